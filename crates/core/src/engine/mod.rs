@@ -1,0 +1,3 @@
+//! The slot loop.
+
+pub mod records;

@@ -1,0 +1,25 @@
+//! Wayside's decision engine: where the tasks of moving vehicles run.
+//!
+//! Pure library: no plotting, no threads of its own, no clock. Data flows one way:
+//!
+//! ```text
+//! scenario -> mobility, backhaul -> slot -> policy -> alloc (P2) -> evaluate -> records
+//!                                    \----> bound (certified lower bound)
+//! ```
+//!
+//! Units are SI throughout (Hz, bits, s, J, W, m) and stand in the names of fields.
+//! Equation numbers are those of the paper behind system 1 (see `docs/model.md`).
+
+pub mod backhaul;
+pub mod engine;
+pub mod error;
+pub mod ids;
+pub mod mobility;
+pub mod model;
+pub mod rng;
+pub mod scenario;
+pub mod slot;
+
+pub use error::{Error, Problem, Problems, Result};
+pub use scenario::Scenario;
+pub use slot::Slot;

@@ -1,0 +1,157 @@
+//! The slot: everything a policy may know when it decides, laid out for speed.
+//!
+//! Structure of arrays, dense ids. The engine fills one and reuses its memory; `decide` reads the same
+//! from JSON; learned policies observe it. Nothing here says what a policy should do.
+
+use crate::backhaul::Routes;
+use std::sync::Arc;
+
+/// One slot's problem.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Length of the slot \[s\].
+    pub slot_s: f64,
+    /// Weight of delay against energy, omega in (15).
+    pub omega: f64,
+    /// Whether (16e) binds the CPU allocation.
+    pub enforce_balance: bool,
+    /// Bound of the LBM in this slot, tau = max(delta + phi(t), tau_min) of (10).
+    pub tau: f64,
+    /// Power p_optical of a fibre interface in (3) \[W\].
+    pub migration_power_w: f64,
+    /// The RSUs.
+    pub rsus: Rsus,
+    /// Shortest paths of the backhaul.
+    pub routes: Arc<Routes>,
+    /// The vehicles present.
+    pub vehicles: Vehicles,
+    /// Who covers whom.
+    pub coverage: Coverage,
+    /// The tasks to place.
+    pub tasks: Tasks,
+}
+
+/// Columns of the RSUs; the row is the `RsuId`.
+#[derive(Clone, Debug, Default)]
+pub struct Rsus {
+    /// Names.
+    pub id: Arc<[String]>,
+    /// Position \[m\].
+    pub x_m: Vec<f64>,
+    /// Position \[m\].
+    pub y_m: Vec<f64>,
+    /// Radio range R_m \[m\].
+    pub range_m: Vec<f64>,
+    /// Bandwidth B_m \[Hz\].
+    pub bandwidth_hz: Vec<f64>,
+    /// CPU F_m \[Hz\].
+    pub cpu_hz: Vec<f64>,
+    /// kappa_m \[J s^2/cycle^3\].
+    pub energy_coeff: Vec<f64>,
+    /// CPU held by tasks of earlier slots \[Hz\].
+    pub reserved_cpu_hz: Vec<f64>,
+}
+
+impl Rsus {
+    /// Number M of RSUs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.x_m.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.x_m.is_empty()
+    }
+
+    /// CPU of RSU `m` that may be granted in this slot \[Hz\], never negative.
+    #[must_use]
+    pub fn available_cpu_hz(&self, m: usize) -> f64 {
+        (self.cpu_hz[m] - self.reserved_cpu_hz[m]).max(0.0)
+    }
+}
+
+/// Columns of the vehicles present.
+#[derive(Clone, Debug, Default)]
+pub struct Vehicles {
+    /// Position \[m\].
+    pub x_m: Vec<f64>,
+    /// Position \[m\].
+    pub y_m: Vec<f64>,
+    /// Transmit power p_n \[W\].
+    pub tx_power_w: Vec<f64>,
+    /// CPU f_n \[Hz\].
+    pub cpu_hz: Vec<f64>,
+    /// kappa_n \[J s^2/cycle^3\].
+    pub energy_coeff: Vec<f64>,
+    /// Time until the vehicle's own CPU is free of earlier tasks \[s\].
+    pub local_wait_s: Vec<f64>,
+}
+
+impl Vehicles {
+    /// Number of vehicles present.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.x_m.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.x_m.is_empty()
+    }
+}
+
+/// For every vehicle the RSUs that cover it, nearest first.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    /// `links[start[v]..start[v + 1]]` are the links of vehicle `v`.
+    pub start: Vec<u32>,
+    /// All links.
+    pub links: Vec<RadioLink>,
+}
+
+/// A vehicle in range of an RSU.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RadioLink {
+    /// The RSU's row.
+    pub rsu: u32,
+    /// Upload time of one bit over the RSU's whole band, 1 / (B_m log2(1 + SNR)) \[s/bit\].
+    pub seconds_per_bit: f64,
+}
+
+impl Coverage {
+    /// The links of vehicle `v`, nearest RSU first.
+    #[must_use]
+    pub fn of(&self, v: usize) -> &[RadioLink] {
+        &self.links[self.start[v] as usize..self.start[v + 1] as usize]
+    }
+}
+
+/// Columns of the tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Tasks {
+    /// Row of the task's vehicle.
+    pub vehicle: Vec<u32>,
+    /// Cycles C_n.
+    pub cycles: Vec<f64>,
+    /// Data D_n \[bit\].
+    pub data_bits: Vec<f64>,
+    /// Deadline T_n^max \[s\].
+    pub deadline_s: Vec<f64>,
+}
+
+impl Tasks {
+    /// Number of tasks.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.vehicle.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.vehicle.is_empty()
+    }
+}
