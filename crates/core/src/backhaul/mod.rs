@@ -38,6 +38,8 @@ pub struct Routes {
     pub targets: Vec<Target>,
     /// For every RSU a lower bound on reaching any RSU beyond its targets, where there is one.
     pub beyond: Vec<Option<Beyond>>,
+    /// Transfer time of one bit over the fastest link; 0 without links \[s/bit\].
+    pub least_seconds_per_bit: f64,
 }
 
 /// An RSU that tasks can be migrated to.

@@ -38,7 +38,10 @@ impl Entry {
     }
 
     fn with(&self, upload: f64) -> Self {
-        Self { count: self.count + 1.0, upload: self.upload + upload }
+        Self {
+            count: self.count + 1.0,
+            upload: self.upload + upload,
+        }
     }
 }
 
@@ -56,7 +59,10 @@ struct Execution {
 
 impl Execution {
     fn rows(&self) -> Rows<'_> {
-        Rows { cycles: &self.cycles, minimum_hz: &self.minimum_hz }
+        Rows {
+            cycles: &self.cycles,
+            minimum_hz: &self.minimum_hz,
+        }
     }
 
     fn push(&mut self, task: u32, cycles: f64) {
@@ -73,7 +79,11 @@ impl Execution {
     }
 
     fn remove(&mut self, task: u32) {
-        let at = self.tasks.iter().position(|&t| t == task).expect("the task is executed here");
+        let at = self
+            .tasks
+            .iter()
+            .position(|&t| t == task)
+            .expect("the task is executed here");
         // Order is kept: sums must not depend on the history of moves.
         self.tasks.remove(at);
         self.minimum_hz.remove(at);
@@ -104,7 +114,10 @@ impl Execution {
         if available_hz <= 0.0 {
             return f64::INFINITY;
         }
-        self.server.curve.priced_cost(self.server.price, cycles, available_hz).0
+        self.server
+            .curve
+            .priced_cost(self.server.price, cycles, available_hz)
+            .0
     }
 
     /// What one more task adds, exactly.
@@ -161,10 +174,11 @@ impl Assignment {
             execution.minimum_hz.clear();
             execution.total_cycles = 0.0;
             execution.cost = 0.0;
-            self.least_cost_per_cycle =
-                self.least_cost_per_cycle.min(execution.server.curve.free_cost_per_cycle());
+            self.least_cost_per_cycle = self
+                .least_cost_per_cycle
+                .min(execution.server.curve.free_cost_per_cycle());
         }
-        self.least_seconds_per_bit = slot.routes.least_seconds_per_bit();
+        self.least_seconds_per_bit = slot.routes.least_seconds_per_bit;
         self.trial.ways.clear();
         self.trial.ways.resize(rsus, Way::default());
         self.trial.stamp = 0;
@@ -292,7 +306,11 @@ impl Assignment {
         let at = &mut self.entries[entry as usize];
         at.count -= 1.0;
         // An empty RSU is exactly empty, whatever rounding the moves before left.
-        at.upload = if at.count > 0.0 { at.upload - upload } else { 0.0 };
+        at.upload = if at.count > 0.0 {
+            at.upload - upload
+        } else {
+            0.0
+        };
     }
 
     /// What `task`, which is out, would cost at `placement`.
@@ -334,7 +352,10 @@ impl Assignment {
         loop {
             let Trial { ways, reached, .. } = &mut self.trial;
             let Some(&rsu) = reached.iter().min_by(|&&a, &&b| {
-                ways[a as usize].bound.total_cmp(&ways[b as usize].bound).then(a.cmp(&b))
+                ways[a as usize]
+                    .bound
+                    .total_cmp(&ways[b as usize].bound)
+                    .then(a.cmp(&b))
             }) else {
                 return best;
             };
@@ -347,7 +368,10 @@ impl Assignment {
             let (added, price) = self.executions[rsu as usize].added(task as u32, cycles);
             if way.cost + added < best.1 {
                 best = (
-                    Placement::Rsu { entry: way.entry, execution: rsu },
+                    Placement::Rsu {
+                        entry: way.entry,
+                        execution: rsu,
+                    },
                     way.cost + added,
                     price,
                 );
@@ -357,7 +381,12 @@ impl Assignment {
 
     /// Finds the cheapest way of `task` to every RSU that could beat `limit`.
     fn reach(&mut self, slot: &Slot, task: usize, limit: f64) {
-        let Self { entries, executions, trial, .. } = self;
+        let Self {
+            entries,
+            executions,
+            trial,
+            ..
+        } = self;
         trial.stamp += 1;
         trial.reached.clear();
         let cycles = slot.tasks.cycles[task];
@@ -370,7 +399,8 @@ impl Assignment {
                 let cost = upload + slot.migration_cost(task, target);
                 if cost + least_execution >= limit {
                     // Farther targets cost at least as much as this many of the fastest hops.
-                    let least = slot.least_migration_cost(task, target.hops, self.least_seconds_per_bit);
+                    let least =
+                        slot.least_migration_cost(task, target.hops, self.least_seconds_per_bit);
                     if upload + least + least_execution >= limit {
                         break;
                     }
@@ -379,7 +409,12 @@ impl Assignment {
                 let way = &mut trial.ways[target.rsu as usize];
                 if way.stamp != trial.stamp {
                     let execution = executions[target.rsu as usize].priced(cycles);
-                    *way = Way { stamp: trial.stamp, entry: link.rsu, cost, bound: cost + execution };
+                    *way = Way {
+                        stamp: trial.stamp,
+                        entry: link.rsu,
+                        cost,
+                        bound: cost + execution,
+                    };
                     trial.reached.push(target.rsu);
                 } else if cost < way.cost {
                     way.bound += cost - way.cost;

@@ -1,0 +1,1 @@
+//! LBM-aware repair.
