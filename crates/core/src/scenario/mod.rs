@@ -133,8 +133,22 @@ pub struct Hotspot {
     pub share: f64,
     /// Standard deviation of the place \[m\].
     pub sigma_m: f64,
-    /// Centre, as a fraction of the area's width and height.
+    /// Centre, as a fraction of the area's width and height, each in `[0, 1]`.
     pub center: [f64; 2],
+    /// How long its vehicles stay crowded.
+    pub crowd: Crowd,
+}
+
+/// How long the vehicles of a [`Hotspot`] stay crowded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Crowd {
+    /// They start there, then drive straight like the others and disperse.
+    Start,
+    /// A new place, Gaussian around the centre, in every slot.
+    Redraw,
+    /// They stand where they start.
+    #[default]
+    Stay,
 }
 
 /// An FCD trace and the part of it that is used.
