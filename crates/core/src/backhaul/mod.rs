@@ -118,7 +118,6 @@ pub fn edges(spec: &scenario::Backhaul, rsus: &[Rsu]) -> Result<Vec<Edge>> {
 pub fn links_within(x_m: &[f64], y_m: &[f64], max_distance_m: f64, rate_bps: f64) -> Vec<Edge> {
     // A hair more than the distance: two points in range never lie two buckets apart by rounding.
     let side_m = (max_distance_m * (1.0 + 1e-9)).max(1.0);
-    #[expect(clippy::cast_possible_truncation, reason = "saturates far off any map")]
     let bucket = |x: f64| (x / side_m).floor() as i64;
     let mut buckets: BTreeMap<(i64, i64), Vec<u32>> = BTreeMap::new();
     for (row, (&x, &y)) in (0..).zip(x_m.iter().zip(y_m)) {

@@ -128,7 +128,6 @@ impl Dual {
         if tasks == 0 || slot.rsus.is_empty() {
             return self.value(slot);
         }
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
         let scale = {
             let value = self.value(slot);
             let local = (0..tasks).map(|n| slot.local_cost(n)).sum::<f64>();
@@ -396,7 +395,6 @@ impl Dual {
                 newton.diagonal[band] += spread * choice.band * choice.band;
                 newton.diagonal[cpu] += spread * choice.cpu * choice.cpu;
             }
-            #[expect(clippy::cast_possible_truncation, reason = "choice counts fit u32")]
             self.start.push(self.hesitant.len() as u32);
         }
     }

@@ -93,7 +93,6 @@ impl Execution {
     /// Solves P2 here: (cost, price). Without scarcity the cost is linear in the cycles.
     fn optimum(&self) -> (f64, f64) {
         if let Curve::Tradeoff { free_hz, .. } = self.server.curve {
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
             let demand = free_hz * self.cycles.len() as f64;
             if demand <= self.server.available_hz() {
                 let total = self.cycles.iter().sum::<f64>();
@@ -269,7 +268,6 @@ impl Assignment {
         if let Placement::Rsu { entry, execution } = self.placements[task] {
             self.leave_entry(slot, task, entry);
             let execution = &mut self.executions[execution as usize];
-            #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
             execution.remove(task as u32);
             execution.settle();
             self.placements[task] = Placement::Local;
@@ -291,7 +289,6 @@ impl Assignment {
             let upload = self.upload(slot, task, entry);
             let at = &mut self.entries[entry as usize];
             *at = at.with(upload);
-            #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
             self.executions[execution as usize].push(task as u32, slot.tasks.cycles[task]);
         }
     }
@@ -328,7 +325,6 @@ impl Assignment {
                 let at = &mut self.executions[execution as usize];
                 let added = match execution_cost {
                     Some(cost) => cost - at.cost,
-                    #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
                     None => at.added(task as u32, slot.tasks.cycles[task]).0,
                 };
                 way + added
@@ -364,7 +360,6 @@ impl Assignment {
                 return best;
             }
             way.bound = f64::INFINITY;
-            #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
             let (added, price) = self.executions[rsu as usize].added(task as u32, cycles);
             if way.cost + added < best.1 {
                 best = (
@@ -435,7 +430,6 @@ impl Execution {
     /// Whether one more task still gets its free demand.
     fn has_room(&self) -> bool {
         match self.server.curve {
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
             Curve::Tradeoff { free_hz, .. } => {
                 free_hz * (self.cycles.len() + 1) as f64 <= self.server.available_hz()
             }
@@ -448,7 +442,6 @@ impl Execution {
 /// how they are numbered.
 pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
     order.clear();
-    #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
     order.extend(0..slot.tasks.len() as u32);
     let tasks = &slot.tasks;
     let position = |task: usize| {

@@ -73,7 +73,6 @@ impl Policy for Greedy {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         let tasks = slot.tasks.len();
         self.order.clear();
-        #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
         self.order.extend(0..tasks as u32);
         let key = |task: u32| match self.rank {
             Rank::Computation => -slot.tasks.cycles[task as usize],
@@ -81,12 +80,6 @@ impl Policy for Greedy {
         };
         self.order
             .sort_unstable_by(|&a, &b| key(a).total_cmp(&key(b)).then(a.cmp(&b)));
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a task count"
-        )]
         let quota = (self.quota * tasks as f64).round() as usize;
         decision.placements.clear();
         decision.placements.resize(tasks, Placement::Local);
@@ -138,12 +131,6 @@ impl Policy for Random {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "an index below n"
-)]
 fn pick(unit: f64, n: usize) -> usize {
     ((unit * n as f64) as usize).min(n - 1)
 }
