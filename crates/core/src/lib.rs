@@ -11,6 +11,7 @@
 //! Equation numbers are those of the paper behind system 1 (see `docs/model.md`).
 
 pub mod backhaul;
+pub mod document;
 pub mod engine;
 pub mod error;
 pub mod ids;

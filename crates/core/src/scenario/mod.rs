@@ -2,6 +2,15 @@
 //!
 //! A [`Scenario`] that exists is valid: the decoder rejects, it never clamps.
 
+mod builtin;
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
+pub use decode::{reference_markdown, schema};
+
 use std::path::PathBuf;
 
 /// A whole scenario. Sections and keys are those of the TOML file (`docs/scenario.md`).
@@ -135,6 +144,19 @@ pub struct Hotspot {
     pub sigma_m: f64,
     /// Centre, as a fraction of the area's width and height.
     pub center: [f64; 2],
+    /// What its vehicles do after the start.
+    pub crowd: Crowd,
+}
+
+/// What the vehicles of a [`Hotspot`] do after the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowd {
+    /// Start in the crowd, then move like all others: the crowd dissolves.
+    Start,
+    /// Take a new place in the crowd in every slot.
+    Redraw,
+    /// Move within the crowd.
+    Stay,
 }
 
 /// An FCD trace and the part of it that is used.
