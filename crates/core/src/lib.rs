@@ -10,7 +10,9 @@
 //! Units are SI throughout (Hz, bits, s, J, W, m) and stand in the names of fields.
 //! Equation numbers are those of the paper behind system 1 (see `docs/model.md`).
 
+pub mod alloc;
 pub mod backhaul;
+pub mod decision;
 pub mod document;
 pub mod engine;
 pub mod error;

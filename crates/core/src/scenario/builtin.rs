@@ -33,7 +33,7 @@ pub const BUILTIN_SCENARIOS: &[Builtin] =
     builtins!["wang2025", "wang2025-s2", "hotspot", "coupled", "city-grid"];
 
 /// Names of all built-in traces.
-pub const BUILTIN_TRACES: &[&str] = &["grid1200x1600_t540-600.fcd.csv.gz"];
+pub const BUILTIN_TRACES: &[&str] = &["city-grid"];
 
 impl Scenario {
     /// The built-in scenario `name`, with the `(key, value)` of `--set`.

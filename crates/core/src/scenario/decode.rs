@@ -284,8 +284,8 @@ fn straight(s: &mut Section<'_>) -> Mobility {
                     "crowd",
                     Choice(&CROWDS),
                     Crowd::Stay,
-                    "after the start: `start` the crowd dissolves, `redraw` new places in every slot, \
-                     `stay` motion within the crowd",
+                    "how long they stay: `start` they drive off, `redraw` a new place in every slot, \
+                     `stay` they stand",
                 ),
             },
         ),

@@ -142,20 +142,21 @@ pub struct Hotspot {
     pub share: f64,
     /// Standard deviation of the place \[m\].
     pub sigma_m: f64,
-    /// Centre, as a fraction of the area's width and height.
+    /// Centre, as a fraction of the area's width and height, each in `[0, 1]`.
     pub center: [f64; 2],
-    /// What its vehicles do after the start.
+    /// How long its vehicles stay crowded.
     pub crowd: Crowd,
 }
 
-/// What the vehicles of a [`Hotspot`] do after the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How long the vehicles of a [`Hotspot`] stay crowded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Crowd {
-    /// Start in the crowd, then move like all others: the crowd dissolves.
+    /// They start there, then drive straight like the others and disperse.
     Start,
-    /// Take a new place in the crowd in every slot.
+    /// A new place, Gaussian around the centre, in every slot.
     Redraw,
-    /// Move within the crowd.
+    /// They stand where they start.
+    #[default]
     Stay,
 }
 
