@@ -14,6 +14,7 @@ pub mod alloc;
 pub mod backhaul;
 pub mod bound;
 pub mod decision;
+pub mod document;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
