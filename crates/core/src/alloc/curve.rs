@@ -107,16 +107,17 @@ impl Curve {
         }
     }
 
-    /// g(p, C) = min over 0 < F <= `cap_hz` of cost(C, F) + p F for p >= 0, and the F that attains it.
+    /// g(p, C) = min over `least_hz` <= F <= `most_hz` of cost(C, F) + p F for p >= 0, and the F that
+    /// attains it.
     #[must_use]
     #[inline]
-    pub fn priced_cost(&self, price: f64, cycles: f64, cap_hz: f64) -> (f64, f64) {
+    pub fn priced_cost(&self, price: f64, cycles: f64, least_hz: f64, most_hz: f64) -> (f64, f64) {
         match *self {
             // The infimum 0 is not attained; the floor, or a weight the cost lacks, would break the bound.
             Self::EnergyOnly { .. } => (0.0, 0.0),
             Self::DelayOnly { weight, .. } if weight <= 0.0 => (0.0, 0.0),
             _ => {
-                let hz = self.demand(price, cycles).0.min(cap_hz);
+                let hz = self.demand(price, cycles).0.max(least_hz).min(most_hz);
                 (self.cost(cycles, hz) + price * hz, hz)
             }
         }
@@ -225,7 +226,7 @@ mod tests {
             Curve::new(0.3, 1e-27),
         ] {
             for price in [1e-12, 1e-10, 1e-9] {
-                let (value, hz) = curve.priced_cost(price, 4e8, 15e9);
+                let (value, hz) = curve.priced_cost(price, 4e8, 0.0, 15e9);
                 for factor in [0.5, 0.9, 0.999, 1.001, 1.1, 2.0] {
                     let other = (hz * factor).min(15e9);
                     assert!(curve.cost(4e8, other) + price * other >= value * (1.0 - 1e-14));

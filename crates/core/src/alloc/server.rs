@@ -142,10 +142,12 @@ impl Server {
 
     /// Optimal value of P2 for `rows` at this RSU alone, and the price that goes with it.
     ///
-    /// Infinite where the RSU has no CPU left.
+    /// Infinite where the RSU has no CPU left, or not enough for the minimum shares.
     #[must_use]
     pub fn optimum(&self, rows: Rows<'_>) -> (f64, f64) {
-        if self.available_hz() <= 0.0 && !rows.cycles.is_empty() {
+        let least_hz = rows.minimum_hz.iter().sum::<f64>();
+        if !rows.cycles.is_empty() && (self.available_hz() <= 0.0 || least_hz > self.available_hz())
+        {
             return (f64::INFINITY, f64::INFINITY);
         }
         let price = self.fill_price(rows);

@@ -308,7 +308,6 @@ impl Dual {
                     }
                 }
                 let next = self.smooth(slot, temperature, true);
-                if std::env::var("DBG").is_ok() { eprintln!("T {temperature:.2e} value {value:.6} next {next:.6} exp {expected:.3e} len {length} hes {}", self.start.len()-1); }
                 if next > value {
                     better = next - value > 1e-3 * expected * length;
                     value = next;
@@ -529,7 +528,9 @@ impl Site {
             };
         }
         let price = theta / self.available_hz;
-        let (cost, hz) = self.curve.priced_cost(price, cycles, self.available_hz);
+        let (cost, hz) = self
+            .curve
+            .priced_cost(price, cycles, 0.0, self.available_hz);
         let share = hz / self.available_hz;
         let share_slope = if share < 1.0 {
             self.curve.demand(price, cycles).1 / (self.available_hz * self.available_hz)

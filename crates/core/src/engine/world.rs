@@ -209,6 +209,7 @@ impl<'w> Traffic<'w> {
         self.board(&scenario.fleet, slot);
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
         slot.vehicles.y_m.clone_from(&self.positions.y_m);
+        slot.rsus.reserved_cpu_hz.fill(0.0);
         slot.vehicles.local_wait_s.clear();
         slot.vehicles
             .local_wait_s

@@ -7,8 +7,10 @@
 
 use crate::alloc::curve::Curve;
 use crate::alloc::server::{Rows, Server};
+use crate::backhaul::Target;
 use crate::decision::Placement;
-use crate::slot::Slot;
+use crate::model::transfer;
+use crate::slot::{RadioLink, Slot};
 
 /// Placements of all tasks, and what they cost.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +23,38 @@ pub struct Assignment {
     least_cost_per_cycle: f64,
     /// Least transfer time per bit of any backhaul link.
     least_seconds_per_bit: f64,
+    /// Where tasks must end within their slot.
+    fit: Option<Fit>,
     trial: Trial,
 }
+
+/// The rule that every offloaded task ends within the slot it starts in.
+#[derive(Clone, Debug, Default)]
+pub struct Fit {
+    /// Most tasks that may enter by each RSU: upload times are those of so many, so that a task placed
+    /// later never delays one placed before beyond its slot.
+    pub entering: Vec<f64>,
+}
+
+impl Fit {
+    /// Least share with which `task` ends within the slot \[Hz\]; infinite if none does.
+    fn minimum_hz(&self, slot: &Slot, task: usize, link: &RadioLink, target: &Target) -> f64 {
+        let data_bits = slot.tasks.data_bits[task];
+        let entering = self.entering[link.rsu as usize];
+        let moved_s = transfer::upload_s(data_bits, link.seconds_per_bit, entering)
+            + transfer::migration_s(data_bits, target.seconds_per_bit)
+            + target.wait_s;
+        let left_s = slot.slot_s * (1.0 - FIT_MARGIN) - moved_s;
+        if left_s > 0.0 {
+            slot.tasks.cycles[task] / left_s
+        } else {
+            f64::INFINITY
+        }
+    }
+}
+
+/// Rounding must not carry a task over the end of its slot.
+const FIT_MARGIN: f64 = 1e-9;
 
 /// Tasks entering at an RSU.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,9 +84,10 @@ struct Execution {
     tasks: Vec<u32>,
     cycles: Vec<f64>,
     minimum_hz: Vec<f64>,
-    total_cycles: f64,
     /// Optimal value of P2 here.
     cost: f64,
+    /// Whether tasks have minimum shares.
+    fitted: bool,
 }
 
 impl Execution {
@@ -65,17 +98,16 @@ impl Execution {
         }
     }
 
-    fn push(&mut self, task: u32, cycles: f64) {
+    fn push(&mut self, task: u32, cycles: f64, minimum_hz: f64) {
         self.tasks.push(task);
         self.cycles.push(cycles);
-        self.minimum_hz.push(0.0);
-        self.total_cycles += cycles;
+        self.minimum_hz.push(minimum_hz);
     }
 
     fn pop(&mut self) {
         self.tasks.pop();
         self.minimum_hz.pop();
-        self.total_cycles -= self.cycles.pop().unwrap_or(0.0);
+        self.cycles.pop();
     }
 
     fn remove(&mut self, task: u32) {
@@ -92,7 +124,9 @@ impl Execution {
 
     /// Solves P2 here: (cost, price). Without scarcity the cost is linear in the cycles.
     fn optimum(&self) -> (f64, f64) {
-        if let Curve::Tradeoff { free_hz, .. } = self.server.curve {
+        if let Curve::Tradeoff { free_hz, .. } = self.server.curve
+            && !self.fitted
+        {
             let demand = free_hz * self.cycles.len() as f64;
             if demand <= self.server.available_hz() {
                 let total = self.cycles.iter().sum::<f64>();
@@ -103,25 +137,24 @@ impl Execution {
     }
 
     fn settle(&mut self) {
-        self.total_cycles = self.cycles.iter().sum();
         (self.cost, self.server.price) = self.optimum();
     }
 
     /// Lower bound of what one more task adds: its cost at the present price, by weak duality.
-    fn priced(&self, cycles: f64) -> f64 {
+    fn priced(&self, cycles: f64, minimum_hz: f64) -> f64 {
         let available_hz = self.server.available_hz();
-        if available_hz <= 0.0 {
+        if available_hz <= 0.0 || minimum_hz > available_hz {
             return f64::INFINITY;
         }
         self.server
             .curve
-            .priced_cost(self.server.price, cycles, available_hz)
+            .priced_cost(self.server.price, cycles, minimum_hz, available_hz)
             .0
     }
 
-    /// What one more task adds, exactly.
-    fn added(&mut self, task: u32, cycles: f64) -> (f64, f64) {
-        self.push(task, cycles);
+    /// What one more task adds, exactly, and the price then.
+    fn added(&mut self, task: u32, cycles: f64, minimum_hz: f64) -> (f64, f64) {
+        self.push(task, cycles, minimum_hz);
         let (cost, price) = self.optimum();
         self.pop();
         (cost - self.cost, price)
@@ -144,6 +177,8 @@ struct Way {
     entry: u32,
     /// Upload and migration.
     cost: f64,
+    /// Least CPU share on this way \[Hz\].
+    minimum_hz: f64,
     /// `cost` and the lower bound of the execution; infinite once solved exactly.
     bound: f64,
 }
@@ -152,8 +187,13 @@ struct Way {
 const LEAST_GAIN: f64 = 1e-12;
 
 impl Assignment {
-    /// Starts a slot with every task on its vehicle.
-    pub fn reset(&mut self, slot: &Slot) {
+    /// Starts a slot with every task on its vehicle and no rule on when it ends.
+    pub fn reset_free(&mut self, slot: &Slot) {
+        self.fit = None;
+        self.reset(slot);
+    }
+
+    fn reset(&mut self, slot: &Slot) {
         self.placements.clear();
         self.placements.resize(slot.tasks.len(), Placement::Local);
         let rsus = slot.rsus.len();
@@ -171,8 +211,8 @@ impl Assignment {
             execution.tasks.clear();
             execution.cycles.clear();
             execution.minimum_hz.clear();
-            execution.total_cycles = 0.0;
             execution.cost = 0.0;
+            execution.fitted = self.fit.is_some();
             self.least_cost_per_cycle = self
                 .least_cost_per_cycle
                 .min(execution.server.curve.free_cost_per_cycle());
@@ -183,15 +223,43 @@ impl Assignment {
         self.trial.stamp = 0;
     }
 
-    /// Starts a slot from given placements.
-    pub fn start_from(&mut self, slot: &Slot, placements: &[Placement]) {
+    /// Starts a slot with every task on its vehicle, and tasks bound to end within it under `fit`.
+    pub fn reset_fitted(&mut self, slot: &Slot, fit: Fit) {
+        self.fit = Some(fit);
         self.reset(slot);
+    }
+
+    /// The least share of every task \[Hz\]; 0 on vehicles.
+    pub fn minimum_hz(&self, slot: &Slot, out: &mut Vec<f64>) {
+        out.clear();
+        out.extend(
+            (0..self.placements.len()).map(|task| match self.placements[task] {
+                Placement::Local => 0.0,
+                Placement::Rsu { entry, execution } => {
+                    self.least_share(slot, task, entry, execution)
+                }
+            }),
+        );
+    }
+
+    /// Starts a slot from given placements; tasks stay local where an RSU has no CPU left.
+    pub fn start_from(&mut self, slot: &Slot, placements: &[Placement]) {
+        self.reset_free(slot);
         for (task, &placement) in placements.iter().enumerate() {
-            self.insert(slot, task, placement);
+            match placement {
+                Placement::Rsu { execution, .. }
+                    if slot.rsus.available_cpu_hz(execution as usize) <= 0.0 => {}
+                _ => self.insert(slot, task, placement),
+            }
         }
         for execution in &mut self.executions {
             execution.settle();
         }
+    }
+
+    /// Number of tasks that enter by each RSU.
+    pub fn entering(&self) -> impl Iterator<Item = f64> + '_ {
+        self.entries.iter().map(|entry| entry.count)
     }
 
     /// The placements.
@@ -228,7 +296,7 @@ impl Assignment {
             }
         };
         self.take_out(slot, task);
-        let stay = self.place_cost(slot, task, old, Some(old_cost));
+        let stay = self.cost_back(slot, task, old, old_cost);
         let (best, cost, price) = self.best_place(slot, task);
         if cost < stay - LEAST_GAIN * stay.abs() {
             self.put(slot, task, best, price);
@@ -289,7 +357,22 @@ impl Assignment {
             let upload = self.upload(slot, task, entry);
             let at = &mut self.entries[entry as usize];
             *at = at.with(upload);
-            self.executions[execution as usize].push(task as u32, slot.tasks.cycles[task]);
+            let minimum_hz = self.least_share(slot, task, entry, execution);
+            self.executions[execution as usize].push(
+                task as u32,
+                slot.tasks.cycles[task],
+                minimum_hz,
+            );
+        }
+    }
+
+    fn least_share(&self, slot: &Slot, task: usize, entry: u32, execution: u32) -> f64 {
+        let Some(fit) = &self.fit else { return 0.0 };
+        let link = slot.links(task).iter().find(|link| link.rsu == entry);
+        let target = slot.routes.find(entry, execution);
+        match (link, target) {
+            (Some(link), Some(target)) => fit.minimum_hz(slot, task, link, target),
+            _ => f64::INFINITY,
         }
     }
 
@@ -310,24 +393,19 @@ impl Assignment {
         };
     }
 
-    /// What `task`, which is out, would cost at `placement`.
-    fn place_cost(
-        &mut self,
+    /// What `task`, which is out, would cost back at `placement`, where P2 cost `execution_cost` with it.
+    fn cost_back(
+        &self,
         slot: &Slot,
         task: usize,
         placement: Placement,
-        execution_cost: Option<f64>,
+        execution_cost: f64,
     ) -> f64 {
         match placement {
             Placement::Local => slot.local_cost(task),
             Placement::Rsu { entry, execution } => {
-                let way = self.way(slot, task, entry, execution);
-                let at = &mut self.executions[execution as usize];
-                let added = match execution_cost {
-                    Some(cost) => cost - at.cost,
-                    None => at.added(task as u32, slot.tasks.cycles[task]).0,
-                };
-                way + added
+                let added = execution_cost - self.executions[execution as usize].cost;
+                self.way(slot, task, entry, execution) + added
             }
         }
     }
@@ -360,7 +438,8 @@ impl Assignment {
                 return best;
             }
             way.bound = f64::INFINITY;
-            let (added, price) = self.executions[rsu as usize].added(task as u32, cycles);
+            let (added, price) =
+                self.executions[rsu as usize].added(task as u32, cycles, way.minimum_hz);
             if way.cost + added < best.1 {
                 best = (
                     Placement::Rsu {
@@ -380,6 +459,7 @@ impl Assignment {
             entries,
             executions,
             trial,
+            fit,
             ..
         } = self;
         trial.stamp += 1;
@@ -389,6 +469,12 @@ impl Assignment {
         let mut limit = limit;
         for link in slot.links(task) {
             let at = entries[link.rsu as usize];
+            if fit
+                .as_ref()
+                .is_some_and(|fit| at.count >= fit.entering[link.rsu as usize])
+            {
+                continue;
+            }
             let upload = at.with(slot.upload_cost(task, link)).cost() - at.cost();
             for target in slot.routes.targets(link.rsu) {
                 let cost = upload + slot.migration_cost(task, target);
@@ -401,23 +487,24 @@ impl Assignment {
                     }
                     continue;
                 }
+                let minimum_hz = fit
+                    .as_ref()
+                    .map_or(0.0, |fit| fit.minimum_hz(slot, task, link, target));
+                let execution = &executions[target.rsu as usize];
                 let way = &mut trial.ways[target.rsu as usize];
                 if way.stamp != trial.stamp {
-                    let execution = executions[target.rsu as usize].priced(cycles);
-                    *way = Way {
-                        stamp: trial.stamp,
-                        entry: link.rsu,
-                        cost,
-                        bound: cost + execution,
-                    };
                     trial.reached.push(target.rsu);
-                } else if cost < way.cost {
-                    way.bound += cost - way.cost;
-                    way.cost = cost;
-                    way.entry = link.rsu;
+                } else if cost >= way.cost {
+                    continue;
                 }
+                *way = Way {
+                    stamp: trial.stamp,
+                    entry: link.rsu,
+                    cost,
+                    minimum_hz,
+                    bound: cost + execution.priced(cycles, minimum_hz),
+                };
                 // Without scarcity after the move the bound is exact, so it limits the rest.
-                let execution = &executions[target.rsu as usize];
                 if execution.has_room() {
                     limit = limit.min(way.bound * (1.0 + 1e-12));
                 }
@@ -430,7 +517,7 @@ impl Execution {
     /// Whether one more task still gets its free demand.
     fn has_room(&self) -> bool {
         match self.server.curve {
-            Curve::Tradeoff { free_hz, .. } => {
+            Curve::Tradeoff { free_hz, .. } if !self.fitted => {
                 free_hz * (self.cycles.len() + 1) as f64 <= self.server.available_hz()
             }
             _ => false,
