@@ -10,12 +10,18 @@
 //! Units are SI throughout (Hz, bits, s, J, W, m) and stand in the names of fields.
 //! Equation numbers are those of the paper behind system 1 (see `docs/model.md`).
 
+pub mod alloc;
 pub mod backhaul;
+pub mod bound;
+pub mod decision;
+pub mod document;
 pub mod engine;
 pub mod error;
+pub mod evaluate;
 pub mod ids;
 pub mod mobility;
 pub mod model;
+pub mod policy;
 pub mod rng;
 pub mod scenario;
 pub mod slot;

@@ -116,12 +116,6 @@ impl MobilitySource for Straight {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share in [0, 1] of a number of vehicles"
-)]
 fn share_of(size: usize, share: f64) -> usize {
     ((share * size as f64).round() as usize).min(size)
 }
@@ -336,12 +330,6 @@ impl Heading {
 }
 
 impl Streets {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a count of blocks"
-    )]
     fn new(area: Area, block_m: f64) -> Self {
         /// Part of a block that is rounding, not street.
         const SLACK: f64 = 1e-9;
@@ -357,7 +345,6 @@ impl Streets {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a count of blocks")]
     fn coordinate_m(&self, axis: usize, index: usize) -> f64 {
         let (min, max) = match axis {
             0 => (self.area.x_min_m, self.area.x_max_m),
@@ -403,7 +390,6 @@ impl Streets {
             self.area.x_max_m - self.area.x_min_m,
             self.area.y_max_m - self.area.y_min_m,
         ];
-        #[expect(clippy::cast_precision_loss, reason = "a count of streets")]
         let streets = self.last_street.map(|last| (last + 1) as f64);
         let along_x_m = side_m[0] * streets[1];
         let total_m = along_x_m + side_m[1] * streets[0];
@@ -412,11 +398,6 @@ impl Streets {
         let along_m = stream.unit() * side_m[axis];
         let forward = stream.unit() < 0.5;
 
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a count of blocks"
-        )]
         let block = ((along_m / self.block_m) as usize).min(self.last_node[axis].saturating_sub(1));
         let from_m = self.coordinate_m(axis, block) - self.coordinate_m(axis, 0);
         let mut node = [street; 2];

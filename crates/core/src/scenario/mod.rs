@@ -2,6 +2,15 @@
 //!
 //! A [`Scenario`] that exists is valid: the decoder rejects, it never clamps.
 
+mod builtin;
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
+pub use decode::{reference_markdown, schema};
+
 use std::path::PathBuf;
 
 /// A whole scenario. Sections and keys are those of the TOML file (`docs/scenario.md`).

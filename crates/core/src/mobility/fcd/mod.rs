@@ -251,7 +251,6 @@ impl FcdTrace {
             let message = "must have a vehicle in the part that is used, got none";
             return Err(self.invalid("", message));
         }
-        #[expect(clippy::cast_precision_loss, reason = "counts for an average")]
         {
             extent.mean_vehicles = vehicles as f64 / extent.steps as f64;
         }

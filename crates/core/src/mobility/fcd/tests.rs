@@ -138,7 +138,6 @@ fn as_parquet(rows: &[Row<'_>], rows_per_group: usize, number: &str) -> Vec<u8> 
                         out.typed::<DoubleType>()
                             .write_batch(&doubles, Some(&levels), None)
                     } else {
-                        #[expect(clippy::cast_possible_truncation, reason = "that is the test")]
                         let singles: Vec<f32> = doubles.iter().map(|&x| x as f32).collect();
                         out.typed::<FloatType>()
                             .write_batch(&singles, Some(&levels), None)

@@ -1,0 +1,225 @@
+//! P2 with the load-balance constraint (16e): LBM <= tau.
+//!
+//! The Lagrangian sum G_m(L_m) + nu sum (L_m - c)^2 separates over the RSUs once nu and c are given;
+//! at its minimum every RSU's tasks face the price 2 nu (L_m - c) / F_m, negative below the mean load.
+
+use super::Status;
+use super::server::{Server, Tasks, inside};
+
+/// The multiplier and centre at which the loads meet (16e).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Balanced {
+    pub(super) status: Status,
+    /// Multiplier of sum (L - c)^2 <= M tau^2.
+    pub(super) nu: f64,
+    /// c, the mean load at the solution.
+    pub(super) center: f64,
+}
+
+const MAX_STEPS: usize = 100;
+
+/// The loads' response to the two scalars.
+#[derive(Clone, Copy, Debug, Default)]
+struct Response {
+    /// Load L.
+    load: f64,
+    /// dL/dc.
+    by_center: f64,
+    /// dL/dnu.
+    by_nu: f64,
+}
+
+/// Sums over all RSUs at (nu, c).
+#[derive(Clone, Copy, Debug, Default)]
+struct Moments {
+    mean: f64,
+    mean_by_center: f64,
+    mean_by_nu: f64,
+    /// mean (L - c)^2.
+    variance: f64,
+    /// mean (L - c) dL/dc and mean (L - c) dL/dnu.
+    covariance_by_center: f64,
+    covariance_by_nu: f64,
+}
+
+/// Brings the LBM down to `tau`; the servers come in with their unconstrained optimum, which exceeds it.
+pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Balanced {
+    let count = servers.len() as f64;
+    let mut center = servers.iter().map(Server::load).sum::<f64>() / count;
+    let mut nu = first_multiplier(servers, tasks, tau);
+    let (mut below, mut above) = (0.0, f64::INFINITY);
+    let mut status = Status::Unbalanced;
+    for _ in 0..MAX_STEPS {
+        let moments = settle_center(servers, tasks, nu, &mut center);
+        let lbm = moments.variance.sqrt();
+        if (lbm - tau).abs() <= 1e-14 * tau {
+            status = Status::Solved;
+            break;
+        }
+        if lbm > tau {
+            below = nu;
+        } else {
+            above = nu;
+        }
+        // Newton on 1/LBM, which is nearly linear in nu: loads approach c as 1/nu.
+        let center_by_nu = moments.mean_by_nu / (1.0 - moments.mean_by_center);
+        let half_slope = moments.covariance_by_nu + moments.covariance_by_center * center_by_nu;
+        let step = (lbm / tau - 1.0) * moments.variance / -half_slope;
+        let next = inside(nu + step, nu, below, above);
+        if (next - nu).abs() <= 4e-16 * nu {
+            // The last digit of nu: as close as floating point comes.
+            status = if (lbm - tau).abs() <= 1e-9 * tau {
+                Status::Solved
+            } else {
+                Status::Unbalanced
+            };
+            break;
+        }
+        nu = next;
+    }
+    for server in servers.iter_mut().filter(|s| !s.is_empty()) {
+        let full = 2.0 * nu * (1.0 - center) / server.cpu_hz;
+        if is_full(server, tasks, full) {
+            server.price = server.price_for(tasks.of(server), server.available_hz());
+        }
+        server.grant(tasks);
+    }
+    Balanced { status, nu, center }
+}
+
+/// From the linear response of the loads around the unconstrained optimum.
+fn first_multiplier(servers: &[Server], tasks: &Tasks, tau: f64) -> f64 {
+    let lbm = crate::model::load::lbm(servers.iter().map(Server::load));
+    let (mut stiffness, mut count) = (0.0, 0.0);
+    for server in servers.iter().filter(|s| !s.is_empty()) {
+        let price = if server.price > 0.0 {
+            server.price
+        } else {
+            // Where demand has no slope at price 0, take it at a small one.
+            server.price_for(tasks.of(server), 0.5 * server.granted_hz.max(1.0))
+        };
+        let slope = -server.demand(tasks.of(server), price).1;
+        if slope > 0.0 && slope.is_finite() {
+            stiffness += server.cpu_hz * server.cpu_hz / (2.0 * slope);
+            count += 1.0;
+        }
+    }
+    let scale = if count > 0.0 { stiffness / count } else { 1.0 };
+    ((lbm / tau - 1.0) * scale).max(f64::MIN_POSITIVE)
+}
+
+/// Solves c = mean L(nu, c) by Newton inside [0, 1] and returns the moments there.
+fn settle_center(servers: &mut [Server], tasks: &Tasks, nu: f64, center: &mut f64) -> Moments {
+    let (mut below, mut above) = (-1e-9, 1.0 + 1e-9);
+    let mut moments = Moments::default();
+    for _ in 0..MAX_STEPS {
+        moments = respond(servers, tasks, nu, *center);
+        let excess = moments.mean - *center;
+        if excess.abs() <= 1e-15 {
+            break;
+        }
+        if excess > 0.0 {
+            below = *center;
+        } else {
+            above = *center;
+        }
+        let next = inside(
+            *center + excess / (1.0 - moments.mean_by_center),
+            *center,
+            below,
+            above,
+        );
+        if (next - *center).abs() <= 1e-16 {
+            break;
+        }
+        *center = next;
+    }
+    moments
+}
+
+fn respond(servers: &mut [Server], tasks: &Tasks, nu: f64, center: f64) -> Moments {
+    let weight = 1.0 / servers.len() as f64;
+    let mut sums = Moments::default();
+    for server in servers {
+        let response = settle_load(server, tasks, nu, center);
+        let deviation = response.load - center;
+        sums.mean += weight * response.load;
+        sums.mean_by_center += weight * response.by_center;
+        sums.mean_by_nu += weight * response.by_nu;
+        sums.variance += weight * deviation * deviation;
+        sums.covariance_by_center += weight * deviation * response.by_center;
+        sums.covariance_by_nu += weight * deviation * response.by_nu;
+    }
+    sums
+}
+
+fn is_full(server: &Server, tasks: &Tasks, price: f64) -> bool {
+    server.demand(tasks.of(server), price).0 >= server.available_hz()
+}
+
+/// One RSU: the price p with L(p) = c + p F / (2 nu), capped at L = 1.
+fn settle_load(server: &mut Server, tasks: &Tasks, nu: f64, center: f64) -> Response {
+    if server.is_empty() {
+        return Response {
+            load: server.load(),
+            ..Response::default()
+        };
+    }
+    let full = 2.0 * nu * (1.0 - center) / server.cpu_hz;
+    if is_full(server, tasks, full) {
+        server.granted_hz = server.available_hz();
+        return Response {
+            load: server.load(),
+            ..Response::default()
+        };
+    }
+    let stiffness = server.cpu_hz / (2.0 * nu);
+    let load_at = |price: f64| {
+        let (hz, slope) = server.demand(tasks.of(server), price);
+        (
+            (server.reserved_hz + hz) / server.cpu_hz,
+            slope / server.cpu_hz,
+        )
+    };
+    // The load lies in [0, 1], so the price lies in between.
+    let (mut below, mut above) = (-center / stiffness, full);
+    let mut price = server.price.clamp(below, above);
+    let mut slope = 0.0;
+    for _ in 0..MAX_STEPS {
+        let (load, load_slope) = load_at(price);
+        slope = load_slope;
+        let excess = load - center - price * stiffness;
+        if !load.is_finite() {
+            below = price;
+            price = 0.5 * (below.max(0.0) + above);
+            continue;
+        }
+        if excess.abs() <= 1e-16 {
+            break;
+        }
+        if excess > 0.0 {
+            below = price;
+        } else {
+            above = price;
+        }
+        let next = inside(
+            price - excess / (load_slope - stiffness),
+            price,
+            below,
+            above,
+        );
+        if (next - price).abs() <= 2e-16 * price.abs() {
+            break;
+        }
+        price = next;
+    }
+    server.price = price;
+    server.granted_hz = server.demand(tasks.of(server), price).0;
+    let price_by_center = 1.0 / (slope - stiffness);
+    let price_by_nu = -price * stiffness / nu * price_by_center;
+    Response {
+        load: server.load(),
+        by_center: slope * price_by_center,
+        by_nu: slope * price_by_nu,
+    }
+}

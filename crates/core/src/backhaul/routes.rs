@@ -1,0 +1,202 @@
+//! Breadth-first search from every RSU, no farther than `max_hops`.
+
+use super::{Beyond, Edge, Routes, Target};
+
+/// One direction of a link.
+#[derive(Clone, Copy)]
+struct HalfLink {
+    to: u32,
+    seconds_per_bit: f64,
+    wait_s: f64,
+}
+
+impl Routes {
+    /// Shortest paths over `links` between `rsus` RSUs, at most `max_hops` long.
+    ///
+    /// Of several links of a pair the fastest counts, and links of an RSU to itself never do. Time and
+    /// memory are proportional to what lies within `max_hops`, never to the square of `rsus`.
+    ///
+    /// # Panics
+    /// If a link names an RSU that does not exist.
+    #[must_use]
+    pub fn build(rsus: usize, links: &[Edge], max_hops: usize) -> Self {
+        let (first, arcs) = adjacency(rsus, links);
+        let max_hops = u32::try_from(max_hops).unwrap_or(u32::MAX - 1);
+        let mut routes = Self {
+            start: Vec::with_capacity(rsus + 1),
+            ..Self::default()
+        };
+        let mut place = vec![UNSEEN; rsus];
+        routes.start.push(0);
+        for source in 0..row(rsus) {
+            routes.search(source, max_hops, &first, &arcs, &mut place);
+        }
+        routes.bound_the_rest(links, max_hops);
+        routes
+    }
+
+    /// The RSUs within `max_hops` of `m`, ordered by (hops, RSU), `m` itself first.
+    #[must_use]
+    pub fn targets(&self, m: u32) -> &[Target] {
+        let m = m as usize;
+        &self.targets[self.start[m] as usize..self.start[m + 1] as usize]
+    }
+
+    /// How `to` is reached from `from`; `None` where it is not within `max_hops`.
+    #[must_use]
+    pub fn find(&self, from: u32, to: u32) -> Option<&Target> {
+        let targets = self.targets(from);
+        let farthest = targets.last()?.hops;
+        (0..=farthest).find_map(|hops| {
+            targets
+                .binary_search_by_key(&(hops, to), |t| (t.hops, t.rsu))
+                .ok()
+                .map(|i| &targets[i])
+        })
+    }
+
+    /// The RSUs on the path, both ends included; `None` where `to` is not within `max_hops`.
+    #[must_use]
+    pub fn path(&self, from: u32, to: u32) -> Option<Vec<u32>> {
+        let mut path = vec![to];
+        let mut at = to;
+        while at != from {
+            at = self.find(from, at)?.previous;
+            path.push(at);
+        }
+        path.reverse();
+        Some(path)
+    }
+
+    /// Appends the targets of `source`, layer by layer.
+    fn search(
+        &mut self,
+        source: u32,
+        max_hops: u32,
+        first: &[u32],
+        arcs: &[HalfLink],
+        place: &mut [u32],
+    ) {
+        let begin = self.targets.len();
+        self.targets.push(Target {
+            rsu: source,
+            hops: 0,
+            seconds_per_bit: 0.0,
+            wait_s: 0.0,
+            previous: source,
+        });
+        place[source as usize] = row(begin);
+
+        let mut layer = begin..begin + 1;
+        for hops in 1..=max_hops {
+            // The layer is in ascending order and only a strictly better path replaces one found:
+            // equal ones keep the smallest RSU before the target.
+            for at in layer.clone() {
+                let from = self.targets[at];
+                for arc in
+                    &arcs[first[from.rsu as usize] as usize..first[from.rsu as usize + 1] as usize]
+                {
+                    let target = Target {
+                        rsu: arc.to,
+                        hops,
+                        seconds_per_bit: from.seconds_per_bit + arc.seconds_per_bit,
+                        wait_s: from.wait_s + arc.wait_s,
+                        previous: from.rsu,
+                    };
+                    let seen = &mut place[arc.to as usize];
+                    if *seen == UNSEEN {
+                        *seen = row(self.targets.len());
+                        self.targets.push(target);
+                    } else if *seen as usize >= layer.end {
+                        let known = &mut self.targets[*seen as usize];
+                        if target.seconds_per_bit < known.seconds_per_bit {
+                            *known = target;
+                        }
+                    }
+                }
+            }
+            layer = layer.end..self.targets.len();
+            if layer.is_empty() {
+                break;
+            }
+            self.targets[layer.clone()].sort_unstable_by_key(|t| t.rsu);
+        }
+
+        for target in &self.targets[begin..] {
+            place[target.rsu as usize] = UNSEEN;
+        }
+        self.start.push(row(self.targets.len()));
+    }
+
+    /// Fills `beyond`: an RSU has one where its connected component is larger than its targets.
+    fn bound_the_rest(&mut self, links: &[Edge], max_hops: u32) {
+        let rsus = self.start.len() - 1;
+        let mut components = petgraph::unionfind::UnionFind::<u32>::new(rsus);
+        for link in links {
+            components.union(link.a, link.b);
+        }
+        let component = components.into_labeling();
+        let mut size = vec![0; rsus];
+        for &label in &component {
+            size[label as usize] += 1;
+        }
+        let fastest_bps = links.iter().map(|l| l.rate_bps).fold(0.0, f64::max);
+        self.least_seconds_per_bit = if links.is_empty() {
+            0.0
+        } else {
+            fastest_bps.recip()
+        };
+        let hops = max_hops + 1;
+        let bound = Beyond {
+            hops,
+            seconds_per_bit: f64::from(hops) / fastest_bps,
+        };
+        self.beyond = (0..rsus)
+            .map(|m| {
+                let within = (self.start[m + 1] - self.start[m]) as usize;
+                (size[component[m] as usize] > within).then_some(bound)
+            })
+            .collect();
+    }
+}
+
+/// `place` of an RSU that the search has not met.
+const UNSEEN: u32 = u32::MAX;
+
+/// A row or an offset as it is stored.
+fn row(index: usize) -> u32 {
+    u32::try_from(index).expect("fewer than 2^32 targets")
+}
+
+/// The arcs leaving `m` are `arcs[first[m]..first[m + 1]]`, one per neighbour: the fastest link to it.
+fn adjacency(rsus: usize, links: &[Edge]) -> (Vec<u32>, Vec<HalfLink>) {
+    let mut arcs: Vec<(u32, HalfLink)> = links
+        .iter()
+        .filter(|link| link.a != link.b)
+        .flat_map(|link| [(link.a, link.b, link), (link.b, link.a, link)])
+        .map(|(from, to, link)| {
+            let arc = HalfLink {
+                to,
+                seconds_per_bit: link.rate_bps.recip(),
+                wait_s: link.backlog_bits / link.rate_bps,
+            };
+            (from, arc)
+        })
+        .collect();
+    arcs.sort_by(|(from, p), (other, q)| {
+        (from, p.to)
+            .cmp(&(other, q.to))
+            .then(p.seconds_per_bit.total_cmp(&q.seconds_per_bit))
+            .then(p.wait_s.total_cmp(&q.wait_s))
+    });
+    arcs.dedup_by_key(|(from, arc)| (*from, arc.to));
+
+    let mut first = vec![0_u32; rsus + 1];
+    for (from, _) in &arcs {
+        first[*from as usize + 1] += 1;
+    }
+    for m in 0..rsus {
+        first[m + 1] += first[m];
+    }
+    (first, arcs.into_iter().map(|(_, arc)| arc).collect())
+}

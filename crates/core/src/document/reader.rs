@@ -1,0 +1,595 @@
+//! Reads a section: one definition decodes it, finds every problem in it, and describes it.
+
+use super::kind::one_of;
+use super::{Choice, Document, Kind, Node, Origin, PathStyle, Value};
+use crate::error::{Problem, Problems, Result};
+use serde_json::Value as Json;
+
+/// A key of a section, for the schema and the reference page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// The key.
+    pub name: &'static str,
+    /// What it means, with its unit in brackets.
+    pub doc: &'static str,
+    /// What happens without it.
+    pub presence: Presence,
+    /// What it takes.
+    pub shape: Shape,
+}
+
+/// What happens without a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presence {
+    /// It must be there.
+    Required,
+    /// This value is used.
+    Default(Json),
+    /// It may be left out, with this effect.
+    Optional(&'static str),
+}
+
+/// What a key takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// A value.
+    Value {
+        /// In words.
+        expected: String,
+        /// As JSON Schema.
+        schema: Json,
+    },
+    /// A section.
+    Section(Vec<Field>),
+    /// A list of sections.
+    List(Vec<Field>),
+    /// A list of sections, or else one section of another form.
+    ListOrSection(Vec<Field>, Vec<Field>),
+    /// A section whose keys depend on one of them.
+    Variants {
+        /// The key that decides.
+        tag: &'static str,
+        /// The forms.
+        variants: Vec<Variant>,
+    },
+}
+
+/// One form of a [`Shape::Variants`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Value of the tag.
+    pub name: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// The other keys.
+    pub fields: Vec<Field>,
+}
+
+/// A form of a section: its name, its meaning, and how to read its keys.
+pub type Form<'a, T> = (
+    &'static str,
+    &'static str,
+    &'a dyn Fn(&mut Section<'_>) -> T,
+);
+
+/// A section being read.
+///
+/// A value with a problem is replaced by a stand-in, so that one pass finds all problems; what is
+/// built from stand-ins is never handed out by [`read`].
+#[derive(Debug)]
+pub struct Section<'a> {
+    source: Source<'a>,
+    file: &'a str,
+    style: PathStyle,
+    path: String,
+    problems: &'a mut Problems,
+    known: Vec<&'static str>,
+    missing: Vec<&'static str>,
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Table(&'a Node),
+    /// The section is not in the file: collects what it would have to have.
+    Absent,
+    /// There is no file: collects what a section may have.
+    Description,
+}
+
+/// Reads a whole document.
+///
+/// # Errors
+/// Every problem of the document.
+///
+/// # Panics
+/// If `f` returns `None` without having reported a problem.
+pub fn read<T>(document: &Document, f: impl FnOnce(&mut Section<'_>) -> Option<T>) -> Result<T> {
+    let mut problems = Problems::default();
+    let mut root = Section {
+        source: Source::Absent,
+        file: &document.file,
+        style: document.style,
+        path: document.style.root(),
+        problems: &mut problems,
+        known: Vec::new(),
+        missing: Vec::new(),
+        fields: Vec::new(),
+    };
+    let value = match &document.root.value {
+        Value::Table(_) => {
+            root.source = Source::Table(&document.root);
+            let value = f(&mut root);
+            root.report_unknown();
+            value
+        }
+        other => {
+            root.report(
+                None,
+                root.path.clone(),
+                format!("expected a section, found {other}"),
+            );
+            None
+        }
+    };
+    problems.into_result(())?;
+    Ok(value.expect("what cannot be built has a problem"))
+}
+
+/// The keys that `f` reads.
+pub fn describe<T>(f: impl FnOnce(&mut Section<'_>) -> T) -> Vec<Field> {
+    let mut section = Section {
+        source: Source::Description,
+        file: "",
+        style: PathStyle::Dotted,
+        path: String::new(),
+        problems: &mut Problems::default(),
+        known: Vec::new(),
+        missing: Vec::new(),
+        fields: Vec::new(),
+    };
+    f(&mut section);
+    section.fields
+}
+
+impl Section<'_> {
+    /// A key that must be there.
+    pub fn required<K: Kind>(&mut self, name: &'static str, kind: K, doc: &'static str) -> K::Out {
+        self.describe_value(name, &kind, doc, Presence::Required);
+        match self.value(name, &kind) {
+            Some(value) => value,
+            None => {
+                let expected = kind.expected();
+                self.report_missing(name, || format!("missing, expected {expected}: {doc}"));
+                kind.fallback()
+            }
+        }
+    }
+
+    /// A key with a default.
+    pub fn default<K: Kind>(
+        &mut self,
+        name: &'static str,
+        kind: K,
+        default: K::Out,
+        doc: &'static str,
+    ) -> K::Out {
+        self.describe_value(name, &kind, doc, Presence::Default(kind.show(&default)));
+        self.value(name, &kind).unwrap_or(default)
+    }
+
+    /// A key that may be left out, with the effect `without`.
+    pub fn optional<K: Kind>(
+        &mut self,
+        name: &'static str,
+        kind: K,
+        without: &'static str,
+        doc: &'static str,
+    ) -> Option<K::Out> {
+        self.describe_value(name, &kind, doc, Presence::Optional(without));
+        self.value(name, &kind)
+    }
+
+    /// A key that may be left out where `default` knows its value.
+    pub fn inherited<K: Kind>(
+        &mut self,
+        name: &'static str,
+        kind: K,
+        default: Option<K::Out>,
+        from: &'static str,
+        doc: &'static str,
+    ) -> K::Out {
+        self.describe_value(name, &kind, doc, Presence::Optional(from));
+        self.value(name, &kind).or(default).unwrap_or_else(|| {
+            let expected = kind.expected();
+            self.report_missing(name, || {
+                format!("missing here and {from}, expected {expected}: {doc}")
+            });
+            kind.fallback()
+        })
+    }
+
+    /// A section; where it is absent all its keys take their defaults, if they have any.
+    pub fn section<T>(
+        &mut self,
+        name: &'static str,
+        doc: &'static str,
+        f: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let source = self.child_source(name);
+        let (value, child) = self.child(source, self.style.key(&self.path, name), f);
+        if !child.missing.is_empty() {
+            self.report_missing(name, || {
+                let keys = child.missing.join(", ");
+                format!("missing section, expected the keys {keys}")
+            });
+        }
+        let presence = match needs_a_key(&child.fields) {
+            true => Presence::Required,
+            false => Presence::Optional("all its keys take their defaults"),
+        };
+        self.describe(name, doc, presence, Shape::Section(child.fields));
+        value
+    }
+
+    /// A section that may be left out, with the effect `without`.
+    pub fn optional_section<T>(
+        &mut self,
+        name: &'static str,
+        without: &'static str,
+        doc: &'static str,
+        f: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Option<T> {
+        let source = self.child_source(name);
+        if matches!(source, Source::Absent) {
+            return None;
+        }
+        let (value, child) = self.child(source, self.style.key(&self.path, name), f);
+        self.describe(
+            name,
+            doc,
+            Presence::Optional(without),
+            Shape::Section(child.fields),
+        );
+        Some(value)
+    }
+
+    /// A section whose keys depend on the key `tag`. `None` where that is missing or unknown.
+    pub fn variants<T>(
+        &mut self,
+        name: &'static str,
+        tag: &'static str,
+        doc: &'static str,
+        forms: &[Form<'_, T>],
+    ) -> Option<T> {
+        let words: Vec<_> = forms
+            .iter()
+            .enumerate()
+            .map(|(i, form)| (form.0, i))
+            .collect();
+        let source = self.child_source(name);
+        let path = self.style.key(&self.path, name);
+        match source {
+            Source::Description => {
+                let mut first = None;
+                let mut variants = Vec::new();
+                for &(name, doc, f) in forms {
+                    let (value, child) = self.child(source, path.clone(), f);
+                    first = first.or(Some(value));
+                    let fields = child.fields;
+                    variants.push(Variant { name, doc, fields });
+                }
+                let shape = Shape::Variants { tag, variants };
+                self.describe(name, doc, Presence::Required, shape);
+                first
+            }
+            Source::Absent => {
+                self.report_missing(name, || format!("missing section, expected the key {tag}"));
+                None
+            }
+            Source::Table(node) => {
+                // the keys are those of the form, so without one none of them can be judged
+                let pick = |s: &mut Section<'_>| {
+                    let kind = Choice(&words);
+                    if s.has(tag) {
+                        s.value(tag, &kind)
+                    } else {
+                        s.report_missing(tag, || format!("missing, expected {}", kind.expected()));
+                        None
+                    }
+                };
+                let picked = self.child_of(source, path.clone(), pick, false).0?;
+                let read = |s: &mut Section<'_>| {
+                    s.known.push(tag);
+                    (forms[picked].2)(s)
+                };
+                Some(self.child(Source::Table(node), path, read).0)
+            }
+        }
+    }
+
+    /// A list of sections; `f` gets the index too.
+    pub fn list<T>(
+        &mut self,
+        name: &'static str,
+        presence: Presence,
+        doc: &'static str,
+        mut f: impl FnMut(&mut Section<'_>, usize) -> T,
+    ) -> Vec<T> {
+        let required = presence == Presence::Required;
+        if let Source::Description = self.source {
+            let path = self.style.key(&self.path, name);
+            let (value, child) = self.child(Source::Description, path, |s| f(s, 0));
+            self.describe(name, doc, presence, Shape::List(child.fields));
+            return vec![value];
+        }
+        self.known.push(name);
+        match self.node(name) {
+            Some(Node {
+                value: Value::Array(items),
+                ..
+            }) => self.items(name, items, f),
+            Some(other) => {
+                let message = format!("expected a list of sections, found {}", other.value);
+                self.problem(name, message);
+                Vec::new()
+            }
+            None if required => {
+                self.report_missing(name, || format!("missing, expected a list: {doc}"));
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// A list of sections of one form, or one section of another: `Ok` for the list.
+    /// `None` where it is neither.
+    pub fn list_or_section<A, B>(
+        &mut self,
+        name: &'static str,
+        doc: &'static str,
+        mut item: impl FnMut(&mut Section<'_>, usize) -> A,
+        section: impl FnOnce(&mut Section<'_>) -> B,
+    ) -> Option<std::result::Result<Vec<A>, B>> {
+        let path = self.style.key(&self.path, name);
+        if let Source::Description = self.source {
+            let (value, list) = self.child(Source::Description, path.clone(), |s| item(s, 0));
+            let (_, single) = self.child(Source::Description, path, section);
+            let shape = Shape::ListOrSection(list.fields, single.fields);
+            self.describe(name, doc, Presence::Required, shape);
+            return Some(Ok(vec![value]));
+        }
+        self.known.push(name);
+        match self.node(name) {
+            Some(Node {
+                value: Value::Array(items),
+                ..
+            }) => Some(Ok(self.items(name, items, item))),
+            Some(
+                node @ Node {
+                    value: Value::Table(_),
+                    ..
+                },
+            ) => Some(Err(self.child(Source::Table(node), path, section).0)),
+            Some(other) => {
+                let message = format!("expected {doc}, found {}", other.value);
+                self.problem(name, message);
+                None
+            }
+            None => {
+                self.report_missing(name, || format!("missing, expected {doc}"));
+                None
+            }
+        }
+    }
+
+    /// Whether the file has the key.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.node(name).is_some()
+    }
+
+    /// Whether there is a file at all, or only a description is wanted.
+    #[must_use]
+    pub fn is_description(&self) -> bool {
+        matches!(self.source, Source::Description)
+    }
+
+    /// Reports a problem of the key `name`, or of the section itself where that is empty.
+    pub fn problem(&mut self, name: &str, message: impl Into<String>) {
+        let path = match name {
+            "" => self.path.clone(),
+            name => self.style.key(&self.path, name),
+        };
+        let own = match self.source {
+            Source::Table(node) => Some(node.origin),
+            Source::Absent | Source::Description => None,
+        };
+        let origin = self.node(name).map(|node| node.origin).or(own);
+        self.report(origin, path, message.into());
+    }
+}
+
+/// What a section leaves behind.
+struct Done {
+    missing: Vec<&'static str>,
+    fields: Vec<Field>,
+}
+
+impl<'a> Section<'a> {
+    fn node(&self, name: &str) -> Option<&'a Node> {
+        match self.source {
+            Source::Table(node) => node.get(name),
+            Source::Absent | Source::Description => None,
+        }
+    }
+
+    /// The checked value of a key; `None` where it is absent.
+    fn value<K: Kind>(&mut self, name: &'static str, kind: &K) -> Option<K::Out> {
+        self.known.push(name);
+        let node = self.node(name)?;
+        Some(kind.read(&node.value).unwrap_or_else(|message| {
+            self.problem(name, message);
+            kind.fallback()
+        }))
+    }
+
+    fn child_source(&mut self, name: &'static str) -> Source<'a> {
+        self.known.push(name);
+        match (self.source, self.node(name)) {
+            (Source::Description, _) => Source::Description,
+            (_, Some(node)) => Source::Table(node),
+            (_, None) => Source::Absent,
+        }
+    }
+
+    fn child<T>(
+        &mut self,
+        source: Source<'_>,
+        path: String,
+        f: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> (T, Done) {
+        self.child_of(source, path, f, true)
+    }
+
+    fn child_of<T>(
+        &mut self,
+        mut source: Source<'_>,
+        path: String,
+        f: impl FnOnce(&mut Section<'_>) -> T,
+        whole: bool,
+    ) -> (T, Done) {
+        let mut is_section = true;
+        if let Source::Table(node) = source
+            && !matches!(node.value, Value::Table(_))
+        {
+            let message = format!("expected a section, found {}", node.value);
+            self.report(Some(node.origin), path.clone(), message);
+            (source, is_section) = (Source::Absent, false);
+        }
+        let mut child = Section {
+            source,
+            file: self.file,
+            style: self.style,
+            path,
+            problems: &mut *self.problems,
+            known: Vec::new(),
+            missing: Vec::new(),
+            fields: Vec::new(),
+        };
+        let value = f(&mut child);
+        if whole {
+            child.report_unknown();
+        }
+        let missing = if is_section {
+            child.missing
+        } else {
+            Vec::new()
+        };
+        let fields = child.fields;
+        (value, Done { missing, fields })
+    }
+
+    fn items<T>(
+        &mut self,
+        name: &str,
+        items: &[Node],
+        mut f: impl FnMut(&mut Section<'_>, usize) -> T,
+    ) -> Vec<T> {
+        let path = self.style.key(&self.path, name);
+        let read = |(i, item)| {
+            let path = self.style.index(&path, i);
+            self.child(Source::Table(item), path, |s| f(s, i)).0
+        };
+        items.iter().enumerate().map(read).collect()
+    }
+
+    fn describe_value<K: Kind>(
+        &mut self,
+        name: &'static str,
+        kind: &K,
+        doc: &'static str,
+        presence: Presence,
+    ) {
+        if self.is_description() {
+            let (expected, schema) = (kind.expected(), kind.schema());
+            self.describe(name, doc, presence, Shape::Value { expected, schema });
+        }
+    }
+
+    fn describe(
+        &mut self,
+        name: &'static str,
+        doc: &'static str,
+        presence: Presence,
+        shape: Shape,
+    ) {
+        if self.is_description() {
+            self.fields.push(Field {
+                name,
+                doc,
+                presence,
+                shape,
+            });
+        }
+    }
+
+    fn report_missing(&mut self, name: &'static str, message: impl FnOnce() -> String) {
+        match self.source {
+            Source::Table(_) => self.problem(name, message()),
+            Source::Absent => self.missing.push(name),
+            Source::Description => {}
+        }
+    }
+
+    fn report_unknown(&mut self) {
+        let Source::Table(Node {
+            value: Value::Table(entries),
+            ..
+        }) = self.source
+        else {
+            return;
+        };
+        for (key, node) in entries {
+            if !self.known.contains(&key.as_str()) {
+                let path = self.style.key(&self.path, key);
+                let message = unknown("key", key, &self.known);
+                self.report(Some(node.origin), path, message);
+            }
+        }
+    }
+
+    fn report(&mut self, origin: Option<Origin>, path: String, message: String) {
+        let (file, line) = match origin {
+            Some(Origin::Override) => ("--set", None),
+            Some(Origin::Line(line)) => (self.file, Some(line)),
+            Some(Origin::File) | None => (self.file, None),
+        };
+        self.problems.push(Problem {
+            file: file.to_owned(),
+            line,
+            path,
+            message,
+        });
+    }
+}
+
+fn needs_a_key(fields: &[Field]) -> bool {
+    fields
+        .iter()
+        .any(|field| field.presence == Presence::Required)
+}
+
+/// `unknown key "sped_mps", did you mean "speed_mps"?`, or the known words where none is near.
+pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    /// More words than that are no help.
+    const FEW: usize = 16;
+    let distance = |other: &str| strsim::damerau_levenshtein(word, other);
+    let near = known.iter().min_by_key(|other| distance(other));
+    let hint = match near {
+        Some(near) if distance(near) <= 1 + near.len() / 4 => format!(", did you mean {near:?}?"),
+        _ if known.len() <= FEW => format!(", expected {}", one_of(known.iter().copied())),
+        _ => String::new(),
+    };
+    format!("unknown {what} {word:?}{hint}")
+}

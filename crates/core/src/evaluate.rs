@@ -1,0 +1,141 @@
+//! What a decision costs: delay and energy of every task, part by part.
+
+use crate::decision::Placement;
+use crate::model::{compute, objective, transfer};
+use crate::slot::Slot;
+
+/// Delay and energy of one task, parts kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Upload delay (6) \[s\].
+    pub upload_s: f64,
+    /// Migration delay (2) \[s\].
+    pub migration_s: f64,
+    /// Time queued: on the vehicle's CPU, or on backhaul links \[s\].
+    pub wait_s: f64,
+    /// Execution delay (4), (7) \[s\].
+    pub compute_s: f64,
+    /// Upload energy e_tra \[J\].
+    pub upload_j: f64,
+    /// Migration energy (3) \[J\].
+    pub migration_j: f64,
+    /// Execution energy (5), e_edge \[J\].
+    pub compute_j: f64,
+    /// Hops between entry and execution RSU.
+    pub hops: u32,
+}
+
+impl Outcome {
+    /// Whole delay \[s\].
+    #[must_use]
+    #[inline]
+    pub fn delay_s(&self) -> f64 {
+        self.upload_s + self.migration_s + self.wait_s + self.compute_s
+    }
+
+    /// Whole energy \[J\].
+    #[must_use]
+    #[inline]
+    pub fn energy_j(&self) -> f64 {
+        self.upload_j + self.migration_j + self.compute_j
+    }
+
+    /// Its share of J (15).
+    #[must_use]
+    #[inline]
+    pub fn cost(&self, omega: f64) -> f64 {
+        objective(omega, self.delay_s(), self.energy_j())
+    }
+}
+
+/// Evaluates decisions, keeping its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluator {
+    entering: Vec<f64>,
+}
+
+impl Evaluator {
+    /// The outcome of every task under `placements` with CPU shares `cpu_hz`.
+    ///
+    /// # Panics
+    /// If a placement enters by an RSU that does not cover the vehicle, or has no route: a bug of the
+    /// policy, which the engine rules out before.
+    pub fn outcomes(
+        &mut self,
+        slot: &Slot,
+        placements: &[Placement],
+        cpu_hz: &[f64],
+        out: &mut Vec<Outcome>,
+    ) {
+        self.entering.clear();
+        self.entering.resize(slot.rsus.len(), 0.0);
+        for placement in placements {
+            if let Placement::Rsu { entry, .. } = *placement {
+                self.entering[entry as usize] += 1.0;
+            }
+        }
+        out.clear();
+        out.extend(
+            placements
+                .iter()
+                .zip(cpu_hz)
+                .enumerate()
+                .map(|(task, (placement, &hz))| match *placement {
+                    Placement::Local => local(slot, task),
+                    Placement::Rsu { entry, execution } => {
+                        let entering = self.entering[entry as usize];
+                        offloaded(slot, task, entry, execution, entering, hz)
+                    }
+                }),
+        );
+    }
+}
+
+fn local(slot: &Slot, task: usize) -> Outcome {
+    let vehicle = slot.tasks.vehicle[task] as usize;
+    let (cycles, cpu_hz) = (slot.tasks.cycles[task], slot.vehicles.cpu_hz[vehicle]);
+    Outcome {
+        wait_s: slot.vehicles.local_wait_s[vehicle],
+        compute_s: compute::delay_s(cycles, cpu_hz),
+        compute_j: compute::energy_j(slot.vehicles.energy_coeff[vehicle], cycles, cpu_hz),
+        ..Outcome::default()
+    }
+}
+
+fn offloaded(
+    slot: &Slot,
+    task: usize,
+    entry: u32,
+    execution: u32,
+    entering: f64,
+    cpu_hz: f64,
+) -> Outcome {
+    let vehicle = slot.tasks.vehicle[task] as usize;
+    let link = slot
+        .coverage
+        .of(vehicle)
+        .iter()
+        .find(|link| link.rsu == entry)
+        .expect("the entry RSU covers the vehicle");
+    let (cycles, data_bits) = (slot.tasks.cycles[task], slot.tasks.data_bits[task]);
+    let upload_s = transfer::upload_s(data_bits, link.seconds_per_bit, entering);
+    let mut outcome = Outcome {
+        upload_s,
+        upload_j: transfer::upload_energy_j(slot.vehicles.tx_power_w[vehicle], upload_s),
+        compute_s: compute::delay_s(cycles, cpu_hz),
+        compute_j: compute::energy_j(slot.rsus.energy_coeff[execution as usize], cycles, cpu_hz),
+        ..Outcome::default()
+    };
+    if entry != execution {
+        let target = slot
+            .routes
+            .find(entry, execution)
+            .expect("a route leads from the entry to the execution RSU");
+        outcome.hops = target.hops;
+        outcome.wait_s = target.wait_s;
+        outcome.migration_s = transfer::migration_s(data_bits, target.seconds_per_bit);
+        outcome.migration_j =
+            transfer::migration_energy_j(target.hops, slot.migration_power_w, outcome.migration_s);
+    }
+    outcome
+}

@@ -1,0 +1,460 @@
+//! A slot's placements with their exact cost, kept up to date move by move.
+//!
+//! The cost of an assignment separates: uploads at entry m cost n_m sum a_nm, executions at m' cost the
+//! optimum G_m' of P2 for the tasks there, and every task adds its migration. So moving a task changes
+//! two entries and two executions, and the best place for it is found exactly: a lower bound for every
+//! RSU from its present price, then P2 solved only where that bound can still win.
+
+use crate::alloc::curve::Curve;
+use crate::alloc::server::{Rows, Server};
+use crate::decision::Placement;
+use crate::slot::Slot;
+
+/// Placements of all tasks, and what they cost.
+#[derive(Clone, Debug, Default)]
+pub struct Assignment {
+    /// Placement of every task.
+    placements: Vec<Placement>,
+    entries: Vec<Entry>,
+    executions: Vec<Execution>,
+    /// Least execution cost of a cycle at any RSU.
+    least_cost_per_cycle: f64,
+    /// Least transfer time per bit of any backhaul link.
+    least_seconds_per_bit: f64,
+    trial: Trial,
+}
+
+/// Tasks entering at an RSU.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    count: f64,
+    /// Sum of a_nm.
+    upload: f64,
+}
+
+impl Entry {
+    fn cost(&self) -> f64 {
+        self.count * self.upload
+    }
+
+    fn with(&self, upload: f64) -> Self {
+        Self {
+            count: self.count + 1.0,
+            upload: self.upload + upload,
+        }
+    }
+}
+
+/// Tasks executed at an RSU.
+#[derive(Clone, Debug, Default)]
+struct Execution {
+    server: Server,
+    tasks: Vec<u32>,
+    cycles: Vec<f64>,
+    minimum_hz: Vec<f64>,
+    total_cycles: f64,
+    /// Optimal value of P2 here.
+    cost: f64,
+}
+
+impl Execution {
+    fn rows(&self) -> Rows<'_> {
+        Rows {
+            cycles: &self.cycles,
+            minimum_hz: &self.minimum_hz,
+        }
+    }
+
+    fn push(&mut self, task: u32, cycles: f64) {
+        self.tasks.push(task);
+        self.cycles.push(cycles);
+        self.minimum_hz.push(0.0);
+        self.total_cycles += cycles;
+    }
+
+    fn pop(&mut self) {
+        self.tasks.pop();
+        self.minimum_hz.pop();
+        self.total_cycles -= self.cycles.pop().unwrap_or(0.0);
+    }
+
+    fn remove(&mut self, task: u32) {
+        let at = self
+            .tasks
+            .iter()
+            .position(|&t| t == task)
+            .expect("the task is executed here");
+        // Order is kept: sums must not depend on the history of moves.
+        self.tasks.remove(at);
+        self.minimum_hz.remove(at);
+        self.cycles.remove(at);
+    }
+
+    /// Solves P2 here: (cost, price). Without scarcity the cost is linear in the cycles.
+    fn optimum(&self) -> (f64, f64) {
+        if let Curve::Tradeoff { free_hz, .. } = self.server.curve {
+            let demand = free_hz * self.cycles.len() as f64;
+            if demand <= self.server.available_hz() {
+                let total = self.cycles.iter().sum::<f64>();
+                return (self.server.curve.free_cost_per_cycle() * total, 0.0);
+            }
+        }
+        self.server.optimum(self.rows())
+    }
+
+    fn settle(&mut self) {
+        self.total_cycles = self.cycles.iter().sum();
+        (self.cost, self.server.price) = self.optimum();
+    }
+
+    /// Lower bound of what one more task adds: its cost at the present price, by weak duality.
+    fn priced(&self, cycles: f64) -> f64 {
+        let available_hz = self.server.available_hz();
+        if available_hz <= 0.0 {
+            return f64::INFINITY;
+        }
+        self.server
+            .curve
+            .priced_cost(self.server.price, cycles, available_hz)
+            .0
+    }
+
+    /// What one more task adds, exactly.
+    fn added(&mut self, task: u32, cycles: f64) -> (f64, f64) {
+        self.push(task, cycles);
+        let (cost, price) = self.optimum();
+        self.pop();
+        (cost - self.cost, price)
+    }
+}
+
+/// Scratch memory of one search for the best place.
+#[derive(Clone, Debug, Default)]
+struct Trial {
+    /// Per RSU the cheapest way there, valid where `stamp` is the current one.
+    ways: Vec<Way>,
+    stamp: u32,
+    /// RSUs reached.
+    reached: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    stamp: u32,
+    entry: u32,
+    /// Upload and migration.
+    cost: f64,
+    /// `cost` and the lower bound of the execution; infinite once solved exactly.
+    bound: f64,
+}
+
+/// Improvements smaller than this share of the cost are rounding.
+const LEAST_GAIN: f64 = 1e-12;
+
+impl Assignment {
+    /// Starts a slot with every task on its vehicle.
+    pub fn reset(&mut self, slot: &Slot) {
+        self.placements.clear();
+        self.placements.resize(slot.tasks.len(), Placement::Local);
+        let rsus = slot.rsus.len();
+        self.entries.clear();
+        self.entries.resize(rsus, Entry::default());
+        self.executions.resize_with(rsus, Execution::default);
+        self.least_cost_per_cycle = f64::INFINITY;
+        for (m, execution) in self.executions.iter_mut().enumerate() {
+            execution.server = Server {
+                curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+                cpu_hz: slot.rsus.cpu_hz[m],
+                reserved_hz: slot.rsus.reserved_cpu_hz[m].min(slot.rsus.cpu_hz[m]),
+                ..Server::default()
+            };
+            execution.tasks.clear();
+            execution.cycles.clear();
+            execution.minimum_hz.clear();
+            execution.total_cycles = 0.0;
+            execution.cost = 0.0;
+            self.least_cost_per_cycle = self
+                .least_cost_per_cycle
+                .min(execution.server.curve.free_cost_per_cycle());
+        }
+        self.least_seconds_per_bit = slot.routes.least_seconds_per_bit;
+        self.trial.ways.clear();
+        self.trial.ways.resize(rsus, Way::default());
+        self.trial.stamp = 0;
+    }
+
+    /// Starts a slot from given placements.
+    pub fn start_from(&mut self, slot: &Slot, placements: &[Placement]) {
+        self.reset(slot);
+        for (task, &placement) in placements.iter().enumerate() {
+            self.insert(slot, task, placement);
+        }
+        for execution in &mut self.executions {
+            execution.settle();
+        }
+    }
+
+    /// The placements.
+    #[must_use]
+    pub fn placements(&self) -> &[Placement] {
+        &self.placements
+    }
+
+    /// Cost of the whole assignment: the sum over tasks that (15) averages, under exact P2 without (16e).
+    #[must_use]
+    pub fn cost(&self, slot: &Slot) -> f64 {
+        let entries = self.entries.iter().map(Entry::cost).sum::<f64>();
+        let executions = self.executions.iter().map(|e| e.cost).sum::<f64>();
+        let rest = (0..self.placements.len())
+            .map(|task| match self.placements[task] {
+                Placement::Local => slot.local_cost(task),
+                Placement::Rsu { entry, execution } => {
+                    let target = slot.routes.find(entry, execution);
+                    target.map_or(f64::INFINITY, |t| slot.migration_cost(task, t))
+                }
+            })
+            .sum::<f64>();
+        entries + executions + rest
+    }
+
+    /// Moves `task` to its best place given all others; whether that changed anything.
+    pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
+        let old = self.placements[task];
+        let (old_price, old_cost) = match old {
+            Placement::Local => (0.0, 0.0),
+            Placement::Rsu { execution, .. } => {
+                let execution = &self.executions[execution as usize];
+                (execution.server.price, execution.cost)
+            }
+        };
+        self.take_out(slot, task);
+        let stay = self.place_cost(slot, task, old, Some(old_cost));
+        let (best, cost, price) = self.best_place(slot, task);
+        if cost < stay - LEAST_GAIN * stay.abs() {
+            self.put(slot, task, best, price);
+            true
+        } else {
+            self.insert(slot, task, old);
+            if let Placement::Rsu { execution, .. } = old {
+                let execution = &mut self.executions[execution as usize];
+                execution.server.price = old_price;
+                execution.cost = old_cost;
+            }
+            false
+        }
+    }
+
+    /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
+    pub fn sweep(&mut self, slot: &Slot, order: &[u32], sweeps: usize) {
+        for _ in 0..sweeps {
+            let mut moved = false;
+            for &task in order {
+                moved |= self.improve(slot, task as usize);
+            }
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    /// Places `task`, which must be out, at its best place.
+    pub fn put_best(&mut self, slot: &Slot, task: usize) {
+        let (best, _, price) = self.best_place(slot, task);
+        self.put(slot, task, best, price);
+    }
+
+    /// Takes `task` off its RSUs (it counts as local until it is put again).
+    pub fn take_out(&mut self, slot: &Slot, task: usize) {
+        if let Placement::Rsu { entry, execution } = self.placements[task] {
+            self.leave_entry(slot, task, entry);
+            let execution = &mut self.executions[execution as usize];
+            execution.remove(task as u32);
+            execution.settle();
+            self.placements[task] = Placement::Local;
+        }
+    }
+
+    fn put(&mut self, slot: &Slot, task: usize, placement: Placement, price: f64) {
+        self.insert(slot, task, placement);
+        if let Placement::Rsu { execution, .. } = placement {
+            let execution = &mut self.executions[execution as usize];
+            execution.server.price = price;
+            execution.settle();
+        }
+    }
+
+    fn insert(&mut self, slot: &Slot, task: usize, placement: Placement) {
+        self.placements[task] = placement;
+        if let Placement::Rsu { entry, execution } = placement {
+            let upload = self.upload(slot, task, entry);
+            let at = &mut self.entries[entry as usize];
+            *at = at.with(upload);
+            self.executions[execution as usize].push(task as u32, slot.tasks.cycles[task]);
+        }
+    }
+
+    fn upload(&self, slot: &Slot, task: usize, entry: u32) -> f64 {
+        let link = slot.links(task).iter().find(|link| link.rsu == entry);
+        link.map_or(f64::INFINITY, |link| slot.upload_cost(task, link))
+    }
+
+    fn leave_entry(&mut self, slot: &Slot, task: usize, entry: u32) {
+        let upload = self.upload(slot, task, entry);
+        let at = &mut self.entries[entry as usize];
+        at.count -= 1.0;
+        // An empty RSU is exactly empty, whatever rounding the moves before left.
+        at.upload = if at.count > 0.0 {
+            at.upload - upload
+        } else {
+            0.0
+        };
+    }
+
+    /// What `task`, which is out, would cost at `placement`.
+    fn place_cost(
+        &mut self,
+        slot: &Slot,
+        task: usize,
+        placement: Placement,
+        execution_cost: Option<f64>,
+    ) -> f64 {
+        match placement {
+            Placement::Local => slot.local_cost(task),
+            Placement::Rsu { entry, execution } => {
+                let way = self.way(slot, task, entry, execution);
+                let at = &mut self.executions[execution as usize];
+                let added = match execution_cost {
+                    Some(cost) => cost - at.cost,
+                    None => at.added(task as u32, slot.tasks.cycles[task]).0,
+                };
+                way + added
+            }
+        }
+    }
+
+    /// Upload and migration cost that `task` adds on the way from `entry` to `execution`.
+    fn way(&self, slot: &Slot, task: usize, entry: u32, execution: u32) -> f64 {
+        let at = self.entries[entry as usize];
+        let upload = at.with(self.upload(slot, task, entry)).cost() - at.cost();
+        let target = slot.routes.find(entry, execution);
+        upload + target.map_or(f64::INFINITY, |t| slot.migration_cost(task, t))
+    }
+
+    /// The cheapest placement of `task`, which is out: (placement, cost, price at its execution RSU).
+    fn best_place(&mut self, slot: &Slot, task: usize) -> (Placement, f64, f64) {
+        let cycles = slot.tasks.cycles[task];
+        let mut best = (Placement::Local, slot.local_cost(task), 0.0);
+        self.reach(slot, task, best.1);
+        loop {
+            let Trial { ways, reached, .. } = &mut self.trial;
+            let Some(&rsu) = reached.iter().min_by(|&&a, &&b| {
+                ways[a as usize]
+                    .bound
+                    .total_cmp(&ways[b as usize].bound)
+                    .then(a.cmp(&b))
+            }) else {
+                return best;
+            };
+            let way = &mut ways[rsu as usize];
+            if way.bound >= best.1 {
+                return best;
+            }
+            way.bound = f64::INFINITY;
+            let (added, price) = self.executions[rsu as usize].added(task as u32, cycles);
+            if way.cost + added < best.1 {
+                best = (
+                    Placement::Rsu {
+                        entry: way.entry,
+                        execution: rsu,
+                    },
+                    way.cost + added,
+                    price,
+                );
+            }
+        }
+    }
+
+    /// Finds the cheapest way of `task` to every RSU that could beat `limit`.
+    fn reach(&mut self, slot: &Slot, task: usize, limit: f64) {
+        let Self {
+            entries,
+            executions,
+            trial,
+            ..
+        } = self;
+        trial.stamp += 1;
+        trial.reached.clear();
+        let cycles = slot.tasks.cycles[task];
+        let least_execution = cycles * self.least_cost_per_cycle;
+        let mut limit = limit;
+        for link in slot.links(task) {
+            let at = entries[link.rsu as usize];
+            let upload = at.with(slot.upload_cost(task, link)).cost() - at.cost();
+            for target in slot.routes.targets(link.rsu) {
+                let cost = upload + slot.migration_cost(task, target);
+                if cost + least_execution >= limit {
+                    // Farther targets cost at least as much as this many of the fastest hops.
+                    let least =
+                        slot.least_migration_cost(task, target.hops, self.least_seconds_per_bit);
+                    if upload + least + least_execution >= limit {
+                        break;
+                    }
+                    continue;
+                }
+                let way = &mut trial.ways[target.rsu as usize];
+                if way.stamp != trial.stamp {
+                    let execution = executions[target.rsu as usize].priced(cycles);
+                    *way = Way {
+                        stamp: trial.stamp,
+                        entry: link.rsu,
+                        cost,
+                        bound: cost + execution,
+                    };
+                    trial.reached.push(target.rsu);
+                } else if cost < way.cost {
+                    way.bound += cost - way.cost;
+                    way.cost = cost;
+                    way.entry = link.rsu;
+                }
+                // Without scarcity after the move the bound is exact, so it limits the rest.
+                let execution = &executions[target.rsu as usize];
+                if execution.has_room() {
+                    limit = limit.min(way.bound * (1.0 + 1e-12));
+                }
+            }
+        }
+    }
+}
+
+impl Execution {
+    /// Whether one more task still gets its free demand.
+    fn has_room(&self) -> bool {
+        match self.server.curve {
+            Curve::Tradeoff { free_hz, .. } => {
+                free_hz * (self.cycles.len() + 1) as f64 <= self.server.available_hz()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Order in which tasks are improved: large before small, so that it depends on the tasks and not on
+/// how they are numbered.
+pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
+    order.clear();
+    order.extend(0..slot.tasks.len() as u32);
+    let tasks = &slot.tasks;
+    let position = |task: usize| {
+        let v = tasks.vehicle[task] as usize;
+        (slot.vehicles.x_m[v], slot.vehicles.y_m[v])
+    };
+    order.sort_unstable_by(|&a, &b| {
+        let (a, b) = (a as usize, b as usize);
+        tasks.cycles[b]
+            .total_cmp(&tasks.cycles[a])
+            .then(tasks.data_bits[b].total_cmp(&tasks.data_bits[a]))
+            .then(position(a).0.total_cmp(&position(b).0))
+            .then(position(a).1.total_cmp(&position(b).1))
+            .then(a.cmp(&b))
+    });
+}

@@ -1,0 +1,61 @@
+//! What placements cost in a slot: the model's equations weighted by omega, per task.
+
+use super::{RadioLink, Slot};
+use crate::backhaul::Target;
+use crate::model::{compute, objective, transfer};
+
+impl Slot {
+    /// Links of the vehicle that carries `task`, nearest RSU first.
+    #[must_use]
+    #[inline]
+    pub fn links(&self, task: usize) -> &[RadioLink] {
+        self.coverage.of(self.tasks.vehicle[task] as usize)
+    }
+
+    /// Cost of running `task` on its vehicle: (4), (5), after the vehicle's own queue.
+    #[must_use]
+    #[inline]
+    pub fn local_cost(&self, task: usize) -> f64 {
+        let vehicle = self.tasks.vehicle[task] as usize;
+        let (cycles, cpu_hz) = (self.tasks.cycles[task], self.vehicles.cpu_hz[vehicle]);
+        let delay_s = compute::delay_s(cycles, cpu_hz) + self.vehicles.local_wait_s[vehicle];
+        let energy_j = compute::energy_j(self.vehicles.energy_coeff[vehicle], cycles, cpu_hz);
+        objective(self.omega, delay_s, energy_j)
+    }
+
+    /// a_nm = (omega + (1 - omega) p_n) D / (B_m SE_nm): cost of uploading `task` with the whole band to
+    /// itself. With n tasks entering at the RSU it costs n a_nm.
+    #[must_use]
+    #[inline]
+    pub fn upload_cost(&self, task: usize, link: &RadioLink) -> f64 {
+        let power_w = self.vehicles.tx_power_w[self.tasks.vehicle[task] as usize];
+        let delay_s = transfer::upload_s(self.tasks.data_bits[task], link.seconds_per_bit, 1.0);
+        objective(
+            self.omega,
+            delay_s,
+            transfer::upload_energy_j(power_w, delay_s),
+        )
+    }
+
+    /// Cost of migrating `task` to `target`: (2), (3), and the wait behind bits already on the links.
+    #[must_use]
+    #[inline]
+    pub fn migration_cost(&self, task: usize, target: &Target) -> f64 {
+        if target.hops == 0 {
+            return 0.0;
+        }
+        let delay_s = transfer::migration_s(self.tasks.data_bits[task], target.seconds_per_bit);
+        let energy_j = transfer::migration_energy_j(target.hops, self.migration_power_w, delay_s);
+        objective(self.omega, delay_s + target.wait_s, energy_j)
+    }
+
+    /// Lower bound of the migration cost over `hops` links, each at least as slow as `seconds_per_bit`.
+    #[must_use]
+    #[inline]
+    pub fn least_migration_cost(&self, task: usize, hops: u32, seconds_per_bit: f64) -> f64 {
+        let seconds_per_bit = f64::from(hops) * seconds_per_bit;
+        let delay_s = transfer::migration_s(self.tasks.data_bits[task], seconds_per_bit);
+        let energy_j = transfer::migration_energy_j(hops, self.migration_power_w, delay_s);
+        objective(self.omega, delay_s, energy_j)
+    }
+}
