@@ -10,7 +10,9 @@ use wayside_core::mobility::fcd::FcdTrace;
 use wayside_core::mobility::{MobilitySource, Positions};
 use wayside_core::scenario::{Fcd, FcdSource};
 
-fuzz_target!(|bytes: &[u8]| {
+// libFuzzer's hook aborts on every panic, also on those of the Parquet library that we catch;
+// without it, only a panic that gets through to here does
+fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
     let fcd = Fcd {
         source: FcdSource::Builtin("fuzz"),
         begin_s: None,
