@@ -308,6 +308,7 @@ impl Dual {
                     }
                 }
                 let next = self.smooth(slot, temperature, true);
+                if std::env::var("DBG").is_ok() { eprintln!("T {temperature:.2e} value {value:.6} next {next:.6} exp {expected:.3e} len {length} hes {}", self.start.len()-1); }
                 if next > value {
                     better = next - value > 1e-3 * expected * length;
                     value = next;
@@ -432,7 +433,6 @@ impl Newton {
             &mut self.bend,
             &mut self.diagonal,
             &mut self.damping,
-            &mut self.step,
             &mut self.residual,
             &mut self.direction,
             &mut self.product,
@@ -447,6 +447,8 @@ impl Newton {
     /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
     fn solve(&mut self, hesitant: &[Choice], start: &[u32], rsus: usize, temperature: f64) {
         let size = 2 * rsus;
+        self.step.clear();
+        self.step.resize(size, 0.0);
         let mut energy = 0.0;
         for i in 0..size {
             self.residual[i] = if self.free[i] { self.gradient[i] } else { 0.0 };
