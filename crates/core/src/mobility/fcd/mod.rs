@@ -122,11 +122,8 @@ impl FcdTrace {
                     let message = format!("must be a built-in trace ({known}), got {name:?}");
                     Error::invalid(*name, None, "fleet.mobility", message)
                 })?;
-                Self::start(
-                    fcd,
-                    (*name).to_owned(),
-                    Trace::Memory(Bytes::from_static(bytes)),
-                )
+                let trace = Trace::Memory(Bytes::from_static(bytes));
+                Self::start(fcd, format!("builtin:{name}"), trace)
             }
         }
     }
@@ -251,9 +248,7 @@ impl FcdTrace {
             let message = "must have a vehicle in the part that is used, got none";
             return Err(self.invalid("", message));
         }
-        {
-            extent.mean_vehicles = vehicles as f64 / extent.steps as f64;
-        }
+        extent.mean_vehicles = vehicles as f64 / extent.steps as f64;
         Ok(extent)
     }
 }

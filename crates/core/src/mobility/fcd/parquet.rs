@@ -107,6 +107,14 @@ impl Batch {
         columns: &Columns,
     ) -> parquet::errors::Result<()> {
         let group = file.get_row_group(group)?;
+        // the library panics on what these checks turn down
+        let damaged = group.metadata().columns().iter().any(|column| {
+            let dictionary = column.dictionary_page_offset().unwrap_or(0);
+            column.compressed_size() < 0 || column.data_page_offset() < 0 || dictionary < 0
+        });
+        if damaged {
+            return Err(ParquetError::General("negative size or offset".into()));
+        }
         self.time.reader = Some(group.get_column_reader(columns.time)?);
         self.id.reader = Some(group.get_column_reader(columns.id)?);
         self.x.reader = Some(group.get_column_reader(columns.x)?);

@@ -160,7 +160,7 @@ fn attributes<'a, const N: usize>(
         if value.is_some() {
             return Err(input.bad(place, name, "must be there once, got it twice"));
         }
-        **value = Some(if attribute.value.contains('&') {
+        **value = Some(if attribute.value.as_bytes().contains(&b'&') {
             let text = attribute.normalized_value(XmlVersion::Explicit1_0);
             text.map_err(|error| input.bad(place, name, error.to_string()))?
         } else {
