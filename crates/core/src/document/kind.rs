@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 /// Largest magnitude accepted: products of a few such numbers stay finite.
 const HUGE: f64 = 1e18;
 /// Smallest magnitude of a number that may be divided by, for the same reason.
-const TINY: f64 = 1e-18;
+const TINY: f64 = 1e-30;
 
 /// A kind of value.
 pub trait Kind {
