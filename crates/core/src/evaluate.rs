@@ -75,15 +75,19 @@ impl Evaluator {
             }
         }
         out.clear();
-        out.extend(placements.iter().zip(cpu_hz).enumerate().map(|(task, (placement, &hz))| {
-            match *placement {
-                Placement::Local => local(slot, task),
-                Placement::Rsu { entry, execution } => {
-                    let entering = self.entering[entry as usize];
-                    offloaded(slot, task, entry, execution, entering, hz)
-                }
-            }
-        }));
+        out.extend(
+            placements
+                .iter()
+                .zip(cpu_hz)
+                .enumerate()
+                .map(|(task, (placement, &hz))| match *placement {
+                    Placement::Local => local(slot, task),
+                    Placement::Rsu { entry, execution } => {
+                        let entering = self.entering[entry as usize];
+                        offloaded(slot, task, entry, execution, entering, hz)
+                    }
+                }),
+        );
     }
 }
 
@@ -125,16 +129,13 @@ fn offloaded(
     if entry != execution {
         let target = slot
             .routes
-            .find(entry as usize, execution as usize)
+            .find(entry, execution)
             .expect("a route leads from the entry to the execution RSU");
         outcome.hops = target.hops;
         outcome.wait_s = target.wait_s;
         outcome.migration_s = transfer::migration_s(data_bits, target.seconds_per_bit);
-        outcome.migration_j = transfer::migration_energy_j(
-            target.hops,
-            slot.migration_power_w,
-            outcome.migration_s,
-        );
+        outcome.migration_j =
+            transfer::migration_energy_j(target.hops, slot.migration_power_w, outcome.migration_s);
     }
     outcome
 }

@@ -12,13 +12,16 @@
 
 pub mod alloc;
 pub mod backhaul;
+pub mod bound;
 pub mod decision;
 pub mod document;
 pub mod engine;
 pub mod error;
+pub mod evaluate;
 pub mod ids;
 pub mod mobility;
 pub mod model;
+pub mod policy;
 pub mod rng;
 pub mod scenario;
 pub mod slot;

@@ -36,7 +36,6 @@ impl Streams {
 impl Stream {
     /// Uniform in `[0, 1)`, 53 random bits.
     pub fn unit(&mut self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "53 bits are exact in f64")]
         let x = (self.0.next_u64() >> 11) as f64;
         x * (1.0 / 9_007_199_254_740_992.0)
     }

@@ -44,7 +44,6 @@ struct Moments {
 
 /// Brings the LBM down to `tau`; the servers come in with their unconstrained optimum, which exceeds it.
 pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Balanced {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let count = servers.len() as f64;
     let mut center = servers.iter().map(Server::load).sum::<f64>() / count;
     let mut nu = first_multiplier(servers, tasks, tau);
@@ -139,7 +138,6 @@ fn settle_center(servers: &mut [Server], tasks: &Tasks, nu: f64, center: &mut f6
 }
 
 fn respond(servers: &mut [Server], tasks: &Tasks, nu: f64, center: f64) -> Moments {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let weight = 1.0 / servers.len() as f64;
     let mut sums = Moments::default();
     for server in servers {

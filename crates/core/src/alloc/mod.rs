@@ -57,6 +57,10 @@ pub struct Allocator {
     tasks: Tasks,
     /// Task of each grouped row.
     order: Vec<u32>,
+    /// Loads before (16e) was imposed.
+    unbalanced: Vec<f64>,
+    /// Whether (16e) bound in the last solve.
+    balance_binds: bool,
 }
 
 impl Allocator {
@@ -79,20 +83,33 @@ impl Allocator {
             server.fill(tasks);
         }
 
-        let mut status = Status::Solved;
-        let mut spread = None;
-        if slot.enforce_balance && load::lbm(servers.iter().map(Server::load)) > slot.tau {
-            let balanced = balance::solve(servers, tasks, slot.tau);
-            status = balanced.status;
-            spread = Some(balanced);
-        }
+        let balanced = if slot.enforce_balance {
+            self.unbalanced.clear();
+            self.unbalanced.extend(servers.iter().map(Server::load));
+            (load::lbm(self.unbalanced.iter().copied()) > slot.tau)
+                .then(|| balance::solve(servers, tasks, slot.tau))
+        } else {
+            None
+        };
+        self.balance_binds = balanced.is_some();
 
         cpu_hz.clear();
         cpu_hz.resize(placements.len(), 0.0);
         for (&task, &hz) in self.order.iter().zip(&self.tasks.hz) {
             cpu_hz[task as usize] = hz;
         }
-        self.certificate(status, spread, slot.tau, minimums_dropped)
+        self.certificate(balanced, slot.tau, minimums_dropped)
+    }
+
+    /// Whether (16e) bound in the last solve.
+    #[must_use]
+    pub fn balance_binds(&self) -> bool {
+        self.balance_binds
+    }
+
+    /// Loads that the last solve would have had without (16e), where it was enforced.
+    pub fn unbalanced_loads(&self) -> impl Iterator<Item = f64> + '_ {
+        self.unbalanced.iter().copied()
     }
 
     /// Load L_m (8) of every RSU after the last solve, CPU held from earlier slots included.
@@ -106,6 +123,7 @@ impl Allocator {
             servers,
             tasks,
             order,
+            ..
         } = self;
         servers.clear();
         servers.extend((0..slot.rsus.len()).map(|m| Server {
@@ -133,7 +151,6 @@ impl Allocator {
             if let Placement::Rsu { execution, .. } = *placement {
                 let row = servers[execution as usize].end;
                 servers[execution as usize].end += 1;
-                #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
                 {
                     order[row] = task as u32;
                 }
@@ -145,12 +162,12 @@ impl Allocator {
 
     fn certificate(
         &self,
-        status: Status,
         balanced: Option<balance::Balanced>,
         tau: f64,
         minimums_dropped: u32,
     ) -> Certificate {
         let (nu, center) = balanced.map_or((0.0, 0.0), |b| (b.nu, b.center));
+        let status = balanced.map_or(Status::Solved, |b| b.status);
         let lbm = load::lbm(self.loads());
         let (mut residual, mut slack, mut cost) = (0.0f64, 0.0f64, 0.0f64);
         for server in &self.servers {
@@ -184,7 +201,6 @@ impl Allocator {
         }
         if nu > 0.0 {
             residual = residual.max((lbm / tau - 1.0).abs());
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
             let count = self.servers.len() as f64;
             slack += nu * count * (tau * tau - lbm * lbm).abs();
         }

@@ -218,7 +218,6 @@ impl Server {
     /// Exact where all tasks are equal: F = total / K, y = F0 / F, s = y^2 - 1/y.
     fn price_guess(&self, rows: Rows<'_>, total_hz: f64) -> f64 {
         let cycles = rows.cycles;
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
         let count = cycles.len() as f64;
         match self.curve {
             Curve::Tradeoff { omega, free_hz } => {

@@ -38,6 +38,8 @@ pub struct Routes {
     pub targets: Vec<Target>,
     /// For every RSU a lower bound on reaching any RSU beyond its targets, where there is one.
     pub beyond: Vec<Option<Beyond>>,
+    /// Transfer time of one bit over the fastest link; 0 without links \[s/bit\].
+    pub least_seconds_per_bit: f64,
 }
 
 /// An RSU that tasks can be migrated to.
@@ -116,7 +118,6 @@ pub fn edges(spec: &scenario::Backhaul, rsus: &[Rsu]) -> Result<Vec<Edge>> {
 pub fn links_within(x_m: &[f64], y_m: &[f64], max_distance_m: f64, rate_bps: f64) -> Vec<Edge> {
     // A hair more than the distance: two points in range never lie two buckets apart by rounding.
     let side_m = (max_distance_m * (1.0 + 1e-9)).max(1.0);
-    #[expect(clippy::cast_possible_truncation, reason = "saturates far off any map")]
     let bucket = |x: f64| (x / side_m).floor() as i64;
     let mut buckets: BTreeMap<(i64, i64), Vec<u32>> = BTreeMap::new();
     for (row, (&x, &y)) in (0..).zip(x_m.iter().zip(y_m)) {

@@ -141,6 +141,11 @@ impl Routes {
             size[label as usize] += 1;
         }
         let fastest_bps = links.iter().map(|l| l.rate_bps).fold(0.0, f64::max);
+        self.least_seconds_per_bit = if links.is_empty() {
+            0.0
+        } else {
+            fastest_bps.recip()
+        };
         let hops = max_hops + 1;
         let bound = Beyond {
             hops,

@@ -1,7 +1,15 @@
 //! How vehicles move: synthetic models and SUMO traces behind one trait.
 
+pub mod fcd;
+pub mod synthetic;
+
 use crate::error::Result;
 use crate::ids::VehicleKey;
+use crate::rng::Streams;
+use crate::scenario::{Area, Fleet, Mobility};
+
+use fcd::FcdTrace;
+use synthetic::{Manhattan, RandomWaypoint, Straight};
 
 /// Where the vehicles are at one instant. Columns of equal length, in a fixed order of the source.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +22,34 @@ pub struct Positions {
     pub y_m: Vec<f64>,
 }
 
+impl Positions {
+    /// Number of vehicles.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.key.len()
+    }
+
+    /// Whether there are no vehicles.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.key.is_empty()
+    }
+
+    /// Removes all vehicles and keeps the memory.
+    pub fn clear(&mut self) {
+        self.key.clear();
+        self.x_m.clear();
+        self.y_m.clear();
+    }
+
+    /// Adds a vehicle.
+    pub fn push(&mut self, key: VehicleKey, x_m: f64, y_m: f64) {
+        self.key.push(key);
+        self.x_m.push(x_m);
+        self.y_m.push(y_m);
+    }
+}
+
 /// A source of vehicle positions. Vehicles may appear and leave between calls.
 pub trait MobilitySource: Send {
     /// Moves on to `time_s` seconds after the start of the run (never backwards) and fills `out`.
@@ -21,4 +57,33 @@ pub trait MobilitySource: Send {
     /// # Errors
     /// A trace that is malformed, ends early or cannot be read.
     fn advance(&mut self, time_s: f64, out: &mut Positions) -> Result<()>;
+}
+
+/// The source that `fleet.mobility` describes. `area` bounds synthetic vehicles; a trace has its own extent.
+///
+/// # Errors
+/// A trace that cannot be opened, or does not hold the time asked for.
+pub fn source(fleet: &Fleet, area: Area, streams: Streams) -> Result<Box<dyn MobilitySource>> {
+    let n = fleet.size;
+    Ok(match &fleet.mobility {
+        Mobility::Straight { speed_mps, hotspot } => {
+            Box::new(Straight::new(n, area, *speed_mps, *hotspot, streams))
+        }
+        Mobility::RandomWaypoint { speed_mps, pause_s } => {
+            Box::new(RandomWaypoint::new(n, area, *speed_mps, *pause_s, streams))
+        }
+        Mobility::Manhattan {
+            speed_mps,
+            block_m,
+            turn_probability,
+        } => Box::new(Manhattan::new(
+            n,
+            area,
+            *speed_mps,
+            *block_m,
+            *turn_probability,
+            streams,
+        )),
+        Mobility::Fcd(fcd) => Box::new(FcdTrace::open(fcd)?),
+    })
 }

@@ -54,7 +54,6 @@ pub fn seconds_per_bit(bandwidth_hz: f64, snr: f64) -> f64 {
 /// Rate (1) of one of `tasks` tasks that share the band of an RSU equally \[bit/s\].
 #[must_use]
 pub fn rate_bps(bandwidth_hz: f64, tasks: usize, snr: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let share = bandwidth_hz / tasks as f64;
     share * (1.0 + snr).log2()
 }

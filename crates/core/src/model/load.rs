@@ -4,7 +4,6 @@ use crate::scenario::LoadBalance;
 
 /// LBM (9): population standard deviation of the loads L_m = sum F / F_m over all RSUs; 0 without RSUs.
 pub fn lbm(loads: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let count = loads.len() as f64;
     if count < 1.0 {
         return 0.0;
@@ -15,7 +14,6 @@ pub fn lbm(loads: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
 
 /// Jain's fairness index (sum L)^2 / (M sum L^2) of the loads, in `[1/M, 1]`; 1 where all are zero.
 pub fn jain(loads: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let count = loads.len() as f64;
     let sum = loads.clone().sum::<f64>();
     let squares = loads.map(|l| l * l).sum::<f64>();

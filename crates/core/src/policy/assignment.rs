@@ -38,7 +38,10 @@ impl Entry {
     }
 
     fn with(&self, upload: f64) -> Self {
-        Self { count: self.count + 1.0, upload: self.upload + upload }
+        Self {
+            count: self.count + 1.0,
+            upload: self.upload + upload,
+        }
     }
 }
 
@@ -56,7 +59,10 @@ struct Execution {
 
 impl Execution {
     fn rows(&self) -> Rows<'_> {
-        Rows { cycles: &self.cycles, minimum_hz: &self.minimum_hz }
+        Rows {
+            cycles: &self.cycles,
+            minimum_hz: &self.minimum_hz,
+        }
     }
 
     fn push(&mut self, task: u32, cycles: f64) {
@@ -73,7 +79,11 @@ impl Execution {
     }
 
     fn remove(&mut self, task: u32) {
-        let at = self.tasks.iter().position(|&t| t == task).expect("the task is executed here");
+        let at = self
+            .tasks
+            .iter()
+            .position(|&t| t == task)
+            .expect("the task is executed here");
         // Order is kept: sums must not depend on the history of moves.
         self.tasks.remove(at);
         self.minimum_hz.remove(at);
@@ -83,7 +93,6 @@ impl Execution {
     /// Solves P2 here: (cost, price). Without scarcity the cost is linear in the cycles.
     fn optimum(&self) -> (f64, f64) {
         if let Curve::Tradeoff { free_hz, .. } = self.server.curve {
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
             let demand = free_hz * self.cycles.len() as f64;
             if demand <= self.server.available_hz() {
                 let total = self.cycles.iter().sum::<f64>();
@@ -104,7 +113,10 @@ impl Execution {
         if available_hz <= 0.0 {
             return f64::INFINITY;
         }
-        self.server.curve.priced_cost(self.server.price, cycles, available_hz).0
+        self.server
+            .curve
+            .priced_cost(self.server.price, cycles, available_hz)
+            .0
     }
 
     /// What one more task adds, exactly.
@@ -161,10 +173,11 @@ impl Assignment {
             execution.minimum_hz.clear();
             execution.total_cycles = 0.0;
             execution.cost = 0.0;
-            self.least_cost_per_cycle =
-                self.least_cost_per_cycle.min(execution.server.curve.free_cost_per_cycle());
+            self.least_cost_per_cycle = self
+                .least_cost_per_cycle
+                .min(execution.server.curve.free_cost_per_cycle());
         }
-        self.least_seconds_per_bit = slot.routes.least_seconds_per_bit();
+        self.least_seconds_per_bit = slot.routes.least_seconds_per_bit;
         self.trial.ways.clear();
         self.trial.ways.resize(rsus, Way::default());
         self.trial.stamp = 0;
@@ -255,7 +268,6 @@ impl Assignment {
         if let Placement::Rsu { entry, execution } = self.placements[task] {
             self.leave_entry(slot, task, entry);
             let execution = &mut self.executions[execution as usize];
-            #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
             execution.remove(task as u32);
             execution.settle();
             self.placements[task] = Placement::Local;
@@ -277,7 +289,6 @@ impl Assignment {
             let upload = self.upload(slot, task, entry);
             let at = &mut self.entries[entry as usize];
             *at = at.with(upload);
-            #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
             self.executions[execution as usize].push(task as u32, slot.tasks.cycles[task]);
         }
     }
@@ -292,7 +303,11 @@ impl Assignment {
         let at = &mut self.entries[entry as usize];
         at.count -= 1.0;
         // An empty RSU is exactly empty, whatever rounding the moves before left.
-        at.upload = if at.count > 0.0 { at.upload - upload } else { 0.0 };
+        at.upload = if at.count > 0.0 {
+            at.upload - upload
+        } else {
+            0.0
+        };
     }
 
     /// What `task`, which is out, would cost at `placement`.
@@ -310,7 +325,6 @@ impl Assignment {
                 let at = &mut self.executions[execution as usize];
                 let added = match execution_cost {
                     Some(cost) => cost - at.cost,
-                    #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
                     None => at.added(task as u32, slot.tasks.cycles[task]).0,
                 };
                 way + added
@@ -334,7 +348,10 @@ impl Assignment {
         loop {
             let Trial { ways, reached, .. } = &mut self.trial;
             let Some(&rsu) = reached.iter().min_by(|&&a, &&b| {
-                ways[a as usize].bound.total_cmp(&ways[b as usize].bound).then(a.cmp(&b))
+                ways[a as usize]
+                    .bound
+                    .total_cmp(&ways[b as usize].bound)
+                    .then(a.cmp(&b))
             }) else {
                 return best;
             };
@@ -343,11 +360,13 @@ impl Assignment {
                 return best;
             }
             way.bound = f64::INFINITY;
-            #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
             let (added, price) = self.executions[rsu as usize].added(task as u32, cycles);
             if way.cost + added < best.1 {
                 best = (
-                    Placement::Rsu { entry: way.entry, execution: rsu },
+                    Placement::Rsu {
+                        entry: way.entry,
+                        execution: rsu,
+                    },
                     way.cost + added,
                     price,
                 );
@@ -357,7 +376,12 @@ impl Assignment {
 
     /// Finds the cheapest way of `task` to every RSU that could beat `limit`.
     fn reach(&mut self, slot: &Slot, task: usize, limit: f64) {
-        let Self { entries, executions, trial, .. } = self;
+        let Self {
+            entries,
+            executions,
+            trial,
+            ..
+        } = self;
         trial.stamp += 1;
         trial.reached.clear();
         let cycles = slot.tasks.cycles[task];
@@ -370,7 +394,8 @@ impl Assignment {
                 let cost = upload + slot.migration_cost(task, target);
                 if cost + least_execution >= limit {
                     // Farther targets cost at least as much as this many of the fastest hops.
-                    let least = slot.least_migration_cost(task, target.hops, self.least_seconds_per_bit);
+                    let least =
+                        slot.least_migration_cost(task, target.hops, self.least_seconds_per_bit);
                     if upload + least + least_execution >= limit {
                         break;
                     }
@@ -379,7 +404,12 @@ impl Assignment {
                 let way = &mut trial.ways[target.rsu as usize];
                 if way.stamp != trial.stamp {
                     let execution = executions[target.rsu as usize].priced(cycles);
-                    *way = Way { stamp: trial.stamp, entry: link.rsu, cost, bound: cost + execution };
+                    *way = Way {
+                        stamp: trial.stamp,
+                        entry: link.rsu,
+                        cost,
+                        bound: cost + execution,
+                    };
                     trial.reached.push(target.rsu);
                 } else if cost < way.cost {
                     way.bound += cost - way.cost;
@@ -400,7 +430,6 @@ impl Execution {
     /// Whether one more task still gets its free demand.
     fn has_room(&self) -> bool {
         match self.server.curve {
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
             Curve::Tradeoff { free_hz, .. } => {
                 free_hz * (self.cycles.len() + 1) as f64 <= self.server.available_hz()
             }
@@ -413,7 +442,6 @@ impl Execution {
 /// how they are numbered.
 pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
     order.clear();
-    #[expect(clippy::cast_possible_truncation, reason = "task counts fit u32")]
     order.extend(0..slot.tasks.len() as u32);
     let tasks = &slot.tasks;
     let position = |task: usize| {

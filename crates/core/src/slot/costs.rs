@@ -30,7 +30,11 @@ impl Slot {
     pub fn upload_cost(&self, task: usize, link: &RadioLink) -> f64 {
         let power_w = self.vehicles.tx_power_w[self.tasks.vehicle[task] as usize];
         let delay_s = transfer::upload_s(self.tasks.data_bits[task], link.seconds_per_bit, 1.0);
-        objective(self.omega, delay_s, transfer::upload_energy_j(power_w, delay_s))
+        objective(
+            self.omega,
+            delay_s,
+            transfer::upload_energy_j(power_w, delay_s),
+        )
     }
 
     /// Cost of migrating `task` to `target`: (2), (3), and the wait behind bits already on the links.

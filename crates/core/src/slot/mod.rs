@@ -3,6 +3,8 @@
 //! Structure of arrays, dense ids. The engine fills one and reuses its memory; `decide` reads the same
 //! from JSON; learned policies observe it. Nothing here says what a policy should do.
 
+mod costs;
+
 use crate::backhaul::Routes;
 use std::sync::Arc;
 

@@ -1,0 +1,554 @@
+//! The simple bound: prices by smoothed dual ascent.
+//!
+//! Every task's minimum is replaced by a soft minimum of temperature T, which makes the dual concave and
+//! twice differentiable; projected Newton steps climb it while T falls. Newton systems are solved by
+//! conjugate gradients on products with the tasks that still hesitate, so that time and memory grow
+//! with the tasks and not with the square of the RSUs. The bound itself is then taken with hard minima.
+
+use crate::alloc::curve::Curve;
+use crate::slot::Slot;
+
+/// How far a solve goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effort {
+    /// First temperature, relative to the mean cost of a task.
+    pub first_temperature: f64,
+    /// Last temperature, relative to the mean cost of a task.
+    pub last_temperature: f64,
+    /// Factor between temperatures.
+    pub cooling: f64,
+    /// Newton steps at each temperature.
+    pub steps: usize,
+}
+
+impl Effort {
+    /// For the certificate of a run.
+    pub const CERTIFY: Self = Self {
+        first_temperature: 1e-2,
+        last_temperature: 1e-5,
+        cooling: 0.1,
+        steps: 12,
+    };
+    /// For a policy that only wants good prices, from those of the last slot.
+    pub const DECIDE: Self = Self {
+        first_temperature: 3e-3,
+        last_temperature: 3e-4,
+        cooling: 0.1,
+        steps: 4,
+    };
+}
+
+/// Prices lambda (band) and theta = mu F (CPU, for all of an RSU), both in units of cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prices {
+    /// lambda_m.
+    pub band: Vec<f64>,
+    /// theta_m = mu_m F_m, with F_m the CPU available.
+    pub cpu: Vec<f64>,
+}
+
+/// One way to run a task, as the dual sees it.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    cost: f64,
+    /// Probability under the soft minimum.
+    weight: f64,
+    /// Entry and execution RSU.
+    entry: u32,
+    execution: u32,
+    /// d cost / d lambda: the band share b.
+    band: f64,
+    /// d cost / d theta: the CPU share F / F_m.
+    cpu: f64,
+}
+
+/// What a task would run at an RSU for, at the present price.
+#[derive(Clone, Copy, Debug, Default)]
+struct Offer {
+    stamp: u32,
+    cost: f64,
+    /// F / F_m and its derivative by theta.
+    share: f64,
+    share_slope: f64,
+}
+
+/// Constants of an RSU in one slot.
+#[derive(Clone, Copy, Debug)]
+struct Site {
+    curve: Curve,
+    available_hz: f64,
+}
+
+/// Solves the dual slot after slot, warm from the last prices, keeping its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Dual {
+    prices: Prices,
+    sites: Vec<Site>,
+    offers: Vec<Offer>,
+    stamp: u32,
+    least_cost_per_cycle: f64,
+    choices: Vec<Choice>,
+    /// Choices of tasks that hesitate: `hesitant[start[i]..start[i + 1]]`.
+    hesitant: Vec<Choice>,
+    start: Vec<u32>,
+    newton: Newton,
+    trial: Vec<f64>,
+}
+
+/// Gradient, curvature and the vectors of the conjugate gradients; band and CPU stacked.
+#[derive(Clone, Debug, Default)]
+struct Newton {
+    gradient: Vec<f64>,
+    /// Diagonal of the curvature that is not a covariance.
+    bend: Vec<f64>,
+    /// Diagonal of the whole curvature plus damping, the preconditioner.
+    diagonal: Vec<f64>,
+    damping: Vec<f64>,
+    free: Vec<bool>,
+    step: Vec<f64>,
+    residual: Vec<f64>,
+    direction: Vec<f64>,
+    product: Vec<f64>,
+}
+
+/// Choices this many temperatures above the best weigh nothing.
+const CUTOFF: f64 = 36.0;
+
+impl Dual {
+    /// The prices of the last solve.
+    #[must_use]
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    /// Maximises the bound and returns it: a lower bound of the sum over tasks of the cost in (15).
+    pub fn solve(&mut self, slot: &Slot, effort: Effort) -> f64 {
+        self.prepare(slot);
+        let tasks = slot.tasks.len();
+        if tasks == 0 || slot.rsus.is_empty() {
+            return self.value(slot);
+        }
+        let scale = {
+            let value = self.value(slot);
+            let local = (0..tasks).map(|n| slot.local_cost(n)).sum::<f64>();
+            (if value > 0.0 { value } else { local }).max(f64::MIN_POSITIVE) / tasks as f64
+        };
+        let mut temperature = effort.first_temperature;
+        loop {
+            self.climb(slot, temperature * scale, scale, effort.steps);
+            if temperature <= effort.last_temperature * 1.001 {
+                break;
+            }
+            temperature = (temperature * effort.cooling).max(effort.last_temperature);
+        }
+        self.value(slot)
+    }
+
+    /// The bound at the present prices, with hard minima.
+    fn value(&mut self, slot: &Slot) -> f64 {
+        let chosen = (0..slot.tasks.len())
+            .map(|n| self.best_cost(slot, n))
+            .sum::<f64>();
+        chosen - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
+    }
+
+    /// The cheapest way to run task `n` at the present prices; entry and execution, `None` for local.
+    pub fn best_choice(&mut self, slot: &Slot, n: usize) -> Option<(u32, u32)> {
+        let local = slot.local_cost(n);
+        self.gather(slot, n, 0.0);
+        let best = self
+            .choices
+            .iter()
+            .min_by(|a, b| a.cost.total_cmp(&b.cost))?;
+        (best.cost < local).then_some((best.entry, best.execution))
+    }
+
+    fn best_cost(&mut self, slot: &Slot, n: usize) -> f64 {
+        let beyond = self.gather(slot, n, 0.0);
+        let chosen = self
+            .choices
+            .iter()
+            .map(|c| c.cost)
+            .fold(f64::INFINITY, f64::min);
+        chosen.min(beyond).min(slot.local_cost(n))
+    }
+
+    fn prepare(&mut self, slot: &Slot) {
+        let rsus = slot.rsus.len();
+        self.sites.clear();
+        self.sites.extend((0..rsus).map(|m| Site {
+            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+            available_hz: slot.rsus.available_cpu_hz(m),
+        }));
+        self.least_cost_per_cycle = self
+            .sites
+            .iter()
+            .map(|s| s.curve.free_cost_per_cycle())
+            .fold(f64::INFINITY, f64::min);
+        self.offers.clear();
+        self.offers.resize(rsus, Offer::default());
+        self.stamp = 0;
+        if self.prices.band.len() != rsus {
+            self.cold_start(slot);
+        }
+    }
+
+    /// Prices under which everybody's nearest RSU is shared as it would be.
+    fn cold_start(&mut self, slot: &Slot) {
+        let rsus = slot.rsus.len();
+        self.prices.band = vec![0.0; rsus];
+        self.prices.cpu = vec![0.0; rsus];
+        let mut cycles = vec![0.0; rsus];
+        let mut count = vec![0.0; rsus];
+        for n in 0..slot.tasks.len() {
+            if let Some(link) = slot.links(n).first() {
+                let m = link.rsu as usize;
+                self.prices.band[m] += slot.upload_cost(n, link).sqrt();
+                cycles[m] += slot.tasks.cycles[n];
+                count[m] += 1.0;
+            }
+        }
+        for m in 0..rsus {
+            self.prices.band[m] *= self.prices.band[m];
+            let site = self.sites[m];
+            if let Curve::Tradeoff { omega, free_hz } = site.curve
+                && count[m] * free_hz > site.available_hz
+            {
+                let y = count[m] * free_hz / site.available_hz.max(1.0);
+                let price =
+                    (y * y - 1.0 / y) * omega * (cycles[m] / count[m]) / (free_hz * free_hz);
+                self.prices.cpu[m] = price * site.available_hz;
+            }
+        }
+    }
+
+    /// Collects the ways to run task `n` at RSUs that cost at most `margin` more than the cheapest (local
+    /// included), and returns a lower bound on all ways to RSUs beyond the routes' reach.
+    fn gather(&mut self, slot: &Slot, n: usize, margin: f64) -> f64 {
+        let Self {
+            prices,
+            sites,
+            offers,
+            stamp,
+            choices,
+            ..
+        } = self;
+        choices.clear();
+        *stamp += 1;
+        let cycles = slot.tasks.cycles[n];
+        let least_execution = cycles * self.least_cost_per_cycle;
+        let least_spb = slot.routes.least_seconds_per_bit;
+        let mut limit = slot.local_cost(n) + margin;
+        let mut beyond = f64::INFINITY;
+        for link in slot.links(n) {
+            let lambda = prices.band[link.rsu as usize];
+            let alone = slot.upload_cost(n, link);
+            let (upload, band) = upload_at(lambda, alone);
+            if upload + least_execution > limit {
+                continue;
+            }
+            if let Some(far) = &slot.routes.beyond[link.rsu as usize] {
+                let hops = slot.least_migration_cost(n, far.hops, least_spb);
+                beyond = beyond.min(upload + hops + least_execution);
+            }
+            for target in slot.routes.targets(link.rsu) {
+                let way = upload + slot.migration_cost(n, target);
+                if way + least_execution > limit {
+                    let least = slot.least_migration_cost(n, target.hops, least_spb);
+                    if upload + least + least_execution > limit {
+                        break;
+                    }
+                    continue;
+                }
+                let offer = &mut offers[target.rsu as usize];
+                if offer.stamp != *stamp {
+                    let site = &sites[target.rsu as usize];
+                    *offer = site.offer(prices.cpu[target.rsu as usize], cycles);
+                    offer.stamp = *stamp;
+                }
+                let cost = way + offer.cost;
+                if cost <= limit {
+                    limit = limit.min(cost + margin);
+                    choices.push(Choice {
+                        cost,
+                        weight: 0.0,
+                        entry: link.rsu,
+                        execution: target.rsu,
+                        band,
+                        cpu: offer.share,
+                    });
+                }
+            }
+        }
+        beyond
+    }
+
+    /// Newton steps at one temperature.
+    fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, steps: usize) {
+        let mut value = self.smooth(slot, temperature, true);
+        for _ in 0..steps {
+            let expected = self.newton_step(temperature, scale);
+            if expected <= 1e-6 * temperature.mul_add(10.0, value.abs() * 1e-3) {
+                break;
+            }
+            // Backtrack along the projected step; the dual is concave, so this ends.
+            let rsus = self.prices.band.len();
+            self.trial.clear();
+            self.trial
+                .extend(self.prices.band.iter().chain(&self.prices.cpu));
+            let mut length = 1.0;
+            let mut better = false;
+            for _ in 0..12 {
+                for i in 0..2 * rsus {
+                    let moved = (self.trial[i] + length * self.newton.step[i]).max(0.0);
+                    if i < rsus {
+                        self.prices.band[i] = moved;
+                    } else {
+                        self.prices.cpu[i - rsus] = moved;
+                    }
+                }
+                let next = self.smooth(slot, temperature, true);
+                if next > value {
+                    better = next - value > 1e-3 * expected * length;
+                    value = next;
+                    break;
+                }
+                length *= 0.35;
+                if length < 1e-3 {
+                    self.prices.band.copy_from_slice(&self.trial[..rsus]);
+                    self.prices.cpu.copy_from_slice(&self.trial[rsus..]);
+                    break;
+                }
+            }
+            if !better {
+                break;
+            }
+        }
+    }
+
+    /// The smoothed dual at the present prices; fills gradient and curvature.
+    fn smooth(&mut self, slot: &Slot, temperature: f64, derivatives: bool) -> f64 {
+        let rsus = self.prices.band.len();
+        self.newton.reset(2 * rsus);
+        self.hesitant.clear();
+        self.start.clear();
+        self.start.push(0);
+        let mut value = 0.0;
+        for n in 0..slot.tasks.len() {
+            self.gather(slot, n, CUTOFF * temperature);
+            value += self.soften(slot.local_cost(n), temperature);
+            if derivatives {
+                self.differentiate(temperature);
+            }
+        }
+        for m in 0..rsus {
+            value -= self.prices.band[m] + self.prices.cpu[m];
+            self.newton.gradient[m] -= 1.0;
+            self.newton.gradient[rsus + m] -= 1.0;
+        }
+        value
+    }
+
+    /// Soft minimum of the gathered choices and `local`; sets the weights.
+    fn soften(&mut self, local: f64, temperature: f64) -> f64 {
+        let least = self.choices.iter().map(|c| c.cost).fold(local, f64::min);
+        let mut total = ((least - local) / temperature).exp();
+        for choice in &mut self.choices {
+            choice.weight = ((least - choice.cost) / temperature).exp();
+            total += choice.weight;
+        }
+        for choice in &mut self.choices {
+            choice.weight /= total;
+        }
+        least - temperature * total.ln()
+    }
+
+    /// Adds the gathered choices to gradient and curvature.
+    fn differentiate(&mut self, temperature: f64) {
+        let rsus = self.prices.band.len();
+        let newton = &mut self.newton;
+        let begin = self.hesitant.len();
+        let mut heaviest = 0.0f64;
+        for choice in &self.choices {
+            if choice.weight < 1e-9 {
+                continue;
+            }
+            let (band, cpu) = (choice.entry as usize, rsus + choice.execution as usize);
+            newton.gradient[band] += choice.weight * choice.band;
+            newton.gradient[cpu] += choice.weight * choice.cpu;
+            let lambda = self.prices.band[choice.entry as usize];
+            if choice.band < 1.0 {
+                newton.bend[band] += choice.weight * 0.5 * choice.band / lambda;
+            }
+            let offer = &self.offers[choice.execution as usize];
+            newton.bend[cpu] -= choice.weight * offer.share_slope;
+            heaviest = heaviest.max(choice.weight);
+            self.hesitant.push(*choice);
+        }
+        // A task that has made up its mind has no covariance.
+        if heaviest > 1.0 - 1e-6 {
+            self.hesitant.truncate(begin);
+        } else if self.hesitant.len() > begin {
+            for choice in &self.hesitant[begin..] {
+                let (band, cpu) = (choice.entry as usize, rsus + choice.execution as usize);
+                let spread = choice.weight * (1.0 - choice.weight) / temperature;
+                newton.diagonal[band] += spread * choice.band * choice.band;
+                newton.diagonal[cpu] += spread * choice.cpu * choice.cpu;
+            }
+            self.start.push(self.hesitant.len() as u32);
+        }
+    }
+
+    /// Solves for the Newton step on the prices that are free to move; the gain it promises.
+    fn newton_step(&mut self, temperature: f64, scale: f64) -> f64 {
+        let rsus = self.prices.band.len();
+        let newton = &mut self.newton;
+        for i in 0..2 * rsus {
+            let price = if i < rsus {
+                self.prices.band[i]
+            } else {
+                self.prices.cpu[i - rsus]
+            };
+            let gradient = newton.gradient[i];
+            newton.free[i] = price > 0.0 || gradient > 0.0;
+            // Where the dual is flat the step is limited to about the price itself.
+            newton.damping[i] = gradient.abs() / (price + 0.3 * scale) + 1e-9 / scale;
+            newton.diagonal[i] += newton.bend[i] + newton.damping[i];
+        }
+        newton.solve(&self.hesitant, &self.start, rsus, temperature);
+        newton
+            .gradient
+            .iter()
+            .zip(&newton.step)
+            .map(|(g, s)| 0.5 * g * s)
+            .sum()
+    }
+}
+
+impl Newton {
+    fn reset(&mut self, size: usize) {
+        for column in [
+            &mut self.gradient,
+            &mut self.bend,
+            &mut self.diagonal,
+            &mut self.damping,
+            &mut self.step,
+            &mut self.residual,
+            &mut self.direction,
+            &mut self.product,
+        ] {
+            column.clear();
+            column.resize(size, 0.0);
+        }
+        self.free.clear();
+        self.free.resize(size, false);
+    }
+
+    /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
+    fn solve(&mut self, hesitant: &[Choice], start: &[u32], rsus: usize, temperature: f64) {
+        let size = 2 * rsus;
+        let mut energy = 0.0;
+        for i in 0..size {
+            self.residual[i] = if self.free[i] { self.gradient[i] } else { 0.0 };
+            self.direction[i] = self.residual[i] / self.diagonal[i];
+            energy += self.residual[i] * self.direction[i];
+        }
+        let enough = 1e-4 * energy;
+        for _ in 0..30 {
+            if energy <= enough || energy <= 0.0 {
+                break;
+            }
+            self.multiply(hesitant, start, rsus, temperature);
+            let curvature = self
+                .direction
+                .iter()
+                .zip(&self.product)
+                .map(|(d, p)| d * p)
+                .sum::<f64>();
+            if curvature <= 0.0 {
+                break;
+            }
+            let length = energy / curvature;
+            let mut next = 0.0;
+            for i in 0..size {
+                self.step[i] += length * self.direction[i];
+                self.residual[i] -= length * self.product[i];
+                next += self.residual[i] * self.residual[i] / self.diagonal[i];
+            }
+            let turn = next / energy;
+            energy = next;
+            for i in 0..size {
+                self.direction[i] = self.residual[i] / self.diagonal[i] + turn * self.direction[i];
+            }
+        }
+    }
+
+    /// `product` = (curvature + damping) `direction`: each hesitant task adds its covariance over T.
+    fn multiply(&mut self, hesitant: &[Choice], start: &[u32], rsus: usize, temperature: f64) {
+        let Self {
+            direction,
+            product,
+            bend,
+            damping,
+            free,
+            ..
+        } = self;
+        for i in 0..2 * rsus {
+            product[i] = (bend[i] + damping[i]) * direction[i];
+        }
+        for bounds in start.windows(2) {
+            let choices = &hesitant[bounds[0] as usize..bounds[1] as usize];
+            let slope = |c: &Choice| {
+                c.band * direction[c.entry as usize]
+                    + c.cpu * direction[rsus + c.execution as usize]
+            };
+            let mean = choices.iter().map(|c| c.weight * slope(c)).sum::<f64>();
+            for choice in choices {
+                let pull = choice.weight * (slope(choice) - mean) / temperature;
+                product[choice.entry as usize] += pull * choice.band;
+                product[rsus + choice.execution as usize] += pull * choice.cpu;
+            }
+        }
+        for i in 0..2 * rsus {
+            if !free[i] {
+                product[i] = 0.0;
+            }
+        }
+    }
+}
+
+impl Site {
+    /// g(mu, C) with mu = theta / F_m, and the CPU share with its slope.
+    fn offer(&self, theta: f64, cycles: f64) -> Offer {
+        if self.available_hz <= 0.0 {
+            return Offer {
+                cost: f64::INFINITY,
+                ..Offer::default()
+            };
+        }
+        let price = theta / self.available_hz;
+        let (cost, hz) = self.curve.priced_cost(price, cycles, self.available_hz);
+        let share = hz / self.available_hz;
+        let share_slope = if share < 1.0 {
+            self.curve.demand(price, cycles).1 / (self.available_hz * self.available_hz)
+        } else {
+            0.0
+        };
+        Offer {
+            stamp: 0,
+            cost,
+            share,
+            share_slope,
+        }
+    }
+}
+
+/// u(lambda, a) = min over 0 < b <= 1 of a / b + lambda b, and the share b that attains it.
+#[must_use]
+pub fn upload_at(lambda: f64, alone: f64) -> (f64, f64) {
+    if lambda > alone {
+        (2.0 * (alone * lambda).sqrt(), (alone / lambda).sqrt())
+    } else {
+        (alone + lambda, 1.0)
+    }
+}

@@ -1,0 +1,17 @@
+//! Certified lower bounds on what any policy could reach in a slot.
+//!
+//! Relax two constraints of the placement problem with prices: lambda_m for the band of RSU m, mu_m for
+//! its CPU. Whatever the prices are, as long as none is negative,
+//!
+//! ```text
+//! LB = sum_n min{ local_n, min over covering m and any m' of u(lambda_m, a_nm) + hops + g(mu_m', C_n) }
+//!      - sum lambda_m - sum mu_m F_m
+//! ```
+//!
+//! bounds the cost of every placement from below: the tasks choose freely against the prices, band
+//! shares b <= 1 need not be equal (u(lambda, a) = min over 0 < b <= 1 of a/b + lambda b), and (16e) is
+//! dropped. [`dual`] finds prices that make it nearly as large as it gets; [`split`] is a tighter bound
+//! of the same kind. Neither needs its iteration to have converged to be valid.
+
+pub mod dual;
+pub mod split;

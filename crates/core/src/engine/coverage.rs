@@ -1,0 +1,121 @@
+//! Who covers whom: RSUs in buckets as large as the largest range.
+
+use crate::model::channel::{Radio, seconds_per_bit};
+use crate::slot::{Coverage, RadioLink, Rsus, Vehicles};
+
+/// Finds the RSUs that cover a place.
+#[derive(Clone, Debug)]
+pub struct CoverageIndex {
+    radio: Radio,
+    x_min_m: f64,
+    y_min_m: f64,
+    cell_m: f64,
+    columns: usize,
+    rows: usize,
+    /// `rsus[start[c]..start[c + 1]]` are the RSUs whose range may reach into cell c.
+    start: Vec<u32>,
+    rsus: Vec<u32>,
+}
+
+/// More cells than this per RSU would only cost memory.
+const CELLS_PER_RSU: usize = 16;
+
+impl CoverageIndex {
+    /// Indexes `rsus`.
+    #[must_use]
+    pub fn new(radio: Radio, rsus: &Rsus) -> Self {
+        let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let range_m = most(&rsus.range_m).max(1.0);
+        if rsus.is_empty() {
+            return Self {
+                radio,
+                x_min_m: 0.0,
+                y_min_m: 0.0,
+                cell_m: 1.0,
+                columns: 0,
+                rows: 0,
+                start: vec![0],
+                rsus: Vec::new(),
+            };
+        }
+        let (x_min_m, y_min_m) = (least(&rsus.x_m) - range_m, least(&rsus.y_m) - range_m);
+        let width_m = most(&rsus.x_m) + range_m - x_min_m;
+        let height_m = most(&rsus.y_m) + range_m - y_min_m;
+        let cells = |length_m: f64, cell_m: f64| (length_m / cell_m) as usize + 1;
+        let mut cell_m = range_m;
+        while cells(width_m, cell_m).saturating_mul(cells(height_m, cell_m))
+            > 64 + CELLS_PER_RSU * rsus.len()
+        {
+            cell_m *= 2.0;
+        }
+        let (columns, rows) = (cells(width_m, cell_m), cells(height_m, cell_m));
+        let reach = |center: f64, min: f64, range: f64, count: usize| {
+            let low = ((center - range - min) / cell_m).max(0.0) as usize;
+            let high = ((center + range - min) / cell_m).max(0.0) as usize;
+            low..=high.min(count - 1)
+        };
+        let mut members = vec![Vec::new(); columns * rows];
+        for m in 0..rsus.len() {
+            for row in reach(rsus.y_m[m], y_min_m, rsus.range_m[m], rows) {
+                for column in reach(rsus.x_m[m], x_min_m, rsus.range_m[m], columns) {
+                    members[row * columns + column].push(m as u32);
+                }
+            }
+        }
+        let mut start = vec![0];
+        for cell in &members {
+            start.push(start[start.len() - 1] + cell.len() as u32);
+        }
+        Self {
+            radio,
+            x_min_m,
+            y_min_m,
+            cell_m,
+            columns,
+            rows,
+            start,
+            rsus: members.concat(),
+        }
+    }
+
+    /// Fills `coverage` with the links of every vehicle, nearest RSU first, ties by row.
+    pub fn cover(&self, rsus: &Rsus, vehicles: &Vehicles, coverage: &mut Coverage) {
+        coverage.start.clear();
+        coverage.links.clear();
+        coverage.start.push(0);
+        let mut near: Vec<(f64, u32)> = Vec::with_capacity(64);
+        for v in 0..vehicles.len() {
+            let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
+            near.clear();
+            for &m in self.candidates(x_m, y_m) {
+                let (dx, dy) = (rsus.x_m[m as usize] - x_m, rsus.y_m[m as usize] - y_m);
+                let distance2 = dx * dx + dy * dy;
+                if distance2 <= rsus.range_m[m as usize] * rsus.range_m[m as usize] {
+                    near.push((distance2, m));
+                }
+            }
+            near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            coverage
+                .links
+                .extend(near.iter().map(|&(distance2, m)| RadioLink {
+                    rsu: m,
+                    seconds_per_bit: seconds_per_bit(
+                        rsus.bandwidth_hz[m as usize],
+                        self.radio.snr(vehicles.tx_power_w[v], distance2),
+                    ),
+                }));
+            coverage.start.push(coverage.links.len() as u32);
+        }
+    }
+
+    fn candidates(&self, x_m: f64, y_m: f64) -> &[u32] {
+        let column = (x_m - self.x_min_m) / self.cell_m;
+        let row = (y_m - self.y_min_m) / self.cell_m;
+        if column < 0.0 || row < 0.0 || column >= self.columns as f64 || row >= self.rows as f64 {
+            return &[];
+        }
+        let cell = row as usize * self.columns + column as usize;
+        &self.rsus[self.start[cell] as usize..self.start[cell + 1] as usize]
+    }
+}

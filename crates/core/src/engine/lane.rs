@@ -1,0 +1,212 @@
+//! One policy's way through a run: its state, its decisions, its records.
+
+use std::time::Instant;
+
+use super::records::{Distribution, PolicyRun, SlotRecord};
+use super::world::{Traffic, World};
+use crate::alloc::Allocator;
+use crate::decision::{Decision, Placement};
+use crate::evaluate::{Evaluator, Outcome};
+use crate::model::load;
+use crate::policy::repair::Repair;
+use crate::policy::{Policy, PolicyKind};
+use crate::rng::Streams;
+use crate::slot::Slot;
+
+/// An RSU with less free CPU than this share of its capacity accepts nothing: a task granted next to
+/// nothing would run for hours and hold it. Its tasks are turned back to their vehicles, and counted.
+const LEAST_FREE_SHARE: f64 = 1e-3;
+
+/// A policy with what it carries over from slot to slot.
+pub(super) struct Lane {
+    carry_over: bool,
+    policy: Box<dyn Policy>,
+    repair: Repair,
+    allocator: Allocator,
+    evaluator: Evaluator,
+    decision: Decision,
+    cpu_hz: Vec<f64>,
+    outcomes: Vec<Outcome>,
+    /// Tasks that hold CPU of RSUs.
+    running: Vec<Running>,
+    /// When the CPU of every vehicle is free \[s\].
+    free_at_s: Vec<f64>,
+    run: PolicyRun,
+}
+
+/// A task that holds its CPU until it ends.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    rsu: u32,
+    cpu_hz: f64,
+    end_s: f64,
+}
+
+impl Lane {
+    pub(super) fn new(world: &World, kind: PolicyKind, streams: Streams) -> Self {
+        Self {
+            carry_over: world.scenario.time.carry_over,
+            policy: kind.build(&world.scenario.policy, streams),
+            repair: Repair::default(),
+            allocator: Allocator::default(),
+            evaluator: Evaluator::default(),
+            decision: Decision::default(),
+            cpu_hz: Vec::new(),
+            outcomes: Vec::new(),
+            running: Vec::new(),
+            free_at_s: Vec::new(),
+            run: PolicyRun {
+                policy: kind.info().name.to_owned(),
+                slots: Vec::new(),
+                delay: Distribution::default(),
+                energy: Distribution::default(),
+            },
+        }
+    }
+
+    pub(super) fn finish(self) -> PolicyRun {
+        self.run
+    }
+
+    /// One slot: observe, decide, allocate, pay.
+    pub(super) fn step(
+        &mut self,
+        t: usize,
+        slot: &mut Slot,
+        traffic: &Traffic<'_>,
+        lower_bound: Option<f64>,
+    ) {
+        let now_s = t as f64 * slot.slot_s;
+        self.load_state(now_s, slot, traffic.came_from());
+
+        let clock = Instant::now();
+        self.policy.decide(slot, &mut self.decision);
+        let turned_back = self.turn_back(slot);
+        if slot.enforce_balance {
+            self.repair
+                .improve(slot, &mut self.decision, &mut self.allocator);
+        }
+        let Decision {
+            placements,
+            minimum_hz,
+        } = &self.decision;
+        self.allocator
+            .solve(slot, placements, minimum_hz, &mut self.cpu_hz);
+        let decision_time_s = clock.elapsed().as_secs_f64();
+
+        self.evaluator
+            .outcomes(slot, placements, &self.cpu_hz, &mut self.outcomes);
+        let mut record = self.account(slot);
+        record.slot = t as u32;
+        record.lower_bound = lower_bound.map(|sum| sum / f64::from(record.tasks.max(1)));
+        record.clamped = traffic.clamped();
+        record.turned_back = turned_back;
+        record.decision_time_s = decision_time_s;
+        self.run.slots.push(record);
+        self.save_state(now_s, slot);
+    }
+
+    /// Shows the policy what earlier decisions still hold.
+    fn load_state(&mut self, now_s: f64, slot: &mut Slot, came_from: &[Option<u32>]) {
+        slot.rsus.reserved_cpu_hz.fill(0.0);
+        slot.vehicles.local_wait_s.fill(0.0);
+        if !self.carry_over {
+            return;
+        }
+        self.running.retain(|task| task.end_s > now_s);
+        for task in &self.running {
+            slot.rsus.reserved_cpu_hz[task.rsu as usize] += task.cpu_hz;
+        }
+        let before = std::mem::take(&mut self.free_at_s);
+        self.free_at_s.extend(
+            came_from
+                .iter()
+                .map(|from| from.map_or(0.0, |v| before[v as usize])),
+        );
+        for (wait_s, free_at_s) in slot.vehicles.local_wait_s.iter_mut().zip(&self.free_at_s) {
+            *wait_s = (free_at_s - now_s).max(0.0);
+        }
+    }
+
+    fn save_state(&mut self, now_s: f64, slot: &Slot) {
+        if !self.carry_over {
+            return;
+        }
+        for (task, outcome) in self.outcomes.iter().enumerate() {
+            let end_s = now_s + outcome.delay_s();
+            match self.decision.placements[task] {
+                Placement::Local => {
+                    self.free_at_s[slot.tasks.vehicle[task] as usize] = end_s;
+                }
+                Placement::Rsu { execution, .. } => {
+                    self.running.push(Running {
+                        rsu: execution,
+                        cpu_hz: self.cpu_hz[task],
+                        end_s,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Sends tasks back to their vehicles from RSUs with no CPU left; how many.
+    fn turn_back(&mut self, slot: &Slot) -> u32 {
+        let mut count = 0;
+        for placement in &mut self.decision.placements {
+            if let Placement::Rsu { execution, .. } = *placement {
+                let m = execution as usize;
+                if slot.rsus.available_cpu_hz(m) < LEAST_FREE_SHARE * slot.rsus.cpu_hz[m] {
+                    *placement = Placement::Local;
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    /// Sums the slot up.
+    fn account(&mut self, slot: &Slot) -> SlotRecord {
+        let tasks = self.outcomes.len();
+        let mut record = SlotRecord {
+            tasks: tasks as u32,
+            vehicles: slot.vehicles.len() as u32,
+            tau: slot.tau,
+            ..SlotRecord::default()
+        };
+        for (task, outcome) in self.outcomes.iter().enumerate() {
+            let delay_s = outcome.delay_s();
+            record.objective += outcome.cost(slot.omega);
+            record.delay_s += delay_s;
+            record.energy_j += outcome.energy_j();
+            record.upload_s += outcome.upload_s;
+            record.migration_s += outcome.migration_s;
+            record.wait_s += outcome.wait_s;
+            record.compute_s += outcome.compute_s;
+            record.deadline_met += u32::from(delay_s <= slot.tasks.deadline_s[task]);
+            record.hops += outcome.hops;
+            record.uncovered += u32::from(slot.links(task).is_empty());
+            if let Placement::Rsu { entry, execution } = self.decision.placements[task] {
+                record.offloaded += 1;
+                record.migrated += u32::from(entry != execution);
+            }
+            self.run.delay.record(delay_s);
+            self.run.energy.record(outcome.energy_j());
+        }
+        let per_task = 1.0 / (tasks.max(1)) as f64;
+        for sum in [
+            &mut record.objective,
+            &mut record.delay_s,
+            &mut record.energy_j,
+            &mut record.upload_s,
+            &mut record.migration_s,
+            &mut record.wait_s,
+            &mut record.compute_s,
+        ] {
+            *sum *= per_task;
+        }
+        record.lbm = load::lbm(self.allocator.loads());
+        record.jain = load::jain(self.allocator.loads());
+        record.violated = record.lbm > slot.tau * (1.0 + 1e-9);
+        record
+    }
+}

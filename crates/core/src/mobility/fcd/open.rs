@@ -1,0 +1,140 @@
+//! Opens a trace: its format is told by its content, never by its name.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use bytes::Bytes;
+use flate2::bufread::MultiGzDecoder;
+
+use super::step::{Input, Place, StepReader};
+use super::{csv, parquet, xml};
+use crate::error::{Error, Result};
+
+const BUFFER: usize = 1 << 16;
+
+/// Where the bytes of a trace are.
+pub(super) enum Trace {
+    File(File),
+    Memory(Bytes),
+}
+
+impl Trace {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        File::open(path)
+            .map(Self::File)
+            .map_err(|error| Error::io(path, error))
+    }
+
+    /// The first bytes, without moving on.
+    fn magic(&mut self) -> io::Result<Vec<u8>> {
+        const LONGEST: u64 = 4;
+        let mut magic = Vec::new();
+        match self {
+            Self::File(file) => {
+                file.take(LONGEST).read_to_end(&mut magic)?;
+                file.seek(SeekFrom::Start(0))?;
+            }
+            Self::Memory(bytes) => {
+                bytes.as_ref().take(LONGEST).read_to_end(&mut magic)?;
+            }
+        }
+        Ok(magic)
+    }
+
+    fn into_read(self) -> Box<dyn BufRead + Send> {
+        match self {
+            Self::File(file) => Box::new(BufReader::with_capacity(BUFFER, file)),
+            Self::Memory(bytes) => Box::new(Cursor::new(bytes)),
+        }
+    }
+}
+
+pub(super) fn reader(input: Input, mut trace: Trace) -> Result<Box<dyn StepReader>> {
+    let magic = trace
+        .magic()
+        .map_err(|error| input.unreadable(Place::File, &error))?;
+    match magic.as_slice() {
+        b"PAR1" => parquet::open(input, trace),
+        [0x1f, 0x8b, ..] => {
+            let unzipped = MultiGzDecoder::new(trace.into_read());
+            text_reader(input, Box::new(BufReader::with_capacity(BUFFER, unzipped)))
+        }
+        _ => text_reader(input, trace.into_read()),
+    }
+}
+
+fn text_reader(input: Input, mut inner: Box<dyn BufRead + Send>) -> Result<Box<dyn StepReader>> {
+    let start = match inner.fill_buf() {
+        Ok(start) => start,
+        Err(error) => return Err(input.unreadable(Place::File, &error)),
+    };
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    match start.trim_ascii_start().first() {
+        None => Err(input.bad(Place::File, "", "must hold a trace, got an empty file")),
+        Some(b'<') => xml::open(input, Text::new(inner)),
+        Some(_) => csv::open(input, Text::new(inner)),
+    }
+}
+
+/// Text that counts its lines and bounds what a parser may gather before it makes sense of it.
+pub(super) struct Text {
+    inner: Box<dyn BufRead + Send>,
+    lines: u64,
+    /// Bytes taken since the parser was last done with what it had.
+    held: usize,
+}
+
+impl Text {
+    /// Longest row, tag or comment: a quote that is never closed must not fill the memory.
+    const LONGEST: usize = 1 << 20;
+
+    fn new(inner: Box<dyn BufRead + Send>) -> Self {
+        Self {
+            inner,
+            lines: 0,
+            held: 0,
+        }
+    }
+
+    /// The parser is done with everything taken so far.
+    pub(super) fn renew(&mut self) {
+        self.held = 0;
+    }
+
+    /// The line at which the parser is, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.lines + 1
+    }
+}
+
+impl BufRead for Text {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.held > Self::LONGEST {
+            let message = "a single row or tag of more than 1 MiB";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        // what is consumed is still buffered: this does not read
+        if let Ok(buffered) = self.inner.fill_buf() {
+            let taken = &buffered[..amount.min(buffered.len())];
+            self.lines += taken
+                .iter()
+                .map(|&byte| u64::from(byte == b'\n'))
+                .sum::<u64>();
+        }
+        self.held += amount;
+        self.inner.consume(amount);
+    }
+}
+
+impl Read for Text {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(out)?;
+        self.consume(n);
+        Ok(n)
+    }
+}

@@ -1,0 +1,136 @@
+//! Local, random, nearest, and the paper's two greedy baselines.
+
+use super::Policy;
+use crate::decision::{Decision, Placement};
+use crate::rng::{Stream, Streams};
+use crate::slot::Slot;
+
+/// Every task on its vehicle.
+#[derive(Clone, Copy, Debug)]
+pub struct Local;
+
+impl Policy for Local {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        decision.placements.clear();
+        decision
+            .placements
+            .resize(slot.tasks.len(), Placement::Local);
+    }
+}
+
+/// Every task to the nearest RSU, or local where none covers its vehicle.
+#[derive(Clone, Copy, Debug)]
+pub struct Nearest;
+
+impl Policy for Nearest {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        decision.placements.clear();
+        decision
+            .placements
+            .extend((0..slot.tasks.len()).map(|task| nearest(slot, task)));
+    }
+}
+
+fn nearest(slot: &Slot, task: usize) -> Placement {
+    slot.links(task)
+        .first()
+        .map_or(Placement::Local, |link| Placement::Rsu {
+            entry: link.rsu,
+            execution: link.rsu,
+        })
+}
+
+/// What a greedy baseline sorts by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// Most cycles first.
+    Computation,
+    /// Least data first.
+    Data,
+}
+
+/// The first round(q N) tasks by rank go to the nearest RSU, without migration; the rest stay local.
+#[derive(Clone, Debug)]
+pub struct Greedy {
+    rank: Rank,
+    quota: f64,
+    order: Vec<u32>,
+}
+
+impl Greedy {
+    /// Offloads a share `quota` of the tasks.
+    #[must_use]
+    pub fn new(rank: Rank, quota: f64) -> Self {
+        Self {
+            rank,
+            quota,
+            order: Vec::new(),
+        }
+    }
+}
+
+impl Policy for Greedy {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        let tasks = slot.tasks.len();
+        self.order.clear();
+        self.order.extend(0..tasks as u32);
+        let key = |task: u32| match self.rank {
+            Rank::Computation => -slot.tasks.cycles[task as usize],
+            Rank::Data => slot.tasks.data_bits[task as usize],
+        };
+        self.order
+            .sort_unstable_by(|&a, &b| key(a).total_cmp(&key(b)).then(a.cmp(&b)));
+        let quota = (self.quota * tasks as f64).round() as usize;
+        decision.placements.clear();
+        decision.placements.resize(tasks, Placement::Local);
+        for &task in self.order.iter().take(quota) {
+            decision.placements[task as usize] = nearest(slot, task as usize);
+        }
+    }
+}
+
+/// A uniform choice among the candidate sequence of the paper's IV-C: the covering RSUs, nearest first,
+/// padded cyclically to length beta, then local; and a uniform execution RSU among the same candidates.
+#[derive(Clone, Debug)]
+pub struct Random {
+    candidates: usize,
+    stream: Stream,
+}
+
+impl Random {
+    /// Draws from sequences of length `candidates` = beta + 1.
+    #[must_use]
+    pub fn new(candidates: usize, streams: Streams) -> Self {
+        Self {
+            candidates,
+            stream: streams.stream("policy.random"),
+        }
+    }
+}
+
+impl Policy for Random {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        decision.placements.clear();
+        for task in 0..slot.tasks.len() {
+            // Both are always drawn, so that the stream does not depend on the coverage.
+            let first = self.stream.below(self.candidates.max(1));
+            let second = self.stream.unit();
+            let links = slot.links(task);
+            let placement = if links.is_empty() || first + 1 >= self.candidates {
+                Placement::Local
+            } else {
+                let entry = links[first % links.len()].rsu;
+                let targets = slot.routes.targets(entry);
+                Placement::Rsu {
+                    entry,
+                    execution: targets[pick(second, targets.len())].rsu,
+                }
+            };
+            decision.placements.push(placement);
+        }
+    }
+}
+
+fn pick(unit: f64, n: usize) -> usize {
+    ((unit * n as f64) as usize).min(n - 1)
+}

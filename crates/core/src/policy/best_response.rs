@@ -1,0 +1,40 @@
+//! Best response: in turn, each task takes its best placement given all others.
+
+use super::Policy;
+use super::assignment::{Assignment, canonical_order};
+use super::baselines::Nearest;
+use crate::decision::Decision;
+use crate::slot::Slot;
+
+/// Sweeps from the nearest RSUs until nothing moves. Each move lowers the cost of the whole slot.
+#[derive(Clone, Debug)]
+pub struct BestResponse {
+    sweeps: usize,
+    assignment: Assignment,
+    order: Vec<u32>,
+}
+
+impl BestResponse {
+    /// At most `sweeps` sweeps over the tasks.
+    #[must_use]
+    pub fn new(sweeps: usize) -> Self {
+        Self {
+            sweeps,
+            assignment: Assignment::default(),
+            order: Vec::new(),
+        }
+    }
+}
+
+impl Policy for BestResponse {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        Nearest.decide(slot, decision);
+        self.assignment.start_from(slot, &decision.placements);
+        canonical_order(slot, &mut self.order);
+        self.assignment.sweep(slot, &self.order, self.sweeps);
+        decision.placements.clear();
+        decision
+            .placements
+            .extend_from_slice(self.assignment.placements());
+    }
+}

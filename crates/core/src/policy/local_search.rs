@@ -1,0 +1,79 @@
+//! Local search: the near-optimum to compare with.
+use super::Policy;
+use super::assignment::{Assignment, canonical_order};
+use super::price::Price;
+use crate::decision::Decision;
+use crate::rng::{Stream, Streams};
+use crate::slot::Slot;
+
+/// Iterated local search from the price solution: kick a few tasks out, put them back one by one, sweep
+/// until nothing moves, keep what is better.
+#[derive(Debug)]
+pub struct LocalSearch {
+    restarts: usize,
+    price: Price,
+    assignment: Assignment,
+    order: Vec<u32>,
+    kicked: Vec<u32>,
+    stream: Stream,
+}
+
+/// Sweeps until nothing moves take two to five; this only stops a cycle of rounding.
+const MAX_SWEEPS: usize = 50;
+
+impl LocalSearch {
+    /// With `restarts` kicks.
+    #[must_use]
+    pub fn new(restarts: usize, streams: Streams) -> Self {
+        Self {
+            restarts,
+            price: Price::new(2),
+            assignment: Assignment::default(),
+            order: Vec::new(),
+            kicked: Vec::new(),
+            stream: streams.stream("policy.local-search"),
+        }
+    }
+}
+
+impl Policy for LocalSearch {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        self.price.decide(slot, decision);
+        canonical_order(slot, &mut self.order);
+        self.assignment.start_from(slot, &decision.placements);
+        self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
+        let mut best = self.assignment.cost(slot);
+        decision.placements.clear();
+        decision
+            .placements
+            .extend_from_slice(self.assignment.placements());
+        let tasks = slot.tasks.len();
+        if tasks < 2 {
+            return;
+        }
+        for _ in 0..self.restarts {
+            self.kicked.clear();
+            for _ in 0..(tasks / 12).clamp(2, 64) {
+                self.kicked.push(self.order[self.stream.below(tasks)]);
+            }
+            for &task in &self.kicked {
+                self.assignment.take_out(slot, task as usize);
+            }
+            for &task in &self.kicked {
+                self.assignment.take_out(slot, task as usize);
+                self.assignment.put_best(slot, task as usize);
+            }
+            self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
+            let cost = self.assignment.cost(slot);
+            if cost < best * (1.0 - 1e-12) {
+                best = cost;
+                decision.placements.clear();
+                decision
+                    .placements
+                    .extend_from_slice(self.assignment.placements());
+            } else {
+                self.assignment.start_from(slot, &decision.placements);
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Policies: who runs where. One file each; all see a [`Slot`] and nothing else.
+
+pub mod assignment;
+pub mod baselines;
+pub mod best_response;
+pub mod local_search;
+pub mod price;
+pub mod repair;
+pub mod slot_fit;
+
+use crate::decision::Decision;
+use crate::rng::Streams;
+use crate::scenario::PolicyOptions;
+use crate::slot::Slot;
+
+/// Decides where the tasks of a slot run.
+///
+/// A policy may remember earlier slots (warm prices, its random stream); it starts anew with every seed.
+/// It names placements only: the CPU shares are the exact optimum of P2 for them, found by the engine.
+pub trait Policy: Send {
+    /// Fills `decision` with one placement per task of `slot`.
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision);
+}
+
+/// The policies that come with Wayside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// Every task on its vehicle.
+    Local,
+    /// A random candidate.
+    Random,
+    /// Every task to the nearest RSU.
+    Nearest,
+    /// The paper's "greedy computation".
+    GreedyComputation,
+    /// The paper's "greedy data".
+    GreedyData,
+    /// Sweeps in which each task takes its best placement given the rest.
+    BestResponse,
+    /// The choice at the bound's prices, then best-response sweeps.
+    Price,
+    /// Moves, swaps and restarts: the near-optimum to compare with.
+    LocalSearch,
+    /// Price with shares that end tasks within their slot.
+    SlotFit,
+}
+
+/// What `wayside policies` says of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyInfo {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// Its keys in the scenario.
+    pub options: &'static str,
+    /// What it needs to know or to be.
+    pub needs: &'static str,
+}
+
+impl PolicyKind {
+    /// All of them, in the order of the default comparison.
+    pub const ALL: [Self; 9] = [
+        Self::Local,
+        Self::Random,
+        Self::GreedyData,
+        Self::GreedyComputation,
+        Self::Nearest,
+        Self::BestResponse,
+        Self::Price,
+        Self::LocalSearch,
+        Self::SlotFit,
+    ];
+
+    /// The policy called `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.info().name == name)
+    }
+
+    /// Name, source, options and needs.
+    #[must_use]
+    pub const fn info(self) -> PolicyInfo {
+        match self {
+            Self::Local => PolicyInfo {
+                name: "local",
+                summary: "every task on its vehicle",
+                source: "baseline",
+                options: "-",
+                needs: "nothing",
+            },
+            Self::Random => PolicyInfo {
+                name: "random",
+                summary: "a random entry among the padded candidates (last = local), a random target",
+                source: "baseline; candidates as in Wang et al., IV-C",
+                options: "policy.random.candidates",
+                needs: "coverage",
+            },
+            Self::GreedyData => PolicyInfo {
+                name: "greedy-data",
+                summary: "the smallest data first to the nearest RSU, the rest local",
+                source: "Wang et al., V",
+                options: "policy.greedy.quota",
+                needs: "coverage",
+            },
+            Self::GreedyComputation => PolicyInfo {
+                name: "greedy-computation",
+                summary: "the most cycles first to the nearest RSU, the rest local",
+                source: "Wang et al., V",
+                options: "policy.greedy.quota",
+                needs: "coverage",
+            },
+            Self::Nearest => PolicyInfo {
+                name: "nearest",
+                summary: "every task to the nearest RSU",
+                source: "baseline",
+                options: "-",
+                needs: "coverage",
+            },
+            Self::BestResponse => PolicyInfo {
+                name: "best-response",
+                summary: "sweeps in which each task takes its best placement given the rest",
+                source: "Wayside",
+                options: "policy.best-response.sweeps",
+                needs: "whole slot",
+            },
+            Self::Price => PolicyInfo {
+                name: "price",
+                summary: "the choice at the bound's prices, then best-response sweeps",
+                source: "Wayside",
+                options: "policy.price.sweeps",
+                needs: "whole slot",
+            },
+            Self::LocalSearch => PolicyInfo {
+                name: "local-search",
+                summary: "moves, swaps and restarts: the near-optimum to compare with",
+                source: "Wayside",
+                options: "policy.local-search.restarts",
+                needs: "whole slot",
+            },
+            Self::SlotFit => PolicyInfo {
+                name: "slot-fit",
+                summary: "price with CPU shares that end tasks within their slot (for carry_over)",
+                source: "Wayside",
+                options: "-",
+                needs: "whole slot",
+            },
+        }
+    }
+
+    /// Builds the policy for one seed.
+    #[must_use]
+    pub fn build(self, options: &PolicyOptions, streams: Streams) -> Box<dyn Policy> {
+        match self {
+            Self::Local => Box::new(baselines::Local),
+            Self::Random => Box::new(baselines::Random::new(options.random_candidates, streams)),
+            Self::GreedyData => Box::new(baselines::Greedy::new(
+                baselines::Rank::Data,
+                options.greedy_quota,
+            )),
+            Self::GreedyComputation => Box::new(baselines::Greedy::new(
+                baselines::Rank::Computation,
+                options.greedy_quota,
+            )),
+            Self::Nearest => Box::new(baselines::Nearest),
+            Self::BestResponse => Box::new(best_response::BestResponse::new(
+                options.best_response_sweeps,
+            )),
+            Self::Price => Box::new(price::Price::new(options.price_sweeps)),
+            Self::LocalSearch => Box::new(local_search::LocalSearch::new(
+                options.local_search_restarts,
+                streams,
+            )),
+            Self::SlotFit => Box::new(slot_fit::SlotFit::new(options.price_sweeps)),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Price: each task takes its best option at the bound's prices, then a sweep or two of best response.
+//!
+//! Raw, the choice at prices herds (every task finds the same RSU cheap): 4.8 % off at a hot spot in the
+//! prototype, 0.23 % after two sweeps.
+
+use super::Policy;
+use super::assignment::{Assignment, canonical_order};
+use crate::bound::dual::{Dual, Effort};
+use crate::decision::{Decision, Placement};
+use crate::slot::Slot;
+
+/// Prices stay warm from slot to slot.
+#[derive(Clone, Debug)]
+pub struct Price {
+    sweeps: usize,
+    dual: Dual,
+    assignment: Assignment,
+    order: Vec<u32>,
+}
+
+impl Price {
+    /// `sweeps` best-response sweeps after the choice at prices.
+    #[must_use]
+    pub fn new(sweeps: usize) -> Self {
+        Self {
+            sweeps,
+            dual: Dual::default(),
+            assignment: Assignment::default(),
+            order: Vec::new(),
+        }
+    }
+}
+
+impl Policy for Price {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        self.dual.solve(slot, Effort::DECIDE);
+        decision.placements.clear();
+        for task in 0..slot.tasks.len() {
+            let choice = self.dual.best_choice(slot, task);
+            decision
+                .placements
+                .push(
+                    choice.map_or(Placement::Local, |(entry, execution)| Placement::Rsu {
+                        entry,
+                        execution,
+                    }),
+                );
+        }
+        self.assignment.start_from(slot, &decision.placements);
+        canonical_order(slot, &mut self.order);
+        self.assignment.sweep(slot, &self.order, self.sweeps);
+        decision.placements.clear();
+        decision
+            .placements
+            .extend_from_slice(self.assignment.placements());
+    }
+}
