@@ -507,12 +507,13 @@ pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// As a person would write it: no endless digits, no `.0`.
+/// As a person would write it: no `.0`, and an exponent in place of many zeros.
 pub(crate) fn show_number(x: f64) -> String {
-    let size = x.abs();
-    if x == 0.0 || !x.is_finite() || (1e-4..1e15).contains(&size) {
-        format!("{x}")
+    let (plain, exponent) = (format!("{x}"), format!("{x:e}"));
+    let is_plain = x == 0.0 || !x.is_finite() || (1e-4..1e6).contains(&x.abs());
+    if is_plain || plain.len() <= exponent.len() {
+        plain
     } else {
-        format!("{x:e}")
+        exponent
     }
 }

@@ -5,7 +5,8 @@ use super::{
     Mobility, PolicyOptions, Rsu, RsuLayout, Scenario, Task, Time, builtin,
 };
 use crate::document::{
-    self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section, Spread, Text, Texts,
+    self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section,
+    Spread, Text, Texts,
 };
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -381,7 +382,7 @@ fn task(s: &mut Section<'_>) -> Task {
         deadline_s: s.required("deadline_s", positive, "deadline T_n^max [s]"),
         per_vehicle: s.default(
             "per_vehicle",
-            Count { min: 1, max: 1000 },
+            Count { min: 1, max: 100 },
             1,
             "tasks per vehicle and slot",
         ),
@@ -509,7 +510,9 @@ fn backhaul(
     let another = Presence::Optional("`max_distance_m` or `path` is given");
     let mut linked = LinkedPairs::default();
     let doc = "Links one by one, the same in both directions";
-    let links = s.list("link", another, doc, |s, _| link(s, rsus, names, &mut linked));
+    let links = s.list("link", another, doc, |s, _| {
+        link(s, rsus, names, &mut linked)
+    });
     let explicit = s.has("link").then_some(LinkRule::Explicit(links));
     let rules = [
         distance.map(LinkRule::Distance),
@@ -547,8 +550,18 @@ fn link(
     Link {
         a,
         b,
-        rate_bps: s.optional("rate_bps", Float::POSITIVE, "the backhaul's", "rate [bit/s]"),
-        length_m: s.optional("length_m", Float::NON_NEGATIVE, "the distance of its ends", "length [m]"),
+        rate_bps: s.optional(
+            "rate_bps",
+            Float::POSITIVE,
+            "the backhaul's",
+            "rate [bit/s]",
+        ),
+        length_m: s.optional(
+            "length_m",
+            Float::NON_NEGATIVE,
+            "the distance of its ends",
+            "length [m]",
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::document::{
 use crate::error::Result;
 use crate::model::channel::{Radio, dbm_to_w, seconds_per_bit};
 use crate::scenario::Channel;
-use crate::scenario::keys::{ENERGY_COEFF, LENGTH_M, PLACE_M, channel};
+use crate::scenario::decode::{ENERGY_COEFF, LENGTH_M, PLACE_M, channel};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -66,8 +66,7 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let max_hops = s.default("max_hops", hops, 6, "farthest execution RSU [hops]");
     let mut vehicle_names = Names::default();
     let receivers = Receivers::new(&channel, &rsus);
-    let (vehicle_ids, vehicles, coverage) =
-        vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
+    let (vehicle_ids, vehicles, coverage) = vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
     let (task_ids, tasks) = tasks(s, &vehicle_names);
     let slot = Slot {
         slot_s,
@@ -95,11 +94,14 @@ fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
         rsus.x_m.push(s.required("x_m", PLACE_M, "position [m]"));
         rsus.y_m.push(s.required("y_m", PLACE_M, "position [m]"));
         let mut positive = |name, doc| s.required(name, Float::POSITIVE, doc);
-        rsus.bandwidth_hz.push(positive("bandwidth_hz", "bandwidth B_m [Hz]"));
+        rsus.bandwidth_hz
+            .push(positive("bandwidth_hz", "bandwidth B_m [Hz]"));
         rsus.cpu_hz.push(positive("cpu_hz", "CPU F_m [Hz]"));
-        rsus.range_m.push(s.required("range_m", LENGTH_M, "radio range R_m [m]"));
+        rsus.range_m
+            .push(s.required("range_m", LENGTH_M, "radio range R_m [m]"));
         let doc = "energy coefficient kappa_m [J s^2/cycle^3]";
-        rsus.energy_coeff.push(s.required("energy_coeff", ENERGY_COEFF, doc));
+        rsus.energy_coeff
+            .push(s.required("energy_coeff", ENERGY_COEFF, doc));
         let doc = "CPU held by tasks of earlier slots [Hz]";
         rsus.reserved_cpu_hz
             .push(s.default("reserved_cpu_hz", Float::NON_NEGATIVE, 0.0, doc));
@@ -115,22 +117,27 @@ fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
 fn edges(s: &mut Section<'_>, rsus: &Names) -> Vec<Edge> {
     let mut linked = LinkedPairs::default();
     let doc = "Links of the backhaul, the same in both directions";
-    let links = s.list("links", Presence::Optional("no RSU is linked"), doc, |s, _| {
-        let a = s.required("a", Text::NAME, "one end, an RSU's id");
-        let b = s.required("b", Text::NAME, "the other end");
-        let ends = linked.add(s, rsus, (&a, &b));
-        let rate_bps = s.required("rate_bps", Float::POSITIVE, "rate [bit/s]");
-        let length_m = s.default("length_m", Float::NON_NEGATIVE, 0.0, "length [m]");
-        let doc = "bits already queued on it [bit]";
-        let backlog_bits = s.default("backlog_bits", Float::NON_NEGATIVE, 0.0, doc);
-        ends.map(|(a, b)| Edge {
-            a,
-            b,
-            rate_bps,
-            length_m,
-            backlog_bits,
-        })
-    });
+    let links = s.list(
+        "links",
+        Presence::Optional("no RSU is linked"),
+        doc,
+        |s, _| {
+            let a = s.required("a", Text::NAME, "one end, an RSU's id");
+            let b = s.required("b", Text::NAME, "the other end");
+            let ends = linked.add(s, rsus, (&a, &b));
+            let rate_bps = s.required("rate_bps", Float::POSITIVE, "rate [bit/s]");
+            let length_m = s.default("length_m", Float::NON_NEGATIVE, 0.0, "length [m]");
+            let doc = "bits already queued on it [bit]";
+            let backlog_bits = s.default("backlog_bits", Float::NON_NEGATIVE, 0.0, doc);
+            ends.map(|(a, b)| Edge {
+                a,
+                b,
+                rate_bps,
+                length_m,
+                backlog_bits,
+            })
+        },
+    );
     links.into_iter().flatten().collect()
 }
 
@@ -153,9 +160,13 @@ fn vehicles(
         vehicles.x_m.push(place[0]);
         vehicles.y_m.push(place[1]);
         vehicles.tx_power_w.push(tx_power_w);
-        vehicles.cpu_hz.push(s.required("cpu_hz", Float::POSITIVE, "on-board CPU f_n [Hz]"));
+        vehicles
+            .cpu_hz
+            .push(s.required("cpu_hz", Float::POSITIVE, "on-board CPU f_n [Hz]"));
         let doc = "energy coefficient kappa_n [J s^2/cycle^3]";
-        vehicles.energy_coeff.push(s.required("energy_coeff", ENERGY_COEFF, doc));
+        vehicles
+            .energy_coeff
+            .push(s.required("energy_coeff", ENERGY_COEFF, doc));
         let doc = "time until its own CPU is free of earlier tasks [s]";
         let wait_s = s.default("local_wait_s", Float::NON_NEGATIVE, 0.0, doc);
         vehicles.local_wait_s.push(wait_s);
@@ -175,17 +186,26 @@ fn vehicles(
 fn tasks(s: &mut Section<'_>, vehicles: &Names) -> (Vec<String>, Tasks) {
     let mut names = Names::default();
     let mut tasks = Tasks::default();
-    let ids = s.list("tasks", Presence::Required, "The tasks to place", |s, row| {
-        let id = names.define(s, row);
-        let vehicle = s.required("vehicle", Text::NAME, "id of its vehicle");
-        let vehicle = vehicles.resolve(s, "vehicle", "vehicle", &vehicle);
-        tasks.vehicle.push(vehicle.unwrap_or(0));
-        let mut positive = |name, doc| s.required(name, Float::POSITIVE, doc);
-        tasks.cycles.push(positive("cycles", "cycles C_n"));
-        tasks.data_bits.push(positive("data_bits", "data D_n [bit]"));
-        tasks.deadline_s.push(positive("deadline_s", "deadline T_n^max [s]"));
-        id
-    });
+    let ids = s.list(
+        "tasks",
+        Presence::Required,
+        "The tasks to place",
+        |s, row| {
+            let id = names.define(s, row);
+            let vehicle = s.required("vehicle", Text::NAME, "id of its vehicle");
+            let vehicle = vehicles.resolve(s, "vehicle", "vehicle", &vehicle);
+            tasks.vehicle.push(vehicle.unwrap_or(0));
+            let mut positive = |name, doc| s.required(name, Float::POSITIVE, doc);
+            tasks.cycles.push(positive("cycles", "cycles C_n"));
+            tasks
+                .data_bits
+                .push(positive("data_bits", "data D_n [bit]"));
+            tasks
+                .deadline_s
+                .push(positive("deadline_s", "deadline T_n^max [s]"));
+            id
+        },
+    );
     (ids, tasks)
 }
 
@@ -221,9 +241,17 @@ impl<'a> Receivers<'a> {
         let near = (0..self.rsus.len()).filter_map(|m| {
             let distance2 = self.distance2_m2(place, m);
             let covered = distance2 <= self.rsus.range_m[m].powi(2);
-            covered.then(|| (distance2, self.link(m, self.radio.snr(tx_power_w, distance2))))
+            covered.then(|| {
+                (
+                    distance2,
+                    self.link(m, self.radio.snr(tx_power_w, distance2)),
+                )
+            })
         });
-        nearest_first(near.filter(|(_, link)| link.seconds_per_bit.is_finite()).collect())
+        nearest_first(
+            near.filter(|(_, link)| link.seconds_per_bit.is_finite())
+                .collect(),
+        )
     }
 
     /// The RSUs that `gains` names, nearest first.
@@ -358,7 +386,10 @@ impl NamedSlot {
 
 fn links_json(routes: &Routes, rsus: &Rsus) -> Vec<Json> {
     let from = |a: u32| {
-        let neighbours = routes.targets(a).iter().filter(move |t| t.hops == 1 && a < t.rsu);
+        let neighbours = routes
+            .targets(a)
+            .iter()
+            .filter(move |t| t.hops == 1 && a < t.rsu);
         neighbours.map(move |t| {
             let (i, j) = (a as usize, t.rsu as usize);
             let rate_bps = 1.0 / t.seconds_per_bit;
@@ -376,7 +407,7 @@ fn links_json(routes: &Routes, rsus: &Rsus) -> Vec<Json> {
 
 /// The limit with which `routes` was built, or a higher one that makes no difference.
 fn max_hops(routes: &Routes) -> u32 {
+    let beyond = routes.beyond.iter().flatten().next();
     let farthest = routes.targets.iter().map(|t| t.hops).max().unwrap_or(0);
-    let limited = routes.beyond.iter().any(Option::is_some);
-    if limited { farthest } else { farthest.max(6) }
+    beyond.map_or(farthest.max(6), |beyond| beyond.hops - 1)
 }
