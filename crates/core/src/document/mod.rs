@@ -9,6 +9,8 @@ mod kind;
 mod names;
 mod overrides;
 mod reader;
+#[cfg(test)]
+mod testing;
 mod toml;
 
 pub use describe::{markdown, schema};
@@ -17,6 +19,8 @@ pub use kind::{Choice, Count, Flag, Float, Floats, Kind, Pair, Spread, Text, Tex
 pub(crate) use names::{LinkedPairs, Names};
 pub(crate) use reader::unknown;
 pub use reader::{Field, Form, Presence, Section, Shape, Variant, describe, read};
+#[cfg(test)]
+pub(crate) use testing::{mutate, violation};
 
 use std::fmt;
 

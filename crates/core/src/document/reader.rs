@@ -125,7 +125,7 @@ pub fn read<T>(document: &Document, f: impl FnOnce(&mut Section<'_>) -> Option<T
         }
         other => {
             root.report(
-                None,
+                Origin::File,
                 root.path.clone(),
                 format!("expected a section, found {other}"),
             );
