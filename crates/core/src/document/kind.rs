@@ -117,8 +117,7 @@ impl Kind for Float {
     }
 
     fn expected(&self) -> String {
-        #[expect(clippy::float_cmp, reason = "a sentinel, never computed")]
-        let (bounded_below, bounded_above) = (self.min != -HUGE, self.max != HUGE);
+        let (bounded_below, bounded_above) = (self.min > -HUGE, self.max < HUGE);
         match (bounded_below, bounded_above) {
             (true, true) if self.open => {
                 format!("a number {} and <= {}", self.lower(), show_number(self.max))

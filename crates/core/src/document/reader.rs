@@ -387,12 +387,6 @@ impl Section<'_> {
         self.node(name).is_some()
     }
 
-    /// Whether there is a file at all, or only a description is wanted.
-    #[must_use]
-    pub fn is_description(&self) -> bool {
-        matches!(self.source, Source::Description)
-    }
-
     /// Reports a problem of the key `name`, or of the section itself where that is empty. A section
     /// that is absent has none but that.
     pub fn problem(&mut self, name: &str, message: impl Into<String>) {
@@ -430,6 +424,10 @@ impl<'a> Section<'a> {
             self.problem(name, message);
             kind.fallback()
         }))
+    }
+
+    fn is_description(&self) -> bool {
+        matches!(self.source, Source::Description)
     }
 
     fn child_source(&mut self, name: &'static str) -> Source<'a> {

@@ -103,17 +103,16 @@ pub(crate) fn violation(schema: &Json, value: &Json) -> Option<String> {
     };
     let limit = |key: &str| Some((value.as_f64()?, schema[key].as_f64()?));
     let length = value.as_array().map_or(0, Vec::len) as u64;
-    let within = !limit("minimum").is_some_and(|(x, min)| x < min)
-        && !limit("exclusiveMinimum").is_some_and(|(x, min)| x <= min)
-        && !limit("maximum").is_some_and(|(x, max)| x > max)
-        && !schema["minItems"].as_u64().is_some_and(|min| length < min)
-        && !schema["maxItems"].as_u64().is_some_and(|max| length > max)
-        && !(schema["minLength"] == 1 && value == "")
-        && !schema["enum"]
-            .as_array()
-            .is_some_and(|words| !words.contains(value))
+    let breaks_a_limit = limit("minimum").is_some_and(|(x, min)| x < min)
+        || limit("exclusiveMinimum").is_some_and(|(x, min)| x <= min)
+        || limit("maximum").is_some_and(|(x, max)| x > max)
+        || schema["minItems"].as_u64().is_some_and(|min| length < min)
+        || schema["maxItems"].as_u64().is_some_and(|max| length > max)
+        || (schema["minLength"] == 1 && value == "");
+    let words = schema["enum"].as_array();
+    let is_known = words.is_none_or(|words| words.contains(value))
         && (schema["const"].is_null() || schema["const"] == *value);
-    if !of_type || !within {
+    if !of_type || breaks_a_limit || !is_known {
         return broken("value");
     }
     let missing = |key: &Json| value.get(key.as_str().unwrap_or_default()).is_none();

@@ -1,5 +1,8 @@
 //! The slot as JSON: what `decide` reads and `run --dump-slots` writes.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
 use crate::backhaul::{Edge, Routes};
 use crate::document::{
