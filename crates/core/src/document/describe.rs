@@ -82,15 +82,25 @@ fn section(page: &mut String, parent: &str, field: &Field) {
         "" => field.name.to_owned(),
         parent => format!("{parent}.{}", field.name),
     };
-    match &field.shape {
-        Shape::Value { .. } => {}
-        Shape::Section(fields) => table(page, &format!("[{path}]"), &path, field, fields),
-        Shape::List(fields) => table(page, &format!("[[{path}]]"), &path, field, fields),
-        Shape::ListOrSection(items, single) => {
-            table(page, &format!("[[{path}]]"), &path, field, items);
-            for field in single {
-                section(page, &path, field);
+    let inner: Vec<&Field> = match &field.shape {
+        Shape::Value { .. } => return,
+        Shape::Section(fields) => {
+            // a section that only groups others has nothing to say itself
+            if fields.iter().any(is_value) {
+                heading(page, &format!("[{path}]"), field);
+                rows(page, fields);
             }
+            fields.iter().collect()
+        }
+        Shape::List(fields) => {
+            heading(page, &format!("[[{path}]]"), field);
+            rows(page, fields);
+            fields.iter().collect()
+        }
+        Shape::ListOrSection(items, single) => {
+            heading(page, &format!("[[{path}]]"), field);
+            rows(page, items);
+            items.iter().chain(single).collect()
         }
         Shape::Variants { tag, variants } => {
             heading(page, &format!("[{path}]"), field);
@@ -99,21 +109,18 @@ fn section(page: &mut String, parent: &str, field: &Field) {
                     page,
                     format_args!("**`{tag} = \"{}\"`**: {}.\n\n", form.name, form.doc),
                 );
-                rows(page, &path, &form.fields);
+                rows(page, &form.fields);
             }
+            variants.iter().flat_map(|form| &form.fields).collect()
         }
+    };
+    for field in inner {
+        section(page, &path, field);
     }
 }
 
-fn table(page: &mut String, title: &str, path: &str, field: &Field, fields: &[Field]) {
-    // a section that only groups others has nothing to say itself
-    if fields
-        .iter()
-        .any(|field| matches!(field.shape, Shape::Value { .. }))
-    {
-        heading(page, title, field);
-    }
-    rows(page, path, fields);
+fn is_value(field: &Field) -> bool {
+    matches!(field.shape, Shape::Value { .. })
 }
 
 fn heading(page: &mut String, title: &str, field: &Field) {
@@ -124,16 +131,12 @@ fn heading(page: &mut String, title: &str, field: &Field) {
     page.push_str("\n\n");
 }
 
-fn rows(page: &mut String, path: &str, fields: &[Field]) {
-    let mut any = false;
+fn rows(page: &mut String, fields: &[Field]) {
+    page.push_str("| key | takes | without it | meaning |\n|---|---|---|---|\n");
     for field in fields {
         let Shape::Value { expected, .. } = &field.shape else {
             continue;
         };
-        if !any {
-            page.push_str("| key | takes | without it | meaning |\n|---|---|---|---|\n");
-            any = true;
-        }
         let without = match &field.presence {
             Presence::Required => "error".to_owned(),
             Presence::Default(default) => format!("`{default}`"),
@@ -145,12 +148,7 @@ fn rows(page: &mut String, path: &str, fields: &[Field]) {
             format_args!("| `{name}` | {expected} | {without} | {doc} |\n"),
         );
     }
-    if any {
-        page.push('\n');
-    }
-    for field in fields {
-        section(page, path, field);
-    }
+    page.push('\n');
 }
 
 fn put(page: &mut String, text: std::fmt::Arguments<'_>) {

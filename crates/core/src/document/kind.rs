@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 /// Largest magnitude accepted: products of a few such numbers stay finite.
 const HUGE: f64 = 1e18;
 /// Smallest magnitude of a number that may be divided by, for the same reason.
-const TINY: f64 = 1e-18;
+const TINY: f64 = 1e-30;
 
 /// A kind of value.
 pub trait Kind {
@@ -117,8 +117,7 @@ impl Kind for Float {
     }
 
     fn expected(&self) -> String {
-        #[expect(clippy::float_cmp, reason = "a sentinel, never computed")]
-        let (bounded_below, bounded_above) = (self.min != -HUGE, self.max != HUGE);
+        let (bounded_below, bounded_above) = (self.min > -HUGE, self.max < HUGE);
         match (bounded_below, bounded_above) {
             (true, true) if self.open => {
                 format!("a number {} and <= {}", self.lower(), show_number(self.max))
@@ -507,12 +506,13 @@ pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// As a person would write it: no endless digits, no `.0`.
+/// As a person would write it: no `.0`, and an exponent in place of many zeros.
 pub(crate) fn show_number(x: f64) -> String {
-    let size = x.abs();
-    if x == 0.0 || !x.is_finite() || (1e-4..1e15).contains(&size) {
-        format!("{x}")
+    let (plain, exponent) = (format!("{x}"), format!("{x:e}"));
+    let is_plain = x == 0.0 || !x.is_finite() || (1e-4..1e6).contains(&x.abs());
+    if is_plain || plain.len() <= exponent.len() {
+        plain
     } else {
-        format!("{x:e}")
+        exponent
     }
 }

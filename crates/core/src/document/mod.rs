@@ -6,15 +6,21 @@
 mod describe;
 mod json;
 mod kind;
+mod names;
 mod overrides;
 mod reader;
+#[cfg(test)]
+mod testing;
 mod toml;
 
 pub use describe::{markdown, schema};
 pub(crate) use kind::show_number;
 pub use kind::{Choice, Count, Flag, Float, Floats, Kind, Pair, Spread, Text, Texts};
+pub(crate) use names::{LinkedPairs, Names};
 pub(crate) use reader::unknown;
 pub use reader::{Field, Form, Presence, Section, Shape, Variant, describe, read};
+#[cfg(test)]
+pub(crate) use testing::{mutate, violation};
 
 use std::fmt;
 

@@ -3,9 +3,6 @@
 use super::{Document, Node, Origin, Value, toml};
 use crate::error::{Problem, Problems};
 
-/// Deeper than any key of ours; the tree is walked recursively.
-const MAX_DEPTH: usize = 16;
-
 impl Document {
     /// Sets every `(dotted path, value)`; later ones win. Numbers in a path index lists from 0.
     ///
@@ -32,7 +29,7 @@ fn set(root: &mut Node, path: &str, value: Value) -> Result<(), String> {
     if keys.iter().any(|key| key.is_empty()) {
         return Err("expected a dotted path, such as fleet.size".to_owned());
     }
-    if keys.len() > MAX_DEPTH {
+    if keys.len() > toml::MAX_DEPTH {
         return Err("no key is that deep".to_owned());
     }
     let mut node = root;

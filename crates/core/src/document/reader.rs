@@ -125,7 +125,7 @@ pub fn read<T>(document: &Document, f: impl FnOnce(&mut Section<'_>) -> Option<T
         }
         other => {
             root.report(
-                None,
+                Origin::File,
                 root.path.clone(),
                 format!("expected a section, found {other}"),
             );
@@ -219,10 +219,8 @@ impl Section<'_> {
         let source = self.child_source(name);
         let (value, child) = self.child(source, self.style.key(&self.path, name), f);
         if !child.missing.is_empty() {
-            self.report_missing(name, || {
-                let keys = child.missing.join(", ");
-                format!("missing section, expected the keys {keys}")
-            });
+            let keys = child.missing.join(", ");
+            self.report_missing(name, || format!("missing, expected a section with {keys}"));
         }
         let presence = match needs_a_key(&child.fields) {
             true => Presence::Required,
@@ -284,7 +282,7 @@ impl Section<'_> {
                 first
             }
             Source::Absent => {
-                self.report_missing(name, || format!("missing section, expected the key {tag}"));
+                self.report_missing(name, || format!("missing, expected a section with {tag}"));
                 None
             }
             Source::Table(node) => {
@@ -389,23 +387,17 @@ impl Section<'_> {
         self.node(name).is_some()
     }
 
-    /// Whether there is a file at all, or only a description is wanted.
-    #[must_use]
-    pub fn is_description(&self) -> bool {
-        matches!(self.source, Source::Description)
-    }
-
-    /// Reports a problem of the key `name`, or of the section itself where that is empty.
+    /// Reports a problem of the key `name`, or of the section itself where that is empty. A section
+    /// that is absent has none but that.
     pub fn problem(&mut self, name: &str, message: impl Into<String>) {
+        let Source::Table(table) = self.source else {
+            return;
+        };
         let path = match name {
             "" => self.path.clone(),
             name => self.style.key(&self.path, name),
         };
-        let own = match self.source {
-            Source::Table(node) => Some(node.origin),
-            Source::Absent | Source::Description => None,
-        };
-        let origin = self.node(name).map(|node| node.origin).or(own);
+        let origin = table.get(name).unwrap_or(table).origin;
         self.report(origin, path, message.into());
     }
 }
@@ -432,6 +424,10 @@ impl<'a> Section<'a> {
             self.problem(name, message);
             kind.fallback()
         }))
+    }
+
+    fn is_description(&self) -> bool {
+        matches!(self.source, Source::Description)
     }
 
     fn child_source(&mut self, name: &'static str) -> Source<'a> {
@@ -464,7 +460,7 @@ impl<'a> Section<'a> {
             && !matches!(node.value, Value::Table(_))
         {
             let message = format!("expected a section, found {}", node.value);
-            self.report(Some(node.origin), path.clone(), message);
+            self.report(node.origin, path.clone(), message);
             (source, is_section) = (Source::Absent, false);
         }
         let mut child = Section {
@@ -554,16 +550,16 @@ impl<'a> Section<'a> {
             if !self.known.contains(&key.as_str()) {
                 let path = self.style.key(&self.path, key);
                 let message = unknown("key", key, &self.known);
-                self.report(Some(node.origin), path, message);
+                self.report(node.origin, path, message);
             }
         }
     }
 
-    fn report(&mut self, origin: Option<Origin>, path: String, message: String) {
+    fn report(&mut self, origin: Origin, path: String, message: String) {
         let (file, line) = match origin {
-            Some(Origin::Override) => ("--set", None),
-            Some(Origin::Line(line)) => (self.file, Some(line)),
-            Some(Origin::File) | None => (self.file, None),
+            Origin::Override => ("--set", None),
+            Origin::Line(line) => (self.file, Some(line)),
+            Origin::File => (self.file, None),
         };
         self.problems.push(Problem {
             file: file.to_owned(),

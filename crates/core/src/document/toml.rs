@@ -2,8 +2,11 @@
 
 use super::{Document, Node, Origin, PathStyle, Value};
 use crate::error::{Problem, Problems, Result};
-use std::ops::Range;
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// Deeper than any key of ours; trees are walked recursively.
+pub(super) const MAX_DEPTH: usize = 16;
 
 impl Document {
     /// Parses TOML.
@@ -20,12 +23,13 @@ impl Document {
             message: format!("malformed TOML: {}", error.message()),
         });
         Problems(problems.collect()).into_result(())?;
+        let origin = |offset| Origin::Line(lines.at(offset));
         Ok(Self {
             file: file.to_owned(),
             style: PathStyle::Dotted,
             root: Node {
                 origin: Origin::File,
-                value: lines.table(table.into_inner()),
+                value: from_table(table.into_inner(), &origin, 0),
             },
         })
     }
@@ -35,24 +39,8 @@ impl Document {
 /// `--set scenario.name=quick` needs no quotes.
 pub(super) fn override_value(text: &str) -> Value {
     match DeValue::parse(text) {
-        Ok(value) => {
-            let mut value = Lines::new(text).value(value.into_inner());
-            mark_override(&mut value);
-            value
-        }
+        Ok(value) => from_value(value.into_inner(), &|_| Origin::Override, 0),
         Err(_) => Value::String(text.to_owned()),
-    }
-}
-
-fn mark_override(value: &mut Value) {
-    let mark = |node: &mut Node| {
-        node.origin = Origin::Override;
-        mark_override(&mut node.value);
-    };
-    match value {
-        Value::Table(entries) => entries.iter_mut().for_each(|(_, node)| mark(node)),
-        Value::Array(items) => items.iter_mut().for_each(mark),
-        _ => {}
     }
 }
 
@@ -61,56 +49,50 @@ struct Lines(Vec<usize>);
 
 impl Lines {
     fn new(text: &str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
-        Self(
-            std::iter::once(0)
-                .chain(breaks.map(|(i, _)| i + 1))
-                .collect(),
-        )
+        let breaks = text.match_indices('\n').map(|(i, _)| i + 1);
+        Self(std::iter::once(0).chain(breaks).collect())
     }
 
     fn at(&self, offset: usize) -> usize {
         self.0.partition_point(|&start| start <= offset)
     }
+}
 
-    fn table(&self, table: DeTable<'_>) -> Value {
-        let mut entries: Vec<_> = table
-            .into_iter()
-            .map(|(key, value)| {
-                let offset = key.span().start;
-                let node = self.node(key.span(), value.into_inner());
-                (offset, (key.into_inner().into_owned(), node))
-            })
-            .collect();
-        entries.sort_by_key(|&(offset, _)| offset);
-        Value::Table(entries.into_iter().map(|(_, entry)| entry).collect())
-    }
+fn from_table(table: DeTable<'_>, origin: &dyn Fn(usize) -> Origin, depth: usize) -> Value {
+    let mut entries: Vec<_> = table.into_iter().collect();
+    // the parser sorts by name
+    entries.sort_by_key(|(key, _)| key.span().start);
+    let entry = |(key, value): (Spanned<DeString<'_>>, Spanned<DeValue<'_>>)| {
+        let node = Node {
+            origin: origin(key.span().start),
+            value: from_value(value.into_inner(), origin, depth + 1),
+        };
+        (key.into_inner().into_owned(), node)
+    };
+    Value::Table(entries.into_iter().map(entry).collect())
+}
 
-    fn node(&self, span: Range<usize>, value: DeValue<'_>) -> Node {
-        Node {
-            origin: Origin::Line(self.at(span.start)),
-            value: self.value(value),
+fn from_value(value: DeValue<'_>, origin: &dyn Fn(usize) -> Origin, depth: usize) -> Value {
+    match value {
+        DeValue::Array(_) | DeValue::Table(_) if depth > MAX_DEPTH => {
+            Value::Other("values nested too deeply")
         }
-    }
-
-    fn value(&self, value: DeValue<'_>) -> Value {
-        match value {
-            DeValue::String(s) => Value::String(s.into_owned()),
-            DeValue::Integer(i) => i128::from_str_radix(i.as_str(), i.radix())
-                .map_or(Value::Other("a number too large"), Value::Int),
-            DeValue::Float(x) => x
-                .as_str()
-                .parse()
-                .map_or(Value::Other("a malformed number"), Value::Float),
-            DeValue::Boolean(b) => Value::Bool(b),
-            DeValue::Datetime(_) => Value::Other("a date or time"),
-            DeValue::Array(items) => Value::Array(
-                items
-                    .into_iter()
-                    .map(|item| self.node(item.span(), item.into_inner()))
-                    .collect(),
-            ),
-            DeValue::Table(table) => self.table(table),
+        DeValue::String(s) => Value::String(s.into_owned()),
+        DeValue::Integer(i) => i128::from_str_radix(i.as_str(), i.radix())
+            .map_or(Value::Other("a number too large"), Value::Int),
+        DeValue::Float(x) => {
+            let x = x.as_str().parse();
+            x.map_or(Value::Other("a malformed number"), Value::Float)
         }
+        DeValue::Boolean(b) => Value::Bool(b),
+        DeValue::Datetime(_) => Value::Other("a date or time"),
+        DeValue::Array(items) => {
+            let node = |item: Spanned<DeValue<'_>>| Node {
+                origin: origin(item.span().start),
+                value: from_value(item.into_inner(), origin, depth + 1),
+            };
+            Value::Array(items.into_iter().map(node).collect())
+        }
+        DeValue::Table(table) => from_table(table, origin, depth),
     }
 }

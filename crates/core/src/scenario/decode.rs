@@ -5,10 +5,10 @@ use super::{
     Mobility, PolicyOptions, Rsu, RsuLayout, Scenario, Task, Time, builtin,
 };
 use crate::document::{
-    self, Choice, Count, Document, Flag, Float, Form, Pair, Presence, Section, Spread, Text, Texts,
+    self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section,
+    Spread, Text, Texts,
 };
 use crate::error::{Error, Result};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Places stay within this distance of the origin \[m\], the size of the Earth.
@@ -116,9 +116,10 @@ fn scenario(s: &mut Section<'_>, folder: &Path) -> Option<Scenario> {
         );
     }
     let task = s.section("task", "What vehicles ask for", task);
-    let rsus = rsus(s, area);
+    let mut names = Names::default();
+    let rsus = rsus(s, area, &mut names);
     let backhaul = s.section("backhaul", "The fibre network of the RSUs", |s| {
-        backhaul(s, folder, rsus.as_ref())
+        backhaul(s, folder, rsus.as_ref(), &names)
     });
     let omega = s.section("objective", "The objective, equation (15)", |s| {
         let doc = "weight omega of delay against energy";
@@ -381,7 +382,7 @@ fn task(s: &mut Section<'_>) -> Task {
         deadline_s: s.required("deadline_s", positive, "deadline T_n^max [s]"),
         per_vehicle: s.default(
             "per_vehicle",
-            Count { min: 1, max: 1000 },
+            Count { min: 1, max: 100 },
             1,
             "tasks per vehicle and slot",
         ),
@@ -408,7 +409,7 @@ const BANDWIDTH_HZ: (&str, &str) = ("bandwidth_hz", "bandwidth B_m [Hz]");
 const CPU_HZ: (&str, &str) = ("cpu_hz", "CPU F_m [Hz]");
 const KAPPA_M: (&str, &str) = ("energy_coeff", "energy coefficient kappa_m [J s^2/cycle^3]");
 
-fn rsus(s: &mut Section<'_>, area: Option<Area>) -> Option<RsuLayout> {
+fn rsus(s: &mut Section<'_>, area: Option<Area>, names: &mut Names) -> Option<RsuLayout> {
     let doc = "What the RSUs have in common";
     let common = s.optional_section("rsu_default", "every RSU gives all", doc, |s| {
         let mut key = |(name, doc), kind: Float| s.optional(name, kind, "every RSU gives it", doc);
@@ -420,12 +421,11 @@ fn rsus(s: &mut Section<'_>, area: Option<Area>) -> Option<RsuLayout> {
         }
     });
     let common = common.unwrap_or_default();
-    let mut ids = BTreeSet::new();
     let layout = s.list_or_section(
         "rsu",
         "[[rsu]] entries or an [rsu.grid]",
-        |s, _| {
-            let id = unique_id(s, &mut ids);
+        |s, row| {
+            let id = names.define(s, row);
             let x_m = s.required("x_m", PLACE_M, "position, west to east [m]");
             let y_m = s.required("y_m", PLACE_M, "position, south to north [m]");
             rsu(s, id, (x_m, y_m), common)
@@ -483,16 +483,12 @@ fn rsu(s: &mut Section<'_>, id: String, (x_m, y_m): (f64, f64), common: Equipmen
     }
 }
 
-/// The key `id`, which must differ from all `ids` so far.
-pub(crate) fn unique_id(s: &mut Section<'_>, ids: &mut BTreeSet<String>) -> String {
-    let id = s.required("id", Text::NAME, "unique name");
-    if !id.is_empty() && !ids.insert(id.clone()) {
-        s.problem("id", format!("{id:?} is taken already"));
-    }
-    id
-}
-
-fn backhaul(s: &mut Section<'_>, folder: &Path, rsus: Option<&RsuLayout>) -> Option<Backhaul> {
+fn backhaul(
+    s: &mut Section<'_>,
+    folder: &Path,
+    rsus: Option<&RsuLayout>,
+    names: &Names,
+) -> Option<Backhaul> {
     let rate_bps = s.required("rate_bps", Float::POSITIVE, "rate R_0 of a link [bit/s]");
     let migration_power_w = s.required(
         "migration_power_w",
@@ -512,9 +508,11 @@ fn backhaul(s: &mut Section<'_>, folder: &Path, rsus: Option<&RsuLayout>) -> Opt
     let doc = "GraphML or JSON file, relative to this one; its nodes, in order, are the RSUs";
     let path = s.optional("path", Text::NAME, another, doc);
     let another = Presence::Optional("`max_distance_m` or `path` is given");
-    let mut seen = BTreeSet::new();
+    let mut linked = LinkedPairs::default();
     let doc = "Links one by one, the same in both directions";
-    let links = s.list("link", another, doc, |s, _| link(s, rsus, &mut seen));
+    let links = s.list("link", another, doc, |s, _| {
+        link(s, rsus, names, &mut linked)
+    });
     let explicit = s.has("link").then_some(LinkRule::Explicit(links));
     let rules = [
         distance.map(LinkRule::Distance),
@@ -537,14 +535,14 @@ fn backhaul(s: &mut Section<'_>, folder: &Path, rsus: Option<&RsuLayout>) -> Opt
 fn link(
     s: &mut Section<'_>,
     rsus: Option<&RsuLayout>,
-    seen: &mut BTreeSet<(String, String)>,
+    names: &Names,
+    linked: &mut LinkedPairs,
 ) -> Link {
     let a = s.required("a", Text::NAME, "one end, an RSU's id");
     let b = s.required("b", Text::NAME, "the other end");
     match rsus {
-        Some(RsuLayout::Explicit(rsus)) => {
-            let ids = || rsus.iter().map(|rsu| rsu.id.as_str());
-            check_link(s, (&a, &b), ids, seen);
+        Some(RsuLayout::Explicit(_)) => {
+            linked.add(s, names, (&a, &b));
         }
         Some(RsuLayout::Grid { .. }) => s.problem("", "explicit links need [[rsu]] entries"),
         None => {}
@@ -564,32 +562,6 @@ fn link(
             "the distance of its ends",
             "length [m]",
         ),
-    }
-}
-
-/// Both ends of a link must be RSUs, differ, and not have been linked before.
-pub(crate) fn check_link<'a, I: Iterator<Item = &'a str>>(
-    s: &mut Section<'_>,
-    (a, b): (&str, &str),
-    ids: impl Fn() -> I,
-    seen: &mut BTreeSet<(String, String)>,
-) {
-    for (key, end) in [("a", a), ("b", b)] {
-        if !end.is_empty() && !ids().any(|id| id == end) {
-            s.problem(
-                key,
-                document::unknown("RSU", end, &ids().collect::<Vec<_>>()),
-            );
-        }
-    }
-    if a.is_empty() || b.is_empty() {
-        return;
-    }
-    let ends = (a.min(b).to_owned(), a.max(b).to_owned());
-    if a == b {
-        s.problem("", format!("links {a:?} with itself"));
-    } else if !seen.insert(ends) {
-        s.problem("", format!("links {a:?} and {b:?} a second time"));
     }
 }
 

@@ -3,7 +3,7 @@
 //! A [`Scenario`] that exists is valid: the decoder rejects, it never clamps.
 
 mod builtin;
-mod decode;
+pub(crate) mod decode;
 mod encode;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,9 @@
 //! from JSON; learned policies observe it. Nothing here says what a policy should do.
 
 mod costs;
+mod json;
+
+pub use json::{NamedSlot, schema};
 
 use crate::backhaul::Routes;
 use std::sync::Arc;

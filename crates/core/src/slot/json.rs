@@ -1,0 +1,416 @@
+//! The slot as JSON: what `decide` reads and `run --dump-slots` writes.
+
+#[cfg(test)]
+mod tests;
+
+use super::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
+use crate::backhaul::{Edge, Routes};
+use crate::document::{
+    self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Text,
+};
+use crate::error::Result;
+use crate::model::channel::{Radio, dbm_to_w, seconds_per_bit};
+use crate::scenario::Channel;
+use crate::scenario::decode::{ENERGY_COEFF, LENGTH_M, PLACE_M, channel};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// A slot with the names that its file gives to rows.
+#[derive(Clone, Debug)]
+pub struct NamedSlot {
+    /// The slot.
+    pub slot: Slot,
+    /// Names of the tasks, by row.
+    pub task_ids: Vec<String>,
+    /// Names of the vehicles, by row.
+    pub vehicle_ids: Vec<String>,
+}
+
+impl Slot {
+    /// Decodes and checks a slot.
+    ///
+    /// A vehicle with `gain` is covered by exactly the RSUs that it names: the measured gain stands in
+    /// for both the path loss and the range. Without `load_balance`, tau is infinite.
+    ///
+    /// # Errors
+    /// Every problem of the text, each with its JSON path.
+    pub fn from_json(file: &str, text: &str) -> Result<NamedSlot> {
+        document::read(&Document::from_json(file, text)?, |s| Some(slot(s)))
+    }
+}
+
+/// JSON Schema (draft 2020-12) of a slot.
+#[must_use]
+pub fn schema() -> Json {
+    document::schema("Wayside slot", &document::describe(slot))
+}
+
+fn slot(s: &mut Section<'_>) -> NamedSlot {
+    let slot_s = s.required("slot_s", Float::POSITIVE, "length of the slot [s]");
+    let omega = s.section("objective", "The objective", |s| {
+        let doc = "weight omega of delay against energy";
+        s.required("omega", Float::UNIT, doc)
+    });
+    let doc = "The bound of the load balance metric";
+    let balance = s.optional_section("load_balance", "no bound", doc, |s| {
+        (
+            s.required("enforce", Flag, "whether it binds the CPU allocation"),
+            s.required("tau", Float::POSITIVE, "the bound"),
+        )
+    });
+    let (enforce_balance, tau) = balance.unwrap_or((false, f64::INFINITY));
+    let channel = s.section("channel", "The radio", channel);
+    let mut rsu_names = Names::default();
+    let rsus = rsus(s, &mut rsu_names);
+    let doc = "power p_optical of a fibre interface [W]";
+    let migration_power_w = s.required("migration_power_w", Float::NON_NEGATIVE, doc);
+    let edges = edges(s, &rsu_names);
+    let hops = Count { min: 0, max: 1000 };
+    let max_hops = s.default("max_hops", hops, 6, "farthest execution RSU [hops]");
+    let mut vehicle_names = Names::default();
+    let receivers = Receivers::new(&channel, &rsus);
+    let (vehicle_ids, vehicles, coverage) = vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
+    let (task_ids, tasks) = tasks(s, &vehicle_names);
+    let slot = Slot {
+        slot_s,
+        omega,
+        enforce_balance,
+        tau,
+        migration_power_w,
+        routes: Arc::new(Routes::build(rsus.len(), &edges, max_hops)),
+        rsus,
+        vehicles,
+        coverage,
+        tasks,
+    };
+    NamedSlot {
+        slot,
+        task_ids,
+        vehicle_ids,
+    }
+}
+
+fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
+    let mut rsus = Rsus::default();
+    let ids = s.list("rsus", Presence::Required, "The RSUs", |s, row| {
+        let id = names.define(s, row);
+        rsus.x_m.push(s.required("x_m", PLACE_M, "position [m]"));
+        rsus.y_m.push(s.required("y_m", PLACE_M, "position [m]"));
+        let mut positive = |name, doc| s.required(name, Float::POSITIVE, doc);
+        rsus.bandwidth_hz
+            .push(positive("bandwidth_hz", "bandwidth B_m [Hz]"));
+        rsus.cpu_hz.push(positive("cpu_hz", "CPU F_m [Hz]"));
+        rsus.range_m
+            .push(s.required("range_m", LENGTH_M, "radio range R_m [m]"));
+        let doc = "energy coefficient kappa_m [J s^2/cycle^3]";
+        rsus.energy_coeff
+            .push(s.required("energy_coeff", ENERGY_COEFF, doc));
+        let doc = "CPU held by tasks of earlier slots [Hz]";
+        rsus.reserved_cpu_hz
+            .push(s.default("reserved_cpu_hz", Float::NON_NEGATIVE, 0.0, doc));
+        id
+    });
+    if ids.is_empty() && s.has("rsus") {
+        s.problem("rsus", "must have at least one entry");
+    }
+    rsus.id = ids.into();
+    rsus
+}
+
+fn edges(s: &mut Section<'_>, rsus: &Names) -> Vec<Edge> {
+    let mut linked = LinkedPairs::default();
+    let doc = "Links of the backhaul, the same in both directions";
+    let links = s.list(
+        "links",
+        Presence::Optional("no RSU is linked"),
+        doc,
+        |s, _| {
+            let a = s.required("a", Text::NAME, "one end, an RSU's id");
+            let b = s.required("b", Text::NAME, "the other end");
+            let ends = linked.add(s, rsus, (&a, &b));
+            let rate_bps = s.required("rate_bps", Float::POSITIVE, "rate [bit/s]");
+            let length_m = s.default("length_m", Float::NON_NEGATIVE, 0.0, "length [m]");
+            let doc = "bits already queued on it [bit]";
+            let backlog_bits = s.default("backlog_bits", Float::NON_NEGATIVE, 0.0, doc);
+            ends.map(|(a, b)| Edge {
+                a,
+                b,
+                rate_bps,
+                length_m,
+                backlog_bits,
+            })
+        },
+    );
+    links.into_iter().flatten().collect()
+}
+
+fn vehicles(
+    s: &mut Section<'_>,
+    receivers: &Receivers<'_>,
+    rsus: &Names,
+    names: &mut Names,
+) -> (Vec<String>, Vehicles, Coverage) {
+    let mut vehicles = Vehicles::default();
+    let mut coverage = Coverage {
+        start: vec![0],
+        links: Vec::new(),
+    };
+    let ids = s.list("vehicles", Presence::Required, "The vehicles", |s, row| {
+        let id = names.define(s, row);
+        let place = ["x_m", "y_m"].map(|key| s.required(key, PLACE_M, "position [m]"));
+        let doc = "transmit power p_n [W]";
+        let tx_power_w = s.required("tx_power_w", Float::POSITIVE, doc);
+        vehicles.x_m.push(place[0]);
+        vehicles.y_m.push(place[1]);
+        vehicles.tx_power_w.push(tx_power_w);
+        vehicles
+            .cpu_hz
+            .push(s.required("cpu_hz", Float::POSITIVE, "on-board CPU f_n [Hz]"));
+        let doc = "energy coefficient kappa_n [J s^2/cycle^3]";
+        vehicles
+            .energy_coeff
+            .push(s.required("energy_coeff", ENERGY_COEFF, doc));
+        let doc = "time until its own CPU is free of earlier tasks [s]";
+        let wait_s = s.default("local_wait_s", Float::NON_NEGATIVE, 0.0, doc);
+        vehicles.local_wait_s.push(wait_s);
+        let doc = "channel gain to each RSU that covers it, by id; overrides channel and range";
+        let without = "the channel model and the ranges decide";
+        let links = match s.optional("gain", Floats(Float::POSITIVE), without, doc) {
+            None => receivers.in_range(place, tx_power_w),
+            Some(gains) => receivers.measured(s, place, tx_power_w, rsus, &gains),
+        };
+        coverage.links.extend(links);
+        coverage.start.push(row_u32(coverage.links.len()));
+        id
+    });
+    (ids, vehicles, coverage)
+}
+
+fn tasks(s: &mut Section<'_>, vehicles: &Names) -> (Vec<String>, Tasks) {
+    let mut names = Names::default();
+    let mut tasks = Tasks::default();
+    let ids = s.list(
+        "tasks",
+        Presence::Required,
+        "The tasks to place",
+        |s, row| {
+            let id = names.define(s, row);
+            let vehicle = s.required("vehicle", Text::NAME, "id of its vehicle");
+            let vehicle = vehicles.resolve(s, "vehicle", "vehicle", &vehicle);
+            tasks.vehicle.push(vehicle.unwrap_or(0));
+            let mut positive = |name, doc| s.required(name, Float::POSITIVE, doc);
+            tasks.cycles.push(positive("cycles", "cycles C_n"));
+            tasks
+                .data_bits
+                .push(positive("data_bits", "data D_n [bit]"));
+            tasks
+                .deadline_s
+                .push(positive("deadline_s", "deadline T_n^max [s]"));
+            id
+        },
+    );
+    (ids, tasks)
+}
+
+/// What the RSUs receive.
+struct Receivers<'a> {
+    rsus: &'a Rsus,
+    radio: Radio,
+    noise_w: f64,
+}
+
+impl<'a> Receivers<'a> {
+    fn new(channel: &Channel, rsus: &'a Rsus) -> Self {
+        Self {
+            rsus,
+            radio: Radio::new(channel),
+            noise_w: dbm_to_w(channel.noise_dbm),
+        }
+    }
+
+    fn distance2_m2(&self, [x, y]: [f64; 2], m: usize) -> f64 {
+        (x - self.rsus.x_m[m]).powi(2) + (y - self.rsus.y_m[m]).powi(2)
+    }
+
+    fn link(&self, m: usize, snr: f64) -> RadioLink {
+        RadioLink {
+            rsu: row_u32(m),
+            seconds_per_bit: seconds_per_bit(self.rsus.bandwidth_hz[m], snr),
+        }
+    }
+
+    /// The RSUs whose range covers `place`, nearest first; one too weak to carry any bit does not.
+    fn in_range(&self, place: [f64; 2], tx_power_w: f64) -> Vec<RadioLink> {
+        let near = (0..self.rsus.len()).filter_map(|m| {
+            let distance2 = self.distance2_m2(place, m);
+            let covered = distance2 <= self.rsus.range_m[m].powi(2);
+            covered.then(|| {
+                (
+                    distance2,
+                    self.link(m, self.radio.snr(tx_power_w, distance2)),
+                )
+            })
+        });
+        nearest_first(
+            near.filter(|(_, link)| link.seconds_per_bit.is_finite())
+                .collect(),
+        )
+    }
+
+    /// The RSUs that `gains` names, nearest first.
+    fn measured(
+        &self,
+        s: &mut Section<'_>,
+        place: [f64; 2],
+        tx_power_w: f64,
+        rsus: &Names,
+        gains: &[(String, f64)],
+    ) -> Vec<RadioLink> {
+        let mut links = Vec::with_capacity(gains.len());
+        for (id, gain) in gains {
+            let key = format!("gain.{id}");
+            let Some(m) = rsus.resolve(s, &key, "RSU", id) else {
+                continue;
+            };
+            let link = self.link(m as usize, tx_power_w * gain / self.noise_w);
+            if link.seconds_per_bit == f64::INFINITY {
+                s.problem(&key, "is too weak to carry any bit; leave it out");
+            }
+            links.push((self.distance2_m2(place, m as usize), link));
+        }
+        nearest_first(links)
+    }
+
+    /// The gain with which a vehicle has this link: (1) solved for h.
+    fn gain(&self, link: RadioLink, tx_power_w: f64) -> f64 {
+        let bandwidth_hz = self.rsus.bandwidth_hz[link.rsu as usize];
+        let spectral = std::f64::consts::LN_2 / (bandwidth_hz * link.seconds_per_bit);
+        spectral.exp_m1() * self.noise_w / tx_power_w
+    }
+}
+
+fn nearest_first(mut links: Vec<(f64, RadioLink)>) -> Vec<RadioLink> {
+    links.sort_by(|(d, a), (e, b)| d.total_cmp(e).then(a.rsu.cmp(&b.rsu)));
+    links.into_iter().map(|(_, link)| link).collect()
+}
+
+fn row_u32(row: usize) -> u32 {
+    u32::try_from(row).expect("a document has fewer entries")
+}
+
+impl NamedSlot {
+    /// The slot as JSON, in the channel that it was made with; decodes to the same slot.
+    ///
+    /// Gains are written only where the channel model does not give the same links, and then agree to
+    /// rounding. Links are those between RSUs one hop apart, so `routes` must reach that far.
+    #[must_use]
+    pub fn to_json(&self, channel: &Channel) -> Json {
+        let slot = &self.slot;
+        let mut root = json!({
+            "slot_s": slot.slot_s,
+            "objective": { "omega": slot.omega },
+            "channel": {
+                "noise_dbm": channel.noise_dbm,
+                "pathloss_db_at_1km": channel.pathloss_db_at_1km,
+                "pathloss_db_per_decade": channel.pathloss_db_per_decade,
+                "antenna_height_m": channel.antenna_height_m,
+            },
+            "rsus": self.rsus_json(),
+            "links": links_json(&slot.routes, &slot.rsus),
+            "migration_power_w": slot.migration_power_w,
+            "max_hops": max_hops(&slot.routes),
+            "vehicles": self.vehicles_json(&Receivers::new(channel, &slot.rsus)),
+            "tasks": self.tasks_json(),
+        });
+        if slot.tau.is_finite() {
+            root["load_balance"] = json!({ "enforce": slot.enforce_balance, "tau": slot.tau });
+        }
+        root
+    }
+
+    fn rsus_json(&self) -> Vec<Json> {
+        let rsus = &self.slot.rsus;
+        let rsu = |m: usize| {
+            json!({
+                "id": rsus.id[m],
+                "x_m": rsus.x_m[m],
+                "y_m": rsus.y_m[m],
+                "range_m": rsus.range_m[m],
+                "bandwidth_hz": rsus.bandwidth_hz[m],
+                "cpu_hz": rsus.cpu_hz[m],
+                "energy_coeff": rsus.energy_coeff[m],
+                "reserved_cpu_hz": rsus.reserved_cpu_hz[m],
+            })
+        };
+        (0..rsus.len()).map(rsu).collect()
+    }
+
+    fn vehicles_json(&self, receivers: &Receivers<'_>) -> Vec<Json> {
+        let vehicles = &self.slot.vehicles;
+        let vehicle = |v: usize| {
+            let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
+            let tx_power_w = vehicles.tx_power_w[v];
+            let mut vehicle = json!({
+                "id": self.vehicle_ids[v],
+                "x_m": x_m,
+                "y_m": y_m,
+                "tx_power_w": tx_power_w,
+                "cpu_hz": vehicles.cpu_hz[v],
+                "energy_coeff": vehicles.energy_coeff[v],
+                "local_wait_s": vehicles.local_wait_s[v],
+            });
+            let links = self.slot.coverage.of(v);
+            if links != receivers.in_range([x_m, y_m], tx_power_w) {
+                let gain = |link: &RadioLink| {
+                    let id = receivers.rsus.id[link.rsu as usize].clone();
+                    (id, json!(receivers.gain(*link, tx_power_w)))
+                };
+                vehicle["gain"] = links.iter().map(gain).collect();
+            }
+            vehicle
+        };
+        (0..vehicles.len()).map(vehicle).collect()
+    }
+
+    fn tasks_json(&self) -> Vec<Json> {
+        let tasks = &self.slot.tasks;
+        let task = |t: usize| {
+            json!({
+                "id": self.task_ids[t],
+                "vehicle": self.vehicle_ids[tasks.vehicle[t] as usize],
+                "cycles": tasks.cycles[t],
+                "data_bits": tasks.data_bits[t],
+                "deadline_s": tasks.deadline_s[t],
+            })
+        };
+        (0..tasks.len()).map(task).collect()
+    }
+}
+
+fn links_json(routes: &Routes, rsus: &Rsus) -> Vec<Json> {
+    let from = |a: u32| {
+        let neighbours = routes
+            .targets(a)
+            .iter()
+            .filter(move |t| t.hops == 1 && a < t.rsu);
+        neighbours.map(move |t| {
+            let (i, j) = (a as usize, t.rsu as usize);
+            let rate_bps = 1.0 / t.seconds_per_bit;
+            json!({
+                "a": rsus.id[i],
+                "b": rsus.id[j],
+                "rate_bps": rate_bps,
+                "length_m": (rsus.x_m[i] - rsus.x_m[j]).hypot(rsus.y_m[i] - rsus.y_m[j]),
+                "backlog_bits": t.wait_s * rate_bps,
+            })
+        })
+    };
+    (0..row_u32(rsus.len())).flat_map(from).collect()
+}
+
+/// The limit with which `routes` was built, or a higher one that makes no difference.
+fn max_hops(routes: &Routes) -> u32 {
+    let beyond = routes.beyond.iter().flatten().next();
+    let farthest = routes.targets.iter().map(|t| t.hops).max().unwrap_or(0);
+    beyond.map_or(farthest.max(6), |beyond| beyond.hops - 1)
+}
