@@ -16,7 +16,6 @@ const VERMILION: RGBColor = RGBColor(213, 94, 0);
 const INK: RGBColor = RGBColor(40, 40, 40);
 const GRID: RGBColor = RGBColor(225, 225, 225);
 
-const NAMES_PX: i32 = 165;
 const PANEL_PX: i32 = 440;
 const BETWEEN_PX: i32 = 24;
 const HEAD_PX: i32 = 84;
@@ -29,7 +28,7 @@ const LABEL_PX: i32 = 116;
 #[must_use]
 pub fn comparison(summary: &Summary) -> String {
     let rows = i32::try_from(summary.policies.len()).expect("a page of policies");
-    let width = NAMES_PX + 2 * PANEL_PX + BETWEEN_PX + 20;
+    let width = names_px(summary) + 2 * PANEL_PX + BETWEEN_PX + 20;
     let size = (
         width.cast_unsigned(),
         (HEAD_PX + rows * ROW_PX + FOOT_PX).cast_unsigned(),
@@ -53,22 +52,29 @@ fn draw(root: &Area<'_>, summary: &Summary) -> Drawn {
     )?;
     let key = "Dot: mean over seeds, with its 95 % confidence interval.";
     text(root, key, (16, 48), 13, INK, Anchor::Left)?;
+    let names = names_px(summary);
     for (policy, row) in summary.policies.iter().zip(0..) {
         text(
             root,
             &policy.policy,
-            (NAMES_PX - 12, row_y(row)),
+            (names - 12, row_y(row)),
             14,
             INK,
             Anchor::Right,
         )?;
     }
     let rows = summary.policies.len();
-    objective_panel(&Panel::new(root, NAMES_PX, rows), &summary.policies)?;
-    let left = NAMES_PX + PANEL_PX + BETWEEN_PX;
+    objective_panel(&Panel::new(root, names, rows), &summary.policies)?;
+    let left = names + PANEL_PX + BETWEEN_PX;
     gap_panel(&Panel::new(root, left, rows), &summary.policies)?;
     root.present()?;
     Ok(())
+}
+
+/// Room for the names of the policies, by a generous width of a letter.
+fn names_px(summary: &Summary) -> i32 {
+    let letters = summary.policies.iter().map(|p| p.policy.chars().count());
+    28 + 8 * i32::try_from(letters.max().unwrap_or(0)).expect("a name of a policy")
 }
 
 fn objective_panel(panel: &Panel<'_, '_>, policies: &[PolicySummary]) -> Drawn {
@@ -327,6 +333,7 @@ mod tests {
         let summary = synthetic::summary();
         let svg = comparison(&summary);
         show("comparison.svg", &svg);
+        show("comparison.txt", &table::text(&summary));
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
         for policy in &summary.policies {
             assert!(svg.contains(&policy.policy));
@@ -349,7 +356,9 @@ mod tests {
         let svg = comparison(&summary);
         show("unbounded.svg", &svg);
         assert!(svg.contains("--bound"));
+        summary.scenario = "a < b & c".into();
         summary.policies.clear();
+        assert!(comparison(&summary).contains("a &lt; b &amp; c"));
         assert!(comparison(&summary).contains("no tasks"));
     }
 

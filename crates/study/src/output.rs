@@ -104,18 +104,19 @@ impl Manifest {
         }
     }
 
-    /// Whether both would have the same results.
+    /// Whether both come from the same command on the same inputs.
     fn same_run(&self, other: &Self) -> bool {
-        let key = |m: &Self| {
-            (
-                m.scenario_sha256.clone(),
-                m.seeds.clone(),
-                m.slots,
-                m.policies.clone(),
-                m.version.clone(),
-            )
+        // The name of the program is where it was built, and `--force` changes no result.
+        let options = |m: &'_ Self| -> Vec<String> {
+            let options = m.command.iter().skip(1).filter(|a| *a != "--force");
+            options.cloned().collect()
         };
-        key(self) == key(other)
+        self.scenario_sha256 == other.scenario_sha256
+            && self.seeds == other.seeds
+            && self.slots == other.slots
+            && self.policies == other.policies
+            && self.version == other.version
+            && options(self) == options(other)
     }
 }
 
@@ -136,15 +137,27 @@ impl Folder {
     /// not given; [`Error::Io`] where its parent cannot be written.
     pub fn create(target: &Path, manifest: Manifest, force: bool) -> Result<Self> {
         may_replace(target, &manifest, force)?;
-        let parent = match target.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
+        let failed = |e| Error::io(target, e);
+        // `.` and links have no sibling of their own: the folder that they mean has.
+        let target = match fs::canonicalize(target) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => std::path::absolute(target),
+            found => found,
+        }
+        .map_err(failed)?;
+        let Some(parent) = target.parent() else {
+            let file = target.display().to_string();
+            return Err(Error::invalid(
+                file,
+                None,
+                "",
+                "is the root of the file system",
+            ));
         };
         let draft = fs::create_dir_all(parent)
             .and_then(|()| scratch(parent))
-            .map_err(|e| Error::io(target, e))?;
+            .map_err(failed)?;
         Ok(Self {
-            target: target.to_owned(),
+            target,
             draft,
             manifest,
             force,
@@ -366,6 +379,7 @@ mod tests {
         let text = fs::read(one.join("manifest.json")).unwrap();
         let found: Manifest = serde_json::from_slice(&text).unwrap();
         assert!(found.complete && found.same_run(&manifest("x")));
+        assert!(!found.same_run(&manifest("y")));
     }
 
     #[test]

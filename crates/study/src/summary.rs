@@ -409,6 +409,15 @@ mod tests {
     }
 
     #[test]
+    fn property_schema_names_every_metric() {
+        let schema = serde_json::to_value(schemars::schema_for!(Summary)).unwrap();
+        let policy = &schema["$defs"]["PolicySummary"]["properties"];
+        for (name, _) in synthetic::summary().policies[0].metrics() {
+            assert!(policy[name]["description"].is_string(), "{name}");
+        }
+    }
+
+    #[test]
     fn property_json_survives_a_round_trip_and_keeps_the_names() {
         let summary = synthetic::summary();
         let text = serde_json::to_string(&summary).unwrap();

@@ -85,12 +85,12 @@ fn none() -> String {
     "-".into()
 }
 
-/// Three digits in the unit that suits.
+/// In the unit that suits.
 fn duration(seconds: f64) -> String {
     match seconds {
-        s if s < 1e-3 => format!("{:.3} us", s * 1e6),
-        s if s < 1.0 => format!("{:.3} ms", s * 1e3),
-        s => format!("{s:.3} s"),
+        s if s < 1e-3 => format!("{:.1} us", s * 1e6),
+        s if s < 1.0 => format!("{:.1} ms", s * 1e3),
+        s => format!("{s:.1} s"),
     }
 }
 
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn closed_form_durations() {
-        assert_eq!(duration(0.000_012), "12.000 us");
-        assert_eq!(duration(0.25), "250.000 ms");
-        assert_eq!(duration(2.0), "2.000 s");
+        assert_eq!(duration(0.000_012), "12.0 us");
+        assert_eq!(duration(0.25), "250.0 ms");
+        assert_eq!(duration(2.0), "2.0 s");
     }
 }
