@@ -1,1 +1,151 @@
-fn main() {}
+//! `cargo xtask`: the same checks on a laptop and in CI.
+
+mod links;
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+const USAGE: &str = "\
+usage: cargo xtask test     everything that CI checks
+       cargo xtask links    relative links of the Markdown files";
+
+/// A named check; it says itself what is wrong and answers whether all is well.
+type Step = (&'static str, fn() -> bool);
+
+/// The quickest first; the tests last, so that their closing line stands at the end of the log.
+const TEST: &[Step] = &[
+    ("links in Markdown", links),
+    ("format", || cargo(&["fmt", "--all", "--check"])),
+    ("clippy", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    }),
+    ("build", || cargo(&["build", "--workspace"])),
+    ("documentation", documentation),
+    ("documentation tests", || {
+        cargo(&["test", "--workspace", "--doc"])
+    }),
+    ("examples", examples),
+    ("tests", tests),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test"] => run(TEST),
+        ["links"] => run(&[("links in Markdown", links)]),
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs every step, whatever became of those before: one run shows all that is wrong.
+fn run(steps: &[Step]) -> ExitCode {
+    let mut failed = Vec::new();
+    for (name, check) in steps {
+        eprintln!("\n== {name}");
+        let begin = Instant::now();
+        let ok = check();
+        let verdict = if ok { "passed" } else { "FAILED" };
+        eprintln!("== {name}: {verdict} in {:.1?}", begin.elapsed());
+        if !ok {
+            failed.push(*name);
+        }
+    }
+    eprintln!(
+        "\nsteps: {} passed, {} failed {}",
+        steps.len() - failed.len(),
+        failed.len(),
+        failed.join(", ")
+    );
+    ExitCode::from(u8::from(!failed.is_empty()))
+}
+
+fn root() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().expect("xtask lies in the workspace")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    match command.status() {
+        Ok(status) => status.success(),
+        Err(e) => {
+            eprintln!("{command:?}: {e}");
+            false
+        }
+    }
+}
+
+fn cargo(arguments: &[&str]) -> bool {
+    succeeds(&mut command(arguments))
+}
+
+fn documentation() -> bool {
+    succeeds(command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn tests() -> bool {
+    let nextest = command(&["nextest", "--version"]).output();
+    if nextest.is_ok_and(|o| o.status.success()) {
+        cargo(&["nextest", "run", "--workspace", "--no-tests", "pass"])
+    } else {
+        cargo(&["test", "--workspace", "--all-targets"])
+    }
+}
+
+/// Runs every example; each ends in assertions.
+fn examples() -> bool {
+    let output = command(&["metadata", "--no-deps", "--format-version", "1"]).output();
+    let Some(metadata) = output
+        .ok()
+        .and_then(|o| serde_json::from_slice::<serde_json::Value>(&o.stdout).ok())
+    else {
+        eprintln!("cargo metadata failed");
+        return false;
+    };
+    let mut ok = true;
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        for target in package["targets"].as_array().into_iter().flatten() {
+            if target["kind"][0] == "example"
+                && let (Some(package), Some(example)) =
+                    (package["name"].as_str(), target["name"].as_str())
+            {
+                eprintln!("-- {example}");
+                ok &= cargo(&["run", "--quiet", "-p", package, "--example", example]);
+            }
+        }
+    }
+    ok
+}
+
+fn links() -> bool {
+    match links::broken(root()) {
+        Ok(broken) => {
+            for link in &broken {
+                eprintln!("{link}");
+            }
+            broken.is_empty()
+        }
+        Err(e) => {
+            eprintln!("{e}");
+            false
+        }
+    }
+}

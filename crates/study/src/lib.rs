@@ -1,1 +1,12 @@
-//! study
+//! Wayside's experiments: statistics over seeds, the summary, result folders, figures and tables.
+
+pub mod figures;
+pub mod output;
+mod slots;
+pub mod stats;
+pub mod summary;
+#[cfg(test)]
+mod synthetic;
+pub mod table;
+
+pub use summary::Summary;

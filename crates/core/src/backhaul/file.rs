@@ -485,6 +485,7 @@ impl GraphMl {
                 );
                 self.declared = Some(key);
             }
+            "hyperedge" => return Err("<hyperedge> is not supported: a link has two ends".into()),
             "node" | "edge" if self.element.is_some() => {
                 return Err(format!("<{name}> inside a node or edge is not supported"));
             }

@@ -29,7 +29,7 @@ pub struct Edge {
 /// Shortest paths between RSUs, limited to `max_hops`, and what is known of the rest.
 ///
 /// A path has the fewest hops (k_{m,m'} of (2)); among those the least time per bit; then the
-/// smallest RSU indices. Targets of an RSU are ordered by (hops, RSU).
+/// smallest RSU indices, compared from the target back. Targets of an RSU are ordered by (hops, RSU).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Routes {
     /// `targets[start[m]..start[m + 1]]` are the RSUs within `max_hops` of `m`, `m` itself first.

@@ -425,6 +425,7 @@ fn closed_form_graphml_refusals_name_the_line() {
         ),
         (nodes(""), "net:5: node \"b\" has no link"),
         (nodes("<node id='a'/>"), "net:6: node id \"a\" occurs twice"),
+        (nodes("<hyperedge/>"), "net:6: <hyperedge> is not supported"),
         (
             nodes("<edge source='a'/>"),
             "net:6: <edge> needs the attribute \"target\"",

@@ -1,0 +1,431 @@
+//! The summary of a comparison: `run --format json` and `summary.json`.
+//!
+//! Per seed, a quantity of tasks is the mean over all tasks of the run (slots weigh by their tasks), and
+//! a quantity of slots the mean over the slots that have tasks. Intervals are over seeds.
+
+use crate::stats::{self, Estimate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use wayside_core::engine::records::{PolicyRun, Replication, SlotRecord};
+
+/// What a comparison of policies found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The seeds, in order.
+    pub seeds: Vec<u64>,
+    /// Slots of a run.
+    pub slots: usize,
+    /// Version of Wayside.
+    pub version: String,
+    /// One entry per policy, in the order asked for.
+    pub policies: Vec<PolicySummary>,
+    /// Decision times, the only part that may differ between two runs of one seed; absent with
+    /// `--no-timing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Vec<Timing>>,
+}
+
+/// A metric of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Metric {
+    /// Mean over seeds.
+    pub mean: f64,
+    /// Its 95 % confidence interval by Student's t; null for a single seed.
+    pub ci95: Option<[f64; 2]>,
+    /// Paired difference to the first policy; null for the first policy itself.
+    pub difference: Option<Estimate>,
+}
+
+/// Gap of the objective J to its certified lower bound LB, (J - LB)/LB.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// Mean over seeds of the gap of a whole run.
+    pub mean: f64,
+    /// Its 95 % confidence interval; null for a single seed.
+    pub ci95: Option<[f64; 2]>,
+    /// Smallest gap of a single slot; below zero it is a bug of Wayside.
+    pub min: f64,
+    /// Largest gap of a single slot.
+    pub max: f64,
+    /// Paired difference to the first policy; null for the first policy itself.
+    pub difference: Option<Estimate>,
+}
+
+/// Decision times of a policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Timing {
+    /// Name of the policy.
+    pub policy: String,
+    /// Wall-clock time of one slot's decision \[s\].
+    pub decision_time_s: Percentiles,
+}
+
+/// Median and 99th percentile.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: f64,
+    /// 99th percentile.
+    pub p99: f64,
+}
+
+/// Defines [`PolicySummary`] and the list of its metrics together, so that neither misses one.
+macro_rules! policy_summary {
+    ($($(#[$doc:meta])+ $name:ident: $figure:expr;)+) => {
+        /// One policy. Shares are in `[0, 1]`; a metric without meaning in the scenario is null.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub struct PolicySummary {
+            /// Name of the policy.
+            pub policy: String,
+            $($(#[$doc])+ pub $name: Option<Metric>,)+
+            /// Gap to the lower bound; null without `--bound`.
+            pub gap: Option<Gap>,
+            /// Paired difference of the objective to the first policy, as in `objective`.
+            pub difference: Option<Estimate>,
+        }
+
+        impl PolicySummary {
+            /// Every metric but the gap, by name.
+            #[must_use]
+            pub fn metrics(&self) -> Vec<(&'static str, Option<Metric>)> {
+                vec![$((stringify!($name), self.$name)),+]
+            }
+
+            fn new(runs: &Runs<'_>) -> Self {
+                Self {
+                    policy: runs.own[0].policy.clone(),
+                    gap: runs.gap(),
+                    difference: runs.metric(mean_objective).and_then(|m| m.difference),
+                    $($name: runs.metric($figure),)+
+                }
+            }
+        }
+    };
+}
+
+policy_summary! {
+    /// Objective J of (15).
+    objective: mean_objective;
+    /// Mean delay \[s\].
+    delay_s: |run| per_task(run, |s| Some(s.delay_s));
+    /// Mean energy \[J\].
+    energy_j: |run| per_task(run, |s| Some(s.energy_j));
+    /// Certified lower bound of the objective; null without `--bound`.
+    lower_bound: |run| per_task(run, |s| s.lower_bound);
+    /// Share of tasks done within their deadline.
+    deadline_met: |run| share(run, |s| s.deadline_met);
+    /// Share of tasks executed at an RSU.
+    offloaded: |run| share(run, |s| s.offloaded);
+    /// Share of tasks executed at another RSU than the one they entered by.
+    migrated: |run| share(run, |s| s.migrated);
+    /// LBM (9), mean over slots.
+    lbm: |run| per_slot(run, |s| s.lbm);
+    /// Share of slots whose LBM exceeds its bound.
+    lbm_violations: |run| per_slot(run, |s| f64::from(u8::from(s.violated)));
+    /// Sum of all delays of a run (11) \[s\].
+    total_delay_s: |run| per_task(run, |s| Some(s.delay_s)).map(|mean| mean * tasks(run));
+    /// Packets delivered on time; null outside system 2.
+    on_time: |_| None;
+    /// Packets lost; null outside system 2.
+    lost: |_| None;
+    /// Upload part of the mean delay \[s\].
+    upload_s: |run| per_task(run, |s| Some(s.upload_s));
+    /// Migration part of the mean delay \[s\].
+    migration_s: |run| per_task(run, |s| Some(s.migration_s));
+    /// Waiting part of the mean delay \[s\].
+    wait_s: |run| per_task(run, |s| Some(s.wait_s));
+    /// Computing part of the mean delay \[s\].
+    compute_s: |run| per_task(run, |s| Some(s.compute_s));
+    /// Mean hops of a task.
+    hops: |run| share(run, |s| s.hops);
+    /// Share of tasks of vehicles that no RSU covers.
+    uncovered: |run| share(run, |s| s.uncovered);
+    /// Share of tasks sent back because the RSU chosen had no CPU left.
+    turned_back: |run| share(run, |s| s.turned_back);
+    /// Jain's fairness index of the RSU loads, mean over slots.
+    jain: |run| per_slot(run, |s| s.jain);
+    /// Bound tau of the LBM, mean over slots.
+    lbm_bound: |run| per_slot(run, |s| s.tau);
+    /// Share of slots where tau_min was used instead of delta + phi.
+    clamped: |run| per_slot(run, |s| f64::from(u8::from(s.clamped)));
+    /// Median delay \[s\].
+    delay_p50_s: |run| run.delay.quantile(0.5);
+    /// 95th percentile of the delay \[s\].
+    delay_p95_s: |run| run.delay.quantile(0.95);
+    /// 99th percentile of the delay \[s\].
+    delay_p99_s: |run| run.delay.quantile(0.99);
+    /// 95th percentile of the energy \[J\].
+    energy_p95_j: |run| run.energy.quantile(0.95);
+}
+
+impl Summary {
+    /// Sums up `replications` of the scenario called `scenario`.
+    ///
+    /// # Panics
+    /// If replications differ in their policies.
+    #[must_use]
+    pub fn new(scenario: &str, replications: &[Replication], timing: bool) -> Self {
+        let count = replications.first().map_or(0, |r| r.policies.len());
+        assert!(
+            replications.iter().all(|r| r.policies.len() == count),
+            "replications differ in their policies"
+        );
+        let runs: Vec<Runs<'_>> = (0..count)
+            .map(|policy| Runs::new(replications, policy))
+            .collect();
+        let slots = |r: &Replication| r.policies.iter().map(|p| p.slots.len()).max();
+        Self {
+            scenario: scenario.into(),
+            seeds: replications.iter().map(|r| r.seed).collect(),
+            slots: replications.iter().filter_map(slots).max().unwrap_or(0),
+            version: env!("CARGO_PKG_VERSION").into(),
+            policies: runs.iter().map(PolicySummary::new).collect(),
+            timing: timing.then(|| runs.iter().filter_map(Runs::timing).collect()),
+        }
+    }
+
+    /// Decision times of `policy`, where they are known.
+    #[must_use]
+    pub fn timing_of(&self, policy: &str) -> Option<Percentiles> {
+        let all = self.timing.as_ref()?;
+        all.iter()
+            .find(|t| t.policy == policy)
+            .map(|t| t.decision_time_s)
+    }
+}
+
+/// The runs of one policy and of the first, seed by seed.
+struct Runs<'a> {
+    own: Vec<&'a PolicyRun>,
+    /// Empty for the first policy, which is not compared with itself.
+    first: Vec<&'a PolicyRun>,
+}
+
+impl<'a> Runs<'a> {
+    fn new(replications: &'a [Replication], policy: usize) -> Self {
+        let of = |policy: usize| replications.iter().map(move |r| &r.policies[policy]);
+        Self {
+            own: of(policy).collect(),
+            first: of(0).filter(|_| policy > 0).collect(),
+        }
+    }
+
+    fn metric(&self, figure: impl Fn(&PolicyRun) -> Option<f64>) -> Option<Metric> {
+        let own: Vec<_> = self.own.iter().map(|run| figure(run)).collect();
+        let first: Vec<_> = self.first.iter().map(|run| figure(run)).collect();
+        let known: Vec<f64> = own.iter().copied().flatten().collect();
+        let Estimate { mean, ci95 } = stats::estimate(&known)?;
+        let difference = stats::paired_difference(&own, &first);
+        Some(Metric {
+            mean,
+            ci95,
+            difference,
+        })
+    }
+
+    fn gap(&self) -> Option<Gap> {
+        let Metric {
+            mean,
+            ci95,
+            difference,
+        } = self.metric(run_gap)?;
+        let slots = self.own.iter().flat_map(|run| busy(run));
+        let gaps = slots.filter_map(|s| gap(s.objective, s.lower_bound?));
+        let (min, max) = gaps.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), gap| {
+            (min.min(gap), max.max(gap))
+        });
+        Some(Gap {
+            mean,
+            ci95,
+            min,
+            max,
+            difference,
+        })
+    }
+
+    fn timing(&self) -> Option<Timing> {
+        let slots = self.own.iter().flat_map(|run| &run.slots);
+        let times: Vec<f64> = slots.map(|s| s.decision_time_s).collect();
+        Some(Timing {
+            policy: self.own.first()?.policy.clone(),
+            decision_time_s: Percentiles {
+                p50: stats::quantile(&times, 0.5)?,
+                p99: stats::quantile(&times, 0.99)?,
+            },
+        })
+    }
+}
+
+/// Slots that have tasks; the others count nothing.
+fn busy(run: &PolicyRun) -> impl Iterator<Item = &SlotRecord> {
+    run.slots.iter().filter(|s| s.tasks > 0)
+}
+
+fn tasks(run: &PolicyRun) -> f64 {
+    run.slots.iter().map(|s| f64::from(s.tasks)).sum()
+}
+
+/// Mean over tasks; `None` without tasks, or where a slot does not know `value`.
+fn per_task(run: &PolicyRun, value: impl Fn(&SlotRecord) -> Option<f64>) -> Option<f64> {
+    let sum: Option<f64> = busy(run)
+        .map(|s| Some(value(s)? * f64::from(s.tasks)))
+        .sum();
+    let tasks = tasks(run);
+    sum.filter(|_| tasks > 0.0).map(|sum| sum / tasks)
+}
+
+/// Mean of a count over tasks.
+fn share(run: &PolicyRun, count: impl Fn(&SlotRecord) -> u32) -> Option<f64> {
+    let sum: f64 = busy(run).map(|s| f64::from(count(s))).sum();
+    let tasks = tasks(run);
+    (tasks > 0.0).then(|| sum / tasks)
+}
+
+/// Mean over slots that have tasks.
+fn per_slot(run: &PolicyRun, value: impl Fn(&SlotRecord) -> f64) -> Option<f64> {
+    stats::mean(&busy(run).map(value).collect::<Vec<_>>())
+}
+
+fn mean_objective(run: &PolicyRun) -> Option<f64> {
+    per_task(run, |s| Some(s.objective))
+}
+
+fn run_gap(run: &PolicyRun) -> Option<f64> {
+    gap(mean_objective(run)?, per_task(run, |s| s.lower_bound)?)
+}
+
+/// `None` where the bound is zero: a relative gap has no meaning.
+fn gap(objective: f64, bound: f64) -> Option<f64> {
+    (bound > 0.0).then(|| (objective - bound) / bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    fn slot(tasks: u32, objective: f64, lower_bound: Option<f64>) -> SlotRecord {
+        SlotRecord {
+            tasks,
+            objective,
+            lower_bound,
+            delay_s: 2.0 * objective,
+            deadline_met: tasks / 2,
+            lbm: 0.1 * objective,
+            violated: objective > 2.0,
+            decision_time_s: objective,
+            ..SlotRecord::default()
+        }
+    }
+
+    fn run(policy: &str, slots: Vec<SlotRecord>) -> PolicyRun {
+        PolicyRun {
+            policy: policy.into(),
+            slots,
+            delay: Default::default(),
+            energy: Default::default(),
+        }
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-12
+    }
+
+    #[test]
+    fn closed_form_one_run() {
+        let slots = vec![
+            slot(1, 1.0, Some(1.0)),
+            slot(0, 99.0, None),
+            slot(3, 3.0, Some(2.0)),
+        ];
+        let replications = [Replication {
+            seed: 7,
+            policies: vec![run("p", slots)],
+        }];
+        let summary = Summary::new("s", &replications, true);
+        assert_eq!(
+            (summary.seeds.as_slice(), summary.slots),
+            ([7].as_slice(), 3)
+        );
+        let p = &summary.policies[0];
+        let mean = |m: Option<Metric>| m.unwrap().mean;
+        assert!(close(mean(p.objective), 10.0 / 4.0));
+        assert!(close(mean(p.lower_bound), 7.0 / 4.0));
+        assert!(close(mean(p.total_delay_s), 20.0));
+        assert!(close(mean(p.deadline_met), 1.0 / 4.0));
+        assert!(close(mean(p.lbm), 0.2) && close(mean(p.lbm_violations), 0.5));
+        let gap = p.gap.unwrap();
+        assert!(close(gap.mean, 3.0 / 7.0) && close(gap.min, 0.0) && close(gap.max, 0.5));
+        assert_eq!(
+            (p.objective.unwrap().ci95, gap.ci95, p.difference),
+            (None, None, None)
+        );
+        assert_eq!((p.on_time, p.lost, p.delay_p50_s), (None, None, None));
+        assert!(close(summary.timing_of("p").unwrap().p50, 3.0));
+    }
+
+    #[test]
+    fn closed_form_differences_over_two_seeds() {
+        let replication = |seed, first, second| Replication {
+            seed,
+            policies: vec![
+                run("a", vec![slot(2, first, None)]),
+                run("b", vec![slot(2, second, None)]),
+            ],
+        };
+        let summary = Summary::new(
+            "s",
+            &[replication(0, 1.0, 2.0), replication(1, 3.0, 5.0)],
+            false,
+        );
+        let [a, b] = summary.policies.as_slice() else {
+            panic!("two policies")
+        };
+        assert_eq!((a.difference, a.gap, a.lower_bound), (None, None, None));
+        let difference = b.difference.unwrap();
+        let [lo, hi] = difference.ci95.unwrap();
+        // Differences 1 and 2: half width 12.706 sqrt(0.5 / 2).
+        assert!(close(difference.mean, 1.5) && (hi - lo - 12.706_205).abs() < 1e-5);
+        assert!(close(b.delay_s.unwrap().difference.unwrap().mean, 3.0));
+        assert_eq!(summary.timing, None);
+    }
+
+    #[test]
+    fn property_without_tasks_everything_is_null() {
+        let replications = [Replication {
+            seed: 0,
+            policies: vec![run("idle", vec![slot(0, 0.0, None)])],
+        }];
+        let summary = Summary::new("s", &replications, false);
+        assert!(
+            summary.policies[0]
+                .metrics()
+                .iter()
+                .all(|(_, m)| m.is_none())
+        );
+        assert_eq!(Summary::new("s", &[], true).policies, []);
+    }
+
+    #[test]
+    fn property_schema_names_every_metric() {
+        let schema = serde_json::to_value(schemars::schema_for!(Summary)).unwrap();
+        let policy = &schema["$defs"]["PolicySummary"]["properties"];
+        for (name, _) in synthetic::summary().policies[0].metrics() {
+            assert!(policy[name]["description"].is_string(), "{name}");
+        }
+    }
+
+    #[test]
+    fn property_json_survives_a_round_trip_and_keeps_the_names() {
+        let summary = synthetic::summary();
+        let text = serde_json::to_string(&summary).unwrap();
+        assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let price = &value["policies"][0];
+        assert!(price["objective"]["mean"].is_f64() && price["gap"]["max"].is_f64());
+        assert!(price["on_time"].is_null() && price["difference"].is_null());
+        assert!(value["timing"][0]["decision_time_s"]["p99"].is_f64());
+    }
+}

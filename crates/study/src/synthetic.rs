@@ -1,0 +1,71 @@
+//! Made-up records for tests: the shape of a real comparison without a simulation.
+
+use crate::summary::Summary;
+use wayside_core::engine::records::{Distribution, PolicyRun, Replication, SlotRecord};
+use wayside_core::rng::Streams;
+
+/// Policies with their gap to the bound.
+pub(crate) const POLICIES: [(&str, f64); 8] = [
+    ("price", 0.0018),
+    ("local-search", 0.0009),
+    ("best-response", 0.0022),
+    ("nearest", 0.031),
+    ("random", 0.455),
+    ("greedy-computation", 0.64),
+    ("greedy-data", 0.752),
+    ("local", 3.31),
+];
+
+/// `seeds` replications of `slots` slots.
+pub(crate) fn replications(seeds: u64, slots: u32) -> Vec<Replication> {
+    (0..seeds).map(|seed| replication(seed, slots)).collect()
+}
+
+/// The summary of ten replications.
+pub(crate) fn summary() -> Summary {
+    Summary::new("wang2025", &replications(10, 40), true)
+}
+
+fn replication(seed: u64, slots: u32) -> Replication {
+    let mut rng = Streams::new(seed).stream("synthetic");
+    let worlds: Vec<f64> = (0..slots).map(|_| rng.uniform(0.24, 0.28)).collect();
+    let policies = POLICIES
+        .iter()
+        .map(|&(policy, gap)| {
+            let mut delay = Distribution::default();
+            let mut energy = Distribution::default();
+            let slots = (0..)
+                .zip(&worlds)
+                .map(|(slot, &bound)| {
+                    let objective = bound * (1.0 + gap * rng.uniform(0.8, 1.2));
+                    delay.record(objective * 1.1);
+                    energy.record(objective * 0.9);
+                    SlotRecord {
+                        slot,
+                        tasks: 100,
+                        vehicles: 100,
+                        objective,
+                        delay_s: objective * 1.1,
+                        energy_j: objective * 0.9,
+                        lower_bound: Some(bound),
+                        deadline_met: 97,
+                        offloaded: 80,
+                        migrated: 5,
+                        lbm: 0.04,
+                        tau: 0.05,
+                        jain: 0.98,
+                        decision_time_s: rng.uniform(1e-4, 2e-4),
+                        ..SlotRecord::default()
+                    }
+                })
+                .collect();
+            PolicyRun {
+                policy: policy.into(),
+                slots,
+                delay,
+                energy,
+            }
+        })
+        .collect();
+    Replication { seed, policies }
+}
