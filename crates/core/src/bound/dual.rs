@@ -72,6 +72,16 @@ struct Offer {
     share_slope: f64,
 }
 
+/// A way to run a task at an RSU.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// Index among the task's links.
+    pub(super) link: usize,
+    pub(super) cost: f64,
+    /// Execution RSU and the share of its CPU; `None` for one beyond the routes' reach.
+    pub(super) execution: Option<(u32, f64)>,
+}
+
 /// Constants of an RSU in one slot.
 #[derive(Clone, Copy, Debug)]
 struct Site {
@@ -171,6 +181,66 @@ impl Dual {
             .map(|c| c.cost)
             .fold(f64::INFINITY, f64::min);
         chosen.min(beyond).min(slot.local_cost(n))
+    }
+
+    /// The cheapest way of task `n` to any RSU when its uploads cost `uploads` (one per link) and the CPU
+    /// of the RSUs `theta`; for the bounds that price uploads otherwise. Uses the sites of the last solve.
+    pub(super) fn cheapest_way(
+        &mut self,
+        slot: &Slot,
+        n: usize,
+        uploads: impl Iterator<Item = f64>,
+        theta: &[f64],
+    ) -> Option<Way> {
+        let Self {
+            sites,
+            offers,
+            stamp,
+            ..
+        } = self;
+        *stamp += 1;
+        let cycles = slot.tasks.cycles[n];
+        let least_execution = cycles * self.least_cost_per_cycle;
+        let least_spb = slot.routes.least_seconds_per_bit;
+        let mut best: Option<Way> = None;
+        for (index, (link, upload)) in slot.links(n).iter().zip(uploads).enumerate() {
+            let mut consider = |way: Way| {
+                if best.is_none_or(|b| way.cost < b.cost) {
+                    best = Some(way);
+                }
+                best.map_or(f64::INFINITY, |b| b.cost)
+            };
+            let mut limit = f64::INFINITY;
+            if let Some(far) = &slot.routes.beyond[link.rsu as usize] {
+                let hops = slot.least_migration_cost(n, far.hops, least_spb);
+                let cost = upload + hops + least_execution;
+                limit = consider(Way {
+                    link: index,
+                    cost,
+                    execution: None,
+                });
+            }
+            for target in slot.routes.targets(link.rsu) {
+                let way = upload + slot.migration_cost(n, target);
+                let least = slot.least_migration_cost(n, target.hops, least_spb);
+                if upload + least + least_execution > limit {
+                    break;
+                }
+                let offer = &mut offers[target.rsu as usize];
+                if offer.stamp != *stamp {
+                    let m = target.rsu as usize;
+                    *offer = sites[m].offer(theta[m], cycles);
+                    offer.stamp = *stamp;
+                }
+                let execution = Some((target.rsu, offer.share));
+                limit = consider(Way {
+                    link: index,
+                    cost: way + offer.cost,
+                    execution,
+                });
+            }
+        }
+        best
     }
 
     fn prepare(&mut self, slot: &Slot) {

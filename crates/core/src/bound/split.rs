@@ -1,14 +1,239 @@
-//! The split bound.
-use super::dual::{Dual, Effort};
+//! The split bound: a price per upload instead of one per RSU's band.
+//!
+//! Split task n's upload off with a price v_nm for every covering m. For any prices
+//!
+//! ```text
+//! LB = sum_n min{ local_n, min over m of v_nm + (cheapest hops + g(mu_m', C_n)) }
+//!      + sum_m min over S of sum over n in S of (|S| a_nm - v_nm)  -  sum mu_m F_m
+//! ```
+//!
+//! is a lower bound: tasks and RSUs choose apart, and the RSUs' side keeps the equal shares of the band
+//! that the simple bound relaxes. For each size |S| the best S takes the smallest |S| a - v, so the
+//! RSUs' problem is solved exactly by selection.
+//!
+//! With v = u(lambda, a) it is at least the simple bound at the same prices; from there subgradient steps
+//! climb towards a target, the cost of a good placement.
+
+use super::dual::{Dual, Effort, upload_at};
+use crate::decision::Decision;
+use crate::policy::Policy;
+use crate::policy::assignment::{Assignment, canonical_order};
+use crate::policy::baselines::Nearest;
 use crate::slot::Slot;
-/// x
+
+/// Solves the split bound slot after slot, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub struct Split {
     dual: Dual,
+    target: Target,
+    /// One per radio link of a task, grouped by task.
+    uploads: Vec<Upload>,
+    /// Rows of `uploads` of task n: `start[n]..start[n + 1]`.
+    start: Vec<u32>,
+    /// Rows of `uploads` by RSU, and where each RSU's begin.
+    by_rsu: Vec<u32>,
+    rsu_start: Vec<u32>,
+    theta: Vec<f64>,
+    theta_gradient: Vec<f64>,
+    /// Scratch of the selection.
+    keys: Vec<(f64, u32)>,
 }
-impl Split {
-    /// x
-    pub fn solve(&mut self, slot: &Slot) -> f64 {
-        self.dual.solve(slot, Effort::CERTIFY)
+
+/// One upload that a task could make.
+#[derive(Clone, Copy, Debug, Default)]
+struct Upload {
+    rsu: u32,
+    /// a_nm.
+    alone: f64,
+    /// v_nm.
+    price: f64,
+    gradient: f64,
+}
+
+/// A feasible placement, whose cost the bound cannot exceed.
+#[derive(Clone, Debug, Default)]
+struct Target {
+    assignment: Assignment,
+    decision: Decision,
+    order: Vec<u32>,
+}
+
+impl Target {
+    fn cost(&mut self, slot: &Slot) -> f64 {
+        Nearest.decide(slot, &mut self.decision);
+        canonical_order(slot, &mut self.order);
+        self.assignment.start_from(slot, &self.decision.placements);
+        self.assignment.sweep(slot, &self.order, 4);
+        self.assignment.cost(slot)
     }
+}
+
+/// Subgradient steps per slot.
+const STEPS: usize = 150;
+
+impl Split {
+    /// Maximises the bound and returns it: a lower bound of the sum over tasks of the cost in (15).
+    pub fn solve(&mut self, slot: &Slot) -> f64 {
+        let simple = self.dual.solve(slot, Effort::CERTIFY);
+        if slot.tasks.is_empty() || slot.rsus.is_empty() {
+            return simple;
+        }
+        self.start_from_simple(slot);
+        let target = self.target.cost(slot);
+        let mut best = simple;
+        let mut stride = 1.0;
+        let mut since_best = 0;
+        for _ in 0..STEPS {
+            let value = self.evaluate(slot);
+            if value > best {
+                best = value;
+                since_best = 0;
+            } else {
+                since_best += 1;
+                if since_best == 8 {
+                    stride *= 0.6;
+                    since_best = 0;
+                }
+            }
+            let norm = self.gradient_norm2();
+            let missing = target - value;
+            if norm <= 0.0 || missing <= 1e-7 * target || stride < 1e-3 {
+                break;
+            }
+            self.step(stride * missing / norm);
+        }
+        best
+    }
+
+    fn start_from_simple(&mut self, slot: &Slot) {
+        let prices = self.dual.prices();
+        self.theta.clone_from(&prices.cpu);
+        self.uploads.clear();
+        self.start.clear();
+        self.start.push(0);
+        for n in 0..slot.tasks.len() {
+            for link in slot.links(n) {
+                let alone = slot.upload_cost(n, link);
+                let price = upload_at(prices.band[link.rsu as usize], alone).0;
+                self.uploads.push(Upload {
+                    rsu: link.rsu,
+                    alone,
+                    price,
+                    ..Upload::default()
+                });
+            }
+            self.start.push(self.uploads.len() as u32);
+        }
+        let rsus = slot.rsus.len();
+        self.rsu_start.clear();
+        self.rsu_start.resize(rsus + 1, 0);
+        for upload in &self.uploads {
+            self.rsu_start[upload.rsu as usize + 1] += 1;
+        }
+        for m in 0..rsus {
+            self.rsu_start[m + 1] += self.rsu_start[m];
+        }
+        let mut next = self.rsu_start.clone();
+        self.by_rsu.clear();
+        self.by_rsu.resize(self.uploads.len(), 0);
+        for (row, upload) in self.uploads.iter().enumerate() {
+            let at = &mut next[upload.rsu as usize];
+            self.by_rsu[*at as usize] = row as u32;
+            *at += 1;
+        }
+    }
+
+    /// The bound at the present prices; fills its subgradient.
+    fn evaluate(&mut self, slot: &Slot) -> f64 {
+        self.theta_gradient.clear();
+        self.theta_gradient.resize(self.theta.len(), -1.0);
+        for upload in &mut self.uploads {
+            upload.gradient = 0.0;
+        }
+        let tasks = self.choose_by_task(slot);
+        let rsus = (0..slot.rsus.len())
+            .map(|m| self.choose_by_rsu(m))
+            .sum::<f64>();
+        tasks + rsus - self.theta.iter().sum::<f64>()
+    }
+
+    /// Every task takes its cheapest way at the prices.
+    fn choose_by_task(&mut self, slot: &Slot) -> f64 {
+        let mut value = 0.0;
+        for n in 0..slot.tasks.len() {
+            let rows = self.start[n] as usize..self.start[n + 1] as usize;
+            let local = slot.local_cost(n);
+            let prices = self.uploads[rows.clone()].iter().map(|u| u.price);
+            let way = self.dual.cheapest_way(slot, n, prices, &self.theta);
+            match way {
+                Some(way) if way.cost < local => {
+                    value += way.cost;
+                    self.uploads[rows.start + way.link].gradient += 1.0;
+                    if let Some((rsu, share)) = way.execution {
+                        self.theta_gradient[rsu as usize] += share;
+                    }
+                }
+                _ => value += local,
+            }
+        }
+        value
+    }
+
+    /// RSU `m` takes the set of uploads that is cheapest to carry at the prices it earns.
+    fn choose_by_rsu(&mut self, m: usize) -> f64 {
+        let rows = &self.by_rsu[self.rsu_start[m] as usize..self.rsu_start[m + 1] as usize];
+        let (mut best, mut best_size) = (0.0, 0);
+        for size in 1..=rows.len() {
+            let value = select(&self.uploads, rows, size, &mut self.keys);
+            if value < best {
+                best = value;
+                best_size = size;
+            }
+        }
+        if best_size > 0 {
+            select(&self.uploads, rows, best_size, &mut self.keys);
+            for &(_, row) in &self.keys[..best_size] {
+                self.uploads[row as usize].gradient -= 1.0;
+            }
+        }
+        best
+    }
+
+    fn gradient_norm2(&self) -> f64 {
+        let uploads = self
+            .uploads
+            .iter()
+            .map(|u| u.gradient * u.gradient)
+            .sum::<f64>();
+        uploads
+            + self
+                .theta_gradient
+                .iter()
+                .zip(&self.theta)
+                .filter(|&(&g, &theta)| g > 0.0 || theta > 0.0)
+                .map(|(g, _)| g * g)
+                .sum::<f64>()
+    }
+
+    fn step(&mut self, length: f64) {
+        for upload in &mut self.uploads {
+            upload.price += length * upload.gradient;
+        }
+        for (theta, gradient) in self.theta.iter_mut().zip(&self.theta_gradient) {
+            *theta = (*theta + length * gradient).max(0.0);
+        }
+    }
+}
+
+/// Puts the `size` rows with the smallest size * a - v first in `keys`; the sum of those.
+fn select(uploads: &[Upload], rows: &[u32], size: usize, keys: &mut Vec<(f64, u32)>) -> f64 {
+    keys.clear();
+    keys.extend(rows.iter().map(|&row| {
+        let upload = &uploads[row as usize];
+        (size as f64 * upload.alone - upload.price, row)
+    }));
+    if size < keys.len() {
+        keys.select_nth_unstable_by(size - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    }
+    keys[..size].iter().map(|&(key, _)| key).sum()
 }
