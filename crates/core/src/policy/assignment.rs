@@ -183,6 +183,9 @@ struct Way {
     bound: f64,
 }
 
+/// Tasks executed this near an entry RSU are tried for a swap.
+const SWAP_HOPS: u32 = 2;
+
 /// Improvements smaller than this share of the cost are rounding.
 const LEAST_GAIN: f64 = 1e-12;
 
@@ -288,6 +291,9 @@ impl Assignment {
     /// Moves `task` to its best place given all others; whether that changed anything.
     pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
         let old = self.placements[task];
+        if !self.could_improve(slot, task) {
+            return false;
+        }
         let (old_price, old_cost) = match old {
             Placement::Local => (0.0, 0.0),
             Placement::Rsu { execution, .. } => {
@@ -312,15 +318,206 @@ impl Assignment {
         }
     }
 
+    /// Whether a move of `task` could pay, by weak duality alone: at present prices, leaving its RSU
+    /// saves at most what it pays there, and joining another costs at least what it would pay there.
+    fn could_improve(&mut self, slot: &Slot, task: usize) -> bool {
+        let Placement::Rsu { entry, execution } = self.placements[task] else {
+            return true;
+        };
+        let cycles = slot.tasks.cycles[task];
+        let minimum_hz = self.least_share(slot, task, entry, execution);
+        let present = &self.executions[execution as usize];
+        if !present.server.curve.is_priced_exactly() {
+            return true;
+        }
+        let paid = present.priced(cycles, minimum_hz);
+        let at_entry = self.entries[entry as usize];
+        self.leave_entry(slot, task, entry);
+        let stay = self.way(slot, task, entry, execution) + paid;
+        let limit = slot.local_cost(task).min(stay);
+        self.reach(slot, task, limit);
+        self.entries[entry as usize] = at_entry;
+        let least = self
+            .trial
+            .reached
+            .iter()
+            .map(|&m| self.trial.ways[m as usize].bound);
+        least.fold(slot.local_cost(task), f64::min) < stay - LEAST_GAIN * stay.abs()
+    }
+
     /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
     pub fn sweep(&mut self, slot: &Slot, order: &[u32], sweeps: usize) {
-        for _ in 0..sweeps {
-            let mut moved = false;
-            for &task in order {
-                moved |= self.improve(slot, task as usize);
+        let mut settled = 0;
+        for &task in order
+            .iter()
+            .cycle()
+            .take(sweeps.saturating_mul(order.len()))
+        {
+            if self.improve(slot, task as usize) {
+                settled = 0;
+            } else {
+                settled += 1;
+                if settled == order.len() {
+                    break;
+                }
             }
-            if !moved {
-                break;
+        }
+    }
+
+    /// Exchanges the entry or the execution RSUs of pairs of tasks near each other where that pays, once
+    /// over all tasks; whether any did.
+    pub fn swap(&mut self, slot: &Slot, order: &[u32]) -> bool {
+        let mut swapped = false;
+        for &task in order {
+            let Placement::Rsu { entry, .. } = self.placements[task as usize] else {
+                continue;
+            };
+            for target in slot.routes.targets(entry) {
+                if target.hops > SWAP_HOPS {
+                    break;
+                }
+                let mut index = 0;
+                while let Some(&other) = self.executions[target.rsu as usize].tasks.get(index) {
+                    // Each pair once; a swap that pays may put another task at this index.
+                    if other > task && self.swap_pair(slot, task as usize, other as usize) {
+                        swapped = true;
+                    }
+                    index += 1;
+                }
+            }
+        }
+        swapped
+    }
+
+    fn swap_pair(&mut self, slot: &Slot, one: usize, other: usize) -> bool {
+        let (
+            Placement::Rsu {
+                entry: e1,
+                execution: x1,
+            },
+            Placement::Rsu {
+                entry: e2,
+                execution: x2,
+            },
+        ) = (self.placements[one], self.placements[other])
+        else {
+            return false;
+        };
+        let exchanged = [(e1, x2, e2, x1), (e2, x1, e1, x2)];
+        exchanged.into_iter().any(|(e1, x1, e2, x2)| {
+            let first = Placement::Rsu {
+                entry: e1,
+                execution: x1,
+            };
+            let second = Placement::Rsu {
+                entry: e2,
+                execution: x2,
+            };
+            self.exchange(slot, (one, first), (other, second))
+        })
+    }
+
+    /// Puts two tasks elsewhere at once if that pays.
+    fn exchange(
+        &mut self,
+        slot: &Slot,
+        one: (usize, Placement),
+        other: (usize, Placement),
+    ) -> bool {
+        let old = (self.placements[one.0], self.placements[other.0]);
+        if (one.1, other.1) == old {
+            return false;
+        }
+        let gain = self.least_exchange_cost(slot, one, other);
+        if gain >= -LEAST_GAIN {
+            return false;
+        }
+        let before = self.pair_cost(slot, one.0, other.0, old);
+        self.place_pair(slot, one, other);
+        let after = self.pair_cost(slot, one.0, other.0, old);
+        if after < before * (1.0 - LEAST_GAIN) {
+            return true;
+        }
+        self.place_pair(slot, (one.0, old.0), (other.0, old.1));
+        false
+    }
+
+    /// Lower bound of what an exchange adds: exact on the way, by weak duality at the executions.
+    fn least_exchange_cost(
+        &self,
+        slot: &Slot,
+        (one, first): (usize, Placement),
+        (other, second): (usize, Placement),
+    ) -> f64 {
+        let on_way = |task: usize, placement: Placement| match placement {
+            Placement::Rsu { entry, execution } => {
+                let target = slot.routes.find(entry, execution);
+                target.map_or(f64::INFINITY, |t| slot.migration_cost(task, t))
+            }
+            Placement::Local => f64::INFINITY,
+        };
+        let executed = |task: usize, placement: Placement| match placement {
+            Placement::Rsu { execution, .. } => {
+                self.executions[execution as usize].priced(slot.tasks.cycles[task], 0.0)
+            }
+            Placement::Local => f64::INFINITY,
+        };
+        let entered = |task: usize, placement: Placement| match placement {
+            // The number of tasks at both entries stays: what counts is the exchange of a_nm.
+            Placement::Rsu { entry, .. } => {
+                self.entries[entry as usize].count * self.upload(slot, task, entry)
+            }
+            Placement::Local => f64::INFINITY,
+        };
+        let whole = |task, placement| {
+            on_way(task, placement) + executed(task, placement) + entered(task, placement)
+        };
+        let (now, then) = (self.placements[one], self.placements[other]);
+        whole(one, first) + whole(other, second) - whole(one, now) - whole(other, then)
+    }
+
+    /// Cost of everything that an exchange between the placements `at` touches.
+    fn pair_cost(&self, slot: &Slot, one: usize, other: usize, at: (Placement, Placement)) -> f64 {
+        let mut cost = 0.0;
+        for task in [one, other] {
+            if let Placement::Rsu { entry, execution } = self.placements[task]
+                && let Some(target) = slot.routes.find(entry, execution)
+            {
+                cost += slot.migration_cost(task, target);
+            }
+        }
+        let (
+            Placement::Rsu {
+                entry: e1,
+                execution: x1,
+            },
+            Placement::Rsu {
+                entry: e2,
+                execution: x2,
+            },
+        ) = at
+        else {
+            return f64::INFINITY;
+        };
+        cost += self.entries[e1 as usize].cost() + self.executions[x1 as usize].cost;
+        if e1 != e2 {
+            cost += self.entries[e2 as usize].cost();
+        }
+        if x1 != x2 {
+            cost += self.executions[x2 as usize].cost;
+        }
+        cost
+    }
+
+    fn place_pair(&mut self, slot: &Slot, one: (usize, Placement), other: (usize, Placement)) {
+        self.take_out(slot, one.0);
+        self.take_out(slot, other.0);
+        for (task, placement) in [one, other] {
+            self.insert(slot, task, placement);
+        }
+        for (_, placement) in [one, other] {
+            if let Placement::Rsu { execution, .. } = placement {
+                self.executions[execution as usize].settle();
             }
         }
     }

@@ -615,7 +615,7 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
             s.default(
                 "restarts",
                 count(0, 1_000_000),
-                2,
+                10,
                 "restarts from a perturbed solution",
             )
         }),
