@@ -123,6 +123,29 @@ impl Curve {
         }
     }
 
+    /// [`priced_cost`](Self::priced_cost) up to `most_hz`, with the derivative of F by the price.
+    #[must_use]
+    #[inline]
+    pub fn offer(&self, price: f64, cycles: f64, most_hz: f64) -> Offer {
+        match *self {
+            Self::EnergyOnly { .. } => Offer::default(),
+            Self::DelayOnly { weight, .. } if weight <= 0.0 => Offer::default(),
+            _ => {
+                let (hz, slope) = self.demand(price, cycles);
+                let (hz, slope) = if hz < most_hz {
+                    (hz, slope)
+                } else {
+                    (most_hz, 0.0)
+                };
+                Offer {
+                    cost: self.cost(cycles, hz) + price * hz,
+                    cpu_hz: hz,
+                    slope,
+                }
+            }
+        }
+    }
+
     /// d cost / dF, negative below the free demand.
     #[must_use]
     pub fn marginal_cost(&self, cycles: f64, cpu_hz: f64) -> f64 {
@@ -150,6 +173,17 @@ impl Curve {
             }
         }
     }
+}
+
+/// What a task would run for at a price, see [`Curve::offer`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Offer {
+    /// g(p, C).
+    pub cost: f64,
+    /// The F that attains it \[Hz\].
+    pub cpu_hz: f64,
+    /// dF/dp.
+    pub slope: f64,
 }
 
 /// The positive root of y^3 - s y - 1 = 0.
