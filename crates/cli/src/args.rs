@@ -36,6 +36,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Run),
+    Decide(Decide),
+    Policies(Policies),
+    Check(Check),
+    Schema(Schema),
+    Bench(Bench),
 }
 
 /// How results are printed.
@@ -116,6 +121,108 @@ pub(crate) struct Run {
     /// No progress and no hints on stderr.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// Decide one slot: placements, CPU, routes, costs, certificate.
+///
+/// Reads a slot as JSON (`wayside schema slot`), lets a policy place its tasks, grants the optimal CPU shares
+/// [Hz], and prints where each task runs, over which RSUs it gets there, its delay [s] and energy [J].
+/// CPU held and queues are as the slot says. With --bound it also prints the certified lower bound of the
+/// mean cost and the gap to it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside decide slot.json --policy price --bound
+  wayside decide slot.json --policy nearest --format table
+  wayside run --slots 1 --seeds 0 --dump-slots slots/ && wayside decide slots/seed0_slot000.json --policy price
+  ./make-slot | wayside decide - --policy best-response")]
+pub(crate) struct Decide {
+    /// Slot, a JSON file; - is standard input.
+    pub(crate) slot: PathBuf,
+    /// Who decides; with its default options and seed 0.
+    #[arg(long, value_parser = policy_parser())]
+    pub(crate) policy: PolicyKind,
+    /// Certified lower bound; --bound alone is simple [default: off].
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
+    pub(crate) bound: Option<Bound>,
+    /// How to print the decision; csv has the placements alone.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(crate) format: Format,
+}
+
+/// List every policy: what it does, where it comes from, its options, what it needs to know.
+///
+/// Options are keys of the scenario, to be set there or by --set.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside policies
+  wayside policies --format json
+  wayside run --policy greedy-data --set policy.greedy.quota=0.5")]
+pub(crate) struct Policies {
+    /// How to print the list.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Validate scenarios, with every file that they name.
+///
+/// Reads each scenario as `run` would: its keys and values, its topology file, its trace to the end. Prints
+/// what is in the good ones to stdout, and every problem of the others to stderr, with file, line and
+/// path; the exit code is 2 if there is any.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside check mine.toml
+  wayside check scenarios/*.toml
+  wayside check city-grid")]
+pub(crate) struct Check {
+    /// Scenarios: TOML files, or names of built-in ones.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+}
+
+/// Print the JSON Schema of a format.
+///
+/// Editors complete and check files by it; so can a program that writes slots or reads results.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside schema scenario > wayside.schema.json
+  wayside schema result")]
+pub(crate) struct Schema {
+    /// Which format.
+    #[arg(value_enum)]
+    pub(crate) kind: SchemaKind,
+}
+
+/// Formats with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// What `run` and `check` read, TOML.
+    Scenario,
+    /// What `decide` reads and `run --dump-slots` writes.
+    Slot,
+    /// What `run --format json` prints, and summary.json.
+    Result,
+    /// What `decide` prints.
+    Decision,
+}
+
+/// Measure how fast this machine decides: each figure beside an alternative.
+///
+/// Rates are medians over repeats, on slots of wang2025 with 100 vehicles unless it says otherwise. The ratio
+/// is the rate over that of the alternative, measured in the same run, so that it can be compared between
+/// machines. Takes some seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside bench
+  wayside bench --format json")]
+pub(crate) struct Bench {
+    /// How to print the figures.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 /// Kinds of lower bound.

@@ -65,3 +65,14 @@ pub(crate) fn print(text: &str) -> Outcome {
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
+
+/// A cost below its certified bound is a bug: no result of such a run is to be trusted.
+pub(crate) fn report_bug(objective: f64, bound: f64, place: impl Display) -> Outcome {
+    if objective - bound >= -1e-9 * bound {
+        return Ok(());
+    }
+    say(format_args!(
+        "error: a bug of Wayside: {place} has J = {objective:e}, below its certified bound {bound:e}"
+    ));
+    Err(Failure::Bug)
+}

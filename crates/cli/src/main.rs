@@ -1,8 +1,14 @@
 //! The `wayside` program: parsed flags, resolved arguments, a library call.
 
 mod args;
+mod bench;
+mod check;
 mod console;
+mod decide;
+mod listing;
+mod policies;
 mod run;
+mod schema;
 mod seeds;
 
 use args::{Cli, Command};
@@ -12,6 +18,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::execute(&args),
+        Command::Check(args) => check::execute(&args),
+        Command::Schema(args) => schema::execute(&args),
+        Command::Policies(args) => policies::execute(&args),
+        Command::Decide(args) => decide::execute(&args),
+        Command::Bench(args) => bench::execute(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
