@@ -1,7 +1,9 @@
-//! Wayside's experiments: statistics over seeds, the summary, result folders, figures and tables.
+//! Wayside's experiments: replications in parallel, statistics over seeds, the summary, result folders, figures and tables.
 
+pub mod decision;
 pub mod figures;
 pub mod output;
+pub mod run;
 mod slots;
 pub mod stats;
 pub mod summary;

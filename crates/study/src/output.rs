@@ -244,6 +244,18 @@ fn scratch(parent: &Path) -> io::Result<tempfile::TempDir> {
     builder.tempdir_in(parent)
 }
 
+/// An unnamed file in `folder`, readable by whom the user's mask lets.
+pub(crate) fn draft_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".wayside-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
 /// Top-level names of a results folder; anything else in it is the user's own.
 const OURS: [&str; 7] = [
     "figures",
