@@ -48,6 +48,14 @@ pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Bala
     let mut center = servers.iter().map(Server::load).sum::<f64>() / count;
     let mut nu = first_multiplier(servers, tasks, tau);
     let (mut below, mut above) = (0.0, f64::INFINITY);
+    let mut lbm_below = f64::INFINITY;
+    let outcome = |lbm: f64| {
+        if (lbm - tau).abs() <= 1e-9 * tau {
+            Status::Solved
+        } else {
+            Status::Unbalanced
+        }
+    };
     let mut status = Status::Unbalanced;
     for _ in 0..MAX_STEPS {
         let moments = settle_center(servers, tasks, nu, &mut center);
@@ -56,23 +64,25 @@ pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Bala
             status = Status::Solved;
             break;
         }
+        let center_by_nu = moments.mean_by_nu / (1.0 - moments.mean_by_center);
+        let half_slope = moments.covariance_by_nu + moments.covariance_by_center * center_by_nu;
         if lbm > tau {
+            if half_slope < 0.0 && lbm >= lbm_below * (1.0 - 1e-12) {
+                // More nu changes nothing: what is left comes from held CPU and RSUs without tasks.
+                status = outcome(lbm);
+                break;
+            }
             below = nu;
+            lbm_below = lbm;
         } else {
             above = nu;
         }
         // Newton on 1/LBM, which is nearly linear in nu: loads approach c as 1/nu.
-        let center_by_nu = moments.mean_by_nu / (1.0 - moments.mean_by_center);
-        let half_slope = moments.covariance_by_nu + moments.covariance_by_center * center_by_nu;
         let step = (lbm / tau - 1.0) * moments.variance / -half_slope;
         let next = inside(nu + step, nu, below, above);
         if (next - nu).abs() <= 4e-16 * nu {
             // The last digit of nu: as close as floating point comes.
-            status = if (lbm - tau).abs() <= 1e-9 * tau {
-                Status::Solved
-            } else {
-                Status::Unbalanced
-            };
+            status = outcome(lbm);
             break;
         }
         nu = next;

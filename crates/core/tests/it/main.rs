@@ -1,0 +1,5 @@
+//! Integration tests, one binary. Names say who knows the truth: `closed_form_*`, `oracle_*` (an
+//! independent solver or brute force), `paper_*`, `property_*`, `regress_*`.
+
+mod p2_oracle;
+mod support;

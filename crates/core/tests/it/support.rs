@@ -1,0 +1,226 @@
+//! Random slots, and what several tests need.
+
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::thread;
+
+use wayside_core::alloc::{Allocator, Certificate};
+use wayside_core::backhaul::{Edge, Routes};
+use wayside_core::decision::Placement;
+use wayside_core::model::channel::{Radio, seconds_per_bit};
+use wayside_core::rng::{Stream, Streams};
+use wayside_core::scenario::Channel;
+use wayside_core::slot::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
+
+/// What a random slot is drawn from; ranges of one point make it homogeneous.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    pub(crate) vehicles: usize,
+    pub(crate) tasks_per_vehicle: usize,
+    pub(crate) rsus: usize,
+    pub(crate) omega: Range<f64>,
+    pub(crate) cpu_hz: Range<f64>,
+    pub(crate) energy_coeff: Range<f64>,
+    pub(crate) bandwidth_hz: Range<f64>,
+    pub(crate) range_m: Range<f64>,
+    /// Share of each RSU's CPU that earlier tasks hold.
+    pub(crate) reserved: Range<f64>,
+    /// Probability that two neighbours on the line of RSUs are linked.
+    pub(crate) linked: f64,
+    pub(crate) max_hops: usize,
+    pub(crate) noise_dbm: f64,
+}
+
+impl Default for Recipe {
+    /// Heterogeneous in everything, one task per vehicle.
+    fn default() -> Self {
+        Self {
+            vehicles: 20,
+            tasks_per_vehicle: 1,
+            rsus: 5,
+            omega: 0.2..0.95,
+            cpu_hz: 5e9..25e9,
+            energy_coeff: 1e-28..1e-27,
+            bandwidth_hz: 20e6..120e6,
+            range_m: 250.0..700.0,
+            reserved: 0.0..0.0,
+            linked: 0.8,
+            max_hops: 6,
+            noise_dbm: -104.0,
+        }
+    }
+}
+
+pub(crate) const AREA_M: f64 = 1000.0;
+
+impl Recipe {
+    /// Slot number `seed` of this recipe.
+    pub(crate) fn slot(&self, seed: u64) -> Slot {
+        let mut stream = Streams::new(seed).stream("recipe");
+        let s = &mut stream;
+        let rsus = self.rsus(s);
+        let vehicles = self.vehicles(s);
+        Slot {
+            slot_s: 1.0,
+            omega: draw(&self.omega, s),
+            enforce_balance: false,
+            tau: f64::INFINITY,
+            migration_power_w: 0.5,
+            routes: Arc::new(Routes::build(self.rsus, &self.links(s), self.max_hops)),
+            coverage: cover(&channel(self.noise_dbm), &rsus, &vehicles),
+            tasks: self.tasks(s),
+            rsus,
+            vehicles,
+        }
+    }
+
+    fn rsus(&self, s: &mut Stream) -> Rsus {
+        let cpu_hz = column(self.rsus, &self.cpu_hz, s);
+        Rsus {
+            id: (0..self.rsus).map(|m| format!("r{m}")).collect(),
+            x_m: column(self.rsus, &(0.0..AREA_M), s),
+            y_m: column(self.rsus, &(0.0..AREA_M), s),
+            range_m: column(self.rsus, &self.range_m, s),
+            bandwidth_hz: column(self.rsus, &self.bandwidth_hz, s),
+            energy_coeff: column(self.rsus, &self.energy_coeff, s),
+            reserved_cpu_hz: cpu_hz.iter().map(|f| f * draw(&self.reserved, s)).collect(),
+            cpu_hz,
+        }
+    }
+
+    fn vehicles(&self, s: &mut Stream) -> Vehicles {
+        let n = self.vehicles;
+        Vehicles {
+            x_m: column(n, &(0.0..AREA_M), s),
+            y_m: column(n, &(0.0..AREA_M), s),
+            tx_power_w: column(n, &(0.1..0.3), s),
+            cpu_hz: column(n, &(0.3e9..1e9), s),
+            energy_coeff: column(n, &(1e-26..3e-26), s),
+            local_wait_s: vec![0.0; n],
+        }
+    }
+
+    /// A line of RSUs with gaps, unequal rates and queues.
+    fn links(&self, s: &mut Stream) -> Vec<Edge> {
+        (1..self.rsus as u32)
+            .filter_map(|b| {
+                let edge = Edge {
+                    a: b - 1,
+                    b,
+                    rate_bps: s.uniform(0.2e9, 2e9),
+                    length_m: 0.0,
+                    backlog_bits: s.uniform(0.0, 1e6),
+                };
+                (s.unit() < self.linked).then_some(edge)
+            })
+            .collect()
+    }
+
+    fn tasks(&self, s: &mut Stream) -> Tasks {
+        let count = self.vehicles * self.tasks_per_vehicle;
+        Tasks {
+            vehicle: (0..count)
+                .map(|task| (task / self.tasks_per_vehicle) as u32)
+                .collect(),
+            cycles: column(count, &(1e8..1e9), s),
+            data_bits: column(count, &(0.5e6..5e6), s),
+            deadline_s: column(count, &(0.5..1.0), s),
+        }
+    }
+}
+
+fn column(len: usize, range: &Range<f64>, stream: &mut Stream) -> Vec<f64> {
+    (0..len).map(|_| draw(range, stream)).collect()
+}
+
+pub(crate) fn draw(range: &Range<f64>, stream: &mut Stream) -> f64 {
+    stream.uniform(range.start, range.end)
+}
+
+pub(crate) fn channel(noise_dbm: f64) -> Channel {
+    Channel {
+        noise_dbm,
+        pathloss_db_at_1km: 128.1,
+        pathloss_db_per_decade: 37.6,
+        antenna_height_m: 10.0,
+    }
+}
+
+/// Coverage by brute force: every vehicle against every RSU.
+pub(crate) fn cover(channel: &Channel, rsus: &Rsus, vehicles: &Vehicles) -> Coverage {
+    let radio = Radio::new(channel);
+    let mut coverage = Coverage {
+        start: vec![0],
+        links: Vec::new(),
+    };
+    for v in 0..vehicles.len() {
+        let mut near: Vec<(f64, usize)> = (0..rsus.len())
+            .map(|m| {
+                let (dx, dy) = (rsus.x_m[m] - vehicles.x_m[v], rsus.y_m[m] - vehicles.y_m[v]);
+                (dx * dx + dy * dy, m)
+            })
+            .filter(|&(distance2, m)| distance2 <= rsus.range_m[m] * rsus.range_m[m])
+            .collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        coverage.links.extend(near.iter().map(|&(distance2, m)| {
+            let snr = radio.snr(vehicles.tx_power_w[v], distance2);
+            RadioLink {
+                rsu: m as u32,
+                seconds_per_bit: seconds_per_bit(rsus.bandwidth_hz[m], snr),
+            }
+        }));
+        coverage.start.push(coverage.links.len() as u32);
+    }
+    coverage
+}
+
+/// Without migration.
+pub(crate) fn at(rsu: u32) -> Placement {
+    Placement::Rsu {
+        entry: rsu,
+        execution: rsu,
+    }
+}
+
+/// P2 from scratch: the certificate and the shares.
+pub(crate) fn allocate(
+    slot: &Slot,
+    placements: &[Placement],
+    minimum_hz: &[f64],
+) -> (Certificate, Vec<f64>) {
+    let mut cpu_hz = Vec::new();
+    let certificate = Allocator::default().solve(slot, placements, minimum_hz, &mut cpu_hz);
+    (certificate, cpu_hz)
+}
+
+/// `(a - b) / |b|`.
+pub(crate) fn excess(a: f64, b: f64) -> f64 {
+    (a - b) / b.abs()
+}
+
+/// `check` of every seed in `0..count`, in order, on two threads.
+pub(crate) fn over_seeds<T: Send>(count: u64, check: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let named = |seed| match panic::catch_unwind(AssertUnwindSafe(|| check(seed))) {
+        Ok(result) => result,
+        Err(payload) => {
+            eprintln!("seed {seed}");
+            panic::resume_unwind(payload)
+        }
+    };
+    let half = |seeds: Range<u64>| seeds.map(named).collect::<Vec<T>>();
+    thread::scope(|scope| {
+        let upper = scope.spawn(|| half(count / 2..count));
+        let mut all = half(0..count / 2);
+        all.extend(upper.join().expect("the check's own message is above"));
+        all
+    })
+}
+
+/// Largest of all values, which must be comparable.
+pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().fold(f64::NEG_INFINITY, |max, value| {
+        assert!(!value.is_nan());
+        max.max(value)
+    })
+}
