@@ -68,7 +68,14 @@ pub(crate) fn execute(args: &args::Bench) -> Outcome {
         ),
     ];
     let listing = Listing {
-        columns: ["figure", "rate", "unit", "alternative", "its rate", "ratio"],
+        columns: [
+            "figure",
+            "rate",
+            "unit",
+            "alternative",
+            "alternative_rate",
+            "ratio",
+        ],
         rows,
     };
     print(&listing.render(args.format))
@@ -86,8 +93,12 @@ fn row(figure: (&str, f64), unit: &str, alternative: (&str, f64)) -> [Value; 6] 
 }
 
 fn world(vehicles: usize) -> Result<World> {
-    let size = ("fleet.size".to_owned(), vehicles.to_string());
-    World::new(&Scenario::builtin("wang2025", &[size])?)
+    let set = |key: &str, value: String| (key.to_owned(), value);
+    let overrides = [
+        set("fleet.size", vehicles.to_string()),
+        set("load_balance.enforce", false.to_string()),
+    ];
+    World::new(&Scenario::builtin("wang2025", &overrides)?)
 }
 
 fn slots(world: &World) -> Result<Vec<Slot>> {

@@ -4,7 +4,8 @@ use crate::args::{Decide, Format};
 use crate::console::{Outcome, print, report_bug};
 use crate::listing::Listing;
 use serde_json::{Value, json};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 use wayside_core::engine::BoundKind;
 use wayside_core::{Error, Result, Scenario, Slot, scenario};
@@ -37,14 +38,18 @@ pub(crate) fn execute(args: &Decide) -> Outcome {
 
 /// Name and text of the slot; `-` is standard input.
 fn read(path: &Path) -> Result<(String, String)> {
-    let failed = |e| Error::io(path, e);
-    if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map_err(failed)?;
-        return Ok(("stdin".to_owned(), text));
+    let (name, text) = if path == Path::new("-") {
+        ("stdin".to_owned(), io::read_to_string(io::stdin()))
+    } else {
+        (path.display().to_string(), fs::read_to_string(path))
+    };
+    match text {
+        Ok(text) => Ok((name, text)),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            Err(Error::invalid(name, None, "", "must be text in UTF-8"))
+        }
+        Err(e) => Err(Error::io(path, e)),
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    Ok((path.display().to_string(), text))
 }
 
 fn headline(decision: &DecisionReport) -> String {

@@ -134,7 +134,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Invalid`] where `target` holds anything but the results of the same run and `force` is
-    /// not given; [`Error::Io`] where its parent cannot be written.
+    /// not given, or files and no results at all; [`Error::Io`] where its parent cannot be written.
     pub fn create(target: &Path, manifest: Manifest, force: bool) -> Result<Self> {
         may_replace(target, &manifest, force)?;
         let failed = |e| Error::io(target, e);
@@ -267,7 +267,7 @@ const OURS: [&str; 7] = [
     "tasks.parquet",
 ];
 
-/// Refuses to touch what is not the same run's, unless forced.
+/// Refuses to touch what is not the same run's; forced, what is no run's.
 fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
     let refuse = |message: &str| {
         let file = target.display().to_string();
@@ -282,7 +282,7 @@ fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
     let names = fs::read_dir(target)
         .and_then(Iterator::collect::<io::Result<Vec<_>>>)
         .map_err(|e| Error::io(target, e))?;
-    if names.is_empty() || force {
+    if names.is_empty() {
         return Ok(());
     }
     let known = |name: &fs::DirEntry| name.file_name().to_str().is_some_and(|n| OURS.contains(&n));
@@ -290,11 +290,14 @@ fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match found {
+        // Even forced: it may be somebody's home.
+        None => refuse("holds files, but no results of Wayside; name a new or an empty folder"),
+        Some(_) if force => Ok(()),
         Some(found) if !found.same_run(manifest) => {
             refuse("holds the results of another run; --force replaces them")
         }
         Some(_) if names.iter().all(known) => Ok(()),
-        _ => refuse("holds files that are not results of this run; --force replaces the folder"),
+        Some(_) => refuse("holds more than the results of this run; --force replaces all of it"),
     }
 }
 
@@ -413,6 +416,11 @@ mod tests {
         write(&target, "y", true).unwrap();
         assert!(!target.join("notes.txt").exists());
         assert_eq!(names(root.path()), ["out"]);
+
+        fs::remove_file(target.join("manifest.json")).unwrap();
+        let error = write(&target, "y", true).unwrap_err().to_string();
+        assert!(error.contains("no results of Wayside"), "{error}");
+        assert!(target.join("summary.json").exists());
     }
 
     #[test]
