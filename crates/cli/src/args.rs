@@ -115,6 +115,9 @@ pub(crate) struct Run {
     /// How to print the comparison.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Also writes every task to tasks.parquet in --out: where it ran, its delay and energy by parts.
+    #[arg(long, requires = "out")]
+    pub(crate) tasks: bool,
     /// Folder for every slot as JSON, for `wayside decide`.
     #[arg(long, value_name = "DIR")]
     pub(crate) dump_slots: Option<PathBuf>,

@@ -33,6 +33,10 @@ pub(crate) fn execute(args: &Run) -> Outcome {
             Some(Folder::create(target, manifest, args.force)?)
         }
     };
+    let parts = match &folder {
+        Some(folder) if args.tasks => Some(folder.task_parts()?),
+        _ => None,
+    };
     let plan = Plan {
         world: &world,
         policies: &policies,
@@ -43,6 +47,7 @@ pub(crate) fn execute(args: &Run) -> Outcome {
         },
         threads: args.threads.map_or(0, usize::from),
         dump_slots: args.dump_slots.as_deref(),
+        tasks: parts.as_deref(),
     };
     let replications = run(&plan, args.quiet)?;
 
@@ -51,6 +56,9 @@ pub(crate) fn execute(args: &Run) -> Outcome {
         let summary = Summary::new(&scenario.name, &replications, !args.no_timing);
         if let Some(folder) = folder {
             folder.write_results(&summary, &replications)?;
+            if args.tasks {
+                folder.write_tasks(&replications)?;
+            }
             folder.finish(complete)?;
         }
         print(&match args.format {

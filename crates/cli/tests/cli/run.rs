@@ -110,6 +110,7 @@ fn property_threads_change_no_byte() {
         let args = [
             "--bound",
             "--no-timing",
+            "--tasks",
             "--threads",
             threads,
             "--format",
@@ -126,6 +127,7 @@ fn property_threads_change_no_byte() {
         "slots.parquet",
         "summary.csv",
         "summary.json",
+        "tasks.parquet",
         "figures/comparison.svg",
     ] {
         assert!(
