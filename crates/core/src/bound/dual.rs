@@ -26,7 +26,7 @@ pub struct Effort {
 impl Effort {
     /// For the certificate of a run.
     pub const CERTIFY: Self = Self {
-        cold_temperature: 1e-2,
+        cold_temperature: 3e-3,
         warm_temperature: 1e-3,
         last_temperature: 3e-5,
         cooling: 0.15,
@@ -34,7 +34,7 @@ impl Effort {
     };
     /// For a policy that only wants good prices, from those of the last slot.
     pub const DECIDE: Self = Self {
-        cold_temperature: 1e-2,
+        cold_temperature: 3e-3,
         warm_temperature: 1e-3,
         last_temperature: 1e-3,
         cooling: 0.15,
@@ -103,6 +103,8 @@ pub struct Dual {
     least_cost_per_cycle: f64,
     /// Mean bound of a task in the last slot.
     mean_cost: f64,
+    /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines.
+    order: Vec<u32>,
     choices: Vec<Choice>,
     /// Choices of tasks that hesitate: `hesitant[start[i]..start[i + 1]]`.
     hesitant: Vec<Choice>,
@@ -127,8 +129,14 @@ struct Newton {
     product: Vec<f64>,
 }
 
-/// Choices this many temperatures above the best weigh nothing.
-const CUTOFF: f64 = 20.0;
+/// Choices this many temperatures above the best weigh nothing (6e-6).
+const CUTOFF: f64 = 12.0;
+
+/// Newton steps that a solve without prices of an earlier slot may take on top.
+const COLD_STEPS: usize = 16;
+
+/// Choices lighter than this count in the gradient but not in the curvature, which only steers.
+const LEAST_WEIGHT: f64 = 1e-3;
 
 impl Dual {
     /// The prices of the last solve.
@@ -149,8 +157,15 @@ impl Dual {
             } else {
                 effort.warm_temperature
             };
+            // From nothing it is a longer way to the first temperature's optimum.
+            let mut steps = if cold {
+                effort.steps + COLD_STEPS
+            } else {
+                effort.steps
+            };
             loop {
-                self.climb(slot, temperature * scale, scale, effort.steps);
+                self.climb(slot, temperature * scale, scale, steps);
+                steps = effort.steps;
                 if temperature <= effort.last_temperature {
                     break;
                 }
@@ -176,9 +191,10 @@ impl Dual {
 
     /// The bound at the present prices, with hard minima.
     fn value(&mut self, slot: &Slot) -> f64 {
-        let chosen = (0..slot.tasks.len())
-            .map(|n| self.best_cost(slot, n))
-            .sum::<f64>();
+        let mut chosen = 0.0;
+        for i in 0..self.order.len() {
+            chosen += self.best_cost(slot, self.order[i] as usize);
+        }
         chosen - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
     }
 
@@ -278,6 +294,9 @@ impl Dual {
         self.offers.clear();
         self.offers.resize(rsus, Offer::default());
         self.stamp = 0;
+        self.order.clear();
+        self.order.extend(0..slot.tasks.len() as u32);
+        self.order.sort_by_key(|&n| slot.nearest_rsu(n as usize));
         if self.prices.band.len() != rsus {
             self.cold_start(slot);
         }
@@ -424,7 +443,8 @@ impl Dual {
         self.start.clear();
         self.start.push(0);
         let mut value = 0.0;
-        for n in 0..slot.tasks.len() {
+        for i in 0..self.order.len() {
+            let n = self.order[i] as usize;
             self.gather(slot, n, CUTOFF * temperature);
             value += self.soften(slot.local_cost(n), temperature);
             if derivatives {
@@ -460,9 +480,6 @@ impl Dual {
         let begin = self.hesitant.len();
         let mut heaviest = 0.0f64;
         for choice in &self.choices {
-            if choice.weight < 1e-9 {
-                continue;
-            }
             let (band, cpu) = (choice.entry as usize, rsus + choice.execution as usize);
             newton.gradient[band] += choice.weight * choice.band;
             newton.gradient[cpu] += choice.weight * choice.cpu;
@@ -472,11 +489,13 @@ impl Dual {
             }
             let offer = &self.offers[choice.execution as usize];
             newton.bend[cpu] -= choice.weight * offer.share_slope;
-            heaviest = heaviest.max(choice.weight);
-            self.hesitant.push(*choice);
+            if choice.weight > LEAST_WEIGHT {
+                heaviest = heaviest.max(choice.weight);
+                self.hesitant.push(*choice);
+            }
         }
         // A task that has made up its mind has no covariance.
-        if heaviest > 1.0 - 1e-6 {
+        if heaviest > 1.0 - LEAST_WEIGHT {
             self.hesitant.truncate(begin);
         } else if self.hesitant.len() > begin {
             for choice in &self.hesitant[begin..] {

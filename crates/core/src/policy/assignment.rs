@@ -26,6 +26,12 @@ pub struct Assignment {
     /// Where tasks must end within their slot.
     fit: Option<Fit>,
     trial: Trial,
+    /// Number of moves so far.
+    moves: u32,
+    /// Per RSU the last move that touched an RSU within its reach.
+    touched: Vec<u32>,
+    /// Per task the moves done when it was last looked at and stayed.
+    seen: Vec<u32>,
 }
 
 /// The rule that every offloaded task ends within the slot it starts in.
@@ -224,6 +230,11 @@ impl Assignment {
         self.trial.ways.clear();
         self.trial.ways.resize(rsus, Way::default());
         self.trial.stamp = 0;
+        self.moves = 1;
+        self.touched.clear();
+        self.touched.resize(rsus, 1);
+        self.seen.clear();
+        self.seen.resize(slot.tasks.len(), 0);
     }
 
     /// Starts a slot with every task on its vehicle, and tasks bound to end within it under `fit`.
@@ -291,6 +302,10 @@ impl Assignment {
     /// Moves `task` to its best place given all others; whether that changed anything.
     pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
         let old = self.placements[task];
+        if !self.is_touched(slot, task) {
+            return false;
+        }
+        self.seen[task] = self.moves;
         if !self.could_improve(slot, task) {
             return false;
         }
@@ -306,6 +321,8 @@ impl Assignment {
         let (best, cost, price) = self.best_place(slot, task);
         if cost < stay - LEAST_GAIN * stay.abs() {
             self.put(slot, task, best, price);
+            self.touch(slot, old);
+            self.touch(slot, best);
             true
         } else {
             self.insert(slot, task, old);
@@ -315,6 +332,31 @@ impl Assignment {
                 execution.cost = old_cost;
             }
             false
+        }
+    }
+
+    /// Whether any RSU within reach of `task` changed since it was last looked at.
+    fn is_touched(&self, slot: &Slot, task: usize) -> bool {
+        let seen = self.seen[task];
+        slot.links(task)
+            .iter()
+            .any(|link| self.touched[link.rsu as usize] > seen)
+    }
+
+    /// Notes a change at the RSUs of `placement` for everybody who can reach them.
+    fn touch(&mut self, slot: &Slot, placement: Placement) {
+        let Placement::Rsu { entry, execution } = placement else {
+            return;
+        };
+        self.moves += 1;
+        for rsu in [entry, execution] {
+            // Reach is symmetric: links work both ways.
+            for target in slot.routes.targets(rsu) {
+                self.touched[target.rsu as usize] = self.moves;
+            }
+            if entry == execution {
+                break;
+            }
         }
     }
 
@@ -435,11 +477,15 @@ impl Assignment {
         let before = self.pair_cost(slot, one.0, other.0, old);
         self.place_pair(slot, one, other);
         let after = self.pair_cost(slot, one.0, other.0, old);
-        if after < before * (1.0 - LEAST_GAIN) {
-            return true;
+        let pays = after < before * (1.0 - LEAST_GAIN);
+        if pays {
+            for placement in [old.0, old.1, one.1, other.1] {
+                self.touch(slot, placement);
+            }
+        } else {
+            self.place_pair(slot, (one.0, old.0), (other.0, old.1));
         }
-        self.place_pair(slot, (one.0, old.0), (other.0, old.1));
-        false
+        pays
     }
 
     /// Lower bound of what an exchange adds: exact on the way, by weak duality at the executions.
@@ -522,20 +568,34 @@ impl Assignment {
         }
     }
 
-    /// Places `task`, which must be out, at its best place.
+    /// Takes `task` out and puts it at its best place, whatever it cost before.
     pub fn put_best(&mut self, slot: &Slot, task: usize) {
+        self.take_out(slot, task);
         let (best, _, price) = self.best_place(slot, task);
         self.put(slot, task, best, price);
+        self.touch(slot, best);
     }
 
     /// Takes `task` off its RSUs (it counts as local until it is put again).
-    pub fn take_out(&mut self, slot: &Slot, task: usize) {
+    fn take_out(&mut self, slot: &Slot, task: usize) {
         if let Placement::Rsu { entry, execution } = self.placements[task] {
             self.leave_entry(slot, task, entry);
             let execution = &mut self.executions[execution as usize];
             execution.remove(task as u32);
             execution.settle();
             self.placements[task] = Placement::Local;
+        }
+    }
+
+    /// Takes `tasks` out and puts them back one after the other, each at its best place.
+    pub fn replace(&mut self, slot: &Slot, tasks: &[u32]) {
+        for &task in tasks {
+            let old = self.placements[task as usize];
+            self.take_out(slot, task as usize);
+            self.touch(slot, old);
+        }
+        for &task in tasks {
+            self.put_best(slot, task as usize);
         }
     }
 
@@ -722,8 +782,8 @@ impl Execution {
     }
 }
 
-/// Order in which tasks are improved: large before small, so that it depends on the tasks and not on
-/// how they are numbered.
+/// Order in which tasks are improved: place by place, large before small. It depends on the tasks and
+/// not on how they are numbered, and neighbours in it share cache lines.
 pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
     order.clear();
     order.extend(0..slot.tasks.len() as u32);
@@ -734,8 +794,9 @@ pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
     };
     order.sort_unstable_by(|&a, &b| {
         let (a, b) = (a as usize, b as usize);
-        tasks.cycles[b]
-            .total_cmp(&tasks.cycles[a])
+        slot.nearest_rsu(a)
+            .cmp(&slot.nearest_rsu(b))
+            .then(tasks.cycles[b].total_cmp(&tasks.cycles[a]))
             .then(tasks.data_bits[b].total_cmp(&tasks.data_bits[a]))
             .then(position(a).0.total_cmp(&position(b).0))
             .then(position(a).1.total_cmp(&position(b).1))

@@ -47,13 +47,7 @@ impl LocalSearch {
         for _ in 0..(tasks / 12).clamp(2, 64) {
             self.kicked.push(self.order[self.stream.below(tasks)]);
         }
-        for &task in &self.kicked {
-            self.assignment.take_out(slot, task as usize);
-        }
-        for &task in &self.kicked {
-            self.assignment.take_out(slot, task as usize);
-            self.assignment.put_best(slot, task as usize);
-        }
+        self.assignment.replace(slot, &self.kicked);
     }
 
     /// Moves, then swaps, until neither pays.

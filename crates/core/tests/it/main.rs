@@ -1,5 +1,10 @@
 //! Integration tests, one binary. Names say who knows the truth: `closed_form_*`, `oracle_*` (an
 //! independent solver or brute force), `paper_*`, `property_*`, `regress_*`.
 
+mod bounds;
+mod hand;
+mod large;
+mod p2_limits;
 mod p2_oracle;
+mod paper;
 mod support;

@@ -7,10 +7,12 @@ use std::thread;
 
 use wayside_core::alloc::{Allocator, Certificate};
 use wayside_core::backhaul::{Edge, Routes};
-use wayside_core::decision::Placement;
+use wayside_core::decision::{Decision, Placement};
+use wayside_core::evaluate::{Evaluator, Outcome};
 use wayside_core::model::channel::{Radio, seconds_per_bit};
+use wayside_core::policy::PolicyKind;
 use wayside_core::rng::{Stream, Streams};
-use wayside_core::scenario::Channel;
+use wayside_core::scenario::{Channel, Scenario};
 use wayside_core::slot::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
 
 /// What a random slot is drawn from; ranges of one point make it homogeneous.
@@ -46,7 +48,7 @@ impl Default for Recipe {
             range_m: 250.0..700.0,
             reserved: 0.0..0.0,
             linked: 0.8,
-            max_hops: 6,
+            max_hops: 16,
             noise_dbm: -104.0,
         }
     }
@@ -223,4 +225,38 @@ pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
         assert!(!value.is_nan());
         max.max(value)
     })
+}
+
+/// What `placements` cost under exact P2, summed over the tasks.
+pub(crate) fn cost(slot: &Slot, placements: &[Placement]) -> f64 {
+    outcomes(slot, placements)
+        .iter()
+        .map(|outcome| outcome.cost(slot.omega))
+        .sum()
+}
+
+/// The outcome of every task under exact P2.
+pub(crate) fn outcomes(slot: &Slot, placements: &[Placement]) -> Vec<Outcome> {
+    let (_, cpu_hz) = allocate(slot, placements, &[]);
+    let mut outcomes = Vec::new();
+    Evaluator::default().outcomes(slot, placements, &cpu_hz, &mut outcomes);
+    outcomes
+}
+
+/// What a new `kind` decides, with the default options.
+pub(crate) fn decide(kind: PolicyKind, slot: &Slot, seed: u64) -> Decision {
+    let options = builtin("wang2025", &[]).policy;
+    let mut decision = Decision::default();
+    kind.build(&options, Streams::new(seed))
+        .decide(slot, &mut decision);
+    decision
+}
+
+/// A built-in scenario with `(key, value)` of `--set`.
+pub(crate) fn builtin(name: &str, overrides: &[(&str, &str)]) -> Scenario {
+    let overrides: Vec<(String, String)> = overrides
+        .iter()
+        .map(|&(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    Scenario::builtin(name, &overrides).expect("the test's overrides are valid")
 }

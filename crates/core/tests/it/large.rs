@@ -1,0 +1,66 @@
+//! One slot of a large city.
+
+use wayside_core::bound::dual::{Dual, Effort};
+use wayside_core::engine::world::{Traffic, World};
+use wayside_core::policy::PolicyKind;
+use wayside_core::rng::Streams;
+use wayside_core::slot::Slot;
+
+use crate::support::{cost, decide, excess};
+
+/// One slot of `vehicles` vehicles, RSUs every 400 m, both as dense as in wang2025.
+fn city(vehicles: usize) -> Slot {
+    let side_m = (1200.0 * 1600.0 * vehicles as f64 / 100.0).sqrt();
+    let mut text = wayside_core::scenario::BUILTIN_SCENARIOS[0].text.to_owned();
+    let (rsus, backhaul) = (text.find("[[rsu]]"), text.find("[backhaul]"));
+    text.replace_range(
+        rsus.expect("RSUs one by one")..backhaul.expect("then the backhaul"),
+        "[rsu.grid]\nspacing_m = 400\n",
+    );
+    let (side, size) = (side_m.to_string(), vehicles.to_string());
+    let overrides = [
+        ("area.width_m", side.as_str()),
+        ("area.height_m", &side),
+        ("fleet.size", &size),
+        ("backhaul.max_distance_m", "410"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let scenario = wayside_core::Scenario::from_toml("city", &text, &overrides);
+    let world = World::new(&scenario.expect("a valid scenario")).expect("no files");
+    let mut slot = world.empty_slot();
+    Traffic::new(&world, Streams::new(0))
+        .and_then(|mut traffic| traffic.advance(0, &mut slot))
+        .expect("no trace is read");
+    slot
+}
+
+fn assert_bounded(vehicles: usize) {
+    let slot = city(vehicles);
+    assert_eq!(slot.tasks.len(), vehicles);
+    let bound = Dual::default().solve(&slot, Effort::CERTIFY);
+    for kind in [PolicyKind::Nearest, PolicyKind::Price] {
+        let gap = excess(cost(&slot, &decide(kind, &slot, 0).placements), bound);
+        println!("{vehicles} {}: gap {gap:.2e}", kind.info().name);
+        let most = if kind == PolicyKind::Price {
+            0.005
+        } else {
+            0.5
+        };
+        assert!(
+            (-1e-9..most).contains(&gap),
+            "{vehicles} {}: {gap}",
+            kind.info().name
+        );
+    }
+}
+
+#[test]
+fn property_ten_thousand_vehicles_are_bounded() {
+    assert_bounded(10_000);
+}
+
+#[test]
+#[ignore = "a minute or two in the dev profile"]
+fn property_a_hundred_thousand_vehicles_are_bounded() {
+    assert_bounded(100_000);
+}
