@@ -76,3 +76,16 @@ pub(crate) fn report_bug(objective: f64, bound: f64, place: impl Display) -> Out
     ));
     Err(Failure::Bug)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_form_only_rounding_is_forgiven() {
+        assert!(report_bug(1.0, 1.0 + 1e-10, "here").is_ok());
+        assert!(report_bug(0.0, 0.0, "here").is_ok());
+        let bug = report_bug(1.0, 1.0 + 1e-8, "a test,");
+        assert!(matches!(bug, Err(Failure::Bug)));
+    }
+}
