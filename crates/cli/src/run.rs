@@ -43,13 +43,11 @@ pub(crate) fn execute(args: &Run) -> Outcome {
         },
         args.quiet,
     )?;
-    // Said before the results are printed, for whoever reads them may leave early.
-    let certified = certify(&replications);
     let (done, all) = (replications.len(), args.seeds.0.len());
     if done > 0 {
         deliver(args, &scenario, folder, &replications)?;
     }
-    certified?;
+    certify(&replications)?;
     if done < all {
         say(format_args!("interrupted: {done} of {all} seeds"));
         return Err(Failure::Interrupted);
