@@ -20,10 +20,10 @@ use wayside_core::policy::PolicyKind;
     max_term_width = 100,
     after_help = "\
 Examples:
-  wayside run                        every policy on the built-in scenario wang2025, with certified gaps
-  wayside run hotspot --out results/ another scenario; figures and files to results/
-  wayside policies                   what there is to compare
-  wayside run --help                 all about a command
+  wayside run                          every policy on wang2025, with certified gaps
+  wayside run hotspot --out results/   another scenario; figures and files to results/
+  wayside policies                     what there is to compare
+  wayside run --help                   all about a command
 
 Results go to stdout, progress and notes to stderr.
 Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
@@ -115,6 +115,9 @@ pub(crate) struct Run {
     /// How to print the comparison.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Also writes every task to tasks.parquet in --out: where it ran, its delay and energy by parts.
+    #[arg(long, requires = "out")]
+    pub(crate) tasks: bool,
     /// Folder for every slot as JSON, for `wayside decide`.
     #[arg(long, value_name = "DIR")]
     pub(crate) dump_slots: Option<PathBuf>,
@@ -134,7 +137,8 @@ pub(crate) struct Run {
 Examples:
   wayside decide slot.json --policy price --bound
   wayside decide slot.json --policy nearest --format table
-  wayside run --slots 1 --seeds 0 --dump-slots slots/ && wayside decide slots/seed0_slot000.json --policy price
+  wayside run --slots 1 --seeds 0 --dump-slots slots/
+  wayside decide slots/seed0_slot000.json --policy price
   ./make-slot | wayside decide - --policy best-response")]
 pub(crate) struct Decide {
     /// Slot, a JSON file; - is standard input.
@@ -230,7 +234,7 @@ pub(crate) struct Bench {
 pub(crate) enum Bound {
     /// The dual of the slot: fast.
     Simple,
-    /// Tighter, and some times slower.
+    /// Tighter, and about ten times slower.
     Split,
     /// None.
     Off,

@@ -71,8 +71,8 @@ fn text(value: &Value) -> String {
 /// Four digits are enough to read.
 fn cell(value: &Value) -> String {
     match value.as_f64().filter(|_| value.is_f64()) {
-        Some(x) if x == 0.0 || (1e-4..1e6).contains(&x.abs()) => {
-            let whole = x.abs().max(1e-4).log10().floor();
+        Some(x) if (1e-4..1e6).contains(&x.abs()) => {
+            let whole = x.abs().log10().floor();
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -81,7 +81,8 @@ fn cell(value: &Value) -> String {
             let digits = (3.0 - whole).clamp(0.0, 7.0) as usize;
             format!("{x:.digits$}")
         }
-        Some(x) => format!("{x:.3e}"),
+        Some(x) if x.abs() > 0.0 => format!("{x:.3e}"),
+        Some(_) => "0".to_owned(),
         None => text(value),
     }
 }
@@ -98,15 +99,16 @@ mod tests {
             rows: vec![
                 [json!("a, b"), json!(0.123_456)],
                 [json!("c"), json!(2.5e9)],
+                [json!("d"), json!(0.0)],
             ],
         };
         assert_eq!(
             listing.render(Format::Table),
-            "name    value\na, b   0.1235\nc     2.500e9\n"
+            "name    value\na, b   0.1235\nc     2.500e9\nd           0\n"
         );
         assert_eq!(
             listing.render(Format::Csv),
-            "name,value\n\"a, b\",0.123456\nc,2500000000.0\n"
+            "name,value\n\"a, b\",0.123456\nc,2500000000.0\nd,0.0\n"
         );
         let json: Value = serde_json::from_str(&listing.render(Format::Json)).unwrap();
         assert_eq!(json[1], json!({ "name": "c", "value": 2.5e9 }));

@@ -23,52 +23,39 @@ pub(crate) fn execute(args: &Run) -> Outcome {
     let scenario = resolve(args)?;
     let policies = policies(args, &scenario)?;
     let world = World::new(&scenario)?;
-    let seeds = &args.seeds.0;
-    let folder = match &args.out {
-        None => None,
-        Some(target) => {
-            let names: Vec<_> = policies.iter().map(|p| p.info().name.to_owned()).collect();
-            let (text, slots) = (scenario.to_toml(), scenario.time.slots);
-            let manifest = Manifest::now(&scenario.name, &text, seeds, slots, &names);
-            Some(Folder::create(target, manifest, args.force)?)
-        }
+    let folder = folder(args, &scenario, &policies)?;
+    let tasks = match &folder {
+        Some(folder) if args.tasks => Some(folder.task_parts()?),
+        _ => None,
     };
-    let plan = Plan {
-        world: &world,
-        policies: &policies,
-        seeds,
-        options: Options {
-            slots: scenario.time.slots,
-            bound: bound(args),
+    let replications = run(
+        &Plan {
+            world: &world,
+            policies: &policies,
+            seeds: &args.seeds.0,
+            options: Options {
+                slots: scenario.time.slots,
+                bound: bound(args),
+            },
+            threads: args.threads.map_or(0, usize::from),
+            dump_slots: args.dump_slots.as_deref(),
+            tasks: tasks.as_deref(),
         },
-        threads: args.threads.map_or(0, usize::from),
-        dump_slots: args.dump_slots.as_deref(),
-    };
-    let replications = run(&plan, args.quiet)?;
-
-    let complete = replications.len() == seeds.len();
-    if !replications.is_empty() {
-        let summary = Summary::new(&scenario.name, &replications, !args.no_timing);
-        if let Some(folder) = folder {
-            folder.write_results(&summary, &replications)?;
-            folder.finish(complete)?;
-        }
-        print(&match args.format {
-            Format::Table => report(&summary, &replications),
-            Format::Json => table::json(&summary),
-            Format::Csv => table::csv(&summary),
-        })?;
-        if complete && !args.quiet {
-            say_more(args);
-        }
+        args.quiet,
+    )?;
+    let (done, all) = (replications.len(), args.seeds.0.len());
+    if done > 0 {
+        deliver(args, &scenario, folder, &replications)?;
     }
     certify(&replications)?;
-    if complete {
-        return Ok(());
+    if done < all {
+        say(format_args!("interrupted: {done} of {all} seeds"));
+        return Err(Failure::Interrupted);
     }
-    let (done, all) = (replications.len(), seeds.len());
-    say(format_args!("interrupted: {done} of {all} seeds"));
-    Err(Failure::Interrupted)
+    if args.scenario.is_none() && args.format == Format::Table && !args.quiet {
+        say_more(args);
+    }
+    Ok(())
 }
 
 fn resolve(args: &Run) -> Result<Scenario> {
@@ -99,6 +86,43 @@ fn bound(args: &Run) -> BoundKind {
         None if args.scenario.is_none() => BoundKind::Split,
         None => BoundKind::Off,
     }
+}
+
+fn folder(args: &Run, scenario: &Scenario, policies: &[PolicyKind]) -> Result<Option<Folder>> {
+    let Some(target) = &args.out else {
+        return Ok(None);
+    };
+    let names: Vec<_> = policies.iter().map(|p| p.info().name.to_owned()).collect();
+    let manifest = Manifest::now(
+        &scenario.name,
+        &scenario.to_toml(),
+        &args.seeds.0,
+        scenario.time.slots,
+        &names,
+    );
+    Folder::create(target, manifest, args.force).map(Some)
+}
+
+/// Writes and prints what was finished.
+fn deliver(
+    args: &Run,
+    scenario: &Scenario,
+    folder: Option<Folder>,
+    replications: &[Replication],
+) -> Outcome {
+    let summary = Summary::new(&scenario.name, replications, !args.no_timing);
+    if let Some(folder) = folder {
+        folder.write_results(&summary, replications)?;
+        if args.tasks {
+            folder.write_tasks(replications)?;
+        }
+        folder.finish(replications.len() == args.seeds.0.len())?;
+    }
+    print(&match args.format {
+        Format::Table => report(&summary, replications),
+        Format::Json => table::json(&summary),
+        Format::Csv => table::csv(&summary),
+    })
 }
 
 /// Runs the plan, with a progress bar where somebody waits for it, until it is done or interrupted.
@@ -172,10 +196,8 @@ fn verdict(summary: &Summary) -> Option<String> {
     })
 }
 
+/// How to go on.
 fn say_more(args: &Run) {
-    if args.scenario.is_some() || args.format != Format::Table {
-        return;
-    }
     say("");
     if args.out.is_none() {
         say("wayside run --out results/    the same with figures and files");

@@ -1,5 +1,6 @@
 //! Wayside's experiments: replications in parallel, statistics over seeds, the summary, result folders, figures and tables.
 
+mod columns;
 pub mod decision;
 pub mod figures;
 pub mod output;
@@ -10,5 +11,6 @@ pub mod summary;
 #[cfg(test)]
 mod synthetic;
 pub mod table;
+mod tasks;
 
 pub use summary::Summary;

@@ -8,6 +8,7 @@ use crate::figures;
 use crate::slots;
 use crate::summary::Summary;
 use crate::table;
+use crate::tasks;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -187,6 +188,29 @@ impl Folder {
         self.write("figures/comparison.svg", comparison.as_bytes())
     }
 
+    /// Makes the folder that [`crate::run::Plan::tasks`] asks for.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be made.
+    pub fn task_parts(&self) -> Result<PathBuf> {
+        let parts = self.draft.path().join(TASK_PARTS);
+        fs::create_dir(&parts).map_err(|e| Error::io(&self.target, e))?;
+        Ok(parts)
+    }
+
+    /// Joins the parts of `replications` to `tasks.parquet`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    pub fn write_tasks(&self, replications: &[Replication]) -> Result<()> {
+        let parts = self.draft.path().join(TASK_PARTS);
+        let seeds = replications.iter().map(|r| r.seed);
+        self.write_with("tasks.parquet", |file| {
+            tasks::join(file, &parts, seeds)?;
+            fs::remove_dir_all(&parts)
+        })
+    }
+
     /// Writes the manifest and moves the folder into place.
     ///
     /// # Errors
@@ -255,6 +279,9 @@ pub(crate) fn draft_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     }
     builder.tempfile_in(folder)
 }
+
+/// Folder within the draft for what [`Folder::write_tasks`] joins.
+const TASK_PARTS: &str = "tasks.tmp";
 
 /// Top-level names of a results folder; anything else in it is the user's own.
 const OURS: [&str; 7] = [

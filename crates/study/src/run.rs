@@ -3,14 +3,16 @@
 //! Seeds share nothing but the world, and results are ordered by seed, so that the number of threads
 //! changes no byte of them.
 
+use crate::tasks::Part;
 use rayon::prelude::*;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Options, replicate};
+use wayside_core::engine::{Observer, Options, replicate_observed};
 use wayside_core::policy::PolicyKind;
 use wayside_core::slot::{NamedSlot, Slot};
 use wayside_core::{Error, Result};
@@ -30,6 +32,8 @@ pub struct Plan<'a> {
     pub threads: usize,
     /// Folder that gets every slot as `seed0_slot000.json`, in the format that `decide` reads.
     pub dump_slots: Option<&'a Path>,
+    /// Folder that gets the tasks of every seed, for [`crate::output::Folder::write_tasks`] to join.
+    pub tasks: Option<&'a Path>,
 }
 
 /// What another thread may see and say while a plan runs.
@@ -74,19 +78,62 @@ fn replication(
     control: &Control,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Replication>> {
-    let mut dumped = Ok(());
-    let mut watch = |t: usize, slot: &Slot| {
-        if let Some(folder) = plan.dump_slots {
-            dumped = dump(plan, folder, seed, t, slot);
+    let part =
+        |folder| Part::create(folder, seed, &plan.world.rsus.id).map_err(|e| Error::io(folder, e));
+    let mut scribe = Scribe {
+        plan,
+        seed,
+        control,
+        stop,
+        part: plan.tasks.map(part).transpose()?,
+        written: Ok(()),
+    };
+    let Plan {
+        world,
+        policies,
+        options,
+        ..
+    } = *plan;
+    let result = replicate_observed(world, policies, seed, options, &mut scribe)?;
+    scribe.written?;
+    if let (Some(part), Some(folder)) = (scribe.part, plan.tasks) {
+        part.finish().map_err(|e| Error::io(folder, e))?;
+    }
+    Ok(result)
+}
+
+/// Writes down what a replication does besides its records.
+struct Scribe<'a> {
+    plan: &'a Plan<'a>,
+    seed: u64,
+    control: &'a Control,
+    stop: &'a dyn Fn() -> bool,
+    part: Option<Part<'a>>,
+    written: Result<()>,
+}
+
+impl Observer for Scribe<'_> {
+    fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
+        if let (Some(folder), Ok(())) = (self.plan.dump_slots, &self.written) {
+            self.written = dump(self.plan, folder, self.seed, t, slot);
         }
-        control.slots.fetch_add(1, Ordering::Relaxed);
-        if dumped.is_err() || stop() {
+        self.control.slots.fetch_add(1, Ordering::Relaxed);
+        if self.written.is_err() || (self.stop)() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
-    };
-    let result = replicate(plan.world, plan.policies, seed, plan.options, &mut watch)?;
-    dumped.map(|()| result)
+    }
+
+    fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider) {
+        let (Some(part), Some(folder), Ok(())) = (&mut self.part, self.plan.tasks, &self.written)
+        else {
+            return;
+        };
+        let name = self.plan.policies[policy].info().name;
+        self.written = part
+            .add(t, name, slot, decider)
+            .map_err(|e| Error::io(folder, e));
+    }
 }
 
 /// Writes one slot under a name that shows up only once it is whole.
@@ -112,6 +159,8 @@ fn dump(plan: &Plan<'_>, folder: &Path, seed: u64, t: usize, slot: &Slot) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
     use wayside_core::Scenario;
 
     const POLICIES: [PolicyKind; 2] = [PolicyKind::Nearest, PolicyKind::Random];
@@ -132,6 +181,7 @@ mod tests {
             },
             threads: 1,
             dump_slots: None,
+            tasks: None,
         }
     }
 
@@ -186,5 +236,47 @@ mod tests {
         };
         let error = run(&blocked, &Control::default()).unwrap_err();
         assert!(matches!(error, Error::Io { path, .. } if path == file));
+    }
+
+    #[test]
+    fn oracle_tasks_add_up_to_the_records() {
+        let (world, root) = (world(), tempfile::tempdir().unwrap());
+        let plan = Plan {
+            tasks: Some(root.path()),
+            threads: 2,
+            ..plan(&world, &[5, 1])
+        };
+        let replications = run(&plan, &Control::default()).unwrap();
+        let joined = crate::tasks::join(Vec::new(), root.path(), [5, 1].into_iter()).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
+        let rows: Vec<_> = reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(|row| row.unwrap())
+            .collect();
+        let mut tasks = rows.iter();
+        for replication in &replications {
+            // Rows of a seed are by slot, then by policy.
+            for (t, run) in (0..3).flat_map(|t| replication.policies.iter().map(move |r| (t, r))) {
+                let record = &run.slots[t];
+                let of_slot: Vec<_> = tasks.by_ref().take(record.tasks as usize).collect();
+                for (i, row) in of_slot.iter().enumerate() {
+                    assert_eq!(row.get_ulong(0).unwrap(), replication.seed);
+                    assert_eq!(row.get_string(1).unwrap(), &run.policy);
+                    assert_eq!(
+                        (row.get_long(2).unwrap(), row.get_long(3).unwrap()),
+                        (t as i64, i as i64)
+                    );
+                    let local = row.get_string(7).unwrap() == "local";
+                    assert_eq!(local, row.get_string(8).is_err());
+                    assert!(row.get_double(11).unwrap() > 0.0);
+                }
+                let delay_s: f64 = of_slot.iter().map(|row| row.get_double(12).unwrap()).sum();
+                assert!((delay_s / f64::from(record.tasks) - record.delay_s).abs() < 1e-12);
+                let met = of_slot.iter().filter(|row| row.get_bool(21).unwrap());
+                assert_eq!(met.count(), record.deadline_met as usize);
+            }
+        }
+        assert_eq!(tasks.next(), None);
     }
 }

@@ -110,6 +110,7 @@ fn property_threads_change_no_byte() {
         let args = [
             "--bound",
             "--no-timing",
+            "--tasks",
             "--threads",
             threads,
             "--format",
@@ -126,6 +127,7 @@ fn property_threads_change_no_byte() {
         "slots.parquet",
         "summary.csv",
         "summary.json",
+        "tasks.parquet",
         "figures/comparison.svg",
     ] {
         assert!(
@@ -148,20 +150,12 @@ fn property_threads_change_no_byte() {
 fn property_only_results_are_replaced_and_only_by_force() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
-    let run = |more: &[&'static str]| {
-        tiny(&[&["--out", text(&out)], more].concat())
-            .iter()
-            .map(|s| (*s).to_owned())
-            .collect::<Vec<_>>()
-    };
-    let args = |more: &[&'static str]| run(more);
-    fn strs(args: &[String]) -> Vec<&str> {
-        args.iter().map(String::as_str).collect()
-    }
-    printed(&strs(&args(&[])));
-    printed(&strs(&args(&[])));
-    refused(&strs(&args(&["--bound"])), 2, &["another run", "--force"]);
-    printed(&strs(&args(&["--bound", "--force"])));
+    let base = tiny(&["--out", text(&out)]);
+    let with = |more: &[&'static str]| [&base, more].concat();
+    printed(&with(&[]));
+    printed(&with(&[]));
+    refused(&with(&["--bound"]), 2, &["another run", "--force"]);
+    printed(&with(&["--bound", "--force"]));
 
     let home = root.path().join("home");
     fs::create_dir(&home).unwrap();
@@ -216,42 +210,44 @@ fn property_bad_arguments_are_named() {
 }
 
 #[test]
-fn property_dumped_slots_are_what_decide_reads() {
+fn oracle_decide_costs_what_the_run_did() {
     let root = tempfile::tempdir().unwrap();
-    let slots = root.path().join("slots");
-    let args = [
-        "--policy",
-        "price",
-        "--bound",
-        "--dump-slots",
-        text(&slots),
-        "--format",
-        "json",
-    ];
-    let one = [
-        "run",
-        "wang2025",
-        "--set",
-        "fleet.size=8",
-        "--slots",
-        "1",
-        "--seeds",
-        "3",
-    ];
-    let run = json(&printed(&[&one[..], &args].concat()));
-    assert_eq!(names(&slots), ["seed3_slot000.json"]);
-    let slot = slots.join("seed3_slot000.json");
-    let decided = json(&printed(&[
-        "decide",
-        text(&slot),
-        "--policy",
-        "price",
-        "--bound",
-    ]));
-    for metric in ["objective", "lower_bound"] {
-        let (a, b) = (&run["policies"][0][metric]["mean"], &decided[metric]);
-        let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
-        assert!((a - b).abs() < 1e-9 * a, "{metric}: {a} {b}");
+    for enforce in ["load_balance.enforce=false", "load_balance.enforce=true"] {
+        let slots = root.path().join(enforce);
+        let one = "run wang2025 --set fleet.size=30 --slots 1 --seeds 3 --policy nearest --bound";
+        let args = [
+            "--set",
+            enforce,
+            "--dump-slots",
+            text(&slots),
+            "--format",
+            "json",
+        ];
+        let run = json(&printed(
+            &[&one.split(' ').collect::<Vec<_>>()[..], &args].concat(),
+        ));
+        assert_eq!(names(&slots), ["seed3_slot000.json"]);
+        let slot = slots.join("seed3_slot000.json");
+        let decided = json(&printed(&[
+            "decide",
+            text(&slot),
+            "--policy",
+            "nearest",
+            "--bound",
+        ]));
+        let found = [
+            &decided["objective"],
+            &decided["lower_bound"],
+            &decided["load"]["lbm"],
+        ];
+        for (metric, found) in ["objective", "lower_bound", "lbm"].iter().zip(found) {
+            let expected = run["policies"][0][metric]["mean"].as_f64().unwrap();
+            let found = found.as_f64().unwrap();
+            assert!(
+                (found - expected).abs() < 1e-9 * expected,
+                "{metric}: {found} {expected}"
+            );
+        }
     }
 }
 
