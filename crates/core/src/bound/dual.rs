@@ -93,6 +93,66 @@ struct Site {
     available_hz: f64,
 }
 
+/// Lower bound of what a task runs for at any RSU: for each kind of server the least price among them.
+/// It spares looking at far RSUs one by one, and bounds those beyond the routes' reach.
+#[derive(Clone, Debug, Default)]
+struct Floor {
+    kinds: Vec<(Site, f64)>,
+}
+
+/// With more kinds of servers the bound costs more than it spares, and free CPU of the best serves.
+const MAX_KINDS: usize = 4;
+
+impl Floor {
+    fn set(&mut self, sites: &[Site], theta: &[f64]) {
+        self.kinds.clear();
+        for (site, &theta) in sites
+            .iter()
+            .zip(theta)
+            .filter(|(s, _)| s.available_hz > 0.0)
+        {
+            let price = theta / site.available_hz;
+            let known = self
+                .kinds
+                .iter_mut()
+                .find(|(kind, _)| kind.curve == site.curve);
+            if let Some((kind, least)) = known {
+                kind.available_hz = kind.available_hz.max(site.available_hz);
+                *least = least.min(price);
+            } else {
+                self.kinds.push((*site, price));
+            }
+            if self.kinds.len() > MAX_KINDS {
+                let free = |site: &&Site| site.curve.free_cost_per_cycle();
+                let best = sites.iter().min_by(|a, b| free(a).total_cmp(&free(b)));
+                self.kinds.clear();
+                self.kinds.extend(best.map(|site| {
+                    (
+                        Site {
+                            available_hz: f64::INFINITY,
+                            ..*site
+                        },
+                        0.0,
+                    )
+                }));
+                break;
+            }
+        }
+    }
+
+    /// At least this much, wherever a task of `cycles` runs; infinite where no RSU has any CPU.
+    fn cost(&self, cycles: f64) -> f64 {
+        self.kinds
+            .iter()
+            .map(|(kind, price)| {
+                kind.curve
+                    .priced_cost(*price, cycles, 0.0, kind.available_hz)
+                    .0
+            })
+            .fold(f64::INFINITY, f64::min)
+    }
+}
+
 /// Solves the dual slot after slot, warm from the last prices, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub struct Dual {
@@ -100,7 +160,7 @@ pub struct Dual {
     sites: Vec<Site>,
     offers: Vec<Offer>,
     stamp: u32,
-    least_cost_per_cycle: f64,
+    floor: Floor,
     /// Mean bound of a task in the last slot.
     mean_cost: f64,
     /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines.
@@ -189,8 +249,14 @@ impl Dual {
         self.mean_cost.max(f64::MIN_POSITIVE)
     }
 
+    /// Takes the prices of CPU as `theta` for what follows.
+    pub(super) fn set_floor(&mut self, theta: &[f64]) {
+        self.floor.set(&self.sites, theta);
+    }
+
     /// The bound at the present prices, with hard minima.
     fn value(&mut self, slot: &Slot) -> f64 {
+        self.floor.set(&self.sites, &self.prices.cpu);
         let mut chosen = 0.0;
         for i in 0..self.order.len() {
             chosen += self.best_cost(slot, self.order[i] as usize);
@@ -232,11 +298,12 @@ impl Dual {
             sites,
             offers,
             stamp,
+            floor,
             ..
         } = self;
         *stamp += 1;
         let cycles = slot.tasks.cycles[n];
-        let least_execution = cycles * self.least_cost_per_cycle;
+        let least_execution = floor.cost(cycles);
         let least_spb = slot.routes.least_seconds_per_bit;
         let mut best: Option<Way> = None;
         for (index, (link, upload)) in slot.links(n).iter().zip(uploads).enumerate() {
@@ -286,11 +353,6 @@ impl Dual {
             curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
             available_hz: slot.rsus.available_cpu_hz(m),
         }));
-        self.least_cost_per_cycle = self
-            .sites
-            .iter()
-            .map(|s| s.curve.free_cost_per_cycle())
-            .fold(f64::INFINITY, f64::min);
         self.offers.clear();
         self.offers.resize(rsus, Offer::default());
         self.stamp = 0;
@@ -340,12 +402,13 @@ impl Dual {
             offers,
             stamp,
             choices,
+            floor,
             ..
         } = self;
         choices.clear();
         *stamp += 1;
         let cycles = slot.tasks.cycles[n];
-        let least_execution = cycles * self.least_cost_per_cycle;
+        let least_execution = floor.cost(cycles);
         let least_spb = slot.routes.least_seconds_per_bit;
         let mut limit = slot.local_cost(n) + margin;
         let mut beyond = f64::INFINITY;
@@ -438,6 +501,7 @@ impl Dual {
     /// The smoothed dual at the present prices; fills gradient and curvature.
     fn smooth(&mut self, slot: &Slot, temperature: f64, derivatives: bool) -> f64 {
         let rsus = self.prices.band.len();
+        self.floor.set(&self.sites, &self.prices.cpu);
         self.newton.reset(2 * rsus);
         self.hesitant.clear();
         self.start.clear();

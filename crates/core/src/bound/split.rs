@@ -160,6 +160,7 @@ impl Split {
     /// Every task takes its cheapest way at the prices.
     fn choose_by_task(&mut self, slot: &Slot) -> f64 {
         let mut value = 0.0;
+        self.dual.set_floor(&self.theta);
         for n in 0..slot.tasks.len() {
             let rows = self.start[n] as usize..self.start[n + 1] as usize;
             let local = slot.local_cost(n);

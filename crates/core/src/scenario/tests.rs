@@ -761,14 +761,14 @@ fn closed_form_builtins_differ_from_wang2025_where_they_should() {
             share: 0.6,
             sigma_m: 150.0,
             center: [0.3, 0.3],
-            crowd: Crowd::Stay,
+            crowd: Crowd::Redraw,
         }),
     };
     assert_eq!(renamed(builtin("hotspot")), renamed(hotspot));
     let mut coupled = builtin("wang2025");
     coupled.time = Time {
         slot_s: 0.3,
-        slots: 200,
+        slots: 120,
         carry_over: true,
     };
     assert_eq!(renamed(builtin("coupled")), renamed(coupled));

@@ -135,10 +135,16 @@ fn property_policies_do_not_disturb_each_other_and_runs_repeat() {
     for scenario in [
         builtin("wang2025", &[("fleet.size", "40")]),
         builtin("coupled", &[("fleet.size", "40")]),
-        builtin("wang2025", &[("fleet.size", "40"), ("load_balance.enforce", "true")]),
+        builtin(
+            "wang2025",
+            &[("fleet.size", "40"), ("load_balance.enforce", "true")],
+        ),
     ] {
         let together = run(&scenario, &PolicyKind::ALL, BoundKind::Simple);
-        assert_eq!(together, run(&scenario, &PolicyKind::ALL, BoundKind::Simple));
+        assert_eq!(
+            together,
+            run(&scenario, &PolicyKind::ALL, BoundKind::Simple)
+        );
         for (kind, together) in PolicyKind::ALL.into_iter().zip(together) {
             let alone = run(&scenario, &[kind], BoundKind::Simple);
             assert_eq!(alone, [together]);
@@ -152,7 +158,10 @@ fn property_every_run_keeps_its_bounds() {
         builtin("wang2025", &[("load_balance.enforce", "true")]),
         builtin("coupled", &[]),
         builtin("coupled", &[("load_balance.enforce", "true")]),
-        builtin("wang2025", &[("task.probability", "0.3"), ("task.per_vehicle", "3")]),
+        builtin(
+            "wang2025",
+            &[("task.probability", "0.3"), ("task.per_vehicle", "3")],
+        ),
         builtin("wang2025", &[("task.probability", "0.0")]),
         builtin("wang2025", &[("fleet.size", "1")]),
         builtin("wang2025", &[("rsu_default.range_m", "1")]),
@@ -165,9 +174,15 @@ fn property_every_run_keeps_its_bounds() {
                 let gap = slot.objective - bound;
                 assert!(gap >= -1e-9 * bound, "{name}: {slot:#?}");
                 let mix = scenario.omega * slot.delay_s + (1.0 - scenario.omega) * slot.energy_j;
-                assert!((mix - slot.objective).abs() <= 1e-12 * mix, "{name}: {slot:#?}");
+                assert!(
+                    (mix - slot.objective).abs() <= 1e-12 * mix,
+                    "{name}: {slot:#?}"
+                );
                 let parts = slot.upload_s + slot.migration_s + slot.wait_s + slot.compute_s;
-                assert!((parts - slot.delay_s).abs() <= 1e-12 * parts, "{name}: {slot:#?}");
+                assert!(
+                    (parts - slot.delay_s).abs() <= 1e-12 * parts,
+                    "{name}: {slot:#?}"
+                );
                 assert!(slot.migrated <= slot.offloaded && slot.offloaded <= slot.tasks);
                 if scenario.load_balance.enforce && !scenario.time.carry_over {
                     assert!(!slot.violated, "{name}: {slot:#?}");
@@ -196,7 +211,10 @@ fn assert_sound(recipe: &Recipe) {
             }
             if looks_at_cpu(kind) {
                 let (found, local) = (cost(&slot, &decision.placements), all_local(&slot));
-                assert!(found <= local * (1.0 + 1e-12), "{name}: {found} over {local}");
+                assert!(
+                    found <= local * (1.0 + 1e-12),
+                    "{name}: {found} over {local}"
+                );
             }
         }
     }
@@ -216,18 +234,48 @@ fn all_local(slot: &Slot) -> f64 {
 fn property_policies_take_the_smallest_worlds() {
     let usual = Recipe::default;
     for recipe in [
-        Recipe { vehicles: 0, ..usual() },
-        Recipe { vehicles: 1, ..usual() },
+        Recipe {
+            vehicles: 0,
+            ..usual()
+        },
+        Recipe {
+            vehicles: 1,
+            ..usual()
+        },
         Recipe { rsus: 0, ..usual() },
         Recipe { rsus: 1, ..usual() },
-        Recipe { range_m: 0.0..0.0, ..usual() },
-        Recipe { reserved: 1.0..1.0, ..usual() },
-        Recipe { reserved: 0.5..1.5, ..usual() },
-        Recipe { linked: 0.0, ..usual() },
-        Recipe { max_hops: 0, ..usual() },
-        Recipe { tasks_per_vehicle: 4, ..usual() },
-        Recipe { omega: 0.0..0.0, ..usual() },
-        Recipe { omega: 1.0..1.0, ..usual() },
+        Recipe {
+            range_m: 0.0..0.0,
+            ..usual()
+        },
+        Recipe {
+            reserved: 1.0..1.0,
+            ..usual()
+        },
+        Recipe {
+            reserved: 0.5..1.5,
+            ..usual()
+        },
+        Recipe {
+            linked: 0.0,
+            ..usual()
+        },
+        Recipe {
+            max_hops: 0,
+            ..usual()
+        },
+        Recipe {
+            tasks_per_vehicle: 4,
+            ..usual()
+        },
+        Recipe {
+            omega: 0.0..0.0,
+            ..usual()
+        },
+        Recipe {
+            omega: 1.0..1.0,
+            ..usual()
+        },
     ] {
         assert_sound(&recipe);
     }

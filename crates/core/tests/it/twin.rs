@@ -75,7 +75,9 @@ impl<'a> Twin<'a> {
         let mut means = Vec::new();
         for t in 0..SLOTS {
             let now_s = t as f64 * scenario.time.slot_s;
-            source.advance(now_s, &mut self.positions).expect("no trace");
+            source
+                .advance(now_s, &mut self.positions)
+                .expect("no trace");
             self.cycles = (0..vehicles)
                 .map(|_| cycles.uniform(task.cycles.min, task.cycles.max))
                 .collect();
@@ -218,9 +220,8 @@ impl<'a> Twin<'a> {
         }
         let shares = |price: f64| -> Vec<f64> {
             let share = |&n: &usize| {
-                let marginal = |hz: f64| {
-                    self.cycles[n] * (2.0 * coeff * hz - omega / (hz * hz)) + price
-                };
+                let marginal =
+                    |hz: f64| self.cycles[n] * (2.0 * coeff * hz - omega / (hz * hz)) + price;
                 bisect(0.0, free_hz, |hz| marginal(hz) < 0.0)
             };
             executed.iter().map(share).collect()
@@ -264,7 +265,8 @@ impl<'a> Twin<'a> {
                     })
                 });
                 for candidate in ways.chain([Placement::Local]) {
-                    if matches!(candidate, Placement::Rsu { execution, .. } if !has_room(execution)) {
+                    if matches!(candidate, Placement::Rsu { execution, .. } if !has_room(execution))
+                    {
                         continue;
                     }
                     let before = std::mem::replace(&mut placements[n], candidate);
@@ -305,8 +307,16 @@ fn hops(rsus: &[Rsu], reach_m: f64) -> Vec<Vec<u32>> {
     let mut hops: Vec<Vec<u32>> = (rsus.iter().enumerate())
         .map(|(i, a)| {
             let row = rsus.iter().enumerate();
-            row.map(|(j, b)| if i == j { 0 } else if linked(a, b) { 1 } else { 1000 })
-                .collect()
+            row.map(|(j, b)| {
+                if i == j {
+                    0
+                } else if linked(a, b) {
+                    1
+                } else {
+                    1000
+                }
+            })
+            .collect()
         })
         .collect();
     for via in 0..rsus.len() {
@@ -363,7 +373,10 @@ fn oracle_naive_twin_of_the_engine() {
                     for (found, expected) in found.into_iter().zip(twin) {
                         let off = excess(found, expected).abs();
                         let name = policy.info().name;
-                        assert!(off <= 1e-12, "{name}, carry {carry_over}: {off:e} in {ours:#?}");
+                        assert!(
+                            off <= 1e-12,
+                            "{name}, carry {carry_over}: {off:e} in {ours:#?}"
+                        );
                     }
                     carried += ours.wait_s;
                 }
