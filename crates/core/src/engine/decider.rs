@@ -18,7 +18,7 @@ const LEAST_FREE_SHARE: f64 = 1e-3;
 /// A policy with all that turns its placements into costs, keeping its memory from slot to slot.
 pub struct Decider {
     policy: Box<dyn Policy>,
-    repair: Repair,
+    repair: Option<Repair>,
     allocator: Allocator,
     evaluator: Evaluator,
     decision: Decision,
@@ -34,7 +34,7 @@ impl Decider {
     pub fn new(kind: PolicyKind, options: &PolicyOptions, streams: Streams) -> Self {
         Self {
             policy: kind.build(options, streams),
-            repair: Repair::default(),
+            repair: options.repair.then(Repair::default),
             allocator: Allocator::default(),
             evaluator: Evaluator::default(),
             decision: Decision::default(),
@@ -50,9 +50,8 @@ impl Decider {
         let clock = Instant::now();
         self.policy.decide(slot, &mut self.decision);
         self.turned_back = turn_back(slot, &mut self.decision.placements);
-        if slot.enforce_balance {
-            self.repair
-                .improve(slot, &mut self.decision, &mut self.allocator);
+        if let (true, Some(repair)) = (slot.enforce_balance, &mut self.repair) {
+            repair.improve(slot, &mut self.decision, &mut self.allocator);
         }
         let Decision {
             placements,

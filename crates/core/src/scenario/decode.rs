@@ -619,5 +619,9 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
                 "restarts from a perturbed solution",
             )
         }),
+        repair: s.section("repair", "The LBM-aware repair of all policies", |s| {
+            let doc = "whether placements are repaired where load_balance.enforce is on";
+            s.default("enabled", Flag, true, doc)
+        }),
     }
 }
