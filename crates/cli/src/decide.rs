@@ -3,7 +3,7 @@
 use crate::args::{Decide, Format};
 use crate::console::{Outcome, print, report_bug};
 use crate::listing::Listing;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -77,7 +77,7 @@ fn placements(decision: &DecisionReport) -> Listing<13> {
             json!(p.mode),
             json!(p.entry),
             json!(p.execution),
-            Value::String(p.path.join(" ")),
+            (!p.path.is_empty()).then(|| p.path.join(" ")).into(),
             json!(p.cpu_hz),
             json!(p.delay_s),
             json!(p.energy_j),

@@ -83,6 +83,7 @@ fn cell(value: &Value) -> String {
         }
         Some(x) if x.abs() > 0.0 => format!("{x:.3e}"),
         Some(_) => "0".to_owned(),
+        None if value.is_null() => "-".to_owned(),
         None => text(value),
     }
 }
