@@ -67,31 +67,35 @@ fn property_the_order_of_the_vehicles_does_not_matter() {
     });
 }
 
-/// The same slot with time in tenths of a second and energy in tenths of a joule: costs are ten times as
-/// many, powers the same, cycles per unit of time a tenth, and kappa, E / (F^2 C), a thousand times.
-fn in_tenths(slot: &Slot) -> Slot {
+/// A unit of time, and of energy, in one of the usual ones. A power of two, a square and a cube, so that
+/// every step of every algorithm rounds alike.
+const UNITS: f64 = 64.0;
+
+/// The same slot in smaller units of time and energy: powers are the same, cycles per unit of time
+/// fewer, kappa, E / (F^2 C), the third power.
+fn in_small_units(slot: &Slot) -> Slot {
     let mut scaled = slot.clone();
     let scale = |column: &mut Vec<f64>, factor: f64| column.iter_mut().for_each(|x| *x *= factor);
-    scaled.slot_s *= 10.0;
-    scale(&mut scaled.rsus.cpu_hz, 0.1);
-    scale(&mut scaled.rsus.reserved_cpu_hz, 0.1);
-    scale(&mut scaled.rsus.energy_coeff, 1e3);
-    scale(&mut scaled.vehicles.cpu_hz, 0.1);
-    scale(&mut scaled.vehicles.energy_coeff, 1e3);
-    scale(&mut scaled.vehicles.local_wait_s, 10.0);
-    scale(&mut scaled.tasks.deadline_s, 10.0);
+    scaled.slot_s *= UNITS;
+    scale(&mut scaled.rsus.cpu_hz, 1.0 / UNITS);
+    scale(&mut scaled.rsus.reserved_cpu_hz, 1.0 / UNITS);
+    scale(&mut scaled.rsus.energy_coeff, UNITS.powi(3));
+    scale(&mut scaled.vehicles.cpu_hz, 1.0 / UNITS);
+    scale(&mut scaled.vehicles.energy_coeff, UNITS.powi(3));
+    scale(&mut scaled.vehicles.local_wait_s, UNITS);
+    scale(&mut scaled.tasks.deadline_s, UNITS);
     for link in &mut scaled.coverage.links {
-        link.seconds_per_bit *= 10.0;
+        link.seconds_per_bit *= UNITS;
     }
     let mut routes = Routes::clone(&slot.routes);
     for target in &mut routes.targets {
-        target.seconds_per_bit *= 10.0;
-        target.wait_s *= 10.0;
+        target.seconds_per_bit *= UNITS;
+        target.wait_s *= UNITS;
     }
     for beyond in routes.beyond.iter_mut().flatten() {
-        beyond.seconds_per_bit *= 10.0;
+        beyond.seconds_per_bit *= UNITS;
     }
-    routes.least_seconds_per_bit *= 10.0;
+    routes.least_seconds_per_bit *= UNITS;
     scaled.routes = Arc::new(routes);
     scaled
 }
@@ -104,13 +108,13 @@ fn property_units_do_not_matter() {
             ..Recipe::default()
         }
         .slot(seed);
-        let scaled = in_tenths(&slot);
+        let scaled = in_small_units(&slot);
         for kind in DETERMINISTIC {
             let placements = decide(kind, &slot, seed).placements;
             let name = kind.info().name;
             assert_eq!(decide(kind, &scaled, seed).placements, placements, "{name}");
-            let ten = cost(&scaled, &placements) / cost(&slot, &placements);
-            assert!((ten - 10.0).abs() <= 1e-11, "{name}: {ten}");
+            let ratio = cost(&scaled, &placements) / cost(&slot, &placements);
+            assert!((ratio - UNITS).abs() <= 1e-12, "{name}: {ratio}");
         }
     });
 }
@@ -135,10 +139,16 @@ fn property_policies_do_not_disturb_each_other_and_runs_repeat() {
     for scenario in [
         builtin("wang2025", &[("fleet.size", "40")]),
         builtin("coupled", &[("fleet.size", "40")]),
-        builtin("wang2025", &[("fleet.size", "40"), ("load_balance.enforce", "true")]),
+        builtin(
+            "wang2025",
+            &[("fleet.size", "40"), ("load_balance.enforce", "true")],
+        ),
     ] {
         let together = run(&scenario, &PolicyKind::ALL, BoundKind::Simple);
-        assert_eq!(together, run(&scenario, &PolicyKind::ALL, BoundKind::Simple));
+        assert_eq!(
+            together,
+            run(&scenario, &PolicyKind::ALL, BoundKind::Simple)
+        );
         for (kind, together) in PolicyKind::ALL.into_iter().zip(together) {
             let alone = run(&scenario, &[kind], BoundKind::Simple);
             assert_eq!(alone, [together]);
@@ -152,7 +162,10 @@ fn property_every_run_keeps_its_bounds() {
         builtin("wang2025", &[("load_balance.enforce", "true")]),
         builtin("coupled", &[]),
         builtin("coupled", &[("load_balance.enforce", "true")]),
-        builtin("wang2025", &[("task.probability", "0.3"), ("task.per_vehicle", "3")]),
+        builtin(
+            "wang2025",
+            &[("task.probability", "0.3"), ("task.per_vehicle", "3")],
+        ),
         builtin("wang2025", &[("task.probability", "0.0")]),
         builtin("wang2025", &[("fleet.size", "1")]),
         builtin("wang2025", &[("rsu_default.range_m", "1")]),
@@ -165,9 +178,15 @@ fn property_every_run_keeps_its_bounds() {
                 let gap = slot.objective - bound;
                 assert!(gap >= -1e-9 * bound, "{name}: {slot:#?}");
                 let mix = scenario.omega * slot.delay_s + (1.0 - scenario.omega) * slot.energy_j;
-                assert!((mix - slot.objective).abs() <= 1e-12 * mix, "{name}: {slot:#?}");
+                assert!(
+                    (mix - slot.objective).abs() <= 1e-12 * mix,
+                    "{name}: {slot:#?}"
+                );
                 let parts = slot.upload_s + slot.migration_s + slot.wait_s + slot.compute_s;
-                assert!((parts - slot.delay_s).abs() <= 1e-12 * parts, "{name}: {slot:#?}");
+                assert!(
+                    (parts - slot.delay_s).abs() <= 1e-12 * parts,
+                    "{name}: {slot:#?}"
+                );
                 assert!(slot.migrated <= slot.offloaded && slot.offloaded <= slot.tasks);
                 if scenario.load_balance.enforce && !scenario.time.carry_over {
                     assert!(!slot.violated, "{name}: {slot:#?}");
@@ -196,7 +215,10 @@ fn assert_sound(recipe: &Recipe) {
             }
             if looks_at_cpu(kind) {
                 let (found, local) = (cost(&slot, &decision.placements), all_local(&slot));
-                assert!(found <= local * (1.0 + 1e-12), "{name}: {found} over {local}");
+                assert!(
+                    found <= local * (1.0 + 1e-12),
+                    "{name}: {found} over {local}"
+                );
             }
         }
     }
@@ -216,18 +238,48 @@ fn all_local(slot: &Slot) -> f64 {
 fn property_policies_take_the_smallest_worlds() {
     let usual = Recipe::default;
     for recipe in [
-        Recipe { vehicles: 0, ..usual() },
-        Recipe { vehicles: 1, ..usual() },
+        Recipe {
+            vehicles: 0,
+            ..usual()
+        },
+        Recipe {
+            vehicles: 1,
+            ..usual()
+        },
         Recipe { rsus: 0, ..usual() },
         Recipe { rsus: 1, ..usual() },
-        Recipe { range_m: 0.0..0.0, ..usual() },
-        Recipe { reserved: 1.0..1.0, ..usual() },
-        Recipe { reserved: 0.5..1.5, ..usual() },
-        Recipe { linked: 0.0, ..usual() },
-        Recipe { max_hops: 0, ..usual() },
-        Recipe { tasks_per_vehicle: 4, ..usual() },
-        Recipe { omega: 0.0..0.0, ..usual() },
-        Recipe { omega: 1.0..1.0, ..usual() },
+        Recipe {
+            range_m: 0.0..0.0,
+            ..usual()
+        },
+        Recipe {
+            reserved: 1.0..1.0,
+            ..usual()
+        },
+        Recipe {
+            reserved: 0.5..1.5,
+            ..usual()
+        },
+        Recipe {
+            linked: 0.0,
+            ..usual()
+        },
+        Recipe {
+            max_hops: 0,
+            ..usual()
+        },
+        Recipe {
+            tasks_per_vehicle: 4,
+            ..usual()
+        },
+        Recipe {
+            omega: 0.0..0.0,
+            ..usual()
+        },
+        Recipe {
+            omega: 1.0..1.0,
+            ..usual()
+        },
     ] {
         assert_sound(&recipe);
     }
