@@ -262,7 +262,7 @@ impl<'a> Twin<'a> {
             .collect()
     }
 
-    /// Large tasks first, each to the placement that makes the whole slot cheapest.
+    /// Place by place and large tasks first, each to the placement that makes the whole slot cheapest.
     fn best_response(&self, sweeps: usize) -> Vec<Placement> {
         let has_room = |m: u32| self.available_hz[m as usize] > 0.0;
         let mut placements = self.nearest();
@@ -272,7 +272,11 @@ impl<'a> Twin<'a> {
             }
         }
         let mut order: Vec<usize> = (0..placements.len()).collect();
-        order.sort_by(|&a, &b| self.cycles[b].total_cmp(&self.cycles[a]));
+        order.sort_by(|&a, &b| {
+            let nearest = |n| self.covering(n).first().copied().unwrap_or(usize::MAX);
+            let larger = self.cycles[b].total_cmp(&self.cycles[a]);
+            nearest(a).cmp(&nearest(b)).then(larger)
+        });
         for _ in 0..sweeps {
             let mut moved = false;
             for &n in &order {
