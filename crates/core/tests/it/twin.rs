@@ -412,11 +412,16 @@ fn oracle_naive_twin_of_nearest() {
     assert!(compare(PolicyKind::Nearest, true, Some(3e9)) > 0.0);
 }
 
-/// Carry-over with enough CPU that no RSU is ever full: the crumbs that rounding leaves of a full one are
-/// no capacity, but decide where the next best response starts.
+/// Carry-over with enough CPU that no RSU is ever full; see below for full ones.
 #[test]
 fn oracle_naive_twin_of_best_response() {
     compare(PolicyKind::BestResponse, false, None);
     compare(PolicyKind::BestResponse, false, Some(2e9));
     compare(PolicyKind::BestResponse, true, Some(9e9));
+}
+
+#[test]
+#[ignore = "fails: the last digit of held CPU decides whether a full RSU is one to start from"]
+fn oracle_naive_twin_of_best_response_with_full_rsus() {
+    compare(PolicyKind::BestResponse, true, Some(6e9));
 }
