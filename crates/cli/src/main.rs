@@ -1,2 +1,31 @@
-//! the binary
-fn main() {}
+//! The `wayside` program: parsed flags, resolved arguments, a library call.
+
+mod args;
+mod bench;
+mod check;
+mod console;
+mod decide;
+mod listing;
+mod policies;
+mod run;
+mod schema;
+mod seeds;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::execute(&args),
+        Command::Check(args) => check::execute(&args),
+        Command::Schema(args) => schema::execute(&args),
+        Command::Policies(args) => policies::execute(&args),
+        Command::Decide(args) => decide::execute(&args),
+        Command::Bench(args) => bench::execute(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

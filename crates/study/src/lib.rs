@@ -1,12 +1,16 @@
-//! Wayside's experiments: statistics over seeds, the summary, result folders, figures and tables.
+//! Wayside's experiments: replications in parallel, statistics over seeds, the summary, result folders, figures and tables.
 
+mod columns;
+pub mod decision;
 pub mod figures;
 pub mod output;
+pub mod run;
 mod slots;
 pub mod stats;
 pub mod summary;
 #[cfg(test)]
 mod synthetic;
 pub mod table;
+mod tasks;
 
 pub use summary::Summary;

@@ -8,6 +8,7 @@ use crate::figures;
 use crate::slots;
 use crate::summary::Summary;
 use crate::table;
+use crate::tasks;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -134,7 +135,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Invalid`] where `target` holds anything but the results of the same run and `force` is
-    /// not given; [`Error::Io`] where its parent cannot be written.
+    /// not given, or files and no results at all; [`Error::Io`] where its parent cannot be written.
     pub fn create(target: &Path, manifest: Manifest, force: bool) -> Result<Self> {
         may_replace(target, &manifest, force)?;
         let failed = |e| Error::io(target, e);
@@ -185,6 +186,29 @@ impl Folder {
         })?;
         let comparison = figures::comparison(summary);
         self.write("figures/comparison.svg", comparison.as_bytes())
+    }
+
+    /// Makes the folder that [`crate::run::Plan::tasks`] asks for.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be made.
+    pub fn task_parts(&self) -> Result<PathBuf> {
+        let parts = self.draft.path().join(TASK_PARTS);
+        fs::create_dir(&parts).map_err(|e| Error::io(&self.target, e))?;
+        Ok(parts)
+    }
+
+    /// Joins the parts of `replications` to `tasks.parquet`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    pub fn write_tasks(&self, replications: &[Replication]) -> Result<()> {
+        let parts = self.draft.path().join(TASK_PARTS);
+        let seeds = replications.iter().map(|r| r.seed);
+        self.write_with("tasks.parquet", |file| {
+            tasks::join(file, &parts, seeds)?;
+            fs::remove_dir_all(&parts)
+        })
     }
 
     /// Writes the manifest and moves the folder into place.
@@ -244,6 +268,21 @@ fn scratch(parent: &Path) -> io::Result<tempfile::TempDir> {
     builder.tempdir_in(parent)
 }
 
+/// An unnamed file in `folder`, readable by whom the user's mask lets.
+pub(crate) fn draft_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".wayside-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Folder within the draft for what [`Folder::write_tasks`] joins.
+const TASK_PARTS: &str = "tasks.tmp";
+
 /// Top-level names of a results folder; anything else in it is the user's own.
 const OURS: [&str; 7] = [
     "figures",
@@ -255,7 +294,7 @@ const OURS: [&str; 7] = [
     "tasks.parquet",
 ];
 
-/// Refuses to touch what is not the same run's, unless forced.
+/// Refuses to touch what is not the same run's; forced, what is no run's.
 fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
     let refuse = |message: &str| {
         let file = target.display().to_string();
@@ -270,7 +309,7 @@ fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
     let names = fs::read_dir(target)
         .and_then(Iterator::collect::<io::Result<Vec<_>>>)
         .map_err(|e| Error::io(target, e))?;
-    if names.is_empty() || force {
+    if names.is_empty() {
         return Ok(());
     }
     let known = |name: &fs::DirEntry| name.file_name().to_str().is_some_and(|n| OURS.contains(&n));
@@ -278,11 +317,14 @@ fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match found {
+        // Even forced: it may be somebody's home.
+        None => refuse("holds files, but no results of Wayside; name a new or an empty folder"),
+        Some(_) if force => Ok(()),
         Some(found) if !found.same_run(manifest) => {
             refuse("holds the results of another run; --force replaces them")
         }
         Some(_) if names.iter().all(known) => Ok(()),
-        _ => refuse("holds files that are not results of this run; --force replaces the folder"),
+        Some(_) => refuse("holds more than the results of this run; --force replaces all of it"),
     }
 }
 
@@ -401,6 +443,11 @@ mod tests {
         write(&target, "y", true).unwrap();
         assert!(!target.join("notes.txt").exists());
         assert_eq!(names(root.path()), ["out"]);
+
+        fs::remove_file(target.join("manifest.json")).unwrap();
+        let error = write(&target, "y", true).unwrap_err().to_string();
+        assert!(error.contains("no results of Wayside"), "{error}");
+        assert!(target.join("summary.json").exists());
     }
 
     #[test]

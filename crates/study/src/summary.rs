@@ -196,6 +196,12 @@ impl Summary {
     }
 }
 
+/// JSON Schema of [`Summary`].
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Summary).into()
+}
+
 /// The runs of one policy and of the first, seed by seed.
 struct Runs<'a> {
     own: Vec<&'a PolicyRun>,
@@ -410,7 +416,7 @@ mod tests {
 
     #[test]
     fn property_schema_names_every_metric() {
-        let schema = serde_json::to_value(schemars::schema_for!(Summary)).unwrap();
+        let schema = schema();
         let policy = &schema["$defs"]["PolicySummary"]["properties"];
         for (name, _) in synthetic::summary().policies[0].metrics() {
             assert!(policy[name]["description"].is_string(), "{name}");

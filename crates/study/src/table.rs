@@ -24,8 +24,11 @@ pub fn text(summary: &Summary) -> String {
     for policy in &summary.policies {
         table.add_row(cells(summary, policy));
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if i > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table.trim_fmt() + "\n"
 }

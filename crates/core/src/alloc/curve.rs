@@ -112,14 +112,41 @@ impl Curve {
     #[must_use]
     #[inline]
     pub fn priced_cost(&self, price: f64, cycles: f64, least_hz: f64, most_hz: f64) -> (f64, f64) {
+        // The infimum 0 is not attained; the floor, or a weight the cost lacks, would break the bound.
+        if !self.is_priced_exactly() {
+            return (0.0, 0.0);
+        }
+        let hz = self.demand(price, cycles).0.max(least_hz).min(most_hz);
+        (self.cost(cycles, hz) + price * hz, hz)
+    }
+
+    /// Whether [`priced_cost`](Self::priced_cost) is attained, not only a lower bound.
+    #[must_use]
+    pub fn is_priced_exactly(&self) -> bool {
         match *self {
-            // The infimum 0 is not attained; the floor, or a weight the cost lacks, would break the bound.
-            Self::EnergyOnly { .. } => (0.0, 0.0),
-            Self::DelayOnly { weight, .. } if weight <= 0.0 => (0.0, 0.0),
-            _ => {
-                let hz = self.demand(price, cycles).0.max(least_hz).min(most_hz);
-                (self.cost(cycles, hz) + price * hz, hz)
-            }
+            Self::Tradeoff { .. } => true,
+            Self::DelayOnly { weight, .. } => weight > 0.0,
+            Self::EnergyOnly { .. } => false,
+        }
+    }
+
+    /// [`priced_cost`](Self::priced_cost) up to `most_hz`, with the derivative of F by the price.
+    #[must_use]
+    #[inline]
+    pub fn offer(&self, price: f64, cycles: f64, most_hz: f64) -> Offer {
+        if !self.is_priced_exactly() {
+            return Offer::default();
+        }
+        let (hz, slope) = self.demand(price, cycles);
+        let (cpu_hz, slope) = if hz < most_hz {
+            (hz, slope)
+        } else {
+            (most_hz, 0.0)
+        };
+        Offer {
+            cost: self.cost(cycles, cpu_hz) + price * cpu_hz,
+            cpu_hz,
+            slope,
         }
     }
 
@@ -150,6 +177,17 @@ impl Curve {
             }
         }
     }
+}
+
+/// What a task would run for at a price, see [`Curve::offer`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Offer {
+    /// g(p, C).
+    pub cost: f64,
+    /// The F that attains it \[Hz\].
+    pub cpu_hz: f64,
+    /// dF/dp.
+    pub slope: f64,
 }
 
 /// The positive root of y^3 - s y - 1 = 0.

@@ -8,12 +8,14 @@
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
 
-/// How far a solve goes.
+/// How far a solve goes. Temperatures are relative to the mean cost of a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
-    /// First temperature, relative to the mean cost of a task.
-    pub first_temperature: f64,
-    /// Last temperature, relative to the mean cost of a task.
+    /// First temperature without prices of an earlier slot.
+    pub cold_temperature: f64,
+    /// First temperature with them.
+    pub warm_temperature: f64,
+    /// Last temperature.
     pub last_temperature: f64,
     /// Factor between temperatures.
     pub cooling: f64,
@@ -24,16 +26,18 @@ pub struct Effort {
 impl Effort {
     /// For the certificate of a run.
     pub const CERTIFY: Self = Self {
-        first_temperature: 1e-2,
-        last_temperature: 1e-5,
-        cooling: 0.1,
-        steps: 12,
+        cold_temperature: 3e-3,
+        warm_temperature: 1e-3,
+        last_temperature: 3e-5,
+        cooling: 0.15,
+        steps: 10,
     };
     /// For a policy that only wants good prices, from those of the last slot.
     pub const DECIDE: Self = Self {
-        first_temperature: 3e-3,
-        last_temperature: 3e-4,
-        cooling: 0.1,
+        cold_temperature: 3e-3,
+        warm_temperature: 1e-3,
+        last_temperature: 1e-3,
+        cooling: 0.15,
         steps: 4,
     };
 }
@@ -97,6 +101,10 @@ pub struct Dual {
     offers: Vec<Offer>,
     stamp: u32,
     least_cost_per_cycle: f64,
+    /// Mean bound of a task in the last slot.
+    mean_cost: f64,
+    /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines.
+    order: Vec<u32>,
     choices: Vec<Choice>,
     /// Choices of tasks that hesitate: `hesitant[start[i]..start[i + 1]]`.
     hesitant: Vec<Choice>,
@@ -121,8 +129,14 @@ struct Newton {
     product: Vec<f64>,
 }
 
-/// Choices this many temperatures above the best weigh nothing.
-const CUTOFF: f64 = 36.0;
+/// Choices this many temperatures above the best weigh nothing (6e-6).
+const CUTOFF: f64 = 12.0;
+
+/// Newton steps that a solve without prices of an earlier slot may take on top.
+const COLD_STEPS: usize = 16;
+
+/// Choices lighter than this count in the gradient but not in the curvature, which only steers.
+const LEAST_WEIGHT: f64 = 1e-3;
 
 impl Dual {
     /// The prices of the last solve.
@@ -133,32 +147,54 @@ impl Dual {
 
     /// Maximises the bound and returns it: a lower bound of the sum over tasks of the cost in (15).
     pub fn solve(&mut self, slot: &Slot, effort: Effort) -> f64 {
+        let cold = self.prices.band.len() != slot.rsus.len();
         self.prepare(slot);
         let tasks = slot.tasks.len();
-        if tasks == 0 || slot.rsus.is_empty() {
-            return self.value(slot);
-        }
-        let scale = {
-            let value = self.value(slot);
-            let local = (0..tasks).map(|n| slot.local_cost(n)).sum::<f64>();
-            (if value > 0.0 { value } else { local }).max(f64::MIN_POSITIVE) / tasks as f64
-        };
-        let mut temperature = effort.first_temperature;
-        loop {
-            self.climb(slot, temperature * scale, scale, effort.steps);
-            if temperature <= effort.last_temperature * 1.001 {
-                break;
+        if tasks > 0 && !slot.rsus.is_empty() {
+            let scale = self.cost_scale(slot, cold);
+            let mut temperature = if cold {
+                effort.cold_temperature
+            } else {
+                effort.warm_temperature
+            };
+            // From nothing it is a longer way to the first temperature's optimum.
+            let mut steps = if cold {
+                effort.steps + COLD_STEPS
+            } else {
+                effort.steps
+            };
+            loop {
+                self.climb(slot, temperature * scale, scale, steps);
+                steps = effort.steps;
+                if temperature <= effort.last_temperature {
+                    break;
+                }
+                temperature = (temperature * effort.cooling).max(effort.last_temperature);
             }
-            temperature = (temperature * effort.cooling).max(effort.last_temperature);
         }
-        self.value(slot)
+        let value = self.value(slot);
+        self.mean_cost = value / tasks.max(1) as f64;
+        value
+    }
+
+    /// About what a task costs: by the last slot's bound, else by this one's.
+    fn cost_scale(&mut self, slot: &Slot, cold: bool) -> f64 {
+        if cold {
+            let tasks = slot.tasks.len();
+            self.mean_cost = self.value(slot) / tasks as f64;
+            if self.mean_cost <= 0.0 {
+                self.mean_cost = (0..tasks).map(|n| slot.local_cost(n)).sum::<f64>() / tasks as f64;
+            }
+        }
+        self.mean_cost.max(f64::MIN_POSITIVE)
     }
 
     /// The bound at the present prices, with hard minima.
     fn value(&mut self, slot: &Slot) -> f64 {
-        let chosen = (0..slot.tasks.len())
-            .map(|n| self.best_cost(slot, n))
-            .sum::<f64>();
+        let mut chosen = 0.0;
+        for i in 0..self.order.len() {
+            chosen += self.best_cost(slot, self.order[i] as usize);
+        }
         chosen - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
     }
 
@@ -258,6 +294,9 @@ impl Dual {
         self.offers.clear();
         self.offers.resize(rsus, Offer::default());
         self.stamp = 0;
+        self.order.clear();
+        self.order.extend(0..slot.tasks.len() as u32);
+        self.order.sort_by_key(|&n| slot.nearest_rsu(n as usize));
         if self.prices.band.len() != rsus {
             self.cold_start(slot);
         }
@@ -404,7 +443,8 @@ impl Dual {
         self.start.clear();
         self.start.push(0);
         let mut value = 0.0;
-        for n in 0..slot.tasks.len() {
+        for i in 0..self.order.len() {
+            let n = self.order[i] as usize;
             self.gather(slot, n, CUTOFF * temperature);
             value += self.soften(slot.local_cost(n), temperature);
             if derivatives {
@@ -440,9 +480,6 @@ impl Dual {
         let begin = self.hesitant.len();
         let mut heaviest = 0.0f64;
         for choice in &self.choices {
-            if choice.weight < 1e-9 {
-                continue;
-            }
             let (band, cpu) = (choice.entry as usize, rsus + choice.execution as usize);
             newton.gradient[band] += choice.weight * choice.band;
             newton.gradient[cpu] += choice.weight * choice.cpu;
@@ -452,11 +489,13 @@ impl Dual {
             }
             let offer = &self.offers[choice.execution as usize];
             newton.bend[cpu] -= choice.weight * offer.share_slope;
-            heaviest = heaviest.max(choice.weight);
-            self.hesitant.push(*choice);
+            if choice.weight > LEAST_WEIGHT {
+                heaviest = heaviest.max(choice.weight);
+                self.hesitant.push(*choice);
+            }
         }
         // A task that has made up its mind has no covariance.
-        if heaviest > 1.0 - 1e-6 {
+        if heaviest > 1.0 - LEAST_WEIGHT {
             self.hesitant.truncate(begin);
         } else if self.hesitant.len() > begin {
             for choice in &self.hesitant[begin..] {
@@ -524,7 +563,7 @@ impl Newton {
             self.direction[i] = self.residual[i] / self.diagonal[i];
             energy += self.residual[i] * self.direction[i];
         }
-        let enough = 1e-4 * energy;
+        let enough = 1e-2 * energy;
         for _ in 0..30 {
             if energy <= enough || energy <= 0.0 {
                 break;
@@ -597,21 +636,15 @@ impl Site {
                 ..Offer::default()
             };
         }
-        let price = theta / self.available_hz;
-        let (cost, hz) = self
+        let offer = self
             .curve
-            .priced_cost(price, cycles, 0.0, self.available_hz);
-        let share = hz / self.available_hz;
-        let share_slope = if share < 1.0 {
-            self.curve.demand(price, cycles).1 / (self.available_hz * self.available_hz)
-        } else {
-            0.0
-        };
+            .offer(theta / self.available_hz, cycles, self.available_hz);
+        let inverse = 1.0 / self.available_hz;
         Offer {
             stamp: 0,
-            cost,
-            share,
-            share_slope,
+            cost: offer.cost,
+            share: offer.cpu_hz * inverse,
+            share_slope: offer.slope * inverse * inverse,
         }
     }
 }

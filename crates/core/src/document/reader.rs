@@ -106,48 +106,22 @@ enum Source<'a> {
 /// If `f` returns `None` without having reported a problem.
 pub fn read<T>(document: &Document, f: impl FnOnce(&mut Section<'_>) -> Option<T>) -> Result<T> {
     let mut problems = Problems::default();
-    let mut root = Section {
-        source: Source::Absent,
-        file: &document.file,
-        style: document.style,
-        path: document.style.root(),
-        problems: &mut problems,
-        known: Vec::new(),
-        missing: Vec::new(),
-        fields: Vec::new(),
-    };
-    let value = match &document.root.value {
-        Value::Table(_) => {
-            root.source = Source::Table(&document.root);
-            let value = f(&mut root);
-            root.report_unknown();
-            value
-        }
-        other => {
-            root.report(
-                Origin::File,
-                root.path.clone(),
-                format!("expected a section, found {other}"),
-            );
-            None
-        }
-    };
+    let mut outside = Section::new(
+        Source::Absent,
+        &document.file,
+        document.style,
+        &mut problems,
+    );
+    let root = Source::Table(&document.root);
+    let (value, _) = outside.child(root, document.style.root(), f);
     problems.into_result(())?;
     Ok(value.expect("what cannot be built has a problem"))
 }
 
 /// The keys that `f` reads.
 pub fn describe<T>(f: impl FnOnce(&mut Section<'_>) -> T) -> Vec<Field> {
-    let mut section = Section {
-        source: Source::Description,
-        file: "",
-        style: PathStyle::Dotted,
-        path: String::new(),
-        problems: &mut Problems::default(),
-        known: Vec::new(),
-        missing: Vec::new(),
-        fields: Vec::new(),
-    };
+    let mut none = Problems::default();
+    let mut section = Section::new(Source::Description, "", PathStyle::Dotted, &mut none);
     f(&mut section);
     section.fields
 }
@@ -156,14 +130,11 @@ impl Section<'_> {
     /// A key that must be there.
     pub fn required<K: Kind>(&mut self, name: &'static str, kind: K, doc: &'static str) -> K::Out {
         self.describe_value(name, &kind, doc, Presence::Required);
-        match self.value(name, &kind) {
-            Some(value) => value,
-            None => {
-                let expected = kind.expected();
-                self.report_missing(name, || format!("missing, expected {expected}: {doc}"));
-                kind.fallback()
-            }
-        }
+        self.value(name, &kind).unwrap_or_else(|| {
+            let expected = kind.expected();
+            self.report_missing(name, || format!("missing, expected {expected}: {doc}"));
+            kind.fallback()
+        })
     }
 
     /// A key with a default.
@@ -218,10 +189,7 @@ impl Section<'_> {
     ) -> T {
         let source = self.child_source(name);
         let (value, child) = self.child(source, self.style.key(&self.path, name), f);
-        if !child.missing.is_empty() {
-            let keys = child.missing.join(", ");
-            self.report_missing(name, || format!("missing, expected a section with {keys}"));
-        }
+        self.report_missing_section(name, &child);
         let presence = match needs_a_key(&child.fields) {
             true => Presence::Required,
             false => Presence::Optional("all its keys take their defaults"),
@@ -267,43 +235,29 @@ impl Section<'_> {
             .collect();
         let source = self.child_source(name);
         let path = self.style.key(&self.path, name);
-        match source {
-            Source::Description => {
-                let mut first = None;
-                let mut variants = Vec::new();
-                for &(name, doc, f) in forms {
-                    let (value, child) = self.child(source, path.clone(), f);
-                    first = first.or(Some(value));
-                    let fields = child.fields;
-                    variants.push(Variant { name, doc, fields });
-                }
-                let shape = Shape::Variants { tag, variants };
-                self.describe(name, doc, Presence::Required, shape);
-                first
+        if self.is_description() {
+            let mut first = None;
+            let mut variants = Vec::new();
+            for &(name, doc, f) in forms {
+                let (value, child) = self.child(source, path.clone(), f);
+                first = first.or(Some(value));
+                let fields = child.fields;
+                variants.push(Variant { name, doc, fields });
             }
-            Source::Absent => {
-                self.report_missing(name, || format!("missing, expected a section with {tag}"));
-                None
-            }
-            Source::Table(node) => {
-                // the keys are those of the form, so without one none of them can be judged
-                let pick = |s: &mut Section<'_>| {
-                    let kind = Choice(&words);
-                    if s.has(tag) {
-                        s.value(tag, &kind)
-                    } else {
-                        s.report_missing(tag, || format!("missing, expected {}", kind.expected()));
-                        None
-                    }
-                };
-                let picked = self.child_of(source, path.clone(), pick, false).0?;
-                let read = |s: &mut Section<'_>| {
-                    s.known.push(tag);
-                    (forms[picked].2)(s)
-                };
-                Some(self.child(Source::Table(node), path, read).0)
-            }
+            let shape = Shape::Variants { tag, variants };
+            self.describe(name, doc, Presence::Required, shape);
+            return first;
         }
+        let (value, child) = self.child(source, path, |s| {
+            let picked = s.pick(tag, Choice(&words));
+            if picked.is_none() {
+                // no other key can be judged
+                s.source = Source::Absent;
+            }
+            picked.map(|i| (forms[i].2)(s))
+        });
+        self.report_missing_section(name, &child);
+        value
     }
 
     /// A list of sections; `f` gets the index too.
@@ -409,6 +363,24 @@ struct Done {
 }
 
 impl<'a> Section<'a> {
+    fn new(
+        source: Source<'a>,
+        file: &'a str,
+        style: PathStyle,
+        problems: &'a mut Problems,
+    ) -> Self {
+        Self {
+            source,
+            file,
+            style,
+            path: String::new(),
+            problems,
+            known: Vec::new(),
+            missing: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
     fn node(&self, name: &str) -> Option<&'a Node> {
         match self.source {
             Source::Table(node) => node.get(name),
@@ -426,6 +398,17 @@ impl<'a> Section<'a> {
         }))
     }
 
+    /// The value of the key that decides on the others; `None` where it is missing or wrong.
+    fn pick(&mut self, tag: &'static str, kind: Choice<'_, usize>) -> Option<usize> {
+        self.known.push(tag);
+        let Some(node) = self.node(tag) else {
+            self.report_missing(tag, || format!("missing, expected {}", kind.expected()));
+            return None;
+        };
+        let picked = kind.read(&node.value);
+        picked.map_err(|message| self.problem(tag, message)).ok()
+    }
+
     fn is_description(&self) -> bool {
         matches!(self.source, Source::Description)
     }
@@ -441,19 +424,9 @@ impl<'a> Section<'a> {
 
     fn child<T>(
         &mut self,
-        source: Source<'_>,
-        path: String,
-        f: impl FnOnce(&mut Section<'_>) -> T,
-    ) -> (T, Done) {
-        self.child_of(source, path, f, true)
-    }
-
-    fn child_of<T>(
-        &mut self,
         mut source: Source<'_>,
         path: String,
         f: impl FnOnce(&mut Section<'_>) -> T,
-        whole: bool,
     ) -> (T, Done) {
         let mut is_section = true;
         if let Source::Table(node) = source
@@ -463,20 +436,10 @@ impl<'a> Section<'a> {
             self.report(node.origin, path.clone(), message);
             (source, is_section) = (Source::Absent, false);
         }
-        let mut child = Section {
-            source,
-            file: self.file,
-            style: self.style,
-            path,
-            problems: &mut *self.problems,
-            known: Vec::new(),
-            missing: Vec::new(),
-            fields: Vec::new(),
-        };
+        let mut child = Section::new(source, self.file, self.style, &mut *self.problems);
+        child.path = path;
         let value = f(&mut child);
-        if whole {
-            child.report_unknown();
-        }
+        child.report_unknown();
         let missing = if is_section {
             child.missing
         } else {
@@ -535,6 +498,13 @@ impl<'a> Section<'a> {
             Source::Table(_) => self.problem(name, message()),
             Source::Absent => self.missing.push(name),
             Source::Description => {}
+        }
+    }
+
+    fn report_missing_section(&mut self, name: &'static str, child: &Done) {
+        if !child.missing.is_empty() {
+            let keys = child.missing.join(", ");
+            self.report_missing(name, || format!("missing, expected a section with {keys}"));
         }
     }
 

@@ -1,32 +1,18 @@
 //! One policy's way through a run: its state, its decisions, its records.
 
-use std::time::Instant;
-
+use super::decider::Decider;
 use super::records::{Distribution, PolicyRun, SlotRecord};
 use super::world::{Traffic, World};
-use crate::alloc::Allocator;
-use crate::decision::{Decision, Placement};
-use crate::evaluate::{Evaluator, Outcome};
+use crate::decision::Placement;
 use crate::model::load;
-use crate::policy::repair::Repair;
-use crate::policy::{Policy, PolicyKind};
+use crate::policy::PolicyKind;
 use crate::rng::Streams;
 use crate::slot::Slot;
-
-/// An RSU with less free CPU than this share of its capacity accepts nothing: a task granted next to
-/// nothing would run for hours and hold it. Its tasks are turned back to their vehicles, and counted.
-const LEAST_FREE_SHARE: f64 = 1e-3;
 
 /// A policy with what it carries over from slot to slot.
 pub(super) struct Lane {
     carry_over: bool,
-    policy: Box<dyn Policy>,
-    repair: Repair,
-    allocator: Allocator,
-    evaluator: Evaluator,
-    decision: Decision,
-    cpu_hz: Vec<f64>,
-    outcomes: Vec<Outcome>,
+    decider: Decider,
     /// Tasks that hold CPU of RSUs.
     running: Vec<Running>,
     /// When the CPU of every vehicle is free \[s\].
@@ -46,13 +32,7 @@ impl Lane {
     pub(super) fn new(world: &World, kind: PolicyKind, streams: Streams) -> Self {
         Self {
             carry_over: world.scenario.time.carry_over,
-            policy: kind.build(&world.scenario.policy, streams),
-            repair: Repair::default(),
-            allocator: Allocator::default(),
-            evaluator: Evaluator::default(),
-            decision: Decision::default(),
-            cpu_hz: Vec::new(),
-            outcomes: Vec::new(),
+            decider: Decider::new(kind, &world.scenario.policy, streams),
             running: Vec::new(),
             free_at_s: Vec::new(),
             run: PolicyRun {
@@ -64,11 +44,15 @@ impl Lane {
         }
     }
 
+    pub(super) fn decider(&self) -> &Decider {
+        &self.decider
+    }
+
     pub(super) fn finish(self) -> PolicyRun {
         self.run
     }
 
-    /// One slot: observe, decide, allocate, pay.
+    /// One slot: load what is carried over, decide, account.
     pub(super) fn step(
         &mut self,
         t: usize,
@@ -79,29 +63,13 @@ impl Lane {
         let now_s = t as f64 * slot.slot_s;
         self.load_state(now_s, slot, traffic.came_from());
 
-        let clock = Instant::now();
-        self.policy.decide(slot, &mut self.decision);
-        let turned_back = self.turn_back(slot);
-        if slot.enforce_balance {
-            self.repair
-                .improve(slot, &mut self.decision, &mut self.allocator);
-        }
-        let Decision {
-            placements,
-            minimum_hz,
-        } = &self.decision;
-        self.allocator
-            .solve(slot, placements, minimum_hz, &mut self.cpu_hz);
-        let decision_time_s = clock.elapsed().as_secs_f64();
-
-        self.evaluator
-            .outcomes(slot, placements, &self.cpu_hz, &mut self.outcomes);
+        self.decider.decide(slot);
         let mut record = self.account(slot);
         record.slot = t as u32;
         record.lower_bound = lower_bound.map(|sum| sum / f64::from(record.tasks.max(1)));
         record.clamped = traffic.clamped();
-        record.turned_back = turned_back;
-        record.decision_time_s = decision_time_s;
+        record.turned_back = self.decider.turned_back();
+        record.decision_time_s = self.decider.decision_time_s();
         self.run.slots.push(record);
         self.save_state(now_s, slot);
     }
@@ -132,16 +100,16 @@ impl Lane {
         if !self.carry_over {
             return;
         }
-        for (task, outcome) in self.outcomes.iter().enumerate() {
+        for (task, outcome) in self.decider.outcomes().iter().enumerate() {
             let end_s = now_s + outcome.delay_s();
-            match self.decision.placements[task] {
+            match self.decider.placements()[task] {
                 Placement::Local => {
                     self.free_at_s[slot.tasks.vehicle[task] as usize] = end_s;
                 }
                 Placement::Rsu { execution, .. } => {
                     self.running.push(Running {
                         rsu: execution,
-                        cpu_hz: self.cpu_hz[task],
+                        cpu_hz: self.decider.cpu_hz()[task],
                         end_s,
                     });
                 }
@@ -149,31 +117,16 @@ impl Lane {
         }
     }
 
-    /// Sends tasks back to their vehicles from RSUs with no CPU left; how many.
-    fn turn_back(&mut self, slot: &Slot) -> u32 {
-        let mut count = 0;
-        for placement in &mut self.decision.placements {
-            if let Placement::Rsu { execution, .. } = *placement {
-                let m = execution as usize;
-                if slot.rsus.available_cpu_hz(m) < LEAST_FREE_SHARE * slot.rsus.cpu_hz[m] {
-                    *placement = Placement::Local;
-                    count += 1;
-                }
-            }
-        }
-        count
-    }
-
     /// Sums the slot up.
     fn account(&mut self, slot: &Slot) -> SlotRecord {
-        let tasks = self.outcomes.len();
+        let tasks = self.decider.outcomes().len();
         let mut record = SlotRecord {
             tasks: tasks as u32,
             vehicles: slot.vehicles.len() as u32,
             tau: slot.tau,
             ..SlotRecord::default()
         };
-        for (task, outcome) in self.outcomes.iter().enumerate() {
+        for (task, outcome) in self.decider.outcomes().iter().enumerate() {
             let delay_s = outcome.delay_s();
             record.objective += outcome.cost(slot.omega);
             record.delay_s += delay_s;
@@ -185,7 +138,7 @@ impl Lane {
             record.deadline_met += u32::from(delay_s <= slot.tasks.deadline_s[task]);
             record.hops += outcome.hops;
             record.uncovered += u32::from(slot.links(task).is_empty());
-            if let Placement::Rsu { entry, execution } = self.decision.placements[task] {
+            if let Placement::Rsu { entry, execution } = self.decider.placements()[task] {
                 record.offloaded += 1;
                 record.migrated += u32::from(entry != execution);
             }
@@ -204,8 +157,8 @@ impl Lane {
         ] {
             *sum *= per_task;
         }
-        record.lbm = load::lbm(self.allocator.loads());
-        record.jain = load::jain(self.allocator.loads());
+        record.lbm = load::lbm(self.decider.loads());
+        record.jain = load::jain(self.decider.loads());
         record.violated = record.lbm > slot.tau * (1.0 + 1e-9);
         record
     }

@@ -1,6 +1,7 @@
 //! The slot loop.
 
 pub mod coverage;
+pub mod decider;
 mod lane;
 pub mod records;
 pub mod world;
@@ -13,6 +14,7 @@ use crate::error::Result;
 use crate::policy::PolicyKind;
 use crate::rng::Streams;
 use crate::slot::Slot;
+use decider::Decider;
 use lane::Lane;
 use records::Replication;
 use world::{Traffic, World};
@@ -38,19 +40,48 @@ pub struct Options {
     pub bound: BoundKind,
 }
 
-/// Runs all `policies` over the traffic of one seed: the same vehicles and tasks for each of them.
-///
-/// `watch` is called before every slot with the slot as no policy has touched it, and may stop the run;
-/// the replication is then incomplete and `None` is returned.
+/// Follows a replication from outside.
+pub trait Observer {
+    /// Sees slot number `t` before any policy has touched it, and may stop the run.
+    fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()>;
+
+    /// Sees what became of it under the policy in place `policy` of the list.
+    fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider);
+}
+
+/// [`replicate_observed`] with an observer of slots alone.
 ///
 /// # Errors
-/// A trace that ends early or is malformed.
+/// See there.
 pub fn replicate(
     world: &World,
     policies: &[PolicyKind],
     seed: u64,
     options: Options,
     watch: &mut dyn FnMut(usize, &Slot) -> ControlFlow<()>,
+) -> Result<Option<Replication>> {
+    struct Watch<'a>(&'a mut dyn FnMut(usize, &Slot) -> ControlFlow<()>);
+    impl Observer for Watch<'_> {
+        fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
+            (self.0)(t, slot)
+        }
+        fn decided(&mut self, _: usize, _: usize, _: &Slot, _: &Decider) {}
+    }
+    replicate_observed(world, policies, seed, options, &mut Watch(watch))
+}
+
+/// Runs all `policies` over the traffic of one seed: the same vehicles and tasks for each of them.
+///
+/// Where the observer stops the run the replication is incomplete, and `None` is returned.
+///
+/// # Errors
+/// A trace that ends early or is malformed.
+pub fn replicate_observed(
+    world: &World,
+    policies: &[PolicyKind],
+    seed: u64,
+    options: Options,
+    observer: &mut dyn Observer,
 ) -> Result<Option<Replication>> {
     let streams = Streams::new(seed);
     let mut traffic = Traffic::new(world, streams)?;
@@ -62,12 +93,13 @@ pub fn replicate(
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
         traffic.advance(t, &mut slot)?;
-        if watch(t, &slot).is_break() {
+        if observer.slot(t, &slot).is_break() {
             return Ok(None);
         }
         let lower_bound = bound.solve(&slot);
-        for lane in &mut lanes {
+        for (policy, lane) in lanes.iter_mut().enumerate() {
             lane.step(t, &mut slot, &traffic, lower_bound);
+            observer.decided(t, policy, &slot, lane.decider());
         }
     }
     Ok(Some(Replication {
@@ -76,26 +108,29 @@ pub fn replicate(
     }))
 }
 
-/// Computes the bound of slot after slot.
+/// Computes the bound of slot after slot, keeping its memory.
 ///
-/// It is taken before any policy's state is loaded into the slot: with all CPU free and no local queue it
-/// bounds every policy's cost there, whatever earlier decisions hold, also under `carry_over`.
-struct Bounder {
+/// In a run it is taken before any policy's state is loaded into the slot: with all CPU free and no local
+/// queue it bounds every policy's cost there, whatever earlier decisions hold, also under `carry_over`.
+#[derive(Debug, Default)]
+pub struct Bounder {
     kind: BoundKind,
     dual: Dual,
     split: Split,
 }
 
 impl Bounder {
-    fn new(kind: BoundKind) -> Self {
+    /// For bounds of that kind.
+    #[must_use]
+    pub fn new(kind: BoundKind) -> Self {
         Self {
             kind,
-            dual: Dual::default(),
-            split: Split::default(),
+            ..Self::default()
         }
     }
 
-    fn solve(&mut self, slot: &Slot) -> Option<f64> {
+    /// The bound on the summed cost of all tasks of `slot`, with the CPU held and the queues as it says.
+    pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
         match self.kind {
             BoundKind::Off => None,
             BoundKind::Simple => Some(self.dual.solve(slot, Effort::CERTIFY)),

@@ -26,6 +26,12 @@ pub struct Assignment {
     /// Where tasks must end within their slot.
     fit: Option<Fit>,
     trial: Trial,
+    /// Number of moves so far.
+    moves: u32,
+    /// Per RSU the last move that touched an RSU within its reach.
+    touched: Vec<u32>,
+    /// Per task the moves done when it was last looked at and stayed.
+    seen: Vec<u32>,
 }
 
 /// The rule that every offloaded task ends within the slot it starts in.
@@ -183,6 +189,9 @@ struct Way {
     bound: f64,
 }
 
+/// Tasks executed this near an entry RSU are tried for a swap.
+const SWAP_HOPS: u32 = 2;
+
 /// Improvements smaller than this share of the cost are rounding.
 const LEAST_GAIN: f64 = 1e-12;
 
@@ -221,6 +230,11 @@ impl Assignment {
         self.trial.ways.clear();
         self.trial.ways.resize(rsus, Way::default());
         self.trial.stamp = 0;
+        self.moves = 1;
+        self.touched.clear();
+        self.touched.resize(rsus, 1);
+        self.seen.clear();
+        self.seen.resize(slot.tasks.len(), 0);
     }
 
     /// Starts a slot with every task on its vehicle, and tasks bound to end within it under `fit`.
@@ -288,6 +302,13 @@ impl Assignment {
     /// Moves `task` to its best place given all others; whether that changed anything.
     pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
         let old = self.placements[task];
+        if !self.is_touched(slot, task) {
+            return false;
+        }
+        self.seen[task] = self.moves;
+        if !self.could_improve(slot, task) {
+            return false;
+        }
         let (old_price, old_cost) = match old {
             Placement::Local => (0.0, 0.0),
             Placement::Rsu { execution, .. } => {
@@ -300,6 +321,8 @@ impl Assignment {
         let (best, cost, price) = self.best_place(slot, task);
         if cost < stay - LEAST_GAIN * stay.abs() {
             self.put(slot, task, best, price);
+            self.touch(slot, old);
+            self.touch(slot, best);
             true
         } else {
             self.insert(slot, task, old);
@@ -312,33 +335,267 @@ impl Assignment {
         }
     }
 
-    /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
-    pub fn sweep(&mut self, slot: &Slot, order: &[u32], sweeps: usize) {
-        for _ in 0..sweeps {
-            let mut moved = false;
-            for &task in order {
-                moved |= self.improve(slot, task as usize);
+    /// Whether any RSU within reach of `task` changed since it was last looked at.
+    fn is_touched(&self, slot: &Slot, task: usize) -> bool {
+        let seen = self.seen[task];
+        slot.links(task)
+            .iter()
+            .any(|link| self.touched[link.rsu as usize] > seen)
+    }
+
+    /// Notes a change at the RSUs of `placement` for everybody who can reach them.
+    fn touch(&mut self, slot: &Slot, placement: Placement) {
+        let Placement::Rsu { entry, execution } = placement else {
+            return;
+        };
+        self.moves += 1;
+        for rsu in [entry, execution] {
+            // Reach is symmetric: links work both ways.
+            for target in slot.routes.targets(rsu) {
+                self.touched[target.rsu as usize] = self.moves;
             }
-            if !moved {
+            if entry == execution {
                 break;
             }
         }
     }
 
-    /// Places `task`, which must be out, at its best place.
+    /// Whether a move of `task` could pay, by weak duality alone: at present prices, leaving its RSU
+    /// saves at most what it pays there, and joining another costs at least what it would pay there.
+    fn could_improve(&mut self, slot: &Slot, task: usize) -> bool {
+        let Placement::Rsu { entry, execution } = self.placements[task] else {
+            return true;
+        };
+        let cycles = slot.tasks.cycles[task];
+        let minimum_hz = self.least_share(slot, task, entry, execution);
+        let present = &self.executions[execution as usize];
+        if !present.server.curve.is_priced_exactly() {
+            return true;
+        }
+        let paid = present.priced(cycles, minimum_hz);
+        let at_entry = self.entries[entry as usize];
+        self.leave_entry(slot, task, entry);
+        let stay = self.way(slot, task, entry, execution) + paid;
+        let limit = slot.local_cost(task).min(stay);
+        self.reach(slot, task, limit);
+        self.entries[entry as usize] = at_entry;
+        let least = self
+            .trial
+            .reached
+            .iter()
+            .map(|&m| self.trial.ways[m as usize].bound);
+        least.fold(slot.local_cost(task), f64::min) < stay - LEAST_GAIN * stay.abs()
+    }
+
+    /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
+    pub fn sweep(&mut self, slot: &Slot, order: &[u32], sweeps: usize) {
+        let mut settled = 0;
+        for &task in order
+            .iter()
+            .cycle()
+            .take(sweeps.saturating_mul(order.len()))
+        {
+            if self.improve(slot, task as usize) {
+                settled = 0;
+            } else {
+                settled += 1;
+                if settled == order.len() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Exchanges the entry or the execution RSUs of pairs of tasks near each other where that pays, once
+    /// over all tasks; whether any did.
+    pub fn swap(&mut self, slot: &Slot, order: &[u32]) -> bool {
+        let mut swapped = false;
+        for &task in order {
+            let Placement::Rsu { entry, .. } = self.placements[task as usize] else {
+                continue;
+            };
+            for target in slot.routes.targets(entry) {
+                if target.hops > SWAP_HOPS {
+                    break;
+                }
+                let mut index = 0;
+                while let Some(&other) = self.executions[target.rsu as usize].tasks.get(index) {
+                    // Each pair once; a swap that pays may put another task at this index.
+                    if other > task && self.swap_pair(slot, task as usize, other as usize) {
+                        swapped = true;
+                    }
+                    index += 1;
+                }
+            }
+        }
+        swapped
+    }
+
+    fn swap_pair(&mut self, slot: &Slot, one: usize, other: usize) -> bool {
+        let (
+            Placement::Rsu {
+                entry: e1,
+                execution: x1,
+            },
+            Placement::Rsu {
+                entry: e2,
+                execution: x2,
+            },
+        ) = (self.placements[one], self.placements[other])
+        else {
+            return false;
+        };
+        let exchanged = [(e1, x2, e2, x1), (e2, x1, e1, x2)];
+        exchanged.into_iter().any(|(e1, x1, e2, x2)| {
+            let first = Placement::Rsu {
+                entry: e1,
+                execution: x1,
+            };
+            let second = Placement::Rsu {
+                entry: e2,
+                execution: x2,
+            };
+            self.exchange(slot, (one, first), (other, second))
+        })
+    }
+
+    /// Puts two tasks elsewhere at once if that pays.
+    fn exchange(
+        &mut self,
+        slot: &Slot,
+        one: (usize, Placement),
+        other: (usize, Placement),
+    ) -> bool {
+        let old = (self.placements[one.0], self.placements[other.0]);
+        if (one.1, other.1) == old {
+            return false;
+        }
+        let gain = self.least_exchange_cost(slot, one, other);
+        if gain >= -LEAST_GAIN {
+            return false;
+        }
+        let before = self.pair_cost(slot, one.0, other.0, old);
+        self.place_pair(slot, one, other);
+        let after = self.pair_cost(slot, one.0, other.0, old);
+        let pays = after < before * (1.0 - LEAST_GAIN);
+        if pays {
+            for placement in [old.0, old.1, one.1, other.1] {
+                self.touch(slot, placement);
+            }
+        } else {
+            self.place_pair(slot, (one.0, old.0), (other.0, old.1));
+        }
+        pays
+    }
+
+    /// Lower bound of what an exchange adds: exact on the way, by weak duality at the executions.
+    fn least_exchange_cost(
+        &self,
+        slot: &Slot,
+        (one, first): (usize, Placement),
+        (other, second): (usize, Placement),
+    ) -> f64 {
+        let on_way = |task: usize, placement: Placement| match placement {
+            Placement::Rsu { entry, execution } => {
+                let target = slot.routes.find(entry, execution);
+                target.map_or(f64::INFINITY, |t| slot.migration_cost(task, t))
+            }
+            Placement::Local => f64::INFINITY,
+        };
+        let executed = |task: usize, placement: Placement| match placement {
+            Placement::Rsu { execution, .. } => {
+                self.executions[execution as usize].priced(slot.tasks.cycles[task], 0.0)
+            }
+            Placement::Local => f64::INFINITY,
+        };
+        let entered = |task: usize, placement: Placement| match placement {
+            // The number of tasks at both entries stays: what counts is the exchange of a_nm.
+            Placement::Rsu { entry, .. } => {
+                self.entries[entry as usize].count * self.upload(slot, task, entry)
+            }
+            Placement::Local => f64::INFINITY,
+        };
+        let whole = |task, placement| {
+            on_way(task, placement) + executed(task, placement) + entered(task, placement)
+        };
+        let (now, then) = (self.placements[one], self.placements[other]);
+        whole(one, first) + whole(other, second) - whole(one, now) - whole(other, then)
+    }
+
+    /// Cost of everything that an exchange between the placements `at` touches.
+    fn pair_cost(&self, slot: &Slot, one: usize, other: usize, at: (Placement, Placement)) -> f64 {
+        let mut cost = 0.0;
+        for task in [one, other] {
+            if let Placement::Rsu { entry, execution } = self.placements[task]
+                && let Some(target) = slot.routes.find(entry, execution)
+            {
+                cost += slot.migration_cost(task, target);
+            }
+        }
+        let (
+            Placement::Rsu {
+                entry: e1,
+                execution: x1,
+            },
+            Placement::Rsu {
+                entry: e2,
+                execution: x2,
+            },
+        ) = at
+        else {
+            return f64::INFINITY;
+        };
+        cost += self.entries[e1 as usize].cost() + self.executions[x1 as usize].cost;
+        if e1 != e2 {
+            cost += self.entries[e2 as usize].cost();
+        }
+        if x1 != x2 {
+            cost += self.executions[x2 as usize].cost;
+        }
+        cost
+    }
+
+    fn place_pair(&mut self, slot: &Slot, one: (usize, Placement), other: (usize, Placement)) {
+        self.take_out(slot, one.0);
+        self.take_out(slot, other.0);
+        for (task, placement) in [one, other] {
+            self.insert(slot, task, placement);
+        }
+        for (_, placement) in [one, other] {
+            if let Placement::Rsu { execution, .. } = placement {
+                self.executions[execution as usize].settle();
+            }
+        }
+    }
+
+    /// Takes `task` out and puts it at its best place, whatever it cost before.
     pub fn put_best(&mut self, slot: &Slot, task: usize) {
+        self.take_out(slot, task);
         let (best, _, price) = self.best_place(slot, task);
         self.put(slot, task, best, price);
+        self.touch(slot, best);
     }
 
     /// Takes `task` off its RSUs (it counts as local until it is put again).
-    pub fn take_out(&mut self, slot: &Slot, task: usize) {
+    fn take_out(&mut self, slot: &Slot, task: usize) {
         if let Placement::Rsu { entry, execution } = self.placements[task] {
             self.leave_entry(slot, task, entry);
             let execution = &mut self.executions[execution as usize];
             execution.remove(task as u32);
             execution.settle();
             self.placements[task] = Placement::Local;
+        }
+    }
+
+    /// Takes `tasks` out and puts them back one after the other, each at its best place.
+    pub fn replace(&mut self, slot: &Slot, tasks: &[u32]) {
+        for &task in tasks {
+            let old = self.placements[task as usize];
+            self.take_out(slot, task as usize);
+            self.touch(slot, old);
+        }
+        for &task in tasks {
+            self.put_best(slot, task as usize);
         }
     }
 
@@ -525,8 +782,8 @@ impl Execution {
     }
 }
 
-/// Order in which tasks are improved: large before small, so that it depends on the tasks and not on
-/// how they are numbered.
+/// Order in which tasks are improved: place by place, large before small. It depends on the tasks and
+/// not on how they are numbered, and neighbours in it share cache lines.
 pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
     order.clear();
     order.extend(0..slot.tasks.len() as u32);
@@ -537,8 +794,9 @@ pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
     };
     order.sort_unstable_by(|&a, &b| {
         let (a, b) = (a as usize, b as usize);
-        tasks.cycles[b]
-            .total_cmp(&tasks.cycles[a])
+        slot.nearest_rsu(a)
+            .cmp(&slot.nearest_rsu(b))
+            .then(tasks.cycles[b].total_cmp(&tasks.cycles[a]))
             .then(tasks.data_bits[b].total_cmp(&tasks.data_bits[a]))
             .then(position(a).0.total_cmp(&position(b).0))
             .then(position(a).1.total_cmp(&position(b).1))

@@ -6,8 +6,8 @@ use crate::decision::Decision;
 use crate::rng::{Stream, Streams};
 use crate::slot::Slot;
 
-/// Iterated local search from the price solution: kick a few tasks out, put them back one by one, sweep
-/// until nothing moves, keep what is better.
+/// Iterated local search from the price solution: moves and swaps until neither pays; then kick a few
+/// tasks out, put them back one by one, search again, and keep what is better.
 #[derive(Debug)]
 pub struct LocalSearch {
     restarts: usize,
@@ -36,6 +36,31 @@ impl LocalSearch {
     }
 }
 
+impl LocalSearch {
+    /// Takes some tasks out and puts them back one after the other, each at its best place.
+    fn kick(&mut self, slot: &Slot) {
+        let tasks = self.order.len();
+        self.kicked.clear();
+        if tasks == 0 {
+            return;
+        }
+        for _ in 0..(tasks / 12).clamp(2, 64) {
+            self.kicked.push(self.order[self.stream.below(tasks)]);
+        }
+        self.assignment.replace(slot, &self.kicked);
+    }
+
+    /// Moves, then swaps, until neither pays.
+    fn descend(&mut self, slot: &Slot) {
+        for _ in 0..MAX_SWEEPS {
+            self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
+            if !self.assignment.swap(slot, &self.order) {
+                break;
+            }
+        }
+    }
+}
+
 impl Policy for LocalSearch {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         self.price.decide(slot, decision);
@@ -43,37 +68,27 @@ impl Policy for LocalSearch {
         self.assignment.start_from(slot, &decision.placements);
         self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
         let mut best = self.assignment.cost(slot);
-        decision.placements.clear();
-        decision
-            .placements
-            .extend_from_slice(self.assignment.placements());
-        let tasks = slot.tasks.len();
-        if tasks < 2 {
-            return;
-        }
+        keep(&self.assignment, decision);
         for _ in 0..self.restarts {
-            self.kicked.clear();
-            for _ in 0..(tasks / 12).clamp(2, 64) {
-                self.kicked.push(self.order[self.stream.below(tasks)]);
-            }
-            for &task in &self.kicked {
-                self.assignment.take_out(slot, task as usize);
-            }
-            for &task in &self.kicked {
-                self.assignment.take_out(slot, task as usize);
-                self.assignment.put_best(slot, task as usize);
-            }
+            self.kick(slot);
             self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
             let cost = self.assignment.cost(slot);
             if cost < best * (1.0 - 1e-12) {
                 best = cost;
-                decision.placements.clear();
-                decision
-                    .placements
-                    .extend_from_slice(self.assignment.placements());
+                keep(&self.assignment, decision);
             } else {
                 self.assignment.start_from(slot, &decision.placements);
             }
         }
+        // Swaps look at pairs, so they come once, at the end.
+        self.descend(slot);
+        keep(&self.assignment, decision);
     }
+}
+
+fn keep(assignment: &Assignment, decision: &mut Decision) {
+    decision.placements.clear();
+    decision
+        .placements
+        .extend_from_slice(assignment.placements());
 }

@@ -52,6 +52,10 @@ impl SlotFit {
 impl Policy for SlotFit {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         canonical_order(slot, &mut self.order);
+        // Large tasks fit into little else but an empty RSU.
+        let cycles = &slot.tasks.cycles;
+        self.order
+            .sort_by(|&a, &b| cycles[b as usize].total_cmp(&cycles[a as usize]));
         let fit = self.plan(slot, decision);
         self.assignment.reset_fitted(slot, fit);
         for &task in &self.order {

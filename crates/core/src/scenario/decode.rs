@@ -615,9 +615,13 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
             s.default(
                 "restarts",
                 count(0, 1_000_000),
-                2,
+                10,
                 "restarts from a perturbed solution",
             )
+        }),
+        repair: s.section("repair", "The LBM-aware repair of all policies", |s| {
+            let doc = "whether placements are repaired where load_balance.enforce is on";
+            s.default("enabled", Flag, true, doc)
         }),
     }
 }

@@ -59,6 +59,8 @@ impl Scenario {
         out.put("sweeps", self.policy.price_sweeps);
         out.section("[policy.local-search]");
         out.put("restarts", self.policy.local_search_restarts);
+        out.section("[policy.repair]");
+        out.put("enabled", self.policy.repair);
         out.0
     }
 

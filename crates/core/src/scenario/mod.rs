@@ -293,4 +293,6 @@ pub struct PolicyOptions {
     pub price_sweeps: usize,
     /// `[policy.local-search] restarts`.
     pub local_search_restarts: usize,
+    /// `[policy.repair] enabled`: whether placements are repaired where (16e) is enforced.
+    pub repair: bool,
 }

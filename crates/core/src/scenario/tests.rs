@@ -92,6 +92,13 @@ fn regress_every_problem_of_a_file_is_named() {
             ],
         ),
         (
+            "kind = \"straight\"",
+            "kind = \"fdc\"\npath = \"a.csv\"",
+            &[
+                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\" or \"fcd\", found the text \"fdc\"",
+            ],
+        ),
+        (
             "slot_s = 0.5",
             "slot_s = nan",
             &["s.toml:4: time.slot_s: must be a finite number, got NaN"],
@@ -734,6 +741,44 @@ fn paper_wang2025_is_as_published_and_calibrated() {
         .count();
     // three texts, omega, kappa_n, quota, and kappa_m of eleven RSUs
     assert_eq!(differing, 3 + 3 + 11);
+}
+
+#[test]
+fn closed_form_builtins_differ_from_wang2025_where_they_should() {
+    let builtin = |name| Scenario::builtin(name, &[]).unwrap();
+    let renamed = |s: Scenario| Scenario {
+        name: String::new(),
+        description: String::new(),
+        ..s
+    };
+    let mut hotspot = builtin("wang2025");
+    hotspot.fleet.mobility = Mobility::Straight {
+        speed_mps: Range {
+            min: 5.0,
+            max: 10.0,
+        },
+        hotspot: Some(Hotspot {
+            share: 0.6,
+            sigma_m: 150.0,
+            center: [0.3, 0.3],
+            crowd: Crowd::Stay,
+        }),
+    };
+    assert_eq!(renamed(builtin("hotspot")), renamed(hotspot));
+    let mut coupled = builtin("wang2025");
+    coupled.time = Time {
+        slot_s: 0.3,
+        slots: 200,
+        carry_over: true,
+    };
+    assert_eq!(renamed(builtin("coupled")), renamed(coupled));
+    let city = Mobility::Fcd(Fcd {
+        source: FcdSource::Builtin("city-grid"),
+        begin_s: None,
+        vehicle_types: Vec::new(),
+        every: 1,
+    });
+    assert_eq!(builtin("city-grid").fleet.mobility, city);
 }
 
 #[test]

@@ -12,6 +12,13 @@ impl Slot {
         self.coverage.of(self.tasks.vehicle[task] as usize)
     }
 
+    /// Row of the RSU nearest to `task`, `u32::MAX` where none covers it: groups tasks by place.
+    #[must_use]
+    #[inline]
+    pub fn nearest_rsu(&self, task: usize) -> u32 {
+        self.links(task).first().map_or(u32::MAX, |link| link.rsu)
+    }
+
     /// Cost of running `task` on its vehicle: (4), (5), after the vehicle's own queue.
     #[must_use]
     #[inline]

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use wayside_core::backhaul::{Edge, Routes};
 use wayside_core::bound::dual::{Dual, Effort};
 use wayside_core::bound::split::Split;
-use wayside_core::decision::{Decision, Placement};
-use wayside_core::policy::local_search::LocalSearch;
-use wayside_core::policy::{Policy, PolicyKind};
-use wayside_core::rng::Streams;
+use wayside_core::decision::Placement;
+use wayside_core::policy::PolicyKind;
 use wayside_core::slot::Slot;
 
 use crate::support::{Recipe, allocate, at, cost, decide, excess, largest, over_seeds};
@@ -142,9 +140,6 @@ fn tiny(seed: u64) -> Slot {
     recipe.slot(seed)
 }
 
-/// Enough for a few tasks; the default of 2 finds the optimum in 94 %, 89 % and 97 % of the regimes.
-const RESTARTS: usize = 20;
-
 const REGIMES: [&str; 3] = ["ordinary", "scarce CPU", "weak radio"];
 
 #[test]
@@ -166,9 +161,8 @@ fn oracle_bounds_and_local_search_against_brute_force() {
             split <= optimum * (1.0 + 1e-9),
             "split {split} over {optimum}"
         );
-        let mut searched = Decision::default();
-        LocalSearch::new(RESTARTS, Streams::new(seed)).decide(&slot, &mut searched);
-        let searched = excess(cost(&slot, &searched.placements), optimum);
+        let searched = decide(PolicyKind::LocalSearch, &slot, seed).placements;
+        let searched = excess(cost(&slot, &searched), optimum);
         assert!(
             searched >= -1e-9,
             "local search below the optimum: {searched:e}"
@@ -286,4 +280,28 @@ fn property_the_bound_holds_beyond_the_reach_of_the_routes() {
         beaten += u32::from(far < near * 0.99);
     }
     assert!(beaten > 40, "the far RSUs pay in {beaten} of 50 slots");
+}
+
+/// Scarce CPU, and one RSU at the end of the line out of the routes' reach.
+#[test]
+#[ignore = "fails: an RSU beyond reach counts as idle, so the bound ignores that CPU is scarce"]
+fn property_the_bound_stays_tight_with_rsus_beyond_reach() {
+    let recipe = Recipe {
+        vehicles: 40,
+        rsus: 8,
+        cpu_hz: 1e9..3e9,
+        linked: 1.0,
+        max_hops: 6,
+        ..Recipe::default()
+    };
+    let gaps = over_seeds(20, |seed| {
+        let slot = recipe.slot(seed);
+        let cost = cost(
+            &slot,
+            &decide(PolicyKind::BestResponse, &slot, seed).placements,
+        );
+        excess(cost, simple_bound(&slot, Effort::CERTIFY))
+    });
+    let worst = largest(gaps);
+    assert!(worst <= 0.1, "gap {worst}");
 }

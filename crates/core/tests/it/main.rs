@@ -7,4 +7,6 @@ mod large;
 mod p2_limits;
 mod p2_oracle;
 mod paper;
+mod properties;
 mod support;
+mod twin;

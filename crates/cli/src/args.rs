@@ -1,0 +1,277 @@
+//! The command line as clap reads it.
+
+use crate::seeds::Seeds;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use wayside_core::engine::BoundKind;
+use wayside_core::policy::PolicyKind;
+
+/// Compares task offloading and migration policies for vehicular edge computing.
+///
+/// Vehicles drive past roadside units (RSUs) and ask for tasks to be computed; in every slot a policy says
+/// where each one runs: on its vehicle, on the RSU that it enters by, or on another one over the backhaul.
+/// Wayside grants the CPU shares exactly, compares policies on the same traffic, and certifies how far from
+/// the optimum each one is.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wayside",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  wayside run                          every policy on wang2025, with certified gaps
+  wayside run hotspot --out results/   another scenario; figures and files to results/
+  wayside policies                     what there is to compare
+  wayside run --help                   all about a command
+
+Results go to stdout, progress and notes to stderr.
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Run),
+    Decide(Decide),
+    Policies(Policies),
+    Check(Check),
+    Schema(Schema),
+    Bench(Bench),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns, for reading.
+    #[default]
+    Table,
+    /// One document, all digits.
+    Json,
+    /// A header and a line per row, all digits.
+    Csv,
+}
+
+/// Compare policies on the same traffic: the main job.
+///
+/// Every seed draws vehicles and tasks anew, and every policy meets the same ones. Each slot's decision
+/// gets the optimal CPU shares for it; the objective J is omega * delay [s] + (1 - omega) * energy [J], mean
+/// per task. With --bound each slot also gets a certified lower bound of J, and the gap
+/// (J - bound) / bound tells how far from the optimum a policy is at most.
+///
+/// Without SCENARIO it runs wang2025 with the split bound.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside run
+  wayside run hotspot --policy price,nearest --bound --out results/
+  wayside run wang2025 --set fleet.size=200 --set objective.omega=0.5 --slots 30 --seeds 0..4
+  wayside run mine.toml --no-timing --format json > summary.json
+
+Ctrl-C ends a run early: seeds that are finished are kept, and the exit code is 130; a second one
+ends it at once. The number of threads changes no result; --no-timing leaves out the decision times,
+the only results that the clock has a part in.")]
+pub(crate) struct Run {
+    /// Scenario: a TOML file, or a built-in one: wang2025, wang2025-s2, hotspot, coupled, city-grid
+    /// [default: wang2025].
+    pub(crate) scenario: Option<String>,
+    /// Policies, between commas; differences are to the first one [default: all, slot-fit only where
+    /// time.carry_over is true].
+    #[arg(
+        long = "policy",
+        value_name = "A,B,...",
+        value_delimiter = ',',
+        value_parser = policy_parser(),
+    )]
+    pub(crate) policies: Vec<PolicyKind>,
+    /// Seeds, one replication each: 0..9 is ten seeds, both ends included; 3,7,12 a list.
+    #[arg(long, default_value = "0..9")]
+    pub(crate) seeds: Seeds,
+    /// Slots per replication, in place of time.slots.
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) slots: Option<u32>,
+    /// Changes the scenario: a dotted key of its file and a value; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Certified lower bound per slot; --bound alone is simple [default: split without SCENARIO, else
+    /// off].
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
+    pub(crate) bound: Option<Bound>,
+    /// Leaves out decision times, so that equal runs give equal bytes.
+    #[arg(long)]
+    pub(crate) no_timing: bool,
+    /// Folder for the results: summary, slots, figures, manifest.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replaces another run's results in --out.
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+    /// Seeds run at a time [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How to print the comparison.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Also writes every task to tasks.parquet in --out: where it ran, its delay and energy by parts.
+    #[arg(long, requires = "out")]
+    pub(crate) tasks: bool,
+    /// Folder for every slot as JSON, for `wayside decide`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dump_slots: Option<PathBuf>,
+    /// No progress and no hints on stderr.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Decide one slot: placements, CPU, routes, costs, certificate.
+///
+/// Reads a slot as JSON (`wayside schema slot`), lets a policy place its tasks, grants the optimal CPU shares
+/// [Hz], and prints where each task runs, over which RSUs it gets there, its delay [s] and energy [J].
+/// CPU held and queues are as the slot says. With --bound it also prints the certified lower bound of the
+/// mean cost and the gap to it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside decide slot.json --policy price --bound
+  wayside decide slot.json --policy nearest --format table
+  wayside run --slots 1 --seeds 0 --dump-slots slots/
+  wayside decide slots/seed0_slot000.json --policy price
+  ./make-slot | wayside decide - --policy best-response")]
+pub(crate) struct Decide {
+    /// Slot, a JSON file; - is standard input.
+    pub(crate) slot: PathBuf,
+    /// Who decides; with its default options and seed 0.
+    #[arg(long, value_parser = policy_parser())]
+    pub(crate) policy: PolicyKind,
+    /// Certified lower bound; --bound alone is simple [default: off].
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
+    pub(crate) bound: Option<Bound>,
+    /// How to print the decision; csv has the placements alone.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(crate) format: Format,
+}
+
+/// List every policy: what it does, where it comes from, its options, what it needs to know.
+///
+/// Options are keys of the scenario, to be set there or by --set.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside policies
+  wayside policies --format json
+  wayside run --policy greedy-data --set policy.greedy.quota=0.5")]
+pub(crate) struct Policies {
+    /// How to print the list.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Validate scenarios, with every file that they name.
+///
+/// Reads each scenario as `run` would: its keys and values, its topology file, its trace to the end. Prints
+/// what is in the good ones to stdout, and every problem of the others to stderr, with file, line and
+/// path; the exit code is 2 if there is any.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside check mine.toml
+  wayside check scenarios/*.toml
+  wayside check city-grid")]
+pub(crate) struct Check {
+    /// Scenarios: TOML files, or names of built-in ones.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+}
+
+/// Print the JSON Schema of a format.
+///
+/// Editors complete and check files by it; so can a program that writes slots or reads results.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside schema scenario > wayside.schema.json
+  wayside schema result")]
+pub(crate) struct Schema {
+    /// Which format.
+    #[arg(value_enum)]
+    pub(crate) kind: SchemaKind,
+}
+
+/// Formats with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// What `run` and `check` read, TOML.
+    Scenario,
+    /// What `decide` reads and `run --dump-slots` writes.
+    Slot,
+    /// What `run --format json` prints, and summary.json.
+    Result,
+    /// What `decide` prints.
+    Decision,
+}
+
+/// Measure how fast this machine decides: each figure beside an alternative.
+///
+/// Rates are medians over repeats, on slots of wang2025 with 100 vehicles unless it says otherwise. The ratio
+/// is the rate over that of the alternative, measured in the same run, so that it can be compared between
+/// machines. Takes some seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside bench
+  wayside bench --format json")]
+pub(crate) struct Bench {
+    /// How to print the figures.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Kinds of lower bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bound {
+    /// The dual of the slot: fast.
+    Simple,
+    /// Tighter, and about ten times slower.
+    Split,
+    /// None.
+    Off,
+}
+
+impl From<Bound> for BoundKind {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Simple => Self::Simple,
+            Bound::Split => Self::Split,
+            Bound::Off => Self::Off,
+        }
+    }
+}
+
+fn policy_parser() -> impl TypedValueParser<Value = PolicyKind> {
+    let value = |kind: PolicyKind| PossibleValue::new(kind.info().name).help(kind.info().summary);
+    PossibleValuesParser::new(PolicyKind::ALL.map(value))
+        .map(|name| PolicyKind::from_name(&name).expect("one of the possible values"))
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("expected KEY=VALUE, such as fleet.size=200".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn property_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,51 @@
+//! `wayside check`.
+
+use crate::args::Check;
+use crate::console::{Failure, Outcome, print};
+use std::collections::BTreeSet;
+use wayside_core::engine::world::World;
+use wayside_core::error::{Error, Problem, Problems, Result};
+use wayside_core::ids::VehicleKey;
+use wayside_core::mobility::{self, Positions};
+use wayside_core::rng::Streams;
+use wayside_core::scenario::{self, Mobility};
+
+pub(crate) fn execute(args: &Check) -> Outcome {
+    let mut problems = Problems::default();
+    for file in &args.files {
+        match inspect(file) {
+            Ok(line) => print(&line)?,
+            Err(Error::Invalid(found)) => problems.0.extend(found.0),
+            // That a file cannot be read is what is wrong with it.
+            Err(Error::Io { path, source }) => problems.push(Problem {
+                file: path.display().to_string(),
+                line: None,
+                path: String::new(),
+                message: source.to_string(),
+            }),
+        }
+    }
+    problems.into_result(()).map_err(Failure::from)
+}
+
+/// Reads everything that a run of `file` would read.
+fn inspect(file: &str) -> Result<String> {
+    let scenario = scenario::resolve(file, &[])?;
+    let world = World::new(&scenario)?;
+    if let Mobility::Fcd(fcd) = &scenario.fleet.mobility {
+        mobility::fcd::extent(fcd)?;
+    }
+    let mut source = mobility::source(&scenario.fleet, world.area, Streams::new(0))?;
+    let mut positions = Positions::default();
+    let mut vehicles: BTreeSet<VehicleKey> = BTreeSet::new();
+    for t in 0..scenario.time.slots {
+        source.advance(t as f64 * scenario.time.slot_s, &mut positions)?;
+        vehicles.extend(&positions.key);
+    }
+    Ok(format!(
+        "{file}: ok ({} vehicles, {} RSUs, {} slots)\n",
+        vehicles.len(),
+        world.rsus.len(),
+        scenario.time.slots
+    ))
+}

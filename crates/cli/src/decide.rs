@@ -1,0 +1,109 @@
+//! `wayside decide`.
+
+use crate::args::{Decide, Format};
+use crate::console::{Outcome, print, report_bug};
+use crate::listing::Listing;
+use serde_json::{Value, json};
+use std::fs;
+use std::io;
+use std::path::Path;
+use wayside_core::engine::BoundKind;
+use wayside_core::{Error, Result, Scenario, Slot, scenario};
+use wayside_study::decision::{self, DecisionReport, PlacementReport};
+
+pub(crate) fn execute(args: &Decide) -> Outcome {
+    let (file, text) = read(&args.slot)?;
+    let slot = Slot::from_json(&file, &text)?;
+    let options = Scenario::builtin(scenario::BUILTIN_SCENARIOS[0].name, &[])?.policy;
+    let bound = args.bound.map_or(BoundKind::Off, Into::into);
+    let decision = decision::decide(&slot, args.policy, &options, bound);
+    print(&match args.format {
+        Format::Json => decision.to_json(),
+        Format::Table => format!(
+            "{}\n\n{}",
+            headline(&decision),
+            placements(&decision).render(Format::Table)
+        ),
+        Format::Csv => placements(&decision).render(Format::Csv),
+    })?;
+    match (decision.objective, decision.lower_bound) {
+        (Some(objective), Some(bound)) => report_bug(
+            objective,
+            bound,
+            format_args!("{} in {file}", decision.policy),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Name and text of the slot; `-` is standard input.
+fn read(path: &Path) -> Result<(String, String)> {
+    let (name, text) = if path == Path::new("-") {
+        ("stdin".to_owned(), io::read_to_string(io::stdin()))
+    } else {
+        (path.display().to_string(), fs::read_to_string(path))
+    };
+    match text {
+        Ok(text) => Ok((name, text)),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            Err(Error::invalid(name, None, "", "must be text in UTF-8"))
+        }
+        Err(e) => Err(Error::io(path, e)),
+    }
+}
+
+fn headline(decision: &DecisionReport) -> String {
+    let mut parts = vec![format!(
+        "{}: {} tasks",
+        decision.policy,
+        decision.placements.len()
+    )];
+    let mut add = |name: &str, value: Option<f64>, unit: &str| {
+        parts.extend(value.map(|x| format!("{name} {x:.4}{unit}")));
+    };
+    add("J", decision.objective, "");
+    add("delay", decision.delay_s_mean, " s");
+    add("energy", decision.energy_j_mean, " J");
+    add("LBM", Some(decision.load.lbm), "");
+    add("gap", decision.gap.map(|gap| 100.0 * gap), " %");
+    parts.join(", ")
+}
+
+fn placements(decision: &DecisionReport) -> Listing<13> {
+    let row = |p: &PlacementReport| {
+        let parts = p.delay_parts_s;
+        [
+            json!(p.task),
+            json!(p.mode),
+            json!(p.entry),
+            json!(p.execution),
+            Value::String(p.path.join(" ")),
+            json!(p.cpu_hz),
+            json!(p.delay_s),
+            json!(p.energy_j),
+            json!(parts.upload),
+            json!(parts.migration),
+            json!(parts.wait),
+            json!(parts.compute),
+            json!(p.deadline_met),
+        ]
+    };
+    Listing {
+        columns: [
+            "task",
+            "mode",
+            "entry",
+            "execution",
+            "path",
+            "cpu_hz",
+            "delay_s",
+            "energy_j",
+            "upload_s",
+            "migration_s",
+            "wait_s",
+            "compute_s",
+            "deadline_met",
+        ],
+        rows: decision.placements.iter().map(row).collect(),
+    }
+}

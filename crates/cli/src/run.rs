@@ -1,0 +1,225 @@
+//! `wayside run`.
+
+use crate::args::{Format, Run};
+use crate::console::{Failure, Outcome, print, report_bug, say};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+use wayside_core::engine::records::Replication;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Options};
+use wayside_core::policy::PolicyKind;
+use wayside_core::{Error, Result, Scenario, scenario};
+use wayside_study::output::{Folder, Manifest};
+use wayside_study::run::{Control, Plan};
+use wayside_study::{Summary, table};
+
+pub(crate) fn execute(args: &Run) -> Outcome {
+    let scenario = resolve(args)?;
+    let policies = policies(args, &scenario)?;
+    let world = World::new(&scenario)?;
+    let folder = folder(args, &scenario, &policies)?;
+    let tasks = match &folder {
+        Some(folder) if args.tasks => Some(folder.task_parts()?),
+        _ => None,
+    };
+    let replications = run(
+        &Plan {
+            world: &world,
+            policies: &policies,
+            seeds: &args.seeds.0,
+            options: Options {
+                slots: scenario.time.slots,
+                bound: bound(args),
+            },
+            threads: args.threads.map_or(0, usize::from),
+            dump_slots: args.dump_slots.as_deref(),
+            tasks: tasks.as_deref(),
+        },
+        args.quiet,
+    )?;
+    let (done, all) = (replications.len(), args.seeds.0.len());
+    if done > 0 {
+        deliver(args, &scenario, folder, &replications)?;
+    }
+    certify(&replications)?;
+    if done < all {
+        say(format_args!("interrupted: {done} of {all} seeds"));
+        return Err(Failure::Interrupted);
+    }
+    if args.scenario.is_none() && args.format == Format::Table && !args.quiet {
+        say_more(args);
+    }
+    Ok(())
+}
+
+fn resolve(args: &Run) -> Result<Scenario> {
+    let name = args.scenario.as_deref();
+    let name = name.unwrap_or(scenario::BUILTIN_SCENARIOS[0].name);
+    let slots = args.slots.map(|t| ("time.slots".to_owned(), t.to_string()));
+    let overrides: Vec<_> = args.set.iter().cloned().chain(slots).collect();
+    scenario::resolve(name, &overrides)
+}
+
+fn policies(args: &Run, scenario: &Scenario) -> Result<Vec<PolicyKind>> {
+    if args.policies.is_empty() {
+        let joins = |kind: &PolicyKind| *kind != PolicyKind::SlotFit || scenario.time.carry_over;
+        return Ok(PolicyKind::ALL.into_iter().filter(joins).collect());
+    }
+    for (i, kind) in args.policies.iter().enumerate() {
+        if args.policies[..i].contains(kind) {
+            let message = format!("{} is there twice", kind.info().name);
+            return Err(Error::invalid("--policy", None, "", message));
+        }
+    }
+    Ok(args.policies.clone())
+}
+
+fn bound(args: &Run) -> BoundKind {
+    match args.bound {
+        Some(bound) => bound.into(),
+        None if args.scenario.is_none() => BoundKind::Split,
+        None => BoundKind::Off,
+    }
+}
+
+fn folder(args: &Run, scenario: &Scenario, policies: &[PolicyKind]) -> Result<Option<Folder>> {
+    let Some(target) = &args.out else {
+        return Ok(None);
+    };
+    let names: Vec<_> = policies.iter().map(|p| p.info().name.to_owned()).collect();
+    let manifest = Manifest::now(
+        &scenario.name,
+        &scenario.to_toml(),
+        &args.seeds.0,
+        scenario.time.slots,
+        &names,
+    );
+    Folder::create(target, manifest, args.force).map(Some)
+}
+
+/// Writes and prints what was finished.
+fn deliver(
+    args: &Run,
+    scenario: &Scenario,
+    folder: Option<Folder>,
+    replications: &[Replication],
+) -> Outcome {
+    let summary = Summary::new(&scenario.name, replications, !args.no_timing);
+    if let Some(folder) = folder {
+        folder.write_results(&summary, replications)?;
+        if args.tasks {
+            folder.write_tasks(replications)?;
+        }
+        folder.finish(replications.len() == args.seeds.0.len())?;
+    }
+    print(&match args.format {
+        Format::Table => report(&summary, replications),
+        Format::Json => table::json(&summary),
+        Format::Csv => table::csv(&summary),
+    })
+}
+
+/// Runs the plan, with a progress bar where somebody waits for it, until it is done or interrupted.
+fn run(plan: &Plan<'_>, quiet: bool) -> Result<Vec<Replication>> {
+    let control = Arc::new(Control::default());
+    let handler = Arc::clone(&control);
+    ctrlc::set_handler(move || {
+        if handler.cancelled.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))?;
+    if quiet {
+        return wayside_study::run::run(plan, &control);
+    }
+    thread::scope(|scope| {
+        let (done, until_done) = mpsc::channel::<()>();
+        let watched = &control;
+        scope.spawn(move || show_progress(plan, watched, &until_done));
+        let result = wayside_study::run::run(plan, &control);
+        drop(done);
+        result
+    })
+}
+
+/// Draws slots done until the other end of `until_done` is dropped; a quick run sees nothing of it.
+fn show_progress(plan: &Plan<'_>, control: &Control, until_done: &mpsc::Receiver<()>) {
+    let waiting = |time| until_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+    if !waiting(Duration::from_secs(1)) {
+        return;
+    }
+    let slots = plan.seeds.len() * plan.options.slots;
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} slots, {eta} left")
+        .expect("the template is right");
+    let bar = ProgressBar::with_draw_target(Some(slots as u64), ProgressDrawTarget::stderr())
+        .with_style(style)
+        .with_elapsed(Duration::from_secs(1));
+    while waiting(Duration::from_millis(100)) {
+        bar.set_position(control.slots.load(Ordering::Relaxed));
+    }
+    bar.finish_and_clear();
+}
+
+fn report(summary: &Summary, replications: &[Replication]) -> String {
+    let first = replications.iter().filter_map(|r| r.policies.first());
+    let tasks: u64 = first.map(|run| run.delay.len()).sum();
+    let caption = table::caption(summary);
+    let table = table::text(summary);
+    let mut text = format!("{caption}, {tasks} tasks\n\n{table}\n");
+    text += &verdict(summary).unwrap_or_default();
+    text
+}
+
+/// Names the best policy, and what is certified of it.
+fn verdict(summary: &Summary) -> Option<String> {
+    let costs = summary
+        .policies
+        .iter()
+        .filter_map(|p| Some((p, p.objective?.mean)));
+    let (best, _) = costs.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let name = &best.policy;
+    Some(match best.gap {
+        Some(gap) => {
+            // Up, for it is certified.
+            let percent = (1e4 * gap.mean).ceil() / 1e2;
+            format!("{name} is within {percent:.2} % of the optimum.\n")
+        }
+        None => {
+            format!("{name} has the least J; --bound certifies how far from the optimum it is.\n")
+        }
+    })
+}
+
+/// How to go on.
+fn say_more(args: &Run) {
+    say("");
+    if args.out.is_none() {
+        say("wayside run --out results/    the same with figures and files");
+    }
+    say("wayside run hotspot --bound   another scenario");
+    say("wayside policies              what these policies do");
+}
+
+/// Names every cost below its bound.
+fn certify(replications: &[Replication]) -> Outcome {
+    let mut result = Ok(());
+    for replication in replications {
+        for run in &replication.policies {
+            for slot in &run.slots {
+                let place = format_args!(
+                    "{}, seed {}, slot {},",
+                    run.policy, replication.seed, slot.slot
+                );
+                let bound = slot.lower_bound.unwrap_or(0.0);
+                result = result.and(report_bug(slot.objective, bound, place));
+            }
+        }
+    }
+    result
+}

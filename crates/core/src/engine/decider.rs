@@ -1,0 +1,116 @@
+//! One policy, one slot: decide, allocate, pay.
+
+use std::time::Instant;
+
+use crate::alloc::Allocator;
+use crate::decision::{Decision, Placement};
+use crate::evaluate::{Evaluator, Outcome};
+use crate::policy::repair::Repair;
+use crate::policy::{Policy, PolicyKind};
+use crate::rng::Streams;
+use crate::scenario::PolicyOptions;
+use crate::slot::Slot;
+
+/// An RSU with less free CPU than this share of its capacity accepts nothing: a task granted next to
+/// nothing would run for hours and hold it. Its tasks are turned back to their vehicles, and counted.
+const LEAST_FREE_SHARE: f64 = 1e-3;
+
+/// A policy with all that turns its placements into costs, keeping its memory from slot to slot.
+pub struct Decider {
+    policy: Box<dyn Policy>,
+    repair: Option<Repair>,
+    allocator: Allocator,
+    evaluator: Evaluator,
+    decision: Decision,
+    cpu_hz: Vec<f64>,
+    outcomes: Vec<Outcome>,
+    turned_back: u32,
+    decision_time_s: f64,
+}
+
+impl Decider {
+    /// The policy of one seed.
+    #[must_use]
+    pub fn new(kind: PolicyKind, options: &PolicyOptions, streams: Streams) -> Self {
+        Self {
+            policy: kind.build(options, streams),
+            repair: options.repair.then(Repair::default),
+            allocator: Allocator::default(),
+            evaluator: Evaluator::default(),
+            decision: Decision::default(),
+            cpu_hz: Vec::new(),
+            outcomes: Vec::new(),
+            turned_back: 0,
+            decision_time_s: 0.0,
+        }
+    }
+
+    /// Decides `slot`; the accessors tell what became of it.
+    pub fn decide(&mut self, slot: &Slot) {
+        let clock = Instant::now();
+        self.policy.decide(slot, &mut self.decision);
+        self.turned_back = turn_back(slot, &mut self.decision.placements);
+        if let (true, Some(repair)) = (slot.enforce_balance, &mut self.repair) {
+            repair.improve(slot, &mut self.decision, &mut self.allocator);
+        }
+        let Decision {
+            placements,
+            minimum_hz,
+        } = &self.decision;
+        self.allocator
+            .solve(slot, placements, minimum_hz, &mut self.cpu_hz);
+        self.decision_time_s = clock.elapsed().as_secs_f64();
+        self.evaluator
+            .outcomes(slot, placements, &self.cpu_hz, &mut self.outcomes);
+    }
+
+    /// Where every task runs.
+    #[must_use]
+    pub fn placements(&self) -> &[Placement] {
+        &self.decision.placements
+    }
+
+    /// CPU share of every task at an RSU, 0 for the others \[Hz\].
+    #[must_use]
+    pub fn cpu_hz(&self) -> &[f64] {
+        &self.cpu_hz
+    }
+
+    /// What every task costs.
+    #[must_use]
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// Load L_m (8) of every RSU.
+    pub fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {
+        self.allocator.loads()
+    }
+
+    /// Tasks sent back to their vehicles because the RSU chosen had no CPU left.
+    #[must_use]
+    pub fn turned_back(&self) -> u32 {
+        self.turned_back
+    }
+
+    /// Wall-clock time of the decision, allocation included \[s\].
+    #[must_use]
+    pub fn decision_time_s(&self) -> f64 {
+        self.decision_time_s
+    }
+}
+
+/// Sends tasks back to their vehicles from RSUs with no CPU left; how many.
+fn turn_back(slot: &Slot, placements: &mut [Placement]) -> u32 {
+    let mut count = 0;
+    for placement in placements {
+        if let Placement::Rsu { execution, .. } = *placement {
+            let m = execution as usize;
+            if slot.rsus.available_cpu_hz(m) < LEAST_FREE_SHARE * slot.rsus.cpu_hz[m] {
+                *placement = Placement::Local;
+                count += 1;
+            }
+        }
+    }
+    count
+}

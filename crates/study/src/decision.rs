@@ -1,0 +1,191 @@
+//! One slot decided: what `wayside decide` prints.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wayside_core::decision::Placement;
+use wayside_core::engine::decider::Decider;
+use wayside_core::engine::{BoundKind, Bounder};
+use wayside_core::model::load;
+use wayside_core::policy::PolicyKind;
+use wayside_core::rng::Streams;
+use wayside_core::scenario::PolicyOptions;
+use wayside_core::slot::NamedSlot;
+
+/// A policy's decision for one slot. Means are over tasks, and null where there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DecisionReport {
+    /// Name of the policy.
+    pub policy: String,
+    /// How the decision ended: `ok`.
+    pub status: String,
+    /// Objective J of (15), mean over tasks.
+    pub objective: Option<f64>,
+    /// Certified lower bound of the objective; null without `--bound`.
+    pub lower_bound: Option<f64>,
+    /// (objective - lower_bound) / lower_bound; null without `--bound`.
+    pub gap: Option<f64>,
+    /// Mean delay \[s\].
+    pub delay_s_mean: Option<f64>,
+    /// Mean energy \[J\].
+    pub energy_j_mean: Option<f64>,
+    /// Load of the RSUs.
+    pub load: Load,
+    /// Wall-clock time of the decision \[s\].
+    pub decision_time_s: f64,
+    /// Every task, in the order of the slot.
+    pub placements: Vec<PlacementReport>,
+}
+
+/// How evenly the RSUs are loaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Load {
+    /// LBM (9).
+    pub lbm: f64,
+    /// Its bound; null where there is none.
+    pub tau: Option<f64>,
+    /// Whether the LBM keeps its bound.
+    pub satisfied: bool,
+    /// Load L_m (8), the share of its CPU in use, by RSU.
+    #[schemars(with = "BTreeMap<String, f64>")]
+    pub per_rsu: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where a task runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// On its vehicle.
+    Local,
+    /// On an RSU.
+    Rsu,
+    /// In the cloud.
+    Cloud,
+}
+
+/// One task: where it runs and what that costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacementReport {
+    /// Id of the task.
+    pub task: String,
+    /// Where it runs.
+    pub mode: Mode,
+    /// Id of the RSU that it enters by; null for a local task.
+    pub entry: Option<String>,
+    /// Id of the RSU that executes it; null for a local task.
+    pub execution: Option<String>,
+    /// Ids of the RSUs on its way, both ends included; empty for a local task.
+    pub path: Vec<String>,
+    /// CPU that it gets, of the RSU or of its vehicle \[Hz\].
+    pub cpu_hz: f64,
+    /// Delay \[s\].
+    pub delay_s: f64,
+    /// Energy \[J\].
+    pub energy_j: f64,
+    /// Parts of the delay \[s\].
+    pub delay_parts_s: DelayParts,
+    /// Whether the delay is within the deadline.
+    pub deadline_met: bool,
+}
+
+/// Parts of a delay \[s\].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DelayParts {
+    /// Over the air.
+    pub upload: f64,
+    /// Over the backhaul.
+    pub migration: f64,
+    /// In queues.
+    pub wait: f64,
+    /// On the CPU.
+    pub compute: f64,
+}
+
+impl DecisionReport {
+    /// As JSON, pretty.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain data") + "\n"
+    }
+}
+
+/// JSON Schema of [`DecisionReport`].
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(DecisionReport).into()
+}
+
+/// Lets `policy` decide `named`, as in the first slot of a run with seed 0.
+#[must_use]
+pub fn decide(
+    named: &NamedSlot,
+    policy: PolicyKind,
+    options: &PolicyOptions,
+    bound: BoundKind,
+) -> DecisionReport {
+    let slot = &named.slot;
+    let mut decider = Decider::new(policy, options, Streams::new(0));
+    decider.decide(slot);
+
+    let outcomes = decider.outcomes();
+    let mean = |sum: f64| (!outcomes.is_empty()).then(|| sum / outcomes.len() as f64);
+    let objective = mean(outcomes.iter().map(|o| o.cost(slot.omega)).sum());
+    let lower_bound = Bounder::new(bound).solve(slot).and_then(mean);
+    let gap = objective
+        .zip(lower_bound)
+        .and_then(|(j, lb)| (lb > 0.0).then(|| (j - lb) / lb));
+    let lbm = load::lbm(decider.loads());
+    let loads = slot.rsus.id.iter().cloned().zip(decider.loads());
+    DecisionReport {
+        policy: policy.info().name.to_owned(),
+        status: "ok".to_owned(),
+        objective,
+        lower_bound,
+        gap,
+        delay_s_mean: mean(outcomes.iter().map(|o| o.delay_s()).sum()),
+        energy_j_mean: mean(outcomes.iter().map(|o| o.energy_j()).sum()),
+        load: Load {
+            lbm,
+            tau: slot.tau.is_finite().then_some(slot.tau),
+            satisfied: lbm <= slot.tau * (1.0 + 1e-9),
+            per_rsu: loads.map(|(id, load)| (id, load.into())).collect(),
+        },
+        decision_time_s: decider.decision_time_s(),
+        placements: (0..outcomes.len())
+            .map(|task| placement(named, &decider, task))
+            .collect(),
+    }
+}
+
+fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementReport {
+    let slot = &named.slot;
+    let rsu_id = |m: u32| slot.rsus.id[m as usize].clone();
+    let outcome = &decider.outcomes()[task];
+    let (mode, ends, cpu_hz) = match decider.placements()[task] {
+        Placement::Local => {
+            let vehicle = slot.tasks.vehicle[task] as usize;
+            (Mode::Local, None, slot.vehicles.cpu_hz[vehicle])
+        }
+        Placement::Rsu { entry, execution } => {
+            (Mode::Rsu, Some((entry, execution)), decider.cpu_hz()[task])
+        }
+    };
+    let path = ends.and_then(|(entry, execution)| slot.routes.path(entry, execution));
+    PlacementReport {
+        task: named.task_ids[task].clone(),
+        mode,
+        entry: ends.map(|(entry, _)| rsu_id(entry)),
+        execution: ends.map(|(_, execution)| rsu_id(execution)),
+        path: path.unwrap_or_default().into_iter().map(rsu_id).collect(),
+        cpu_hz,
+        delay_s: outcome.delay_s(),
+        energy_j: outcome.energy_j(),
+        delay_parts_s: DelayParts {
+            upload: outcome.upload_s,
+            migration: outcome.migration_s,
+            wait: outcome.wait_s,
+            compute: outcome.compute_s,
+        },
+        deadline_met: outcome.delay_s() <= slot.tasks.deadline_s[task],
+    }
+}

@@ -1,0 +1,282 @@
+//! Replications of a scenario, in parallel over seeds.
+//!
+//! Seeds share nothing but the world, and results are ordered by seed, so that the number of threads
+//! changes no byte of them.
+
+use crate::tasks::Part;
+use rayon::prelude::*;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use wayside_core::engine::decider::Decider;
+use wayside_core::engine::records::Replication;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{Observer, Options, replicate_observed};
+use wayside_core::policy::PolicyKind;
+use wayside_core::slot::{NamedSlot, Slot};
+use wayside_core::{Error, Result};
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The scenario, laid out.
+    pub world: &'a World,
+    /// The policies, compared on the same traffic.
+    pub policies: &'a [PolicyKind],
+    /// One replication each.
+    pub seeds: &'a [u64],
+    /// Length of a replication, and its bound.
+    pub options: Options,
+    /// Seeds run at a time; 0: one per core.
+    pub threads: usize,
+    /// Folder that gets every slot as `seed0_slot000.json`, in the format that `decide` reads.
+    pub dump_slots: Option<&'a Path>,
+    /// Folder that gets the tasks of every seed, for [`crate::output::Folder::write_tasks`] to join.
+    pub tasks: Option<&'a Path>,
+}
+
+/// What another thread may see and say while a plan runs.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// Set it to stop before the next slot.
+    pub cancelled: AtomicBool,
+    /// Slots begun so far, over all seeds.
+    pub slots: AtomicU64,
+}
+
+/// Runs the plan; the replications that were finished, in the order of its seeds: all of them unless
+/// `control` cancelled the rest.
+///
+/// # Errors
+/// A trace that ends early or is malformed; a slot that cannot be written; threads that the system
+/// refuses.
+pub fn run(plan: &Plan<'_>, control: &Control) -> Result<Vec<Replication>> {
+    if let Some(folder) = plan.dump_slots {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(plan.threads)
+        .build()
+        .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
+    let failed = AtomicBool::new(false);
+    let stop = || control.cancelled.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
+    let one = |&seed: &u64| {
+        let result = replication(plan, seed, control, &stop);
+        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        result
+    };
+    // Collected before the first error is looked for, so that it is that of the first seed.
+    let results: Vec<Result<Option<Replication>>> =
+        pool.install(|| plan.seeds.par_iter().with_max_len(1).map(one).collect());
+    results.into_iter().filter_map(Result::transpose).collect()
+}
+
+fn replication(
+    plan: &Plan<'_>,
+    seed: u64,
+    control: &Control,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Replication>> {
+    let part =
+        |folder| Part::create(folder, seed, &plan.world.rsus.id).map_err(|e| Error::io(folder, e));
+    let mut scribe = Scribe {
+        plan,
+        seed,
+        control,
+        stop,
+        part: plan.tasks.map(part).transpose()?,
+        written: Ok(()),
+    };
+    let Plan {
+        world,
+        policies,
+        options,
+        ..
+    } = *plan;
+    let result = replicate_observed(world, policies, seed, options, &mut scribe)?;
+    scribe.written?;
+    if let (Some(part), Some(folder)) = (scribe.part, plan.tasks) {
+        part.finish().map_err(|e| Error::io(folder, e))?;
+    }
+    Ok(result)
+}
+
+/// Writes down what a replication does besides its records.
+struct Scribe<'a> {
+    plan: &'a Plan<'a>,
+    seed: u64,
+    control: &'a Control,
+    stop: &'a dyn Fn() -> bool,
+    part: Option<Part<'a>>,
+    written: Result<()>,
+}
+
+impl Observer for Scribe<'_> {
+    fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
+        if let (Some(folder), Ok(())) = (self.plan.dump_slots, &self.written) {
+            self.written = dump(self.plan, folder, self.seed, t, slot);
+        }
+        self.control.slots.fetch_add(1, Ordering::Relaxed);
+        if self.written.is_err() || (self.stop)() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider) {
+        let (Some(part), Some(folder), Ok(())) = (&mut self.part, self.plan.tasks, &self.written)
+        else {
+            return;
+        };
+        let name = self.plan.policies[policy].info().name;
+        self.written = part
+            .add(t, name, slot, decider)
+            .map_err(|e| Error::io(folder, e));
+    }
+}
+
+/// Writes one slot under a name that shows up only once it is whole.
+fn dump(plan: &Plan<'_>, folder: &Path, seed: u64, t: usize, slot: &Slot) -> Result<()> {
+    let named = |prefix: char, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
+    let slot = NamedSlot {
+        task_ids: named('t', slot.tasks.len()),
+        vehicle_ids: named('v', slot.vehicles.len()),
+        slot: slot.clone(),
+    };
+    let json = slot.to_json(&plan.world.scenario.channel);
+    let text = format!("{json:#}\n");
+    let path = folder.join(format!("seed{seed}_slot{t:03}.json"));
+    let write = || {
+        let mut file = crate::output::draft_file(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(&path)?;
+        Ok(())
+    };
+    write().map_err(|e: io::Error| Error::io(&path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+    use wayside_core::Scenario;
+
+    const POLICIES: [PolicyKind; 2] = [PolicyKind::Nearest, PolicyKind::Random];
+
+    fn world() -> World {
+        let size = ("fleet.size".to_owned(), "8".to_owned());
+        World::new(&Scenario::builtin("wang2025", &[size]).unwrap()).unwrap()
+    }
+
+    fn plan<'a>(world: &'a World, seeds: &'a [u64]) -> Plan<'a> {
+        Plan {
+            world,
+            policies: &POLICIES,
+            seeds,
+            options: Options {
+                slots: 3,
+                ..Options::default()
+            },
+            threads: 1,
+            dump_slots: None,
+            tasks: None,
+        }
+    }
+
+    fn untimed(mut replications: Vec<Replication>) -> Vec<Replication> {
+        let runs = replications.iter_mut().flat_map(|r| &mut r.policies);
+        for slot in runs.flat_map(|run| &mut run.slots) {
+            slot.decision_time_s = 0.0;
+        }
+        replications
+    }
+
+    #[test]
+    fn property_threads_change_nothing() {
+        let (world, seeds) = (world(), [4, 2, 9]);
+        let control = Control::default();
+        let one = untimed(run(&plan(&world, &seeds), &control).unwrap());
+        assert_eq!(one.iter().map(|r| r.seed).collect::<Vec<_>>(), seeds);
+        assert_eq!(control.slots.into_inner(), 9);
+        let three = Plan {
+            threads: 3,
+            ..plan(&world, &seeds)
+        };
+        assert_eq!(one, untimed(run(&three, &Control::default()).unwrap()));
+    }
+
+    #[test]
+    fn property_cancelled_replications_are_dropped() {
+        let control = Control::default();
+        control.cancelled.store(true, Ordering::Relaxed);
+        assert_eq!(run(&plan(&world(), &[0, 1]), &control).unwrap(), []);
+    }
+
+    #[test]
+    fn property_dumped_slots_can_be_read() {
+        let (world, root) = (world(), tempfile::tempdir().unwrap());
+        let folder = root.path().join("slots");
+        let dumping = Plan {
+            dump_slots: Some(&folder),
+            ..plan(&world, &[7])
+        };
+        run(&dumping, &Control::default()).unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+        let text = std::fs::read_to_string(folder.join("seed7_slot002.json")).unwrap();
+        let slot = Slot::from_json("slot", &text).unwrap();
+        assert_eq!((slot.slot.tasks.len(), slot.slot.rsus.len()), (8, 11));
+
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let blocked = Plan {
+            dump_slots: Some(&file),
+            ..dumping
+        };
+        let error = run(&blocked, &Control::default()).unwrap_err();
+        assert!(matches!(error, Error::Io { path, .. } if path == file));
+    }
+
+    #[test]
+    fn oracle_tasks_add_up_to_the_records() {
+        let (world, root) = (world(), tempfile::tempdir().unwrap());
+        let plan = Plan {
+            tasks: Some(root.path()),
+            threads: 2,
+            ..plan(&world, &[5, 1])
+        };
+        let replications = run(&plan, &Control::default()).unwrap();
+        let joined = crate::tasks::join(Vec::new(), root.path(), [5, 1].into_iter()).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
+        let rows: Vec<_> = reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(|row| row.unwrap())
+            .collect();
+        let mut tasks = rows.iter();
+        for replication in &replications {
+            // Rows of a seed are by slot, then by policy.
+            for (t, run) in (0..3).flat_map(|t| replication.policies.iter().map(move |r| (t, r))) {
+                let record = &run.slots[t];
+                let of_slot: Vec<_> = tasks.by_ref().take(record.tasks as usize).collect();
+                for (i, row) in of_slot.iter().enumerate() {
+                    assert_eq!(row.get_ulong(0).unwrap(), replication.seed);
+                    assert_eq!(row.get_string(1).unwrap(), &run.policy);
+                    assert_eq!(
+                        (row.get_long(2).unwrap(), row.get_long(3).unwrap()),
+                        (t as i64, i as i64)
+                    );
+                    let local = row.get_string(7).unwrap() == "local";
+                    assert_eq!(local, row.get_string(8).is_err());
+                    assert!(row.get_double(11).unwrap() > 0.0);
+                }
+                let delay_s: f64 = of_slot.iter().map(|row| row.get_double(12).unwrap()).sum();
+                assert!((delay_s / f64::from(record.tasks) - record.delay_s).abs() < 1e-12);
+                let met = of_slot.iter().filter(|row| row.get_bool(21).unwrap());
+                assert_eq!(met.count(), record.deadline_met as usize);
+            }
+        }
+        assert_eq!(tasks.next(), None);
+    }
+}

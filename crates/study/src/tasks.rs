@@ -1,0 +1,161 @@
+//! `tasks.parquet`: one row per seed, policy, slot and task.
+//!
+//! Seeds run side by side and their tasks may not fit in memory together, so that each seed writes a part
+//! of its own; the parts are joined in the order of the seeds.
+
+use crate::columns::{Column, Table};
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use wayside_core::decision::Placement;
+use wayside_core::engine::decider::Decider;
+use wayside_core::evaluate::Outcome;
+use wayside_core::slot::Slot;
+
+/// Rows kept in memory before they are written.
+const GROUP: usize = 100_000;
+
+/// One row.
+struct Row<'a> {
+    seed: u64,
+    policy: &'static str,
+    slot: u32,
+    task: u32,
+    cycles: f64,
+    data_bits: f64,
+    deadline_s: f64,
+    entry: Option<&'a str>,
+    execution: Option<&'a str>,
+    cpu_hz: f64,
+    outcome: Outcome,
+}
+
+fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 22] {
+    [
+        ("seed", Column::Unsigned(|r| r.seed)),
+        ("policy", Column::Text(|r| r.policy)),
+        ("slot", Column::Count(|r| r.slot)),
+        ("task", Column::Count(|r| r.task)),
+        ("cycles", Column::Real(|r| r.cycles)),
+        ("data_bits", Column::Real(|r| r.data_bits)),
+        ("deadline_s", Column::Real(|r| r.deadline_s)),
+        ("mode", Column::Text(Row::mode)),
+        ("entry", Column::MaybeText(|r| r.entry)),
+        ("execution", Column::MaybeText(|r| r.execution)),
+        ("hops", Column::Count(|r| r.outcome.hops)),
+        ("cpu_hz", Column::Real(|r| r.cpu_hz)),
+        ("delay_s", Column::Real(|r| r.outcome.delay_s())),
+        ("upload_s", Column::Real(|r| r.outcome.upload_s)),
+        ("migration_s", Column::Real(|r| r.outcome.migration_s)),
+        ("wait_s", Column::Real(|r| r.outcome.wait_s)),
+        ("compute_s", Column::Real(|r| r.outcome.compute_s)),
+        ("energy_j", Column::Real(|r| r.outcome.energy_j())),
+        ("upload_j", Column::Real(|r| r.outcome.upload_j)),
+        ("migration_j", Column::Real(|r| r.outcome.migration_j)),
+        ("compute_j", Column::Real(|r| r.outcome.compute_j)),
+        (
+            "deadline_met",
+            Column::Flag(|r| r.outcome.delay_s() <= r.deadline_s),
+        ),
+    ]
+}
+
+impl Row<'_> {
+    fn mode(&self) -> &str {
+        if self.entry.is_some() { "rsu" } else { "local" }
+    }
+}
+
+/// The part of one seed.
+pub(crate) struct Part<'a> {
+    seed: u64,
+    rsu_ids: &'a [String],
+    table: Table<BufWriter<File>>,
+    rows: Vec<Row<'a>>,
+}
+
+impl<'a> Part<'a> {
+    pub(crate) fn create(folder: &Path, seed: u64, rsu_ids: &'a [String]) -> io::Result<Self> {
+        let file = BufWriter::new(File::create(path(folder, seed))?);
+        Ok(Self {
+            seed,
+            rsu_ids,
+            table: Table::create(file, "tasks", &columns())?,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Adds what became of a slot.
+    pub(crate) fn add(
+        &mut self,
+        t: usize,
+        policy: &'static str,
+        slot: &Slot,
+        decider: &Decider,
+    ) -> io::Result<()> {
+        let Self { seed, rsu_ids, .. } = *self;
+        let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
+        let outcomes = decider.outcomes().iter().enumerate();
+        self.rows.extend(outcomes.map(|(task, &outcome)| {
+            let (entry, execution, cpu_hz) = match decider.placements()[task] {
+                Placement::Local => {
+                    let vehicle = slot.tasks.vehicle[task] as usize;
+                    (None, None, slot.vehicles.cpu_hz[vehicle])
+                }
+                Placement::Rsu { entry, execution } => (
+                    Some(rsu_id(entry)),
+                    Some(rsu_id(execution)),
+                    decider.cpu_hz()[task],
+                ),
+            };
+            Row {
+                seed,
+                policy,
+                slot: t as u32,
+                task: task as u32,
+                cycles: slot.tasks.cycles[task],
+                data_bits: slot.tasks.data_bits[task],
+                deadline_s: slot.tasks.deadline_s[task],
+                entry,
+                execution,
+                cpu_hz,
+                outcome,
+            }
+        }));
+        if self.rows.len() >= GROUP {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.table.finish()?.into_inner()?;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.rows.is_empty() {
+            self.table.write(&columns(), &self.rows)?;
+            self.rows.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Joins the parts of `seeds`.
+pub(crate) fn join<W: io::Write + Send>(
+    to: W,
+    folder: &Path,
+    seeds: impl Iterator<Item = u64>,
+) -> io::Result<W> {
+    let mut table = Table::create(to, "tasks", &columns())?;
+    for seed in seeds {
+        table.append(&path(folder, seed))?;
+    }
+    table.finish()
+}
+
+fn path(folder: &Path, seed: u64) -> PathBuf {
+    folder.join(format!("seed{seed}.parquet"))
+}
