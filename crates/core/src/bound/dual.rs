@@ -93,63 +93,61 @@ struct Site {
     available_hz: f64,
 }
 
-/// Lower bound of what a task runs for at any RSU: for each kind of server the least price among them.
-/// It spares looking at far RSUs one by one, and bounds those beyond the routes' reach.
+/// Lower bound of what a task runs for at any RSU at the present prices. It spares looking at far RSUs one
+/// by one, and bounds those beyond the routes' reach.
+///
+/// The least of g(mu_m, C) over m is concave in C, a minimum of functions linear in C. So the chords
+/// between a few knots lie below it.
 #[derive(Clone, Debug, Default)]
 struct Floor {
-    kinds: Vec<(Site, f64)>,
+    /// Cycles at the knots, from the slot's smallest task to its largest.
+    cycles: [f64; KNOTS],
+    cost: [f64; KNOTS],
 }
 
-/// With more kinds of servers the bound costs more than it spares, and free CPU of the best serves.
-const MAX_KINDS: usize = 4;
+const KNOTS: usize = 6;
 
 impl Floor {
+    /// Spaces the knots evenly in the logarithm over the slot's tasks.
+    fn span(&mut self, cycles: &[f64]) {
+        let least = cycles.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = cycles.iter().copied().fold(0.0, f64::max);
+        let ratio = (most / least).powf(1.0 / (KNOTS - 1) as f64);
+        self.cycles[0] = least;
+        for k in 1..KNOTS {
+            self.cycles[k] = self.cycles[k - 1] * ratio;
+        }
+        self.cycles[KNOTS - 1] = most;
+    }
+
     fn set(&mut self, sites: &[Site], theta: &[f64]) {
-        self.kinds.clear();
+        self.cost = [f64::INFINITY; KNOTS];
         for (site, &theta) in sites
             .iter()
             .zip(theta)
             .filter(|(s, _)| s.available_hz > 0.0)
         {
             let price = theta / site.available_hz;
-            let known = self
-                .kinds
-                .iter_mut()
-                .find(|(kind, _)| kind.curve == site.curve);
-            if let Some((kind, least)) = known {
-                kind.available_hz = kind.available_hz.max(site.available_hz);
-                *least = least.min(price);
-            } else {
-                self.kinds.push((*site, price));
-            }
-            if self.kinds.len() > MAX_KINDS {
-                let free = |site: &&Site| site.curve.free_cost_per_cycle();
-                let best = sites.iter().min_by(|a, b| free(a).total_cmp(&free(b)));
-                self.kinds.clear();
-                self.kinds.extend(best.map(|site| {
-                    (
-                        Site {
-                            available_hz: f64::INFINITY,
-                            ..*site
-                        },
-                        0.0,
-                    )
-                }));
-                break;
+            for (cost, &cycles) in self.cost.iter_mut().zip(&self.cycles) {
+                let priced = site
+                    .curve
+                    .priced_cost(price, cycles, 0.0, site.available_hz);
+                *cost = cost.min(priced.0);
             }
         }
     }
 
     /// At least this much, wherever a task of `cycles` runs; infinite where no RSU has any CPU.
     fn cost(&self, cycles: f64) -> f64 {
-        self.kinds
-            .iter()
-            .map(|(kind, price)| {
-                kind.curve
-                    .priced_cost(*price, cycles, 0.0, kind.available_hz)
-                    .0
-            })
-            .fold(f64::INFINITY, f64::min)
+        let k = self.cycles[1..KNOTS - 1].partition_point(|&knot| knot < cycles);
+        let width = self.cycles[k + 1] - self.cycles[k];
+        let along = if width > 0.0 {
+            (cycles - self.cycles[k]) / width
+        } else {
+            0.0
+        };
+        let chord = self.cost[k] + along.clamp(0.0, 1.0) * (self.cost[k + 1] - self.cost[k]);
+        if chord.is_nan() { f64::INFINITY } else { chord }
     }
 }
 
@@ -353,6 +351,7 @@ impl Dual {
             curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
             available_hz: slot.rsus.available_cpu_hz(m),
         }));
+        self.floor.span(&slot.tasks.cycles);
         self.offers.clear();
         self.offers.resize(rsus, Offer::default());
         self.stamp = 0;

@@ -155,7 +155,8 @@ fn paper_hotspots() {
 fn paper_coupled_slots_reward_ending_in_time() {
     let at = |slot_s| {
         let scenario = builtin("coupled", &[("time.slot_s", slot_s)]);
-        let found = run(&scenario, &[SlotFit, Price], 2);
+        // Price varies much from seed to seed: .40 +- .03 over ten.
+        let found = run(&scenario, &[SlotFit, Price], 6);
         println!("slot {slot_s}: {found:?}");
         (found[0].0, found[1].0)
     };
