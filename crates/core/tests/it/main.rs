@@ -2,6 +2,7 @@
 //! independent solver or brute force), `paper_*`, `property_*`, `regress_*`.
 
 mod bounds;
+mod conic;
 mod hand;
 mod large;
 mod p2_limits;
