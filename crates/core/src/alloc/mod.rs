@@ -17,7 +17,6 @@ pub mod server;
 
 use crate::slot::Slot;
 use crate::{decision::Placement, model::load};
-use curve::Curve;
 use server::{Server, Tasks};
 
 /// How a solve ended. An outcome, not an error.
@@ -126,12 +125,7 @@ impl Allocator {
             ..
         } = self;
         servers.clear();
-        servers.extend((0..slot.rsus.len()).map(|m| Server {
-            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
-            cpu_hz: slot.rsus.cpu_hz[m],
-            reserved_hz: slot.rsus.reserved_cpu_hz[m].min(slot.rsus.cpu_hz[m]),
-            ..Server::default()
-        }));
+        servers.extend((0..slot.rsus.len()).map(|m| Server::idle(slot, m)));
         for placement in placements {
             if let Placement::Rsu { execution, .. } = *placement {
                 servers[execution as usize].end += 1;

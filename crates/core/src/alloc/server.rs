@@ -1,6 +1,7 @@
 //! One RSU's CPU: the price at which its tasks take a given total.
 
 use super::curve::{CPU_FLOOR_HZ, Curve};
+use crate::slot::Slot;
 
 /// Columns of the tasks at RSUs, grouped by RSU.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +87,17 @@ impl Default for Server {
 const MAX_STEPS: usize = 200;
 
 impl Server {
+    /// RSU `m` of `slot` before any task is placed there.
+    #[must_use]
+    pub fn idle(slot: &Slot, m: usize) -> Self {
+        Self {
+            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+            cpu_hz: slot.rsus.cpu_hz[m],
+            reserved_hz: slot.rsus.cpu_hz[m] - slot.rsus.available_cpu_hz(m),
+            ..Self::default()
+        }
+    }
+
     /// Whether no task is executed here.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -358,7 +358,8 @@ impl Dual {
         self.stamp = 0;
         self.order.clear();
         self.order.extend(0..slot.tasks.len() as u32);
-        self.order.sort_by_key(|&n| slot.nearest_rsu(n as usize));
+        self.order
+            .sort_unstable_by_key(|&n| (slot.nearest_rsu(n as usize), n));
         if self.prices.band.len() != rsus {
             self.cold_start(slot);
         }

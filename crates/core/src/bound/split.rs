@@ -62,7 +62,8 @@ impl Target {
     fn cost(&mut self, slot: &Slot) -> f64 {
         Nearest.decide(slot, &mut self.decision);
         canonical_order(slot, &mut self.order);
-        self.assignment.start_from(slot, &self.decision.placements);
+        self.assignment
+            .start_from(slot, &self.order, &self.decision.placements);
         self.assignment.sweep(slot, &self.order, 4);
         self.assignment.cost(slot)
     }

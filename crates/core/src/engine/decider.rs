@@ -11,10 +11,6 @@ use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
 use crate::slot::Slot;
 
-/// An RSU with less free CPU than this share of its capacity accepts nothing: a task granted next to
-/// nothing would run for hours and hold it. Its tasks are turned back to their vehicles, and counted.
-const LEAST_FREE_SHARE: f64 = 1e-3;
-
 /// A policy with all that turns its placements into costs, keeping its memory from slot to slot.
 pub struct Decider {
     policy: Box<dyn Policy>,
@@ -104,12 +100,11 @@ impl Decider {
 fn turn_back(slot: &Slot, placements: &mut [Placement]) -> u32 {
     let mut count = 0;
     for placement in placements {
-        if let Placement::Rsu { execution, .. } = *placement {
-            let m = execution as usize;
-            if slot.rsus.available_cpu_hz(m) < LEAST_FREE_SHARE * slot.rsus.cpu_hz[m] {
-                *placement = Placement::Local;
-                count += 1;
-            }
+        if let Placement::Rsu { execution, .. } = *placement
+            && slot.rsus.available_cpu_hz(execution as usize) <= 0.0
+        {
+            *placement = Placement::Local;
+            count += 1;
         }
     }
     count

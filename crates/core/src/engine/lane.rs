@@ -104,7 +104,8 @@ impl Lane {
             let end_s = now_s + outcome.delay_s();
             match self.decider.placements()[task] {
                 Placement::Local => {
-                    self.free_at_s[slot.tasks.vehicle[task] as usize] = end_s;
+                    let free_at_s = &mut self.free_at_s[slot.tasks.vehicle[task] as usize];
+                    *free_at_s = free_at_s.max(end_s);
                 }
                 Placement::Rsu { execution, .. } => {
                     self.running.push(Running {

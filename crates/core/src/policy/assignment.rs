@@ -30,6 +30,8 @@ pub struct Assignment {
     moves: u32,
     /// Per RSU the last move that touched an RSU within its reach.
     touched: Vec<u32>,
+    /// Place of every task in the order of a swap pass.
+    rank: Vec<u32>,
     /// Per task the moves done when it was last looked at and stayed.
     seen: Vec<u32>,
 }
@@ -211,12 +213,7 @@ impl Assignment {
         self.executions.resize_with(rsus, Execution::default);
         self.least_cost_per_cycle = f64::INFINITY;
         for (m, execution) in self.executions.iter_mut().enumerate() {
-            execution.server = Server {
-                curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
-                cpu_hz: slot.rsus.cpu_hz[m],
-                reserved_hz: slot.rsus.reserved_cpu_hz[m].min(slot.rsus.cpu_hz[m]),
-                ..Server::default()
-            };
+            execution.server = Server::idle(slot, m);
             execution.tasks.clear();
             execution.cycles.clear();
             execution.minimum_hz.clear();
@@ -256,14 +253,14 @@ impl Assignment {
         );
     }
 
-    /// Starts a slot from given placements; tasks stay local where an RSU has no CPU left.
-    pub fn start_from(&mut self, slot: &Slot, placements: &[Placement]) {
+    /// Starts a slot from given placements, set in `order`; tasks stay local where an RSU has no CPU left.
+    pub fn start_from(&mut self, slot: &Slot, order: &[u32], placements: &[Placement]) {
         self.reset_free(slot);
-        for (task, &placement) in placements.iter().enumerate() {
-            match placement {
+        for &task in order {
+            match placements[task as usize] {
                 Placement::Rsu { execution, .. }
                     if slot.rsus.available_cpu_hz(execution as usize) <= 0.0 => {}
-                _ => self.insert(slot, task, placement),
+                placement => self.insert(slot, task as usize, placement),
             }
         }
         for execution in &mut self.executions {
@@ -410,7 +407,11 @@ impl Assignment {
     /// over all tasks; whether any did.
     pub fn swap(&mut self, slot: &Slot, order: &[u32]) -> bool {
         let mut swapped = false;
-        for &task in order {
+        self.rank.resize(order.len(), 0);
+        for (rank, &task) in order.iter().enumerate() {
+            self.rank[task as usize] = rank as u32;
+        }
+        for (rank, &task) in order.iter().enumerate() {
             let Placement::Rsu { entry, .. } = self.placements[task as usize] else {
                 continue;
             };
@@ -421,7 +422,9 @@ impl Assignment {
                 let mut index = 0;
                 while let Some(&other) = self.executions[target.rsu as usize].tasks.get(index) {
                     // Each pair once; a swap that pays may put another task at this index.
-                    if other > task && self.swap_pair(slot, task as usize, other as usize) {
+                    if self.rank[other as usize] > rank as u32
+                        && self.swap_pair(slot, task as usize, other as usize)
+                    {
                         swapped = true;
                     }
                     index += 1;
@@ -470,8 +473,7 @@ impl Assignment {
         if (one.1, other.1) == old {
             return false;
         }
-        let gain = self.least_exchange_cost(slot, one, other);
-        if gain >= -LEAST_GAIN {
+        if !self.could_exchange(slot, one, other) {
             return false;
         }
         let before = self.pair_cost(slot, one.0, other.0, old);
@@ -488,13 +490,13 @@ impl Assignment {
         pays
     }
 
-    /// Lower bound of what an exchange adds: exact on the way, by weak duality at the executions.
-    fn least_exchange_cost(
+    /// Whether an exchange could pay: exact on the way, by weak duality at the executions.
+    fn could_exchange(
         &self,
         slot: &Slot,
         (one, first): (usize, Placement),
         (other, second): (usize, Placement),
-    ) -> f64 {
+    ) -> bool {
         let on_way = |task: usize, placement: Placement| match placement {
             Placement::Rsu { entry, execution } => {
                 let target = slot.routes.find(entry, execution);
@@ -518,8 +520,8 @@ impl Assignment {
         let whole = |task, placement| {
             on_way(task, placement) + executed(task, placement) + entered(task, placement)
         };
-        let (now, then) = (self.placements[one], self.placements[other]);
-        whole(one, first) + whole(other, second) - whole(one, now) - whole(other, then)
+        let now = whole(one, self.placements[one]) + whole(other, self.placements[other]);
+        whole(one, first) + whole(other, second) < now * (1.0 - LEAST_GAIN)
     }
 
     /// Cost of everything that an exchange between the placements `at` touches.

@@ -29,8 +29,9 @@ impl BestResponse {
 impl Policy for BestResponse {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         Nearest.decide(slot, decision);
-        self.assignment.start_from(slot, &decision.placements);
         canonical_order(slot, &mut self.order);
+        self.assignment
+            .start_from(slot, &self.order, &decision.placements);
         self.assignment.sweep(slot, &self.order, self.sweeps);
         decision.placements.clear();
         decision

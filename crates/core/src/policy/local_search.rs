@@ -65,7 +65,8 @@ impl Policy for LocalSearch {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         self.price.decide(slot, decision);
         canonical_order(slot, &mut self.order);
-        self.assignment.start_from(slot, &decision.placements);
+        self.assignment
+            .start_from(slot, &self.order, &decision.placements);
         self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
         let mut best = self.assignment.cost(slot);
         keep(&self.assignment, decision);
@@ -77,7 +78,8 @@ impl Policy for LocalSearch {
                 best = cost;
                 keep(&self.assignment, decision);
             } else {
-                self.assignment.start_from(slot, &decision.placements);
+                self.assignment
+                    .start_from(slot, &self.order, &decision.placements);
             }
         }
         // Swaps look at pairs, so they come once, at the end.

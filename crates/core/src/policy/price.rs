@@ -46,8 +46,9 @@ impl Policy for Price {
                     }),
                 );
         }
-        self.assignment.start_from(slot, &decision.placements);
         canonical_order(slot, &mut self.order);
+        self.assignment
+            .start_from(slot, &self.order, &decision.placements);
         self.assignment.sweep(slot, &self.order, self.sweeps);
         decision.placements.clear();
         decision

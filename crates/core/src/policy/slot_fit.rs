@@ -17,6 +17,8 @@ pub struct SlotFit {
     sweeps: usize,
     assignment: Assignment,
     order: Vec<u32>,
+    /// Tasks with their place in the canonical order, for breaking ties.
+    rank: Vec<(u32, u32)>,
 }
 
 /// Tasks let in beyond the plan: with none the placement is stiff, with more the band gets slow.
@@ -30,15 +32,16 @@ impl SlotFit {
             sweeps,
             assignment: Assignment::default(),
             order: Vec::new(),
+            rank: Vec::new(),
         }
     }
 
-    /// Room for as many tasks per entry RSU as the per-slot optimum would let in, and `slack` more.
+    /// Room for as many tasks per entry RSU as the per-slot optimum would let in, and [`SLACK`] more.
     fn plan(&mut self, slot: &Slot, decision: &mut Decision) -> Fit {
         Nearest.decide(slot, decision);
-        self.assignment.start_from(slot, &decision.placements);
+        self.assignment
+            .start_from(slot, &self.order, &decision.placements);
         self.assignment.sweep(slot, &self.order, self.sweeps);
-
         Fit {
             entering: self
                 .assignment
@@ -54,8 +57,20 @@ impl Policy for SlotFit {
         canonical_order(slot, &mut self.order);
         // Large tasks fit into little else but an empty RSU.
         let cycles = &slot.tasks.cycles;
-        self.order
-            .sort_by(|&a, &b| cycles[b as usize].total_cmp(&cycles[a as usize]));
+        self.rank.clear();
+        self.rank.extend(
+            self.order
+                .iter()
+                .zip(0..)
+                .map(|(&task, place)| (task, place)),
+        );
+        self.rank.sort_unstable_by(|&(a, i), &(b, j)| {
+            cycles[b as usize]
+                .total_cmp(&cycles[a as usize])
+                .then(i.cmp(&j))
+        });
+        self.order.clear();
+        self.order.extend(self.rank.iter().map(|&(task, _)| task));
         let fit = self.plan(slot, decision);
         self.assignment.reset_fitted(slot, fit);
         for &task in &self.order {

@@ -36,6 +36,9 @@ pub struct Slot {
     pub tasks: Tasks,
 }
 
+/// Share of an RSU's CPU below which it accepts nothing.
+pub const LEAST_FREE_SHARE: f64 = 1e-3;
+
 /// Columns of the RSUs; the row is the `RsuId`.
 #[derive(Clone, Debug, Default)]
 pub struct Rsus {
@@ -71,9 +74,17 @@ impl Rsus {
     }
 
     /// CPU of RSU `m` that may be granted in this slot \[Hz\], never negative.
+    ///
+    /// Less than [`LEAST_FREE_SHARE`] of its capacity counts as none: a task granted next to nothing
+    /// would run for hours and hold it, and rounding leaves crumbs of that kind.
     #[must_use]
     pub fn available_cpu_hz(&self, m: usize) -> f64 {
-        (self.cpu_hz[m] - self.reserved_cpu_hz[m]).max(0.0)
+        let free_hz = self.cpu_hz[m] - self.reserved_cpu_hz[m];
+        if free_hz < LEAST_FREE_SHARE * self.cpu_hz[m] {
+            0.0
+        } else {
+            free_hz
+        }
     }
 }
 

@@ -284,7 +284,6 @@ fn property_the_bound_holds_beyond_the_reach_of_the_routes() {
 
 /// Scarce CPU, and one RSU at the end of the line out of the routes' reach.
 #[test]
-#[ignore = "fails: an RSU beyond reach counts as idle, so the bound ignores that CPU is scarce"]
 fn property_the_bound_stays_tight_with_rsus_beyond_reach() {
     let recipe = Recipe {
         vehicles: 40,

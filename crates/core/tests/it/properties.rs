@@ -74,7 +74,6 @@ fn property_the_order_of_the_vehicles_does_not_matter() {
 }
 
 #[test]
-#[ignore = "fails: Assignment::swap takes pairs by row (seed 4)"]
 fn property_the_order_of_the_vehicles_does_not_matter_to_local_search() {
     over_seeds(40, |seed| {
         assert_order_does_not_matter([PolicyKind::LocalSearch], seed)

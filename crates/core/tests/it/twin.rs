@@ -421,7 +421,6 @@ fn oracle_naive_twin_of_best_response() {
 }
 
 #[test]
-#[ignore = "fails: the last digit of held CPU decides whether a full RSU is one to start from"]
 fn oracle_naive_twin_of_best_response_with_full_rsus() {
     compare(PolicyKind::BestResponse, true, Some(6e9));
 }
