@@ -18,6 +18,9 @@ pub(super) struct Balanced {
 
 const MAX_STEPS: usize = 100;
 
+/// How exactly the mean load is met in the end.
+const EXACT: f64 = 1e-15;
+
 /// The loads' response to the two scalars.
 #[derive(Clone, Copy, Debug, Default)]
 struct Response {
@@ -57,30 +60,44 @@ pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Bala
         }
     };
     let mut status = Status::Unbalanced;
+    let (mut tolerance, mut exact) = (1e-2 * tau, false);
     for _ in 0..MAX_STEPS {
-        let moments = settle_center(servers, tasks, nu, &mut center);
+        let moments = settle_center(servers, tasks, nu, &mut center, tolerance);
         let lbm = moments.variance.sqrt();
-        if (lbm - tau).abs() <= 1e-14 * tau {
+        let distance = (lbm - tau).abs();
+        if distance <= 1e-14 * tau {
             status = Status::Solved;
             break;
         }
         let center_by_nu = moments.mean_by_nu / (1.0 - moments.mean_by_center);
         let half_slope = moments.covariance_by_nu + moments.covariance_by_center * center_by_nu;
-        if lbm > tau {
-            if half_slope < 0.0 && lbm >= lbm_below * (1.0 - 1e-12) {
+        // While nu is far off, c need not be exact, as long as it cannot turn the sign.
+        let settled = tolerance <= EXACT;
+        let certain = settled || distance > 10.0 * tolerance;
+        tolerance = if exact {
+            EXACT
+        } else {
+            (1e-3 * distance).clamp(EXACT, 1e-2 * tau)
+        };
+        if certain && lbm < tau {
+            above = nu;
+        } else if certain {
+            let stalled = half_slope < 0.0 && lbm >= lbm_below * (1.0 - 1e-12);
+            if stalled && settled {
                 // More nu changes nothing: what is left comes from held CPU and RSUs without tasks.
                 status = outcome(lbm);
                 break;
             }
             below = nu;
             lbm_below = lbm;
-        } else {
-            above = nu;
+            exact |= stalled;
         }
         // Newton on 1/LBM, which is nearly linear in nu: loads approach c as 1/nu.
         let step = (lbm / tau - 1.0) * moments.variance / -half_slope;
         let next = inside(nu + step, nu, below, above);
-        if (next - nu).abs() <= 4e-16 * nu {
+        if (next - nu).abs() <= 4e-16 * nu && !settled {
+            tolerance = EXACT;
+        } else if (next - nu).abs() <= 4e-16 * nu {
             // The last digit of nu: as close as floating point comes.
             status = outcome(lbm);
             break;
@@ -118,14 +135,20 @@ fn first_multiplier(servers: &[Server], tasks: &Tasks, tau: f64) -> f64 {
     ((lbm / tau - 1.0) * scale).max(f64::MIN_POSITIVE)
 }
 
-/// Solves c = mean L(nu, c) by Newton inside [0, 1] and returns the moments there.
-fn settle_center(servers: &mut [Server], tasks: &Tasks, nu: f64, center: &mut f64) -> Moments {
+/// Solves c = mean L(nu, c) by Newton inside [0, 1], to `tolerance`, and returns the moments there.
+fn settle_center(
+    servers: &mut [Server],
+    tasks: &Tasks,
+    nu: f64,
+    center: &mut f64,
+    tolerance: f64,
+) -> Moments {
     let (mut below, mut above) = (-1e-9, 1.0 + 1e-9);
     let mut moments = Moments::default();
     for _ in 0..MAX_STEPS {
         moments = respond(servers, tasks, nu, *center);
         let excess = moments.mean - *center;
-        if excess.abs() <= 1e-15 {
+        if excess.abs() <= tolerance {
             break;
         }
         if excess > 0.0 {
@@ -175,60 +198,52 @@ fn settle_load(server: &mut Server, tasks: &Tasks, nu: f64, center: f64) -> Resp
             ..Response::default()
         };
     }
-    let full = 2.0 * nu * (1.0 - center) / server.cpu_hz;
-    if is_full(server, tasks, full) {
-        server.granted_hz = server.available_hz();
-        return Response {
-            load: server.load(),
-            ..Response::default()
-        };
-    }
-    let stiffness = server.cpu_hz / (2.0 * nu);
-    let load_at = |price: f64| {
-        let (hz, slope) = server.demand(tasks.of(server), price);
-        (
-            (server.reserved_hz + hz) / server.cpu_hz,
-            slope / server.cpu_hz,
-        )
-    };
     // The load lies in [0, 1], so the price lies in between.
-    let (mut below, mut above) = (-center / stiffness, full);
-    let mut price = server.price.clamp(below, above);
+    let stiffness = server.cpu_hz / (2.0 * nu);
+    let full = (1.0 - center) / stiffness;
+    let (mut below, mut above) = (-center / stiffness, f64::INFINITY);
+    let mut price = server.price.clamp(below, full);
     let mut slope = 0.0;
     for _ in 0..MAX_STEPS {
-        let (load, load_slope) = load_at(price);
-        slope = load_slope;
-        let excess = load - center - price * stiffness;
-        if !load.is_finite() {
+        let (hz, demand_slope) = server.demand(tasks.of(server), price);
+        if price >= full && hz >= server.available_hz() {
+            server.granted_hz = server.available_hz();
+            return Response {
+                load: server.load(),
+                ..Response::default()
+            };
+        }
+        if !hz.is_finite() {
             below = price;
-            price = 0.5 * (below.max(0.0) + above);
+            price = 0.5 * (below.max(0.0) + full.min(above));
             continue;
         }
-        if excess.abs() <= 1e-16 {
-            break;
-        }
+        slope = demand_slope / server.cpu_hz;
+        let excess = (server.reserved_hz + hz) / server.cpu_hz - center - price * stiffness;
         if excess > 0.0 {
             below = price;
         } else {
             above = price;
         }
-        let next = inside(
-            price - excess / (load_slope - stiffness),
-            price,
-            below,
-            above,
-        );
-        if (next - price).abs() <= 2e-16 * price.abs() {
+        let step = -excess / (slope - stiffness);
+        // Newton is quadratic: after a step this small the next would be below rounding.
+        if step.abs() <= 1e-9 * price.abs() || excess.abs() <= 1e-16 {
+            price += step;
             break;
         }
-        price = next;
+        price = if price + step >= full && above > full {
+            full
+        } else {
+            inside(price + step, price, below, above)
+        };
     }
     server.price = price;
-    server.granted_hz = server.demand(tasks.of(server), price).0;
+    let load = center + price * stiffness;
+    server.granted_hz = load * server.cpu_hz - server.reserved_hz;
     let price_by_center = 1.0 / (slope - stiffness);
     let price_by_nu = -price * stiffness / nu * price_by_center;
     Response {
-        load: server.load(),
+        load,
         by_center: slope * price_by_center,
         by_nu: slope * price_by_nu,
     }
