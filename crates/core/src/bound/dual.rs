@@ -66,6 +66,37 @@ struct Choice {
     cpu: f64,
 }
 
+/// A choice of a task that hesitates, as the curvature sees it; small, for passes over it are bound by
+/// memory.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    entry: u32,
+    execution: u32,
+    weight: f32,
+    band: f32,
+    cpu: f32,
+}
+
+/// Constants of a task in one slot.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    task: u32,
+    cycles: f64,
+    data_bits: f64,
+    /// Cost of running it on its vehicle.
+    local: f64,
+    /// `uploads[first..end]` are its uploads.
+    first: u32,
+    end: u32,
+}
+
+/// An upload that a task could make: the RSU and a_nm.
+#[derive(Clone, Copy, Debug)]
+struct Upload {
+    rsu: u32,
+    alone: f64,
+}
+
 /// What a task would run at an RSU for, at the present price.
 #[derive(Clone, Copy, Debug, Default)]
 struct Offer {
@@ -163,9 +194,14 @@ pub struct Dual {
     mean_cost: f64,
     /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines.
     order: Vec<u32>,
+    /// What a pass needs of every task, in that order, and their uploads.
+    rows: Vec<Row>,
+    uploads: Vec<Upload>,
+    /// Per task the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
+    chosen: Vec<Option<(u32, u32)>>,
     choices: Vec<Choice>,
     /// Choices of tasks that hesitate: `hesitant[start[i]..start[i + 1]]`.
-    hesitant: Vec<Choice>,
+    hesitant: Vec<Doubt>,
     start: Vec<u32>,
     newton: Newton,
     trial: Vec<f64>,
@@ -189,6 +225,9 @@ struct Newton {
 
 /// Choices this many temperatures above the best weigh nothing (6e-6).
 const CUTOFF: f64 = 12.0;
+
+/// Most conjugate-gradient turns per Newton step; a rough step now is worth more than a fine one later.
+const MAX_TURNS: usize = 8;
 
 /// Newton steps that a solve without prices of an earlier slot may take on top.
 const COLD_STEPS: usize = 16;
@@ -241,7 +280,7 @@ impl Dual {
             let tasks = slot.tasks.len();
             self.mean_cost = self.value(slot) / tasks as f64;
             if self.mean_cost <= 0.0 {
-                self.mean_cost = (0..tasks).map(|n| slot.local_cost(n)).sum::<f64>() / tasks as f64;
+                self.mean_cost = self.rows.iter().map(|row| row.local).sum::<f64>() / tasks as f64;
             }
         }
         self.mean_cost.max(f64::MIN_POSITIVE)
@@ -255,32 +294,22 @@ impl Dual {
     /// The bound at the present prices, with hard minima.
     fn value(&mut self, slot: &Slot) -> f64 {
         self.floor.set(&self.sites, &self.prices.cpu);
-        let mut chosen = 0.0;
-        for i in 0..self.order.len() {
-            chosen += self.best_cost(slot, self.order[i] as usize);
+        let mut value = 0.0;
+        for i in 0..self.rows.len() {
+            let row = self.rows[i];
+            let beyond = self.gather(slot, &row, 0.0);
+            let best = self.choices.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
+            let best = best.filter(|choice| choice.cost < row.local);
+            self.chosen[row.task as usize] = best.map(|choice| (choice.entry, choice.execution));
+            value += best.map_or(row.local, |choice| choice.cost).min(beyond);
         }
-        chosen - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
+        value - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
     }
 
-    /// The cheapest way to run task `n` at the present prices; entry and execution, `None` for local.
-    pub fn best_choice(&mut self, slot: &Slot, n: usize) -> Option<(u32, u32)> {
-        let local = slot.local_cost(n);
-        self.gather(slot, n, 0.0);
-        let best = self
-            .choices
-            .iter()
-            .min_by(|a, b| a.cost.total_cmp(&b.cost))?;
-        (best.cost < local).then_some((best.entry, best.execution))
-    }
-
-    fn best_cost(&mut self, slot: &Slot, n: usize) -> f64 {
-        let beyond = self.gather(slot, n, 0.0);
-        let chosen = self
-            .choices
-            .iter()
-            .map(|c| c.cost)
-            .fold(f64::INFINITY, f64::min);
-        chosen.min(beyond).min(slot.local_cost(n))
+    /// Per task the entry and execution RSU of its cheapest way at the prices found; `None` for local.
+    #[must_use]
+    pub fn choices(&self) -> &[Option<(u32, u32)>] {
+        &self.chosen
     }
 
     /// The cheapest way of task `n` to any RSU when its uploads cost `uploads` (one per link) and the CPU
@@ -300,7 +329,7 @@ impl Dual {
             ..
         } = self;
         *stamp += 1;
-        let cycles = slot.tasks.cycles[n];
+        let (cycles, data_bits) = (slot.tasks.cycles[n], slot.tasks.data_bits[n]);
         let least_execution = floor.cost(cycles);
         let least_spb = slot.routes.least_seconds_per_bit;
         let mut best: Option<Way> = None;
@@ -313,7 +342,7 @@ impl Dual {
             };
             let mut limit = f64::INFINITY;
             if let Some(far) = &slot.routes.beyond[link.rsu as usize] {
-                let hops = slot.least_migration_cost(n, far.hops, least_spb);
+                let hops = slot.least_migration_cost(data_bits, far.hops, least_spb);
                 let cost = upload + hops + least_execution;
                 limit = consider(Way {
                     link: index,
@@ -322,8 +351,8 @@ impl Dual {
                 });
             }
             for target in slot.routes.targets(link.rsu) {
-                let way = upload + slot.migration_cost(n, target);
-                let least = slot.least_migration_cost(n, target.hops, least_spb);
+                let way = upload + slot.migration_cost(data_bits, target);
+                let least = slot.least_migration_cost(data_bits, target.hops, least_spb);
                 if upload + least + least_execution > limit {
                     break;
                 }
@@ -359,6 +388,26 @@ impl Dual {
         self.order.extend(0..slot.tasks.len() as u32);
         self.order
             .sort_unstable_by_key(|&n| (slot.nearest_rsu(n as usize), n));
+        self.chosen.clear();
+        self.chosen.resize(slot.tasks.len(), None);
+        self.rows.clear();
+        self.uploads.clear();
+        for &task in &self.order {
+            let n = task as usize;
+            let first = self.uploads.len() as u32;
+            self.uploads.extend(slot.links(n).iter().map(|link| Upload {
+                rsu: link.rsu,
+                alone: slot.upload_cost(n, link),
+            }));
+            self.rows.push(Row {
+                task,
+                cycles: slot.tasks.cycles[n],
+                data_bits: slot.tasks.data_bits[n],
+                local: slot.local_cost(n),
+                first,
+                end: self.uploads.len() as u32,
+            });
+        }
         if self.prices.band.len() != rsus {
             self.cold_start(slot);
         }
@@ -371,11 +420,11 @@ impl Dual {
         self.prices.cpu = vec![0.0; rsus];
         let mut cycles = vec![0.0; rsus];
         let mut count = vec![0.0; rsus];
-        for n in 0..slot.tasks.len() {
-            if let Some(link) = slot.links(n).first() {
-                let m = link.rsu as usize;
-                self.prices.band[m] += slot.upload_cost(n, link).sqrt();
-                cycles[m] += slot.tasks.cycles[n];
+        for row in &self.rows {
+            if let Some(nearest) = self.uploads[row.first as usize..row.end as usize].first() {
+                let m = nearest.rsu as usize;
+                self.prices.band[m] += nearest.alone.sqrt();
+                cycles[m] += row.cycles;
                 count[m] += 1.0;
             }
         }
@@ -393,9 +442,9 @@ impl Dual {
         }
     }
 
-    /// Collects the ways to run task `n` at RSUs that cost at most `margin` more than the cheapest (local
+    /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest (local
     /// included), and returns a lower bound on all ways to RSUs beyond the routes' reach.
-    fn gather(&mut self, slot: &Slot, n: usize, margin: f64) -> f64 {
+    fn gather(&mut self, slot: &Slot, row: &Row, margin: f64) -> f64 {
         let Self {
             prices,
             sites,
@@ -403,30 +452,31 @@ impl Dual {
             stamp,
             choices,
             floor,
+            uploads,
             ..
         } = self;
         choices.clear();
         *stamp += 1;
-        let cycles = slot.tasks.cycles[n];
+        let Row {
+            cycles, data_bits, ..
+        } = *row;
         let least_execution = floor.cost(cycles);
         let least_spb = slot.routes.least_seconds_per_bit;
-        let mut limit = slot.local_cost(n) + margin;
+        let mut limit = row.local + margin;
         let mut beyond = f64::INFINITY;
-        for link in slot.links(n) {
-            let lambda = prices.band[link.rsu as usize];
-            let alone = slot.upload_cost(n, link);
-            let (upload, band) = upload_at(lambda, alone);
+        for &Upload { rsu: entry, alone } in &uploads[row.first as usize..row.end as usize] {
+            let (upload, band) = upload_at(prices.band[entry as usize], alone);
             if upload + least_execution > limit {
                 continue;
             }
-            if let Some(far) = &slot.routes.beyond[link.rsu as usize] {
-                let hops = slot.least_migration_cost(n, far.hops, least_spb);
+            if let Some(far) = &slot.routes.beyond[entry as usize] {
+                let hops = slot.least_migration_cost(data_bits, far.hops, least_spb);
                 beyond = beyond.min(upload + hops + least_execution);
             }
-            for target in slot.routes.targets(link.rsu) {
-                let way = upload + slot.migration_cost(n, target);
+            for target in slot.routes.targets(entry) {
+                let way = upload + slot.migration_cost(data_bits, target);
                 if way + least_execution > limit {
-                    let least = slot.least_migration_cost(n, target.hops, least_spb);
+                    let least = slot.least_migration_cost(data_bits, target.hops, least_spb);
                     if upload + least + least_execution > limit {
                         break;
                     }
@@ -444,7 +494,7 @@ impl Dual {
                     choices.push(Choice {
                         cost,
                         weight: 0.0,
-                        entry: link.rsu,
+                        entry,
                         execution: target.rsu,
                         band,
                         cpu: offer.share,
@@ -507,10 +557,10 @@ impl Dual {
         self.start.clear();
         self.start.push(0);
         let mut value = 0.0;
-        for i in 0..self.order.len() {
-            let n = self.order[i] as usize;
-            self.gather(slot, n, CUTOFF * temperature);
-            value += self.soften(slot.local_cost(n), temperature);
+        for i in 0..self.rows.len() {
+            let row = self.rows[i];
+            self.gather(slot, &row, CUTOFF * temperature);
+            value += self.soften(row.local, temperature);
             if derivatives {
                 self.differentiate(temperature);
             }
@@ -555,18 +605,25 @@ impl Dual {
             newton.bend[cpu] -= choice.weight * offer.share_slope;
             if choice.weight > LEAST_WEIGHT {
                 heaviest = heaviest.max(choice.weight);
-                self.hesitant.push(*choice);
+                self.hesitant.push(Doubt {
+                    entry: choice.entry,
+                    execution: choice.execution,
+                    weight: choice.weight as f32,
+                    band: choice.band as f32,
+                    cpu: choice.cpu as f32,
+                });
             }
         }
         // A task that has made up its mind has no covariance.
         if heaviest > 1.0 - LEAST_WEIGHT {
             self.hesitant.truncate(begin);
         } else if self.hesitant.len() > begin {
-            for choice in &self.hesitant[begin..] {
-                let (band, cpu) = (choice.entry as usize, rsus + choice.execution as usize);
-                let spread = choice.weight * (1.0 - choice.weight) / temperature;
-                newton.diagonal[band] += spread * choice.band * choice.band;
-                newton.diagonal[cpu] += spread * choice.cpu * choice.cpu;
+            for doubt in &self.hesitant[begin..] {
+                let (entry, execution) = (doubt.entry as usize, rsus + doubt.execution as usize);
+                let weight = f64::from(doubt.weight);
+                let spread = weight * (1.0 - weight) / temperature;
+                newton.diagonal[entry] += spread * f64::from(doubt.band * doubt.band);
+                newton.diagonal[execution] += spread * f64::from(doubt.cpu * doubt.cpu);
             }
             self.start.push(self.hesitant.len() as u32);
         }
@@ -617,7 +674,7 @@ impl Newton {
     }
 
     /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
-    fn solve(&mut self, hesitant: &[Choice], start: &[u32], rsus: usize, temperature: f64) {
+    fn solve(&mut self, hesitant: &[Doubt], start: &[u32], rsus: usize, temperature: f64) {
         let size = 2 * rsus;
         self.step.clear();
         self.step.resize(size, 0.0);
@@ -627,8 +684,8 @@ impl Newton {
             self.direction[i] = self.residual[i] / self.diagonal[i];
             energy += self.residual[i] * self.direction[i];
         }
-        let enough = 1e-2 * energy;
-        for _ in 0..30 {
+        let enough = 0.05 * energy;
+        for _ in 0..MAX_TURNS {
             if energy <= enough || energy <= 0.0 {
                 break;
             }
@@ -658,7 +715,7 @@ impl Newton {
     }
 
     /// `product` = (curvature + damping) `direction`: each hesitant task adds its covariance over T.
-    fn multiply(&mut self, hesitant: &[Choice], start: &[u32], rsus: usize, temperature: f64) {
+    fn multiply(&mut self, hesitant: &[Doubt], start: &[u32], rsus: usize, temperature: f64) {
         let Self {
             direction,
             product,
@@ -672,15 +729,18 @@ impl Newton {
         }
         for bounds in start.windows(2) {
             let choices = &hesitant[bounds[0] as usize..bounds[1] as usize];
-            let slope = |c: &Choice| {
-                c.band * direction[c.entry as usize]
-                    + c.cpu * direction[rsus + c.execution as usize]
+            let slope = |d: &Doubt| {
+                f64::from(d.band) * direction[d.entry as usize]
+                    + f64::from(d.cpu) * direction[rsus + d.execution as usize]
             };
-            let mean = choices.iter().map(|c| c.weight * slope(c)).sum::<f64>();
-            for choice in choices {
-                let pull = choice.weight * (slope(choice) - mean) / temperature;
-                product[choice.entry as usize] += pull * choice.band;
-                product[rsus + choice.execution as usize] += pull * choice.cpu;
+            let mean = choices
+                .iter()
+                .map(|d| f64::from(d.weight) * slope(d))
+                .sum::<f64>();
+            for doubt in choices {
+                let pull = f64::from(doubt.weight) * (slope(doubt) - mean) / temperature;
+                product[doubt.entry as usize] += pull * f64::from(doubt.band);
+                product[rsus + doubt.execution as usize] += pull * f64::from(doubt.cpu);
             }
         }
         for i in 0..2 * rsus {

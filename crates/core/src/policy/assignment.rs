@@ -289,7 +289,9 @@ impl Assignment {
                 Placement::Local => slot.local_cost(task),
                 Placement::Rsu { entry, execution } => {
                     let target = slot.routes.find(entry, execution);
-                    target.map_or(f64::INFINITY, |t| slot.migration_cost(task, t))
+                    target.map_or(f64::INFINITY, |t| {
+                        slot.migration_cost(slot.tasks.data_bits[task], t)
+                    })
                 }
             })
             .sum::<f64>();
@@ -500,7 +502,9 @@ impl Assignment {
         let on_way = |task: usize, placement: Placement| match placement {
             Placement::Rsu { entry, execution } => {
                 let target = slot.routes.find(entry, execution);
-                target.map_or(f64::INFINITY, |t| slot.migration_cost(task, t))
+                target.map_or(f64::INFINITY, |t| {
+                    slot.migration_cost(slot.tasks.data_bits[task], t)
+                })
             }
             Placement::Local => f64::INFINITY,
         };
@@ -531,7 +535,7 @@ impl Assignment {
             if let Placement::Rsu { entry, execution } = self.placements[task]
                 && let Some(target) = slot.routes.find(entry, execution)
             {
-                cost += slot.migration_cost(task, target);
+                cost += slot.migration_cost(slot.tasks.data_bits[task], target);
             }
         }
         let (
@@ -674,7 +678,10 @@ impl Assignment {
         let at = self.entries[entry as usize];
         let upload = at.with(self.upload(slot, task, entry)).cost() - at.cost();
         let target = slot.routes.find(entry, execution);
-        upload + target.map_or(f64::INFINITY, |t| slot.migration_cost(task, t))
+        upload
+            + target.map_or(f64::INFINITY, |t| {
+                slot.migration_cost(slot.tasks.data_bits[task], t)
+            })
     }
 
     /// The cheapest placement of `task`, which is out: (placement, cost, price at its execution RSU).
@@ -736,11 +743,14 @@ impl Assignment {
             }
             let upload = at.with(slot.upload_cost(task, link)).cost() - at.cost();
             for target in slot.routes.targets(link.rsu) {
-                let cost = upload + slot.migration_cost(task, target);
+                let cost = upload + slot.migration_cost(slot.tasks.data_bits[task], target);
                 if cost + least_execution >= limit {
                     // Farther targets cost at least as much as this many of the fastest hops.
-                    let least =
-                        slot.least_migration_cost(task, target.hops, self.least_seconds_per_bit);
+                    let least = slot.least_migration_cost(
+                        slot.tasks.data_bits[task],
+                        target.hops,
+                        self.least_seconds_per_bit,
+                    );
                     if upload + least + least_execution >= limit {
                         break;
                     }

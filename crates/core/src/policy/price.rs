@@ -35,17 +35,13 @@ impl Policy for Price {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         self.dual.solve(slot, Effort::DECIDE);
         decision.placements.clear();
-        for task in 0..slot.tasks.len() {
-            let choice = self.dual.best_choice(slot, task);
-            decision
-                .placements
-                .push(
-                    choice.map_or(Placement::Local, |(entry, execution)| Placement::Rsu {
-                        entry,
-                        execution,
-                    }),
-                );
-        }
+        let choices = self.dual.choices().iter();
+        decision
+            .placements
+            .extend(choices.map(|choice| match *choice {
+                Some((entry, execution)) => Placement::Rsu { entry, execution },
+                None => Placement::Local,
+            }));
         canonical_order(slot, &mut self.order);
         self.assignment
             .start_from(slot, &self.order, &decision.placements);

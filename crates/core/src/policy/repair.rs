@@ -116,9 +116,9 @@ impl Repair {
             let Some(route) = slot.routes.find(entry, from) else {
                 continue;
             };
-            let now = slot.migration_cost(task, route);
+            let now = slot.migration_cost(slot.tasks.data_bits[task], route);
             if let Some(route) = slot.routes.find(entry, to) {
-                let added = slot.migration_cost(task, route) - now;
+                let added = slot.migration_cost(slot.tasks.data_bits[task], route) - now;
                 let to = Placement::Rsu {
                     entry,
                     execution: to,

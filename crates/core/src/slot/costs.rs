@@ -44,14 +44,14 @@ impl Slot {
         )
     }
 
-    /// Cost of migrating `task` to `target`: (2), (3), and the wait behind bits already on the links.
+    /// Cost of migrating `data_bits` to `target`: (2), (3), and the wait behind bits already on the links.
     #[must_use]
     #[inline]
-    pub fn migration_cost(&self, task: usize, target: &Target) -> f64 {
+    pub fn migration_cost(&self, data_bits: f64, target: &Target) -> f64 {
         if target.hops == 0 {
             return 0.0;
         }
-        let delay_s = transfer::migration_s(self.tasks.data_bits[task], target.seconds_per_bit);
+        let delay_s = transfer::migration_s(data_bits, target.seconds_per_bit);
         let energy_j = transfer::migration_energy_j(target.hops, self.migration_power_w, delay_s);
         objective(self.omega, delay_s + target.wait_s, energy_j)
     }
@@ -59,9 +59,9 @@ impl Slot {
     /// Lower bound of the migration cost over `hops` links, each at least as slow as `seconds_per_bit`.
     #[must_use]
     #[inline]
-    pub fn least_migration_cost(&self, task: usize, hops: u32, seconds_per_bit: f64) -> f64 {
+    pub fn least_migration_cost(&self, data_bits: f64, hops: u32, seconds_per_bit: f64) -> f64 {
         let seconds_per_bit = f64::from(hops) * seconds_per_bit;
-        let delay_s = transfer::migration_s(self.tasks.data_bits[task], seconds_per_bit);
+        let delay_s = transfer::migration_s(data_bits, seconds_per_bit);
         let energy_j = transfer::migration_energy_j(hops, self.migration_power_w, delay_s);
         objective(self.omega, delay_s, energy_j)
     }

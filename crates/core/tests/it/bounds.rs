@@ -90,7 +90,10 @@ fn options(slot: &Slot, task: usize) -> Vec<(Placement, f64)> {
                 entry: link.rsu,
                 execution: target.rsu,
             };
-            options.push((placement, slot.migration_cost(task, target)));
+            options.push((
+                placement,
+                slot.migration_cost(slot.tasks.data_bits[task], target),
+            ));
         }
     }
     options
