@@ -92,6 +92,12 @@ fn folder(args: &Run, scenario: &Scenario, policies: &[PolicyKind]) -> Result<Op
     let Some(target) = &args.out else {
         return Ok(None);
     };
+    if let Some(slots) = &args.dump_slots
+        && is_within(slots, target)
+    {
+        let message = "must be outside --out, which holds the results alone";
+        return Err(Error::invalid("--dump-slots", None, "", message));
+    }
     let names: Vec<_> = policies.iter().map(|p| p.info().name.to_owned()).collect();
     let manifest = Manifest::now(
         &scenario.name,
@@ -101,6 +107,12 @@ fn folder(args: &Run, scenario: &Scenario, policies: &[PolicyKind]) -> Result<Op
         &names,
     );
     Folder::create(target, manifest, args.force).map(Some)
+}
+
+/// Whether `path` is `folder` or below it, links aside.
+fn is_within(path: &Path, folder: &Path) -> bool {
+    let absolute = |path| std::path::absolute(path).unwrap_or_default();
+    absolute(path).starts_with(absolute(folder))
 }
 
 /// Writes and prints what was finished.

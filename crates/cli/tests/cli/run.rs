@@ -183,6 +183,12 @@ fn property_unwritable_targets_leave_nothing() {
     );
     refused(&tiny(&["--out", "/dev/full/x"]), 1, &["/dev/full/x"]);
     refused(&tiny(&["--out", text(&file)]), 2, &["is a file"]);
+    let (out, within) = (root.path().join("out"), root.path().join("out/slots"));
+    refused(
+        &tiny(&["--out", text(&out), "--dump-slots", text(&within)]),
+        2,
+        &["--dump-slots: must be outside --out"],
+    );
     assert_eq!(names(root.path()), ["file"]);
 }
 

@@ -304,8 +304,13 @@ impl<'a> Draft<'a> {
                 self.json_node(id, node, &at);
             }
         }
-        for (i, link) in self.array(&root, "links").iter().enumerate() {
-            let at = format!("$.links[{i}]");
+        // NetworkX writes either, by its version.
+        let key = ["links", "edges"]
+            .into_iter()
+            .find(|&key| root.get(key).is_some());
+        let key = key.unwrap_or("links");
+        for (i, link) in self.array(&root, key).iter().enumerate() {
+            let at = format!("$.{key}[{i}]");
             let ends = (self.id(link, &at, "source"), self.id(link, &at, "target"));
             if let (Some(a), Some(b)) = ends {
                 self.link([a, b], Place::path(&at), |draft, name| {

@@ -79,7 +79,10 @@ pub fn edges(spec: &scenario::Backhaul, rsus: &[Rsu]) -> Result<Vec<Edge>> {
         LinkRule::Distance(max_m) => {
             let x_m: Vec<f64> = rsus.iter().map(|r| r.x_m).collect();
             let y_m: Vec<f64> = rsus.iter().map(|r| r.y_m).collect();
-            return Ok(links_within(&x_m, &y_m, *max_m, spec.rate_bps));
+            return links_within(&x_m, &y_m, *max_m, spec.rate_bps).ok_or_else(|| {
+                let message = format!("links more than {MOST_LINKS} pairs of RSUs");
+                Error::invalid("scenario", None, "backhaul.max_distance_m", message)
+            });
         }
         LinkRule::Explicit(links) => explicit(links, rsus, spec.rate_bps)?,
         LinkRule::File(path) => {
@@ -111,11 +114,20 @@ pub fn edges(spec: &scenario::Backhaul, rsus: &[Rsu]) -> Result<Vec<Edge>> {
     Ok(fastest(edges))
 }
 
-/// Every pair of positions at most `max_distance_m` apart, ordered by (smaller, larger) row.
+/// More links than any real network; what asks for them is a slip of the pen.
+const MOST_LINKS: usize = 5_000_000;
+
+/// Every pair of positions at most `max_distance_m` apart, ordered by (smaller, larger) row; `None` where
+/// there are more than 5 million.
 ///
 /// Looks only at neighbouring buckets of a grid, so that it scales with the number of links.
 #[must_use]
-pub fn links_within(x_m: &[f64], y_m: &[f64], max_distance_m: f64, rate_bps: f64) -> Vec<Edge> {
+pub fn links_within(
+    x_m: &[f64],
+    y_m: &[f64],
+    max_distance_m: f64,
+    rate_bps: f64,
+) -> Option<Vec<Edge>> {
     // A hair more than the distance: two points in range never lie two buckets apart by rounding.
     let side_m = (max_distance_m * (1.0 + 1e-9)).max(1.0);
     let bucket = |x: f64| (x / side_m).floor() as i64;
@@ -135,6 +147,9 @@ pub fn links_within(x_m: &[f64], y_m: &[f64], max_distance_m: f64, rate_bps: f64
                 let (i, j) = (a as usize, b as usize);
                 let length_m = (x_m[i] - x_m[j]).hypot(y_m[i] - y_m[j]);
                 if length_m <= max_distance_m {
+                    if edges.len() == MOST_LINKS {
+                        return None;
+                    }
                     edges.push(Edge {
                         a,
                         b,
@@ -147,7 +162,7 @@ pub fn links_within(x_m: &[f64], y_m: &[f64], max_distance_m: f64, rate_bps: f64
         }
     }
     edges.sort_by_key(|e| (e.a, e.b));
-    edges
+    Some(edges)
 }
 
 /// `[[backhaul.links]]` with its names resolved.

@@ -163,7 +163,7 @@ fn oracle_links_within_agree_with_all_pairs() {
                 }
             }
         }
-        let fast = links_within(&x_m, &y_m, max_m, 1e9);
+        let fast = links_within(&x_m, &y_m, max_m, 1e9).unwrap();
         let fast: Vec<_> = fast.iter().map(|e| (e.a, e.b)).collect();
         assert_eq!(fast, slow);
     }
@@ -206,6 +206,14 @@ fn closed_form_edges_of_every_rule() {
     assert_eq!(
         near.iter().map(|e| (e.a, e.b)).collect::<Vec<_>>(),
         [(0, 1)]
+    );
+
+    // 3200 * 3199 / 2 pairs
+    let crowd = vec![rsu("r", 0.0); 3200];
+    let message = edges(&backhaul(LinkRule::Distance(1.0)), &crowd).unwrap_err();
+    assert_eq!(
+        message.to_string(),
+        "scenario: backhaul.max_distance_m: links more than 5000000 pairs of RSUs"
     );
 
     let links = vec![
@@ -395,6 +403,8 @@ fn closed_form_small_files() {
         .collect();
     assert_eq!(values, [(1, Some(250.0), Some(2e9)), (0, None, Some(1e9))]);
     assert!(Topology::parse(r#"{"nodes": [{"id": 7}], "links": []}"#, "one").is_ok());
+    let edges = SMALL_JSON.replace("\"links\"", "\"edges\"");
+    assert_eq!(Topology::parse(&edges, "net.json").unwrap(), json);
 }
 
 /// What `text` is refused with.

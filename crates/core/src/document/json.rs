@@ -12,6 +12,7 @@ impl Document {
     /// # Errors
     /// The first syntax error with its line, or every duplicate key with its path.
     pub fn from_json(file: &str, text: &str) -> Result<Self> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let root: Node = serde_json::from_str(text).map_err(|error| {
             // the line goes into the problem's own field
             let full = error.to_string();

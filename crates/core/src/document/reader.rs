@@ -553,6 +553,7 @@ pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     let distance = |other: &str| strsim::damerau_levenshtein(word, other);
     let near = known.iter().min_by_key(|other| distance(other));
     let hint = match near {
+        None => ", and there is none".to_owned(),
         Some(near) if distance(near) <= 1 + near.len() / 4 => format!(", did you mean {near:?}?"),
         _ if known.len() <= FEW => format!(", expected {}", one_of(known.iter().copied())),
         _ => String::new(),

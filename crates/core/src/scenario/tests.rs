@@ -208,6 +208,11 @@ fn regress_every_problem_of_a_file_is_named() {
         ),
         (
             "name = \"small\"",
+            "name = \"a\\u001b[31m\"",
+            &["s.toml:2: scenario.name: must not have control characters"],
+        ),
+        (
+            "name = \"small\"",
             "name = 3",
             &["s.toml:2: scenario.name: expected a text that is not empty, found the number 3"],
         ),

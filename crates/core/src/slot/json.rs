@@ -106,8 +106,12 @@ fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
         rsus.energy_coeff
             .push(s.required("energy_coeff", ENERGY_COEFF, doc));
         let doc = "CPU held by tasks of earlier slots [Hz]";
-        rsus.reserved_cpu_hz
-            .push(s.default("reserved_cpu_hz", Float::NON_NEGATIVE, 0.0, doc));
+        let reserved_hz = s.default("reserved_cpu_hz", Float::NON_NEGATIVE, 0.0, doc);
+        // shares that add up to all of it may do so with a rounding error
+        if s.has("cpu_hz") && reserved_hz > rsus.cpu_hz[row] * (1.0 + 1e-9) {
+            s.problem("reserved_cpu_hz", "must be <= cpu_hz");
+        }
+        rsus.reserved_cpu_hz.push(reserved_hz);
         id
     });
     if ids.is_empty() && s.has("rsus") {

@@ -55,9 +55,10 @@ impl Columns {
             match (found.next(), found.next()) {
                 (Some((index, _)), None) => Ok(index),
                 (None, _) => {
+                    let names: Vec<_> = header.iter().collect();
                     let message = format!(
                         "the header must name this column, got {}",
-                        shown(header.as_slice())
+                        shown(&names.join(&b";"[..]))
                     );
                     Err(input.bad(Place::Line(1), name, message))
                 }

@@ -21,9 +21,16 @@ pub(super) enum Trace {
 
 impl Trace {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        File::open(path)
-            .map(Self::File)
-            .map_err(|error| Error::io(path, error))
+        let open = || {
+            // opening a named pipe may wait forever
+            let found = std::fs::metadata(path)?;
+            if !found.is_file() && !found.is_dir() {
+                let message = "must be a file: every seed reads it anew, a pipe can be read once";
+                return Err(io::Error::other(message));
+            }
+            File::open(path).map(Self::File)
+        };
+        open().map_err(|error| Error::io(path, error))
     }
 
     /// The first bytes, without moving on.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use parquet::basic::{Repetition, Type};
+use parquet::basic::{Compression, Repetition, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
@@ -54,6 +54,7 @@ pub(super) fn open(input: Input, trace: Trace) -> Result<Box<dyn StepReader>> {
     let file = guarded(|| SerializedFileReader::new(trace))
         .map_err(|error| unreadable(&input, Place::File, &error))?;
     let columns = Columns::find(&input, &file)?;
+    refuse_codecs(&input, &file)?;
     Ok(Box::new(ByRow::new(ParquetRows {
         input,
         file,
@@ -63,6 +64,24 @@ pub(super) fn open(input: Input, trace: Trace) -> Result<Box<dyn StepReader>> {
         at: 0,
         row: 0,
     })))
+}
+
+fn refuse_codecs(input: &Input, file: &SerializedFileReader<Trace>) -> Result<()> {
+    let groups = file.metadata().row_groups().iter();
+    let mut codecs = groups
+        .flat_map(|group| group.columns())
+        .map(|column| column.compression());
+    let readable = [Compression::UNCOMPRESSED, Compression::SNAPPY];
+    match codecs.find(|codec| !readable.contains(codec)) {
+        None => Ok(()),
+        Some(codec) => {
+            // `ZSTD(ZstdLevel(1))`: the level is not in the file
+            let name = codec.to_string();
+            let name = name.split('(').next().unwrap_or_default();
+            let message = format!("must be compressed by snappy or not at all, got {name}");
+            Err(input.bad(Place::File, "", message))
+        }
+    }
 }
 
 impl Columns {

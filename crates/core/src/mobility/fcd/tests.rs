@@ -332,7 +332,7 @@ fn closed_form_malformed_csv() {
     let no_column = message(read_all("t.csv", b"timestep_time;vehicle_id\n", &memory()));
     assert_starts(
         &no_column,
-        "t.csv:1: vehicle_x: the header must name this column, got ",
+        "t.csv:1: vehicle_x: the header must name this column, got \"timestep_time;vehicle_id\"",
     );
     let typed = Fcd {
         vehicle_types: vec!["car".into()],
@@ -456,6 +456,13 @@ fn closed_form_malformed_parquet() {
         &wrong_type,
         "t.parquet: vehicle_x: must be a column of [DOUBLE, FLOAT], got INT64",
     );
+    let zstd = message(FcdTrace::open(&options(FcdSource::File(corpus(
+        "zstd.parquet",
+    )))));
+    assert!(
+        zstd.ends_with("zstd.parquet: must be compressed by snappy or not at all, got ZSTD"),
+        "{zstd}"
+    );
 }
 
 #[test]
@@ -467,6 +474,12 @@ fn closed_form_nothing_and_no_file() {
     for path in [corpus("absent.xml"), corpus("")] {
         let missing = FcdTrace::open(&options(FcdSource::File(path)));
         assert!(matches!(missing, Err(Error::Io { .. })));
+    }
+    #[cfg(unix)]
+    {
+        let device = options(FcdSource::File("/dev/null".into()));
+        let error = FcdTrace::open(&device).err().unwrap().to_string();
+        assert_starts(&error, "/dev/null: must be a file");
     }
     let unknown = message(FcdTrace::open(&memory()));
     assert_starts(

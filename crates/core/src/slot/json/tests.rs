@@ -227,6 +227,11 @@ fn regress_every_problem_of_a_slot_is_named() {
             &["slot.json: $.vehicles[2].id: must not be empty"],
         ),
         (
+            "\"reserved_cpu_hz\": 1e9",
+            "\"reserved_cpu_hz\": 16e9",
+            &["slot.json: $.rsus[1].reserved_cpu_hz: must be <= cpu_hz"],
+        ),
+        (
             "\"id\": \"v2\"",
             "\"id\": 2",
             &["slot.json: $.vehicles[2].id: expected a text that is not empty, found the number 2"],
@@ -378,8 +383,8 @@ fn regress_texts_that_are_no_slot() {
             ],
         ),
         (
-            "\u{feff}{}",
-            &["slot.json:1: malformed JSON: expected value (column 1)"],
+            "\u{feff}[]",
+            &["slot.json: $: expected a section, found a list"],
         ),
     ];
     for (text, expected) in BROKEN {
