@@ -7,6 +7,7 @@
 
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
+use crate::slot::table::{TaskRow, TaskTable, Upload};
 
 /// How far a solve goes. Temperatures are relative to the mean cost of a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,26 +76,6 @@ struct Doubt {
     weight: f32,
     band: f32,
     cpu: f32,
-}
-
-/// Constants of a task in one slot.
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    task: u32,
-    cycles: f64,
-    data_bits: f64,
-    /// Cost of running it on its vehicle.
-    local: f64,
-    /// `uploads[first..end]` are its uploads.
-    first: u32,
-    end: u32,
-}
-
-/// An upload that a task could make: the RSU and a_nm.
-#[derive(Clone, Copy, Debug)]
-struct Upload {
-    rsu: u32,
-    alone: f64,
 }
 
 /// What a task would run at an RSU for, at the present price.
@@ -194,9 +175,8 @@ pub struct Dual {
     mean_cost: f64,
     /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines.
     order: Vec<u32>,
-    /// What a pass needs of every task, in that order, and their uploads.
-    rows: Vec<Row>,
-    uploads: Vec<Upload>,
+    /// Constants of the tasks, in that order.
+    table: TaskTable,
     /// Per task the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
     chosen: Vec<Option<(u32, u32)>>,
     choices: Vec<Choice>,
@@ -280,7 +260,8 @@ impl Dual {
             let tasks = slot.tasks.len();
             self.mean_cost = self.value(slot) / tasks as f64;
             if self.mean_cost <= 0.0 {
-                self.mean_cost = self.rows.iter().map(|row| row.local).sum::<f64>() / tasks as f64;
+                self.mean_cost =
+                    self.table.rows().iter().map(|row| row.local).sum::<f64>() / tasks as f64;
             }
         }
         self.mean_cost.max(f64::MIN_POSITIVE)
@@ -295,8 +276,8 @@ impl Dual {
     fn value(&mut self, slot: &Slot) -> f64 {
         self.floor.set(&self.sites, &self.prices.cpu);
         let mut value = 0.0;
-        for i in 0..self.rows.len() {
-            let row = self.rows[i];
+        for i in 0..self.table.rows().len() {
+            let row = self.table.rows()[i];
             let beyond = self.gather(slot, &row, 0.0);
             let best = self.choices.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
             let best = best.filter(|choice| choice.cost < row.local);
@@ -390,38 +371,21 @@ impl Dual {
             .sort_unstable_by_key(|&n| (slot.nearest_rsu(n as usize), n));
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);
-        self.rows.clear();
-        self.uploads.clear();
-        for &task in &self.order {
-            let n = task as usize;
-            let first = self.uploads.len() as u32;
-            self.uploads.extend(slot.links(n).iter().map(|link| Upload {
-                rsu: link.rsu,
-                alone: slot.upload_cost(n, link),
-            }));
-            self.rows.push(Row {
-                task,
-                cycles: slot.tasks.cycles[n],
-                data_bits: slot.tasks.data_bits[n],
-                local: slot.local_cost(n),
-                first,
-                end: self.uploads.len() as u32,
-            });
-        }
+        self.table.fill(slot, &self.order);
         if self.prices.band.len() != rsus {
-            self.cold_start(slot);
+            self.cold_start();
         }
     }
 
     /// Prices under which everybody's nearest RSU is shared as it would be.
-    fn cold_start(&mut self, slot: &Slot) {
-        let rsus = slot.rsus.len();
+    fn cold_start(&mut self) {
+        let rsus = self.sites.len();
         self.prices.band = vec![0.0; rsus];
         self.prices.cpu = vec![0.0; rsus];
         let mut cycles = vec![0.0; rsus];
         let mut count = vec![0.0; rsus];
-        for row in &self.rows {
-            if let Some(nearest) = self.uploads[row.first as usize..row.end as usize].first() {
+        for row in self.table.rows() {
+            if let Some(nearest) = self.table.uploads(row).first() {
                 let m = nearest.rsu as usize;
                 self.prices.band[m] += nearest.alone.sqrt();
                 cycles[m] += row.cycles;
@@ -444,7 +408,7 @@ impl Dual {
 
     /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest (local
     /// included), and returns a lower bound on all ways to RSUs beyond the routes' reach.
-    fn gather(&mut self, slot: &Slot, row: &Row, margin: f64) -> f64 {
+    fn gather(&mut self, slot: &Slot, row: &TaskRow, margin: f64) -> f64 {
         let Self {
             prices,
             sites,
@@ -452,19 +416,19 @@ impl Dual {
             stamp,
             choices,
             floor,
-            uploads,
+            table,
             ..
         } = self;
         choices.clear();
         *stamp += 1;
-        let Row {
+        let TaskRow {
             cycles, data_bits, ..
         } = *row;
         let least_execution = floor.cost(cycles);
         let least_spb = slot.routes.least_seconds_per_bit;
         let mut limit = row.local + margin;
         let mut beyond = f64::INFINITY;
-        for &Upload { rsu: entry, alone } in &uploads[row.first as usize..row.end as usize] {
+        for &Upload { rsu: entry, alone } in table.uploads(row) {
             let (upload, band) = upload_at(prices.band[entry as usize], alone);
             if upload + least_execution > limit {
                 continue;
@@ -557,8 +521,8 @@ impl Dual {
         self.start.clear();
         self.start.push(0);
         let mut value = 0.0;
-        for i in 0..self.rows.len() {
-            let row = self.rows[i];
+        for i in 0..self.table.rows().len() {
+            let row = self.table.rows()[i];
             self.gather(slot, &row, CUTOFF * temperature);
             value += self.soften(row.local, temperature);
             if derivatives {

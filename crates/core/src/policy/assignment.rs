@@ -10,11 +10,14 @@ use crate::alloc::server::{Rows, Server};
 use crate::backhaul::Target;
 use crate::decision::Placement;
 use crate::model::transfer;
+use crate::slot::table::TaskTable;
 use crate::slot::{RadioLink, Slot};
 
 /// Placements of all tasks, and what they cost.
 #[derive(Clone, Debug, Default)]
 pub struct Assignment {
+    /// Constants of the tasks.
+    table: TaskTable,
     /// Placement of every task.
     placements: Vec<Placement>,
     entries: Vec<Entry>,
@@ -199,12 +202,13 @@ const LEAST_GAIN: f64 = 1e-12;
 
 impl Assignment {
     /// Starts a slot with every task on its vehicle and no rule on when it ends.
-    pub fn reset_free(&mut self, slot: &Slot) {
+    pub fn reset_free(&mut self, slot: &Slot, order: &[u32]) {
         self.fit = None;
-        self.reset(slot);
+        self.reset(slot, order);
     }
 
-    fn reset(&mut self, slot: &Slot) {
+    fn reset(&mut self, slot: &Slot, order: &[u32]) {
+        self.table.fill(slot, order);
         self.placements.clear();
         self.placements.resize(slot.tasks.len(), Placement::Local);
         let rsus = slot.rsus.len();
@@ -235,9 +239,9 @@ impl Assignment {
     }
 
     /// Starts a slot with every task on its vehicle, and tasks bound to end within it under `fit`.
-    pub fn reset_fitted(&mut self, slot: &Slot, fit: Fit) {
+    pub fn reset_fitted(&mut self, slot: &Slot, order: &[u32], fit: Fit) {
         self.fit = Some(fit);
-        self.reset(slot);
+        self.reset(slot, order);
     }
 
     /// The least share of every task \[Hz\]; 0 on vehicles.
@@ -255,7 +259,7 @@ impl Assignment {
 
     /// Starts a slot from given placements, set in `order`; tasks stay local where an RSU has no CPU left.
     pub fn start_from(&mut self, slot: &Slot, order: &[u32], placements: &[Placement]) {
-        self.reset_free(slot);
+        self.reset_free(slot, order);
         for &task in order {
             match placements[task as usize] {
                 Placement::Rsu { execution, .. }
@@ -286,11 +290,11 @@ impl Assignment {
         let executions = self.executions.iter().map(|e| e.cost).sum::<f64>();
         let rest = (0..self.placements.len())
             .map(|task| match self.placements[task] {
-                Placement::Local => slot.local_cost(task),
+                Placement::Local => self.table.row(task).local,
                 Placement::Rsu { entry, execution } => {
                     let target = slot.routes.find(entry, execution);
                     target.map_or(f64::INFINITY, |t| {
-                        slot.migration_cost(slot.tasks.data_bits[task], t)
+                        slot.migration_cost(self.table.row(task).data_bits, t)
                     })
                 }
             })
@@ -301,7 +305,7 @@ impl Assignment {
     /// Moves `task` to its best place given all others; whether that changed anything.
     pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
         let old = self.placements[task];
-        if !self.is_touched(slot, task) {
+        if !self.is_touched(task) {
             return false;
         }
         self.seen[task] = self.moves;
@@ -315,7 +319,7 @@ impl Assignment {
                 (execution.server.price, execution.cost)
             }
         };
-        self.take_out(slot, task);
+        self.take_out(task);
         let stay = self.cost_back(slot, task, old, old_cost);
         let (best, cost, price) = self.best_place(slot, task);
         if cost < stay - LEAST_GAIN * stay.abs() {
@@ -335,11 +339,12 @@ impl Assignment {
     }
 
     /// Whether any RSU within reach of `task` changed since it was last looked at.
-    fn is_touched(&self, slot: &Slot, task: usize) -> bool {
+    fn is_touched(&self, task: usize) -> bool {
         let seen = self.seen[task];
-        slot.links(task)
+        let uploads = self.table.uploads(self.table.row(task));
+        uploads
             .iter()
-            .any(|link| self.touched[link.rsu as usize] > seen)
+            .any(|upload| self.touched[upload.rsu as usize] > seen)
     }
 
     /// Notes a change at the RSUs of `placement` for everybody who can reach them.
@@ -365,7 +370,7 @@ impl Assignment {
         let Placement::Rsu { entry, execution } = self.placements[task] else {
             return true;
         };
-        let cycles = slot.tasks.cycles[task];
+        let cycles = self.table.row(task).cycles;
         let minimum_hz = self.least_share(slot, task, entry, execution);
         let present = &self.executions[execution as usize];
         if !present.server.curve.is_priced_exactly() {
@@ -373,9 +378,9 @@ impl Assignment {
         }
         let paid = present.priced(cycles, minimum_hz);
         let at_entry = self.entries[entry as usize];
-        self.leave_entry(slot, task, entry);
+        self.leave_entry(task, entry);
         let stay = self.way(slot, task, entry, execution) + paid;
-        let limit = slot.local_cost(task).min(stay);
+        let limit = self.table.row(task).local.min(stay);
         self.reach(slot, task, limit);
         self.entries[entry as usize] = at_entry;
         let least = self
@@ -383,7 +388,7 @@ impl Assignment {
             .reached
             .iter()
             .map(|&m| self.trial.ways[m as usize].bound);
-        least.fold(slot.local_cost(task), f64::min) < stay - LEAST_GAIN * stay.abs()
+        least.fold(self.table.row(task).local, f64::min) < stay - LEAST_GAIN * stay.abs()
     }
 
     /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
@@ -503,21 +508,21 @@ impl Assignment {
             Placement::Rsu { entry, execution } => {
                 let target = slot.routes.find(entry, execution);
                 target.map_or(f64::INFINITY, |t| {
-                    slot.migration_cost(slot.tasks.data_bits[task], t)
+                    slot.migration_cost(self.table.row(task).data_bits, t)
                 })
             }
             Placement::Local => f64::INFINITY,
         };
         let executed = |task: usize, placement: Placement| match placement {
             Placement::Rsu { execution, .. } => {
-                self.executions[execution as usize].priced(slot.tasks.cycles[task], 0.0)
+                self.executions[execution as usize].priced(self.table.row(task).cycles, 0.0)
             }
             Placement::Local => f64::INFINITY,
         };
         let entered = |task: usize, placement: Placement| match placement {
             // The number of tasks at both entries stays: what counts is the exchange of a_nm.
             Placement::Rsu { entry, .. } => {
-                self.entries[entry as usize].count * self.upload(slot, task, entry)
+                self.entries[entry as usize].count * self.upload(task, entry)
             }
             Placement::Local => f64::INFINITY,
         };
@@ -535,7 +540,7 @@ impl Assignment {
             if let Placement::Rsu { entry, execution } = self.placements[task]
                 && let Some(target) = slot.routes.find(entry, execution)
             {
-                cost += slot.migration_cost(slot.tasks.data_bits[task], target);
+                cost += slot.migration_cost(self.table.row(task).data_bits, target);
             }
         }
         let (
@@ -562,8 +567,8 @@ impl Assignment {
     }
 
     fn place_pair(&mut self, slot: &Slot, one: (usize, Placement), other: (usize, Placement)) {
-        self.take_out(slot, one.0);
-        self.take_out(slot, other.0);
+        self.take_out(one.0);
+        self.take_out(other.0);
         for (task, placement) in [one, other] {
             self.insert(slot, task, placement);
         }
@@ -576,16 +581,16 @@ impl Assignment {
 
     /// Takes `task` out and puts it at its best place, whatever it cost before.
     pub fn put_best(&mut self, slot: &Slot, task: usize) {
-        self.take_out(slot, task);
+        self.take_out(task);
         let (best, _, price) = self.best_place(slot, task);
         self.put(slot, task, best, price);
         self.touch(slot, best);
     }
 
     /// Takes `task` off its RSUs (it counts as local until it is put again).
-    fn take_out(&mut self, slot: &Slot, task: usize) {
+    fn take_out(&mut self, task: usize) {
         if let Placement::Rsu { entry, execution } = self.placements[task] {
-            self.leave_entry(slot, task, entry);
+            self.leave_entry(task, entry);
             let execution = &mut self.executions[execution as usize];
             execution.remove(task as u32);
             execution.settle();
@@ -597,7 +602,7 @@ impl Assignment {
     pub fn replace(&mut self, slot: &Slot, tasks: &[u32]) {
         for &task in tasks {
             let old = self.placements[task as usize];
-            self.take_out(slot, task as usize);
+            self.take_out(task as usize);
             self.touch(slot, old);
         }
         for &task in tasks {
@@ -617,13 +622,13 @@ impl Assignment {
     fn insert(&mut self, slot: &Slot, task: usize, placement: Placement) {
         self.placements[task] = placement;
         if let Placement::Rsu { entry, execution } = placement {
-            let upload = self.upload(slot, task, entry);
+            let upload = self.upload(task, entry);
             let at = &mut self.entries[entry as usize];
             *at = at.with(upload);
             let minimum_hz = self.least_share(slot, task, entry, execution);
             self.executions[execution as usize].push(
                 task as u32,
-                slot.tasks.cycles[task],
+                self.table.row(task).cycles,
                 minimum_hz,
             );
         }
@@ -639,13 +644,14 @@ impl Assignment {
         }
     }
 
-    fn upload(&self, slot: &Slot, task: usize, entry: u32) -> f64 {
-        let link = slot.links(task).iter().find(|link| link.rsu == entry);
-        link.map_or(f64::INFINITY, |link| slot.upload_cost(task, link))
+    fn upload(&self, task: usize, entry: u32) -> f64 {
+        let uploads = self.table.uploads(self.table.row(task));
+        let upload = uploads.iter().find(|upload| upload.rsu == entry);
+        upload.map_or(f64::INFINITY, |upload| upload.alone)
     }
 
-    fn leave_entry(&mut self, slot: &Slot, task: usize, entry: u32) {
-        let upload = self.upload(slot, task, entry);
+    fn leave_entry(&mut self, task: usize, entry: u32) {
+        let upload = self.upload(task, entry);
         let at = &mut self.entries[entry as usize];
         at.count -= 1.0;
         // An empty RSU is exactly empty, whatever rounding the moves before left.
@@ -665,7 +671,7 @@ impl Assignment {
         execution_cost: f64,
     ) -> f64 {
         match placement {
-            Placement::Local => slot.local_cost(task),
+            Placement::Local => self.table.row(task).local,
             Placement::Rsu { entry, execution } => {
                 let added = execution_cost - self.executions[execution as usize].cost;
                 self.way(slot, task, entry, execution) + added
@@ -676,18 +682,18 @@ impl Assignment {
     /// Upload and migration cost that `task` adds on the way from `entry` to `execution`.
     fn way(&self, slot: &Slot, task: usize, entry: u32, execution: u32) -> f64 {
         let at = self.entries[entry as usize];
-        let upload = at.with(self.upload(slot, task, entry)).cost() - at.cost();
+        let upload = at.with(self.upload(task, entry)).cost() - at.cost();
         let target = slot.routes.find(entry, execution);
         upload
             + target.map_or(f64::INFINITY, |t| {
-                slot.migration_cost(slot.tasks.data_bits[task], t)
+                slot.migration_cost(self.table.row(task).data_bits, t)
             })
     }
 
     /// The cheapest placement of `task`, which is out: (placement, cost, price at its execution RSU).
     fn best_place(&mut self, slot: &Slot, task: usize) -> (Placement, f64, f64) {
-        let cycles = slot.tasks.cycles[task];
-        let mut best = (Placement::Local, slot.local_cost(task), 0.0);
+        let cycles = self.table.row(task).cycles;
+        let mut best = (Placement::Local, self.table.row(task).local, 0.0);
         self.reach(slot, task, best.1);
         loop {
             let Trial { ways, reached, .. } = &mut self.trial;
@@ -726,39 +732,41 @@ impl Assignment {
             executions,
             trial,
             fit,
+            table,
             ..
         } = self;
         trial.stamp += 1;
         trial.reached.clear();
-        let cycles = slot.tasks.cycles[task];
+        let row = table.row(task);
+        let (cycles, data_bits) = (row.cycles, row.data_bits);
         let least_execution = cycles * self.least_cost_per_cycle;
         let mut limit = limit;
-        for link in slot.links(task) {
-            let at = entries[link.rsu as usize];
+        for (index, upload) in table.uploads(row).iter().enumerate() {
+            let at = entries[upload.rsu as usize];
             if fit
                 .as_ref()
-                .is_some_and(|fit| at.count >= fit.entering[link.rsu as usize])
+                .is_some_and(|fit| at.count >= fit.entering[upload.rsu as usize])
             {
                 continue;
             }
-            let upload = at.with(slot.upload_cost(task, link)).cost() - at.cost();
-            for target in slot.routes.targets(link.rsu) {
-                let cost = upload + slot.migration_cost(slot.tasks.data_bits[task], target);
+            let entering = at.with(upload.alone).cost() - at.cost();
+            for target in slot.routes.targets(upload.rsu) {
+                let cost = entering + slot.migration_cost(data_bits, target);
                 if cost + least_execution >= limit {
                     // Farther targets cost at least as much as this many of the fastest hops.
                     let least = slot.least_migration_cost(
-                        slot.tasks.data_bits[task],
+                        data_bits,
                         target.hops,
                         self.least_seconds_per_bit,
                     );
-                    if upload + least + least_execution >= limit {
+                    if entering + least + least_execution >= limit {
                         break;
                     }
                     continue;
                 }
-                let minimum_hz = fit
-                    .as_ref()
-                    .map_or(0.0, |fit| fit.minimum_hz(slot, task, link, target));
+                let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
+                    fit.minimum_hz(slot, task, &slot.links(task)[index], target)
+                });
                 let execution = &executions[target.rsu as usize];
                 let way = &mut trial.ways[target.rsu as usize];
                 if way.stamp != trial.stamp {
@@ -768,7 +776,7 @@ impl Assignment {
                 }
                 *way = Way {
                     stamp: trial.stamp,
-                    entry: link.rsu,
+                    entry: upload.rsu,
                     cost,
                     minimum_hz,
                     bound: cost + execution.priced(cycles, minimum_hz),

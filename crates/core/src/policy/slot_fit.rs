@@ -72,7 +72,7 @@ impl Policy for SlotFit {
         self.order.clear();
         self.order.extend(self.rank.iter().map(|&(task, _)| task));
         let fit = self.plan(slot, decision);
-        self.assignment.reset_fitted(slot, fit);
+        self.assignment.reset_fitted(slot, &self.order, fit);
         for &task in &self.order {
             self.assignment.put_best(slot, task as usize);
         }
