@@ -184,7 +184,8 @@ pub struct Dual {
     hesitant: Vec<Doubt>,
     start: Vec<u32>,
     newton: Newton,
-    trial: Vec<f64>,
+    /// Prices that a Newton step started from.
+    start_prices: Prices,
 }
 
 /// Gradient, curvature and the vectors of the conjugate gradients; band and CPU stacked.
@@ -205,6 +206,9 @@ struct Newton {
 
 /// Choices this many temperatures above the best weigh nothing (6e-6).
 const CUTOFF: f64 = 12.0;
+
+/// Most that a Newton step changes a price, relative to it.
+const MOST_CHANGE: f64 = 0.4;
 
 /// Most conjugate-gradient turns per Newton step; a rough step now is worth more than a fine one later.
 const MAX_TURNS: usize = 8;
@@ -471,49 +475,53 @@ impl Dual {
 
     /// Newton steps at one temperature.
     fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, steps: usize) {
-        let mut value = self.smooth(slot, temperature, true);
+        let mut value = self.smooth(slot, temperature);
         for _ in 0..steps {
             let expected = self.newton_step(temperature, scale);
             if expected <= 1e-6 * temperature.mul_add(10.0, value.abs() * 1e-3) {
                 break;
             }
-            // Backtrack along the projected step; the dual is concave, so this ends.
-            let rsus = self.prices.band.len();
-            self.trial.clear();
-            self.trial
-                .extend(self.prices.band.iter().chain(&self.prices.cpu));
-            let mut length = 1.0;
-            let mut better = false;
-            for _ in 0..12 {
-                for i in 0..2 * rsus {
-                    let moved = (self.trial[i] + length * self.newton.step[i]).max(0.0);
-                    if i < rsus {
-                        self.prices.band[i] = moved;
-                    } else {
-                        self.prices.cpu[i - rsus] = moved;
-                    }
-                }
-                let next = self.smooth(slot, temperature, true);
-                if next > value {
-                    better = next - value > 1e-3 * expected * length;
-                    value = next;
-                    break;
-                }
-                length *= 0.35;
-                if length < 1e-3 {
-                    self.prices.band.copy_from_slice(&self.trial[..rsus]);
-                    self.prices.cpu.copy_from_slice(&self.trial[rsus..]);
-                    break;
-                }
-            }
-            if !better {
+            let gained = self.backtrack(slot, temperature, value);
+            value += gained;
+            if gained.abs() <= 1e-3 * expected {
                 break;
             }
         }
     }
 
+    /// Takes the Newton step, shortened where it must be; the gain. The dual is concave, so this ends.
+    fn backtrack(&mut self, slot: &Slot, temperature: f64, value: f64) -> f64 {
+        self.start_prices.band.clone_from(&self.prices.band);
+        self.start_prices.cpu.clone_from(&self.prices.cpu);
+        let mut length = 1.0;
+        while length > 1e-3 {
+            self.move_prices(length);
+            let gained = self.smooth(slot, temperature) - value;
+            if gained > 0.0 {
+                return gained;
+            }
+            length *= 0.35;
+        }
+        self.move_prices(0.0);
+        0.0
+    }
+
+    /// Puts the prices at `length` times the Newton step from where it started, none below zero.
+    fn move_prices(&mut self, length: f64) {
+        let (band, cpu) = self.newton.step.split_at(self.prices.band.len());
+        let start = &self.start_prices;
+        let moved = |start: f64, step: f64| (start + length * step).max(0.0);
+        for (price, (&start, &step)) in self.prices.band.iter_mut().zip(start.band.iter().zip(band))
+        {
+            *price = moved(start, step);
+        }
+        for (price, (&start, &step)) in self.prices.cpu.iter_mut().zip(start.cpu.iter().zip(cpu)) {
+            *price = moved(start, step);
+        }
+    }
+
     /// The smoothed dual at the present prices; fills gradient and curvature.
-    fn smooth(&mut self, slot: &Slot, temperature: f64, derivatives: bool) -> f64 {
+    fn smooth(&mut self, slot: &Slot, temperature: f64) -> f64 {
         let rsus = self.prices.band.len();
         self.floor.set(&self.sites, &self.prices.cpu);
         self.newton.reset(2 * rsus);
@@ -525,9 +533,7 @@ impl Dual {
             let row = self.table.rows()[i];
             self.gather(slot, &row, CUTOFF * temperature);
             value += self.soften(row.local, temperature);
-            if derivatives {
-                self.differentiate(temperature);
-            }
+            self.differentiate(temperature);
         }
         for m in 0..rsus {
             value -= self.prices.band[m] + self.prices.cpu[m];
@@ -610,6 +616,17 @@ impl Dual {
             newton.diagonal[i] += newton.bend[i] + newton.damping[i];
         }
         newton.solve(&self.hesitant, &self.start, rsus, temperature);
+        // Far from the optimum the quadratic is trusted only so far. Price by price, so that one crowded
+        // place of a large map does not shorten everybody's step.
+        for i in 0..2 * rsus {
+            let price = if i < rsus {
+                self.prices.band[i]
+            } else {
+                self.prices.cpu[i - rsus]
+            };
+            let most = MOST_CHANGE * (price + 0.1 * scale);
+            newton.step[i] = newton.step[i].clamp(-most, most);
+        }
         newton
             .gradient
             .iter()
