@@ -145,10 +145,23 @@ impl Server {
     /// The price mu >= 0 of the CPU when `rows` are executed here.
     #[must_use]
     pub fn fill_price(&self, rows: Rows<'_>) -> f64 {
-        if self.demand(rows, 0.0).0 > self.available_hz() {
+        if self.free_demand_hz(rows) > self.available_hz() {
             self.price_for(rows, self.available_hz())
         } else {
             0.0
+        }
+    }
+
+    /// What the tasks take together where CPU costs nothing \[Hz\].
+    fn free_demand_hz(&self, rows: Rows<'_>) -> f64 {
+        match self.curve {
+            Curve::Tradeoff { free_hz, .. } => rows
+                .minimum_hz
+                .iter()
+                .map(|least_hz| least_hz.max(free_hz))
+                .sum(),
+            Curve::DelayOnly { .. } => f64::INFINITY,
+            Curve::EnergyOnly { .. } => self.demand(rows, 0.0).0,
         }
     }
 
@@ -220,11 +233,12 @@ impl Server {
             } else {
                 -excess / demand.slope
             };
-            let next = inside(price + step, price, below, above);
-            if (next - price).abs() <= 2e-16 * price.abs() {
+            // Newton is quadratic: after a step this small the next would be below rounding.
+            if step.abs() <= 1e-9 * price.abs() {
+                price += step;
                 break;
             }
-            price = next;
+            price = inside(price + step, price, below, above);
         }
         price
     }
