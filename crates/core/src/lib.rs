@@ -1,6 +1,6 @@
 //! Wayside's decision engine: where the tasks of moving vehicles run.
 //!
-//! Pure library: no plotting, no threads of its own, no clock. Data flows one way:
+//! Pure library: no plotting, no threads of its own, no clock but to time decisions. Data flows one way:
 //!
 //! ```text
 //! scenario -> mobility, backhaul -> slot -> policy -> alloc (P2) -> evaluate -> records

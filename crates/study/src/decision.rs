@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wayside_core::alloc::Status;
 use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{BoundKind, Bounder};
@@ -31,10 +32,23 @@ pub struct DecisionReport {
     pub energy_j_mean: Option<f64>,
     /// Load of the RSUs.
     pub load: Load,
+    /// What proves the CPU shares optimal for the placements.
+    pub certificate: CertificateReport,
     /// Wall-clock time of the decision \[s\].
     pub decision_time_s: f64,
     /// Every task, in the order of the slot.
     pub placements: Vec<PlacementReport>,
+}
+
+/// Certificate of the CPU allocation P2.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CertificateReport {
+    /// Whether an allocation meets (16e); if not, the most even one found is given.
+    pub feasible: bool,
+    /// Largest relative violation of the KKT conditions.
+    pub kkt_residual: f64,
+    /// Relative duality gap.
+    pub duality_gap: f64,
 }
 
 /// How evenly the RSUs are loaded.
@@ -135,6 +149,7 @@ pub fn decide(
         .zip(lower_bound)
         .and_then(|(j, lb)| (lb > 0.0).then(|| (j - lb) / lb));
     let lbm = load::lbm(decider.loads());
+    let certificate = decider.certificate();
     let loads = slot.rsus.id.iter().cloned().zip(decider.loads());
     DecisionReport {
         policy: policy.info().name.to_owned(),
@@ -149,6 +164,11 @@ pub fn decide(
             tau: slot.tau.is_finite().then_some(slot.tau),
             satisfied: lbm <= slot.tau * (1.0 + 1e-9),
             per_rsu: loads.map(|(id, load)| (id, load.into())).collect(),
+        },
+        certificate: CertificateReport {
+            feasible: certificate.status == Status::Solved,
+            kkt_residual: certificate.kkt_residual,
+            duality_gap: certificate.duality_gap,
         },
         decision_time_s: decider.decision_time_s(),
         placements: (0..outcomes.len())

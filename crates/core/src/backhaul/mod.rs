@@ -2,6 +2,8 @@
 
 mod file;
 mod routes;
+
+pub use routes::MAX_TARGETS;
 #[cfg(test)]
 mod tests;
 

@@ -17,9 +17,18 @@ impl Routes {
     /// memory are proportional to what lies within `max_hops`, never to the square of `rsus`.
     ///
     /// # Panics
-    /// If a link names an RSU that does not exist.
+    /// If a link names an RSU that does not exist, or there are more than [`MAX_TARGETS`] targets.
     #[must_use]
     pub fn build(rsus: usize, links: &[Edge], max_hops: usize) -> Self {
+        Self::try_build(rsus, links, max_hops).expect("at most MAX_TARGETS targets")
+    }
+
+    /// The same, or `None` where there are more than [`MAX_TARGETS`] targets.
+    ///
+    /// # Panics
+    /// If a link names an RSU that does not exist.
+    #[must_use]
+    pub fn try_build(rsus: usize, links: &[Edge], max_hops: usize) -> Option<Self> {
         let (first, arcs) = adjacency(rsus, links);
         let max_hops = u32::try_from(max_hops).unwrap_or(u32::MAX - 1);
         let mut routes = Self {
@@ -30,9 +39,12 @@ impl Routes {
         routes.start.push(0);
         for source in 0..row(rsus) {
             routes.search(source, max_hops, &first, &arcs, &mut place);
+            if routes.targets.len() > MAX_TARGETS {
+                return None;
+            }
         }
         routes.bound_the_rest(links, max_hops);
-        routes
+        Some(routes)
     }
 
     /// The RSUs within `max_hops` of `m`, ordered by (hops, RSU), `m` itself first.
@@ -159,6 +171,9 @@ impl Routes {
             .collect();
     }
 }
+
+/// Most pairs of RSUs within reach of each other: 1.3 GB of them.
+pub const MAX_TARGETS: usize = 32_000_000;
 
 /// `place` of an RSU that the search has not met.
 const UNSEEN: u32 = u32::MAX;

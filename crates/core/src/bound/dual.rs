@@ -22,6 +22,8 @@ pub struct Effort {
     pub cooling: f64,
     /// Newton steps at each temperature.
     pub steps: usize,
+    /// Gain, relative to the bound, that is not worth a step.
+    pub tolerance: f64,
 }
 
 impl Effort {
@@ -32,6 +34,7 @@ impl Effort {
         last_temperature: 3e-5,
         cooling: 0.15,
         steps: 10,
+        tolerance: 1e-9,
     };
     /// For a policy that only wants good prices, from those of the last slot.
     pub const DECIDE: Self = Self {
@@ -40,6 +43,7 @@ impl Effort {
         last_temperature: 1e-3,
         cooling: 0.15,
         steps: 4,
+        tolerance: 2e-5,
     };
 }
 
@@ -245,7 +249,7 @@ impl Dual {
                 effort.steps
             };
             loop {
-                self.climb(slot, temperature * scale, scale, steps);
+                self.climb(slot, temperature * scale, scale, steps, effort.tolerance);
                 steps = effort.steps;
                 if temperature <= effort.last_temperature {
                     break;
@@ -474,11 +478,11 @@ impl Dual {
     }
 
     /// Newton steps at one temperature.
-    fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, steps: usize) {
+    fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, steps: usize, tolerance: f64) {
         let mut value = self.smooth(slot, temperature);
         for _ in 0..steps {
             let expected = self.newton_step(temperature, scale);
-            if expected <= 1e-6 * temperature.mul_add(10.0, value.abs() * 1e-3) {
+            if expected <= tolerance * value.abs() {
                 break;
             }
             let gained = self.backtrack(slot, temperature, value);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::alloc::Allocator;
+use crate::alloc::{Allocator, Certificate};
 use crate::decision::{Decision, Placement};
 use crate::evaluate::{Evaluator, Outcome};
 use crate::policy::repair::Repair;
@@ -19,6 +19,7 @@ pub struct Decider {
     evaluator: Evaluator,
     decision: Decision,
     cpu_hz: Vec<f64>,
+    certificate: Certificate,
     outcomes: Vec<Outcome>,
     turned_back: u32,
     decision_time_s: f64,
@@ -35,6 +36,7 @@ impl Decider {
             evaluator: Evaluator::default(),
             decision: Decision::default(),
             cpu_hz: Vec::new(),
+            certificate: Certificate::default(),
             outcomes: Vec::new(),
             turned_back: 0,
             decision_time_s: 0.0,
@@ -53,7 +55,8 @@ impl Decider {
             placements,
             minimum_hz,
         } = &self.decision;
-        self.allocator
+        self.certificate = self
+            .allocator
             .solve(slot, placements, minimum_hz, &mut self.cpu_hz);
         self.decision_time_s = clock.elapsed().as_secs_f64();
         self.evaluator
@@ -70,6 +73,12 @@ impl Decider {
     #[must_use]
     pub fn cpu_hz(&self) -> &[f64] {
         &self.cpu_hz
+    }
+
+    /// What proves the CPU shares optimal for the placements.
+    #[must_use]
+    pub fn certificate(&self) -> Certificate {
+        self.certificate
     }
 
     /// What every task costs.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
-use crate::backhaul::{self, Routes};
+use crate::backhaul::{self, MAX_TARGETS, Routes};
 use crate::error::{Error, Result};
 use crate::ids::VehicleKey;
 use crate::mobility::{self, MobilitySource, Positions};
 use crate::model::channel::Radio;
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
-use crate::scenario::{self, Area, Mobility, Range, Rsu, RsuLayout, Scenario};
+use crate::scenario::{self, Area, MAX_GRID, Mobility, Range, Rsu, RsuLayout, Scenario};
 use crate::slot::{Rsus, Slot};
 
 /// What all seeds of a scenario share.
@@ -45,11 +45,16 @@ impl World {
             } => grid(&area, *spacing_m, template)?,
         };
         let links = backhaul::edges(&scenario.backhaul, &list)?;
-        let routes = Arc::new(Routes::build(
-            list.len(),
-            &links,
-            scenario.backhaul.max_hops,
-        ));
+        let max_hops = scenario.backhaul.max_hops;
+        let routes = Routes::try_build(list.len(), &links, max_hops).ok_or_else(|| {
+            Error::invalid(
+                "scenario",
+                None,
+                "backhaul.max_hops",
+                format!("must reach at most {MAX_TARGETS} pairs of RSUs, got more with {max_hops}"),
+            )
+        })?;
+        let routes = Arc::new(routes);
         let column = |f: fn(&Rsu) -> f64| list.iter().map(f).collect::<Vec<f64>>();
         let rsus = Rsus {
             id: list.iter().map(|r| r.id.clone()).collect(),
@@ -105,9 +110,6 @@ fn area(scenario: &Scenario) -> Result<Area> {
         (None, _) => unreachable!("a checked scenario with a synthetic fleet has an area"),
     }
 }
-
-/// More RSUs than any real network; a smaller spacing is a slip of the pen.
-const MAX_GRID: f64 = 1e6;
 
 /// RSUs exactly `spacing_m` apart, the whole grid centred in the area.
 fn grid(area: &Area, spacing_m: f64, template: &Rsu) -> Result<Vec<Rsu>> {

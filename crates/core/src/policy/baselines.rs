@@ -90,7 +90,7 @@ impl Policy for Greedy {
 }
 
 /// A uniform choice among the candidate sequence of the paper's IV-C: the covering RSUs, nearest first,
-/// padded cyclically to length beta, then local; and a uniform execution RSU among the same candidates.
+/// padded cyclically to length beta, then local; and a uniform execution RSU among all within reach.
 #[derive(Clone, Debug)]
 pub struct Random {
     candidates: usize,

@@ -19,7 +19,7 @@ pub(crate) const LENGTH_M: Float = Float::POSITIVE.up_to(1e7);
 pub(crate) const ENERGY_COEFF: Float = Float::UNIT;
 const SPEED_MPS: Float = Float::NON_NEGATIVE.up_to(1000.0);
 /// More RSUs than any road network has.
-const MAX_GRID: f64 = 100_000.0;
+pub(crate) const MAX_GRID: f64 = 100_000.0;
 
 impl Scenario {
     /// Decodes and checks a scenario; `overrides` are the `(key, value)` of `--set`, in order.

@@ -9,6 +9,7 @@ mod encode;
 mod tests;
 
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
+pub(crate) use decode::MAX_GRID;
 pub use decode::{reference_markdown, schema};
 
 use std::path::PathBuf;

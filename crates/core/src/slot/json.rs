@@ -4,7 +4,7 @@
 mod tests;
 
 use super::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
-use crate::backhaul::{Edge, Routes};
+use crate::backhaul::{Edge, MAX_TARGETS, Routes};
 use crate::document::{
     self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Text,
 };
@@ -71,13 +71,20 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let receivers = Receivers::new(&channel, &rsus);
     let (vehicle_ids, vehicles, coverage) = vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
     let (task_ids, tasks) = tasks(s, &vehicle_names);
+    let routes = Routes::try_build(rsus.len(), &edges, max_hops).unwrap_or_else(|| {
+        s.problem(
+            "max_hops",
+            format!("must reach at most {MAX_TARGETS} pairs of RSUs"),
+        );
+        Routes::default()
+    });
     let slot = Slot {
         slot_s,
         omega,
         enforce_balance,
         tau,
         migration_power_w,
-        routes: Arc::new(Routes::build(rsus.len(), &edges, max_hops)),
+        routes: Arc::new(routes),
         rsus,
         vehicles,
         coverage,
