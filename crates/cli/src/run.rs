@@ -134,7 +134,14 @@ fn deliver(
         Format::Table => report(&summary, replications),
         Format::Json => table::json(&summary),
         Format::Csv => table::csv(&summary),
-    })
+    })?;
+    if let (Some(out), false) = (&args.out, args.quiet) {
+        say(format!(
+            "\nResults, figures and manifest: {}",
+            out.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Runs the plan, with a progress bar where somebody waits for it, until it is done or interrupted.

@@ -7,6 +7,7 @@
 
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
+use crate::slot::order::Order;
 use crate::slot::table::{TaskRow, TaskTable, Upload};
 
 /// How far a solve goes. Temperatures are relative to the mean cost of a task.
@@ -178,7 +179,7 @@ pub struct Dual {
     /// Mean bound of a task in the last slot.
     mean_cost: f64,
     /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines.
-    order: Vec<u32>,
+    order: Order,
     /// Constants of the tasks, in that order.
     table: TaskTable,
     /// Per task the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
@@ -373,13 +374,10 @@ impl Dual {
         self.offers.clear();
         self.offers.resize(rsus, Offer::default());
         self.stamp = 0;
-        self.order.clear();
-        self.order.extend(0..slot.tasks.len() as u32);
-        self.order
-            .sort_unstable_by_key(|&n| (slot.nearest_rsu(n as usize), n));
+        self.order.by_place(slot);
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);
-        self.table.fill(slot, &self.order);
+        self.table.fill(slot, self.order.tasks());
         if self.prices.band.len() != rsus {
             self.cold_start();
         }

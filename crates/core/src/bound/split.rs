@@ -17,9 +17,10 @@
 use super::dual::{Dual, Effort, upload_at};
 use crate::decision::Decision;
 use crate::policy::Policy;
-use crate::policy::assignment::{Assignment, canonical_order};
+use crate::policy::assignment::Assignment;
 use crate::policy::baselines::Nearest;
 use crate::slot::Slot;
+use crate::slot::order::Order;
 
 /// Solves the split bound slot after slot, keeping its memory.
 #[derive(Clone, Debug, Default)]
@@ -55,16 +56,16 @@ struct Upload {
 struct Target {
     assignment: Assignment,
     decision: Decision,
-    order: Vec<u32>,
+    order: Order,
 }
 
 impl Target {
     fn cost(&mut self, slot: &Slot) -> f64 {
         Nearest.decide(slot, &mut self.decision);
-        canonical_order(slot, &mut self.order);
+        self.order.canonical(slot);
         self.assignment
-            .start_from(slot, &self.order, &self.decision.placements);
-        self.assignment.sweep(slot, &self.order, 4);
+            .start_from(slot, self.order.tasks(), &self.decision.placements);
+        self.assignment.sweep(slot, self.order.tasks(), 4);
         self.assignment.cost(slot)
     }
 }

@@ -801,25 +801,3 @@ impl Execution {
         }
     }
 }
-
-/// Order in which tasks are improved: place by place, large before small. It depends on the tasks and
-/// not on how they are numbered, and neighbours in it share cache lines.
-pub fn canonical_order(slot: &Slot, order: &mut Vec<u32>) {
-    order.clear();
-    order.extend(0..slot.tasks.len() as u32);
-    let tasks = &slot.tasks;
-    let position = |task: usize| {
-        let v = tasks.vehicle[task] as usize;
-        (slot.vehicles.x_m[v], slot.vehicles.y_m[v])
-    };
-    order.sort_unstable_by(|&a, &b| {
-        let (a, b) = (a as usize, b as usize);
-        slot.nearest_rsu(a)
-            .cmp(&slot.nearest_rsu(b))
-            .then(tasks.cycles[b].total_cmp(&tasks.cycles[a]))
-            .then(tasks.data_bits[b].total_cmp(&tasks.data_bits[a]))
-            .then(position(a).0.total_cmp(&position(b).0))
-            .then(position(a).1.total_cmp(&position(b).1))
-            .then(a.cmp(&b))
-    });
-}

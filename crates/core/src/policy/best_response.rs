@@ -1,17 +1,18 @@
 //! Best response: in turn, each task takes its best placement given all others.
 
 use super::Policy;
-use super::assignment::{Assignment, canonical_order};
+use super::assignment::Assignment;
 use super::baselines::Nearest;
 use crate::decision::Decision;
 use crate::slot::Slot;
+use crate::slot::order::Order;
 
 /// Sweeps from the nearest RSUs until nothing moves. Each move lowers the cost of the whole slot.
 #[derive(Clone, Debug)]
 pub struct BestResponse {
     sweeps: usize,
     assignment: Assignment,
-    order: Vec<u32>,
+    order: Order,
 }
 
 impl BestResponse {
@@ -21,7 +22,7 @@ impl BestResponse {
         Self {
             sweeps,
             assignment: Assignment::default(),
-            order: Vec::new(),
+            order: Order::default(),
         }
     }
 }
@@ -29,10 +30,10 @@ impl BestResponse {
 impl Policy for BestResponse {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         Nearest.decide(slot, decision);
-        canonical_order(slot, &mut self.order);
+        self.order.canonical(slot);
         self.assignment
-            .start_from(slot, &self.order, &decision.placements);
-        self.assignment.sweep(slot, &self.order, self.sweeps);
+            .start_from(slot, self.order.tasks(), &decision.placements);
+        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
         decision.placements.clear();
         decision
             .placements

@@ -1,10 +1,11 @@
 //! Local search: the near-optimum to compare with.
 use super::Policy;
-use super::assignment::{Assignment, canonical_order};
+use super::assignment::Assignment;
 use super::price::Price;
 use crate::decision::Decision;
 use crate::rng::{Stream, Streams};
 use crate::slot::Slot;
+use crate::slot::order::Order;
 
 /// Iterated local search from the price solution: moves and swaps until neither pays; then kick a few
 /// tasks out, put them back one by one, search again, and keep what is better.
@@ -13,7 +14,7 @@ pub struct LocalSearch {
     restarts: usize,
     price: Price,
     assignment: Assignment,
-    order: Vec<u32>,
+    order: Order,
     kicked: Vec<u32>,
     stream: Stream,
 }
@@ -29,7 +30,7 @@ impl LocalSearch {
             restarts,
             price: Price::new(2),
             assignment: Assignment::default(),
-            order: Vec::new(),
+            order: Order::default(),
             kicked: Vec::new(),
             stream: streams.stream("policy.local-search"),
         }
@@ -39,13 +40,14 @@ impl LocalSearch {
 impl LocalSearch {
     /// Takes some tasks out and puts them back one after the other, each at its best place.
     fn kick(&mut self, slot: &Slot) {
-        let tasks = self.order.len();
+        let tasks = self.order.tasks().len();
         self.kicked.clear();
         if tasks == 0 {
             return;
         }
         for _ in 0..(tasks / 12).clamp(2, 64) {
-            self.kicked.push(self.order[self.stream.below(tasks)]);
+            self.kicked
+                .push(self.order.tasks()[self.stream.below(tasks)]);
         }
         self.assignment.replace(slot, &self.kicked);
     }
@@ -53,8 +55,8 @@ impl LocalSearch {
     /// Moves, then swaps, until neither pays.
     fn descend(&mut self, slot: &Slot) {
         for _ in 0..MAX_SWEEPS {
-            self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
-            if !self.assignment.swap(slot, &self.order) {
+            self.assignment.sweep(slot, self.order.tasks(), MAX_SWEEPS);
+            if !self.assignment.swap(slot, self.order.tasks()) {
                 break;
             }
         }
@@ -64,22 +66,22 @@ impl LocalSearch {
 impl Policy for LocalSearch {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         self.price.decide(slot, decision);
-        canonical_order(slot, &mut self.order);
+        self.order.canonical(slot);
         self.assignment
-            .start_from(slot, &self.order, &decision.placements);
-        self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
+            .start_from(slot, self.order.tasks(), &decision.placements);
+        self.assignment.sweep(slot, self.order.tasks(), MAX_SWEEPS);
         let mut best = self.assignment.cost(slot);
         keep(&self.assignment, decision);
         for _ in 0..self.restarts {
             self.kick(slot);
-            self.assignment.sweep(slot, &self.order, MAX_SWEEPS);
+            self.assignment.sweep(slot, self.order.tasks(), MAX_SWEEPS);
             let cost = self.assignment.cost(slot);
             if cost < best * (1.0 - 1e-12) {
                 best = cost;
                 keep(&self.assignment, decision);
             } else {
                 self.assignment
-                    .start_from(slot, &self.order, &decision.placements);
+                    .start_from(slot, self.order.tasks(), &decision.placements);
             }
         }
         // Swaps look at pairs, so they come once, at the end.

@@ -4,10 +4,11 @@
 //! prototype, 0.23 % after two sweeps.
 
 use super::Policy;
-use super::assignment::{Assignment, canonical_order};
+use super::assignment::Assignment;
 use crate::bound::dual::{Dual, Effort};
 use crate::decision::{Decision, Placement};
 use crate::slot::Slot;
+use crate::slot::order::Order;
 
 /// Prices stay warm from slot to slot.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub struct Price {
     sweeps: usize,
     dual: Dual,
     assignment: Assignment,
-    order: Vec<u32>,
+    order: Order,
 }
 
 impl Price {
@@ -26,7 +27,7 @@ impl Price {
             sweeps,
             dual: Dual::default(),
             assignment: Assignment::default(),
-            order: Vec::new(),
+            order: Order::default(),
         }
     }
 }
@@ -42,10 +43,10 @@ impl Policy for Price {
                 Some((entry, execution)) => Placement::Rsu { entry, execution },
                 None => Placement::Local,
             }));
-        canonical_order(slot, &mut self.order);
+        self.order.canonical(slot);
         self.assignment
-            .start_from(slot, &self.order, &decision.placements);
-        self.assignment.sweep(slot, &self.order, self.sweeps);
+            .start_from(slot, self.order.tasks(), &decision.placements);
+        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
         decision.placements.clear();
         decision
             .placements

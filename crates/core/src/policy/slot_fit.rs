@@ -6,19 +6,18 @@
 //! What does not fit is an overflow that its own vehicle computes, at the price of that.
 
 use super::Policy;
-use super::assignment::{Assignment, Fit, canonical_order};
+use super::assignment::{Assignment, Fit};
 use super::baselines::Nearest;
 use crate::decision::Decision;
 use crate::slot::Slot;
+use crate::slot::order::Order;
 
 /// Places tasks one by one where they fit, largest first, then sweeps.
 #[derive(Clone, Debug)]
 pub struct SlotFit {
     sweeps: usize,
     assignment: Assignment,
-    order: Vec<u32>,
-    /// Tasks with their place in the canonical order, for breaking ties.
-    rank: Vec<(u32, u32)>,
+    order: Order,
 }
 
 /// Tasks let in beyond the plan: with none the placement is stiff, with more the band gets slow.
@@ -31,8 +30,7 @@ impl SlotFit {
         Self {
             sweeps,
             assignment: Assignment::default(),
-            order: Vec::new(),
-            rank: Vec::new(),
+            order: Order::default(),
         }
     }
 
@@ -40,8 +38,8 @@ impl SlotFit {
     fn plan(&mut self, slot: &Slot, decision: &mut Decision) -> Fit {
         Nearest.decide(slot, decision);
         self.assignment
-            .start_from(slot, &self.order, &decision.placements);
-        self.assignment.sweep(slot, &self.order, self.sweeps);
+            .start_from(slot, self.order.tasks(), &decision.placements);
+        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
         Fit {
             entering: self
                 .assignment
@@ -54,29 +52,14 @@ impl SlotFit {
 
 impl Policy for SlotFit {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
-        canonical_order(slot, &mut self.order);
         // Large tasks fit into little else but an empty RSU.
-        let cycles = &slot.tasks.cycles;
-        self.rank.clear();
-        self.rank.extend(
-            self.order
-                .iter()
-                .zip(0..)
-                .map(|(&task, place)| (task, place)),
-        );
-        self.rank.sort_unstable_by(|&(a, i), &(b, j)| {
-            cycles[b as usize]
-                .total_cmp(&cycles[a as usize])
-                .then(i.cmp(&j))
-        });
-        self.order.clear();
-        self.order.extend(self.rank.iter().map(|&(task, _)| task));
+        self.order.by_size(slot);
         let fit = self.plan(slot, decision);
-        self.assignment.reset_fitted(slot, &self.order, fit);
-        for &task in &self.order {
+        self.assignment.reset_fitted(slot, self.order.tasks(), fit);
+        for &task in self.order.tasks() {
             self.assignment.put_best(slot, task as usize);
         }
-        self.assignment.sweep(slot, &self.order, self.sweeps);
+        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
         decision.placements.clear();
         decision
             .placements

@@ -5,6 +5,7 @@
 
 mod costs;
 mod json;
+pub mod order;
 pub mod table;
 
 pub use json::{NamedSlot, schema};
