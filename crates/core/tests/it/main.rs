@@ -10,4 +10,5 @@ mod p2_oracle;
 mod paper;
 mod properties;
 mod support;
+mod traffic;
 mod twin;

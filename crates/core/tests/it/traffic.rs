@@ -1,0 +1,68 @@
+//! Real traffic: the built-in grid, and the cities whose traces may not be redistributed.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Options, replicate};
+use wayside_core::policy::PolicyKind;
+use wayside_core::scenario::{FcdSource, Mobility};
+use wayside_core::{Scenario, Slot};
+
+/// Some slots of a trace: vehicles come and go, nobody beats the bound, and `price` is near it.
+fn drive(scenario: &Scenario) {
+    let world = World::new(scenario).expect("a readable trace");
+    let options = Options {
+        slots: 6,
+        bound: BoundKind::Simple,
+    };
+    let mut vehicles = Vec::new();
+    let mut watch = |_: usize, slot: &Slot| {
+        vehicles.push(slot.vehicles.len());
+        ControlFlow::Continue(())
+    };
+    let policies = [PolicyKind::Nearest, PolicyKind::Price];
+    let replication = replicate(&world, &policies, 0, options, &mut watch)
+        .expect("a readable trace")
+        .expect("nobody stops it");
+    assert!(vehicles.iter().all(|&count| count > 50), "{vehicles:?}");
+    for run in &replication.policies {
+        for slot in &run.slots {
+            let bound = slot.lower_bound.expect("the bound was asked for");
+            let gap = slot.objective / bound - 1.0;
+            assert!(gap >= -1e-9, "{} in slot {}: {gap}", run.policy, slot.slot);
+            assert!(
+                run.policy != "price" || gap < 0.02,
+                "price in slot {}: {gap}",
+                slot.slot
+            );
+        }
+    }
+}
+
+#[test]
+fn property_the_grid_runs() {
+    drive(&Scenario::builtin("city-grid", &[]).expect("a valid scenario"));
+}
+
+/// Every scenario of the folder loads; those with a trace run where the trace is at hand.
+#[test]
+fn property_every_scenario_file_loads_and_the_cities_run() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios"));
+    let mut cities = 0;
+    for entry in folder.read_dir().expect("the folder of scenarios") {
+        let path = entry.expect("a readable folder").path();
+        let scenario = Scenario::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+        if let Mobility::Fcd(fcd) = &scenario.fleet.mobility
+            && let FcdSource::File(trace) = &fcd.source
+        {
+            cities += 1;
+            if trace.exists() {
+                drive(&scenario);
+            } else {
+                println!("skipped {}: no {}", path.display(), trace.display());
+            }
+        }
+    }
+    assert_eq!(cities, 3);
+}
