@@ -1,0 +1,119 @@
+//! What happens at one RSU: tasks that enter there, tasks executed there.
+
+use crate::alloc::curve::Curve;
+use crate::alloc::server::{Rows, Server};
+
+/// Tasks entering at an RSU.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Entry {
+    pub(super) count: f64,
+    /// Sum of a_nm.
+    pub(super) upload: f64,
+}
+
+impl Entry {
+    pub(super) fn cost(&self) -> f64 {
+        self.count * self.upload
+    }
+
+    pub(super) fn with(&self, upload: f64) -> Self {
+        Self {
+            count: self.count + 1.0,
+            upload: self.upload + upload,
+        }
+    }
+}
+
+/// Tasks executed at an RSU.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Execution {
+    pub(super) server: Server,
+    pub(super) tasks: Vec<u32>,
+    pub(super) cycles: Vec<f64>,
+    pub(super) minimum_hz: Vec<f64>,
+    /// Optimal value of P2 here.
+    pub(super) cost: f64,
+    /// Whether tasks have minimum shares.
+    pub(super) fitted: bool,
+}
+
+impl Execution {
+    pub(super) fn rows(&self) -> Rows<'_> {
+        Rows {
+            cycles: &self.cycles,
+            minimum_hz: &self.minimum_hz,
+        }
+    }
+
+    pub(super) fn push(&mut self, task: u32, cycles: f64, minimum_hz: f64) {
+        self.tasks.push(task);
+        self.cycles.push(cycles);
+        self.minimum_hz.push(minimum_hz);
+    }
+
+    pub(super) fn pop(&mut self) {
+        self.tasks.pop();
+        self.minimum_hz.pop();
+        self.cycles.pop();
+    }
+
+    pub(super) fn remove(&mut self, task: u32) {
+        let at = self
+            .tasks
+            .iter()
+            .position(|&t| t == task)
+            .expect("the task is executed here");
+        // Order is kept: sums must not depend on the history of moves.
+        self.tasks.remove(at);
+        self.minimum_hz.remove(at);
+        self.cycles.remove(at);
+    }
+
+    /// Solves P2 here: (cost, price). Without scarcity the cost is linear in the cycles.
+    pub(super) fn optimum(&self) -> (f64, f64) {
+        if let Curve::Tradeoff { free_hz, .. } = self.server.curve
+            && !self.fitted
+        {
+            let demand = free_hz * self.cycles.len() as f64;
+            if demand <= self.server.available_hz() {
+                let total = self.cycles.iter().sum::<f64>();
+                return (self.server.curve.free_cost_per_cycle() * total, 0.0);
+            }
+        }
+        self.server.optimum(self.rows())
+    }
+
+    pub(super) fn settle(&mut self) {
+        (self.cost, self.server.price) = self.optimum();
+    }
+
+    /// Lower bound of what one more task adds: its cost at the present price, by weak duality.
+    pub(super) fn priced(&self, cycles: f64, minimum_hz: f64) -> f64 {
+        let available_hz = self.server.available_hz();
+        if available_hz <= 0.0 || minimum_hz > available_hz {
+            return f64::INFINITY;
+        }
+        self.server
+            .curve
+            .priced_cost(self.server.price, cycles, minimum_hz, available_hz)
+            .0
+    }
+
+    /// What one more task adds, exactly, and the price then.
+    pub(super) fn added(&mut self, task: u32, cycles: f64, minimum_hz: f64) -> (f64, f64) {
+        self.push(task, cycles, minimum_hz);
+        let (cost, price) = self.optimum();
+        self.pop();
+        (cost - self.cost, price)
+    }
+
+    /// Whether one more task still gets its free demand.
+    pub(super) fn has_room(&self) -> bool {
+        match self.server.curve {
+            Curve::Tradeoff { free_hz, .. } if !self.fitted => {
+                free_hz * (self.cycles.len() + 1) as f64 <= self.server.available_hz()
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Moves: the best place of one task given all others.
+
+use super::{Assignment, LEAST_GAIN};
+use crate::decision::Placement;
+use crate::slot::Slot;
+
+/// Scratch memory of one search for the best place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trial {
+    /// Per RSU the cheapest way there, valid where `stamp` is the current one.
+    pub(super) ways: Vec<Way>,
+    pub(super) stamp: u32,
+    /// RSUs reached.
+    pub(super) reached: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Way {
+    pub(super) stamp: u32,
+    pub(super) entry: u32,
+    /// Upload and migration.
+    pub(super) cost: f64,
+    /// Least CPU share on this way \[Hz\].
+    pub(super) minimum_hz: f64,
+    /// `cost` and the lower bound of the execution; infinite once solved exactly.
+    pub(super) bound: f64,
+}
+
+impl Assignment {
+    /// Moves `task` to its best place given all others; whether that changed anything.
+    pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
+        let old = self.placements[task];
+        if !self.is_touched(task) {
+            return false;
+        }
+        self.seen[task] = self.moves;
+        if !self.could_improve(slot, task) {
+            return false;
+        }
+        let (old_price, old_cost) = match old {
+            Placement::Local => (0.0, 0.0),
+            Placement::Rsu { execution, .. } => {
+                let execution = &self.executions[execution as usize];
+                (execution.server.price, execution.cost)
+            }
+        };
+        self.take_out(task);
+        let stay = self.cost_back(slot, task, old, old_cost);
+        let (best, cost, price) = self.best_place(slot, task);
+        if cost < stay - LEAST_GAIN * stay.abs() {
+            self.put(slot, task, best, price);
+            self.touch(slot, old);
+            self.touch(slot, best);
+            true
+        } else {
+            self.insert(slot, task, old);
+            if let Placement::Rsu { execution, .. } = old {
+                let execution = &mut self.executions[execution as usize];
+                execution.server.price = old_price;
+                execution.cost = old_cost;
+            }
+            false
+        }
+    }
+
+    /// Whether any RSU within reach of `task` changed since it was last looked at.
+    fn is_touched(&self, task: usize) -> bool {
+        let seen = self.seen[task];
+        let uploads = self.table.uploads(self.table.row(task));
+        uploads
+            .iter()
+            .any(|upload| self.touched[upload.rsu as usize] > seen)
+    }
+
+    /// Notes a change at the RSUs of `placement` for everybody who can reach them.
+    pub(super) fn touch(&mut self, slot: &Slot, placement: Placement) {
+        let Placement::Rsu { entry, execution } = placement else {
+            return;
+        };
+        self.moves += 1;
+        for rsu in [entry, execution] {
+            // Reach is symmetric: links work both ways.
+            for target in slot.routes.targets(rsu) {
+                self.touched[target.rsu as usize] = self.moves;
+            }
+            if entry == execution {
+                break;
+            }
+        }
+    }
+
+    /// Whether a move of `task` could pay, by weak duality alone: at present prices, leaving its RSU
+    /// saves at most what it pays there, and joining another costs at least what it would pay there.
+    fn could_improve(&mut self, slot: &Slot, task: usize) -> bool {
+        let Placement::Rsu { entry, execution } = self.placements[task] else {
+            return true;
+        };
+        let cycles = self.table.row(task).cycles;
+        let minimum_hz = self.least_share(slot, task, entry, execution);
+        let present = &self.executions[execution as usize];
+        if !present.server.curve.is_priced_exactly() {
+            return true;
+        }
+        let paid = present.priced(cycles, minimum_hz);
+        let at_entry = self.entries[entry as usize];
+        self.leave_entry(task, entry);
+        let stay = self.way(slot, task, entry, execution) + paid;
+        let limit = self.table.row(task).local.min(stay);
+        self.reach(slot, task, limit);
+        self.entries[entry as usize] = at_entry;
+        let least = self
+            .trial
+            .reached
+            .iter()
+            .map(|&m| self.trial.ways[m as usize].bound);
+        least.fold(self.table.row(task).local, f64::min) < stay - LEAST_GAIN * stay.abs()
+    }
+
+    /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
+    pub fn sweep(&mut self, slot: &Slot, order: &[u32], sweeps: usize) {
+        let mut settled = 0;
+        for &task in order
+            .iter()
+            .cycle()
+            .take(sweeps.saturating_mul(order.len()))
+        {
+            if self.improve(slot, task as usize) {
+                settled = 0;
+            } else {
+                settled += 1;
+                if settled == order.len() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes `task` out and puts it at its best place, whatever it cost before.
+    pub fn put_best(&mut self, slot: &Slot, task: usize) {
+        self.take_out(task);
+        let (best, _, price) = self.best_place(slot, task);
+        self.put(slot, task, best, price);
+        self.touch(slot, best);
+    }
+
+    /// Takes `tasks` out and puts them back one after the other, each at its best place.
+    pub fn replace(&mut self, slot: &Slot, tasks: &[u32]) {
+        for &task in tasks {
+            let old = self.placements[task as usize];
+            self.take_out(task as usize);
+            self.touch(slot, old);
+        }
+        for &task in tasks {
+            self.put_best(slot, task as usize);
+        }
+    }
+
+    /// What `task`, which is out, would cost back at `placement`, where P2 cost `execution_cost` with it.
+    fn cost_back(
+        &self,
+        slot: &Slot,
+        task: usize,
+        placement: Placement,
+        execution_cost: f64,
+    ) -> f64 {
+        match placement {
+            Placement::Local => self.table.row(task).local,
+            Placement::Rsu { entry, execution } => {
+                let added = execution_cost - self.executions[execution as usize].cost;
+                self.way(slot, task, entry, execution) + added
+            }
+        }
+    }
+
+    /// The cheapest placement of `task`, which is out: (placement, cost, price at its execution RSU).
+    fn best_place(&mut self, slot: &Slot, task: usize) -> (Placement, f64, f64) {
+        let cycles = self.table.row(task).cycles;
+        let mut best = (Placement::Local, self.table.row(task).local, 0.0);
+        self.reach(slot, task, best.1);
+        loop {
+            let Trial { ways, reached, .. } = &mut self.trial;
+            let Some(&rsu) = reached.iter().min_by(|&&a, &&b| {
+                ways[a as usize]
+                    .bound
+                    .total_cmp(&ways[b as usize].bound)
+                    .then(a.cmp(&b))
+            }) else {
+                return best;
+            };
+            let way = &mut ways[rsu as usize];
+            if way.bound >= best.1 {
+                return best;
+            }
+            way.bound = f64::INFINITY;
+            let (added, price) =
+                self.executions[rsu as usize].added(task as u32, cycles, way.minimum_hz);
+            if way.cost + added < best.1 {
+                best = (
+                    Placement::Rsu {
+                        entry: way.entry,
+                        execution: rsu,
+                    },
+                    way.cost + added,
+                    price,
+                );
+            }
+        }
+    }
+
+    /// Finds the cheapest way of `task` to every RSU that could beat `limit`.
+    fn reach(&mut self, slot: &Slot, task: usize, limit: f64) {
+        let Self {
+            entries,
+            executions,
+            trial,
+            fit,
+            table,
+            ..
+        } = self;
+        trial.stamp += 1;
+        trial.reached.clear();
+        let row = table.row(task);
+        let (cycles, data_bits) = (row.cycles, row.data_bits);
+        let least_execution = cycles * self.least_cost_per_cycle;
+        let mut limit = limit;
+        for (index, upload) in table.uploads(row).iter().enumerate() {
+            let at = entries[upload.rsu as usize];
+            if fit
+                .as_ref()
+                .is_some_and(|fit| at.count >= fit.entering[upload.rsu as usize])
+            {
+                continue;
+            }
+            let entering = at.with(upload.alone).cost() - at.cost();
+            for target in slot.routes.targets(upload.rsu) {
+                let cost = entering + slot.migration_cost(data_bits, target);
+                if cost + least_execution >= limit {
+                    // Farther targets cost at least as much as this many of the fastest hops.
+                    let least = slot.least_migration_cost(
+                        data_bits,
+                        target.hops,
+                        self.least_seconds_per_bit,
+                    );
+                    if entering + least + least_execution >= limit {
+                        break;
+                    }
+                    continue;
+                }
+                let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
+                    fit.minimum_hz(slot, task, &slot.links(task)[index], target)
+                });
+                let execution = &executions[target.rsu as usize];
+                let way = &mut trial.ways[target.rsu as usize];
+                if way.stamp != trial.stamp {
+                    trial.reached.push(target.rsu);
+                } else if cost >= way.cost {
+                    continue;
+                }
+                *way = Way {
+                    stamp: trial.stamp,
+                    entry: upload.rsu,
+                    cost,
+                    minimum_hz,
+                    bound: cost + execution.priced(cycles, minimum_hz),
+                };
+                // Without scarcity after the move the bound is exact, so it limits the rest.
+                if execution.has_room() {
+                    limit = limit.min(way.bound * (1.0 + 1e-12));
+                }
+            }
+        }
+    }
+}
