@@ -104,7 +104,14 @@ fn documentation() -> bool {
 fn tests() -> bool {
     let nextest = command(&["nextest", "--version"]).output();
     if nextest.is_ok_and(|o| o.status.success()) {
-        cargo(&["nextest", "run", "--workspace", "--no-tests", "pass"])
+        cargo(&[
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-fail-fast",
+            "--no-tests",
+            "pass",
+        ])
     } else {
         cargo(&["test", "--workspace", "--all-targets"])
     }

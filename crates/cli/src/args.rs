@@ -1,5 +1,8 @@
 //! The command line as clap reads it.
 
+// The comments here are the help that users read: [s] is a unit, not a link.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 use crate::seeds::Seeds;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};

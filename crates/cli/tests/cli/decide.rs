@@ -41,6 +41,7 @@ fn closed_form_hand_written_slot() {
         "delay_s_mean",
         "energy_j_mean",
         "load",
+        "certificate",
         "decision_time_s",
         "placements",
     ];
@@ -57,6 +58,8 @@ fn closed_form_hand_written_slot() {
         Value::Bool(number(&decision["load"]["lbm"]) <= 0.3)
     );
     assert!(number(&decision["load"]["per_rsu"]["south"]) > 0.0);
+    assert_eq!(decision["certificate"]["feasible"], true);
+    assert!(number(&decision["certificate"]["kkt_residual"]) <= 1e-9);
 
     // The north is full, so the film goes on to the south; nothing covers the bus.
     let [film, map] = decision["placements"].as_array().unwrap().as_slice() else {

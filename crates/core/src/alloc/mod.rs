@@ -6,7 +6,7 @@
 //! Without (16e) every RSU stands alone: one price mu for its CPU, one equation sum F(mu) = F_m
 //! ([`server`]). With (16e), sum (L - Lbar)^2 = min over c of sum (L - c)^2 turns the coupling into two
 //! scalars: given the multiplier nu and c every RSU solves one convex decreasing equation; c is the mean
-//! of the loads; nu brings the LBM to tau ([`balance`]). Three nested safeguarded Newton iterations.
+//! of the loads; nu brings the LBM to tau (`balance`). Three nested safeguarded Newton iterations.
 //!
 //! An observation worth keeping: (16e) makes lightly loaded RSUs over-allocate (their price turns
 //! negative) and burn energy only to look as busy as the others. `policy::repair` moves tasks instead.
