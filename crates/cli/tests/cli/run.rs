@@ -304,7 +304,10 @@ fn property_interrupted_runs_keep_what_is_finished() {
     assert!((1..10_000).contains(&done));
     assert_eq!(
         stderr(&output),
-        format!("interrupted: {done} of 10000 seeds\n")
+        format!(
+            "Results, figures and manifest: {}\ninterrupted: {done} of 10000 seeds\n",
+            text(&out)
+        )
     );
     let manifest = json(&fs::read_to_string(out.join("manifest.json")).unwrap());
     assert_eq!(manifest["complete"], false);
