@@ -136,10 +136,7 @@ fn deliver(
         Format::Csv => table::csv(&summary),
     })?;
     if let (Some(out), false) = (&args.out, args.quiet) {
-        say(format!(
-            "\nResults, figures and manifest: {}",
-            out.display()
-        ));
+        say(format!("Results, figures and manifest: {}", out.display()));
     }
     Ok(())
 }
