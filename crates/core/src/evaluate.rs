@@ -9,8 +9,10 @@ use crate::slot::Slot;
 pub struct Outcome {
     /// Upload delay (6) \[s\].
     pub upload_s: f64,
-    /// Migration delay (2) \[s\].
+    /// Migration delay (2): transmission over the links of the path \[s\].
     pub migration_s: f64,
+    /// Time of flight over the path, or to the cloud and back \[s\].
+    pub propagation_s: f64,
     /// Time queued: on the vehicle's CPU, or on backhaul links \[s\].
     pub wait_s: f64,
     /// Execution delay (4), (7) \[s\].
@@ -30,7 +32,7 @@ impl Outcome {
     #[must_use]
     #[inline]
     pub fn delay_s(&self) -> f64 {
-        self.upload_s + self.migration_s + self.wait_s + self.compute_s
+        self.upload_s + self.migration_s + self.propagation_s + self.wait_s + self.compute_s
     }
 
     /// Whole energy \[J\].
@@ -70,7 +72,7 @@ impl Evaluator {
         self.entering.clear();
         self.entering.resize(slot.rsus.len(), 0.0);
         for placement in placements {
-            if let Placement::Rsu { entry, .. } = *placement {
+            if let Some(entry) = placement.entry() {
                 self.entering[entry as usize] += 1.0;
             }
         }
@@ -85,6 +87,9 @@ impl Evaluator {
                     Placement::Rsu { entry, execution } => {
                         let entering = self.entering[entry as usize];
                         offloaded(slot, task, entry, execution, entering, hz)
+                    }
+                    Placement::Cloud { entry } => {
+                        clouded(slot, task, entry, self.entering[entry as usize])
                     }
                 }),
         );
@@ -102,6 +107,32 @@ fn local(slot: &Slot, task: usize) -> Outcome {
     }
 }
 
+/// The upload of `task` to the RSU `entry`, which it shares with `entering - 1` others.
+fn uploaded(slot: &Slot, task: usize, entry: u32, entering: f64) -> Outcome {
+    let vehicle = slot.tasks.vehicle[task] as usize;
+    let link = slot
+        .coverage
+        .of(vehicle)
+        .iter()
+        .find(|link| link.rsu == entry)
+        .expect("the entry RSU covers the vehicle");
+    let upload_s = transfer::upload_s(slot.tasks.data_bits[task], link.seconds_per_bit, entering);
+    Outcome {
+        upload_s,
+        upload_j: transfer::upload_energy_j(slot.vehicles.tx_power_w[vehicle], upload_s),
+        ..Outcome::default()
+    }
+}
+
+/// The cloud's own time and energy are not part of the model, only the way there and back.
+fn clouded(slot: &Slot, task: usize, entry: u32, entering: f64) -> Outcome {
+    let round_trip_s = slot.cloud_round_trip_s.expect("the scenario has a cloud");
+    Outcome {
+        propagation_s: round_trip_s,
+        ..uploaded(slot, task, entry, entering)
+    }
+}
+
 fn offloaded(
     slot: &Slot,
     task: usize,
@@ -110,21 +141,11 @@ fn offloaded(
     entering: f64,
     cpu_hz: f64,
 ) -> Outcome {
-    let vehicle = slot.tasks.vehicle[task] as usize;
-    let link = slot
-        .coverage
-        .of(vehicle)
-        .iter()
-        .find(|link| link.rsu == entry)
-        .expect("the entry RSU covers the vehicle");
     let (cycles, data_bits) = (slot.tasks.cycles[task], slot.tasks.data_bits[task]);
-    let upload_s = transfer::upload_s(data_bits, link.seconds_per_bit, entering);
     let mut outcome = Outcome {
-        upload_s,
-        upload_j: transfer::upload_energy_j(slot.vehicles.tx_power_w[vehicle], upload_s),
         compute_s: compute::delay_s(cycles, cpu_hz),
         compute_j: compute::energy_j(slot.rsus.energy_coeff[execution as usize], cycles, cpu_hz),
-        ..Outcome::default()
+        ..uploaded(slot, task, entry, entering)
     };
     if entry != execution {
         let target = slot

@@ -186,16 +186,19 @@ fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementRepo
             let vehicle = slot.tasks.vehicle[task] as usize;
             (Mode::Local, None, slot.vehicles.cpu_hz[vehicle])
         }
-        Placement::Rsu { entry, execution } => {
-            (Mode::Rsu, Some((entry, execution)), decider.cpu_hz()[task])
-        }
+        Placement::Rsu { entry, execution } => (
+            Mode::Rsu,
+            Some((entry, Some(execution))),
+            decider.cpu_hz()[task],
+        ),
+        Placement::Cloud { entry } => (Mode::Cloud, Some((entry, None)), 0.0),
     };
-    let path = ends.and_then(|(entry, execution)| slot.routes.path(entry, execution));
+    let path = ends.and_then(|(entry, execution)| slot.routes.path(entry, execution?));
     PlacementReport {
         task: named.task_ids[task].clone(),
         mode,
         entry: ends.map(|(entry, _)| rsu_id(entry)),
-        execution: ends.map(|(_, execution)| rsu_id(execution)),
+        execution: ends.and_then(|(_, execution)| execution).map(rsu_id),
         path: path.unwrap_or_default().into_iter().map(rsu_id).collect(),
         cpu_hz,
         delay_s: outcome.delay_s(),

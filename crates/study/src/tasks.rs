@@ -107,6 +107,7 @@ impl<'a> Part<'a> {
                     Some(rsu_id(execution)),
                     decider.cpu_hz()[task],
                 ),
+                Placement::Cloud { entry } => (Some(rsu_id(entry)), None, 0.0),
             };
             Row {
                 seed,

@@ -1,6 +1,7 @@
 //! The RSUs' fibre network: graph, hop counts, shortest paths.
 
 mod file;
+pub mod network;
 mod routes;
 
 pub use routes::MAX_TARGETS;

@@ -54,6 +54,7 @@ impl Decider {
         let Decision {
             placements,
             minimum_hz,
+            ..
         } = &self.decision;
         self.certificate = self
             .allocator

@@ -114,6 +114,7 @@ impl Lane {
                         end_s,
                     });
                 }
+                Placement::Cloud { .. } => {}
             }
         }
     }
@@ -139,10 +140,9 @@ impl Lane {
             record.deadline_met += u32::from(delay_s <= slot.tasks.deadline_s[task]);
             record.hops += outcome.hops;
             record.uncovered += u32::from(slot.links(task).is_empty());
-            if let Placement::Rsu { entry, execution } = self.decider.placements()[task] {
-                record.offloaded += 1;
-                record.migrated += u32::from(entry != execution);
-            }
+            let placement = self.decider.placements()[task];
+            record.offloaded += u32::from(placement.entry().is_some());
+            record.migrated += u32::from(placement.execution() != placement.entry());
             self.run.delay.record(delay_s);
             self.run.energy.record(outcome.energy_j());
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
+use crate::backhaul::network::Network;
 use crate::backhaul::{self, MAX_TARGETS, Routes};
 use crate::error::{Error, Result};
 use crate::ids::VehicleKey;
@@ -27,6 +28,8 @@ pub struct World {
     pub links: Vec<backhaul::Edge>,
     /// Shortest paths over them.
     pub routes: Arc<Routes>,
+    /// The same links, one by one.
+    pub network: Arc<Network>,
     index: CoverageIndex,
 }
 
@@ -55,6 +58,7 @@ impl World {
             )
         })?;
         let routes = Arc::new(routes);
+        let network = Arc::new(Network::new(list.len(), &links, 0.0));
         let column = |f: fn(&Rsu) -> f64| list.iter().map(f).collect::<Vec<f64>>();
         let rsus = Rsus {
             id: list.iter().map(|r| r.id.clone()).collect(),
@@ -73,6 +77,7 @@ impl World {
             rsus,
             links,
             routes,
+            network,
             index,
         })
     }
@@ -81,6 +86,7 @@ impl World {
     #[must_use]
     pub fn empty_slot(&self) -> Slot {
         Slot {
+            now_s: 0.0,
             slot_s: self.scenario.time.slot_s,
             omega: self.scenario.omega,
             enforce_balance: self.scenario.load_balance.enforce,
@@ -88,6 +94,9 @@ impl World {
             migration_power_w: self.scenario.backhaul.migration_power_w,
             rsus: self.rsus.clone(),
             routes: Arc::clone(&self.routes),
+            network: Arc::clone(&self.network),
+            queues: None,
+            cloud_round_trip_s: None,
             vehicles: Default::default(),
             coverage: Default::default(),
             tasks: Default::default(),
@@ -206,8 +215,8 @@ impl<'w> Traffic<'w> {
     /// A trace that ends early or is malformed.
     pub fn advance(&mut self, t: usize, slot: &mut Slot) -> Result<()> {
         let scenario = &self.world.scenario;
-        self.source
-            .advance(t as f64 * scenario.time.slot_s, &mut self.positions)?;
+        slot.now_s = t as f64 * scenario.time.slot_s;
+        self.source.advance(slot.now_s, &mut self.positions)?;
         self.board(&scenario.fleet, slot);
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
         slot.vehicles.y_m.clone_from(&self.positions.y_m);

@@ -39,6 +39,7 @@ impl Repair {
         let Decision {
             placements,
             minimum_hz,
+            ..
         } = decision;
         let mut cost = allocator
             .solve(slot, placements, minimum_hz, &mut self.cpu_hz)
@@ -93,7 +94,7 @@ impl Repair {
         self.entries.clear();
         self.entries.resize(slot.rsus.len(), (0.0, 0.0));
         for (task, placement) in placements.iter().enumerate() {
-            if let Placement::Rsu { entry, .. } = *placement
+            if let Some(entry) = placement.entry()
                 && let Some(link) = slot.links(task).iter().find(|link| link.rsu == entry)
             {
                 let (count, sum) = &mut self.entries[entry as usize];

@@ -4,6 +4,7 @@
 mod tests;
 
 use super::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
+use crate::backhaul::network::Network;
 use crate::backhaul::{Edge, MAX_TARGETS, Routes};
 use crate::document::{
     self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Text,
@@ -79,12 +80,16 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         Routes::default()
     });
     let slot = Slot {
+        now_s: 0.0,
         slot_s,
         omega,
         enforce_balance,
         tau,
         migration_power_w,
         routes: Arc::new(routes),
+        network: Arc::new(Network::new(rsus.len(), &edges, 0.0)),
+        queues: None,
+        cloud_round_trip_s: None,
         rsus,
         vehicles,
         coverage,

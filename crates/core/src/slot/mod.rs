@@ -6,16 +6,21 @@
 mod costs;
 mod json;
 pub mod order;
+pub mod queues;
 pub mod table;
 
 pub use json::{NamedSlot, schema};
 
 use crate::backhaul::Routes;
+use crate::backhaul::network::Network;
+use queues::Queues;
 use std::sync::Arc;
 
 /// One slot's problem.
 #[derive(Clone, Debug)]
 pub struct Slot {
+    /// The instant of the decision, from the start of the run \[s\].
+    pub now_s: f64,
     /// Length of the slot \[s\].
     pub slot_s: f64,
     /// Weight of delay against energy, omega in (15).
@@ -30,6 +35,12 @@ pub struct Slot {
     pub rsus: Rsus,
     /// Shortest paths of the backhaul.
     pub routes: Arc<Routes>,
+    /// The backhaul's links.
+    pub network: Arc<Network>,
+    /// Cores and queues, where execution is queued for; `None` where CPU is shared.
+    pub queues: Option<Queues>,
+    /// Time to the cloud and back \[s\], where there is one.
+    pub cloud_round_trip_s: Option<f64>,
     /// The vehicles present.
     pub vehicles: Vehicles,
     /// Who covers whom.

@@ -64,6 +64,7 @@ impl<'a> BruteForce<'a> {
         for i in 0..self.options[task].len() {
             let (placement, extra) = self.options[task][i];
             match placement {
+                Placement::Cloud { .. } => unreachable!("the oracle does not list it"),
                 Placement::Local => self.place(task + 1, fixed + extra),
                 Placement::Rsu { entry, execution } => {
                     let (entry, execution) = (entry as usize, execution as usize);

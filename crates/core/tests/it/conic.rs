@@ -37,7 +37,7 @@ pub(crate) fn clarabel(slot: &Slot, placements: &[Placement], minimum_hz: &[f64]
         .iter()
         .enumerate()
         .filter_map(|(task, placement)| match *placement {
-            Placement::Local => None,
+            Placement::Local | Placement::Cloud { .. } => None,
             Placement::Rsu { execution, .. } => Some((task, execution as usize)),
         })
         .collect();

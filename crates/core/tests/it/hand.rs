@@ -87,6 +87,7 @@ fn closed_form_slot_by_hand() {
         upload_j: 0.004,
         wait_s: 0.003,
         migration_s: 0.002,
+        propagation_s: 0.0,
         migration_j: 0.001,
         compute_s: 0.5,
         compute_j: 0.128,

@@ -228,7 +228,7 @@ fn oracle_optimality_conditions_hold_at_the_optimum_and_nowhere_near() {
         let execution_cost = |cpu_hz: &[f64]| {
             (placements.iter().zip(cpu_hz).enumerate())
                 .map(|(task, (placement, &hz))| match *placement {
-                    Placement::Local => 0.0,
+                    Placement::Local | Placement::Cloud { .. } => 0.0,
                     Placement::Rsu { execution, .. } => {
                         Curve::new(slot.omega, slot.rsus.energy_coeff[execution as usize])
                             .cost(slot.tasks.cycles[task], hz)

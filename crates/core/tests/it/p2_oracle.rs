@@ -58,7 +58,7 @@ fn check(
     let mut cost = 0.0;
     for (task, (placement, &hz)) in placements.iter().zip(cpu_hz).enumerate() {
         match *placement {
-            Placement::Local => assert!(hz.abs() < f64::MIN_POSITIVE),
+            Placement::Local | Placement::Cloud { .. } => assert!(hz.abs() < f64::MIN_POSITIVE),
             Placement::Rsu { execution, .. } => {
                 let m = execution as usize;
                 let least_hz = minimum_hz.get(task).copied().unwrap_or(0.0);
@@ -135,7 +135,7 @@ fn oracle_clarabel_with_minimum_shares() {
             .iter()
             .zip(&weights)
             .map(|(placement, weight)| match *placement {
-                Placement::Local => 0.0,
+                Placement::Local | Placement::Cloud { .. } => 0.0,
                 Placement::Rsu { execution, .. } => {
                     let m = execution as usize;
                     filled * slot.rsus.available_cpu_hz(m) * weight / total[m]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use wayside_core::alloc::{Allocator, Certificate};
+use wayside_core::backhaul::network::Network;
 use wayside_core::backhaul::{Edge, Routes};
 use wayside_core::decision::{Decision, Placement};
 use wayside_core::evaluate::{Evaluator, Outcome};
@@ -63,13 +64,18 @@ impl Recipe {
         let s = &mut stream;
         let rsus = self.rsus(s);
         let vehicles = self.vehicles(s);
+        let links = self.links(s);
         Slot {
+            now_s: 0.0,
             slot_s: 1.0,
             omega: draw(&self.omega, s),
             enforce_balance: false,
             tau: f64::INFINITY,
             migration_power_w: 0.5,
-            routes: Arc::new(Routes::build(self.rsus, &self.links(s), self.max_hops)),
+            routes: Arc::new(Routes::build(self.rsus, &links, self.max_hops)),
+            network: Arc::new(Network::new(self.rsus, &links, 0.0)),
+            queues: None,
+            cloud_round_trip_s: None,
             coverage: cover(&channel(self.noise_dbm), &rsus, &vehicles),
             tasks: self.tasks(s),
             rsus,

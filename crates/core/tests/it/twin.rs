@@ -127,6 +127,7 @@ impl<'a> Twin<'a> {
             for (n, (placement, paid)) in placements.iter().zip(&paid).enumerate() {
                 let end_s = now_s + paid.delay_s;
                 match *placement {
+                    Placement::Cloud { .. } => unreachable!("the twin has no cloud"),
                     Placement::Local => free_at_s[n] = end_s,
                     Placement::Rsu { execution, .. } => running.push(Running {
                         rsu: execution as usize,
@@ -199,6 +200,7 @@ impl<'a> Twin<'a> {
             let (cycles, bits) = (self.cycles[n], self.data_bits[n]);
             let own = &mut paid[n];
             match *placement {
+                Placement::Cloud { .. } => unreachable!("the twin has no cloud"),
                 Placement::Local => {
                     let hz = fleet.cpu_hz.min;
                     own.delay_s = self.local_wait_s[n] + cycles / hz;

@@ -124,7 +124,7 @@ impl Assignment {
         out.clear();
         out.extend(
             (0..self.placements.len()).map(|task| match self.placements[task] {
-                Placement::Local => 0.0,
+                Placement::Local | Placement::Cloud { .. } => 0.0,
                 Placement::Rsu { entry, execution } => {
                     self.least_share(slot, task, entry, execution)
                 }
@@ -166,6 +166,7 @@ impl Assignment {
         let rest = (0..self.placements.len())
             .map(|task| match self.placements[task] {
                 Placement::Local => self.table.row(task).local,
+                Placement::Cloud { .. } => f64::INFINITY,
                 Placement::Rsu { entry, execution } => {
                     let target = slot.routes.find(entry, execution);
                     target.map_or(f64::INFINITY, |t| {

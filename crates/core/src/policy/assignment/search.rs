@@ -38,7 +38,7 @@ impl Assignment {
             return false;
         }
         let (old_price, old_cost) = match old {
-            Placement::Local => (0.0, 0.0),
+            Placement::Local | Placement::Cloud { .. } => (0.0, 0.0),
             Placement::Rsu { execution, .. } => {
                 let execution = &self.executions[execution as usize];
                 (execution.server.price, execution.cost)
@@ -165,6 +165,7 @@ impl Assignment {
     ) -> f64 {
         match placement {
             Placement::Local => self.table.row(task).local,
+            Placement::Cloud { .. } => f64::INFINITY,
             Placement::Rsu { entry, execution } => {
                 let added = execution_cost - self.executions[execution as usize].cost;
                 self.way(slot, task, entry, execution) + added

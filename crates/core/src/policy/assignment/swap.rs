@@ -109,20 +109,20 @@ impl Assignment {
                     slot.migration_cost(self.table.row(task).data_bits, t)
                 })
             }
-            Placement::Local => f64::INFINITY,
+            Placement::Local | Placement::Cloud { .. } => f64::INFINITY,
         };
         let executed = |task: usize, placement: Placement| match placement {
             Placement::Rsu { execution, .. } => {
                 self.executions[execution as usize].priced(self.table.row(task).cycles, 0.0)
             }
-            Placement::Local => f64::INFINITY,
+            Placement::Local | Placement::Cloud { .. } => f64::INFINITY,
         };
         let entered = |task: usize, placement: Placement| match placement {
             // The number of tasks at both entries stays: what counts is the exchange of a_nm.
             Placement::Rsu { entry, .. } => {
                 self.entries[entry as usize].count * self.upload(task, entry)
             }
-            Placement::Local => f64::INFINITY,
+            Placement::Local | Placement::Cloud { .. } => f64::INFINITY,
         };
         let whole = |task, placement| {
             on_way(task, placement) + executed(task, placement) + entered(task, placement)
