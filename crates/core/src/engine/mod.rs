@@ -1,5 +1,7 @@
 //! The slot loop.
 
+mod carried;
+mod contender;
 pub mod coverage;
 pub mod decider;
 mod lane;
@@ -11,9 +13,9 @@ use std::ops::ControlFlow;
 use crate::bound::dual::{Dual, Effort};
 use crate::bound::split::Split;
 use crate::error::Result;
-use crate::policy::PolicyKind;
 use crate::rng::Streams;
 use crate::slot::Slot;
+pub use contender::Contender;
 use decider::Decider;
 use lane::Lane;
 use records::Replication;
@@ -53,9 +55,9 @@ pub trait Observer {
 ///
 /// # Errors
 /// See there.
-pub fn replicate(
+pub fn replicate<C: Contender>(
     world: &World,
-    policies: &[PolicyKind],
+    policies: &[C],
     seed: u64,
     options: Options,
     watch: &mut dyn FnMut(usize, &Slot) -> ControlFlow<()>,
@@ -75,10 +77,10 @@ pub fn replicate(
 /// Where the observer stops the run the replication is incomplete, and `None` is returned.
 ///
 /// # Errors
-/// A trace that ends early or is malformed.
-pub fn replicate_observed(
+/// A trace that ends early or is malformed; a policy that cannot serve this world.
+pub fn replicate_observed<C: Contender>(
     world: &World,
-    policies: &[PolicyKind],
+    policies: &[C],
     seed: u64,
     options: Options,
     observer: &mut dyn Observer,
@@ -87,8 +89,14 @@ pub fn replicate_observed(
     let mut traffic = Traffic::new(world, streams)?;
     let mut lanes: Vec<Lane> = policies
         .iter()
-        .map(|&kind| Lane::new(world, kind, streams))
-        .collect();
+        .map(|policy| {
+            Ok(Lane::new(
+                world,
+                policy.name(),
+                policy.enter(world, streams)?,
+            ))
+        })
+        .collect::<Result<_>>()?;
     let mut bound = Bounder::new(options.bound);
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
