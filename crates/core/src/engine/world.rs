@@ -6,14 +6,39 @@ use std::sync::Arc;
 use super::coverage::CoverageIndex;
 use crate::backhaul::network::Network;
 use crate::backhaul::{self, MAX_TARGETS, Routes};
+use crate::document::unknown;
 use crate::error::{Error, Result};
 use crate::ids::VehicleKey;
 use crate::mobility::{self, MobilitySource, Positions};
 use crate::model::channel::Radio;
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
-use crate::scenario::{self, Area, MAX_GRID, Mobility, Range, Rsu, RsuLayout, Scenario};
+use crate::scenario::{
+    self, Area, Cycles, Execution, MAX_GRID, Mobility, Parking, Range, Rsu, RsuLayout, Scenario,
+};
 use crate::slot::{Rsus, Slot};
+
+/// A fault of the scenario, its names resolved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fault {
+    /// What fails.
+    pub what: Faulty,
+    /// From this instant on \[s\] ...
+    pub from_s: f64,
+    /// ... until this one \[s\].
+    pub until_s: f64,
+}
+
+/// What fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Faulty {
+    /// The server in this row.
+    Server(u32),
+    /// The directed link in this row, and its reverse.
+    Link(u32),
+    /// All related information.
+    Information,
+}
 
 /// What all seeds of a scenario share.
 #[derive(Clone, Debug)]
@@ -30,6 +55,10 @@ pub struct World {
     pub routes: Arc<Routes>,
     /// The same links, one by one.
     pub network: Arc<Network>,
+    /// What fails when.
+    pub faults: Vec<Fault>,
+    /// Places of the RSUs that parked vehicles may stand at \[m\].
+    pub stands_m: Vec<[f64; 2]>,
     index: CoverageIndex,
 }
 
@@ -58,7 +87,13 @@ impl World {
             )
         })?;
         let routes = Arc::new(routes);
-        let network = Arc::new(Network::new(list.len(), &links, 0.0));
+        let per_m = scenario.backhaul.propagation_s_per_m;
+        let network = Arc::new(Network::new(list.len(), &links, per_m));
+        if scenario.execution != Execution::SharedCpu && !scenario.backhaul.allow_disconnected {
+            connected(&network, &list)?;
+        }
+        let faults = faults(&scenario.faults, &list, &network)?;
+        let stands_m = stands_m(&scenario.fleet.mobility, &list)?;
         let column = |f: fn(&Rsu) -> f64| list.iter().map(f).collect::<Vec<f64>>();
         let rsus = Rsus {
             id: list.iter().map(|r| r.id.clone()).collect(),
@@ -78,6 +113,8 @@ impl World {
             links,
             routes,
             network,
+            stands_m,
+            faults,
             index,
         })
     }
@@ -100,6 +137,76 @@ impl World {
             vehicles: Default::default(),
             coverage: Default::default(),
             tasks: Default::default(),
+        }
+    }
+}
+
+/// The row of the RSU called `id`, which `key` names.
+pub(super) fn row_of(id: &str, rsus: &[Rsu], key: &str) -> Result<u32> {
+    let row = rsus.iter().position(|rsu| rsu.id == id);
+    row.map(|row| row as u32).ok_or_else(|| {
+        let known: Vec<_> = rsus.iter().map(|rsu| rsu.id.as_str()).take(100).collect();
+        Error::invalid("scenario", None, key, unknown("RSU", id, &known))
+    })
+}
+
+fn faults(list: &[scenario::Fault], rsus: &[Rsu], network: &Network) -> Result<Vec<Fault>> {
+    let resolve = |(i, fault): (usize, &scenario::Fault)| {
+        let row = |id: &str, key: &str| row_of(id, rsus, &format!("fault.{i}.{key}"));
+        let what = match &fault.what {
+            scenario::Faulty::Server(id) => Faulty::Server(row(id, "rsu")?),
+            scenario::Faulty::Information => Faulty::Information,
+            scenario::Faulty::Link(a, b) => {
+                let link = network.find(row(a, "a")?, row(b, "b")?).ok_or_else(|| {
+                    let message = format!("no link between {a:?} and {b:?}");
+                    Error::invalid("scenario", None, &format!("fault.{i}"), message)
+                })?;
+                Faulty::Link(link)
+            }
+        };
+        Ok(Fault {
+            what,
+            from_s: fault.from_s,
+            until_s: fault.until_s,
+        })
+    };
+    list.iter().enumerate().map(resolve).collect()
+}
+
+fn stands_m(mobility: &Mobility, rsus: &[Rsu]) -> Result<Vec<[f64; 2]>> {
+    let place = |rsu: &Rsu| [rsu.x_m, rsu.y_m];
+    Ok(match mobility {
+        Mobility::Parked(Parking::At(id)) => {
+            let row = row_of(id, rsus, "fleet.mobility.at")?;
+            vec![place(&rsus[row as usize])]
+        }
+        Mobility::Parked(Parking::Random) => rsus.iter().map(place).collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// Whether every RSU has a way to every other.
+fn connected(network: &Network, rsus: &[Rsu]) -> Result<()> {
+    let mut reached = vec![false; rsus.len()];
+    let mut open = vec![0u32];
+    reached[0] = true;
+    while let Some(m) = open.pop() {
+        for row in network.leaving(m) {
+            let to = network.links()[row as usize].to;
+            if !std::mem::replace(&mut reached[to as usize], true) {
+                open.push(to);
+            }
+        }
+    }
+    match reached.iter().position(|reached| !reached) {
+        None => Ok(()),
+        Some(cut_off) => {
+            let message = format!(
+                "must connect all RSUs, but no way leads from {:?} to {:?}; \
+                 backhaul.allow_disconnected = true permits it",
+                rsus[0].id, rsus[cut_off].id
+            );
+            Err(Error::invalid("scenario", None, "backhaul", message))
         }
     }
 }
@@ -189,7 +296,7 @@ impl<'w> Traffic<'w> {
     pub fn new(world: &'w World, streams: Streams) -> Result<Self> {
         Ok(Self {
             world,
-            source: mobility::source(&world.scenario.fleet, world.area, streams)?,
+            source: mobility::source(&world.scenario.fleet, world.area, &world.stands_m, streams)?,
             positions: Positions::default(),
             keys: Vec::new(),
             fleet: FleetStreams {
@@ -303,10 +410,12 @@ impl<'w> Traffic<'w> {
             }
             for _ in 0..task.per_vehicle {
                 tasks.vehicle.push(v as u32);
-                tasks.cycles.push(draw(task.cycles, &mut streams.cycles));
-                tasks
-                    .data_bits
-                    .push(8.0 * draw(task.data_bytes, &mut streams.data));
+                let data_bits = 8.0 * draw(task.data_bytes, &mut streams.data);
+                tasks.cycles.push(match task.cycles {
+                    Cycles::Drawn(cycles) => draw(cycles, &mut streams.cycles),
+                    Cycles::PerBit(cycles) => data_bits * draw(cycles, &mut streams.cycles),
+                });
+                tasks.data_bits.push(data_bits);
                 tasks
                     .deadline_s
                     .push(draw(task.deadline_s, &mut streams.deadline));
