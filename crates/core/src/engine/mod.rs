@@ -1,10 +1,13 @@
 //! The slot loop.
 
+mod batch;
 pub mod coverage;
 pub mod decider;
 mod lane;
 pub mod records;
 pub mod world;
+
+pub use lane::Ended;
 
 use std::ops::ControlFlow;
 
@@ -42,11 +45,17 @@ pub struct Options {
 
 /// Follows a replication from outside.
 pub trait Observer {
-    /// Sees slot number `t` before any policy has touched it, and may stop the run.
+    /// Sees slot number `t` before any policy has touched it, and may stop the run. Where tasks arise
+    /// with a period of their own it sees every instant at which they do: none, one or more in a slot.
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()>;
 
     /// Sees what became of it under the policy in place `policy` of the list.
     fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider);
+
+    /// Sees a task whose outcome is known only now, for tasks queue. In order of these instants.
+    fn ended(&mut self, policy: usize, task: &Ended) {
+        let _ = (policy, task);
+    }
 }
 
 /// [`replicate_observed`] with an observer of slots alone.
@@ -87,24 +96,30 @@ pub fn replicate_observed(
     let mut traffic = Traffic::new(world, streams)?;
     let mut lanes: Vec<Lane> = policies
         .iter()
-        .map(|&kind| Lane::new(world, kind, streams))
+        .map(|&kind| Lane::new(world, kind, streams, &traffic))
         .collect();
     let mut bound = Bounder::new(options.bound);
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
-        traffic.advance(t, &mut slot)?;
-        if observer.slot(t, &slot).is_break() {
-            return Ok(None);
-        }
-        let lower_bound = bound.solve(&slot);
-        for (policy, lane) in lanes.iter_mut().enumerate() {
-            lane.step(t, &mut slot, &traffic, lower_bound);
-            observer.decided(t, policy, &slot, lane.decider());
+        for now_s in world.epochs(t) {
+            traffic.advance_to(now_s, &mut slot)?;
+            if observer.slot(t, &slot).is_break() {
+                return Ok(None);
+            }
+            let lower_bound = bound.solve(&slot);
+            for (policy, lane) in lanes.iter_mut().enumerate() {
+                let mut ended = |task: &Ended| observer.ended(policy, task);
+                lane.step(t, &mut slot, &traffic, lower_bound, &mut ended);
+                observer.decided(t, policy, &slot, lane.decider());
+            }
         }
     }
+    let finish = |(policy, lane): (usize, Lane)| {
+        lane.finish(options.slots, &mut |task| observer.ended(policy, task))
+    };
     Ok(Some(Replication {
         seed,
-        policies: lanes.into_iter().map(Lane::finish).collect(),
+        policies: lanes.into_iter().enumerate().map(finish).collect(),
     }))
 }
 
@@ -130,7 +145,12 @@ impl Bounder {
     }
 
     /// The bound on the summed cost of all tasks of `slot`, with the CPU held and the queues as it says.
+    ///
+    /// `None` where tasks queue for cores: the bounds above are of shared CPU.
     pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
+        if slot.queues.is_some() {
+            return None;
+        }
         match self.kind {
             BoundKind::Off => None,
             BoundKind::Simple => Some(self.dual.solve(slot, Effort::CERTIFY)),

@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
-use crate::backhaul::network::Network;
+use crate::backhaul::network::{Link, Network};
 use crate::backhaul::{self, MAX_TARGETS, Routes};
 use crate::document::unknown;
 use crate::error::{Error, Result};
 use crate::ids::VehicleKey;
+use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
 use crate::mobility::{self, MobilitySource, Positions};
 use crate::model::channel::Radio;
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
+use crate::scenario::FalseKind;
 use crate::scenario::{
     self, Area, Cycles, Execution, MAX_GRID, Mobility, Parking, Range, Rsu, RsuLayout, Scenario,
 };
+use crate::slot::queues::{Information, Queues};
 use crate::slot::{Rsus, Slot};
 
 /// A fault of the scenario, its names resolved.
@@ -55,6 +58,8 @@ pub struct World {
     pub routes: Arc<Routes>,
     /// The same links, one by one.
     pub network: Arc<Network>,
+    /// Cores and what servers hear of each other, where tasks queue for cores.
+    pub queues: Option<Queues>,
     /// What fails when.
     pub faults: Vec<Fault>,
     /// Places of the RSUs that parked vehicles may stand at \[m\].
@@ -106,6 +111,8 @@ impl World {
             reserved_cpu_hz: vec![0.0; list.len()],
         };
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
+        let queues =
+            (scenario.execution != Execution::SharedCpu).then(|| queues(scenario, &list, &network));
         Ok(Self {
             scenario: scenario.clone(),
             area,
@@ -113,10 +120,83 @@ impl World {
             links,
             routes,
             network,
+            queues,
             stands_m,
             faults,
             index,
         })
+    }
+
+    /// The instants of slot `t` at which tasks arise \[s\]: its start, or the multiples of
+    /// `task.period_s` that lie in it.
+    pub fn epochs(&self, t: usize) -> impl Iterator<Item = f64> + use<> {
+        let instant = |i: usize, step_s: f64| i as f64 * step_s;
+        let slot_s = self.scenario.time.slot_s;
+        let (start_s, end_s) = (instant(t, slot_s), instant(t + 1, slot_s));
+        let period_s = self.scenario.task.period_s;
+        // the division may round to either side, but no multiple is to be missed or seen twice
+        let mut next = period_s.map_or(t, |period_s| {
+            let mut k = (start_s / period_s) as usize;
+            while k > 0 && instant(k - 1, period_s) >= start_s {
+                k -= 1;
+            }
+            while instant(k, period_s) < start_s {
+                k += 1;
+            }
+            k
+        });
+        let step_s = period_s.unwrap_or(slot_s);
+        std::iter::from_fn(move || {
+            let now_s = instant(next, step_s);
+            next += 1;
+            (now_s < end_s).then_some(now_s)
+        })
+    }
+
+    /// When the cores of all servers are free under one seed \[s\]: at once with probability `capability`,
+    /// else at an instant drawn uniformly. Empty where CPU is shared.
+    #[must_use]
+    pub fn core_free_s(&self, streams: Streams) -> Vec<f64> {
+        let (Some(queues), Execution::Queues(cores)) = (&self.queues, self.scenario.execution)
+        else {
+            return Vec::new();
+        };
+        let mut busy = streams.stream("servers.busy");
+        let count = queues.core_start.last().copied().unwrap_or(0);
+        // both are drawn for every core, so that one more free core changes no other
+        let core = |_| {
+            let (unit, busy_s) = (busy.unit(), draw(cores.busy_s, &mut busy));
+            if unit < cores.capability { 0.0 } else { busy_s }
+        };
+        (0..count).map(core).collect()
+    }
+
+    /// The rounds of related information of one seed, where servers need them to know of each other.
+    #[must_use]
+    pub fn rounds(&self, streams: Streams) -> Option<Rounds> {
+        let told = self.scenario.information?;
+        let Execution::Queues(cores) = self.scenario.execution else {
+            return None;
+        };
+        let lost = |fault: &Fault| {
+            (fault.what == Faulty::Information).then_some((fault.from_s, fault.until_s))
+        };
+        let schedule = Schedule {
+            rate_hz: told.rate_hz,
+            lost_s: self.faults.iter().filter_map(lost).collect(),
+            falsified: (told.false_share > 0.0).then_some(FalseReports {
+                share: told.false_share,
+                kind: match told.false_kind {
+                    FalseKind::Idle => Falsehood::Idle,
+                    FalseKind::Redraw => Falsehood::Redraw {
+                        capability: cores.capability,
+                        busy_s: cores.busy_s.max,
+                    },
+                },
+            }),
+        };
+        let travels = self.queues.as_ref()?.information?;
+        Some(Rounds::new(schedule, &travels, streams))
     }
 
     /// A slot with the RSUs of this world and nobody in it.
@@ -132,8 +212,8 @@ impl World {
             rsus: self.rsus.clone(),
             routes: Arc::clone(&self.routes),
             network: Arc::clone(&self.network),
-            queues: None,
-            cloud_round_trip_s: None,
+            queues: self.queues.clone(),
+            cloud_round_trip_s: self.scenario.cloud_round_trip_s,
             vehicles: Default::default(),
             coverage: Default::default(),
             tasks: Default::default(),
@@ -150,6 +230,29 @@ pub(super) fn row_of(id: &str, rsus: &[Rsu], key: &str) -> Result<u32> {
     })
 }
 
+/// The cores of `rsus` with their state still to be filled in.
+fn queues(scenario: &Scenario, rsus: &[Rsu], network: &Network) -> Queues {
+    let mut core_start = vec![0];
+    for rsu in rsus {
+        core_start.push(core_start[core_start.len() - 1] + rsu.cores as u32);
+    }
+    Queues {
+        core_start,
+        core_hz: rsus.iter().map(|r| r.cpu_hz / r.cores as f64).collect(),
+        information: scenario.information.map(|information| {
+            let packet_bits = 8.0 * information.packet_bytes;
+            let hop_s = |link: &Link| link.transmission_s(packet_bits) + link.propagation_s;
+            Information {
+                ttl: information.ttl,
+                // that of the slowest link: nothing is heard too early
+                hop_s: network.links().iter().map(hop_s).fold(0.0, f64::max),
+                delay_s: information.delay_s,
+            }
+        }),
+        ..Queues::default()
+    }
+}
+
 fn faults(list: &[scenario::Fault], rsus: &[Rsu], network: &Network) -> Result<Vec<Fault>> {
     let resolve = |(i, fault): (usize, &scenario::Fault)| {
         let row = |id: &str, key: &str| row_of(id, rsus, &format!("fault.{i}.{key}"));
@@ -159,7 +262,7 @@ fn faults(list: &[scenario::Fault], rsus: &[Rsu], network: &Network) -> Result<V
             scenario::Faulty::Link(a, b) => {
                 let link = network.find(row(a, "a")?, row(b, "b")?).ok_or_else(|| {
                     let message = format!("no link between {a:?} and {b:?}");
-                    Error::invalid("scenario", None, &format!("fault.{i}"), message)
+                    Error::invalid("scenario", None, format!("fault.{i}"), message)
                 })?;
                 Faulty::Link(link)
             }
@@ -273,6 +376,8 @@ pub struct Traffic<'w> {
     clamped: bool,
     /// For every vehicle its row in the slot before, where it was there.
     came_from: Vec<Option<u32>>,
+    /// When every core is free of what it does at the start \[s\].
+    core_free_s: Vec<f64>,
 }
 
 struct FleetStreams {
@@ -313,6 +418,7 @@ impl<'w> Traffic<'w> {
             previous_cycles: None,
             clamped: false,
             came_from: Vec::new(),
+            core_free_s: world.core_free_s(streams),
         })
     }
 
@@ -321,8 +427,17 @@ impl<'w> Traffic<'w> {
     /// # Errors
     /// A trace that ends early or is malformed.
     pub fn advance(&mut self, t: usize, slot: &mut Slot) -> Result<()> {
+        self.advance_to(t as f64 * self.world.scenario.time.slot_s, slot)
+    }
+
+    /// Fills `slot` with what there is at `now_s`, an instant of [`World::epochs`]: positions, who covers
+    /// whom, the tasks. Queues are as at the start, as if no policy had sent any task.
+    ///
+    /// # Errors
+    /// A trace that ends early or is malformed.
+    pub fn advance_to(&mut self, now_s: f64, slot: &mut Slot) -> Result<()> {
         let scenario = &self.world.scenario;
-        slot.now_s = t as f64 * scenario.time.slot_s;
+        slot.now_s = now_s;
         self.source.advance(slot.now_s, &mut self.positions)?;
         self.board(&scenario.fleet, slot);
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
@@ -335,7 +450,13 @@ impl<'w> Traffic<'w> {
         self.world
             .index
             .cover(&slot.rsus, &slot.vehicles, &mut slot.coverage);
+        if let Some(rate_bps) = scenario.uplink_rate_bps {
+            for link in &mut slot.coverage.links {
+                link.seconds_per_bit = 1.0 / rate_bps;
+            }
+        }
         self.draw_tasks(&scenario.task, slot);
+        self.idle_queues(slot);
 
         let cycles = slot.tasks.cycles.iter().sum::<f64>();
         let bound = balance_bound(&scenario.load_balance, cycles, self.previous_cycles);
@@ -343,6 +464,27 @@ impl<'w> Traffic<'w> {
         self.clamped = bound.clamped;
         self.previous_cycles = Some(cycles);
         Ok(())
+    }
+
+    /// When every core is free of what it does at the start \[s\].
+    #[must_use]
+    pub fn core_free_s(&self) -> &[f64] {
+        &self.core_free_s
+    }
+
+    fn idle_queues(&self, slot: &mut Slot) {
+        let Some(queues) = &mut slot.queues else {
+            return;
+        };
+        let present = &mut queues.present;
+        present.time_s = slot.now_s;
+        present.core_free_s.clone_from(&self.core_free_s);
+        present.link_free_s.clear();
+        present.link_free_s.resize(slot.network.links().len(), 0.0);
+        present.waiting.clear();
+        present.waiting.resize(slot.rsus.len(), 0);
+        present.up.clear();
+        present.up.resize(slot.rsus.len(), true);
     }
 
     /// Whether delta + phi fell below tau_min in this slot.

@@ -66,10 +66,8 @@ pub enum Sources {
 pub enum FalseKind {
     /// That it idles.
     Idle,
-    /// That it is busy.
-    Busy,
-    /// Anything: every core free or busy at random.
-    Random,
+    /// A state drawn anew like that of the start.
+    Redraw,
 }
 
 /// `[[fault]]`: what does not work for a while.
@@ -110,11 +108,8 @@ pub(super) const COUNTINGS: [(&str, Counting); 2] = [
 ];
 pub(super) const SOURCES: [(&str, Sources); 2] =
     [("neighbours", Sources::Neighbours), ("all", Sources::All)];
-pub(super) const FALSE_KINDS: [(&str, FalseKind); 3] = [
-    ("idle", FalseKind::Idle),
-    ("busy", FalseKind::Busy),
-    ("random", FalseKind::Random),
-];
+pub(super) const FALSE_KINDS: [(&str, FalseKind); 2] =
+    [("idle", FalseKind::Idle), ("redraw", FalseKind::Redraw)];
 pub(super) const SUCCESSES: [(&str, Success); 2] = [
     ("on-time", Success::OnTime),
     ("migrated", Success::Migrated),
@@ -181,8 +176,8 @@ pub(super) fn information(s: &mut Section<'_>) -> Information {
         false_kind: s.default(
             "false_kind",
             Choice(&FALSE_KINDS),
-            FalseKind::Random,
-            "what a false state says: every core free, none, or each at random",
+            FalseKind::Redraw,
+            "what a false state says: that the server idles, or a state drawn anew like that of the start",
         ),
     }
 }

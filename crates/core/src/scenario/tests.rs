@@ -870,7 +870,7 @@ fn forms() -> Vec<Scenario> {
         (
             &queues,
             "information",
-            "{ rate_hz = 10, packet_bytes = 250, ttl = 3, false_share = 0.4, false_kind = \"busy\" }",
+            "{ rate_hz = 10, packet_bytes = 250, ttl = 3, false_share = 0.4, false_kind = \"idle\" }",
         ),
         (
             SMALL,
