@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::batch;
 use crate::alloc::{Allocator, Certificate};
 use crate::decision::{Decision, Placement};
 use crate::evaluate::{Evaluator, Outcome};
@@ -38,12 +39,49 @@ impl Decider {
     }
 
     /// Decides `slot`; the accessors tell what became of it.
+    ///
+    /// Where tasks queue for cores the outcomes are those that they have if nothing arises after them.
     pub fn decide(&mut self, slot: &Slot) {
+        if slot.queues.is_some() {
+            self.place(slot);
+            batch::outcomes(self, slot);
+            return;
+        }
         let clock = Instant::now();
         self.policy.decide(slot, &mut self.decision);
         self.settler.allocate(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
         self.settler.evaluate(slot, &self.decision);
+    }
+
+    /// Places the tasks of `slot` where they queue for cores; what becomes of them is not yet known.
+    pub(super) fn place(&mut self, slot: &Slot) {
+        let clock = Instant::now();
+        self.policy.decide(slot, &mut self.decision);
+        self.decision_time_s = clock.elapsed().as_secs_f64();
+        self.settler.queue(slot, &self.decision.placements);
+    }
+
+    /// The links that `task` is sent over: those that the policy chose, or else the shortest route,
+    /// written to `route`.
+    ///
+    /// # Panics
+    /// If no route leads there, which is a bug of the policy.
+    pub fn path<'a>(&'a self, slot: &Slot, task: usize, route: &'a mut Vec<u32>) -> &'a [u32] {
+        if !self.decision.paths.is_empty() {
+            return self.decision.paths.of(task);
+        }
+        route.clear();
+        if let Placement::Rsu { entry, execution } = self.decision.placements[task] {
+            let mut at = execution;
+            while at != entry {
+                let before = slot.routes.find(entry, at).expect("a route").previous;
+                route.push(slot.network.find(before, at).expect("a link"));
+                at = before;
+            }
+            route.reverse();
+        }
+        route
     }
 
     /// Where every task runs.
@@ -85,6 +123,11 @@ impl Decider {
     #[must_use]
     pub fn decision_time_s(&self) -> f64 {
         self.decision_time_s
+    }
+
+    /// Keeps what became of tasks that queued for cores.
+    pub(super) fn keep(&mut self, outcomes: Vec<Outcome>) {
+        self.settler.outcomes = outcomes;
     }
 
     /// What became of the decision.
@@ -135,6 +178,19 @@ impl Settler {
     pub(super) fn evaluate(&mut self, slot: &Slot, decision: &Decision) {
         self.evaluator
             .outcomes(slot, &decision.placements, &self.cpu_hz, &mut self.outcomes);
+    }
+
+    /// Where tasks queue for cores there is nothing to share, and what becomes of them is not yet known.
+    fn queue(&mut self, slot: &Slot, placements: &[Placement]) {
+        let queues = slot.queues.as_ref().expect("tasks queue for cores");
+        let core_hz = |placement: &Placement| {
+            let execution = placement.execution();
+            execution.map_or(0.0, |m| queues.core_hz[m as usize])
+        };
+        self.cpu_hz.clear();
+        self.cpu_hz.extend(placements.iter().map(core_hz));
+        self.outcomes.clear();
+        self.turned_back = 0;
     }
 
     pub(super) fn cpu_hz(&self) -> &[f64] {

@@ -1,5 +1,6 @@
 //! The slot loop.
 
+mod batch;
 mod carried;
 mod contender;
 pub mod coverage;
@@ -7,6 +8,8 @@ pub mod decider;
 mod lane;
 pub mod records;
 pub mod world;
+
+pub use lane::Ended;
 
 use std::ops::ControlFlow;
 
@@ -44,11 +47,17 @@ pub struct Options {
 
 /// Follows a replication from outside.
 pub trait Observer {
-    /// Sees slot number `t` before any policy has touched it, and may stop the run.
+    /// Sees slot number `t` before any policy has touched it, and may stop the run. Where tasks arise
+    /// with a period of their own it sees every instant at which they do: none, one or more in a slot.
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()>;
 
     /// Sees what became of it under the policy in place `policy` of the list.
     fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider);
+
+    /// Sees a task whose outcome is known only now, for tasks queue. In order of these instants.
+    fn ended(&mut self, policy: usize, task: &Ended) {
+        let _ = (policy, task);
+    }
 }
 
 /// [`replicate_observed`] with an observer of slots alone.
@@ -94,25 +103,33 @@ pub fn replicate_observed<C: Contender>(
                 world,
                 policy.name(),
                 policy.enter(world, streams)?,
+                streams,
+                traffic.core_free_s(),
             ))
         })
         .collect::<Result<_>>()?;
     let mut bound = Bounder::new(options.bound);
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
-        traffic.advance(t, &mut slot)?;
-        if observer.slot(t, &slot).is_break() {
-            return Ok(None);
-        }
-        let lower_bound = bound.solve(&slot);
-        for (policy, lane) in lanes.iter_mut().enumerate() {
-            lane.step(t, &mut slot, &traffic, lower_bound);
-            observer.decided(t, policy, &slot, lane.decider());
+        for now_s in world.epochs(t) {
+            traffic.advance_to(now_s, &mut slot)?;
+            if observer.slot(t, &slot).is_break() {
+                return Ok(None);
+            }
+            let lower_bound = bound.solve(&slot);
+            for (policy, lane) in lanes.iter_mut().enumerate() {
+                let mut ended = |task: &Ended| observer.ended(policy, task);
+                lane.step(t, &mut slot, &traffic, lower_bound, &mut ended);
+                observer.decided(t, policy, &slot, lane.decider());
+            }
         }
     }
+    let finish = |(policy, lane): (usize, Lane)| {
+        lane.finish(options.slots, &mut |task| observer.ended(policy, task))
+    };
     Ok(Some(Replication {
         seed,
-        policies: lanes.into_iter().map(Lane::finish).collect(),
+        policies: lanes.into_iter().enumerate().map(finish).collect(),
     }))
 }
 
@@ -138,7 +155,12 @@ impl Bounder {
     }
 
     /// The bound on the summed cost of all tasks of `slot`, with the CPU held and the queues as it says.
+    ///
+    /// `None` where tasks queue for cores: the bounds above are of shared CPU.
     pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
+        if slot.queues.is_some() {
+            return None;
+        }
         match self.kind {
             BoundKind::Off => None,
             BoundKind::Simple => Some(self.dual.solve(slot, Effort::CERTIFY)),

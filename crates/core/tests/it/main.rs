@@ -4,11 +4,15 @@
 mod bounds;
 mod conic;
 mod hand;
+mod information;
 mod large;
 mod p2_limits;
 mod p2_oracle;
 mod paper;
 mod properties;
+mod queue_faults;
+mod queue_twin;
+mod queueing;
 mod support;
 mod traffic;
 mod twin;

@@ -1,22 +1,22 @@
-//! One policy's way through a run: its state, its decisions, its records.
+//! One policy where the tasks of a slot share CPU: its state, its decisions, its records.
 
-use super::carried::Carried;
-use super::decider::{Decider, Settler};
-use super::records::{Distribution, PolicyRun, SlotRecord};
-use super::world::{Traffic, World};
+use super::super::carried::Carried;
+use super::super::decider::{Decider, Settler};
+use super::super::records::{Distribution, PolicyRun, SlotRecord};
+use super::super::world::{Traffic, World};
 use crate::decision::Placement;
 use crate::model::load;
 use crate::policy::Policy;
 use crate::slot::Slot;
 
 /// A policy with what it carries over from slot to slot.
-pub(super) struct Lane {
+pub(in crate::engine) struct SharedLane {
     decider: Decider,
     carried: Carried,
     run: PolicyRun,
 }
 
-impl Lane {
+impl SharedLane {
     pub(super) fn new(world: &World, name: &str, policy: Box<dyn Policy>) -> Self {
         Self {
             decider: Decider::new(policy, &world.scenario.policy),
@@ -26,6 +26,7 @@ impl Lane {
                 slots: Vec::new(),
                 delay: Distribution::default(),
                 energy: Distribution::default(),
+                queues: None,
             },
         }
     }
@@ -66,7 +67,11 @@ impl Lane {
 }
 
 /// Sums the slot up.
-pub(super) fn account(slot: &Slot, placements: &[Placement], settled: &Settler) -> SlotRecord {
+pub(in crate::engine) fn account(
+    slot: &Slot,
+    placements: &[Placement],
+    settled: &Settler,
+) -> SlotRecord {
     let tasks = settled.outcomes().len();
     let mut record = SlotRecord {
         tasks: tasks as u32,
@@ -77,32 +82,14 @@ pub(super) fn account(slot: &Slot, placements: &[Placement], settled: &Settler) 
     };
     for (task, outcome) in settled.outcomes().iter().enumerate() {
         let delay_s = outcome.delay_s();
-        record.objective += outcome.cost(slot.omega);
-        record.delay_s += delay_s;
-        record.energy_j += outcome.energy_j();
-        record.upload_s += outcome.upload_s;
-        record.migration_s += outcome.migration_s;
-        record.wait_s += outcome.wait_s;
-        record.compute_s += outcome.compute_s;
+        record.add(outcome, slot.omega);
         record.deadline_met += u32::from(delay_s <= slot.tasks.deadline_s[task]);
-        record.hops += outcome.hops;
         record.uncovered += u32::from(slot.links(task).is_empty());
         let placement = placements[task];
         record.offloaded += u32::from(placement.entry().is_some());
-        record.migrated += u32::from(placement.execution() != placement.entry());
+        record.migrated += u32::from(placement.is_migrated());
     }
-    let per_task = 1.0 / (tasks.max(1)) as f64;
-    for sum in [
-        &mut record.objective,
-        &mut record.delay_s,
-        &mut record.energy_j,
-        &mut record.upload_s,
-        &mut record.migration_s,
-        &mut record.wait_s,
-        &mut record.compute_s,
-    ] {
-        *sum *= per_task;
-    }
+    record.sums_to_means();
     record.lbm = load::lbm(settled.loads());
     record.jain = load::jain(settled.loads());
     record.violated = record.lbm > slot.tau * (1.0 + 1e-9);
