@@ -9,6 +9,8 @@ mod p2_limits;
 mod p2_oracle;
 mod paper;
 mod properties;
+mod queue_bounds;
+mod queue_support;
 mod support;
 mod traffic;
 mod twin;

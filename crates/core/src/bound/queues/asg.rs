@@ -27,8 +27,11 @@ pub(super) fn build_from_first(
         flow.add_supply(source, job.count);
         add_outside(flow, goal, source, job);
         let more = job.cycles - problem.least_cycles;
-        for (m, (server, &ready_s)) in
-            problem.servers.iter().zip(problem.arrivals(number)).enumerate()
+        for (m, (server, &ready_s)) in problem
+            .servers
+            .iter()
+            .zip(problem.arrivals(number))
+            .enumerate()
         {
             let energy_j = job.upload_j + more * server.joule_per_cycle;
             let extra = goal.units(more / server.core_hz, energy_j);

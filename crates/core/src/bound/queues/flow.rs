@@ -126,6 +126,7 @@ impl Flow {
         self.distance.resize(nodes, i64::MAX);
         self.arrived_by.clear();
         self.arrived_by.resize(nodes, 0);
+        self.touched.clear();
     }
 
     fn leaving(&self, node: u32) -> std::ops::Range<usize> {

@@ -114,16 +114,16 @@ impl QueueBound {
         self.problem.prepare(slot, queues, offer);
         let goal = Goal::Cost { omega: 1.0 };
         DelayBounds {
-            ten_s: of_units(self.ten(slot, goal)),
-            asg_s: of_units(self.asg(goal)),
+            ten_s: sum_of(self.ten(slot, goal)),
+            asg_s: sum_of(self.asg(goal)),
         }
     }
 
     fn least(&mut self, slot: &Slot, omega: f64) -> f64 {
         let goal = Goal::Cost { omega };
         let ten = self.ten(slot, goal);
-        of_units(if self.differ() {
-            ten.max(self.asg(goal))
+        sum_of(if self.differ() {
+            ten.and_then(|ten| Some(ten.max(self.asg(goal)?)))
         } else {
             ten
         })
@@ -134,6 +134,7 @@ impl QueueBound {
         if self.differ() {
             late = late.max(self.asg_from_first(Goal::Late));
         }
+        let late = late.expect("every task may be late");
         (self.problem.tasks() as i64 - late) as u32
     }
 
@@ -141,32 +142,31 @@ impl QueueBound {
         self.problem.jobs.len() > 1
     }
 
-    fn ten(&mut self, slot: &Slot, goal: Goal) -> i64 {
-        ten::build(
-            &self.problem,
-            &slot.network,
-            goal,
-            &mut self.places,
-            &mut self.flow,
-        );
-        self.cheapest()
+    fn ten(&mut self, slot: &Slot, goal: Goal) -> Option<i64> {
+        let Self {
+            problem,
+            places,
+            flow,
+        } = self;
+        ten::build(problem, &slot.network, goal, places, flow);
+        flow.solve()
     }
 
-    fn asg(&mut self, goal: Goal) -> i64 {
+    fn asg(&mut self, goal: Goal) -> Option<i64> {
         asg::build_from_last(&self.problem, goal, &mut self.flow);
-        let from_last = self.cheapest();
-        from_last.max(self.asg_from_first(goal))
+        let from_last = self.flow.solve()?;
+        Some(from_last.max(self.asg_from_first(goal)?))
     }
 
-    fn asg_from_first(&mut self, goal: Goal) -> i64 {
+    fn asg_from_first(&mut self, goal: Goal) -> Option<i64> {
         asg::build_from_first(&self.problem, goal, &mut self.places, &mut self.flow);
-        self.cheapest()
+        self.flow.solve()
     }
+}
 
-    fn cheapest(&mut self) -> i64 {
-        let cost = self.flow.solve();
-        cost.expect("a server reached has places for all, and what reaches none runs on its vehicle")
-    }
+/// A sum of costs \[s or J\]; infinite where tasks have nowhere to run.
+fn sum_of(units: Option<i64>) -> f64 {
+    units.map_or(f64::INFINITY, of_units)
 }
 
 #[cfg(test)]

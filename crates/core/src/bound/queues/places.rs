@@ -55,8 +55,8 @@ impl Places {
                 let node = self.node + place as u32;
                 flow.add_arc(node, SINK, 1, cost);
                 if place + 1 < chain.end {
-                    let wait =
-                        goal.units(self.open_s[place + 1], 0.0) - goal.units(self.open_s[place], 0.0);
+                    let wait = goal.units(self.open_s[place + 1], 0.0)
+                        - goal.units(self.open_s[place], 0.0);
                     // An end that is late is of no use: there chains only go back.
                     if goal != Goal::Late {
                         flow.add_arc(node, node + 1, UNLIMITED, wait);
@@ -82,7 +82,8 @@ impl Places {
             return;
         }
         let chain = self.start[m]..self.start[m + 1];
-        let at = |s: f64| chain.start + self.open_s[chain.clone()].partition_point(|&open| open <= s);
+        let at =
+            |s: f64| chain.start + self.open_s[chain.clone()].partition_point(|&open| open <= s);
         let mut arc = |place: usize, start_s: f64| {
             let cost = goal.units(start_s, 0.0) + extra;
             flow.add_arc(node, self.node + place as u32, UNLIMITED, cost);

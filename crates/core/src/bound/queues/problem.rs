@@ -107,11 +107,7 @@ impl Problem {
         self.servers.clear();
         self.servers.extend((0..slot.rsus.len()).map(|m| Server {
             core_hz: queues.core_hz[m],
-            joule_per_cycle: compute::energy_j(
-                slot.rsus.energy_coeff[m],
-                1.0,
-                queues.core_hz[m],
-            ),
+            joule_per_cycle: compute::energy_j(slot.rsus.energy_coeff[m], 1.0, queues.core_hz[m]),
             cores: queues.cores(m as u32),
             first_s: f64::INFINITY,
         }));
@@ -192,13 +188,18 @@ impl Problem {
         self.arrival_s.clear();
         self.arrival_s
             .resize(self.jobs.len() * servers, f64::INFINITY);
-        for (job, arrival_s) in self.jobs.iter().zip(self.arrival_s.chunks_mut(servers.max(1))) {
+        for (job, arrival_s) in self
+            .jobs
+            .iter()
+            .zip(self.arrival_s.chunks_mut(servers.max(1)))
+        {
             self.heap.clear();
             for entry in &self.entries[job.entries.clone()] {
                 let known = &mut arrival_s[entry.server as usize];
                 if entry.ready_s < *known {
                     *known = entry.ready_s;
-                    self.heap.push(Reverse((Instant(entry.ready_s), entry.server)));
+                    self.heap
+                        .push(Reverse((Instant(entry.ready_s), entry.server)));
                 }
             }
             while let Some(Reverse((Instant(at_s), m))) = self.heap.pop() {
