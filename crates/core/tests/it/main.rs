@@ -11,6 +11,7 @@ mod paper;
 mod properties;
 mod queue_bounds;
 mod queue_support;
+mod queueing;
 mod support;
 mod traffic;
 mod twin;
