@@ -10,6 +10,7 @@ mod p2_oracle;
 mod paper;
 mod properties;
 mod queue_bounds;
+mod queue_calendar;
 mod queue_support;
 mod queueing;
 mod support;
