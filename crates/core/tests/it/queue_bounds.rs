@@ -325,8 +325,8 @@ fn oracle_brute_force() {
     assert!(tight > 150, "exact in {tight} only");
 }
 
-/// Equal tasks at one place, equal idle links, and more cores than tasks: rounding is void, and TEN is
-/// the optimum.
+/// Equal tasks at one place, equal idle links without time of flight, and more cores than tasks: rounding
+/// is void, and TEN is the optimum.
 #[test]
 fn oracle_ten_is_exact_without_rounding() {
     over_seeds(60, |seed| {
@@ -338,6 +338,7 @@ fn oracle_ten_is_exact_without_rounding() {
         };
         let mut slot = random_slot(kind, &mut s);
         slot.link_free_s.clear();
+        slot.propagation_s_per_m = 0.0;
         slot.cloud_round_trip_s = None;
         slot.core_free_s = (0..kind.servers)
             .map(|m| {
