@@ -101,6 +101,20 @@ impl Flow {
         Some(cost)
     }
 
+    /// All arcs as added, before a flow: ends, capacity, cost.
+    #[cfg(test)]
+    pub(super) fn capacities(&self) -> impl Iterator<Item = (u32, u32, u32, i64)> + '_ {
+        self.arcs
+            .iter()
+            .step_by(2)
+            .map(|arc| (arc.from, arc.to, arc.room, arc.cost))
+    }
+
+    #[cfg(test)]
+    pub(super) fn supplies(&self) -> &[(u32, u32)] {
+        &self.supplies
+    }
+
     /// Groups the arcs by the node that they leave.
     fn index(&mut self) {
         let nodes = self.nodes as usize;
