@@ -35,7 +35,12 @@ fn inspect(file: &str) -> Result<String> {
     if let Mobility::Fcd(fcd) = &scenario.fleet.mobility {
         mobility::fcd::extent(fcd)?;
     }
-    let mut source = mobility::source(&scenario.fleet, world.area, Streams::new(0))?;
+    let mut source = mobility::source(
+        &scenario.fleet,
+        world.area,
+        &world.stands_m,
+        Streams::new(0),
+    )?;
     let mut positions = Positions::default();
     let mut vehicles: BTreeSet<VehicleKey> = BTreeSet::new();
     for t in 0..scenario.time.slots {

@@ -40,6 +40,13 @@ impl Placement {
             Self::Local | Self::Cloud { .. } => None,
         }
     }
+
+    /// Whether another RSU executes the task than the one that it enters by.
+    #[must_use]
+    #[inline]
+    pub fn is_migrated(self) -> bool {
+        matches!(self, Self::Rsu { entry, execution } if entry != execution)
+    }
 }
 
 /// A policy's answer for a slot.

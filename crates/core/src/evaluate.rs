@@ -2,6 +2,7 @@
 
 use crate::decision::Placement;
 use crate::model::{compute, objective, transfer};
+use crate::queueing::Travel;
 use crate::slot::Slot;
 
 /// Delay and energy of one task, parts kept apart.
@@ -96,7 +97,44 @@ impl Evaluator {
     }
 }
 
-fn local(slot: &Slot, task: usize) -> Outcome {
+/// The outcome of a task that has only been uploaded to `entry`, at a rate that it shares with nobody.
+pub(crate) fn uploaded_alone(slot: &Slot, task: usize, entry: u32) -> Outcome {
+    uploaded(slot, task, entry, 1.0)
+}
+
+/// The outcome of a task that goes to the cloud, its upload shared with nobody.
+pub(crate) fn clouded_alone(slot: &Slot, task: usize, entry: u32) -> Outcome {
+    clouded(slot, task, entry, 1.0)
+}
+
+/// The outcome of an uploaded task that travelled to a core of speed `core_hz` with `energy_coeff`.
+///
+/// Energies are those of system 1: (3) for its transmissions, e_edge = kappa C f^2 on the core.
+pub(crate) fn travelled(
+    uploaded: Outcome,
+    travel: &Travel,
+    migration_power_w: f64,
+    cycles: f64,
+    core_hz: f64,
+    energy_coeff: f64,
+) -> Outcome {
+    Outcome {
+        migration_s: travel.transmission_s,
+        propagation_s: travel.propagation_s,
+        wait_s: travel.wait_s,
+        compute_s: travel.compute_s,
+        migration_j: transfer::migration_energy_j(
+            travel.hops,
+            migration_power_w,
+            travel.transmission_s,
+        ),
+        compute_j: compute::energy_j(energy_coeff, cycles, core_hz),
+        hops: travel.hops,
+        ..uploaded
+    }
+}
+
+pub(crate) fn local(slot: &Slot, task: usize) -> Outcome {
     let vehicle = slot.tasks.vehicle[task] as usize;
     let (cycles, cpu_hz) = (slot.tasks.cycles[task], slot.vehicles.cpu_hz[vehicle]);
     Outcome {

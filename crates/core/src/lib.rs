@@ -19,6 +19,7 @@ pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod ids;
+pub mod information;
 pub mod mobility;
 pub mod model;
 pub mod policy;

@@ -108,7 +108,7 @@ pub fn edges(spec: &scenario::Backhaul, rsus: &[Rsu]) -> Result<Vec<Edge>> {
                     link.a,
                     link.b,
                     link.rate_bps.unwrap_or(spec.rate_bps),
-                    link.length_m,
+                    link.length_m.map(|m| m * spec.length_scale),
                 )
             };
             topology.links.iter().map(resolve).collect()

@@ -177,6 +177,7 @@ fn rsu(id: &str, x_m: f64) -> Rsu {
         range_m: 500.0,
         bandwidth_hz: 1e8,
         cpu_hz: 1e10,
+        cores: 1,
         energy_coeff: 1e-28,
     }
 }
@@ -187,6 +188,9 @@ fn backhaul(links: LinkRule) -> scenario::Backhaul {
         rate_bps: 1e9,
         migration_power_w: 0.5,
         max_hops: 6,
+        propagation_s_per_m: 0.0,
+        length_scale: 1.0,
+        allow_disconnected: false,
     }
 }
 

@@ -549,7 +549,7 @@ fn needs_a_key(fields: &[Field]) -> bool {
 /// `unknown key "sped_mps", did you mean "speed_mps"?`, or the known words where none is near.
 pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     /// More words than that are no help.
-    const FEW: usize = 16;
+    const FEW: usize = 20;
     let distance = |other: &str| strsim::damerau_levenshtein(word, other);
     let near = known.iter().min_by_key(|other| distance(other));
     let hint = match near {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::batch;
 use crate::alloc::{Allocator, Certificate};
 use crate::decision::{Decision, Placement};
 use crate::evaluate::{Evaluator, Outcome};
@@ -20,7 +21,7 @@ pub struct Decider {
     decision: Decision,
     cpu_hz: Vec<f64>,
     certificate: Certificate,
-    outcomes: Vec<Outcome>,
+    pub(super) outcomes: Vec<Outcome>,
     turned_back: u32,
     decision_time_s: f64,
 }
@@ -44,7 +45,14 @@ impl Decider {
     }
 
     /// Decides `slot`; the accessors tell what became of it.
+    ///
+    /// Where tasks queue for cores the outcomes are those that they have if nothing arises after them.
     pub fn decide(&mut self, slot: &Slot) {
+        if slot.queues.is_some() {
+            self.place(slot);
+            batch::outcomes(self, slot);
+            return;
+        }
         let clock = Instant::now();
         self.policy.decide(slot, &mut self.decision);
         self.turned_back = turn_back(slot, &mut self.decision.placements);
@@ -62,6 +70,45 @@ impl Decider {
         self.decision_time_s = clock.elapsed().as_secs_f64();
         self.evaluator
             .outcomes(slot, placements, &self.cpu_hz, &mut self.outcomes);
+    }
+
+    /// Places the tasks of `slot` where they queue for cores; what becomes of them is not yet known.
+    pub(super) fn place(&mut self, slot: &Slot) {
+        let queues = slot.queues.as_ref().expect("tasks queue for cores");
+        let clock = Instant::now();
+        self.policy.decide(slot, &mut self.decision);
+        self.decision_time_s = clock.elapsed().as_secs_f64();
+        let core_hz = |placement: &Placement| {
+            let execution = placement.execution();
+            execution.map_or(0.0, |m| queues.core_hz[m as usize])
+        };
+        self.cpu_hz.clear();
+        self.cpu_hz
+            .extend(self.decision.placements.iter().map(core_hz));
+        self.outcomes.clear();
+        self.turned_back = 0;
+    }
+
+    /// The links that `task` is sent over: those that the policy chose, or else the shortest route,
+    /// written to `route`.
+    ///
+    /// # Panics
+    /// If no route leads there, which is a bug of the policy.
+    pub fn path<'a>(&'a self, slot: &Slot, task: usize, route: &'a mut Vec<u32>) -> &'a [u32] {
+        if !self.decision.paths.is_empty() {
+            return self.decision.paths.of(task);
+        }
+        route.clear();
+        if let Placement::Rsu { entry, execution } = self.decision.placements[task] {
+            let mut at = execution;
+            while at != entry {
+                let before = slot.routes.find(entry, at).expect("a route").previous;
+                route.push(slot.network.find(before, at).expect("a link"));
+                at = before;
+            }
+            route.reverse();
+        }
+        route
     }
 
     /// Where every task runs.

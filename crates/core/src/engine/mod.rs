@@ -1,14 +1,18 @@
 //! The slot loop.
 
+mod batch;
 pub mod coverage;
 pub mod decider;
 mod lane;
 pub mod records;
 pub mod world;
 
+pub use lane::Ended;
+
 use std::ops::ControlFlow;
 
 use crate::bound::dual::{Dual, Effort};
+use crate::bound::queues::{Offer, QueueBound, QueueBounds};
 use crate::bound::split::Split;
 use crate::error::Result;
 use crate::policy::PolicyKind;
@@ -19,7 +23,8 @@ use lane::Lane;
 use records::Replication;
 use world::{Traffic, World};
 
-/// Which certified lower bound a run carries.
+/// Which certified lower bound a run carries. Where tasks queue for cores there is one only, see
+/// [`crate::bound::queues`], and every kind but `Off` is it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BoundKind {
     /// None.
@@ -42,11 +47,17 @@ pub struct Options {
 
 /// Follows a replication from outside.
 pub trait Observer {
-    /// Sees slot number `t` before any policy has touched it, and may stop the run.
+    /// Sees slot number `t` before any policy has touched it, and may stop the run. Where tasks arise
+    /// with a period of their own it sees every instant at which they do: none, one or more in a slot.
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()>;
 
     /// Sees what became of it under the policy in place `policy` of the list.
     fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider);
+
+    /// Sees a task whose outcome is known only now, for tasks queue. In order of these instants.
+    fn ended(&mut self, policy: usize, task: &Ended) {
+        let _ = (policy, task);
+    }
 }
 
 /// [`replicate_observed`] with an observer of slots alone.
@@ -87,24 +98,35 @@ pub fn replicate_observed(
     let mut traffic = Traffic::new(world, streams)?;
     let mut lanes: Vec<Lane> = policies
         .iter()
-        .map(|&kind| Lane::new(world, kind, streams))
+        .map(|&kind| Lane::new(world, kind, streams, &traffic))
         .collect();
-    let mut bound = Bounder::new(options.bound);
+    // Bounds of queues hold as long as nothing fails.
+    let fails = world
+        .faults
+        .iter()
+        .any(|fault| fault.what != world::Faulty::Information);
+    let mut bound = Bounder::new(if fails { BoundKind::Off } else { options.bound });
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
-        traffic.advance(t, &mut slot)?;
-        if observer.slot(t, &slot).is_break() {
-            return Ok(None);
-        }
-        let lower_bound = bound.solve(&slot);
-        for (policy, lane) in lanes.iter_mut().enumerate() {
-            lane.step(t, &mut slot, &traffic, lower_bound);
-            observer.decided(t, policy, &slot, lane.decider());
+        for now_s in world.epochs(t) {
+            traffic.advance_to(now_s, &mut slot)?;
+            if observer.slot(t, &slot).is_break() {
+                return Ok(None);
+            }
+            let lower_bound = bound.solve(&slot);
+            for (policy, lane) in lanes.iter_mut().enumerate() {
+                let mut ended = |task: &Ended| observer.ended(policy, task);
+                lane.step(t, &mut slot, &traffic, lower_bound, &mut ended);
+                observer.decided(t, policy, &slot, lane.decider());
+            }
         }
     }
+    let finish = |(policy, lane): (usize, Lane)| {
+        lane.finish(options.slots, &mut |task| observer.ended(policy, task))
+    };
     Ok(Some(Replication {
         seed,
-        policies: lanes.into_iter().map(Lane::finish).collect(),
+        policies: lanes.into_iter().enumerate().map(finish).collect(),
     }))
 }
 
@@ -117,6 +139,8 @@ pub struct Bounder {
     kind: BoundKind,
     dual: Dual,
     split: Split,
+    queue: QueueBound,
+    queue_bounds: Option<QueueBounds>,
 }
 
 impl Bounder {
@@ -130,11 +154,25 @@ impl Bounder {
     }
 
     /// The bound on the summed cost of all tasks of `slot`, with the CPU held and the queues as it says.
+    /// Where tasks queue for cores every option that the slot has is offered, vehicle and cloud included.
     pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
-        match self.kind {
-            BoundKind::Off => None,
-            BoundKind::Simple => Some(self.dual.solve(slot, Effort::CERTIFY)),
-            BoundKind::Split => Some(self.split.solve(slot)),
+        self.queue_bounds = match &slot.queues {
+            Some(queues) if self.kind != BoundKind::Off => {
+                Some(self.queue.solve(slot, queues, Offer::ALL))
+            }
+            _ => None,
+        };
+        match (&slot.queues, self.kind) {
+            (_, BoundKind::Off) => None,
+            (Some(_), _) => self.queue_bounds.map(|bounds| bounds.cost),
+            (None, BoundKind::Simple) => Some(self.dual.solve(slot, Effort::CERTIFY)),
+            (None, BoundKind::Split) => Some(self.split.solve(slot)),
         }
+    }
+
+    /// All bounds on the slot last solved, also on delay and on tasks in time, where tasks queue for cores.
+    #[must_use]
+    pub fn queue_bounds(&self) -> Option<QueueBounds> {
+        self.queue_bounds
     }
 }

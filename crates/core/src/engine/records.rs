@@ -1,5 +1,7 @@
 //! What a run leaves: one record per seed, policy and slot, and the distributions over its tasks.
 
+use crate::evaluate::Outcome;
+use crate::queueing::Reason;
 use hdrhistogram::Histogram;
 
 /// One seed: every policy on the same world.
@@ -22,6 +24,45 @@ pub struct PolicyRun {
     pub delay: Distribution,
     /// Energies of all tasks \[J\].
     pub energy: Distribution,
+    /// What is known besides where tasks queue for cores; `None` where they share CPU.
+    pub queues: Option<QueueRun>,
+}
+
+/// A run in which tasks queue for cores: totals over all its slots.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueueRun {
+    /// For every server the tasks that were migrated to it.
+    pub selections: Vec<u32>,
+    /// For every link, both directions as one, whether a path led over it.
+    pub link_used: Vec<bool>,
+    /// Least delay \[s\].
+    pub delay_min_s: Option<f64>,
+    /// Largest delay \[s\].
+    pub delay_max_s: Option<f64>,
+    /// Tasks lost, by the order of `Reason::ALL`.
+    pub lost: [u64; Reason::ALL.len()],
+    /// Times that a fault sent a task another way to its server.
+    pub rerouted: u64,
+    /// Times that a fault sent a task to another server.
+    pub replanned: u64,
+}
+
+impl QueueRun {
+    /// Population standard deviation of the selections over all servers.
+    #[must_use]
+    pub fn selection_std(&self) -> Option<f64> {
+        let count = self.selections.len() as f64;
+        let selections = || self.selections.iter().map(|&n| f64::from(n));
+        let mean = selections().sum::<f64>() / count;
+        let variance = selections().map(|n| (n - mean) * (n - mean)).sum::<f64>() / count;
+        (count > 0.0).then(|| variance.sqrt())
+    }
+
+    /// Distinct links that paths led over, both directions as one.
+    #[must_use]
+    pub fn links_used(&self) -> usize {
+        self.link_used.iter().filter(|&&used| used).count()
+    }
 }
 
 /// Distribution of a quantity in seconds or joules, kept in constant memory.
@@ -91,7 +132,8 @@ impl Distribution {
     }
 }
 
-/// One slot under one policy. Means are over the tasks of the slot and zero where it has none.
+/// One slot under one policy. Means are over the tasks of the slot that were not lost, and zero where it
+/// has none. Tasks belong to the slot in which they arise, whenever they end.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SlotRecord {
     /// Slot number t.
@@ -106,10 +148,12 @@ pub struct SlotRecord {
     pub delay_s: f64,
     /// Mean energy \[J\].
     pub energy_j: f64,
-    /// Parts of the mean delay \[s\]: upload, migration, wait, compute.
+    /// Parts of the mean delay \[s\]: upload, migration, propagation, wait, compute.
     pub upload_s: f64,
     /// See `upload_s`.
     pub migration_s: f64,
+    /// See `upload_s`.
+    pub propagation_s: f64,
     /// See `upload_s`.
     pub wait_s: f64,
     /// See `upload_s`.
@@ -118,6 +162,10 @@ pub struct SlotRecord {
     pub lower_bound: Option<f64>,
     /// Tasks done within their deadline.
     pub deadline_met: u32,
+    /// Tasks lost to faults: `tasks` is the number of those that ended and those lost.
+    pub lost: u32,
+    /// Tasks that are a success by the scenario's definition, where tasks queue for cores.
+    pub success: u32,
     /// Tasks executed at an RSU.
     pub offloaded: u32,
     /// Tasks executed at another RSU than the one they entered by.
@@ -140,6 +188,44 @@ pub struct SlotRecord {
     pub jain: f64,
     /// Wall-clock time of the decision \[s\]; the only field that may differ between runs of a seed.
     pub decision_time_s: f64,
+}
+
+impl SlotRecord {
+    /// Number of tasks that ended.
+    #[must_use]
+    pub fn finished(&self) -> u32 {
+        self.tasks - self.lost
+    }
+
+    /// Adds what a task cost; [`Self::sums_to_means`] makes means of the sums.
+    pub(super) fn add(&mut self, outcome: &Outcome, omega: f64) {
+        self.objective += outcome.cost(omega);
+        self.delay_s += outcome.delay_s();
+        self.energy_j += outcome.energy_j();
+        self.upload_s += outcome.upload_s;
+        self.migration_s += outcome.migration_s;
+        self.propagation_s += outcome.propagation_s;
+        self.wait_s += outcome.wait_s;
+        self.compute_s += outcome.compute_s;
+        self.hops += outcome.hops;
+    }
+
+    /// Turns sums over tasks into means.
+    pub(super) fn sums_to_means(&mut self) {
+        let per_task = 1.0 / f64::from(self.finished().max(1));
+        for sum in [
+            &mut self.objective,
+            &mut self.delay_s,
+            &mut self.energy_j,
+            &mut self.upload_s,
+            &mut self.migration_s,
+            &mut self.propagation_s,
+            &mut self.wait_s,
+            &mut self.compute_s,
+        ] {
+            *sum *= per_task;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,16 +4,44 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
-use crate::backhaul::network::Network;
+use crate::backhaul::network::{Link, Network};
 use crate::backhaul::{self, MAX_TARGETS, Routes};
+use crate::document::unknown;
 use crate::error::{Error, Result};
 use crate::ids::VehicleKey;
+use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
 use crate::mobility::{self, MobilitySource, Positions};
 use crate::model::channel::Radio;
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
-use crate::scenario::{self, Area, MAX_GRID, Mobility, Range, Rsu, RsuLayout, Scenario};
+use crate::scenario::FalseKind;
+use crate::scenario::{
+    self, Area, Cycles, Execution, MAX_GRID, Mobility, Parking, Range, Rsu, RsuLayout, Scenario,
+};
+use crate::slot::queues::{Information, Queues};
 use crate::slot::{Rsus, Slot};
+
+/// A fault of the scenario, its names resolved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fault {
+    /// What fails.
+    pub what: Faulty,
+    /// From this instant on \[s\] ...
+    pub from_s: f64,
+    /// ... until this one \[s\].
+    pub until_s: f64,
+}
+
+/// What fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Faulty {
+    /// The server in this row.
+    Server(u32),
+    /// The directed link in this row, and its reverse.
+    Link(u32),
+    /// All related information.
+    Information,
+}
 
 /// What all seeds of a scenario share.
 #[derive(Clone, Debug)]
@@ -30,6 +58,12 @@ pub struct World {
     pub routes: Arc<Routes>,
     /// The same links, one by one.
     pub network: Arc<Network>,
+    /// Cores and what servers hear of each other, where tasks queue for cores.
+    pub queues: Option<Queues>,
+    /// What fails when.
+    pub faults: Vec<Fault>,
+    /// Places of the RSUs that parked vehicles may stand at \[m\].
+    pub stands_m: Vec<[f64; 2]>,
     index: CoverageIndex,
 }
 
@@ -58,7 +92,13 @@ impl World {
             )
         })?;
         let routes = Arc::new(routes);
-        let network = Arc::new(Network::new(list.len(), &links, 0.0));
+        let per_m = scenario.backhaul.propagation_s_per_m;
+        let network = Arc::new(Network::new(list.len(), &links, per_m));
+        if scenario.execution != Execution::SharedCpu && !scenario.backhaul.allow_disconnected {
+            connected(&network, &list)?;
+        }
+        let faults = faults(&scenario.faults, &list, &network)?;
+        let stands_m = stands_m(&scenario.fleet.mobility, &list)?;
         let column = |f: fn(&Rsu) -> f64| list.iter().map(f).collect::<Vec<f64>>();
         let rsus = Rsus {
             id: list.iter().map(|r| r.id.clone()).collect(),
@@ -71,6 +111,8 @@ impl World {
             reserved_cpu_hz: vec![0.0; list.len()],
         };
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
+        let queues =
+            (scenario.execution != Execution::SharedCpu).then(|| queues(scenario, &list, &network));
         Ok(Self {
             scenario: scenario.clone(),
             area,
@@ -78,8 +120,83 @@ impl World {
             links,
             routes,
             network,
+            queues,
+            stands_m,
+            faults,
             index,
         })
+    }
+
+    /// The instants of slot `t` at which tasks arise \[s\]: its start, or the multiples of
+    /// `task.period_s` that lie in it.
+    pub fn epochs(&self, t: usize) -> impl Iterator<Item = f64> + use<> {
+        let instant = |i: usize, step_s: f64| i as f64 * step_s;
+        let slot_s = self.scenario.time.slot_s;
+        let (start_s, end_s) = (instant(t, slot_s), instant(t + 1, slot_s));
+        let period_s = self.scenario.task.period_s;
+        // the division may round to either side, but no multiple is to be missed or seen twice
+        let mut next = period_s.map_or(t, |period_s| {
+            let mut k = (start_s / period_s) as usize;
+            while k > 0 && instant(k - 1, period_s) >= start_s {
+                k -= 1;
+            }
+            while instant(k, period_s) < start_s {
+                k += 1;
+            }
+            k
+        });
+        let step_s = period_s.unwrap_or(slot_s);
+        std::iter::from_fn(move || {
+            let now_s = instant(next, step_s);
+            next += 1;
+            (now_s < end_s).then_some(now_s)
+        })
+    }
+
+    /// When the cores of all servers are free under one seed \[s\]: at once with probability `capability`,
+    /// else at an instant drawn uniformly. Empty where CPU is shared.
+    #[must_use]
+    pub fn core_free_s(&self, streams: Streams) -> Vec<f64> {
+        let (Some(queues), Execution::Queues(cores)) = (&self.queues, self.scenario.execution)
+        else {
+            return Vec::new();
+        };
+        let mut busy = streams.stream("servers.busy");
+        let count = queues.core_start.last().copied().unwrap_or(0);
+        // both are drawn for every core, so that one more free core changes no other
+        let core = |_| {
+            let (unit, busy_s) = (busy.unit(), draw(cores.busy_s, &mut busy));
+            if unit < cores.capability { 0.0 } else { busy_s }
+        };
+        (0..count).map(core).collect()
+    }
+
+    /// The rounds of related information of one seed, where servers need them to know of each other.
+    #[must_use]
+    pub fn rounds(&self, streams: Streams) -> Option<Rounds> {
+        let told = self.scenario.information?;
+        let Execution::Queues(cores) = self.scenario.execution else {
+            return None;
+        };
+        let lost = |fault: &Fault| {
+            (fault.what == Faulty::Information).then_some((fault.from_s, fault.until_s))
+        };
+        let schedule = Schedule {
+            rate_hz: told.rate_hz,
+            lost_s: self.faults.iter().filter_map(lost).collect(),
+            falsified: (told.false_share > 0.0).then_some(FalseReports {
+                share: told.false_share,
+                kind: match told.false_kind {
+                    FalseKind::Idle => Falsehood::Idle,
+                    FalseKind::Redraw => Falsehood::Redraw {
+                        capability: cores.capability,
+                        busy_s: cores.busy_s.max,
+                    },
+                },
+            }),
+        };
+        let travels = self.queues.as_ref()?.information?;
+        Some(Rounds::new(schedule, &travels, streams))
     }
 
     /// A slot with the RSUs of this world and nobody in it.
@@ -95,11 +212,104 @@ impl World {
             rsus: self.rsus.clone(),
             routes: Arc::clone(&self.routes),
             network: Arc::clone(&self.network),
-            queues: None,
-            cloud_round_trip_s: None,
+            queues: self.queues.clone(),
+            cloud_round_trip_s: self.scenario.cloud_round_trip_s,
             vehicles: Default::default(),
             coverage: Default::default(),
             tasks: Default::default(),
+        }
+    }
+}
+
+/// The row of the RSU called `id`, which `key` names.
+pub(super) fn row_of(id: &str, rsus: &[Rsu], key: &str) -> Result<u32> {
+    let row = rsus.iter().position(|rsu| rsu.id == id);
+    row.map(|row| row as u32).ok_or_else(|| {
+        let known: Vec<_> = rsus.iter().map(|rsu| rsu.id.as_str()).take(100).collect();
+        Error::invalid("scenario", None, key, unknown("RSU", id, &known))
+    })
+}
+
+/// The cores of `rsus` with their state still to be filled in.
+fn queues(scenario: &Scenario, rsus: &[Rsu], network: &Network) -> Queues {
+    let mut core_start = vec![0];
+    for rsu in rsus {
+        core_start.push(core_start[core_start.len() - 1] + rsu.cores as u32);
+    }
+    Queues {
+        core_start,
+        core_hz: rsus.iter().map(|r| r.cpu_hz / r.cores as f64).collect(),
+        information: scenario.information.map(|information| {
+            let packet_bits = 8.0 * information.packet_bytes;
+            let hop_s = |link: &Link| link.transmission_s(packet_bits) + link.propagation_s;
+            Information {
+                ttl: information.ttl,
+                // that of the slowest link: nothing is heard too early
+                hop_s: network.links().iter().map(hop_s).fold(0.0, f64::max),
+                delay_s: information.delay_s,
+            }
+        }),
+        ..Queues::default()
+    }
+}
+
+fn faults(list: &[scenario::Fault], rsus: &[Rsu], network: &Network) -> Result<Vec<Fault>> {
+    let resolve = |(i, fault): (usize, &scenario::Fault)| {
+        let row = |id: &str, key: &str| row_of(id, rsus, &format!("fault.{i}.{key}"));
+        let what = match &fault.what {
+            scenario::Faulty::Server(id) => Faulty::Server(row(id, "rsu")?),
+            scenario::Faulty::Information => Faulty::Information,
+            scenario::Faulty::Link(a, b) => {
+                let link = network.find(row(a, "a")?, row(b, "b")?).ok_or_else(|| {
+                    let message = format!("no link between {a:?} and {b:?}");
+                    Error::invalid("scenario", None, format!("fault.{i}"), message)
+                })?;
+                Faulty::Link(link)
+            }
+        };
+        Ok(Fault {
+            what,
+            from_s: fault.from_s,
+            until_s: fault.until_s,
+        })
+    };
+    list.iter().enumerate().map(resolve).collect()
+}
+
+fn stands_m(mobility: &Mobility, rsus: &[Rsu]) -> Result<Vec<[f64; 2]>> {
+    let place = |rsu: &Rsu| [rsu.x_m, rsu.y_m];
+    Ok(match mobility {
+        Mobility::Parked(Parking::At(id)) => {
+            let row = row_of(id, rsus, "fleet.mobility.at")?;
+            vec![place(&rsus[row as usize])]
+        }
+        Mobility::Parked(Parking::Random) => rsus.iter().map(place).collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// Whether every RSU has a way to every other.
+fn connected(network: &Network, rsus: &[Rsu]) -> Result<()> {
+    let mut reached = vec![false; rsus.len()];
+    let mut open = vec![0u32];
+    reached[0] = true;
+    while let Some(m) = open.pop() {
+        for row in network.leaving(m) {
+            let to = network.links()[row as usize].to;
+            if !std::mem::replace(&mut reached[to as usize], true) {
+                open.push(to);
+            }
+        }
+    }
+    match reached.iter().position(|reached| !reached) {
+        None => Ok(()),
+        Some(cut_off) => {
+            let message = format!(
+                "must connect all RSUs, but no way leads from {:?} to {:?}; \
+                 backhaul.allow_disconnected = true permits it",
+                rsus[0].id, rsus[cut_off].id
+            );
+            Err(Error::invalid("scenario", None, "backhaul", message))
         }
     }
 }
@@ -166,6 +376,8 @@ pub struct Traffic<'w> {
     clamped: bool,
     /// For every vehicle its row in the slot before, where it was there.
     came_from: Vec<Option<u32>>,
+    /// When every core is free of what it does at the start \[s\].
+    core_free_s: Vec<f64>,
 }
 
 struct FleetStreams {
@@ -189,7 +401,7 @@ impl<'w> Traffic<'w> {
     pub fn new(world: &'w World, streams: Streams) -> Result<Self> {
         Ok(Self {
             world,
-            source: mobility::source(&world.scenario.fleet, world.area, streams)?,
+            source: mobility::source(&world.scenario.fleet, world.area, &world.stands_m, streams)?,
             positions: Positions::default(),
             keys: Vec::new(),
             fleet: FleetStreams {
@@ -206,6 +418,7 @@ impl<'w> Traffic<'w> {
             previous_cycles: None,
             clamped: false,
             came_from: Vec::new(),
+            core_free_s: world.core_free_s(streams),
         })
     }
 
@@ -214,8 +427,17 @@ impl<'w> Traffic<'w> {
     /// # Errors
     /// A trace that ends early or is malformed.
     pub fn advance(&mut self, t: usize, slot: &mut Slot) -> Result<()> {
+        self.advance_to(t as f64 * self.world.scenario.time.slot_s, slot)
+    }
+
+    /// Fills `slot` with what there is at `now_s`, an instant of [`World::epochs`]: positions, who covers
+    /// whom, the tasks. Queues are as at the start, as if no policy had sent any task.
+    ///
+    /// # Errors
+    /// A trace that ends early or is malformed.
+    pub fn advance_to(&mut self, now_s: f64, slot: &mut Slot) -> Result<()> {
         let scenario = &self.world.scenario;
-        slot.now_s = t as f64 * scenario.time.slot_s;
+        slot.now_s = now_s;
         self.source.advance(slot.now_s, &mut self.positions)?;
         self.board(&scenario.fleet, slot);
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
@@ -228,7 +450,13 @@ impl<'w> Traffic<'w> {
         self.world
             .index
             .cover(&slot.rsus, &slot.vehicles, &mut slot.coverage);
+        if let Some(rate_bps) = scenario.uplink_rate_bps {
+            for link in &mut slot.coverage.links {
+                link.seconds_per_bit = 1.0 / rate_bps;
+            }
+        }
         self.draw_tasks(&scenario.task, slot);
+        self.idle_queues(slot);
 
         let cycles = slot.tasks.cycles.iter().sum::<f64>();
         let bound = balance_bound(&scenario.load_balance, cycles, self.previous_cycles);
@@ -236,6 +464,27 @@ impl<'w> Traffic<'w> {
         self.clamped = bound.clamped;
         self.previous_cycles = Some(cycles);
         Ok(())
+    }
+
+    /// When every core is free of what it does at the start \[s\].
+    #[must_use]
+    pub fn core_free_s(&self) -> &[f64] {
+        &self.core_free_s
+    }
+
+    fn idle_queues(&self, slot: &mut Slot) {
+        let Some(queues) = &mut slot.queues else {
+            return;
+        };
+        let present = &mut queues.present;
+        present.time_s = slot.now_s;
+        present.core_free_s.clone_from(&self.core_free_s);
+        present.link_free_s.clear();
+        present.link_free_s.resize(slot.network.links().len(), 0.0);
+        present.waiting.clear();
+        present.waiting.resize(slot.rsus.len(), 0);
+        present.up.clear();
+        present.up.resize(slot.rsus.len(), true);
     }
 
     /// Whether delta + phi fell below tau_min in this slot.
@@ -303,10 +552,12 @@ impl<'w> Traffic<'w> {
             }
             for _ in 0..task.per_vehicle {
                 tasks.vehicle.push(v as u32);
-                tasks.cycles.push(draw(task.cycles, &mut streams.cycles));
-                tasks
-                    .data_bits
-                    .push(8.0 * draw(task.data_bytes, &mut streams.data));
+                let data_bits = 8.0 * draw(task.data_bytes, &mut streams.data);
+                tasks.cycles.push(match task.cycles {
+                    Cycles::Drawn(cycles) => draw(cycles, &mut streams.cycles),
+                    Cycles::PerBit(cycles) => data_bits * draw(cycles, &mut streams.cycles),
+                });
+                tasks.data_bits.push(data_bits);
                 tasks
                     .deadline_s
                     .push(draw(task.deadline_s, &mut streams.deadline));

@@ -1,6 +1,7 @@
 //! How vehicles move: synthetic models and SUMO traces behind one trait.
 
 pub mod fcd;
+pub mod placed;
 pub mod synthetic;
 
 use crate::error::Result;
@@ -9,6 +10,7 @@ use crate::rng::Streams;
 use crate::scenario::{Area, Fleet, Mobility};
 
 use fcd::FcdTrace;
+use placed::{Parked, Ring};
 use synthetic::{Manhattan, RandomWaypoint, Straight};
 
 /// Where the vehicles are at one instant. Columns of equal length, in a fixed order of the source.
@@ -59,11 +61,17 @@ pub trait MobilitySource: Send {
     fn advance(&mut self, time_s: f64, out: &mut Positions) -> Result<()>;
 }
 
-/// The source that `fleet.mobility` describes. `area` bounds synthetic vehicles; a trace has its own extent.
+/// The source that `fleet.mobility` describes. `area` bounds synthetic vehicles, a trace has its own
+/// extent, and parked vehicles stand at one of `stands_m` each.
 ///
 /// # Errors
 /// A trace that cannot be opened, or does not hold the time asked for.
-pub fn source(fleet: &Fleet, area: Area, streams: Streams) -> Result<Box<dyn MobilitySource>> {
+pub fn source(
+    fleet: &Fleet,
+    area: Area,
+    stands_m: &[[f64; 2]],
+    streams: Streams,
+) -> Result<Box<dyn MobilitySource>> {
     let n = fleet.size;
     Ok(match &fleet.mobility {
         Mobility::Straight { speed_mps, hotspot } => {
@@ -84,6 +92,17 @@ pub fn source(fleet: &Fleet, area: Area, streams: Streams) -> Result<Box<dyn Mob
             *turn_probability,
             streams,
         )),
+        Mobility::Parked(_) => Box::new(Parked::new(n, stands_m, streams)),
+        &Mobility::Ring {
+            radius_m,
+            center_m,
+            speed_mps,
+        } => Box::new(Ring {
+            size: n,
+            radius_m,
+            center_m,
+            speed_mps,
+        }),
         Mobility::Fcd(fcd) => Box::new(FcdTrace::open(fcd)?),
     })
 }

@@ -23,7 +23,8 @@ fn uniform_point(area: Area, stream: &mut Stream) -> Point {
     ]
 }
 
-fn fill(out: &mut Positions, points: impl Iterator<Item = Point>) {
+/// Fills `out` with vehicles at `points`, keyed by their place in the sequence.
+pub(super) fn fill(out: &mut Positions, points: impl Iterator<Item = Point>) {
     out.clear();
     for (key, [x_m, y_m]) in (0..).zip(points) {
         out.push(VehicleKey(key), x_m, y_m);

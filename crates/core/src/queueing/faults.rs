@@ -105,8 +105,7 @@ impl Health {
     /// The way from `from`, which is up, to `execution` if that can be reached, else to the nearest server that
     /// accepts tasks (hops, then row), written to `path`; answers that server.
     ///
-    /// A path has the fewest hops; among those each server is reached from the one found first, in
-    /// order of (hops, row).
+    /// A path has the fewest hops; among those the smallest rows, compared from the target back.
     pub(super) fn route(
         &mut self,
         network: &Network,
@@ -138,7 +137,7 @@ impl Health {
 }
 
 impl Search {
-    /// Breadth first from `from`, over the links that live.
+    /// Breadth first from `from`, over the links that live; `by` comes from the smallest row.
     fn explore(&mut self, network: &Network, from: u32, lives: impl Fn(u32) -> bool) {
         self.hops.clear();
         self.hops.resize(network.rsus(), FAR);
@@ -148,11 +147,17 @@ impl Search {
         while let Some(m) = self.queue.pop_front() {
             for row in network.leaving(m) {
                 let to = network.links()[row as usize].to as usize;
-                if self.hops[to] == FAR && lives(row) {
-                    self.hops[to] = self.hops[m as usize] + 1;
-                    self.by[to] = row;
-                    self.queue.push_back(to as u32);
+                let hops = self.hops[m as usize] + 1;
+                if hops > self.hops[to] || !lives(row) {
+                    continue;
                 }
+                if self.hops[to] == FAR {
+                    self.hops[to] = hops;
+                    self.queue.push_back(to as u32);
+                } else if m > network.links()[self.by[to] as usize].from {
+                    continue;
+                }
+                self.by[to] = row;
             }
         }
     }

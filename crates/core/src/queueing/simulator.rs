@@ -9,6 +9,7 @@ use super::{Counts, Finished, Lost, Reason, Submission, Travel};
 use crate::backhaul::network::Network;
 use crate::slot::queues::QueueState;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Servers, links, and the tasks in them.
@@ -234,6 +235,31 @@ impl QueueNetwork {
         out.waiting.extend(self.begin_s.iter().map(waiting));
     }
 
+    /// The links.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Whether server `m` works.
+    #[must_use]
+    pub fn is_up(&self, m: u32) -> bool {
+        self.health.server_up[m as usize]
+    }
+
+    /// Whether data can go over a link: it and both its ends work.
+    #[must_use]
+    pub fn link_lives(&self, row: u32) -> bool {
+        let from = self.network.links()[row as usize].from;
+        self.is_up(from) && self.health.lives(&self.network, row)
+    }
+
+    /// Rows of the cores of server `m`.
+    #[must_use]
+    pub fn cores(&self, m: u32) -> Range<usize> {
+        self.core_start[m as usize] as usize..self.core_start[m as usize + 1] as usize
+    }
+
     /// Totals since the start.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -253,7 +279,7 @@ impl QueueNetwork {
     }
 
     fn has_cores(&self, m: u32) -> bool {
-        self.core_start[m as usize] < self.core_start[m as usize + 1]
+        !self.cores(m).is_empty()
     }
 
     #[inline]
@@ -448,11 +474,10 @@ impl QueueNetwork {
         let links = self.network.links();
         match fault.part {
             Part::Server(m) => {
-                let m = m as usize;
-                let cores = self.core_start[m] as usize..self.core_start[m + 1] as usize;
+                let cores = self.cores(m);
                 self.core_free_s[cores].fill(at_s);
-                self.begin_s[m].clear();
-                for row in self.network.leaving(m as u32) {
+                self.begin_s[m as usize].clear();
+                for row in self.network.leaving(m) {
                     let reverse = links[row as usize].reverse;
                     self.link_free_s[row as usize] = at_s;
                     self.link_free_s[reverse as usize] = at_s;
@@ -484,33 +509,37 @@ enum Fate {
 /// begins has not begun.
 fn fate(network: &Network, part: Part, at_s: f64, task: &Task) -> Fate {
     let links = network.links();
+    let begun = task.begin_s < at_s;
+    let served = begun && task.end_s <= at_s;
     match (part, task.place) {
         (Part::Link(cut), Place::Link { row, copy })
             if row == cut || row == links[cut as usize].reverse =>
         {
             let arrives_s = task.end_s + links[row as usize].propagation_s;
-            match copy {
-                _ if arrives_s <= at_s => Fate::Untouched,
-                true => Fate::Held,
-                false => Fate::Lost,
+            if begun && arrives_s <= at_s {
+                Fate::Untouched
+            } else if copy {
+                Fate::Held
+            } else {
+                Fate::Lost
             }
         }
         (Part::Server(m), Place::Link { row, .. }) if task.at == m => {
-            if task.end_s <= at_s {
+            if served {
                 Fate::Orphaned(row)
             } else {
                 Fate::Lost
             }
         }
         (Part::Server(m), Place::Link { row, .. }) if links[row as usize].to == m => {
-            if task.begin_s < at_s {
+            if begun {
                 Fate::Lost
             } else {
                 Fate::Held
             }
         }
         (Part::Server(m), Place::Held) if task.at == m => Fate::Lost,
-        (Part::Server(m), Place::Core) if task.at == m && task.end_s > at_s => Fate::Lost,
+        (Part::Server(m), Place::Core) if task.at == m && !served => Fate::Lost,
         _ => Fate::Untouched,
     }
 }

@@ -29,8 +29,19 @@ macro_rules! builtins {
 }
 
 /// All built-in scenarios; the first is the default one.
-pub const BUILTIN_SCENARIOS: &[Builtin] =
-    builtins!["wang2025", "wang2025-s2", "hotspot", "coupled", "city-grid"];
+pub const BUILTIN_SCENARIOS: &[Builtin] = builtins![
+    "wang2025",
+    "wang2025-s2",
+    "lin2025",
+    "lin2025-n5",
+    "lin2025-n30",
+    "lin2025-three-clusters",
+    "lin2025-connected",
+    "ring-fifo",
+    "hotspot",
+    "coupled",
+    "city-grid",
+];
 
 /// Names of all built-in traces.
 pub const BUILTIN_TRACES: &[&str] = &["city-grid"];

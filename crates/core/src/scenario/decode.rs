@@ -1,8 +1,9 @@
 //! The keys of a scenario: decoding, JSON Schema and reference page in one.
 
 use super::{
-    Area, Backhaul, Channel, Crowd, Fcd, FcdSource, Fleet, Hotspot, Link, LinkRule, LoadBalance,
-    Mobility, PolicyOptions, Rsu, RsuLayout, Scenario, Task, Time, builtin,
+    Area, Backhaul, Channel, Crowd, Cycles, Execution, Fcd, FcdSource, Fleet, Hotspot, Link,
+    LinkRule, LoadBalance, Mobility, Parking, PolicyOptions, Rsu, RsuLayout, Scenario, Task, Time,
+    builtin, queueing,
 };
 use crate::document::{
     self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section,
@@ -102,12 +103,39 @@ fn scenario(s: &mut Section<'_>, folder: &Path) -> Option<Scenario> {
     let time = s.section("time", "Slots", time);
     let without = "the extent of the trace; synthetic fleets need it";
     let area = s.optional_section("area", without, "The rectangle of the map", area);
-    let channel = s.section(
-        "channel",
-        "The radio between vehicles and RSUs, equation (1)",
-        channel,
-    );
-    let fleet = s.section("fleet", "The vehicles", |s| fleet(s, folder, area));
+    let doc = "How servers execute tasks";
+    let execution = s.section("execution", doc, queueing::execution);
+    let doc = "The radio between vehicles and RSUs, equation (1)";
+    let (channel, uplink_rate_bps) = s.section("channel", doc, |s| {
+        let (channel, rate_bps) = (channel(s), uplink_rate_bps(s));
+        if rate_bps.is_some() && execution == Execution::SharedCpu {
+            s.problem("uplink_rate_bps", "needs [execution] kind = \"queues\"");
+        }
+        (channel, rate_bps)
+    });
+    let mut names = Names::default();
+    let rsus = rsus(s, area, &mut names);
+    let doc = "The fibre network of the RSUs";
+    let backhaul = s.section("backhaul", doc, |s| {
+        backhaul(s, folder, rsus.as_ref(), &names)
+    });
+    let doc = "The cloud behind the RSUs; what it takes to compute is part of the round trip";
+    let cloud_round_trip_s = s.optional_section("cloud", "there is none", doc, |s| {
+        let doc = "time to the cloud and back [s]";
+        s.required("round_trip_s", Float::NON_NEGATIVE, doc)
+    });
+    let without = "every server knows the truth about every other";
+    let doc = "How servers hear of each other, by flooded packets of related information (RI)";
+    let information = s.optional_section("information", without, doc, queueing::information);
+    let faults = queueing::faults(s, rsus.as_ref(), &names);
+    let doc = "What makes a task a success";
+    let success = s.section("success", doc, queueing::success);
+    queueing::needs_queues(s, execution);
+    let fleet = s.section("fleet", "The vehicles", |s| {
+        fleet(s, folder, area, |s, id| {
+            queueing::known_rsu(s, "at", id, rsus.as_ref(), &names);
+        })
+    });
     let synthetic = matches!(&fleet, Some(fleet) if !matches!(fleet.mobility, Mobility::Fcd(_)));
     if synthetic && !s.has("area") {
         s.problem(
@@ -115,12 +143,8 @@ fn scenario(s: &mut Section<'_>, folder: &Path) -> Option<Scenario> {
             "missing section: a synthetic fleet needs the keys width_m and height_m",
         );
     }
-    let task = s.section("task", "What vehicles ask for", task);
-    let mut names = Names::default();
-    let rsus = rsus(s, area, &mut names);
-    let backhaul = s.section("backhaul", "The fibre network of the RSUs", |s| {
-        backhaul(s, folder, rsus.as_ref(), &names)
-    });
+    let doc = "What vehicles ask for";
+    let task = s.section("task", doc, |s| task(s, execution));
     let omega = s.section("objective", "The objective, equation (15)", |s| {
         let doc = "weight omega of delay against energy";
         s.required("omega", Float::UNIT, doc)
@@ -139,6 +163,12 @@ fn scenario(s: &mut Section<'_>, folder: &Path) -> Option<Scenario> {
         task,
         rsus: rsus?,
         backhaul: backhaul?,
+        uplink_rate_bps,
+        execution,
+        cloud_round_trip_s,
+        information,
+        faults,
+        success,
         omega,
         load_balance,
         policy,
@@ -180,6 +210,13 @@ fn area(s: &mut Section<'_>) -> Area {
     }
 }
 
+/// `[channel] uplink_rate_bps`.
+pub(crate) fn uplink_rate_bps(s: &mut Section<'_>) -> Option<f64> {
+    let without = "that of equation (1), over the whole band";
+    let doc = "rate of every upload, whoever else uploads, where tasks queue for cores [bit/s]";
+    s.optional("uplink_rate_bps", Float::POSITIVE, without, doc)
+}
+
 /// `[channel]`, which slots share.
 pub(crate) fn channel(s: &mut Section<'_>) -> Channel {
     let db = Float::between(0.0, 300.0);
@@ -205,7 +242,12 @@ pub(crate) fn channel(s: &mut Section<'_>) -> Channel {
     }
 }
 
-fn fleet(s: &mut Section<'_>, folder: &Path, area: Option<Area>) -> Option<Fleet> {
+fn fleet(
+    s: &mut Section<'_>,
+    folder: &Path,
+    area: Option<Area>,
+    known_rsu: impl Fn(&mut Section<'_>, &str),
+) -> Option<Fleet> {
     let size = s.optional(
         "size",
         Count {
@@ -220,7 +262,7 @@ fn fleet(s: &mut Section<'_>, folder: &Path, area: Option<Area>) -> Option<Fleet
     let cpu_hz = s.required("cpu_hz", Spread(Float::POSITIVE), "on-board CPU f_n [Hz]");
     let doc = "energy coefficient kappa_n [J s^2/cycle^3]";
     let energy_coeff = s.required("energy_coeff", Spread(ENERGY_COEFF), doc);
-    let forms: [Form<'_, Mobility>; 4] = [
+    let forms: [Form<'_, Mobility>; 6] = [
         (
             "straight",
             "straight lines, reflected at the border",
@@ -235,6 +277,12 @@ fn fleet(s: &mut Section<'_>, folder: &Path, area: Option<Area>) -> Option<Fleet
             "manhattan",
             "on the streets of a regular grid, turning at random at crossings",
             &|s| manhattan(s, area),
+        ),
+        ("parked", "standing at RSUs", &|s| parked(s, &known_rsu)),
+        (
+            "ring",
+            "evenly spaced around a circle, counter-clockwise at one speed",
+            &|s| ring(s, area),
         ),
         (
             "fcd",
@@ -333,6 +381,49 @@ fn manhattan(s: &mut Section<'_>, area: Option<Area>) -> Mobility {
     }
 }
 
+fn parked(s: &mut Section<'_>, known_rsu: &dyn Fn(&mut Section<'_>, &str)) -> Mobility {
+    let doc = "the RSU at which all stand, or `random`: each at one drawn uniformly";
+    let at = s.required("at", Text::NAME, doc);
+    if at == RANDOM {
+        return Mobility::Parked(Parking::Random);
+    }
+    known_rsu(s, &at);
+    Mobility::Parked(Parking::At(at))
+}
+
+/// Stands for any RSU.
+pub(super) const RANDOM: &str = "random";
+
+fn ring(s: &mut Section<'_>, area: Option<Area>) -> Mobility {
+    let doc = "radius [m]";
+    let radius = s.optional("radius_m", LENGTH_M, "`length_m` is given", doc);
+    let doc = "circumference [m]";
+    let length = s.optional("length_m", LENGTH_M, "`radius_m` is given", doc);
+    if radius.is_some() == length.is_some() {
+        s.problem("", "needs exactly one of radius_m and length_m");
+    }
+    let middle = |area: Area| {
+        let half = |min: f64, max: f64| min + 0.5 * (max - min);
+        [
+            half(area.x_min_m, area.x_max_m),
+            half(area.y_min_m, area.y_max_m),
+        ]
+    };
+    let center = s.optional(
+        "center_m",
+        Pair(PLACE_M),
+        "the middle of the area",
+        "centre [m]",
+    );
+    Mobility::Ring {
+        radius_m: radius
+            .or(length.map(|m| m / std::f64::consts::TAU))
+            .unwrap_or(f64::NAN),
+        center_m: center.or(area.map(middle)).unwrap_or([f64::NAN; 2]),
+        speed_mps: s.required("speed_mps", SPEED_MPS, "speed [m/s]"),
+    }
+}
+
 fn fcd(s: &mut Section<'_>, folder: &Path) -> Mobility {
     let doc =
         "the trace, relative to this file, or `builtin:NAME` for one that comes with the program";
@@ -374,23 +465,37 @@ fn fcd(s: &mut Section<'_>, folder: &Path) -> Mobility {
     })
 }
 
-fn task(s: &mut Section<'_>) -> Task {
+fn task(s: &mut Section<'_>, execution: Execution) -> Task {
     let positive = Spread(Float::POSITIVE);
+    let doc = "cycles for every bit of data, in place of `cycles`";
+    let per_bit = s.optional("cycles_per_bit", positive, "`cycles` is given", doc);
+    if per_bit.is_some() && s.has("cycles") {
+        s.problem("cycles_per_bit", "must be left out where cycles is given");
+    }
+    let without = "as `cycles_per_bit`";
+    let cycles = s.inherited("cycles", positive, per_bit, without, "cycles C_n");
+    let period = Float::between(1e-6, 1e9);
+    let doc = "tasks arise at every multiple of it, whatever the slot [s]";
+    let period_s = s.optional("period_s", period, "once per slot, at its start", doc);
+    if period_s.is_some() && execution == Execution::SharedCpu {
+        s.problem("period_s", "needs [execution] kind = \"queues\"");
+    }
     Task {
-        cycles: s.required("cycles", positive, "cycles C_n"),
+        cycles: per_bit.map_or(Cycles::Drawn(cycles), Cycles::PerBit),
+        period_s,
         data_bytes: s.required("data_bytes", positive, "data D_n [bytes]"),
         deadline_s: s.required("deadline_s", positive, "deadline T_n^max [s]"),
         per_vehicle: s.default(
             "per_vehicle",
             Count { min: 1, max: 100 },
             1,
-            "tasks per vehicle and slot",
+            "tasks per vehicle, each time that tasks arise",
         ),
         probability: s.default(
             "probability",
             Float::UNIT,
             1.0,
-            "probability that a vehicle carries tasks in a slot",
+            "probability that a vehicle then carries tasks",
         ),
     }
 }
@@ -401,19 +506,24 @@ struct Equipment {
     range_m: Option<f64>,
     bandwidth_hz: Option<f64>,
     cpu_hz: Option<f64>,
+    cores: Option<usize>,
     energy_coeff: Option<f64>,
 }
 
 const RANGE_M: (&str, &str) = ("range_m", "radio range R_m [m]");
 const BANDWIDTH_HZ: (&str, &str) = ("bandwidth_hz", "bandwidth B_m [Hz]");
 const CPU_HZ: (&str, &str) = ("cpu_hz", "CPU F_m [Hz]");
+const CORES: &str = "cores among which `cpu_hz` is divided, where tasks queue for them";
+const MOST_CORES: Count = Count { min: 1, max: 4096 };
 const KAPPA_M: (&str, &str) = ("energy_coeff", "energy coefficient kappa_m [J s^2/cycle^3]");
 
 fn rsus(s: &mut Section<'_>, area: Option<Area>, names: &mut Names) -> Option<RsuLayout> {
     let doc = "What the RSUs have in common";
     let common = s.optional_section("rsu_default", "every RSU gives all", doc, |s| {
+        let cores = s.optional("cores", MOST_CORES, "one, where an RSU gives none", CORES);
         let mut key = |(name, doc), kind: Float| s.optional(name, kind, "every RSU gives it", doc);
         Equipment {
+            cores,
             range_m: key(RANGE_M, LENGTH_M),
             bandwidth_hz: key(BANDWIDTH_HZ, Float::POSITIVE),
             cpu_hz: key(CPU_HZ, Float::POSITIVE),
@@ -469,6 +579,8 @@ fn rsus(s: &mut Section<'_>, area: Option<Area>, names: &mut Names) -> Option<Rs
 }
 
 fn rsu(s: &mut Section<'_>, id: String, (x_m, y_m): (f64, f64), common: Equipment) -> Rsu {
+    let own = "as in `[rsu_default]`, else 1";
+    let cores = s.optional("cores", MOST_CORES, own, CORES);
     let mut key = |(name, doc), kind: Float, default| {
         s.inherited(name, kind, default, "in `[rsu_default]`", doc)
     };
@@ -479,6 +591,7 @@ fn rsu(s: &mut Section<'_>, id: String, (x_m, y_m): (f64, f64), common: Equipmen
         range_m: key(RANGE_M, LENGTH_M, common.range_m),
         bandwidth_hz: key(BANDWIDTH_HZ, Float::POSITIVE, common.bandwidth_hz),
         cpu_hz: key(CPU_HZ, Float::POSITIVE, common.cpu_hz),
+        cores: cores.or(common.cores).unwrap_or(1),
         energy_coeff: key(KAPPA_M, ENERGY_COEFF, common.energy_coeff),
     }
 }
@@ -501,6 +614,13 @@ fn backhaul(
         6,
         "farthest execution RSU that policies look at [hops]",
     );
+    let propagation = Float::NON_NEGATIVE.up_to(1.0);
+    let doc = "time of flight over a metre [s/m]";
+    let propagation_s_per_m = s.default("propagation_s_per_m", propagation, 0.0, doc);
+    let doc = "by what lengths that the file of `path` gives are multiplied";
+    let length_scale = s.default("length_scale", Float::POSITIVE.up_to(1e6), 1.0, doc);
+    let doc = "whether RSUs may lack a way to others, where tasks queue for cores";
+    let allow_disconnected = s.default("allow_disconnected", Flag, false, doc);
     let another = "`link` or `path` is given";
     let doc = "link every pair of RSUs at most so far apart [m]";
     let distance = s.optional("max_distance_m", LENGTH_M, another, doc);
@@ -529,6 +649,9 @@ fn backhaul(
         rate_bps,
         migration_power_w,
         max_hops,
+        propagation_s_per_m,
+        length_scale,
+        allow_disconnected,
     })
 }
 

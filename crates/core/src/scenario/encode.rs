@@ -1,7 +1,11 @@
 //! A checked scenario back to TOML.
 
-use super::decode::CROWDS;
-use super::{FcdSource, Hotspot, LinkRule, Mobility, Range, Rsu, RsuLayout, Scenario, builtin};
+use super::decode::{CROWDS, RANDOM};
+use super::queueing::{COUNTINGS, FALSE_KINDS, SOURCES, SUCCESSES};
+use super::{
+    Cycles, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range, Rsu,
+    RsuLayout, Scenario, builtin,
+};
 use std::fmt::Display;
 
 impl Scenario {
@@ -33,15 +37,25 @@ impl Scenario {
             self.channel.pathloss_db_per_decade,
         );
         out.number("antenna_height_m", self.channel.antenna_height_m);
+        if let Some(rate_bps) = self.uplink_rate_bps {
+            out.number("uplink_rate_bps", rate_bps);
+        }
         self.write_fleet(&mut out);
         out.section("[task]");
-        out.range("cycles", self.task.cycles);
+        match self.task.cycles {
+            Cycles::Drawn(cycles) => out.range("cycles", cycles),
+            Cycles::PerBit(cycles) => out.range("cycles_per_bit", cycles),
+        }
         out.range("data_bytes", self.task.data_bytes);
         out.range("deadline_s", self.task.deadline_s);
         out.put("per_vehicle", self.task.per_vehicle);
         out.number("probability", self.task.probability);
+        if let Some(period_s) = self.task.period_s {
+            out.number("period_s", period_s);
+        }
         self.write_rsus(&mut out);
         self.write_backhaul(&mut out);
+        self.write_queueing(&mut out);
         out.section("[objective]");
         out.number("omega", self.omega);
         out.section("[load_balance]");
@@ -97,6 +111,26 @@ impl Scenario {
                 out.number("block_m", *block_m);
                 out.number("turn_probability", *turn_probability);
             }
+            Mobility::Parked(parking) => {
+                out.text("kind", "parked");
+                out.text(
+                    "at",
+                    match parking {
+                        Parking::At(rsu) => rsu,
+                        Parking::Random => RANDOM,
+                    },
+                );
+            }
+            Mobility::Ring {
+                radius_m,
+                center_m,
+                speed_mps,
+            } => {
+                out.text("kind", "ring");
+                out.number("radius_m", *radius_m);
+                out.put("center_m", format_args!("{center_m:?}"));
+                out.number("speed_mps", *speed_mps);
+            }
             Mobility::Fcd(fcd) => {
                 out.text("kind", "fcd");
                 match &fcd.source {
@@ -143,6 +177,9 @@ impl Scenario {
         out.number("rate_bps", backhaul.rate_bps);
         out.number("migration_power_w", backhaul.migration_power_w);
         out.put("max_hops", backhaul.max_hops);
+        out.number("propagation_s_per_m", backhaul.propagation_s_per_m);
+        out.number("length_scale", backhaul.length_scale);
+        out.put("allow_disconnected", backhaul.allow_disconnected);
         match &backhaul.links {
             LinkRule::Distance(max) => out.number("max_distance_m", *max),
             LinkRule::File(path) => out.text("path", &path.to_string_lossy()),
@@ -161,6 +198,53 @@ impl Scenario {
                 }
             }
         }
+    }
+}
+
+impl Scenario {
+    /// Everything that only servers with queues heed.
+    fn write_queueing(&self, out: &mut Writer) {
+        let Execution::Queues(cores) = &self.execution else {
+            return;
+        };
+        out.section("[execution]");
+        out.text("kind", "queues");
+        out.number("capability", cores.capability);
+        out.range("busy_s", cores.busy_s);
+        if let Some(round_trip_s) = self.cloud_round_trip_s {
+            out.section("[cloud]");
+            out.number("round_trip_s", round_trip_s);
+        }
+        if let Some(information) = &self.information {
+            out.section("[information]");
+            out.number("rate_hz", information.rate_hz);
+            out.number("packet_bytes", information.packet_bytes);
+            out.put("ttl", information.ttl);
+            out.word("counting", &COUNTINGS, information.counting);
+            out.word("sources", &SOURCES, information.sources);
+            out.number("delay_s", information.delay_s);
+            out.number("false_share", information.false_share);
+            out.word("false_kind", &FALSE_KINDS, information.false_kind);
+        }
+        for fault in &self.faults {
+            out.section("[[fault]]");
+            match &fault.what {
+                Faulty::Server(rsu) => {
+                    out.text("kind", "server");
+                    out.text("rsu", rsu);
+                }
+                Faulty::Link(a, b) => {
+                    out.text("kind", "link");
+                    out.text("a", a);
+                    out.text("b", b);
+                }
+                Faulty::Information => out.text("kind", "information"),
+            }
+            out.number("from_s", fault.from_s);
+            out.number("until_s", fault.until_s);
+        }
+        out.section("[success]");
+        out.word("definition", &SUCCESSES, self.success);
     }
 }
 
@@ -211,14 +295,20 @@ impl Writer {
         self.number("share", hotspot.share);
         self.number("sigma_m", hotspot.sigma_m);
         self.put("center", format_args!("{:?}", hotspot.center));
-        let word = CROWDS.iter().find(|(_, crowd)| *crowd == hotspot.crowd);
-        self.text("crowd", word.map_or("", |(word, _)| word));
+        self.word("crowd", &CROWDS, hotspot.crowd);
+    }
+
+    /// The word of `words` that means `meaning`.
+    fn word<T: PartialEq>(&mut self, key: &str, words: &[(&str, T)], meaning: T) {
+        let word = words.iter().find(|(_, m)| *m == meaning);
+        self.text(key, word.map_or("", |(word, _)| word));
     }
 
     fn equipment(&mut self, rsu: &Rsu) {
         self.number("range_m", rsu.range_m);
         self.number("bandwidth_hz", rsu.bandwidth_hz);
         self.number("cpu_hz", rsu.cpu_hz);
+        self.put("cores", rsu.cores);
         self.number("energy_coeff", rsu.energy_coeff);
     }
 }

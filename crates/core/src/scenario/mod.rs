@@ -5,12 +5,16 @@
 mod builtin;
 pub(crate) mod decode;
 mod encode;
+mod queueing;
 #[cfg(test)]
 mod tests;
 
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub(crate) use decode::MAX_GRID;
 pub use decode::{reference_markdown, schema};
+pub use queueing::{
+    Cores, Counting, Execution, FalseKind, Fault, Faulty, Information, Sources, Success,
+};
 
 use std::path::PathBuf;
 
@@ -37,6 +41,19 @@ pub struct Scenario {
     pub rsus: RsuLayout,
     /// `[backhaul]`.
     pub backhaul: Backhaul,
+    /// `[channel] uplink_rate_bps`: rate of every upload, whoever else uploads \[bit/s\]; `None`: that
+    /// of equation (1) over the whole band. Only where tasks queue for cores.
+    pub uplink_rate_bps: Option<f64>,
+    /// `[execution]`.
+    pub execution: Execution,
+    /// `[cloud] round_trip_s`: time to the cloud and back \[s\], where there is one.
+    pub cloud_round_trip_s: Option<f64>,
+    /// `[information]`; `None`: every server knows the truth about every other.
+    pub information: Option<Information>,
+    /// `[[fault]]`.
+    pub faults: Vec<Fault>,
+    /// `[success] definition`.
+    pub success: Success,
     /// `[objective] omega`: weight of delay against energy in (15), in `[0, 1]`.
     pub omega: f64,
     /// `[load_balance]`.
@@ -132,8 +149,28 @@ pub enum Mobility {
         /// Probability of leaving the straight line at a crossing (half to each side).
         turn_probability: f64,
     },
+    /// Standing at RSUs.
+    Parked(Parking),
+    /// Evenly spaced around a circle, counter-clockwise at one speed.
+    Ring {
+        /// Radius \[m\].
+        radius_m: f64,
+        /// Centre \[m\].
+        center_m: [f64; 2],
+        /// Speed \[m/s\].
+        speed_mps: f64,
+    },
     /// SUMO floating-car data.
     Fcd(Fcd),
+}
+
+/// Where parked vehicles stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parking {
+    /// All at the RSU of this name.
+    At(String),
+    /// Each at an RSU drawn uniformly.
+    Random,
 }
 
 /// A crowded place: that share of the vehicles is Gaussian around a centre.
@@ -187,7 +224,7 @@ pub enum FcdSource {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Task {
     /// Cycles C_n.
-    pub cycles: Range,
+    pub cycles: Cycles,
     /// Data D_n \[bytes\].
     pub data_bytes: Range,
     /// Deadline T_n^max \[s\].
@@ -196,6 +233,17 @@ pub struct Task {
     pub per_vehicle: usize,
     /// Probability that a vehicle carries tasks in a slot.
     pub probability: f64,
+    /// Tasks arise at every multiple of it \[s\]; `None`: once per slot, at its start.
+    pub period_s: Option<f64>,
+}
+
+/// How many cycles a task takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cycles {
+    /// So many.
+    Drawn(Range),
+    /// So many for every bit of its data.
+    PerBit(Range),
 }
 
 /// Where the RSUs are.
@@ -227,6 +275,8 @@ pub struct Rsu {
     pub bandwidth_hz: f64,
     /// CPU F_m \[Hz\].
     pub cpu_hz: f64,
+    /// Number of cores among which `cpu_hz` is divided, where tasks queue for them.
+    pub cores: usize,
     /// Energy coefficient kappa_m \[J s^2/cycle^3\].
     pub energy_coeff: f64,
 }
@@ -242,6 +292,12 @@ pub struct Backhaul {
     pub migration_power_w: f64,
     /// Farthest execution RSU that policies look at \[hops\].
     pub max_hops: usize,
+    /// Time of flight over a metre \[s/m\].
+    pub propagation_s_per_m: f64,
+    /// By what lengths that a file gives are multiplied.
+    pub length_scale: f64,
+    /// Whether RSUs may lack a way to others; those of queues otherwise may not.
+    pub allow_disconnected: bool,
 }
 
 /// Which RSUs are linked.

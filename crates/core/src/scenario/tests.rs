@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::world::World;
 use crate::error::Error;
 use crate::rng::Streams;
 use serde_json::json;
@@ -81,21 +82,21 @@ fn regress_every_problem_of_a_file_is_named() {
             "kind = \"straight\"",
             "kind = \"strait\"",
             &[
-                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\" or \"fcd\", found the text \"strait\"",
+                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\" or \"fcd\", found the text \"strait\"",
             ],
         ),
         (
             "kind = \"straight\"",
             "",
             &[
-                "s.toml:16: fleet.mobility.kind: missing, expected \"straight\", \"random-waypoint\", \"manhattan\" or \"fcd\"",
+                "s.toml:16: fleet.mobility.kind: missing, expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\" or \"fcd\"",
             ],
         ),
         (
             "kind = \"straight\"",
             "kind = \"fdc\"\npath = \"a.csv\"",
             &[
-                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\" or \"fcd\", found the text \"fdc\"",
+                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\" or \"fcd\", found the text \"fdc\"",
             ],
         ),
         (
@@ -243,7 +244,7 @@ fn regress_every_problem_of_a_file_is_named() {
             "objective = 3",
             &[
                 "s.toml: objective: missing, expected a section with omega",
-                "s.toml:41: backhaul.objective: unknown key \"objective\", expected \"rate_bps\", \"migration_power_w\", \"max_hops\", \"max_distance_m\", \"path\" or \"link\"",
+                "s.toml:41: backhaul.objective: unknown key \"objective\", expected \"rate_bps\", \"migration_power_w\", \"max_hops\", \"propagation_s_per_m\", \"length_scale\", \"allow_disconnected\", \"max_distance_m\", \"path\" or \"link\"",
             ],
         ),
         (
@@ -319,7 +320,7 @@ fn regress_every_problem_of_a_file_is_named() {
             "[objective]",
             "[rsu.grid]\nspacing_m = 100\n[objective]",
             &[
-                "s.toml:41: rsu.1.grid: unknown key \"grid\", expected \"id\", \"x_m\", \"y_m\", \"range_m\", \"bandwidth_hz\", \"cpu_hz\" or \"energy_coeff\"",
+                "s.toml:41: rsu.1.grid: unknown key \"grid\", expected \"id\", \"x_m\", \"y_m\", \"cores\", \"range_m\", \"bandwidth_hz\", \"cpu_hz\" or \"energy_coeff\"",
             ],
         ),
         (
@@ -396,7 +397,7 @@ fn regress_every_problem_of_a_file_is_named() {
             "[policy.price]",
             "[quux]",
             &[
-                "s.toml:43: quux: unknown key \"quux\", expected \"scenario\", \"time\", \"area\", \"channel\", \"fleet\", \"task\", \"rsu_default\", \"rsu\", \"backhaul\", \"objective\", \"load_balance\" or \"policy\"",
+                "s.toml:43: quux: unknown key \"quux\", expected \"scenario\", \"time\", \"area\", \"execution\", \"channel\", \"rsu_default\", \"rsu\", \"backhaul\", \"cloud\", \"information\", \"fault\", \"success\", \"fleet\", \"task\", \"objective\", \"load_balance\" or \"policy\"",
             ],
         ),
         (
@@ -428,6 +429,174 @@ fn regress_every_problem_of_a_file_is_named() {
             "{to}"
         );
     }
+}
+
+/// What turns `small` into a scenario with queues.
+const QUEUES: (&str, &str) = ("execution", "{ kind = \"queues\" }");
+
+#[test]
+fn regress_every_problem_of_queues_is_named() {
+    const BROKEN: &[(&str, &str, &[&str])] = &[
+        (
+            "execution.kind",
+            "\"queue\"",
+            &[
+                "--set: execution.kind: expected \"shared-cpu\" or \"queues\", found the text \"queue\"",
+            ],
+        ),
+        (
+            "execution.capability",
+            "1.2",
+            &["--set: execution.capability: must be <= 1, got 1.2"],
+        ),
+        (
+            "execution.capability",
+            "-0.1",
+            &["--set: execution.capability: must be >= 0, got -0.1"],
+        ),
+        (
+            "execution.capability",
+            "0.5",
+            &["--set: execution.busy_s: missing, needed where capability < 1"],
+        ),
+        (
+            "rsu.0.cores",
+            "0",
+            &["--set: rsu.0.cores: must be between 1 and 4096, got 0"],
+        ),
+        (
+            "rsu_default.cores",
+            "0",
+            &["--set: rsu_default.cores: must be between 1 and 4096, got 0"],
+        ),
+        (
+            "channel.uplink_rate_bps",
+            "-1e6",
+            &["--set: channel.uplink_rate_bps: must be > 0, got -1e6"],
+        ),
+        (
+            "backhaul.propagation_s_per_m",
+            "-1e-9",
+            &["--set: backhaul.propagation_s_per_m: must be >= 0, got -1e-9"],
+        ),
+        (
+            "cloud.round_trip_s",
+            "-1",
+            &["--set: cloud.round_trip_s: must be >= 0, got -1"],
+        ),
+        (
+            "information",
+            "{ rate_hz = -10, packet_bytes = 250, ttl = 0 }",
+            &[
+                "--set: information.rate_hz: must be >= 1e-6, got -10",
+                "--set: information.ttl: must be between 1 and 1000, got 0",
+            ],
+        ),
+        (
+            "information",
+            "{ rate_hz = 10, packet_bytes = 250, ttl = 3, false_share = 2, counting = \"all\" }",
+            &[
+                "--set: information.counting: expected \"broadcasts\" or \"transmissions\", found the text \"all\"",
+                "--set: information.false_share: must be <= 1, got 2",
+            ],
+        ),
+        (
+            "task.period_s",
+            "0",
+            &["--set: task.period_s: must be >= 1e-6, got 0"],
+        ),
+        (
+            "task.period_s",
+            "nan",
+            &["--set: task.period_s: must be a finite number, got NaN"],
+        ),
+        (
+            "task.cycles_per_bit",
+            "115",
+            &["--set: task.cycles_per_bit: must be left out where cycles is given"],
+        ),
+        (
+            "fault",
+            "[{ kind = \"server\", rsu = \"r7\", from_s = 1, until_s = 0.5 }]",
+            &[
+                "--set: fault.0.rsu: unknown RSU \"r7\", did you mean \"r0\"?",
+                "--set: fault.0.until_s: must be later than from_s, 1, got 0.5",
+            ],
+        ),
+        (
+            "fault",
+            "[{ kind = \"link\", a = \"r0\", rsu = \"r1\", from_s = -1, until_s = 1 }]",
+            &[
+                "--set: fault.0.b: missing, expected the other end",
+                "--set: fault.0.from_s: must be >= 0, got -1",
+                "--set: fault.0.rsu: has no meaning for this kind",
+            ],
+        ),
+        (
+            "fleet.mobility",
+            "{ kind = \"parked\", at = \"r9\" }",
+            &["--set: fleet.mobility.at: unknown RSU \"r9\", did you mean \"r0\"?"],
+        ),
+        (
+            "fleet.mobility",
+            "{ kind = \"ring\", speed_mps = -1 }",
+            &[
+                "--set: fleet.mobility: needs exactly one of radius_m and length_m",
+                "--set: fleet.mobility.speed_mps: must be >= 0, got -1",
+            ],
+        ),
+        (
+            "success.definition",
+            "\"done\"",
+            &[
+                "--set: success.definition: expected \"on-time\" or \"migrated\", found the text \"done\"",
+            ],
+        ),
+    ];
+    for &(key, value, expected) in BROKEN {
+        let found = problems(SMALL, &[QUEUES, (key, value)]);
+        assert_eq!(found, expected, "{key}={value}");
+    }
+    let shared = [
+        ("channel.uplink_rate_bps", "1e6"),
+        ("task.period_s", "1"),
+        ("cloud.round_trip_s", "1"),
+        ("execution.capability", "0.5"),
+        ("success.definition", "\"migrated\""),
+    ];
+    for set in shared {
+        let found = problems(SMALL, &[set]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("needs"), "{found:?}");
+        assert!(found[0].contains("kind = \"queues\""), "{found:?}");
+    }
+}
+
+#[test]
+fn regress_problems_that_need_the_layout_are_named() {
+    let parted = [
+        QUEUES,
+        ("backhaul.max_distance_m", "10"),
+        ("backhaul.allow_disconnected", "false"),
+    ];
+    let error = |overrides: &[(&str, &str)]| World::new(&small(overrides)).unwrap_err().to_string();
+    assert_eq!(
+        error(&parted),
+        "scenario: backhaul: must connect all RSUs, but no way leads from \"r0\" to \"r1\"; \
+         backhaul.allow_disconnected = true permits it"
+    );
+    assert!(World::new(&small(&parted[1..])).is_ok(), "shared CPU");
+    let mut allowed = parted;
+    allowed[2].1 = "true";
+    assert!(World::new(&small(&allowed)).is_ok());
+    allowed[2].1 = "true";
+    let link = "[{ kind = \"link\", a = \"r0\", b = \"r1\", from_s = 0, until_s = 1 }]";
+    let mut cut = allowed.to_vec();
+    cut.push(("fault", link));
+    assert_eq!(
+        error(&cut),
+        "scenario: fault.0: no link between \"r0\" and \"r1\""
+    );
 }
 
 #[test]
@@ -604,7 +773,7 @@ fn closed_form_overrides_change_exactly_what_they_name() {
         panic!("two RSUs")
     };
     rsus[0].cpu_hz = 1e9;
-    expected.task.cycles = Range { min: 1e8, max: 2e8 };
+    expected.task.cycles = Cycles::Drawn(Range { min: 1e8, max: 2e8 });
     expected.policy.best_response_sweeps = 7;
     let changed = small(&[
         ("fleet.size", "100"),
@@ -631,6 +800,20 @@ fn forms() -> Vec<Scenario> {
     let no_rsu = &SMALL[..SMALL.find("[[rsu]]").unwrap()];
     let after_rsu = &SMALL[SMALL.find("[backhaul]").unwrap()..];
     let grid = format!("{no_rsu}[rsu.grid]\nspacing_m = 100\nenergy_coeff = 1e-28\n{after_rsu}");
+    let queues = format!(
+        "{}[execution]\nkind = \"queues\"\ncapability = 0.5\nbusy_s = 3\n\
+         [cloud]\nround_trip_s = 0.2\n[success]\ndefinition = \"migrated\"\n",
+        SMALL
+            .replace(
+                "cycles = { min = 300e6, max = 450e6 }",
+                "cycles_per_bit = 115\nperiod_s = 0.3"
+            )
+            .replace(
+                "noise_dbm = -104",
+                "noise_dbm = -104\nuplink_rate_bps = 1e8"
+            )
+            .replace("cpu_hz = 15e9", "cpu_hz = 15e9\ncores = 6")
+    );
     let cases: &[(&str, &str, &str)] = &[
         (
             SMALL,
@@ -660,6 +843,34 @@ fn forms() -> Vec<Scenario> {
             &grid,
             "area",
             "{ width_m = 0.1, height_m = 1e6, x_min_m = 0.3, y_min_m = -1e-7 }",
+        ),
+        (SMALL, "execution", "{ kind = \"shared-cpu\" }"),
+        (
+            SMALL,
+            "fleet.mobility",
+            "{ kind = \"parked\", at = \"r1\" }",
+        ),
+        (
+            SMALL,
+            "fleet.mobility",
+            "{ kind = \"ring\", radius_m = 9, speed_mps = 3 }",
+        ),
+        (
+            &queues,
+            "fleet.mobility",
+            "{ kind = \"parked\", at = \"random\" }",
+        ),
+        (
+            &queues,
+            "fault",
+            "[{ kind = \"server\", rsu = \"r1\", from_s = 1, until_s = 2 }, \
+             { kind = \"link\", a = \"r0\", b = \"r1\", from_s = 1, until_s = 2 }, \
+             { kind = \"information\", from_s = 0, until_s = 0.5 }]",
+        ),
+        (
+            &queues,
+            "information",
+            "{ rate_hz = 10, packet_bytes = 250, ttl = 3, false_share = 0.4, false_kind = \"idle\" }",
         ),
         (
             SMALL,
@@ -720,7 +931,7 @@ fn paper_wang2025_is_as_published_and_calibrated() {
             hotspot: None
         }
     );
-    assert_eq!(s.task.cycles, range(300e6, 450e6));
+    assert_eq!(s.task.cycles, Cycles::Drawn(range(300e6, 450e6)));
     assert_eq!(s.task.data_bytes, range(200.0 * 1024.0, 300.0 * 1024.0));
     assert_eq!(s.task.deadline_s, range(0.5, 1.0));
     let RsuLayout::Explicit(rsus) = &s.rsus else {
@@ -746,6 +957,70 @@ fn paper_wang2025_is_as_published_and_calibrated() {
         .count();
     // three texts, omega, kappa_n, quota, and kappa_m of eleven RSUs
     assert_eq!(differing, 3 + 3 + 11);
+}
+
+/// The numbers of the text, and of the reconstruction where it has none.
+#[test]
+fn paper_lin2025_is_as_published_and_reconstructed() {
+    let world = |name| World::new(&Scenario::builtin(name, &[]).unwrap()).unwrap();
+    let lin = world("lin2025");
+    assert_eq!((lin.rsus.len(), lin.links.len()), (21, 32));
+    assert_eq!(lin.rsus.id[0], "local");
+    assert_eq!((lin.rsus.x_m[0], lin.rsus.y_m[0]), (0.0, 0.0));
+    let within = |hops| {
+        lin.routes
+            .targets(0)
+            .iter()
+            .filter(|t| t.hops == hops)
+            .count()
+    };
+    assert_eq!([0, 1, 2, 3].map(within), [1, 4, 8, 8]);
+    for link in lin.network.links() {
+        assert_eq!((link.rate_bps, link.propagation_s), (1e9, 5e-6));
+    }
+    let Execution::Queues(cores) = lin.scenario.execution else {
+        panic!("queues")
+    };
+    assert_eq!((cores.capability, cores.busy_s.max), (0.8, 2.5));
+    assert_eq!(
+        lin.scenario.task.cycles,
+        Cycles::PerBit(Range {
+            min: 115.0,
+            max: 115.0
+        })
+    );
+    assert_eq!(lin.scenario.cloud_round_trip_s, Some(0.2));
+
+    let sizes = |name| (world(name).rsus.len(), world(name).links.len());
+    assert_eq!(sizes("lin2025-three-clusters"), (63, 96));
+    assert_eq!(sizes("lin2025-connected").0, 61);
+    assert_eq!((sizes("lin2025-n5").0, sizes("lin2025-n30").0), (6, 31));
+    for name in ["lin2025-n5", "lin2025-n30"] {
+        let world = world(name);
+        assert_eq!(world.routes.targets(0).len(), world.rsus.len(), "{name}");
+    }
+}
+
+#[test]
+fn closed_form_germany50_is_one_network() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let data = folder.join("../shared/data/backhaul/sndlib_germany50.json");
+    if !data.exists() {
+        eprintln!("skipped: no {}", data.display());
+        return;
+    }
+    let scenario = Scenario::load(&folder.join("scenarios/germany50.toml"), &[]).unwrap();
+    let world = World::new(&scenario).unwrap();
+    assert_eq!((world.rsus.len(), world.links.len()), (50, 88));
+    // the link from Aachen to Duesseldorf is 61.63 km long
+    let length_m = world.links.iter().map(|l| l.length_m).fold(0.0, f64::max);
+    assert!(
+        length_m < 6000.0
+            && world
+                .links
+                .iter()
+                .any(|l| (l.length_m - 1232.6).abs() < 1e-6)
+    );
 }
 
 #[test]
@@ -792,7 +1067,8 @@ fn regress_names_resolve_to_builtins_and_paths_to_files() {
     assert_eq!(
         message("wang2026"),
         "wang2026: unknown scenario \"wang2026\", did you mean \"wang2025\"?; \
-         built-in are wang2025, wang2025-s2, hotspot, coupled, city-grid, and a file ends in .toml"
+         built-in are wang2025, wang2025-s2, lin2025, lin2025-n5, lin2025-n30, lin2025-three-clusters, \
+         lin2025-connected, ring-fifo, hotspot, coupled, city-grid, and a file ends in .toml"
     );
     assert!(message("no-such.toml").starts_with("no-such.toml: "));
     assert!(message("./wang2025").starts_with("./wang2025: "));

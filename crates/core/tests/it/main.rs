@@ -4,6 +4,7 @@
 mod bounds;
 mod conic;
 mod hand;
+mod information;
 mod large;
 mod p2_limits;
 mod p2_oracle;
@@ -11,7 +12,9 @@ mod paper;
 mod properties;
 mod queue_bounds;
 mod queue_calendar;
+mod queue_faults;
 mod queue_support;
+mod queue_twin;
 mod queueing;
 mod support;
 mod traffic;

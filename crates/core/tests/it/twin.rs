@@ -12,7 +12,7 @@ use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::mobility::{self, Positions};
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
-use wayside_core::scenario::{Rsu, RsuLayout, Scenario};
+use wayside_core::scenario::{Cycles, Rsu, RsuLayout, Scenario};
 
 use crate::support::{at, builtin, excess};
 
@@ -73,10 +73,13 @@ impl<'a> Twin<'a> {
         let Self { scenario, rsus, .. } = *self;
         let streams = Streams::new(seed);
         let area = scenario.area.expect("given in the scenario");
-        let mut source = mobility::source(&scenario.fleet, area, streams).expect("no trace");
+        let mut source = mobility::source(&scenario.fleet, area, &[], streams).expect("no trace");
         let mut cycles = streams.stream("task.cycles");
         let mut data = streams.stream("task.data");
         let task = scenario.task;
+        let Cycles::Drawn(cycles_of) = task.cycles else {
+            panic!("cycles are drawn")
+        };
         let vehicles = scenario.fleet.size;
         let mut running: Vec<Running> = Vec::new();
         let mut free_at_s = vec![0.0f64; vehicles];
@@ -87,7 +90,7 @@ impl<'a> Twin<'a> {
                 .advance(now_s, &mut self.positions)
                 .expect("no trace");
             self.cycles = (0..vehicles)
-                .map(|_| cycles.uniform(task.cycles.min, task.cycles.max))
+                .map(|_| cycles.uniform(cycles_of.min, cycles_of.max))
                 .collect();
             self.data_bits = (0..vehicles)
                 .map(|_| 8.0 * data.uniform(task.data_bytes.min, task.data_bytes.max))

@@ -1,8 +1,8 @@
-//! One policy's way through a run: its state, its decisions, its records.
+//! One policy where the tasks of a slot share CPU: its state, its decisions, its records.
 
-use super::decider::Decider;
-use super::records::{Distribution, PolicyRun, SlotRecord};
-use super::world::{Traffic, World};
+use super::super::decider::Decider;
+use super::super::records::{Distribution, PolicyRun, SlotRecord};
+use super::super::world::{Traffic, World};
 use crate::decision::Placement;
 use crate::model::load;
 use crate::policy::PolicyKind;
@@ -10,7 +10,7 @@ use crate::rng::Streams;
 use crate::slot::Slot;
 
 /// A policy with what it carries over from slot to slot.
-pub(super) struct Lane {
+pub(in crate::engine) struct SharedLane {
     carry_over: bool,
     decider: Decider,
     /// Tasks that hold CPU of RSUs.
@@ -28,7 +28,7 @@ struct Running {
     end_s: f64,
 }
 
-impl Lane {
+impl SharedLane {
     pub(super) fn new(world: &World, kind: PolicyKind, streams: Streams) -> Self {
         Self {
             carry_over: world.scenario.time.carry_over,
@@ -40,6 +40,7 @@ impl Lane {
                 slots: Vec::new(),
                 delay: Distribution::default(),
                 energy: Distribution::default(),
+                queues: None,
             },
         }
     }
@@ -130,34 +131,16 @@ impl Lane {
         };
         for (task, outcome) in self.decider.outcomes().iter().enumerate() {
             let delay_s = outcome.delay_s();
-            record.objective += outcome.cost(slot.omega);
-            record.delay_s += delay_s;
-            record.energy_j += outcome.energy_j();
-            record.upload_s += outcome.upload_s;
-            record.migration_s += outcome.migration_s;
-            record.wait_s += outcome.wait_s;
-            record.compute_s += outcome.compute_s;
+            record.add(outcome, slot.omega);
             record.deadline_met += u32::from(delay_s <= slot.tasks.deadline_s[task]);
-            record.hops += outcome.hops;
             record.uncovered += u32::from(slot.links(task).is_empty());
             let placement = self.decider.placements()[task];
             record.offloaded += u32::from(placement.entry().is_some());
-            record.migrated += u32::from(placement.execution() != placement.entry());
+            record.migrated += u32::from(placement.is_migrated());
             self.run.delay.record(delay_s);
             self.run.energy.record(outcome.energy_j());
         }
-        let per_task = 1.0 / (tasks.max(1)) as f64;
-        for sum in [
-            &mut record.objective,
-            &mut record.delay_s,
-            &mut record.energy_j,
-            &mut record.upload_s,
-            &mut record.migration_s,
-            &mut record.wait_s,
-            &mut record.compute_s,
-        ] {
-            *sum *= per_task;
-        }
+        record.sums_to_means();
         record.lbm = load::lbm(self.decider.loads());
         record.jain = load::jain(self.decider.loads());
         record.violated = record.lbm > slot.tau * (1.0 + 1e-9);

@@ -1,0 +1,60 @@
+//! What becomes of one slot's tasks where they queue for cores and nothing arises after them.
+
+use super::decider::Decider;
+use crate::decision::Placement;
+use crate::evaluate::{self, Outcome};
+use crate::queueing::{Finished, QueueNetwork, Submission};
+use crate::slot::Slot;
+
+/// Simulates the tasks of `slot` as `decider` placed them, and leaves their outcomes in it.
+pub(super) fn outcomes(decider: &mut Decider, slot: &Slot) {
+    let queues = slot.queues.as_ref().expect("tasks queue for cores");
+    let mut servers = QueueNetwork::new(
+        slot.network.clone(),
+        &queues.core_start,
+        &queues.core_hz,
+        &queues.present.core_free_s,
+    );
+    let mut free_at_s: Vec<f64> = slot.vehicles.local_wait_s.clone();
+    let mut route = Vec::new();
+    let mut outcomes = Vec::with_capacity(slot.tasks.len());
+    for task in 0..slot.tasks.len() {
+        outcomes.push(match decider.placements()[task] {
+            Placement::Local => {
+                let wait_s = &mut free_at_s[slot.tasks.vehicle[task] as usize];
+                let outcome = Outcome {
+                    wait_s: *wait_s,
+                    ..evaluate::local(slot, task)
+                };
+                *wait_s = outcome.delay_s();
+                outcome
+            }
+            Placement::Cloud { entry } => evaluate::clouded_alone(slot, task, entry),
+            Placement::Rsu { entry, .. } => {
+                let uploaded = evaluate::uploaded_alone(slot, task, entry);
+                servers.submit(Submission {
+                    key: task as u64,
+                    ready_s: slot.now_s + uploaded.upload_s,
+                    entry,
+                    path: decider.path(slot, task, &mut route),
+                    data_bits: slot.tasks.data_bits[task],
+                    cycles: slot.tasks.cycles[task],
+                });
+                uploaded
+            }
+        });
+    }
+    servers.drain(&mut |Finished { key, outcome }| {
+        let travel = outcome.expect("nothing fails");
+        let (task, server) = (key as usize, travel.execution as usize);
+        outcomes[task] = evaluate::travelled(
+            outcomes[task],
+            &travel,
+            slot.migration_power_w,
+            slot.tasks.cycles[task],
+            queues.core_hz[server],
+            slot.rsus.energy_coeff[server],
+        );
+    });
+    decider.outcomes = outcomes;
+}

@@ -1,0 +1,96 @@
+//! One policy's way through a run, under either model of execution.
+
+mod queues;
+mod shared;
+
+use super::decider::Decider;
+use super::records::PolicyRun;
+use super::world::{Traffic, World};
+use crate::decision::Placement;
+use crate::evaluate::Outcome;
+use crate::policy::PolicyKind;
+use crate::queueing::Lost;
+use crate::rng::Streams;
+use crate::scenario::Execution;
+use crate::slot::Slot;
+use queues::QueueLane;
+use shared::SharedLane;
+
+/// A task whose outcome came to be known after its slot, for tasks queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ended {
+    /// The slot in which it arose.
+    pub slot: u32,
+    /// Its place among the tasks of the slot.
+    pub task: u32,
+    /// Cycles C_n.
+    pub cycles: f64,
+    /// Data D_n \[bit\].
+    pub data_bits: f64,
+    /// Deadline \[s\].
+    pub deadline_s: f64,
+    /// Where it was sent.
+    pub placement: Placement,
+    /// Speed of what executed it \[Hz\]; 0 in the cloud.
+    pub cpu_hz: f64,
+    /// What it cost, or why it was lost.
+    pub outcome: Result<Outcome, Lost>,
+}
+
+/// A policy with what it carries over from decision to decision.
+pub(super) enum Lane {
+    /// The tasks of a slot share the CPU of servers.
+    Shared(Box<SharedLane>),
+    /// Tasks queue for cores.
+    Queues(Box<QueueLane>),
+}
+
+impl Lane {
+    pub(super) fn new(
+        world: &World,
+        kind: PolicyKind,
+        streams: Streams,
+        traffic: &Traffic<'_>,
+    ) -> Self {
+        match world.scenario.execution {
+            Execution::SharedCpu => Self::Shared(Box::new(SharedLane::new(world, kind, streams))),
+            Execution::Queues(_) => Self::Queues(Box::new(QueueLane::new(
+                world,
+                kind,
+                streams,
+                traffic.core_free_s(),
+            ))),
+        }
+    }
+
+    /// One decision, in slot `t`: load what is carried over, decide, account. `ended` gets the tasks
+    /// whose outcome is known since the last.
+    pub(super) fn step(
+        &mut self,
+        t: usize,
+        slot: &mut Slot,
+        traffic: &Traffic<'_>,
+        lower_bound: Option<f64>,
+        ended: &mut dyn FnMut(&Ended),
+    ) {
+        match self {
+            Self::Shared(lane) => lane.step(t, slot, traffic, lower_bound),
+            Self::Queues(lane) => lane.step(t, slot, traffic, lower_bound, ended),
+        }
+    }
+
+    pub(super) fn decider(&self) -> &Decider {
+        match self {
+            Self::Shared(lane) => lane.decider(),
+            Self::Queues(lane) => lane.decider(),
+        }
+    }
+
+    /// Waits for all tasks, after `slots` slots.
+    pub(super) fn finish(self, slots: usize, ended: &mut dyn FnMut(&Ended)) -> PolicyRun {
+        match self {
+            Self::Shared(lane) => lane.finish(),
+            Self::Queues(lane) => lane.finish(slots, ended),
+        }
+    }
+}

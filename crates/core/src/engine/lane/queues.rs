@@ -1,0 +1,357 @@
+//! One policy where tasks queue for cores: servers and links are simulated event by event, and tasks are
+//! accounted to the slot in which they arose, once their outcome is known.
+
+use super::super::decider::Decider;
+use super::super::records::{Distribution, PolicyRun, QueueRun, SlotRecord};
+use super::super::world::{self, Traffic, World};
+use super::Ended;
+use crate::decision::Placement;
+use crate::evaluate::{self, Outcome};
+use crate::information::Rounds;
+use crate::policy::PolicyKind;
+use crate::queueing::{Fault, Finished, Lost, Part, QueueNetwork, Submission, Travel};
+use crate::rng::Streams;
+use crate::scenario::Success;
+use crate::slot::Slot;
+use crate::slot::queues::QueueState;
+
+/// A policy, and the servers and links that its tasks queue for.
+pub(in crate::engine) struct QueueLane {
+    decider: Decider,
+    servers: QueueNetwork,
+    /// The rounds of related information, where servers need them to know of each other.
+    rounds: Option<Rounds>,
+    heard: Vec<QueueState>,
+    /// When the CPU of every vehicle is free \[s\].
+    free_at_s: Vec<f64>,
+    before: Vec<f64>,
+    path: Vec<u32>,
+    accounts: Accounts,
+}
+
+/// What is known of tasks, and what they cost so far.
+struct Accounts {
+    run: PolicyRun,
+    totals: QueueRun,
+    /// Tasks in flight, by their key, and keys that are free.
+    pending: Vec<Pending>,
+    free: Vec<u32>,
+    success: Success,
+    omega: f64,
+    migration_power_w: f64,
+    core_hz: Vec<f64>,
+    energy_coeff: Vec<f64>,
+}
+
+/// A task in flight.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    ended: Ended,
+    uploaded: Outcome,
+}
+
+impl QueueLane {
+    pub(super) fn new(
+        world: &World,
+        kind: PolicyKind,
+        streams: Streams,
+        core_free_s: &[f64],
+    ) -> Self {
+        let queues = world.queues.as_ref().expect("tasks queue for cores");
+        let servers = QueueNetwork::new(
+            world.network.clone(),
+            &queues.core_start,
+            &queues.core_hz,
+            core_free_s,
+        )
+        .with_faults(schedule(&world.faults));
+        let mut heard = Vec::new();
+        let rounds = world.rounds(streams).map(|mut rounds| {
+            rounds.warm_up(&servers, &mut heard);
+            rounds
+        });
+        Self {
+            decider: Decider::new(kind, &world.scenario.policy, streams),
+            servers,
+            rounds,
+            heard,
+            free_at_s: Vec::new(),
+            before: Vec::new(),
+            path: Vec::new(),
+            accounts: Accounts {
+                run: PolicyRun {
+                    policy: kind.info().name.to_owned(),
+                    slots: Vec::new(),
+                    delay: Distribution::default(),
+                    energy: Distribution::default(),
+                    queues: None,
+                },
+                totals: QueueRun {
+                    selections: vec![0; world.rsus.len()],
+                    link_used: vec![false; world.network.links().len()],
+                    ..QueueRun::default()
+                },
+                pending: Vec::new(),
+                free: Vec::new(),
+                success: world.scenario.success,
+                omega: world.scenario.omega,
+                migration_power_w: world.scenario.backhaul.migration_power_w,
+                core_hz: queues.core_hz.clone(),
+                energy_coeff: world.rsus.energy_coeff.clone(),
+            },
+        }
+    }
+
+    pub(super) fn decider(&self) -> &Decider {
+        &self.decider
+    }
+
+    /// One decision: everything happens up to now, the policy sees it and decides, its tasks set out.
+    pub(super) fn step(
+        &mut self,
+        t: usize,
+        slot: &mut Slot,
+        traffic: &Traffic<'_>,
+        lower_bound: Option<f64>,
+        ended: &mut dyn FnMut(&Ended),
+    ) {
+        self.accounts.open(t);
+        self.run_until(slot.now_s, ended);
+        self.load_state(slot, traffic.came_from());
+        self.decider.place(slot);
+        self.submit(slot, ended);
+        let queues = slot.queues.as_mut().expect("tasks queue for cores");
+        std::mem::swap(&mut queues.rounds, &mut self.heard);
+
+        let record = self.accounts.run.slots.last_mut().expect("opened");
+        let tasks = slot.tasks.len() as u32;
+        record.tasks += tasks;
+        record.vehicles = slot.vehicles.len() as u32;
+        record.lower_bound = match (record.lower_bound, lower_bound) {
+            (sum, Some(bound)) if tasks > 0 => Some(sum.unwrap_or(0.0) + bound),
+            (sum, _) => sum,
+        };
+        record.decision_time_s += self.decider.decision_time_s();
+    }
+
+    fn run_until(&mut self, now_s: f64, ended: &mut dyn FnMut(&Ended)) {
+        let accounts = &mut self.accounts;
+        let mut done = |finished: Finished| accounts.finished(finished, ended);
+        match &mut self.rounds {
+            Some(rounds) => rounds.advance(now_s, &mut self.servers, &mut self.heard, &mut done),
+            None => self.servers.run_until(now_s, &mut done),
+        }
+    }
+
+    /// Shows the policy the queues as they are and as servers have heard of them.
+    fn load_state(&mut self, slot: &mut Slot, came_from: &[Option<u32>]) {
+        let queues = slot.queues.as_mut().expect("tasks queue for cores");
+        self.servers.observe(slot.now_s, &mut queues.present);
+        std::mem::swap(&mut queues.rounds, &mut self.heard);
+        std::mem::swap(&mut self.before, &mut self.free_at_s);
+        let before = &self.before;
+        self.free_at_s.clear();
+        self.free_at_s.extend(
+            came_from
+                .iter()
+                .map(|from| from.map_or(0.0, |v| before[v as usize])),
+        );
+        for (wait_s, free_at_s) in slot.vehicles.local_wait_s.iter_mut().zip(&self.free_at_s) {
+            *wait_s = (free_at_s - slot.now_s).max(0.0);
+        }
+    }
+
+    /// Sends the tasks where the policy wants them.
+    fn submit(&mut self, slot: &Slot, ended: &mut dyn FnMut(&Ended)) {
+        let first = self.accounts.run.slots.last().expect("opened").tasks;
+        for task in 0..slot.tasks.len() {
+            let placement = self.decider.placements()[task];
+            let mut new = Ended {
+                slot: self.accounts.run.slots.len() as u32 - 1,
+                task: first + task as u32,
+                cycles: slot.tasks.cycles[task],
+                data_bits: slot.tasks.data_bits[task],
+                deadline_s: slot.tasks.deadline_s[task],
+                placement,
+                cpu_hz: 0.0,
+                outcome: Ok(Outcome::default()),
+            };
+            self.accounts.uncovered(slot.links(task).is_empty());
+            match placement {
+                Placement::Local => {
+                    let vehicle = slot.tasks.vehicle[task] as usize;
+                    let free_at_s = &mut self.free_at_s[vehicle];
+                    let wait_s = (*free_at_s - slot.now_s).max(0.0);
+                    let outcome = Outcome {
+                        wait_s,
+                        ..evaluate::local(slot, task)
+                    };
+                    *free_at_s = slot.now_s + outcome.delay_s();
+                    new.cpu_hz = slot.vehicles.cpu_hz[vehicle];
+                    new.outcome = Ok(outcome);
+                    self.accounts.end(&new, ended);
+                }
+                Placement::Cloud { entry } => {
+                    new.outcome = Ok(evaluate::clouded_alone(slot, task, entry));
+                    self.accounts.end(&new, ended);
+                }
+                Placement::Rsu { entry, execution } => {
+                    let uploaded = evaluate::uploaded_alone(slot, task, entry);
+                    let path = self.decider.path(slot, task, &mut self.path);
+                    self.accounts.travels(entry, execution, path, slot);
+                    let key = self.accounts.hold(Pending {
+                        ended: new,
+                        uploaded,
+                    });
+                    self.servers.submit(Submission {
+                        key: u64::from(key),
+                        ready_s: slot.now_s + uploaded.upload_s,
+                        entry,
+                        path,
+                        data_bits: new.data_bits,
+                        cycles: new.cycles,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Waits for all tasks in flight.
+    pub(super) fn finish(
+        mut self: Box<Self>,
+        slots: usize,
+        ended: &mut dyn FnMut(&Ended),
+    ) -> PolicyRun {
+        let Self {
+            servers, accounts, ..
+        } = &mut *self;
+        servers.drain(&mut |finished| accounts.finished(finished, ended));
+        let counts = servers.counts();
+        accounts.totals.rerouted = counts.rerouted;
+        accounts.totals.replanned = counts.replanned;
+        if let Some(last) = slots.checked_sub(1) {
+            accounts.open(last);
+        }
+        for record in &mut accounts.run.slots {
+            record.sums_to_means();
+            if let Some(bound) = &mut record.lower_bound {
+                *bound /= f64::from(record.tasks.max(1));
+            }
+        }
+        accounts.run.queues = Some(std::mem::take(&mut accounts.totals));
+        self.accounts.run
+    }
+}
+
+impl Accounts {
+    /// Makes the record of slot `t` the last; slots between in which nothing arose get empty ones.
+    fn open(&mut self, t: usize) {
+        while self.run.slots.len() <= t {
+            self.run.slots.push(SlotRecord {
+                slot: self.run.slots.len() as u32,
+                ..SlotRecord::default()
+            });
+        }
+    }
+
+    fn uncovered(&mut self, uncovered: bool) {
+        let record = self.run.slots.last_mut().expect("opened");
+        record.uncovered += u32::from(uncovered);
+    }
+
+    /// Counts where a task was sent.
+    fn travels(&mut self, entry: u32, execution: u32, path: &[u32], slot: &Slot) {
+        if entry != execution {
+            self.totals.selections[execution as usize] += 1;
+        }
+        for &row in path {
+            let reverse = slot.network.links()[row as usize].reverse;
+            self.totals.link_used[row.min(reverse) as usize] = true;
+        }
+    }
+
+    /// Keeps a task until it ends; answers its key.
+    fn hold(&mut self, pending: Pending) -> u32 {
+        if let Some(key) = self.free.pop() {
+            self.pending[key as usize] = pending;
+            return key;
+        }
+        self.pending.push(pending);
+        self.pending.len() as u32 - 1
+    }
+
+    /// The servers are done with a task.
+    fn finished(&mut self, finished: Finished, ended: &mut dyn FnMut(&Ended)) {
+        let key = finished.key as u32;
+        self.free.push(key);
+        let Pending {
+            ended: mut task,
+            uploaded,
+        } = self.pending[key as usize];
+        task.outcome = finished
+            .outcome
+            .map(|travel| self.travelled(&mut task, uploaded, &travel));
+        self.end(&task, ended);
+    }
+
+    /// A fault may have led the task to another server than the one chosen.
+    fn travelled(&self, task: &mut Ended, uploaded: Outcome, travel: &Travel) -> Outcome {
+        let server = travel.execution as usize;
+        task.cpu_hz = self.core_hz[server];
+        if let Placement::Rsu { execution, .. } = &mut task.placement {
+            *execution = travel.execution;
+        }
+        evaluate::travelled(
+            uploaded,
+            travel,
+            self.migration_power_w,
+            task.cycles,
+            task.cpu_hz,
+            self.energy_coeff[server],
+        )
+    }
+
+    /// Accounts a task whose outcome is known.
+    fn end(&mut self, task: &Ended, ended: &mut dyn FnMut(&Ended)) {
+        let record = &mut self.run.slots[task.slot as usize];
+        match task.outcome {
+            Ok(outcome) => {
+                let delay_s = outcome.delay_s();
+                let on_time = delay_s <= task.deadline_s;
+                let migrated = task.placement.is_migrated();
+                record.add(&outcome, self.omega);
+                record.deadline_met += u32::from(on_time);
+                record.offloaded += u32::from(task.placement.entry().is_some());
+                record.migrated += u32::from(migrated);
+                record.success += u32::from(match self.success {
+                    Success::OnTime => on_time,
+                    Success::Migrated => migrated,
+                });
+                self.run.delay.record(delay_s);
+                self.run.energy.record(outcome.energy_j());
+                let totals = &mut self.totals;
+                totals.delay_min_s = Some(totals.delay_min_s.map_or(delay_s, |s| s.min(delay_s)));
+                totals.delay_max_s = Some(totals.delay_max_s.map_or(delay_s, |s| s.max(delay_s)));
+            }
+            Err(Lost { reason, .. }) => {
+                record.lost += 1;
+                self.totals.lost[reason as usize] += 1;
+            }
+        }
+        ended(task);
+    }
+}
+
+/// The faults of servers and links as single events; information is lost elsewhere.
+fn schedule(faults: &[world::Fault]) -> Vec<Fault> {
+    let events = |fault: &world::Fault| {
+        let part = match fault.what {
+            world::Faulty::Server(m) => Part::Server(m),
+            world::Faulty::Link(row) => Part::Link(row),
+            world::Faulty::Information => return Vec::new(),
+        };
+        let event = |at_s, up| Fault { at_s, part, up };
+        vec![event(fault.from_s, false), event(fault.until_s, true)]
+    };
+    faults.iter().flat_map(events).collect()
+}
