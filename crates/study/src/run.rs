@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Observer, Options, replicate_observed};
+use wayside_core::engine::{Ended, Observer, Options, replicate_observed};
 use wayside_core::policy::PolicyKind;
 use wayside_core::slot::{NamedSlot, Slot};
 use wayside_core::{Error, Result};
@@ -87,6 +87,8 @@ fn replication(
         stop,
         part: plan.tasks.map(part).transpose()?,
         written: Ok(()),
+        begun: 0,
+        instants: 0,
     };
     let Plan {
         world,
@@ -110,14 +112,20 @@ struct Scribe<'a> {
     stop: &'a dyn Fn() -> bool,
     part: Option<Part<'a>>,
     written: Result<()>,
+    /// Slots begun, and instants seen of the last of them.
+    begun: usize,
+    instants: usize,
 }
 
 impl Observer for Scribe<'_> {
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
+        let new = (t + 1).saturating_sub(self.begun);
+        self.instants = if new > 0 { 0 } else { self.instants + 1 };
+        self.begun = t + 1;
         if let (Some(folder), Ok(())) = (self.plan.dump_slots, &self.written) {
-            self.written = dump(self.plan, folder, self.seed, t, slot);
+            self.written = dump(self.plan, folder, self.seed, (t, self.instants), slot);
         }
-        self.control.slots.fetch_add(1, Ordering::Relaxed);
+        self.control.slots.fetch_add(new as u64, Ordering::Relaxed);
         if self.written.is_err() || (self.stop)() {
             return ControlFlow::Break(());
         }
@@ -130,14 +138,34 @@ impl Observer for Scribe<'_> {
             return;
         };
         let name = self.plan.policies[policy].info().name;
+        if slot.queues.is_some() {
+            // its tasks come one by one, when they end
+            return;
+        }
         self.written = part
             .add(t, name, slot, decider)
             .map_err(|e| Error::io(folder, e));
     }
+
+    fn ended(&mut self, policy: usize, task: &Ended) {
+        let (Some(part), Some(folder), Ok(())) = (&mut self.part, self.plan.tasks, &self.written)
+        else {
+            return;
+        };
+        let name = self.plan.policies[policy].info().name;
+        let added = part.add_ended(name, task);
+        self.written = added.map_err(|e| Error::io(folder, e));
+    }
 }
 
 /// Writes one slot under a name that shows up only once it is whole.
-fn dump(plan: &Plan<'_>, folder: &Path, seed: u64, t: usize, slot: &Slot) -> Result<()> {
+fn dump(
+    plan: &Plan<'_>,
+    folder: &Path,
+    seed: u64,
+    (t, instant): (usize, usize),
+    slot: &Slot,
+) -> Result<()> {
     let named = |prefix: char, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
     let slot = NamedSlot {
         task_ids: named('t', slot.tasks.len()),
@@ -146,7 +174,13 @@ fn dump(plan: &Plan<'_>, folder: &Path, seed: u64, t: usize, slot: &Slot) -> Res
     };
     let json = slot.to_json(&plan.world.scenario.channel);
     let text = format!("{json:#}\n");
-    let path = folder.join(format!("seed{seed}_slot{t:03}.json"));
+    // a slot has several instants only where tasks arise with a shorter period
+    let nth = if instant > 0 {
+        format!("_{instant}")
+    } else {
+        String::new()
+    };
+    let path = folder.join(format!("seed{seed}_slot{t:03}{nth}.json"));
     let write = || {
         let mut file = crate::output::draft_file(folder)?;
         file.write_all(text.as_bytes())?;

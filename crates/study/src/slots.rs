@@ -12,7 +12,7 @@ struct Row<'a> {
 }
 
 /// The columns, in order; the last is the only one that depends on the clock.
-fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 25] {
+fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 28] {
     [
         ("seed", Column::Unsigned(|r| r.seed)),
         ("policy", Column::Text(|r| r.policy)),
@@ -38,6 +38,9 @@ fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 25] {
         ("clamped", Column::Flag(|r| r.slot.clamped)),
         ("violated", Column::Flag(|r| r.slot.violated)),
         ("jain", Column::Real(|r| r.slot.jain)),
+        ("propagation_s", Column::Real(|r| r.slot.propagation_s)),
+        ("lost", Column::Count(|r| r.slot.lost)),
+        ("success", Column::Count(|r| r.slot.success)),
         ("decision_time_s", Column::Real(|r| r.slot.decision_time_s)),
     ]
 }

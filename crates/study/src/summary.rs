@@ -120,20 +120,34 @@ policy_summary! {
     offloaded: |run| share(run, |s| s.offloaded);
     /// Share of tasks executed at another RSU than the one they entered by.
     migrated: |run| share(run, |s| s.migrated);
-    /// LBM (9), mean over slots.
-    lbm: |run| per_slot(run, |s| s.lbm);
-    /// Share of slots whose LBM exceeds its bound.
-    lbm_violations: |run| per_slot(run, |s| f64::from(u8::from(s.violated)));
+    /// LBM (9), mean over slots; null where tasks queue for cores.
+    lbm: |run| shared(run, |s| s.lbm);
+    /// Share of slots whose LBM exceeds its bound; null where tasks queue for cores.
+    lbm_violations: |run| shared(run, |s| f64::from(u8::from(s.violated)));
     /// Sum of all delays of a run (11) \[s\].
-    total_delay_s: |run| per_task(run, |s| Some(s.delay_s)).map(|mean| mean * tasks(run));
-    /// Packets delivered on time; null outside system 2.
-    on_time: |_| None;
-    /// Packets lost; null outside system 2.
-    lost: |_| None;
+    total_delay_s: |run| per_task(run, |s| Some(s.delay_s)).map(|mean| mean * finished(run));
+    /// Share of tasks that ended within their deadline; null where they share CPU.
+    on_time: |run| run.queues.as_ref().and(share(run, |s| s.deadline_met));
+    /// Share of tasks lost to faults; null where they share CPU.
+    lost: |run| run.queues.as_ref().and(share(run, |s| s.lost));
+    /// Share of tasks that are a success by the scenario's definition; null where they share CPU.
+    success: |run| run.queues.as_ref().and(share(run, |s| s.success));
+    /// Least delay \[s\]; null where they share CPU.
+    delay_min_s: |run| run.queues.as_ref()?.delay_min_s;
+    /// Largest delay \[s\]; null where they share CPU.
+    delay_max_s: |run| run.queues.as_ref()?.delay_max_s;
+    /// Distinct links on the ways of tasks, both directions as one; null where they share CPU.
+    links_used: |run| Some(run.queues.as_ref()?.links_used() as f64);
+    /// Their share of all links; null where they share CPU, and without links.
+    link_utilisation: |run| run.queues.as_ref()?.link_utilisation();
+    /// Standard deviation over servers of the number of tasks migrated to each; null where they share CPU.
+    selection_std: |run| run.queues.as_ref()?.selection_std();
     /// Upload part of the mean delay \[s\].
     upload_s: |run| per_task(run, |s| Some(s.upload_s));
     /// Migration part of the mean delay \[s\].
     migration_s: |run| per_task(run, |s| Some(s.migration_s));
+    /// Time of flight, of the mean delay \[s\].
+    propagation_s: |run| per_task(run, |s| Some(s.propagation_s));
     /// Waiting part of the mean delay \[s\].
     wait_s: |run| per_task(run, |s| Some(s.wait_s));
     /// Computing part of the mean delay \[s\].
@@ -143,13 +157,13 @@ policy_summary! {
     /// Share of tasks of vehicles that no RSU covers.
     uncovered: |run| share(run, |s| s.uncovered);
     /// Share of tasks sent back because the RSU chosen had no CPU left.
-    turned_back: |run| share(run, |s| s.turned_back);
-    /// Jain's fairness index of the RSU loads, mean over slots.
-    jain: |run| per_slot(run, |s| s.jain);
-    /// Bound tau of the LBM, mean over slots.
-    lbm_bound: |run| per_slot(run, |s| s.tau);
-    /// Share of slots where tau_min was used instead of delta + phi.
-    clamped: |run| per_slot(run, |s| f64::from(u8::from(s.clamped)));
+    turned_back: |run| share(run, |s| s.turned_back).filter(|_| run.queues.is_none());
+    /// Jain's fairness index of the RSU loads, mean over slots; null where tasks queue for cores.
+    jain: |run| shared(run, |s| s.jain);
+    /// Bound tau of the LBM, mean over slots; null where tasks queue for cores.
+    lbm_bound: |run| shared(run, |s| s.tau);
+    /// Share of slots where tau_min was used instead of delta + phi; null where tasks queue for cores.
+    clamped: |run| shared(run, |s| f64::from(u8::from(s.clamped)));
     /// Median delay \[s\].
     delay_p50_s: |run| run.delay.quantile(0.5);
     /// 95th percentile of the delay \[s\].
@@ -273,13 +287,17 @@ fn tasks(run: &PolicyRun) -> f64 {
     run.slots.iter().map(|s| f64::from(s.tasks)).sum()
 }
 
-/// Mean over tasks; `None` without tasks, or where a slot does not know `value`.
+fn finished(run: &PolicyRun) -> f64 {
+    run.slots.iter().map(|s| f64::from(s.finished())).sum()
+}
+
+/// Mean over the tasks that ended; `None` without any, or where a slot does not know `value`.
 fn per_task(run: &PolicyRun, value: impl Fn(&SlotRecord) -> Option<f64>) -> Option<f64> {
     let sum: Option<f64> = busy(run)
-        .map(|s| Some(value(s)? * f64::from(s.tasks)))
+        .map(|s| Some(value(s)? * f64::from(s.finished())))
         .sum();
-    let tasks = tasks(run);
-    sum.filter(|_| tasks > 0.0).map(|sum| sum / tasks)
+    let finished = finished(run);
+    sum.filter(|_| finished > 0.0).map(|sum| sum / finished)
 }
 
 /// Mean of a count over tasks.
@@ -292,6 +310,11 @@ fn share(run: &PolicyRun, count: impl Fn(&SlotRecord) -> u32) -> Option<f64> {
 /// Mean over slots that have tasks.
 fn per_slot(run: &PolicyRun, value: impl Fn(&SlotRecord) -> f64) -> Option<f64> {
     stats::mean(&busy(run).map(value).collect::<Vec<_>>())
+}
+
+/// Mean over slots that have tasks, where these share CPU.
+fn shared(run: &PolicyRun, value: impl Fn(&SlotRecord) -> f64) -> Option<f64> {
+    per_slot(run, value).filter(|_| run.queues.is_none())
 }
 
 fn mean_objective(run: &PolicyRun) -> Option<f64> {
@@ -332,6 +355,7 @@ mod tests {
             slots,
             delay: Default::default(),
             energy: Default::default(),
+            queues: None,
         }
     }
 

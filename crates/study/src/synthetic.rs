@@ -64,6 +64,7 @@ fn replication(seed: u64, slots: u32) -> Replication {
                 slots,
                 delay,
                 energy,
+                queues: None,
             }
         })
         .collect();

@@ -1,15 +1,18 @@
 //! `tasks.parquet`: one row per seed, policy, slot and task.
 //!
 //! Seeds run side by side and their tasks may not fit in memory together, so that each seed writes a part
-//! of its own; the parts are joined in the order of the seeds.
+//! of its own; the parts are joined in the order of the seeds. Where tasks queue for cores, their rows are in the
+//! order in which their outcomes come to be known, and costs of lost tasks are null.
 
 use crate::columns::{Column, Table};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use wayside_core::decision::Placement;
+use wayside_core::engine::Ended;
 use wayside_core::engine::decider::Decider;
 use wayside_core::evaluate::Outcome;
+use wayside_core::queueing::Lost;
 use wayside_core::slot::Slot;
 
 /// Rows kept in memory before they are written.
@@ -27,10 +30,10 @@ struct Row<'a> {
     entry: Option<&'a str>,
     execution: Option<&'a str>,
     cpu_hz: f64,
-    outcome: Outcome,
+    outcome: Result<Outcome, Lost>,
 }
 
-fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 22] {
+fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 24] {
     [
         ("seed", Column::Unsigned(|r| r.seed)),
         ("policy", Column::Text(|r| r.policy)),
@@ -42,27 +45,67 @@ fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 22] {
         ("mode", Column::Text(Row::mode)),
         ("entry", Column::MaybeText(|r| r.entry)),
         ("execution", Column::MaybeText(|r| r.execution)),
-        ("hops", Column::Count(|r| r.outcome.hops)),
+        ("hops", Column::Count(|r| r.outcome.map_or(0, |o| o.hops))),
         ("cpu_hz", Column::Real(|r| r.cpu_hz)),
-        ("delay_s", Column::Real(|r| r.outcome.delay_s())),
-        ("upload_s", Column::Real(|r| r.outcome.upload_s)),
-        ("migration_s", Column::Real(|r| r.outcome.migration_s)),
-        ("wait_s", Column::Real(|r| r.outcome.wait_s)),
-        ("compute_s", Column::Real(|r| r.outcome.compute_s)),
-        ("energy_j", Column::Real(|r| r.outcome.energy_j())),
-        ("upload_j", Column::Real(|r| r.outcome.upload_j)),
-        ("migration_j", Column::Real(|r| r.outcome.migration_j)),
-        ("compute_j", Column::Real(|r| r.outcome.compute_j)),
+        (
+            "delay_s",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.delay_s())),
+        ),
+        (
+            "upload_s",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.upload_s)),
+        ),
+        (
+            "migration_s",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.migration_s)),
+        ),
+        (
+            "wait_s",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.wait_s)),
+        ),
+        (
+            "compute_s",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.compute_s)),
+        ),
+        (
+            "energy_j",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.energy_j())),
+        ),
+        (
+            "upload_j",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.upload_j)),
+        ),
+        (
+            "migration_j",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.migration_j)),
+        ),
+        (
+            "compute_j",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.compute_j)),
+        ),
         (
             "deadline_met",
-            Column::Flag(|r| r.outcome.delay_s() <= r.deadline_s),
+            Column::Flag(|r| r.outcome.is_ok_and(|o| o.delay_s() <= r.deadline_s)),
         ),
+        (
+            "propagation_s",
+            Column::MaybeReal(|r| Some(r.outcome.ok()?.propagation_s)),
+        ),
+        ("lost", Column::MaybeText(Row::lost)),
     ]
 }
 
 impl Row<'_> {
     fn mode(&self) -> &str {
-        if self.entry.is_some() { "rsu" } else { "local" }
+        match (self.entry, self.execution) {
+            (None, _) => "local",
+            (Some(_), Some(_)) => "rsu",
+            (Some(_), None) => "cloud",
+        }
+    }
+
+    fn lost(&self) -> Option<&str> {
+        Some(self.outcome.err()?.reason.name())
     }
 }
 
@@ -120,9 +163,33 @@ impl<'a> Part<'a> {
                 entry,
                 execution,
                 cpu_hz,
-                outcome,
+                outcome: Ok(outcome),
             }
         }));
+        self.flush_when_full()
+    }
+
+    /// Adds a task whose outcome is known only now.
+    pub(crate) fn add_ended(&mut self, policy: &'static str, task: &Ended) -> io::Result<()> {
+        let Self { seed, rsu_ids, .. } = *self;
+        let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
+        self.rows.push(Row {
+            seed,
+            policy,
+            slot: task.slot,
+            task: task.task,
+            cycles: task.cycles,
+            data_bits: task.data_bits,
+            deadline_s: task.deadline_s,
+            entry: task.placement.entry().map(rsu_id),
+            execution: task.placement.execution().map(rsu_id),
+            cpu_hz: task.cpu_hz,
+            outcome: task.outcome,
+        });
+        self.flush_when_full()
+    }
+
+    fn flush_when_full(&mut self) -> io::Result<()> {
         if self.rows.len() >= GROUP {
             self.flush()?;
         }

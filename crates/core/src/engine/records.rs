@@ -33,7 +33,8 @@ pub struct PolicyRun {
 pub struct QueueRun {
     /// For every server the tasks that were migrated to it.
     pub selections: Vec<u32>,
-    /// For every link, both directions as one, whether a path led over it.
+    /// For every directed link whether a path led over it, or over its reverse; of the two directions
+    /// that in the lower row counts.
     pub link_used: Vec<bool>,
     /// Least delay \[s\].
     pub delay_min_s: Option<f64>,
@@ -62,6 +63,13 @@ impl QueueRun {
     #[must_use]
     pub fn links_used(&self) -> usize {
         self.link_used.iter().filter(|&&used| used).count()
+    }
+
+    /// Their share of all links; `None` without links.
+    #[must_use]
+    pub fn link_utilisation(&self) -> Option<f64> {
+        let links = self.link_used.len() / 2;
+        (links > 0).then(|| self.links_used() as f64 / links as f64)
     }
 }
 

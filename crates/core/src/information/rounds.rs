@@ -91,6 +91,14 @@ impl Rounds {
         servers.run_until(time_s, done);
     }
 
+    /// Adds the rounds that went out before the start, as far as anybody can still need them: all was
+    /// then as it is now, and what is free now was free then.
+    pub fn warm_up(&mut self, servers: &QueueNetwork, rounds: &mut Vec<QueueState>) {
+        for before in (1..self.keep).rev() {
+            self.add(-(before as f64) / self.schedule.rate_hz, servers, rounds);
+        }
+    }
+
     /// Takes the next round from `servers`, which have been simulated up to it.
     fn take(&mut self, servers: &QueueNetwork, rounds: &mut Vec<QueueState>) {
         let time_s = self.next_s();
@@ -99,11 +107,26 @@ impl Rounds {
         if self.schedule.lost_s.iter().any(lost) {
             return;
         }
+        self.add(time_s, servers, rounds);
+    }
+
+    fn add(&mut self, time_s: f64, servers: &QueueNetwork, rounds: &mut Vec<QueueState>) {
         if rounds.len() < self.keep {
             rounds.push(QueueState::default());
         }
         rounds.rotate_right(1);
         servers.observe(time_s, &mut rounds[0]);
+        if time_s < servers.now_s() {
+            let QueueState {
+                core_free_s,
+                link_free_s,
+                ..
+            } = &mut rounds[0];
+            let instants = core_free_s.iter_mut().chain(link_free_s);
+            for free_s in instants.filter(|s| **s <= servers.now_s()) {
+                *free_s = free_s.min(time_s);
+            }
+        }
         if let Some(falsified) = self.schedule.falsified {
             for m in 0..servers.network().rsus() as u32 {
                 if self.stream.unit() < falsified.share {
