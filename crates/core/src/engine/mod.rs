@@ -14,6 +14,7 @@ pub use lane::Ended;
 use std::ops::ControlFlow;
 
 use crate::bound::dual::{Dual, Effort};
+use crate::bound::queues::{Offer, QueueBound, QueueBounds};
 use crate::bound::split::Split;
 use crate::error::Result;
 use crate::rng::Streams;
@@ -24,7 +25,8 @@ use lane::Lane;
 use records::Replication;
 use world::{Traffic, World};
 
-/// Which certified lower bound a run carries.
+/// Which certified lower bound a run carries. Where tasks queue for cores there is one only, see
+/// [`crate::bound::queues`], and every kind but `Off` is it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BoundKind {
     /// None.
@@ -108,7 +110,12 @@ pub fn replicate_observed<C: Contender>(
             ))
         })
         .collect::<Result<_>>()?;
-    let mut bound = Bounder::new(options.bound);
+    // Bounds of queues hold as long as nothing fails.
+    let fails = world
+        .faults
+        .iter()
+        .any(|fault| fault.what != world::Faulty::Information);
+    let mut bound = Bounder::new(if fails { BoundKind::Off } else { options.bound });
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
         for now_s in world.epochs(t) {
@@ -142,6 +149,8 @@ pub struct Bounder {
     kind: BoundKind,
     dual: Dual,
     split: Split,
+    queue: QueueBound,
+    queue_bounds: Option<QueueBounds>,
 }
 
 impl Bounder {
@@ -155,16 +164,25 @@ impl Bounder {
     }
 
     /// The bound on the summed cost of all tasks of `slot`, with the CPU held and the queues as it says.
-    ///
-    /// `None` where tasks queue for cores: the bounds above are of shared CPU.
+    /// Where tasks queue for cores every option that the slot has is offered, vehicle and cloud included.
     pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
-        if slot.queues.is_some() {
-            return None;
+        self.queue_bounds = match &slot.queues {
+            Some(queues) if self.kind != BoundKind::Off => {
+                Some(self.queue.solve(slot, queues, Offer::ALL))
+            }
+            _ => None,
+        };
+        match (&slot.queues, self.kind) {
+            (_, BoundKind::Off) => None,
+            (Some(_), _) => self.queue_bounds.map(|bounds| bounds.cost),
+            (None, BoundKind::Simple) => Some(self.dual.solve(slot, Effort::CERTIFY)),
+            (None, BoundKind::Split) => Some(self.split.solve(slot)),
         }
-        match self.kind {
-            BoundKind::Off => None,
-            BoundKind::Simple => Some(self.dual.solve(slot, Effort::CERTIFY)),
-            BoundKind::Split => Some(self.split.solve(slot)),
-        }
+    }
+
+    /// All bounds on the slot last solved, also on delay and on tasks in time, where tasks queue for cores.
+    #[must_use]
+    pub fn queue_bounds(&self) -> Option<QueueBounds> {
+        self.queue_bounds
     }
 }
