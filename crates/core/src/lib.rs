@@ -22,6 +22,7 @@ pub mod ids;
 pub mod mobility;
 pub mod model;
 pub mod policy;
+pub mod queueing;
 pub mod rng;
 pub mod scenario;
 pub mod slot;

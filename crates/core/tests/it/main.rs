@@ -9,6 +9,7 @@ mod p2_limits;
 mod p2_oracle;
 mod paper;
 mod properties;
+mod queueing;
 mod support;
 mod traffic;
 mod twin;

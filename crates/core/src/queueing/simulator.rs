@@ -1,0 +1,539 @@
+//! The simulator: an event for every hop of a task, none for its wait.
+//!
+//! First come, first served: when a task reaches a queue, everything ahead of it is known, so its start
+//! and end there are known as well. Only a fault changes them.
+
+use super::calendar::{Calendar, Event};
+use super::faults::{Fault, Health, Part};
+use super::{Counts, Finished, Lost, Reason, Submission, Travel};
+use crate::backhaul::network::Network;
+use crate::slot::queues::QueueState;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Servers, links, and the tasks in them.
+#[derive(Clone, Debug)]
+pub struct QueueNetwork {
+    network: Arc<Network>,
+    core_start: Vec<u32>,
+    core_hz: Vec<f64>,
+    core_free_s: Vec<f64>,
+    /// For every server when tasks begin that had to wait, in order; some may have begun.
+    begin_s: Vec<VecDeque<f64>>,
+    link_free_s: Vec<f64>,
+    /// Tasks in flight, and places that are free.
+    tasks: Vec<Task>,
+    free: Vec<u32>,
+    calendar: Calendar,
+    health: Health,
+    counts: Counts,
+    now_s: f64,
+}
+
+/// A task in flight.
+#[derive(Clone, Debug)]
+struct Task {
+    key: u64,
+    number: u64,
+    data_bits: f64,
+    cycles: f64,
+    place: Place,
+    /// The server that holds its data, or held it before it took to its link.
+    at: u32,
+    execution: u32,
+    /// Links to go are `path[next..]`.
+    next: u32,
+    hops: u32,
+    path: Vec<u32>,
+    /// When it came to its queue, begins to be served there, and has been served \[s\].
+    came_s: f64,
+    begin_s: f64,
+    end_s: f64,
+    wait_s: f64,
+    transmission_s: f64,
+    propagation_s: f64,
+}
+
+/// Where a task is; its event says when it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Uploading to its entry server.
+    Upload,
+    /// At its server, about to be sent on or queued: a fault put it back there.
+    Held,
+    /// Queued on a link, sent, or in flight; `copy` says whether the sender has kept it.
+    Link { row: u32, copy: bool },
+    /// Queued for a core, or on it.
+    Core,
+    /// Done: the place in memory is free.
+    Nowhere,
+}
+
+impl QueueNetwork {
+    /// Servers whose cores `core_start[m]..core_start[m + 1]` of speed `core_hz[m]` are free of
+    /// earlier work at `core_free_s`, and links that first send their backlog; time starts at 0.
+    ///
+    /// A server without cores only forwards.
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other or a speed is not positive.
+    #[must_use]
+    pub fn new(
+        network: Arc<Network>,
+        core_start: &[u32],
+        core_hz: &[f64],
+        core_free_s: &[f64],
+    ) -> Self {
+        let servers = network.rsus();
+        assert_eq!(core_start.len(), servers + 1, "cores per server");
+        assert_eq!(core_hz.len(), servers, "a speed per server");
+        assert_eq!(core_start[servers] as usize, core_free_s.len(), "cores");
+        assert!(core_hz.iter().all(|&hz| hz > 0.0), "speeds are positive");
+        assert!(core_free_s.iter().all(|s| s.is_finite()), "finite instants");
+        let links = network.links().iter();
+        Self {
+            link_free_s: links.map(|l| l.transmission_s(l.backlog_bits)).collect(),
+            core_start: core_start.to_vec(),
+            core_hz: core_hz.to_vec(),
+            core_free_s: core_free_s.to_vec(),
+            begin_s: vec![VecDeque::new(); servers],
+            tasks: Vec::new(),
+            free: Vec::new(),
+            calendar: Calendar::default(),
+            health: Health::new(&network),
+            counts: Counts::default(),
+            now_s: 0.0,
+            network,
+        }
+    }
+
+    /// The same, with what fails when. From now on tasks are reported when they finish, not before.
+    ///
+    /// # Panics
+    /// If a fault names what does not exist, or an instant before the start.
+    #[must_use]
+    pub fn with_faults(mut self, schedule: Vec<Fault>) -> Self {
+        self.health.plan(&self.network, schedule);
+        self
+    }
+
+    /// Adds a task.
+    ///
+    /// # Panics
+    /// If it is ready before the instant that has been simulated, if its path does not begin at its entry or is
+    /// broken, if it ends at a server without cores, or if a quantity is negative or not finite.
+    pub fn submit(&mut self, submission: Submission) {
+        let Submission {
+            key,
+            ready_s,
+            entry,
+            path,
+            data_bits,
+            cycles,
+        } = submission;
+        assert!(
+            ready_s >= self.now_s && ready_s.is_finite(),
+            "ready at {ready_s} s"
+        );
+        assert!(
+            data_bits >= 0.0 && data_bits.is_finite(),
+            "{data_bits} bits"
+        );
+        assert!(cycles >= 0.0 && cycles.is_finite(), "{cycles} cycles");
+        let execution = path.iter().fold(entry, |at, &row| {
+            let link = &self.network.links()[row as usize];
+            assert_eq!(link.from, at, "a path without gaps");
+            link.to
+        });
+        assert!(self.has_cores(execution), "server {execution} has no cores");
+
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.tasks.push(Task::default());
+            self.tasks.len() as u32 - 1
+        });
+        let number = self.counts.submitted;
+        self.counts.submitted += 1;
+        let task = &mut self.tasks[place as usize];
+        let mut memory = std::mem::take(&mut task.path);
+        memory.clear();
+        memory.extend_from_slice(path);
+        *task = Task {
+            key,
+            number,
+            data_bits,
+            cycles,
+            place: Place::Upload,
+            at: entry,
+            execution,
+            path: memory,
+            came_s: ready_s,
+            ..Task::default()
+        };
+        self.calendar.push(Event {
+            time_s: ready_s,
+            number,
+            task: place,
+        });
+    }
+
+    /// Simulates up to and including `time_s`, and reports every task whose outcome is certain by then.
+    ///
+    /// Without faults that is when it reaches its execution server, before it ends; with faults when it
+    /// ends. Reports come in the order of those instants; at one instant what a fault takes comes
+    /// first, then by submission.
+    ///
+    /// # Panics
+    /// If `time_s` has been simulated already.
+    pub fn run_until(&mut self, time_s: f64, done: &mut impl FnMut(Finished)) {
+        assert!(
+            time_s >= self.now_s,
+            "{time_s} s is before {} s",
+            self.now_s
+        );
+        loop {
+            let fault_s = self.health.next_s();
+            while let Some(event) = self.calendar.pop_if(|s| s <= time_s && s < fault_s) {
+                self.happen(event, done);
+            }
+            if fault_s > time_s {
+                break;
+            }
+            self.strike(done);
+        }
+        self.now_s = time_s;
+    }
+
+    /// Simulates until no task is in flight.
+    pub fn drain(&mut self, done: &mut impl FnMut(Finished)) {
+        while !self.calendar.is_empty() {
+            let fault_s = self.health.next_s();
+            while let Some(event) = self.calendar.pop_if(|s| s < fault_s) {
+                self.now_s = event.time_s;
+                self.happen(event, done);
+            }
+            if !self.calendar.is_empty() {
+                self.now_s = fault_s;
+                self.strike(done);
+            }
+        }
+    }
+
+    /// The state of servers and links at `time_s`, which is not before the instant simulated.
+    ///
+    /// Cores and links count what has reached them; tasks that are still on their way to them do not
+    /// show.
+    pub fn observe(&self, time_s: f64, out: &mut QueueState) {
+        out.time_s = time_s;
+        out.core_free_s.clone_from(&self.core_free_s);
+        out.link_free_s.clone_from(&self.link_free_s);
+        out.up.clone_from(&self.health.server_up);
+        out.waiting.clear();
+        let waiting = |begin_s: &VecDeque<f64>| {
+            (begin_s.len() - begin_s.partition_point(|&s| s <= time_s)) as u32
+        };
+        out.waiting.extend(self.begin_s.iter().map(waiting));
+    }
+
+    /// Totals since the start.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Tasks submitted and not yet reported.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.tasks.len() - self.free.len()
+    }
+
+    /// The instant up to which all is simulated \[s\].
+    #[must_use]
+    pub fn now_s(&self) -> f64 {
+        self.now_s
+    }
+
+    fn has_cores(&self, m: u32) -> bool {
+        self.core_start[m as usize] < self.core_start[m as usize + 1]
+    }
+
+    #[inline]
+    fn happen(&mut self, event: Event, done: &mut impl FnMut(Finished)) {
+        let task = &mut self.tasks[event.task as usize];
+        match task.place {
+            Place::Upload if !self.health.server_up[task.at as usize] => {
+                self.lose(event.task, event.time_s, Reason::EntryDown, done);
+                return;
+            }
+            Place::Core => {
+                self.finish(event.task, done);
+                return;
+            }
+            Place::Link { row, .. } => {
+                let link = &self.network.links()[row as usize];
+                task.wait_s += task.begin_s - task.came_s;
+                task.transmission_s += task.end_s - task.begin_s;
+                task.propagation_s += link.propagation_s;
+                task.hops += 1;
+                task.next += 1;
+                task.at = link.to;
+            }
+            Place::Upload | Place::Held | Place::Nowhere => {}
+        }
+        task.came_s = event.time_s;
+        if self.health.has_faults() && !self.carry_on(event.task, done) {
+            return;
+        }
+        let task = &self.tasks[event.task as usize];
+        match task.path.get(task.next as usize) {
+            Some(&row) => self.join_link(event.task, row),
+            None => self.join_cores(event.task, done),
+        }
+    }
+
+    /// Queues a task on the link that it takes next.
+    #[inline]
+    fn join_link(&mut self, place: u32, row: u32) {
+        let task = &mut self.tasks[place as usize];
+        let link = &self.network.links()[row as usize];
+        let free_s = &mut self.link_free_s[row as usize];
+        task.place = Place::Link { row, copy: true };
+        task.begin_s = free_s.max(task.came_s);
+        task.end_s = task.begin_s + link.transmission_s(task.data_bits);
+        *free_s = task.end_s;
+        let time_s = task.end_s + link.propagation_s;
+        self.calendar.push(Event {
+            time_s,
+            number: task.number,
+            task: place,
+        });
+    }
+
+    /// Queues a task for the earliest free core of the server that it has reached.
+    #[inline]
+    fn join_cores(&mut self, place: u32, done: &mut impl FnMut(Finished)) {
+        let task = &mut self.tasks[place as usize];
+        let m = task.at as usize;
+        let cores = self.core_start[m] as usize..self.core_start[m + 1] as usize;
+        let free_s = self.core_free_s[cores]
+            .iter_mut()
+            .reduce(|best, core| if *core < *best { core } else { best })
+            .expect("a server that executes has cores");
+        task.place = Place::Core;
+        task.begin_s = free_s.max(task.came_s);
+        task.end_s = task.begin_s + task.cycles / self.core_hz[m];
+        *free_s = task.end_s;
+        // Those ahead begin no later, so the queue stays in order; those that have begun leave it.
+        let waiting = &mut self.begin_s[m];
+        while waiting.front().is_some_and(|&s| s <= task.came_s) {
+            waiting.pop_front();
+        }
+        if task.begin_s > task.came_s {
+            waiting.push_back(task.begin_s);
+        }
+        if self.health.has_faults() {
+            let (time_s, number) = (task.end_s, task.number);
+            self.calendar.push(Event {
+                time_s,
+                number,
+                task: place,
+            });
+        } else {
+            self.finish(place, done);
+        }
+    }
+
+    #[inline]
+    fn finish(&mut self, place: u32, done: &mut impl FnMut(Finished)) {
+        let task = &mut self.tasks[place as usize];
+        task.place = Place::Nowhere;
+        self.free.push(place);
+        self.counts.finished += 1;
+        done(Finished {
+            key: task.key,
+            outcome: Ok(Travel {
+                transmission_s: task.transmission_s,
+                propagation_s: task.propagation_s,
+                wait_s: task.wait_s + (task.begin_s - task.came_s),
+                compute_s: task.end_s - task.begin_s,
+                hops: task.hops,
+                execution: task.at,
+                finished_s: task.end_s,
+            }),
+        });
+    }
+
+    fn lose(&mut self, place: u32, at_s: f64, reason: Reason, done: &mut impl FnMut(Finished)) {
+        let task = &mut self.tasks[place as usize];
+        task.place = Place::Nowhere;
+        self.free.push(place);
+        self.counts.lost += 1;
+        let outcome = Err(Lost { at_s, reason });
+        done(Finished {
+            key: task.key,
+            outcome,
+        });
+    }
+
+    /// Gives a task another path, or another execution server, where the link that it takes next is dead;
+    /// false where it is lost.
+    fn carry_on(&mut self, place: u32, done: &mut impl FnMut(Finished)) -> bool {
+        let task = &mut self.tasks[place as usize];
+        let next = task.path.get(task.next as usize);
+        if next.is_none_or(|&row| self.health.lives(&self.network, row)) {
+            return true;
+        }
+        let (core_start, at_s) = (&self.core_start, task.came_s);
+        let accepts = |m: u32| core_start[m as usize] < core_start[m as usize + 1];
+        let (at, execution) = (task.at, task.execution);
+        let target = self
+            .health
+            .route(&self.network, at, execution, accepts, &mut task.path);
+        let Some(target) = target else {
+            self.lose(place, at_s, Reason::Unreachable, done);
+            return false;
+        };
+        if target == task.execution {
+            self.counts.rerouted += 1;
+        } else {
+            self.counts.replanned += 1;
+        }
+        task.execution = target;
+        task.next = 0;
+        true
+    }
+
+    /// Lets the next fault strike: frees what failed, and settles for every task that it concerns whether its
+    /// data is lost, or where it is kept.
+    fn strike(&mut self, done: &mut impl FnMut(Finished)) {
+        let at_s = self.health.next_s();
+        let Some(fault) = self.health.strike(&self.network) else {
+            return;
+        };
+        self.free_parts(fault);
+        if fault.up {
+            return;
+        }
+        let mut struck: Vec<(u32, u64, Option<Reason>)> = Vec::new();
+        for (place, task) in (0..).zip(&mut self.tasks) {
+            match fate(&self.network, fault.part, at_s, task) {
+                Fate::Untouched => {}
+                Fate::Orphaned(row) => task.place = Place::Link { row, copy: false },
+                Fate::Held => struck.push((place, task.number, None)),
+                Fate::Lost => struck.push((place, task.number, Some(Reason::ServerFailed))),
+            }
+        }
+        let moved = |place| struck.binary_search_by_key(&place, |&(p, ..)| p).is_ok();
+        self.calendar.retain(|place| !moved(place));
+        struck.sort_by_key(|&(_, number, _)| number);
+        for (place, number, lost) in struck {
+            if let Some(reason) = lost {
+                self.lose(place, at_s, reason, done);
+                continue;
+            }
+            let task = &mut self.tasks[place as usize];
+            task.wait_s += at_s - task.came_s;
+            task.came_s = at_s;
+            task.place = Place::Held;
+            self.calendar.push(Event {
+                time_s: at_s,
+                number,
+                task: place,
+            });
+        }
+    }
+
+    /// What fails or comes back has no work: its queues are empty from now on.
+    fn free_parts(&mut self, fault: Fault) {
+        let at_s = fault.at_s;
+        let links = self.network.links();
+        match fault.part {
+            Part::Server(m) => {
+                let m = m as usize;
+                let cores = self.core_start[m] as usize..self.core_start[m + 1] as usize;
+                self.core_free_s[cores].fill(at_s);
+                self.begin_s[m].clear();
+                for row in self.network.leaving(m as u32) {
+                    let reverse = links[row as usize].reverse;
+                    self.link_free_s[row as usize] = at_s;
+                    self.link_free_s[reverse as usize] = at_s;
+                }
+            }
+            Part::Link(row) => {
+                let reverse = links[row as usize].reverse;
+                self.link_free_s[row as usize] = at_s;
+                self.link_free_s[reverse as usize] = at_s;
+            }
+        }
+    }
+}
+
+/// What a fault does to a task.
+enum Fate {
+    Untouched,
+    /// Its data is on the fibre, and the sender's copy is gone.
+    Orphaned(u32),
+    /// Its data is where it was, and goes on from there.
+    Held,
+    Lost,
+}
+
+/// What the failure of `part` at `at_s` does to a task: the data is where it is.
+///
+/// A server that fails loses what it holds, runs and receives. The sender of a task keeps it until
+/// the last bit has arrived, so that a cut link loses none. What ends at `at_s` has ended, what
+/// begins has not begun.
+fn fate(network: &Network, part: Part, at_s: f64, task: &Task) -> Fate {
+    let links = network.links();
+    match (part, task.place) {
+        (Part::Link(cut), Place::Link { row, copy })
+            if row == cut || row == links[cut as usize].reverse =>
+        {
+            let arrives_s = task.end_s + links[row as usize].propagation_s;
+            match copy {
+                _ if arrives_s <= at_s => Fate::Untouched,
+                true => Fate::Held,
+                false => Fate::Lost,
+            }
+        }
+        (Part::Server(m), Place::Link { row, .. }) if task.at == m => {
+            if task.end_s <= at_s {
+                Fate::Orphaned(row)
+            } else {
+                Fate::Lost
+            }
+        }
+        (Part::Server(m), Place::Link { row, .. }) if links[row as usize].to == m => {
+            if task.begin_s < at_s {
+                Fate::Lost
+            } else {
+                Fate::Held
+            }
+        }
+        (Part::Server(m), Place::Held) if task.at == m => Fate::Lost,
+        (Part::Server(m), Place::Core) if task.at == m && task.end_s > at_s => Fate::Lost,
+        _ => Fate::Untouched,
+    }
+}
+
+impl Default for Task {
+    fn default() -> Self {
+        Self {
+            key: 0,
+            number: 0,
+            data_bits: 0.0,
+            cycles: 0.0,
+            place: Place::Nowhere,
+            at: 0,
+            execution: 0,
+            next: 0,
+            hops: 0,
+            path: Vec::new(),
+            came_s: 0.0,
+            begin_s: 0.0,
+            end_s: 0.0,
+            wait_s: 0.0,
+            transmission_s: 0.0,
+            propagation_s: 0.0,
+        }
+    }
+}
