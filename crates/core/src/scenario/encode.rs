@@ -2,6 +2,7 @@
 
 use super::decode::CROWDS;
 use super::{FcdSource, Hotspot, LinkRule, Mobility, Range, Rsu, RsuLayout, Scenario, builtin};
+use crate::policy::migration::options::Sink;
 use std::fmt::Display;
 
 impl Scenario {
@@ -61,6 +62,7 @@ impl Scenario {
         out.put("restarts", self.policy.local_search_restarts);
         out.section("[policy.repair]");
         out.put("enabled", self.policy.repair);
+        self.policy.migration.encode(&mut out);
         out.0
     }
 
@@ -220,6 +222,16 @@ impl Writer {
         self.number("bandwidth_hz", rsu.bandwidth_hz);
         self.number("cpu_hz", rsu.cpu_hz);
         self.number("energy_coeff", rsu.energy_coeff);
+    }
+}
+
+impl Sink for Writer {
+    fn section(&mut self, title: &str) {
+        Self::section(self, title);
+    }
+
+    fn put(&mut self, key: &str, value: String) {
+        Self::put(self, key, value);
     }
 }
 

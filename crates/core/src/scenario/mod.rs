@@ -12,6 +12,7 @@ pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub(crate) use decode::MAX_GRID;
 pub use decode::{reference_markdown, schema};
 
+use crate::policy::migration::MigrationOptions;
 use std::path::PathBuf;
 
 /// A whole scenario. Sections and keys are those of the TOML file (`docs/scenario.md`).
@@ -296,4 +297,6 @@ pub struct PolicyOptions {
     pub local_search_restarts: usize,
     /// `[policy.repair] enabled`: whether placements are repaired where (16e) is enforced.
     pub repair: bool,
+    /// Those of the policies of system 2.
+    pub migration: MigrationOptions,
 }

@@ -277,7 +277,11 @@ mod tests {
 
     #[test]
     fn closed_form_mcatm_layer_one() {
-        let rows = [vec![1.0, 2.0, 2.0], vec![0.5, 1.0, 1.0], vec![0.5, 1.0, 1.0]];
+        let rows = [
+            vec![1.0, 2.0, 2.0],
+            vec![0.5, 1.0, 1.0],
+            vec![0.5, 1.0, 1.0],
+        ];
         let weights = Judgment::checked(&rows).unwrap().weights();
         assert!((weights.weight[0] - 0.5).abs() < 1e-14);
         assert!((weights.weight[1] - 0.25).abs() < 1e-14);

@@ -5,18 +5,21 @@
 //! Its method section is not at hand; what stands in for it, and why, is decision 15.
 
 pub mod ahp;
-mod ect;
-mod oesda;
+pub mod calendar;
+pub mod ect;
+pub mod kinds;
+pub mod oesda;
 pub mod options;
-mod pacb;
-mod paths;
-mod route;
-mod search;
-mod select;
+pub mod pacb;
+pub mod paths;
+pub mod route;
+pub mod search;
+pub mod select;
 pub mod surrogate;
-mod view;
+pub mod view;
 
 pub use ect::Ect;
+pub use kinds::MigrationKind;
 pub use oesda::{AllCloud, Oesda};
 pub use options::MigrationOptions;
 pub use route::{Router, RouterKind};
@@ -82,22 +85,21 @@ impl Policy for Migration {
                 true => None,
                 false => self.selector.select(view, task),
             };
-            let execution = match chosen {
-                Some(server) => {
-                    let to = view.servers[server].rsu;
-                    let data_bits = task.data_bits;
-                    let (task, from) = (n, entry);
-                    self.flows.push(Flow { task, source, from, to, data_bits });
-                    to
-                }
-                None => {
-                    self.cores.reserve(view, own, task.ready_s, task.cycles);
-                    entry
-                }
-            };
-            decision.placements.push(Placement::Rsu { entry, execution });
+            let server = chosen.unwrap_or(own);
+            match chosen {
+                Some(server) => self.flows.push(Flow {
+                    task: n,
+                    source,
+                    from: entry,
+                    to: view.servers[server].rsu,
+                    data_bits: task.data_bits,
+                }),
+                None => self.cores.reserve(view, own, task.ready_s, task.cycles),
+            }
+            decision.placements.push(view.place(entry, server));
         }
-        self.router.route(&slot.network, view, &self.flows, &mut self.paths);
+        self.router
+            .route(&slot.network, view, &self.flows, &mut self.paths);
         lay(&self.flows, &self.paths, decision);
     }
 }

@@ -155,7 +155,11 @@ impl Default for MigrationOptions {
             ahp: Ahp {
                 // [1 2 2; 1/2 1 1; 1/2 1 1]
                 layer1: Judgment::of_weights(&[2.0, 1.0, 1.0]),
-                groups: [pair(FreeCpu, Wait), pair(Hops, Bandwidth), pair(Count, Load)],
+                groups: [
+                    pair(FreeCpu, Wait),
+                    pair(Hops, Bandwidth),
+                    pair(Count, Load),
+                ],
             },
             aahp_delta: 0.05,
             wvahp: Wvahp {
@@ -182,7 +186,10 @@ impl Default for MigrationOptions {
 const GROUPS: [(&str, &str); 3] = [
     ("computing", "Criteria of its computing"),
     ("network", "Criteria of the way to it"),
-    ("history", "Criteria of earlier choices; AAHP adjusts their rows"),
+    (
+        "history",
+        "Criteria of earlier choices; AAHP adjusts their rows",
+    ),
 ];
 
 impl MigrationOptions {

@@ -58,7 +58,13 @@ impl Pacb {
     }
 
     /// A path for every flow, in their order.
-    pub fn route(&mut self, network: &Arc<Network>, view: &View, flows: &[Flow], paths: &mut Paths) {
+    pub fn route(
+        &mut self,
+        network: &Arc<Network>,
+        view: &View,
+        flows: &[Flow],
+        paths: &mut Paths,
+    ) {
         self.cache.follow(network);
         self.assigned_bits.clear();
         self.assigned_bits.resize(network.links().len(), 0.0);
@@ -166,7 +172,11 @@ impl Pacb {
             if choice.candidates.len() < 2 || !self.cache.path(choice.path).contains(&worst) {
                 continue;
             }
-            for path in choice.candidates.clone().filter(|&path| path != choice.path) {
+            for path in choice
+                .candidates
+                .clone()
+                .filter(|&path| path != choice.path)
+            {
                 let Some(after) = self.after(network, choice, path, worst, squares) else {
                     continue;
                 };
@@ -215,7 +225,10 @@ impl Pacb {
             squares += after * after - before * before;
         }
         // the most loaded of the links that the move does not touch
-        let untouched = self.ranking.iter().find(|row| !old.contains(row) && !new.contains(row));
+        let untouched = self
+            .ranking
+            .iter()
+            .find(|row| !old.contains(row) && !new.contains(row));
         let rest = untouched.map_or(0.0, |&row| self.load_s[row as usize]);
         Some((most.max(rest), squares))
     }

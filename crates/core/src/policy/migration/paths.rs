@@ -197,7 +197,9 @@ mod tests {
 
     /// All simple paths by trying every order of every subset of servers, without any pruning.
     fn all_simple(network: &Network, from: u32, to: u32, path: &[u32], out: &mut Vec<Vec<u32>>) {
-        let at = path.last().map_or(from, |&row| network.links()[row as usize].to);
+        let at = path
+            .last()
+            .map_or(from, |&row| network.links()[row as usize].to);
         if at == to {
             out.push(path.to_vec());
             return;

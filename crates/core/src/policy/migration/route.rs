@@ -70,7 +70,13 @@ impl Router {
     }
 
     /// A path for every flow, in their order.
-    pub fn route(&mut self, network: &Arc<Network>, view: &View, flows: &[Flow], paths: &mut Paths) {
+    pub fn route(
+        &mut self,
+        network: &Arc<Network>,
+        view: &View,
+        flows: &[Flow],
+        paths: &mut Paths,
+    ) {
         paths.clear();
         match self {
             Self::Dijkstra(dijkstra) => {
@@ -115,7 +121,8 @@ impl Dijkstra {
             let cost = |_, link: &Link| static_cost_s(link);
             self.search.run(network, from, to, cost);
             let ends = (from, to);
-            self.search.path(network, ends, cost, |_| 0, &mut self.links);
+            self.search
+                .path(network, ends, cost, |_| 0, &mut self.links);
             begin..self.links.len() as u32
         });
         &self.links[range.start as usize..range.end as usize]

@@ -100,7 +100,12 @@ impl Standing {
             // one row for the source itself, which is no candidate
             self.snapshot.push([1.0; 3]);
             let candidates = view.candidates(source);
-            let wait_s = |server: usize| view.cores(server).iter().copied().fold(f64::INFINITY, f64::min);
+            let wait_s = |server: usize| {
+                view.cores(server)
+                    .iter()
+                    .copied()
+                    .fold(f64::INFINITY, f64::min)
+            };
             let longest_s = candidates.clone().map(wait_s).fold(0.0, f64::max);
             let n = view.max_hops;
             for i in candidates {
@@ -156,7 +161,10 @@ fn tasks_in_time(view: &View, i: usize, task: &Task) -> f64 {
     let ready_s = task.ready_s + task.data_bits * server.seconds_per_bit;
     let per_second = server.core_hz / task.cycles;
     let fits = |free_s: &f64| ((task.deadline_s - free_s.max(ready_s)) * per_second).floor();
-    view.cores(i).iter().map(|free_s| fits(free_s).max(0.0)).sum()
+    view.cores(i)
+        .iter()
+        .map(|free_s| fits(free_s).max(0.0))
+        .sum()
 }
 
 /// Weights of all criteria on one layer, w_g w_k, with the group of each.

@@ -4,9 +4,10 @@
 //! Where CPU is shared (system 1) there are no queues to see: then every server is one core of the CPU
 //! that it has to grant, and all links idle.
 
+use crate::decision::Placement;
 use crate::model::transfer;
 use crate::slot::Slot;
-use crate::slot::queues::{Queues, QueueState};
+use crate::slot::queues::{QueueState, Queues};
 use std::ops::Range;
 
 /// One slot as migration policies see it, keeping its memory. Times count from now.
@@ -108,6 +109,17 @@ impl View {
     pub fn cores(&self, server: usize) -> &[f64] {
         let cores = &self.servers[server].cores;
         &self.core_free_s[cores.start as usize..cores.end as usize]
+    }
+
+    /// At that server for a task that enters by `entry`; on the vehicle where it has no core that works.
+    #[must_use]
+    pub fn place(&self, entry: u32, server: usize) -> Placement {
+        let server = &self.servers[server];
+        let execution = server.rsu;
+        match server.cores.is_empty() {
+            true => Placement::Local,
+            false => Placement::Rsu { entry, execution },
+        }
     }
 
     /// All rows that show the same server as row `server`.
