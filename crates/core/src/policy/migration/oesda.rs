@@ -16,7 +16,6 @@ use crate::slot::Slot;
 #[derive(Clone, Debug)]
 pub struct Oesda {
     options: Options,
-    max_hops: u32,
     view: View,
     cores: CoreCalendar,
     links: LinkCalendar,
@@ -38,7 +37,6 @@ impl Oesda {
     pub fn new(options: &MigrationOptions) -> Self {
         Self {
             options: options.oesda,
-            max_hops: options.max_hops,
             view: View::default(),
             cores: CoreCalendar::default(),
             links: LinkCalendar::default(),
@@ -150,7 +148,7 @@ impl Oesda {
 
 impl Policy for Oesda {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
-        self.view.observe(slot, self.max_hops);
+        self.view.observe(slot, self.options.max_hops);
         self.cores.start(&self.view);
         self.links.start(&slot.network);
         self.routes.follow(&slot.network);

@@ -120,6 +120,8 @@ pub struct Pacb {
 /// `[policy.oesda]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Oesda {
+    /// How far tasks are dealt out \[hops\].
+    pub max_hops: u32,
     /// Mean predicted response beyond which the cloud is used \[s\].
     pub tolerance_s: f64,
     /// When the cloud is used.
@@ -175,6 +177,7 @@ impl Default for MigrationOptions {
                 moves: 200,
             },
             oesda: Oesda {
+                max_hops: 1,
                 tolerance_s: 0.51,
                 cloud: CloudRule::Mean,
             },
@@ -197,11 +200,15 @@ impl MigrationOptions {
     pub fn decode(s: &mut Section<'_>) -> Self {
         let standard = Self::default();
         Self {
-            max_hops: s.section("migration", "All policies that migrate, but ratos", |s| {
-                let doc = "farthest server that a task is migrated to [hops]";
-                let count = Count { min: 0, max: 1000 };
-                s.default("max_hops", count, standard.max_hops as usize, doc) as u32
-            }),
+            max_hops: s.section(
+                "migration",
+                "All policies that migrate but ratos, which goes one hop far, and oesda",
+                |s| {
+                    let doc = "farthest server that a task is migrated to [hops]";
+                    let count = Count { min: 0, max: 1000 };
+                    s.default("max_hops", count, standard.max_hops as usize, doc) as u32
+                },
+            ),
             ahp: s.section("ahp", "How servers are judged, by AAHP and WVAHP", |s| {
                 ahp(s, &standard.ahp)
             }),
@@ -245,6 +252,7 @@ impl MigrationOptions {
         out.put("mu_s", number(self.pacb.mu_s));
         out.put("moves", self.pacb.moves.to_string());
         out.section("[policy.oesda]");
+        out.put("max_hops", self.oesda.max_hops.to_string());
         out.put("tolerance_s", number(self.oesda.tolerance_s));
         let cloud = Choice(&CLOUD_RULES).show(&self.oesda.cloud);
         out.put("cloud", cloud.to_string());
@@ -365,6 +373,12 @@ fn pacb(s: &mut Section<'_>, standard: &Pacb) -> Pacb {
 
 fn oesda(s: &mut Section<'_>, standard: &Oesda) -> Oesda {
     Oesda {
+        max_hops: s.default(
+            "max_hops",
+            Count { min: 0, max: 1000 },
+            standard.max_hops as usize,
+            "farthest server that tasks are dealt out to [hops]",
+        ) as u32,
         tolerance_s: s.default(
             "tolerance_s",
             Float::NON_NEGATIVE,
