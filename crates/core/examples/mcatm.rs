@@ -140,6 +140,7 @@ fn fig11(options: &PolicyOptions, seeds: u64) {
                         if what.starts_with("random") {
                             // nothing fits at home, so that all migrate
                             slot.tasks.deadline_s.fill(0.0);
+                            slot.tasks.cycles.fill(1.0);
                         }
                         let mut policy = kind(name).build(options, Streams::new(seed));
                         let (ran, _) = lin::run(&slot, &mut *policy);

@@ -167,7 +167,7 @@ impl Pacb {
         let largest = self.load_s[worst as usize];
         let squares: f64 = self.load_s.iter().map(|x| x * x).sum();
         let mut best: Option<Move> = None;
-        let mut least = (largest, squares * (1.0 - ROUNDING));
+        let mut least = (f64::INFINITY, f64::INFINITY);
         for (flow, choice) in self.choices.iter().enumerate() {
             if choice.candidates.len() < 2 || !self.cache.path(choice.path).contains(&worst) {
                 continue;
@@ -180,7 +180,7 @@ impl Pacb {
                 let Some(after) = self.after(network, choice, path, worst, squares) else {
                     continue;
                 };
-                if after < least {
+                if after.1 < squares * (1.0 - ROUNDING) && after < least {
                     least = after;
                     best = Some(Move { flow, path, after });
                 }

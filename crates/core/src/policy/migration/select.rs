@@ -64,11 +64,10 @@ impl Selector {
             Rule::Wvahp(wvahp) => wvahp.best(view, &self.standing, source, task),
             Rule::Random(stream) => candidates.start + stream.below(candidates.len()),
         };
-        self.standing.choose(view, chosen, task.data_bits);
-        match &mut self.rule {
-            Rule::Aahp(aahp) => aahp.learn(view, &self.standing, source, chosen),
-            Rule::Wvahp(_) | Rule::Random(_) => {}
+        if let Rule::Aahp(aahp) = &mut self.rule {
+            aahp.learn(view, &self.standing, source, chosen);
         }
+        self.standing.choose(view, chosen, task.data_bits);
         Some(chosen)
     }
 }
