@@ -21,6 +21,7 @@ pub mod evaluate;
 pub mod ids;
 pub mod mobility;
 pub mod model;
+pub mod observe;
 pub mod policy;
 pub mod rng;
 pub mod scenario;
