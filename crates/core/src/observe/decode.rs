@@ -73,7 +73,7 @@ impl Minimums {
             };
             let m = execution as usize;
             let moved_s = self.moved_s(slot, task, entry, execution);
-            let others_hz = LEFT_OVER * slot.rsus.cpu_hz[m] * (self.waiting[m] - 1.0);
+            let others_hz = LEFT_OVER * slot.rsus.cpu_hz[m] * (self.waiting[m] - 1.0).max(0.0);
             let fitting = (usize::from(span)..=MOST_SPAN)
                 .map(|span| least_share_hz(slot, task, moved_s, span))
                 .find(|least_hz| self.left_hz[m] - least_hz >= others_hz);

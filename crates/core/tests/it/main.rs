@@ -5,6 +5,7 @@ mod bounds;
 mod conic;
 mod hand;
 mod large;
+mod observe;
 mod p2_limits;
 mod p2_oracle;
 mod paper;
