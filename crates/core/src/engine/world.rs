@@ -109,6 +109,7 @@ impl World {
             cpu_hz: column(|r| r.cpu_hz),
             energy_coeff: column(|r| r.energy_coeff),
             reserved_cpu_hz: vec![0.0; list.len()],
+            releasing_cpu_hz: vec![0.0; list.len()],
         };
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
         let queues =
@@ -443,6 +444,7 @@ impl<'w> Traffic<'w> {
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
         slot.vehicles.y_m.clone_from(&self.positions.y_m);
         slot.rsus.reserved_cpu_hz.fill(0.0);
+        slot.rsus.releasing_cpu_hz.fill(0.0);
         slot.vehicles.local_wait_s.clear();
         slot.vehicles
             .local_wait_s

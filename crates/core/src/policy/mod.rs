@@ -3,6 +3,7 @@
 pub mod assignment;
 pub mod baselines;
 pub mod best_response;
+pub mod learned;
 pub mod local_search;
 pub mod migration;
 pub mod price;

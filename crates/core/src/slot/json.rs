@@ -124,6 +124,12 @@ fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
             s.problem("reserved_cpu_hz", "must be <= cpu_hz");
         }
         rsus.reserved_cpu_hz.push(reserved_hz);
+        let doc = "of the CPU held, what is free again when the next slot starts [Hz]";
+        let releasing_hz = s.default("releasing_cpu_hz", Float::NON_NEGATIVE, 0.0, doc);
+        if releasing_hz > reserved_hz * (1.0 + 1e-9) {
+            s.problem("releasing_cpu_hz", "must be <= reserved_cpu_hz");
+        }
+        rsus.releasing_cpu_hz.push(releasing_hz);
         id
     });
     if ids.is_empty() && s.has("rsus") {
@@ -356,6 +362,7 @@ impl NamedSlot {
                 "cpu_hz": rsus.cpu_hz[m],
                 "energy_coeff": rsus.energy_coeff[m],
                 "reserved_cpu_hz": rsus.reserved_cpu_hz[m],
+                "releasing_cpu_hz": rsus.releasing_cpu_hz[m],
             })
         };
         (0..rsus.len()).map(rsu).collect()

@@ -6,6 +6,7 @@ mod conic;
 mod hand;
 mod information;
 mod large;
+mod observe;
 mod p2_limits;
 mod p2_oracle;
 mod paper;
