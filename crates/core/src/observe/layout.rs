@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::world::World;
 use crate::error::{Error, Result};
 use crate::model::{compute, objective};
-use crate::scenario::{Mobility, Range};
+use crate::scenario::{Cycles, Mobility, Range};
 use crate::slot::Slot;
 
 /// Version of the features and their order. A change of either needs a new one: a policy trained on
@@ -102,7 +102,11 @@ impl Scales {
     fn of(world: &World) -> Self {
         let scenario = &world.scenario;
         let area = world.area;
-        let cycles = mean(scenario.task.cycles);
+        let data_bits = 8.0 * mean(scenario.task.data_bytes);
+        let cycles = match scenario.task.cycles {
+            Cycles::Drawn(cycles) => mean(cycles),
+            Cycles::PerBit(cycles) => mean(cycles) * data_bits,
+        };
         let vehicle_hz = mean(scenario.fleet.cpu_hz);
         let delay_s = compute::delay_s(cycles, vehicle_hz);
         let energy_j = compute::energy_j(mean(scenario.fleet.energy_coeff), cycles, vehicle_hz);
@@ -113,7 +117,7 @@ impl Scales {
             width_m: positive(area.x_max_m - area.x_min_m),
             height_m: positive(area.y_max_m - area.y_min_m),
             cycles: positive(cycles),
-            data_bits: positive(8.0 * mean(scenario.task.data_bytes)),
+            data_bits: positive(data_bits),
             deadline_s: positive(mean(scenario.task.deadline_s)),
             cpu_hz: positive(world.rsus.cpu_hz.iter().copied().fold(0.0, f64::max)),
             cost: positive(objective(scenario.omega, delay_s, energy_j)),

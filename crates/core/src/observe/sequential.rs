@@ -255,6 +255,7 @@ impl Sequential {
                 self.totals.decided_local += 1.0;
                 self.totals.rest += offer.local;
             }
+            Placement::Cloud { .. } => unreachable!("the cloud is not offered"),
             Placement::Rsu { entry, execution } => {
                 self.sites[entry as usize].enter(offer.upload);
                 let site = &mut self.sites[execution as usize];

@@ -170,6 +170,7 @@ impl Lin {
                 cpu_hz: vec![CORES as f64 * CORE_HZ; self.servers],
                 energy_coeff: vec![0.0; self.servers],
                 reserved_cpu_hz: vec![0.0; self.servers],
+                releasing_cpu_hz: vec![0.0; self.servers],
             },
             routes: Arc::new(Routes::build(self.servers, &edges, 6)),
             network,

@@ -91,6 +91,7 @@ impl QueueSlot {
                     .collect(),
                 energy_coeff: vec![3e-28; servers],
                 reserved_cpu_hz: vec![0.0; servers],
+                releasing_cpu_hz: vec![0.0; servers],
             },
             routes: Arc::new(Routes::build(servers, &self.edges, 8)),
             network: Arc::new(network),
