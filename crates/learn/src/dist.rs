@@ -55,17 +55,20 @@ impl Factors<'_> {
     pub fn sample(&self, probabilities: &[f32], stream: &mut Stream, actions: &mut Vec<u32>) {
         for range in self.ranges() {
             let u = stream.unit() as f32;
-            let (mut sum, mut choice) = (0.0, 0);
-            // rounding may leave the sum below u: then the last possible choice stands
-            for (j, &p) in probabilities[range].iter().enumerate() {
-                if p > 0.0 {
-                    choice = j;
-                    sum += p;
-                    if u < sum {
-                        break;
-                    }
+            let (p, mask) = (&probabilities[range.clone()], &self.mask[range]);
+            let (mut sum, mut choice) = (0.0, None);
+            // rounding may leave the sum below u, and a diverged network has no probabilities: the last possible, or else
+            // the first allowed choice stands
+            for (j, (&p, _)) in p.iter().zip(mask).enumerate().filter(|(_, (_, ok))| **ok) {
+                if choice.is_none() || p > 0.0 {
+                    choice = Some(j);
+                }
+                sum += p;
+                if u < sum {
+                    break;
                 }
             }
+            let choice = choice.unwrap_or(0);
             actions.push(choice as u32);
         }
     }

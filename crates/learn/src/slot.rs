@@ -28,6 +28,8 @@ pub struct Slot {
     pub(crate) value: f32,
     /// What earlier rounds have had decided: rows, logits, factors.
     pub(crate) done: (usize, usize, usize),
+    /// Whether another round follows.
+    pub(crate) more: bool,
 }
 
 impl Slot {
@@ -43,6 +45,7 @@ impl Slot {
             credits: Vec::new(),
             value: 0.0,
             done: (0, 0, 0),
+            more: false,
         }
     }
 

@@ -1,0 +1,4 @@
+//! Learning on tiny problems whose optimum is known.
+
+mod mdp;
+mod on_policy;
