@@ -11,6 +11,7 @@ pub mod on_policy;
 pub mod policy;
 pub mod ppo;
 mod rollout;
+pub mod sac;
 mod simd;
 pub mod slot;
 pub mod state;

@@ -2,3 +2,4 @@
 
 mod mdp;
 mod on_policy;
+mod sac;
