@@ -47,7 +47,7 @@ fn step(c: &mut Criterion) {
                 net.forward(&params, chunk, chunk.len() / 40, &mut tape);
                 let (y, dy) = tape.output_and_gradient();
                 dy.copy_from_slice(y);
-                net.backward(&params, chunk, &mut tape, &mut grads, None);
+                net.backward(&params, chunk, &mut tape, Some(&mut grads), None);
             }
             adam.step(
                 &mut params,

@@ -56,7 +56,7 @@ impl Default for AcConfig {
             normalize_observation: false,
             normalize_reward: false,
             lanes: 2,
-            shards: 4,
+            shards: 2,
         }
     }
 }

@@ -154,18 +154,17 @@ impl Mlp {
         }
     }
 
-    /// Adds the gradient of the parameters to `grads` (as long as the whole parameter vector), given the gradient of
-    /// the output in the tape; writes that of the input `[rows, inputs]` where asked.
+    /// Given the gradient of the output in the tape, adds that of the parameters to `grads` (as long as the whole
+    /// parameter vector) and writes that of the input `[rows, inputs]`, each where asked.
     pub fn backward(
         &self,
         params: &[f32],
         input: &[f32],
         tape: &mut Tape,
-        grads: &mut [f32],
-        d_input: Option<&mut [f32]>,
+        mut grads: Option<&mut [f32]>,
+        mut d_input: Option<&mut [f32]>,
     ) {
         let rows = tape.rows;
-        let mut d_input = d_input;
         for layer in (0..self.depth()).rev() {
             let (at, inputs, outputs) = self.layer(layer);
             let (before, rest) = tape.grads.split_at_mut(layer);
@@ -178,23 +177,19 @@ impl Mlp {
             } else {
                 &tape.values[layer - 1]
             };
-            let (dw, db) = grads[at..].split_at_mut(inputs * outputs);
-            matrix::weights(dw, x, dy, rows, inputs, outputs);
-            add_columns(&mut db[..outputs], dy);
+            if let Some(grads) = &mut grads {
+                let (dw, db) = grads[at..].split_at_mut(inputs * outputs);
+                matrix::weights(dw, x, dy, rows, inputs, outputs);
+                add_columns(&mut db[..outputs], dy);
+            }
             let dx = if layer == 0 {
                 d_input.take()
             } else {
                 Some(before[layer - 1].as_mut_slice())
             };
             if let Some(dx) = dx {
-                matrix::inputs(
-                    dx,
-                    dy,
-                    &params[at..at + inputs * outputs],
-                    rows,
-                    inputs,
-                    outputs,
-                );
+                let w = &params[at..at + inputs * outputs];
+                matrix::inputs(dx, dy, w, rows, inputs, outputs);
             }
         }
     }
@@ -275,7 +270,7 @@ fn orthogonal(w: &mut [f32], inputs: usize, outputs: usize, gain: f64, stream: &
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use wayside_core::rng::Streams;
 
@@ -304,8 +299,8 @@ mod tests {
         }
     }
 
-    /// The same network in f64, one row, plainly: sum of squares of the outputs over two.
-    fn twin(sizes: &[usize], p: &[f64], x: &[f64], relu: bool, last: bool) -> f64 {
+    /// The same network in f64, one row, plainly.
+    pub(crate) fn twin(sizes: &[usize], p: &[f64], x: &[f64], relu: bool, last: bool) -> Vec<f64> {
         let (mut at, mut x) = (0, x.to_vec());
         for (l, s) in sizes.windows(2).enumerate() {
             let (i, o) = (s[0], s[1]);
@@ -322,7 +317,7 @@ mod tests {
                 .collect();
             at += (i + 1) * o;
         }
-        x.iter().map(|y| y * y / 2.0).sum()
+        x
     }
 
     #[test]
@@ -347,13 +342,14 @@ mod tests {
             net.forward(&params, &x, rows, &mut tape);
             let (y, dy) = tape.output_and_gradient();
             dy.copy_from_slice(y);
-            net.backward(&params, &x, &mut tape, &mut grads, Some(&mut dx));
+            net.backward(&params, &x, &mut tape, Some(&mut grads), Some(&mut dx));
             let p: Vec<f64> = params[2..].iter().map(|&p| f64::from(p)).collect();
             let x: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
             let relu = activation == Activation::Relu;
             let loss = |p: &[f64], x: &[f64]| {
                 x.chunks(5)
-                    .map(|x| twin(&sizes, p, x, relu, last))
+                    .flat_map(|x| twin(&sizes, p, x, relu, last))
+                    .map(|y| y * y / 2.0)
                     .sum::<f64>()
             };
             let slope = |f: &dyn Fn(f64) -> f64| (f(1e-5) - f(-1e-5)) / 2e-5;

@@ -261,20 +261,28 @@ impl Net {
     pub(crate) fn backward(&self, params: &[f32], batch: &mut Batch, grads: &mut [f32]) {
         let (slots, width, pooled) = (batch.row_ends.len(), self.value.inputs(), self.pooled());
         let (features, d_features) = batch.trunk.output_and_gradient();
-        self.head
-            .backward(params, features, &mut batch.head, grads, Some(d_features));
+        self.head.backward(
+            params,
+            features,
+            &mut batch.head,
+            Some(&mut *grads),
+            Some(d_features),
+        );
         match self.spec.pool {
-            Pool::Rows => {
-                self.value
-                    .backward(params, &batch.value_in, &mut batch.value, grads, None)
-            }
+            Pool::Rows => self.value.backward(
+                params,
+                &batch.value_in,
+                &mut batch.value,
+                Some(&mut *grads),
+                None,
+            ),
             Pool::Trunk => {
                 batch.d_value_in.resize(slots * width, 0.0);
                 self.value.backward(
                     params,
                     &batch.value_in,
                     &mut batch.value,
-                    grads,
+                    Some(&mut *grads),
                     Some(&mut batch.d_value_in),
                 );
                 let mut start = 0;
@@ -291,12 +299,119 @@ impl Net {
                 }
             }
         }
-        self.trunk
-            .backward(params, &batch.rows, &mut batch.trunk, grads, None);
+        self.trunk.backward(
+            params,
+            &batch.rows,
+            &mut batch.trunk,
+            Some(&mut *grads),
+            None,
+        );
     }
 }
 
 /// The globals of each slot; empty slices where there are none.
 fn globals(batch: &Batch, width: usize) -> impl Iterator<Item = &[f32]> {
     (0..batch.row_ends.len()).map(move |s| &batch.globals[s * width..(s + 1) * width])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mlp::tests::twin;
+
+    /// Sum of logits and values, each times a weight of its own, of slots with 2, 0 and 3 rows, in f64, plainly.
+    fn loss(net: &Net, p: &[f64], rows: &[f64], globals: &[f64]) -> f64 {
+        let spec = &net.spec;
+        let (width, relu) = (spec.row_width, spec.activation == Activation::Relu);
+        let trunk: Vec<usize> = std::iter::once(width).chain(spec.hidden.clone()).collect();
+        let last = trunk[trunk.len() - 1];
+        let features = |row: &[f64]| twin(&trunk, p, row, relu, true);
+        let (mut sum, mut n) = (0.0, 0.0);
+        let mut weigh = |y: f64| {
+            n += 1.0;
+            sum += y * f64::sin(n);
+        };
+        for row in rows.chunks(width) {
+            let logits = twin(
+                &[last, spec.logits_per_row],
+                &p[net.trunk.end()..],
+                &features(row),
+                relu,
+                false,
+            );
+            logits.into_iter().for_each(&mut weigh);
+        }
+        for (s, (from, to)) in [(0, 2), (2, 2), (2, 5)].into_iter().enumerate() {
+            let mut mean = vec![0.0; net.pooled()];
+            for row in rows[from * width..to * width].chunks(width) {
+                let source = if spec.pool == Pool::Trunk {
+                    features(row)
+                } else {
+                    row.to_vec()
+                };
+                mean.iter_mut()
+                    .zip(source)
+                    .for_each(|(m, x)| *m += x / (to - from) as f64);
+            }
+            mean.push(globals[s]);
+            let sizes: Vec<usize> = std::iter::once(mean.len())
+                .chain(spec.value_hidden.clone())
+                .chain([1])
+                .collect();
+            weigh(twin(&sizes, &p[net.head.end()..], &mean, relu, false)[0]);
+        }
+        sum
+    }
+
+    #[test]
+    fn oracle_gradient_of_actor_and_critic_is_that_of_finite_differences_in_f64() {
+        for pool in [Pool::Trunk, Pool::Rows] {
+            for value_hidden in [vec![], vec![4]] {
+                let spec = NetSpec {
+                    globals: 1,
+                    value_hidden,
+                    pool,
+                    ..NetSpec::shared(3, 5, 1, &[6, 4])
+                };
+                let net = Net::new(spec).unwrap();
+                let mut stream = Streams::new(2).stream("net");
+                let mut draw = |n: usize| {
+                    (0..n)
+                        .map(|_| stream.uniform(-1.0, 1.0) as f32)
+                        .collect::<Vec<_>>()
+                };
+                let (params, rows, globals) = (draw(net.parameters()), draw(15), draw(3));
+                let mut batch = Batch {
+                    rows: rows.clone(),
+                    row_ends: vec![2, 2, 5],
+                    globals: globals.clone(),
+                    ..Batch::default()
+                };
+                net.forward(&params, &mut batch);
+                let (_, d_logits) = batch.head.output_and_gradient();
+                let (_, d_values) = batch.value.output_and_gradient();
+                for (i, d) in d_logits.iter_mut().chain(d_values).enumerate() {
+                    *d = f64::sin(i as f64 + 1.0) as f32;
+                }
+                let mut grads = vec![0.0; params.len()];
+                net.backward(&params, &mut batch, &mut grads);
+                let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+                let (p, rows, globals) = (wide(&params), wide(&rows), wide(&globals));
+                for i in 0..p.len() {
+                    let at = |h: f64| {
+                        let mut q = p.clone();
+                        q[i] += h;
+                        loss(&net, &q, &rows, &globals)
+                    };
+                    let want = (at(1e-5) - at(-1e-5)) / 2e-5;
+                    // f32 sums of some tens of numbers near one: a few 1e-6
+                    assert!(
+                        (f64::from(grads[i]) - want).abs() < 2e-5,
+                        "{pool:?} parameter {i}: {} != {want}",
+                        grads[i]
+                    );
+                }
+            }
+        }
+    }
 }

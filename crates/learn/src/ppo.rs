@@ -98,7 +98,7 @@ impl Default for PpoConfig {
             ratio: Ratio::Joint,
             credit_coef: 0.0,
             lanes: 2,
-            shards: 4,
+            shards: 2,
         }
     }
 }

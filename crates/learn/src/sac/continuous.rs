@@ -63,7 +63,6 @@ struct Shard {
     critics: [Tape; 2],
     actor_grads: Vec<f32>,
     critic_grads: Vec<f32>,
-    unused: Vec<f32>,
     losses: Losses,
 }
 
@@ -128,7 +127,6 @@ impl Sac {
         let shard = |_| Shard {
             actor_grads: vec![0.0; actor_params.len()],
             critic_grads: vec![0.0; critic_params.len()],
-            unused: vec![0.0; critic_params.len()],
             ..Shard::default()
         };
         Ok(Self {
@@ -426,7 +424,13 @@ impl Task<'_> {
                 *dq = self.share * (q - target);
                 shard.losses.critic += f64::from(self.share * 0.5 * (q - target) * (q - target));
             }
-            critic.backward(critics, &shard.pairs, tape, &mut shard.critic_grads, None);
+            critic.backward(
+                critics,
+                &shard.pairs,
+                tape,
+                Some(&mut shard.critic_grads),
+                None,
+            );
         }
     }
 
@@ -463,7 +467,7 @@ impl Task<'_> {
             .zip(&mut shard.d_pairs)
         {
             d.resize(shard.pairs.len(), 0.0);
-            critic.backward(critics, &shard.pairs, tape, &mut shard.unused, Some(d));
+            critic.backward(critics, &shard.pairs, tape, None, Some(d));
         }
         let (out, d_out) = shard.actor.output_and_gradient();
         for s in 0..shard.members.len() {
@@ -485,7 +489,7 @@ impl Task<'_> {
             actor,
             &shard.observations,
             &mut shard.actor,
-            &mut shard.actor_grads,
+            Some(&mut shard.actor_grads),
             None,
         );
     }

@@ -487,7 +487,13 @@ impl Task<'_> {
                 taken().for_each(|at| dq[at] = self.share * error / count);
                 shard.losses.critic += f64::from(self.share * 0.5 * error * error);
             }
-            critic.backward(critics, &shard.rows, tape, &mut shard.critic_grads, None);
+            critic.backward(
+                critics,
+                &shard.rows,
+                tape,
+                Some(&mut shard.critic_grads),
+                None,
+            );
         }
     }
 
@@ -507,7 +513,7 @@ impl Task<'_> {
             actor,
             &shard.rows,
             &mut shard.actor,
-            &mut shard.actor_grads,
+            Some(&mut shard.actor_grads),
             None,
         );
     }
