@@ -1,0 +1,5 @@
+//! Learning on tiny problems whose optimum is known.
+
+mod mdp;
+mod on_policy;
+mod sac;
