@@ -158,6 +158,8 @@ pub struct Traffic<'w> {
     clamped: bool,
     /// For every vehicle its row in the slot before, where it was there.
     came_from: Vec<Option<u32>>,
+    /// Scratch memory of the coverage.
+    near: Vec<(f64, u32)>,
 }
 
 struct FleetStreams {
@@ -198,6 +200,7 @@ impl<'w> Traffic<'w> {
             previous_cycles: None,
             clamped: false,
             came_from: Vec::new(),
+            near: Vec::new(),
         })
     }
 
@@ -218,9 +221,12 @@ impl<'w> Traffic<'w> {
         slot.vehicles
             .local_wait_s
             .resize(self.positions.key.len(), 0.0);
-        self.world
-            .index
-            .cover(&slot.rsus, &slot.vehicles, &mut slot.coverage);
+        self.world.index.cover(
+            &slot.rsus,
+            &slot.vehicles,
+            &mut self.near,
+            &mut slot.coverage,
+        );
         self.draw_tasks(&scenario.task, slot);
 
         let cycles = slot.tasks.cycles.iter().sum::<f64>();
