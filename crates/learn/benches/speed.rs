@@ -1,11 +1,13 @@
 //! Speed of a training step and of a whole PPO iteration, for the sizes of `clean_ppo.py`: 100 vehicles, 11 RSUs, 8
 //! environments of 128 steps, minibatches of 256 slots, 4 epochs. The environment is a table, so it costs next to nothing.
 //!
-//! `cargo bench -p wayside-learn`; one thread unless `WAYSIDE_BENCH_THREADS` says more.
+//! `cargo bench -p wayside-learn`: one thread, in CPU time where the system tells it (Linux), so that a busy machine
+//! disturbs little. With `WAYSIDE_BENCH_THREADS=2` two threads, in wall time.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wayside_core::rng::Streams;
 use wayside_learn::adam::Adam;
@@ -13,6 +15,53 @@ use wayside_learn::mlp::{Activation, Mlp, Tape};
 use wayside_learn::net::NetSpec;
 use wayside_learn::ppo::PpoConfig;
 use wayside_learn::slot::{End, Env, Observe, Slot, Step};
+
+/// CPU time of this thread with one thread, else wall time.
+struct Clock {
+    started: Instant,
+    threads: usize,
+}
+
+impl Clock {
+    fn now(&self) -> Duration {
+        let scheduler = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+        let nanos = scheduler.and_then(|s| s.split(' ').next().and_then(|ns| ns.parse().ok()));
+        match nanos {
+            Some(ns) if self.threads == 1 => Duration::from_nanos(ns),
+            _ => self.started.elapsed(),
+        }
+    }
+}
+
+impl Measurement for Clock {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        self.now()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        // the scheduler counts in ticks: a short measurement may seem to take no time at all
+        (self.now() - start).max(Duration::from_nanos(1))
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 const ROWS: usize = 25_600;
 const CHUNK: usize = 1024;
@@ -26,7 +75,7 @@ fn numbers(n: usize) -> Vec<f32> {
 }
 
 /// Forward, backward and Adam, 40-64-64-15.
-fn step(c: &mut Criterion) {
+fn step(c: &mut Criterion<Clock>) {
     let net = Mlp::new(0, &[40, 64, 64, 15], Activation::Tanh, false);
     let mut params = vec![0.0; net.end()];
     net.init(&mut params, 1.0, &mut Streams::new(1).stream("init"));
@@ -115,7 +164,7 @@ impl Env for Table {
 }
 
 /// A whole iteration: 1,024 slots collected, then 16 updates.
-fn iteration(c: &mut Criterion) {
+fn iteration(c: &mut Criterion<Clock>) {
     let config = PpoConfig {
         n_steps: 128,
         batch_size: 256,
@@ -150,19 +199,18 @@ fn iteration(c: &mut Criterion) {
     group.finish();
 }
 
-/// All on the threads asked for.
-fn speed(c: &mut Criterion) {
-    let threads = std::env::var("WAYSIDE_BENCH_THREADS")
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or(1);
+/// All on the threads asked for; one of them is this one.
+fn clock() -> Criterion<Clock> {
+    let asked = std::env::var("WAYSIDE_BENCH_THREADS").ok();
+    let threads = asked.and_then(|t| t.parse().ok()).unwrap_or(1);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .use_current_thread()
         .build_global()
         .expect("threads start");
-    step(c);
-    iteration(c);
+    let started = Instant::now();
+    Criterion::default().with_measurement(Clock { started, threads })
 }
 
-criterion_group!(benches, speed);
+criterion_group!(name = benches; config = clock(); targets = step, iteration);
 criterion_main!(benches);

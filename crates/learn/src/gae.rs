@@ -82,12 +82,12 @@ mod tests {
             envs: 1,
         };
         advantages(t, 0.9, 0.8, &mut a);
-        for i in 0..n {
+        for (i, a) in a.iter().enumerate() {
             let delta = |j: usize| f64::from(r[j]) + 0.9 * f64::from(next[j]) - f64::from(v[j]);
             let sum: f64 = (i..n)
                 .map(|j| 0.72f64.powi((j - i) as i32) * delta(j))
                 .sum();
-            assert!((f64::from(a[i]) - sum).abs() < 1e-5);
+            assert!((f64::from(*a) - sum).abs() < 1e-5);
         }
     }
 }

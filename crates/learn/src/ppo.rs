@@ -13,7 +13,7 @@
 //! | entropy bonus, gradient clip, target KL, schedule | as stable-baselines3 |
 //! | initialisation | orthogonal; gain sqrt 2 hidden, 0.01 logits, 1 value |
 //! | Adam | epsilon 1e-5 |
-//! | normalisers | of observations and rewards, constant within an iteration ([`crate::normalise`]) |
+//! | normalisers | of observations and rewards, constant within an iteration |
 
 use wayside_core::error::{Problem, Problems, Result};
 
@@ -70,9 +70,11 @@ pub struct PpoConfig {
     pub ratio: Ratio,
     /// Weight of a vehicle's credit beside the slot's advantage; with `ratio = vehicle` only.
     pub credit_coef: f64,
-    /// Parts of the environments that are stepped in parallel. Changes results; the number of threads does not.
+    /// Parts of the environments that are stepped in parallel, one core each. Changes results in the last digits and the
+    /// order of statistics; the number of threads does not.
     pub lanes: usize,
-    /// Parts of a minibatch that are computed in parallel. Changes results; the number of threads does not.
+    /// Parts of a minibatch that are computed in parallel, one core each; every part costs a sum over all parameters.
+    /// Changes results in the last digits; the number of threads does not.
     pub shards: usize,
 }
 

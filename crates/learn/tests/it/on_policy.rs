@@ -344,7 +344,13 @@ fn regress_every_kernel_learns_alike() {
         report.entropy_loss,
         report.grad_norm,
     ];
-    let want = [49.559_083_84, 50.456_528_07, 1.000_922_049, -6.351_143_812, 1.546_810_728];
+    let want = [
+        49.559_083_84,
+        50.456_528_07,
+        1.000_922_049,
+        -6.351_143_812,
+        1.546_810_728,
+    ];
     for (g, w) in got.iter().zip(want) {
         assert!((g - w).abs() < 1e-5 * w.abs(), "{got:?} != {want:?}");
     }
