@@ -12,8 +12,10 @@ use wayside_core::alloc::Allocator;
 use wayside_core::backhaul::Edge;
 use wayside_core::backhaul::network::Network;
 use wayside_core::decision::Decision;
+use wayside_core::engine::env::Env;
 use wayside_core::engine::world::{Traffic, World};
 use wayside_core::information::{FalseReports, Falsehood, Rounds, Schedule};
+use wayside_core::observe;
 use wayside_core::policy::PolicyKind;
 use wayside_core::queueing::{QueueNetwork, Submission};
 use wayside_core::rng::Streams;
@@ -154,4 +156,48 @@ fn property_warm_queues_take_no_memory() {
     minute(60);
     assert_eq!(COUNT.get() - before, 0);
     assert!(finished > 1000, "{finished}");
+}
+
+#[test]
+fn property_warm_environments_take_no_memory() {
+    for name in ["wang2025", "coupled"] {
+        let scenario = Scenario::builtin(name, &[]).expect("built in");
+        let world = World::new(&scenario).expect("no files");
+        for layout in [
+            observe::Layout::flat(&world).expect("a fixed fleet"),
+            observe::Layout::shared(&world),
+            observe::Layout::sequential(&world),
+        ] {
+            let form = layout.form;
+            let mut env = Env::new(&world, layout, 60, Streams::new(0), "env").expect("serves");
+            let mut actions = Vec::new();
+            let mut stream = Streams::new(0).stream("test");
+            let mut go = |env: &mut Env<'_>| {
+                loop {
+                    let observation = env.observation();
+                    actions.clear();
+                    actions.extend((0..observation.heads.len()).map(|i| {
+                        let legal = &observation.legal[observation.head(i)];
+                        let drawn = stream.below(legal.len());
+                        let after = legal[drawn..].iter().position(|legal| *legal);
+                        after.map_or_else(
+                            || legal.iter().position(|legal| *legal).expect("one is legal") as u32,
+                            |further| (drawn + further) as u32,
+                        )
+                    }));
+                    let turn = env.act(&actions).expect("legal");
+                    if turn.slot.is_some_and(|end| end.truncated) {
+                        break;
+                    }
+                }
+            };
+            for _ in 0..6 {
+                go(&mut env);
+                env.reset(1).expect("no trace");
+            }
+            let before = COUNT.get();
+            go(&mut env);
+            assert_eq!(COUNT.get() - before, 0, "{name} {form:?}");
+        }
+    }
 }

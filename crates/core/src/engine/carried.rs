@@ -36,6 +36,13 @@ impl Carried {
         }
     }
 
+    /// Nothing again, keeping its memory.
+    pub(super) fn clear(&mut self) {
+        self.running.clear();
+        self.free_at_s.clear();
+        self.before.clear();
+    }
+
     /// Goes on to the slot that starts at `now_s`, and shows the policy what earlier decisions still hold.
     pub(super) fn load(&mut self, now_s: f64, slot: &mut Slot, came_from: &[Option<u32>]) {
         if self.carry_over {

@@ -116,7 +116,7 @@ impl<'w> Env<'w> {
             seed: 0,
             slot: world.empty_slot(),
             t: 0,
-            carried: Carried::default(),
+            carried: Carried::new(world.scenario.time.carry_over),
             settler: Settler::new(&world.scenario.policy),
             encoder: Encoder::new(layout)?,
             decision: Decision::default(),
@@ -146,7 +146,7 @@ impl<'w> Env<'w> {
     pub fn reset(&mut self, seed: u64) -> Result<()> {
         self.seed = seed;
         self.traffic = Traffic::new(self.world, Streams::new(seed))?;
-        self.carried = Carried::new(self.world.scenario.time.carry_over);
+        self.carried.clear();
         self.t = 0;
         self.over = false;
         self.traffic.advance(0, &mut self.slot)?;

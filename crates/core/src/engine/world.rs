@@ -379,6 +379,8 @@ pub struct Traffic<'w> {
     came_from: Vec<Option<u32>>,
     /// When every core is free of what it does at the start \[s\].
     core_free_s: Vec<f64>,
+    /// Scratch memory of the coverage.
+    near: Vec<(f64, u32)>,
 }
 
 struct FleetStreams {
@@ -420,6 +422,7 @@ impl<'w> Traffic<'w> {
             clamped: false,
             came_from: Vec::new(),
             core_free_s: world.core_free_s(streams),
+            near: Vec::new(),
         })
     }
 
@@ -449,9 +452,12 @@ impl<'w> Traffic<'w> {
         slot.vehicles
             .local_wait_s
             .resize(self.positions.key.len(), 0.0);
-        self.world
-            .index
-            .cover(&slot.rsus, &slot.vehicles, &mut slot.coverage);
+        self.world.index.cover(
+            &slot.rsus,
+            &slot.vehicles,
+            &mut self.near,
+            &mut slot.coverage,
+        );
         if let Some(rate_bps) = scenario.uplink_rate_bps {
             for link in &mut slot.coverage.links {
                 link.seconds_per_bit = 1.0 / rate_bps;

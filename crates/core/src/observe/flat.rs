@@ -8,10 +8,11 @@
 
 use std::sync::Arc;
 
-use super::decode::{Choice, routed};
+use super::decode::Choice;
 use super::features::{cut, share, squash};
 use super::{Layout, Observation, Scales};
 use crate::backhaul::Routes;
+use crate::decision::Placement;
 use crate::slot::{RadioLink, Slot};
 
 /// Features of a task beside its candidates.
@@ -85,6 +86,15 @@ impl Reach {
             }
         }
         self.routes = Some(Arc::clone(&slot.routes));
+    }
+
+    /// As [`routed`](super::decode::routed).
+    fn routed(&self, entry: u32, target: u32, rsus: usize) -> Placement {
+        let reached = self.from(entry, rsus)[target as usize];
+        Placement::Rsu {
+            entry,
+            execution: if reached { target } else { entry },
+        }
     }
 
     fn from(&self, m: u32, rsus: usize) -> &[bool] {
@@ -212,7 +222,7 @@ impl Flat {
             choices[task] = match entry {
                 None => Choice::default(),
                 Some(link) => Choice {
-                    placement: routed(slot, link.rsu, action[1]),
+                    placement: self.reach.routed(link.rsu, action[1], sizes.rsus),
                     span: action.get(2).map_or(0, |&span| span as u8),
                 },
             };

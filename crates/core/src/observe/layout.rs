@@ -167,11 +167,12 @@ impl Layout {
         Self::new(form, world)
     }
 
-    /// `sequential`: one task a turn, the six RSUs that promise most.
+    /// `sequential`: one task a turn, the four RSUs that promise most; six where decisions bind later slots
+    /// (`carry_over`), for there the cheapest in this slot may not be the best.
     #[must_use]
     pub fn sequential(world: &World) -> Self {
         let form = Form::Sequential {
-            options: 6,
+            options: if world.scenario.time.carry_over { 6 } else { 4 },
             turns: Turns::Single,
         };
         Self::new(form, world)

@@ -16,6 +16,9 @@ use crate::model::transfer;
 use crate::slot::Slot;
 use crate::slot::order::Order;
 
+/// So few are sorted faster than selected from.
+const FEW: usize = 20;
+
 /// Features of a row.
 pub(super) const WIDTH: usize = 36;
 
@@ -31,6 +34,8 @@ pub(super) struct Sequential {
     ways: Vec<Way>,
     stamp: u32,
     reached: Vec<(f64, u32)>,
+    /// Upload cost of its own and added to others, by radio link of the present task.
+    entries: Vec<(f64, f64)>,
     trials: Vec<Trial>,
     /// What the heads of the present turn offer, in the order of the rows.
     offers: Vec<Offer>,
@@ -42,8 +47,12 @@ pub(super) struct Sequential {
 #[derive(Clone, Copy, Debug, Default)]
 struct Way {
     stamp: u32,
+    /// Number of the radio link, and of the target from there.
+    link: u32,
+    target: u32,
     entry: u32,
     hops: u32,
+    /// Time until it may execute \[s\].
     moved_s: f64,
     /// Upload cost of its own and added to others, migration cost.
     own: f64,
@@ -297,38 +306,73 @@ impl Sequential {
     fn find_ways(&mut self, slot: &Slot, task: usize) {
         self.stamp += 1;
         self.reached.clear();
-        let data_bits = slot.tasks.data_bits[task];
-        for link in slot.links(task) {
+        let links = slot.links(task);
+        self.entries.clear();
+        self.entries.extend(links.iter().map(|link| {
             let site = &self.sites[link.rsu as usize];
-            let upload = slot.upload_cost(task, link);
-            let entering = site.entering + 1.0;
-            let (own, others) = (entering * upload, site.upload);
-            for target in slot.routes.targets(link.rsu) {
-                let migration = slot.migration_cost(data_bits, target);
-                let way = &mut self.ways[target.rsu as usize];
-                if way.stamp == self.stamp {
-                    if own + others + migration >= way.cost() {
-                        continue;
-                    }
-                } else {
-                    if self.sites[target.rsu as usize].available_hz <= 0.0 {
-                        continue;
-                    }
-                    self.reached.push((0.0, target.rsu));
-                }
-                let upload_s = transfer::upload_s(data_bits, link.seconds_per_bit, entering);
-                let migration_s = transfer::migration_s(data_bits, target.seconds_per_bit);
-                *way = Way {
-                    stamp: self.stamp,
-                    entry: link.rsu,
-                    hops: target.hops,
-                    moved_s: upload_s + migration_s + target.wait_s,
-                    own,
-                    others,
-                    migration,
-                };
+            let own = (site.entering + 1.0) * slot.upload_cost(task, link);
+            (own, site.upload)
+        }));
+        let cost = |&(own, others): &(f64, f64)| own + others;
+        let costs = self.entries.iter().map(cost);
+        let Some((cheapest, _)) = costs.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+            return;
+        };
+        let farthest = self.enter(slot, task, cheapest);
+        let reach = slot.routes.targets(links[cheapest].rsu).len();
+        for (at, link) in links.iter().enumerate() {
+            // Where the cheapest entry leads everywhere for less, nobody enters here.
+            let all = slot.routes.targets(link.rsu).len() == reach && reach == slot.rsus.len();
+            if at != cheapest && !(all && cost(&self.entries[at]) >= farthest) {
+                self.enter(slot, task, at);
             }
         }
+        for &(_, m) in &self.reached {
+            let way = &mut self.ways[m as usize];
+            let link = &links[way.link as usize];
+            let target = &slot.routes.targets(link.rsu)[way.target as usize];
+            let data_bits = slot.tasks.data_bits[task];
+            let entering = self.sites[link.rsu as usize].entering + 1.0;
+            way.entry = link.rsu;
+            way.hops = target.hops;
+            way.moved_s = transfer::upload_s(data_bits, link.seconds_per_bit, entering)
+                + transfer::migration_s(data_bits, target.seconds_per_bit)
+                + target.wait_s;
+        }
+    }
+
+    /// Tries the ways by one entry; what the dearest of them costs.
+    fn enter(&mut self, slot: &Slot, task: usize, link: usize) -> f64 {
+        let data_bits = slot.tasks.data_bits[task];
+        let (own, others) = self.entries[link];
+        let targets = slot.routes.targets(slot.links(task)[link].rsu);
+        let mut dearest = 0.0f64;
+        for (at, target) in targets.iter().enumerate() {
+            let migration = slot.migration_cost(data_bits, target);
+            let cost = own + others + migration;
+            dearest = dearest.max(cost);
+            let way = &mut self.ways[target.rsu as usize];
+            if way.stamp == self.stamp {
+                if cost >= way.cost() {
+                    continue;
+                }
+            } else {
+                if self.sites[target.rsu as usize].available_hz <= 0.0 {
+                    continue;
+                }
+                self.reached.push((0.0, target.rsu));
+            }
+            *way = Way {
+                stamp: self.stamp,
+                link: link as u32,
+                target: at as u32,
+                own,
+                others,
+                migration,
+                ..Way::default()
+            };
+        }
+        dearest
     }
 
     /// The `options` RSUs that promise most, with every rule on the end that can be kept there.
@@ -360,11 +404,12 @@ impl Sequential {
                 .fold(f64::INFINITY, f64::min);
         }
         let by_cost = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        if reached.len() > options {
+        if reached.len() > options.max(FEW) {
             reached.select_nth_unstable_by(options - 1, by_cost);
             reached.truncate(options);
         }
         reached.sort_unstable_by(by_cost);
+        reached.truncate(options);
         for &(_, m) in &*reached {
             self.trials
                 .extend((0..spans).filter_map(|span| try_span(m, span)));
