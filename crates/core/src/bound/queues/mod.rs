@@ -40,6 +40,7 @@ use crate::slot::queues::Queues;
 use flow::Flow;
 use places::Places;
 use problem::{Goal, Problem, of_units};
+use ten::Ten;
 
 /// What a bound lets tasks do besides running on servers. What a policy may do must be offered here, or
 /// the bound is not one for it.
@@ -89,6 +90,7 @@ pub struct DelayBounds {
 pub struct QueueBound {
     problem: Problem,
     places: Places,
+    ten: Ten,
     flow: Flow,
 }
 
@@ -146,10 +148,10 @@ impl QueueBound {
         let Self {
             problem,
             places,
+            ten,
             flow,
         } = self;
-        ten::build(problem, &slot.network, goal, places, flow);
-        flow.solve()
+        ten.solve(problem, &slot.network, goal, places, flow)
     }
 
     fn asg(&mut self, goal: Goal) -> Option<i64> {
