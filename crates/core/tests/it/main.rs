@@ -10,6 +10,7 @@ mod p2_limits;
 mod p2_oracle;
 mod paper;
 mod properties;
+mod queue_engine;
 mod queue_faults;
 mod queue_twin;
 mod queueing;
