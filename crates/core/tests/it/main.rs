@@ -13,6 +13,7 @@ mod paper;
 mod properties;
 mod queue_bounds;
 mod queue_calendar;
+mod queue_engine;
 mod queue_faults;
 mod queue_support;
 mod queue_twin;
