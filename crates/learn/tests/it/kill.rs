@@ -25,6 +25,8 @@ fn property_killed_writers_leave_a_whole_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
     for round in 0..12 {
+        // so that what is read was written by the one that is killed
+        std::fs::remove_file(&path).ok();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "kill::writer"])
             .env(PATH, &path)
