@@ -113,7 +113,7 @@ fn slots(world: &World) -> Result<Vec<Slot>> {
 
 fn nearest(world: &World, slots: &[Slot]) -> Vec<Vec<Placement>> {
     let options = &world.scenario.policy;
-    let mut decider = Decider::new(PolicyKind::Nearest, options, Streams::new(0));
+    let mut decider = Decider::of(PolicyKind::Nearest, options, Streams::new(0));
     let mut placements = |slot| {
         decider.decide(slot);
         decider.placements().to_vec()
@@ -135,7 +135,7 @@ fn median_s(repeats: usize, mut pass: impl FnMut()) -> f64 {
 }
 
 fn decide_s(world: &World, slots: &[Slot], kind: PolicyKind) -> f64 {
-    let mut decider = Decider::new(kind, &world.scenario.policy, Streams::new(0));
+    let mut decider = Decider::of(kind, &world.scenario.policy, Streams::new(0));
     median_s(REPEATS, || {
         for slot in slots {
             decider.decide(black_box(slot));

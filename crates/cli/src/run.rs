@@ -69,7 +69,7 @@ fn resolve(args: &Run) -> Result<Scenario> {
 fn policies(args: &Run, scenario: &Scenario) -> Result<Vec<PolicyKind>> {
     if args.policies.is_empty() {
         let joins = |kind: &PolicyKind| *kind != PolicyKind::SlotFit || scenario.time.carry_over;
-        return Ok(PolicyKind::ALL.into_iter().filter(joins).collect());
+        return Ok(PolicyKind::SHARED_CPU.into_iter().filter(joins).collect());
     }
     for (i, kind) in args.policies.iter().enumerate() {
         if args.policies[..i].contains(kind) {

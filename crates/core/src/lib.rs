@@ -22,6 +22,7 @@ pub mod ids;
 pub mod information;
 pub mod mobility;
 pub mod model;
+pub mod observe;
 pub mod policy;
 pub mod queueing;
 pub mod rng;

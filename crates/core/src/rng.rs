@@ -53,6 +53,11 @@ impl Stream {
         self.0.random_range(0..n)
     }
 
+    /// A seed for other streams, all 64 bits of it.
+    pub fn seed(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// Standard normal variate (Box-Muller, one of the pair).
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();

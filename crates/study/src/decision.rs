@@ -140,7 +140,7 @@ pub fn decide(
     bound: BoundKind,
 ) -> DecisionReport {
     let slot = &named.slot;
-    let mut decider = Decider::new(policy, options, Streams::new(0));
+    let mut decider = Decider::of(policy, options, Streams::new(0));
     decider.decide(slot);
 
     let outcomes = decider.outcomes();

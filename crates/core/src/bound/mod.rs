@@ -14,4 +14,5 @@
 //! of the same kind. Neither needs its iteration to have converged to be valid.
 
 pub mod dual;
+pub mod queues;
 pub mod split;

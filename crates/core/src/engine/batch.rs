@@ -56,5 +56,5 @@ pub(super) fn outcomes(decider: &mut Decider, slot: &Slot) {
             slot.rsus.energy_coeff[server],
         );
     });
-    decider.outcomes = outcomes;
+    decider.keep(outcomes);
 }

@@ -80,11 +80,18 @@ impl CoverageIndex {
     }
 
     /// Fills `coverage` with the links of every vehicle, nearest RSU first, ties by row.
-    pub fn cover(&self, rsus: &Rsus, vehicles: &Vehicles, coverage: &mut Coverage) {
+    ///
+    /// `near` is scratch memory: squared distances and rows of the RSUs that cover one vehicle.
+    pub fn cover(
+        &self,
+        rsus: &Rsus,
+        vehicles: &Vehicles,
+        near: &mut Vec<(f64, u32)>,
+        coverage: &mut Coverage,
+    ) {
         coverage.start.clear();
         coverage.links.clear();
         coverage.start.push(0);
-        let mut near: Vec<(f64, u32)> = Vec::with_capacity(64);
         for v in 0..vehicles.len() {
             let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
             near.clear();

@@ -15,33 +15,27 @@ use crate::slot::Slot;
 /// A policy with all that turns its placements into costs, keeping its memory from slot to slot.
 pub struct Decider {
     policy: Box<dyn Policy>,
-    repair: Option<Repair>,
-    allocator: Allocator,
-    evaluator: Evaluator,
     decision: Decision,
-    cpu_hz: Vec<f64>,
-    certificate: Certificate,
-    pub(super) outcomes: Vec<Outcome>,
-    turned_back: u32,
+    settler: Settler,
     decision_time_s: f64,
 }
 
 impl Decider {
-    /// The policy of one seed.
+    /// Decides by `policy`.
     #[must_use]
-    pub fn new(kind: PolicyKind, options: &PolicyOptions, streams: Streams) -> Self {
+    pub fn new(policy: Box<dyn Policy>, options: &PolicyOptions) -> Self {
         Self {
-            policy: kind.build(options, streams),
-            repair: options.repair.then(Repair::default),
-            allocator: Allocator::default(),
-            evaluator: Evaluator::default(),
+            policy,
             decision: Decision::default(),
-            cpu_hz: Vec::new(),
-            certificate: Certificate::default(),
-            outcomes: Vec::new(),
-            turned_back: 0,
+            settler: Settler::new(options),
             decision_time_s: 0.0,
         }
+    }
+
+    /// Decides by a policy that comes with Wayside, with the streams of one seed.
+    #[must_use]
+    pub fn of(kind: PolicyKind, options: &PolicyOptions, streams: Streams) -> Self {
+        Self::new(kind.build(options, streams), options)
     }
 
     /// Decides `slot`; the accessors tell what became of it.
@@ -55,38 +49,17 @@ impl Decider {
         }
         let clock = Instant::now();
         self.policy.decide(slot, &mut self.decision);
-        self.turned_back = turn_back(slot, &mut self.decision.placements);
-        if let (true, Some(repair)) = (slot.enforce_balance, &mut self.repair) {
-            repair.improve(slot, &mut self.decision, &mut self.allocator);
-        }
-        let Decision {
-            placements,
-            minimum_hz,
-            ..
-        } = &self.decision;
-        self.certificate = self
-            .allocator
-            .solve(slot, placements, minimum_hz, &mut self.cpu_hz);
+        self.settler.allocate(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
-        self.evaluator
-            .outcomes(slot, placements, &self.cpu_hz, &mut self.outcomes);
+        self.settler.evaluate(slot, &self.decision);
     }
 
     /// Places the tasks of `slot` where they queue for cores; what becomes of them is not yet known.
     pub(super) fn place(&mut self, slot: &Slot) {
-        let queues = slot.queues.as_ref().expect("tasks queue for cores");
         let clock = Instant::now();
         self.policy.decide(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
-        let core_hz = |placement: &Placement| {
-            let execution = placement.execution();
-            execution.map_or(0.0, |m| queues.core_hz[m as usize])
-        };
-        self.cpu_hz.clear();
-        self.cpu_hz
-            .extend(self.decision.placements.iter().map(core_hz));
-        self.outcomes.clear();
-        self.turned_back = 0;
+        self.settler.queue(slot, &self.decision.placements);
     }
 
     /// The links that `task` is sent over: those that the policy chose, or else the shortest route,
@@ -120,36 +93,120 @@ impl Decider {
     /// CPU share of every task at an RSU, 0 for the others \[Hz\].
     #[must_use]
     pub fn cpu_hz(&self) -> &[f64] {
-        &self.cpu_hz
+        self.settler.cpu_hz()
     }
 
     /// What proves the CPU shares optimal for the placements.
     #[must_use]
     pub fn certificate(&self) -> Certificate {
-        self.certificate
+        self.settler.certificate
     }
 
     /// What every task costs.
     #[must_use]
     pub fn outcomes(&self) -> &[Outcome] {
-        &self.outcomes
+        self.settler.outcomes()
     }
 
     /// Load L_m (8) of every RSU.
     pub fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {
-        self.allocator.loads()
+        self.settler.loads()
     }
 
     /// Tasks sent back to their vehicles because the RSU chosen had no CPU left.
     #[must_use]
     pub fn turned_back(&self) -> u32 {
-        self.turned_back
+        self.settler.turned_back
     }
 
     /// Wall-clock time of the decision, allocation included \[s\].
     #[must_use]
     pub fn decision_time_s(&self) -> f64 {
         self.decision_time_s
+    }
+
+    /// Keeps what became of tasks that queued for cores.
+    pub(super) fn keep(&mut self, outcomes: Vec<Outcome>) {
+        self.settler.outcomes = outcomes;
+    }
+
+    /// What became of the decision.
+    pub(super) fn settler(&self) -> &Settler {
+        &self.settler
+    }
+}
+
+/// Turns placements, whoever named them, into CPU shares and costs.
+pub(super) struct Settler {
+    repair: Option<Repair>,
+    allocator: Allocator,
+    evaluator: Evaluator,
+    cpu_hz: Vec<f64>,
+    certificate: Certificate,
+    outcomes: Vec<Outcome>,
+    turned_back: u32,
+}
+
+impl Settler {
+    pub(super) fn new(options: &PolicyOptions) -> Self {
+        Self {
+            repair: options.repair.then(Repair::default),
+            allocator: Allocator::default(),
+            evaluator: Evaluator::default(),
+            cpu_hz: Vec::new(),
+            certificate: Certificate::default(),
+            outcomes: Vec::new(),
+            turned_back: 0,
+        }
+    }
+
+    /// Finds the CPU shares of `decision`, first mending what RSUs or (16e) do not admit.
+    pub(super) fn allocate(&mut self, slot: &Slot, decision: &mut Decision) {
+        self.turned_back = turn_back(slot, &mut decision.placements);
+        if let (true, Some(repair)) = (slot.enforce_balance, &mut self.repair) {
+            repair.improve(slot, decision, &mut self.allocator);
+        }
+        self.certificate = self.allocator.solve(
+            slot,
+            &decision.placements,
+            &decision.minimum_hz,
+            &mut self.cpu_hz,
+        );
+    }
+
+    /// Finds the outcomes, after [`allocate`](Self::allocate).
+    pub(super) fn evaluate(&mut self, slot: &Slot, decision: &Decision) {
+        self.evaluator
+            .outcomes(slot, &decision.placements, &self.cpu_hz, &mut self.outcomes);
+    }
+
+    /// Where tasks queue for cores there is nothing to share, and what becomes of them is not yet known.
+    fn queue(&mut self, slot: &Slot, placements: &[Placement]) {
+        let queues = slot.queues.as_ref().expect("tasks queue for cores");
+        let core_hz = |placement: &Placement| {
+            let execution = placement.execution();
+            execution.map_or(0.0, |m| queues.core_hz[m as usize])
+        };
+        self.cpu_hz.clear();
+        self.cpu_hz.extend(placements.iter().map(core_hz));
+        self.outcomes.clear();
+        self.turned_back = 0;
+    }
+
+    pub(super) fn cpu_hz(&self) -> &[f64] {
+        &self.cpu_hz
+    }
+
+    pub(super) fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    pub(super) fn turned_back(&self) -> u32 {
+        self.turned_back
+    }
+
+    pub(super) fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {
+        self.allocator.loads()
     }
 }
 

@@ -1,8 +1,11 @@
 //! The slot loop.
 
 mod batch;
+mod carried;
+mod contender;
 pub mod coverage;
 pub mod decider;
+pub mod env;
 mod lane;
 pub mod records;
 pub mod world;
@@ -12,17 +15,19 @@ pub use lane::Ended;
 use std::ops::ControlFlow;
 
 use crate::bound::dual::{Dual, Effort};
+use crate::bound::queues::{Offer, QueueBound, QueueBounds};
 use crate::bound::split::Split;
 use crate::error::Result;
-use crate::policy::PolicyKind;
 use crate::rng::Streams;
 use crate::slot::Slot;
+pub use contender::{Contender, Trained};
 use decider::Decider;
 use lane::Lane;
 use records::Replication;
 use world::{Traffic, World};
 
-/// Which certified lower bound a run carries.
+/// Which certified lower bound a run carries. Where tasks queue for cores there is one only, see
+/// [`crate::bound::queues`], and every kind but `Off` is it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BoundKind {
     /// None.
@@ -62,9 +67,9 @@ pub trait Observer {
 ///
 /// # Errors
 /// See there.
-pub fn replicate(
+pub fn replicate<C: Contender>(
     world: &World,
-    policies: &[PolicyKind],
+    policies: &[C],
     seed: u64,
     options: Options,
     watch: &mut dyn FnMut(usize, &Slot) -> ControlFlow<()>,
@@ -84,10 +89,10 @@ pub fn replicate(
 /// Where the observer stops the run the replication is incomplete, and `None` is returned.
 ///
 /// # Errors
-/// A trace that ends early or is malformed.
-pub fn replicate_observed(
+/// A trace that ends early or is malformed; a policy that cannot serve this world.
+pub fn replicate_observed<C: Contender>(
     world: &World,
-    policies: &[PolicyKind],
+    policies: &[C],
     seed: u64,
     options: Options,
     observer: &mut dyn Observer,
@@ -96,9 +101,22 @@ pub fn replicate_observed(
     let mut traffic = Traffic::new(world, streams)?;
     let mut lanes: Vec<Lane> = policies
         .iter()
-        .map(|&kind| Lane::new(world, kind, streams, &traffic))
-        .collect();
-    let mut bound = Bounder::new(options.bound);
+        .map(|policy| {
+            Ok(Lane::new(
+                world,
+                policy.name(),
+                policy.enter(world, streams)?,
+                streams,
+                traffic.core_free_s(),
+            ))
+        })
+        .collect::<Result<_>>()?;
+    // Bounds of queues hold as long as nothing fails.
+    let fails = world
+        .faults
+        .iter()
+        .any(|fault| fault.what != world::Faulty::Information);
+    let mut bound = Bounder::new(if fails { BoundKind::Off } else { options.bound });
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
         for now_s in world.epochs(t) {
@@ -132,6 +150,8 @@ pub struct Bounder {
     kind: BoundKind,
     dual: Dual,
     split: Split,
+    queue: QueueBound,
+    queue_bounds: Option<QueueBounds>,
 }
 
 impl Bounder {
@@ -145,16 +165,25 @@ impl Bounder {
     }
 
     /// The bound on the summed cost of all tasks of `slot`, with the CPU held and the queues as it says.
-    ///
-    /// `None` where tasks queue for cores: the bounds above are of shared CPU.
+    /// Where tasks queue for cores every option that the slot has is offered, vehicle and cloud included.
     pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
-        if slot.queues.is_some() {
-            return None;
+        self.queue_bounds = match &slot.queues {
+            Some(queues) if self.kind != BoundKind::Off => {
+                Some(self.queue.solve(slot, queues, Offer::ALL))
+            }
+            _ => None,
+        };
+        match (&slot.queues, self.kind) {
+            (_, BoundKind::Off) => None,
+            (Some(_), _) => self.queue_bounds.map(|bounds| bounds.cost),
+            (None, BoundKind::Simple) => Some(self.dual.solve(slot, Effort::CERTIFY)),
+            (None, BoundKind::Split) => Some(self.split.solve(slot)),
         }
-        match self.kind {
-            BoundKind::Off => None,
-            BoundKind::Simple => Some(self.dual.solve(slot, Effort::CERTIFY)),
-            BoundKind::Split => Some(self.split.solve(slot)),
-        }
+    }
+
+    /// All bounds on the slot last solved, also on delay and on tasks in time, where tasks queue for cores.
+    #[must_use]
+    pub fn queue_bounds(&self) -> Option<QueueBounds> {
+        self.queue_bounds
     }
 }

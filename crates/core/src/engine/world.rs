@@ -109,6 +109,7 @@ impl World {
             cpu_hz: column(|r| r.cpu_hz),
             energy_coeff: column(|r| r.energy_coeff),
             reserved_cpu_hz: vec![0.0; list.len()],
+            releasing_cpu_hz: vec![0.0; list.len()],
         };
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
         let queues =
@@ -378,6 +379,8 @@ pub struct Traffic<'w> {
     came_from: Vec<Option<u32>>,
     /// When every core is free of what it does at the start \[s\].
     core_free_s: Vec<f64>,
+    /// Scratch memory of the coverage.
+    near: Vec<(f64, u32)>,
 }
 
 struct FleetStreams {
@@ -419,6 +422,7 @@ impl<'w> Traffic<'w> {
             clamped: false,
             came_from: Vec::new(),
             core_free_s: world.core_free_s(streams),
+            near: Vec::new(),
         })
     }
 
@@ -443,13 +447,17 @@ impl<'w> Traffic<'w> {
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
         slot.vehicles.y_m.clone_from(&self.positions.y_m);
         slot.rsus.reserved_cpu_hz.fill(0.0);
+        slot.rsus.releasing_cpu_hz.fill(0.0);
         slot.vehicles.local_wait_s.clear();
         slot.vehicles
             .local_wait_s
             .resize(self.positions.key.len(), 0.0);
-        self.world
-            .index
-            .cover(&slot.rsus, &slot.vehicles, &mut slot.coverage);
+        self.world.index.cover(
+            &slot.rsus,
+            &slot.vehicles,
+            &mut self.near,
+            &mut slot.coverage,
+        );
         if let Some(rate_bps) = scenario.uplink_rate_bps {
             for link in &mut slot.coverage.links {
                 link.seconds_per_bit = 1.0 / rate_bps;

@@ -3,7 +3,9 @@
 pub mod assignment;
 pub mod baselines;
 pub mod best_response;
+pub mod learned;
 pub mod local_search;
+pub mod migration;
 pub mod price;
 pub mod repair;
 pub mod slot_fit;
@@ -12,6 +14,8 @@ use crate::decision::Decision;
 use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
 use crate::slot::Slot;
+use migration::MigrationKind;
+use migration::surrogate::Surrogate;
 
 /// Decides where the tasks of a slot run.
 ///
@@ -43,6 +47,8 @@ pub enum PolicyKind {
     LocalSearch,
     /// Price with shares that end tasks within their slot.
     SlotFit,
+    /// One of system 2, for servers with queues.
+    Migration(MigrationKind),
 }
 
 /// What `wayside policies` says of a policy.
@@ -62,7 +68,21 @@ pub struct PolicyInfo {
 
 impl PolicyKind {
     /// All of them, in the order of the default comparison.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; Self::SHARED_CPU.len() + MigrationKind::ALL.len()] = {
+        let mut all = [Self::Local; Self::SHARED_CPU.len() + MigrationKind::ALL.len()];
+        let mut i = 0;
+        while i < all.len() {
+            all[i] = match i.checked_sub(Self::SHARED_CPU.len()) {
+                None => Self::SHARED_CPU[i],
+                Some(i) => Self::Migration(MigrationKind::ALL[i]),
+            };
+            i += 1;
+        }
+        all
+    };
+
+    /// Those of system 1, made for RSUs that share their CPU.
+    pub const SHARED_CPU: [Self; 9] = [
         Self::Local,
         Self::Random,
         Self::GreedyData,
@@ -147,33 +167,36 @@ impl PolicyKind {
                 options: "-",
                 needs: "whole slot",
             },
+            Self::Migration(kind) => kind.info(),
         }
     }
 
-    /// Builds the policy for one seed.
+    /// Builds the policy for one seed. It takes slots with queues and without.
     #[must_use]
     pub fn build(self, options: &PolicyOptions, streams: Streams) -> Box<dyn Policy> {
+        use baselines::{Greedy, Local, Nearest, Random, Rank};
         match self {
-            Self::Local => Box::new(baselines::Local),
-            Self::Random => Box::new(baselines::Random::new(options.random_candidates, streams)),
-            Self::GreedyData => Box::new(baselines::Greedy::new(
-                baselines::Rank::Data,
-                options.greedy_quota,
-            )),
-            Self::GreedyComputation => Box::new(baselines::Greedy::new(
-                baselines::Rank::Computation,
-                options.greedy_quota,
-            )),
-            Self::Nearest => Box::new(baselines::Nearest),
-            Self::BestResponse => Box::new(best_response::BestResponse::new(
+            Self::Local => surrogate(Local),
+            Self::Random => surrogate(Random::new(options.random_candidates, streams)),
+            Self::GreedyData => surrogate(Greedy::new(Rank::Data, options.greedy_quota)),
+            Self::GreedyComputation => {
+                surrogate(Greedy::new(Rank::Computation, options.greedy_quota))
+            }
+            Self::Nearest => surrogate(Nearest),
+            Self::BestResponse => surrogate(best_response::BestResponse::new(
                 options.best_response_sweeps,
             )),
-            Self::Price => Box::new(price::Price::new(options.price_sweeps)),
-            Self::LocalSearch => Box::new(local_search::LocalSearch::new(
+            Self::Price => surrogate(price::Price::new(options.price_sweeps)),
+            Self::LocalSearch => surrogate(local_search::LocalSearch::new(
                 options.local_search_restarts,
                 streams,
             )),
-            Self::SlotFit => Box::new(slot_fit::SlotFit::new(options.price_sweeps)),
+            Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price_sweeps)),
+            Self::Migration(kind) => kind.build(&options.migration, streams),
         }
     }
+}
+
+fn surrogate(policy: impl Policy + 'static) -> Box<dyn Policy> {
+    Box::new(Surrogate::new(policy))
 }

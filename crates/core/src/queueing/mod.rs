@@ -9,6 +9,7 @@
 
 mod calendar;
 mod faults;
+mod recovery;
 mod simulator;
 
 pub use faults::{Fault, Part};

@@ -4,7 +4,7 @@
 //! and end there are known as well. Only a fault changes them.
 
 use super::calendar::{Calendar, Event};
-use super::faults::{Fault, Health, Part};
+use super::faults::{Fault, Health};
 use super::{Counts, Finished, Lost, Reason, Submission, Travel};
 use crate::backhaul::network::Network;
 use crate::slot::queues::QueueState;
@@ -15,49 +15,49 @@ use std::sync::Arc;
 /// Servers, links, and the tasks in them.
 #[derive(Clone, Debug)]
 pub struct QueueNetwork {
-    network: Arc<Network>,
-    core_start: Vec<u32>,
+    pub(super) network: Arc<Network>,
+    pub(super) core_start: Vec<u32>,
     core_hz: Vec<f64>,
-    core_free_s: Vec<f64>,
+    pub(super) core_free_s: Vec<f64>,
     /// For every server when tasks begin that had to wait, in order; some may have begun.
-    begin_s: Vec<VecDeque<f64>>,
-    link_free_s: Vec<f64>,
+    pub(super) begin_s: Vec<VecDeque<f64>>,
+    pub(super) link_free_s: Vec<f64>,
     /// Tasks in flight, and places that are free.
-    tasks: Vec<Task>,
+    pub(super) tasks: Vec<Task>,
     free: Vec<u32>,
-    calendar: Calendar,
-    health: Health,
-    counts: Counts,
+    pub(super) calendar: Calendar,
+    pub(super) health: Health,
+    pub(super) counts: Counts,
     now_s: f64,
 }
 
 /// A task in flight.
 #[derive(Clone, Debug)]
-struct Task {
+pub(super) struct Task {
     key: u64,
-    number: u64,
+    pub(super) number: u64,
     data_bits: f64,
     cycles: f64,
-    place: Place,
+    pub(super) place: Place,
     /// The server that holds its data, or held it before it took to its link.
-    at: u32,
-    execution: u32,
+    pub(super) at: u32,
+    pub(super) execution: u32,
     /// Links to go are `path[next..]`.
-    next: u32,
+    pub(super) next: u32,
     hops: u32,
-    path: Vec<u32>,
+    pub(super) path: Vec<u32>,
     /// When it came to its queue, begins to be served there, and has been served \[s\].
-    came_s: f64,
-    begin_s: f64,
-    end_s: f64,
-    wait_s: f64,
+    pub(super) came_s: f64,
+    pub(super) begin_s: f64,
+    pub(super) end_s: f64,
+    pub(super) wait_s: f64,
     transmission_s: f64,
     propagation_s: f64,
 }
 
 /// Where a task is; its event says when it leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// Uploading to its entry server.
     Upload,
     /// At its server, about to be sent on or queued: a fault put it back there.
@@ -388,7 +388,13 @@ impl QueueNetwork {
         });
     }
 
-    fn lose(&mut self, place: u32, at_s: f64, reason: Reason, done: &mut impl FnMut(Finished)) {
+    pub(super) fn lose(
+        &mut self,
+        place: u32,
+        at_s: f64,
+        reason: Reason,
+        done: &mut impl FnMut(Finished),
+    ) {
         let task = &mut self.tasks[place as usize];
         task.place = Place::Nowhere;
         self.free.push(place);
@@ -398,149 +404,6 @@ impl QueueNetwork {
             key: task.key,
             outcome,
         });
-    }
-
-    /// Gives a task another path, or another execution server, where the link that it takes next is dead;
-    /// false where it is lost.
-    fn carry_on(&mut self, place: u32, done: &mut impl FnMut(Finished)) -> bool {
-        let task = &mut self.tasks[place as usize];
-        let next = task.path.get(task.next as usize);
-        if next.is_none_or(|&row| self.health.lives(&self.network, row)) {
-            return true;
-        }
-        let (core_start, at_s) = (&self.core_start, task.came_s);
-        let accepts = |m: u32| core_start[m as usize] < core_start[m as usize + 1];
-        let (at, execution) = (task.at, task.execution);
-        let target = self
-            .health
-            .route(&self.network, at, execution, accepts, &mut task.path);
-        let Some(target) = target else {
-            self.lose(place, at_s, Reason::Unreachable, done);
-            return false;
-        };
-        if target == task.execution {
-            self.counts.rerouted += 1;
-        } else {
-            self.counts.replanned += 1;
-        }
-        task.execution = target;
-        task.next = 0;
-        true
-    }
-
-    /// Lets the next fault strike: frees what failed, and settles for every task that it concerns whether its
-    /// data is lost, or where it is kept.
-    fn strike(&mut self, done: &mut impl FnMut(Finished)) {
-        let at_s = self.health.next_s();
-        let Some(fault) = self.health.strike(&self.network) else {
-            return;
-        };
-        self.free_parts(fault);
-        if fault.up {
-            return;
-        }
-        let mut struck: Vec<(u32, u64, Option<Reason>)> = Vec::new();
-        for (place, task) in (0..).zip(&mut self.tasks) {
-            match fate(&self.network, fault.part, at_s, task) {
-                Fate::Untouched => {}
-                Fate::Orphaned(row) => task.place = Place::Link { row, copy: false },
-                Fate::Held => struck.push((place, task.number, None)),
-                Fate::Lost => struck.push((place, task.number, Some(Reason::ServerFailed))),
-            }
-        }
-        let moved = |place| struck.binary_search_by_key(&place, |&(p, ..)| p).is_ok();
-        self.calendar.retain(|place| !moved(place));
-        struck.sort_by_key(|&(_, number, _)| number);
-        for (place, number, lost) in struck {
-            if let Some(reason) = lost {
-                self.lose(place, at_s, reason, done);
-                continue;
-            }
-            let task = &mut self.tasks[place as usize];
-            task.wait_s += at_s - task.came_s;
-            task.came_s = at_s;
-            task.place = Place::Held;
-            self.calendar.push(Event {
-                time_s: at_s,
-                number,
-                task: place,
-            });
-        }
-    }
-
-    /// What fails or comes back has no work: its queues are empty from now on.
-    fn free_parts(&mut self, fault: Fault) {
-        let at_s = fault.at_s;
-        let links = self.network.links();
-        match fault.part {
-            Part::Server(m) => {
-                let cores = self.cores(m);
-                self.core_free_s[cores].fill(at_s);
-                self.begin_s[m as usize].clear();
-                for row in self.network.leaving(m) {
-                    let reverse = links[row as usize].reverse;
-                    self.link_free_s[row as usize] = at_s;
-                    self.link_free_s[reverse as usize] = at_s;
-                }
-            }
-            Part::Link(row) => {
-                let reverse = links[row as usize].reverse;
-                self.link_free_s[row as usize] = at_s;
-                self.link_free_s[reverse as usize] = at_s;
-            }
-        }
-    }
-}
-
-/// What a fault does to a task.
-enum Fate {
-    Untouched,
-    /// Its data is on the fibre, and the sender's copy is gone.
-    Orphaned(u32),
-    /// Its data is where it was, and goes on from there.
-    Held,
-    Lost,
-}
-
-/// What the failure of `part` at `at_s` does to a task: the data is where it is.
-///
-/// A server that fails loses what it holds, runs and receives. The sender of a task keeps it until
-/// the last bit has arrived, so that a cut link loses none. What ends at `at_s` has ended, what
-/// begins has not begun.
-fn fate(network: &Network, part: Part, at_s: f64, task: &Task) -> Fate {
-    let links = network.links();
-    let begun = task.begin_s < at_s;
-    let served = begun && task.end_s <= at_s;
-    match (part, task.place) {
-        (Part::Link(cut), Place::Link { row, copy })
-            if row == cut || row == links[cut as usize].reverse =>
-        {
-            let arrives_s = task.end_s + links[row as usize].propagation_s;
-            if begun && arrives_s <= at_s {
-                Fate::Untouched
-            } else if copy {
-                Fate::Held
-            } else {
-                Fate::Lost
-            }
-        }
-        (Part::Server(m), Place::Link { row, .. }) if task.at == m => {
-            if served {
-                Fate::Orphaned(row)
-            } else {
-                Fate::Lost
-            }
-        }
-        (Part::Server(m), Place::Link { row, .. }) if links[row as usize].to == m => {
-            if begun {
-                Fate::Lost
-            } else {
-                Fate::Held
-            }
-        }
-        (Part::Server(m), Place::Held) if task.at == m => Fate::Lost,
-        (Part::Server(m), Place::Core) if task.at == m && !served => Fate::Lost,
-        _ => Fate::Untouched,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::document::{
     Spread, Text, Texts,
 };
 use crate::error::{Error, Result};
+use crate::policy::migration::MigrationOptions;
 use std::path::{Path, PathBuf};
 
 /// Places stay within this distance of the origin \[m\], the size of the Earth.
@@ -746,5 +747,6 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
             let doc = "whether placements are repaired where load_balance.enforce is on";
             s.default("enabled", Flag, true, doc)
         }),
+        migration: MigrationOptions::decode(s),
     }
 }

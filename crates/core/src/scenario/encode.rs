@@ -6,6 +6,7 @@ use super::{
     Cycles, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range, Rsu,
     RsuLayout, Scenario, builtin,
 };
+use crate::policy::migration::options::Sink;
 use std::fmt::Display;
 
 impl Scenario {
@@ -75,6 +76,7 @@ impl Scenario {
         out.put("restarts", self.policy.local_search_restarts);
         out.section("[policy.repair]");
         out.put("enabled", self.policy.repair);
+        self.policy.migration.encode(&mut out);
         out.0
     }
 
@@ -310,6 +312,16 @@ impl Writer {
         self.number("cpu_hz", rsu.cpu_hz);
         self.put("cores", rsu.cores);
         self.number("energy_coeff", rsu.energy_coeff);
+    }
+}
+
+impl Sink for Writer {
+    fn section(&mut self, title: &str) {
+        Self::section(self, title);
+    }
+
+    fn put(&mut self, key: &str, value: String) {
+        Self::put(self, key, value);
     }
 }
 

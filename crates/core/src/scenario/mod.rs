@@ -16,6 +16,7 @@ pub use queueing::{
     Cores, Counting, Execution, FalseKind, Fault, Faulty, Information, Sources, Success,
 };
 
+use crate::policy::migration::MigrationOptions;
 use std::path::PathBuf;
 
 /// A whole scenario. Sections and keys are those of the TOML file (`docs/scenario.md`).
@@ -352,4 +353,6 @@ pub struct PolicyOptions {
     pub local_search_restarts: usize,
     /// `[policy.repair] enabled`: whether placements are repaired where (16e) is enforced.
     pub repair: bool,
+    /// Those of the policies of system 2.
+    pub migration: MigrationOptions,
 }

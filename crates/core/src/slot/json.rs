@@ -201,6 +201,12 @@ fn rsus(s: &mut Section<'_>, names: &mut Names, cores: &mut Cores) -> Rsus {
             s.problem("reserved_cpu_hz", "must be <= cpu_hz");
         }
         rsus.reserved_cpu_hz.push(reserved_hz);
+        let doc = "of the CPU held, what is free again when the next slot starts [Hz]";
+        let releasing_hz = s.default("releasing_cpu_hz", Float::NON_NEGATIVE, 0.0, doc);
+        if releasing_hz > reserved_hz * (1.0 + 1e-9) {
+            s.problem("releasing_cpu_hz", "must be <= reserved_cpu_hz");
+        }
+        rsus.releasing_cpu_hz.push(releasing_hz);
         cores.read(s);
         id
     });
@@ -453,6 +459,7 @@ impl NamedSlot {
                 "cpu_hz": rsus.cpu_hz[m],
                 "energy_coeff": rsus.energy_coeff[m],
                 "reserved_cpu_hz": rsus.reserved_cpu_hz[m],
+                "releasing_cpu_hz": rsus.releasing_cpu_hz[m],
             });
             if let Some(queues) = &self.slot.queues {
                 let cores = queues.cores(row_u32(m));

@@ -71,6 +71,8 @@ pub struct Rsus {
     pub energy_coeff: Vec<f64>,
     /// CPU held by tasks of earlier slots \[Hz\].
     pub reserved_cpu_hz: Vec<f64>,
+    /// Of that, what is free again when the next slot starts \[Hz\].
+    pub releasing_cpu_hz: Vec<f64>,
 }
 
 impl Rsus {

@@ -8,6 +8,7 @@ use wayside_core::queueing::{
     Fault, Finished, Lost, Part, QueueNetwork, Reason, Submission, Travel,
 };
 use wayside_core::rng::{Stream, Streams};
+use wayside_core::slot::queues::QueueState;
 
 use crate::queue_twin::{Job, Twin};
 use crate::queueing::{edge, line};
@@ -220,6 +221,89 @@ fn oracle_simulator_agrees_with_its_twin_under_faults() {
         assert!(met.lost.iter().all(|&n| n > 50), "{met:?}");
         assert!(met.rerouted > 500 && met.replanned > 500, "{met:?}");
     }
+}
+
+/// What is observed at any instant, against what the outcomes say about it afterwards. All on a grid, so
+/// that instants are exact.
+#[test]
+fn oracle_observed_queues_are_those_of_the_outcomes() {
+    let mut rng = Streams::new(5).stream("queueing.observe");
+    let (mut seen, mut state) = (0, QueueState::default());
+    for _ in 0..1000 {
+        let mut instance = instance(&mut rng, true, 0);
+        let has_cores =
+            |m: u32| instance.core_start[m as usize] < instance.core_start[m as usize + 1];
+        for job in &mut instance.jobs {
+            job.path.clear();
+            job.entry = if has_cores(job.entry) { job.entry } else { 0 };
+        }
+        let mut servers = instance.servers();
+        for job in 0..instance.jobs.len() {
+            servers.submit(instance.submission(job));
+        }
+        let mut travels: Vec<Option<Travel>> = vec![None; instance.jobs.len()];
+        servers
+            .clone()
+            .drain(&mut |f| travels[f.key as usize] = f.outcome.ok());
+        for step in 0..40 {
+            let now_s = 0.25 * f64::from(step);
+            servers.run_until(now_s, &mut |_| {});
+            servers.observe(now_s, &mut state);
+            for m in 0..instance.network.rsus() as u32 {
+                let came = || {
+                    let all = instance.jobs.iter().zip(travels.iter().flatten());
+                    all.filter(|(job, _)| job.entry == m && job.ready_s <= now_s)
+                };
+                let waits = |t: &Travel| t.finished_s - t.compute_s > now_s;
+                let waiting = came().filter(|(_, travel)| waits(travel)).count();
+                assert_eq!(state.waiting[m as usize] as usize, waiting);
+                seen += waiting;
+                // The last core is free when the last task or earlier work ends.
+                let cores = servers.cores(m);
+                let mut ends_s: Vec<f64> = came().map(|(_, travel)| travel.finished_s).collect();
+                ends_s.extend(&instance.core_free_s[cores.clone()]);
+                let latest = |s: &[f64]| s.iter().copied().reduce(f64::max);
+                assert_eq!(latest(&state.core_free_s[cores]), latest(&ends_s));
+            }
+        }
+    }
+    assert!(seen > 10_000, "{seen}");
+}
+
+/// A server that failed is seen as down and, when it is back, as idle.
+#[test]
+fn closed_form_a_server_that_comes_back_is_empty() {
+    let back = Fault {
+        up: true,
+        ..fails(2.0, Part::Server(0))
+    };
+    let mut servers = square(&[fails(1.0, Part::Server(0)), back]);
+    let mut lost_keys = Vec::new();
+    for (key, ready_s) in [(0, 0.0), (1, 0.0), (2, 1.5), (3, 2.0)] {
+        servers.submit(Submission {
+            key,
+            ready_s,
+            entry: 0,
+            path: &[],
+            data_bits: 0.0,
+            cycles: 5.0,
+        });
+    }
+    let mut state = QueueState::default();
+    for (now_s, waiting, up) in [(0.5, 1, true), (1.0, 0, false), (2.0, 0, true)] {
+        servers.run_until(now_s, &mut |f| lost_keys.push((f.key, f.outcome)));
+        servers.observe(now_s, &mut state);
+        assert_eq!((state.waiting[0], state.up[0]), (waiting, up), "{now_s}");
+    }
+    let expected = [
+        (0, lost(1.0, Reason::ServerFailed)),
+        (1, lost(1.0, Reason::ServerFailed)),
+        (2, lost(1.5, Reason::EntryDown)),
+    ];
+    assert_eq!(lost_keys, expected);
+    assert!((state.core_free_s[0] - 7.0).abs() < 1e-12);
+    servers.drain(&mut |f| assert!(f.outcome.is_ok_and(|t| t.wait_s.abs() < 1e-12)));
+    assert_eq!((servers.counts().finished, servers.counts().lost), (1, 3));
 }
 
 /// Whoever simulates in steps, and submits as he goes, sees what he would have seen at once; totals balance after

@@ -75,6 +75,48 @@ fn closed_form_a_batch_on_one_core_waits_for_those_before() {
     assert!(close(mean, 0.225), "{mean}");
 }
 
+/// `ring-fifo` without its ring: of 100 tasks at every whole second, 10 go to one server and 9 to each of ten,
+/// (10 x 9 + 10 x 9 x 8) / 2 x 50 ms / 100 = 0.2025 s, and 0.1 s for upload and compute; whatever the slot.
+#[test]
+fn closed_form_ring_fifo() {
+    for slot_s in [0.07, 1.0, 7.3, 1000.0] {
+        let cores: Vec<u32> = (0..=11).collect();
+        let mut servers = QueueNetwork::new(line(11), &cores, &[2e9; 11], &[0.0; 11]);
+        let (mut wait_s, mut total_s, mut tasks) = (0.0, 0.0, 0);
+        let mut done = |finished: Finished| {
+            let travel = finished.outcome.expect("nothing fails");
+            let second = (finished.key / 100) as f64;
+            wait_s += travel.wait_s;
+            total_s += travel.finished_s - second;
+            tasks += 1;
+        };
+        let mut second = 0;
+        for slot in 0.. {
+            let (now_s, then_s) = (f64::from(slot) * slot_s, f64::from(slot + 1) * slot_s);
+            servers.run_until(now_s, &mut done);
+            while f64::from(second) < then_s && second < 1000 {
+                for i in 0..100 {
+                    let key = u64::from(second * 100 + i);
+                    let entry = (second + i) % 11;
+                    let ready_s = f64::from(second) + 0.05;
+                    servers.submit(Submission {
+                        entry,
+                        ..task(key, ready_s, 1e8)
+                    });
+                }
+                second += 1;
+            }
+            if second == 1000 {
+                break;
+            }
+        }
+        servers.drain(&mut done);
+        assert_eq!(tasks, 100_000);
+        assert!((wait_s / 1e5 - 0.2025).abs() < 1e-9, "{wait_s}");
+        assert!((total_s / 1e5 - 0.3025).abs() < 1e-9, "{total_s}");
+    }
+}
+
 /// D/D/1: a task every `gap` seconds, each of 1 s. Above full load task k waits k (1 - gap).
 #[test]
 fn closed_form_d_d_1() {

@@ -8,13 +8,15 @@ use super::records::PolicyRun;
 use super::world::{Traffic, World};
 use crate::decision::Placement;
 use crate::evaluate::Outcome;
-use crate::policy::PolicyKind;
+use crate::policy::Policy;
 use crate::queueing::Lost;
 use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::Slot;
 use queues::QueueLane;
 use shared::SharedLane;
+
+pub(super) use shared::account;
 
 /// A task whose outcome came to be known after its slot, for tasks queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,17 +50,19 @@ pub(super) enum Lane {
 impl Lane {
     pub(super) fn new(
         world: &World,
-        kind: PolicyKind,
+        name: &str,
+        policy: Box<dyn Policy>,
         streams: Streams,
-        traffic: &Traffic<'_>,
+        core_free_s: &[f64],
     ) -> Self {
         match world.scenario.execution {
-            Execution::SharedCpu => Self::Shared(Box::new(SharedLane::new(world, kind, streams))),
+            Execution::SharedCpu => Self::Shared(Box::new(SharedLane::new(world, name, policy))),
             Execution::Queues(_) => Self::Queues(Box::new(QueueLane::new(
                 world,
-                kind,
+                name,
+                policy,
                 streams,
-                traffic.core_free_s(),
+                core_free_s,
             ))),
         }
     }

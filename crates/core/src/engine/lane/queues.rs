@@ -8,7 +8,7 @@ use super::Ended;
 use crate::decision::Placement;
 use crate::evaluate::{self, Outcome};
 use crate::information::Rounds;
-use crate::policy::PolicyKind;
+use crate::policy::Policy;
 use crate::queueing::{Fault, Finished, Lost, Part, QueueNetwork, Submission, Travel};
 use crate::rng::Streams;
 use crate::scenario::Success;
@@ -53,7 +53,8 @@ struct Pending {
 impl QueueLane {
     pub(super) fn new(
         world: &World,
-        kind: PolicyKind,
+        name: &str,
+        policy: Box<dyn Policy>,
         streams: Streams,
         core_free_s: &[f64],
     ) -> Self {
@@ -71,7 +72,7 @@ impl QueueLane {
             rounds
         });
         Self {
-            decider: Decider::new(kind, &world.scenario.policy, streams),
+            decider: Decider::new(policy, &world.scenario.policy),
             servers,
             rounds,
             heard,
@@ -80,7 +81,7 @@ impl QueueLane {
             path: Vec::new(),
             accounts: Accounts {
                 run: PolicyRun {
-                    policy: kind.info().name.to_owned(),
+                    policy: name.to_owned(),
                     slots: Vec::new(),
                     delay: Distribution::default(),
                     energy: Distribution::default(),

@@ -1,0 +1,60 @@
+//! Who may enter a run.
+
+use super::world::World;
+use crate::error::Result;
+use crate::observe::Scorer;
+use crate::policy::learned::Learned;
+use crate::policy::{Policy, PolicyKind};
+use crate::rng::Streams;
+
+/// What enters a run: makes the policy of every seed.
+pub trait Contender {
+    /// Name in the results.
+    fn name(&self) -> &str;
+
+    /// The policy of one seed.
+    ///
+    /// # Errors
+    /// A policy that cannot serve `world`, such as one learned for other numbers of vehicles or RSUs.
+    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>>;
+}
+
+impl Contender for PolicyKind {
+    fn name(&self) -> &str {
+        self.info().name
+    }
+
+    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+        Ok(self.build(&world.scenario.policy, streams))
+    }
+}
+
+/// A trained network under its name.
+#[derive(Clone, Debug)]
+pub struct Trained<S> {
+    /// Name in the results.
+    pub name: String,
+    /// The network; every seed gets its own copy.
+    pub scorer: S,
+}
+
+impl<S: Scorer + Clone + 'static> Contender for Trained<S> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn enter(&self, world: &World, _: Streams) -> Result<Box<dyn Policy>> {
+        self.scorer.layout().serves_world(world)?;
+        Ok(Box::new(Learned::new(self.scorer.clone())?))
+    }
+}
+
+impl<C: Contender + ?Sized> Contender for Box<C> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+        (**self).enter(world, streams)
+    }
+}

@@ -1,0 +1,409 @@
+//! The training environment: one policy's lane, with decisions from outside.
+//!
+//! | | |
+//! |---|---|
+//! | observation | [`Env::observation`], see [`crate::observe`] |
+//! | action | one legal index per head, [`Env::act`]; several turns may make a slot |
+//! | reward | -J_t of (15) at the end of a slot, under exact P2 (and (16e) where enforced) |
+//! | start | slot 0 of a seed's traffic, nothing held, no queues |
+//! | end | truncated after `slots` slots: the task never terminates. The observation then shown is that of the next slot, for bootstrapping |
+//!
+//! The reward of a slot is also dealt out over its turns ([`Turn::reward`]): with potential Φ, the mean
+//! tentative cost of the slot's tasks (`sequential` alone has one), turn i earns -(Φ_i - Φ_(i-1)), the first -Φ_1,
+//! and the last what is missing to -J_t. The sum over the turns is -J_t, so that learning from turns with
+//! no discount within a slot learns the same policy, with far less noise in what each task is to be blamed for.
+
+use serde::{Deserialize, Serialize};
+
+use super::carried::Carried;
+use super::decider::Settler;
+use super::lane::account;
+use super::records::SlotRecord;
+use super::world::{Traffic, World};
+use crate::decision::{Decision, Placement};
+use crate::error::{Error, Result};
+use crate::evaluate::Outcome;
+use crate::observe::{Encoder, Layout, Observation};
+use crate::rng::{Stream, Streams};
+use crate::slot::Slot;
+
+/// What came of one turn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Turn {
+    /// The turn's part of the slot's reward.
+    pub reward: f64,
+    /// Set where the turn was the last of its slot.
+    pub slot: Option<SlotEnd>,
+}
+
+/// What came of one slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlotEnd {
+    /// -J_t.
+    pub reward: f64,
+    /// Whether the episode is over: reset before acting again.
+    pub truncated: bool,
+    /// Whether the observation now shown follows the slot. False only where a trace ends with the
+    /// episode: then there is nothing to bootstrap from.
+    pub bootstrap: bool,
+}
+
+/// Where an environment stands between two slots, small enough for a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// Seeds drawn so far.
+    drawn: u64,
+    seed: u64,
+    slot: usize,
+    carried: Carried,
+}
+
+/// One environment.
+pub struct Env<'w> {
+    world: &'w World,
+    slots: usize,
+    streams: Streams,
+    name: String,
+    seeds: Stream,
+    drawn: u64,
+    seed: u64,
+    traffic: Traffic<'w>,
+    slot: Slot,
+    t: usize,
+    carried: Carried,
+    settler: Settler,
+    encoder: Encoder,
+    decision: Decision,
+    record: SlotRecord,
+    /// Turns taken in this slot.
+    turns: u32,
+    /// Rewards of the turns of this slot so far.
+    dealt: f64,
+    over: bool,
+}
+
+impl<'w> Env<'w> {
+    /// An environment of episodes of `slots` slots whose seeds are drawn from the stream `name` of
+    /// `streams`, at the start of its first episode.
+    ///
+    /// # Errors
+    /// A layout that cannot serve `world`; a trace that cannot be opened or is malformed.
+    pub fn new(
+        world: &'w World,
+        layout: Layout,
+        slots: usize,
+        streams: Streams,
+        name: &str,
+    ) -> Result<Self> {
+        layout.serves_world(world)?;
+        if slots == 0 {
+            return Err(Error::invalid(
+                "environment",
+                None,
+                "slots",
+                "must be > 0, got 0",
+            ));
+        }
+        let mut env = Self {
+            traffic: Traffic::new(world, Streams::new(0))?,
+            world,
+            slots,
+            streams,
+            name: name.to_owned(),
+            seeds: streams.stream(name),
+            drawn: 0,
+            seed: 0,
+            slot: world.empty_slot(),
+            t: 0,
+            carried: Carried::new(world.scenario.time.carry_over),
+            settler: Settler::new(&world.scenario.policy),
+            encoder: Encoder::new(layout)?,
+            decision: Decision::default(),
+            record: SlotRecord::default(),
+            turns: 0,
+            dealt: 0.0,
+            over: false,
+        };
+        env.reset_next()?;
+        Ok(env)
+    }
+
+    /// Starts an episode with the next seed of its stream.
+    ///
+    /// # Errors
+    /// A trace that cannot be opened or is malformed.
+    pub fn reset_next(&mut self) -> Result<()> {
+        let seed = self.seeds.seed();
+        self.drawn += 1;
+        self.reset(seed)
+    }
+
+    /// Starts an episode with the traffic of `seed`: the same that [`replicate`](super::replicate) meets.
+    ///
+    /// # Errors
+    /// A trace that cannot be opened or is malformed.
+    pub fn reset(&mut self, seed: u64) -> Result<()> {
+        self.seed = seed;
+        self.traffic = Traffic::new(self.world, Streams::new(seed))?;
+        self.carried.clear();
+        self.t = 0;
+        self.over = false;
+        self.traffic.advance(0, &mut self.slot)?;
+        self.carried
+            .load(0.0, &mut self.slot, self.traffic.came_from());
+        self.open();
+        Ok(())
+    }
+
+    /// The turn to be decided; after a truncated slot, the one that would have followed.
+    #[must_use]
+    pub fn observation(&self) -> &Observation {
+        self.encoder.observation()
+    }
+
+    /// The slot as it stands.
+    #[must_use]
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Seed of the episode, and number of the slot in it.
+    #[must_use]
+    pub fn position(&self) -> (u64, usize) {
+        (self.seed, self.t)
+    }
+
+    /// Record of the slot decided last (no bound, no decision time).
+    #[must_use]
+    pub fn record(&self) -> &SlotRecord {
+        &self.record
+    }
+
+    /// Outcome of every task of the slot decided last.
+    #[must_use]
+    pub fn outcomes(&self) -> &[Outcome] {
+        self.settler.outcomes()
+    }
+
+    /// What was decided last.
+    #[must_use]
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Takes one action per head of the observation.
+    ///
+    /// # Errors
+    /// Actions that are not legal, an episode that is over, a trace that ends early; the environment then
+    /// stands as before, but for the trace.
+    pub fn act(&mut self, actions: &[u32]) -> Result<Turn> {
+        self.going()?;
+        self.encoder.observation().check(actions)?;
+        self.encoder.act(&self.slot, actions);
+        self.turns += 1;
+        if self.encoder.observe(&self.slot) {
+            let reward = self.deal_tentative();
+            return Ok(Turn { reward, slot: None });
+        }
+        self.encoder.decision(&self.slot, &mut self.decision);
+        self.close()
+    }
+
+    /// Takes a whole decision in place of the actions of a slot.
+    ///
+    /// # Errors
+    /// A decision that the slot does not admit, a slot that is decided in part, an episode that is over, a
+    /// trace that ends early.
+    pub fn step(&mut self, decision: &Decision) -> Result<SlotEnd> {
+        self.going()?;
+        if self.turns > 0 {
+            let message = "must come before the first action of a slot";
+            return Err(Error::invalid("decision", None, "", message));
+        }
+        decision.check(&self.slot)?;
+        self.decision.placements.clone_from(&decision.placements);
+        self.decision.minimum_hz.clone_from(&decision.minimum_hz);
+        let turn = self.close()?;
+        Ok(turn.slot.expect("the slot is closed"))
+    }
+
+    /// Where it stands; `None` in the midst of a slot, or where the episode is over.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        (self.turns == 0 && !self.over).then(|| Snapshot {
+            drawn: self.drawn,
+            seed: self.seed,
+            slot: self.t,
+            carried: self.carried.clone(),
+        })
+    }
+
+    /// Goes back to where a snapshot of this environment was taken.
+    ///
+    /// # Errors
+    /// A snapshot of another environment; a trace that ends early.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
+        if snapshot.slot >= self.slots {
+            return refused("must stand within the episode");
+        }
+        self.seeds = self.streams.stream(&self.name);
+        for _ in 0..snapshot.drawn {
+            self.seeds.seed();
+        }
+        self.drawn = snapshot.drawn;
+        self.reset(snapshot.seed)?;
+        for t in 1..=snapshot.slot {
+            self.traffic.advance(t, &mut self.slot)?;
+        }
+        if !snapshot.carried.suits(&self.carried, &self.slot) {
+            return refused("must be of the same scenario");
+        }
+        self.t = snapshot.slot;
+        self.carried.clone_from(&snapshot.carried);
+        self.carried.show(self.now_s(), &mut self.slot);
+        self.open();
+        Ok(())
+    }
+
+    fn now_s(&self) -> f64 {
+        self.t as f64 * self.slot.slot_s
+    }
+
+    fn going(&self) -> Result<()> {
+        if self.over {
+            let message = "the episode is over: reset first";
+            return Err(Error::invalid("environment", None, "", message));
+        }
+        Ok(())
+    }
+
+    /// Shows the slot.
+    fn open(&mut self) {
+        self.turns = 0;
+        self.dealt = 0.0;
+        self.encoder.begin(&self.slot);
+        self.encoder.observe(&self.slot);
+    }
+
+    /// What the tentative cost says of the turns so far, less what was dealt already.
+    fn deal_tentative(&mut self) -> f64 {
+        let tasks = (self.slot.tasks.len() as f64).max(1.0);
+        let reward = match self.encoder.tentative_cost() {
+            Some(cost) => -cost / tasks - self.dealt,
+            None => 0.0,
+        };
+        self.dealt += reward;
+        reward
+    }
+
+    /// Pays for the decision and goes on to the next slot.
+    fn close(&mut self) -> Result<Turn> {
+        let Self {
+            slot,
+            settler,
+            decision,
+            ..
+        } = self;
+        settler.allocate(slot, decision);
+        settler.evaluate(slot, decision);
+        self.record = account(slot, &decision.placements, settler);
+        self.record.slot = self.t as u32;
+        self.record.clamped = self.traffic.clamped();
+        let now_s = self.now_s();
+        let Self {
+            slot,
+            settler,
+            decision,
+            ..
+        } = self;
+        self.carried
+            .save(now_s, slot, &decision.placements, settler);
+
+        let reward = -self.record.objective;
+        let last = reward - self.dealt;
+        self.t += 1;
+        let truncated = self.t == self.slots;
+        self.over = truncated;
+        let next = self.traffic.advance(self.t, &mut self.slot);
+        let bootstrap = next.is_ok();
+        if !truncated {
+            next?;
+        }
+        if bootstrap {
+            let now_s = self.now_s();
+            self.carried
+                .load(now_s, &mut self.slot, self.traffic.came_from());
+            self.open();
+        }
+        Ok(Turn {
+            reward: last,
+            slot: Some(SlotEnd {
+                reward,
+                truncated,
+                bootstrap,
+            }),
+        })
+    }
+}
+
+/// `count` environments of one world, each with a seed stream of its own (`env.0`, `env.1`, ...).
+///
+/// # Errors
+/// See [`Env::new`].
+pub fn batch<'w>(
+    world: &'w World,
+    layout: &Layout,
+    slots: usize,
+    streams: Streams,
+    count: usize,
+) -> Result<Vec<Env<'w>>> {
+    (0..count)
+        .map(|i| Env::new(world, layout.clone(), slots, streams, &format!("env.{i}")))
+        .collect()
+}
+
+impl Decision {
+    /// Whether `slot` admits it: one placement per task, every entry covers its vehicle, routes lead to
+    /// where tasks are executed, least shares are numbers.
+    ///
+    /// # Errors
+    /// The first that is not so.
+    pub fn check(&self, slot: &Slot) -> Result<()> {
+        let refused =
+            |path: String, message: String| Err(Error::invalid("decision", None, path, message));
+        let tasks = slot.tasks.len();
+        let counts = [
+            ("placements", self.placements.len()),
+            ("minimum_hz", self.minimum_hz.len()),
+        ];
+        for (name, count) in counts {
+            if count != tasks && !(name == "minimum_hz" && count == 0) {
+                return refused(name.into(), format!("must hold {tasks} rows, got {count}"));
+            }
+        }
+        for (task, placement) in self.placements.iter().enumerate() {
+            let Placement::Rsu { entry, execution } = *placement else {
+                continue;
+            };
+            let path = || format!("placements[{task}]");
+            if !slot.links(task).iter().any(|link| link.rsu == entry) {
+                return refused(path(), format!("must enter where covered, got RSU {entry}"));
+            }
+            if slot.routes.find(entry, execution).is_none() {
+                let message = format!("must have a route, got {entry} to {execution}");
+                return refused(path(), message);
+            }
+        }
+        for (task, hz) in self.minimum_hz.iter().enumerate() {
+            if hz.is_nan() || *hz < 0.0 {
+                return refused(
+                    format!("minimum_hz[{task}]"),
+                    format!("must be >= 0, got {hz}"),
+                );
+            }
+        }
+        Ok(())
+    }
+}

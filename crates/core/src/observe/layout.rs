@@ -1,0 +1,332 @@
+//! Layouts: what an observation holds and what an action may say, small enough for a policy card.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::world::World;
+use crate::error::{Error, Result};
+use crate::model::{compute, objective};
+use crate::scenario::{Cycles, Mobility, Range};
+use crate::slot::Slot;
+
+/// Version of the features and their order. A change of either needs a new one: a policy trained on
+/// another version is refused.
+pub const VERSION: u32 = 1;
+
+/// What an observation holds and what an action may say. Two layouts that are equal give the same
+/// numbers for the same slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// [`VERSION`] when it was made.
+    pub version: u32,
+    /// The encoder and its sizes.
+    pub form: Form,
+    /// Rules on when a task must end that an action may name: 1 for none, 3 for
+    /// {no rule, within 1 slot, within 2 slots}.
+    pub spans: usize,
+    /// What features are divided by.
+    pub scales: Scales,
+}
+
+/// The encoder and its sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "encoder", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Form {
+    /// The paper's concatenated state: one row for the whole slot, heads for every vehicle.
+    Flat {
+        /// Rows of vehicles, in fleet order; those beyond the vehicles present are masked.
+        vehicles: usize,
+        /// Tasks of a vehicle and slot at most.
+        tasks_per_vehicle: usize,
+        /// Number M of RSUs, exactly.
+        rsus: usize,
+        /// beta + 1: candidate RSUs, padded cyclically, and last the vehicle itself.
+        candidates: usize,
+    },
+    /// A row per task, all decided at once by the same network.
+    Shared {
+        /// beta + 1: the nearest covering RSUs, masked where there are fewer, and last the vehicle itself.
+        candidates: usize,
+        /// Execution RSUs: those fewest hops from the nearest RSU, itself first.
+        targets: usize,
+    },
+    /// A row per placement a task may take; tasks decided one after the other.
+    Sequential {
+        /// Execution RSUs offered to a task at most.
+        options: usize,
+        /// Which tasks are decided together.
+        turns: Turns,
+    },
+}
+
+/// Which tasks of a slot are decided together, seeing the same tentative loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turns {
+    /// One task a turn, large before small.
+    Single,
+    /// One task of every place a turn (the place is its nearest RSU), large before small: few turns,
+    /// many rows each.
+    Places,
+}
+
+/// Reference values that make features dimensionless.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scales {
+    /// West edge of the area \[m\].
+    pub x_min_m: f64,
+    /// South edge of the area \[m\].
+    pub y_min_m: f64,
+    /// Width of the area \[m\].
+    pub width_m: f64,
+    /// Height of the area \[m\].
+    pub height_m: f64,
+    /// Mean cycles of a task.
+    pub cycles: f64,
+    /// Mean data of a task \[bit\].
+    pub data_bits: f64,
+    /// Mean deadline of a task \[s\].
+    pub deadline_s: f64,
+    /// Largest CPU of an RSU \[Hz\].
+    pub cpu_hz: f64,
+    /// Cost of the mean task on the mean vehicle.
+    pub cost: f64,
+}
+
+fn mean(range: Range) -> f64 {
+    0.5 * (range.min + range.max)
+}
+
+impl Scales {
+    fn of(world: &World) -> Self {
+        let scenario = &world.scenario;
+        let area = world.area;
+        let data_bits = 8.0 * mean(scenario.task.data_bytes);
+        let cycles = match scenario.task.cycles {
+            Cycles::Drawn(cycles) => mean(cycles),
+            Cycles::PerBit(cycles) => mean(cycles) * data_bits,
+        };
+        let vehicle_hz = mean(scenario.fleet.cpu_hz);
+        let delay_s = compute::delay_s(cycles, vehicle_hz);
+        let energy_j = compute::energy_j(mean(scenario.fleet.energy_coeff), cycles, vehicle_hz);
+        let positive = |value: f64| if value > 0.0 { value } else { 1.0 };
+        Self {
+            x_min_m: area.x_min_m,
+            y_min_m: area.y_min_m,
+            width_m: positive(area.x_max_m - area.x_min_m),
+            height_m: positive(area.y_max_m - area.y_min_m),
+            cycles: positive(cycles),
+            data_bits: positive(data_bits),
+            deadline_s: positive(mean(scenario.task.deadline_s)),
+            cpu_hz: positive(world.rsus.cpu_hz.iter().copied().fold(0.0, f64::max)),
+            cost: positive(objective(scenario.omega, delay_s, energy_j)),
+        }
+    }
+}
+
+impl Layout {
+    /// The layout of `form` for training in `world`. Rules on ends are offered where decisions bind later
+    /// slots (`carry_over`).
+    #[must_use]
+    pub fn new(form: Form, world: &World) -> Self {
+        let spans = if world.scenario.time.carry_over { 3 } else { 1 };
+        Self {
+            version: VERSION,
+            form,
+            spans,
+            scales: Scales::of(world),
+        }
+    }
+
+    /// `flat` for the vehicles and RSUs of `world`.
+    ///
+    /// # Errors
+    /// A fleet from a trace: its number of vehicles is not fixed.
+    pub fn flat(world: &World) -> Result<Self> {
+        let scenario = &world.scenario;
+        if matches!(scenario.fleet.mobility, Mobility::Fcd(_)) {
+            return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
+        }
+        let form = Form::Flat {
+            vehicles: scenario.fleet.size,
+            tasks_per_vehicle: scenario.task.per_vehicle,
+            rsus: world.rsus.len(),
+            candidates: scenario.policy.random_candidates.max(2),
+        };
+        Ok(Self::new(form, world))
+    }
+
+    /// `shared` with the candidates of the scenario and six targets.
+    #[must_use]
+    pub fn shared(world: &World) -> Self {
+        let form = Form::Shared {
+            candidates: world.scenario.policy.random_candidates.max(2),
+            targets: 6,
+        };
+        Self::new(form, world)
+    }
+
+    /// `sequential`: one task a turn, the four RSUs that promise most; six where decisions bind later slots
+    /// (`carry_over`), for there the cheapest in this slot may not be the best.
+    #[must_use]
+    pub fn sequential(world: &World) -> Self {
+        let form = Form::Sequential {
+            options: if world.scenario.time.carry_over { 6 } else { 4 },
+            turns: Turns::Single,
+        };
+        Self::new(form, world)
+    }
+
+    /// Whether the layout itself makes sense, as one from a file may not.
+    ///
+    /// # Errors
+    /// Another version, sizes that are zero or absurd, scales that are not positive.
+    pub fn check(&self) -> Result<()> {
+        if self.version != VERSION {
+            let message = format!("must be {VERSION}, got {}", self.version);
+            return Err(refused("layout.version", message));
+        }
+        if !matches!(self.spans, 1 | 3) {
+            let message = format!("must be 1 or 3, got {}", self.spans);
+            return Err(refused("layout.spans", message));
+        }
+        let size = |name: &str, value: usize, least: usize| {
+            if (least..=MOST).contains(&value) {
+                Ok(())
+            } else {
+                let message = format!("must be within {least}..={MOST}, got {value}");
+                Err(refused(format!("layout.form.{name}"), message))
+            }
+        };
+        match self.form {
+            Form::Flat {
+                vehicles,
+                tasks_per_vehicle,
+                rsus,
+                candidates,
+            } => {
+                size("vehicles", vehicles, 1)?;
+                size("tasks_per_vehicle", tasks_per_vehicle, 1)?;
+                size("rsus", rsus, 1)?;
+                size("candidates", candidates, 2)?;
+                let per_task = candidates + rsus + self.spans;
+                let outputs = (vehicles * tasks_per_vehicle).saturating_mul(per_task);
+                if outputs > MOST_OUTPUTS {
+                    let message =
+                        format!("must have at most {MOST_OUTPUTS} outputs, got {outputs}");
+                    return Err(refused("layout.form", message));
+                }
+            }
+            Form::Shared {
+                candidates,
+                targets,
+            } => {
+                size("candidates", candidates, 2)?;
+                size("targets", targets, 1)?;
+            }
+            Form::Sequential { options, .. } => size("options", options, 1)?,
+        }
+        let s = &self.scales;
+        let positive = [
+            ("width_m", s.width_m),
+            ("height_m", s.height_m),
+            ("cycles", s.cycles),
+            ("data_bits", s.data_bits),
+            ("deadline_s", s.deadline_s),
+            ("cpu_hz", s.cpu_hz),
+            ("cost", s.cost),
+        ];
+        for (name, value) in positive {
+            if !(value > 0.0 && value.is_finite()) {
+                let message = format!("must be > 0, got {value}");
+                return Err(refused(format!("layout.scales.{name}"), message));
+            }
+        }
+        if !(s.x_min_m.is_finite() && s.y_min_m.is_finite()) {
+            return Err(refused("layout.scales.x_min_m", "must be finite"));
+        }
+        Ok(())
+    }
+
+    /// Whether it can serve every slot of `world`.
+    ///
+    /// # Errors
+    /// What [`check`](Self::check) finds; `flat` with another number of RSUs or too few vehicles.
+    pub fn serves_world(&self, world: &World) -> Result<()> {
+        self.check()?;
+        if let Form::Flat {
+            vehicles,
+            tasks_per_vehicle,
+            rsus,
+            ..
+        } = self.form
+        {
+            let scenario = &world.scenario;
+            exactly("rsu", "RSUs", rsus, world.rsus.len())?;
+            if matches!(scenario.fleet.mobility, Mobility::Fcd(_)) {
+                return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
+            }
+            at_most("fleet.size", "vehicles", vehicles, scenario.fleet.size)?;
+            let tasks = scenario.task.per_vehicle;
+            at_most("task.per_vehicle", "tasks", tasks_per_vehicle, tasks)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it can serve `slot`.
+    ///
+    /// # Errors
+    /// What [`check`](Self::check) finds; `flat` with another number of RSUs, too few vehicles, or too few
+    /// tasks of one.
+    pub fn serves(&self, slot: &Slot) -> Result<()> {
+        self.check()?;
+        if let Form::Flat {
+            vehicles,
+            tasks_per_vehicle,
+            rsus,
+            ..
+        } = self.form
+        {
+            exactly("rsus", "RSUs", rsus, slot.rsus.len())?;
+            at_most("vehicles", "vehicles", vehicles, slot.vehicles.len())?;
+            let mut counts = vec![0; slot.vehicles.len()];
+            for &vehicle in &slot.tasks.vehicle {
+                counts[vehicle as usize] += 1;
+            }
+            let tasks = counts.into_iter().max().unwrap_or(0);
+            at_most("tasks", "tasks of a vehicle", tasks_per_vehicle, tasks)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sizes beyond this are a broken file, not a layout.
+const MOST: usize = 1_000_000;
+
+/// The same of the outputs of a `flat` network.
+const MOST_OUTPUTS: usize = 100_000_000;
+
+fn refused(path: impl Into<String>, message: impl Into<String>) -> Error {
+    Error::invalid("observation layout", None, path, message)
+}
+
+fn exactly(path: &str, what: &str, expected: usize, got: usize) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    let message = format!(
+        "must be {expected} {what}, got {got}: a `flat` policy serves only the numbers it was trained with"
+    );
+    Err(refused(path, message))
+}
+
+fn at_most(path: &str, what: &str, most: usize, got: usize) -> Result<()> {
+    if got <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "must be at most {most} {what}, got {got}: a `flat` policy serves only the numbers it was trained with"
+    );
+    Err(refused(path, message))
+}

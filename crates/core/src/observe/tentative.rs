@@ -1,0 +1,155 @@
+//! Loads of the RSUs while a slot is being decided, and what one more task would add.
+//!
+//! Tasks not yet decided count at their nearest RSU, so that every choice is one among the loads to be
+//! expected rather than in an empty slot. Execution is priced by a closed form in place of P2: the tasks
+//! at an RSU without a rule on their end get equal shares F = min(F0, free / K), which costs
+//! omega C/F + (1 - omega) kappa F^2 C; exact where they are equal or CPU is plenty. Tasks with such a rule hold
+//! the share it needs.
+
+use crate::alloc::curve::{CPU_FLOOR_HZ, Curve};
+use crate::slot::{LEAST_FREE_SHARE, Slot};
+
+/// One RSU.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    curve: Curve,
+    /// F0, what a task takes where CPU costs nothing \[Hz\].
+    pub(super) free_demand_hz: f64,
+    pub(super) capacity_hz: f64,
+    pub(super) available_hz: f64,
+    /// Tasks that enter here.
+    pub(super) entering: f64,
+    /// Sum of their a_nm.
+    pub(super) upload: f64,
+    /// Shares promised to decided tasks that must end in time \[Hz\].
+    pub(super) held_hz: f64,
+    /// Tasks without such a promise, undecided ones included.
+    pub(super) elastic: f64,
+    /// Sum of their cycles.
+    cycles: f64,
+    /// Their execution cost.
+    cost: f64,
+}
+
+/// What executing one more task at a site means.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Execution {
+    /// Its share \[Hz\].
+    pub(super) hz: f64,
+    /// Its own cost.
+    pub(super) own: f64,
+    /// Cost it adds in all.
+    pub(super) added: f64,
+    /// Whether the share is a promise.
+    pub(super) holds: bool,
+}
+
+impl Site {
+    pub(super) fn idle(slot: &Slot, m: usize) -> Self {
+        let curve = Curve::new(slot.omega, slot.rsus.energy_coeff[m]);
+        Self {
+            free_demand_hz: match curve {
+                Curve::Tradeoff { free_hz, .. } => free_hz,
+                Curve::DelayOnly { .. } => f64::INFINITY,
+                Curve::EnergyOnly { .. } => CPU_FLOOR_HZ,
+            },
+            curve,
+            capacity_hz: slot.rsus.cpu_hz[m],
+            available_hz: slot.rsus.available_cpu_hz(m),
+            entering: 0.0,
+            upload: 0.0,
+            held_hz: 0.0,
+            elastic: 0.0,
+            cycles: 0.0,
+            cost: 0.0,
+        }
+    }
+
+    /// Cost of all uploads here and of all executions without a promise.
+    pub(super) fn cost(&self) -> f64 {
+        self.entering * self.upload + self.cost
+    }
+
+    /// CPU not promised \[Hz\].
+    pub(super) fn unpromised_hz(&self) -> f64 {
+        self.available_hz - self.held_hz
+    }
+
+    /// Share of each of `count` tasks out of `pool_hz`.
+    fn share_hz(&self, count: f64, pool_hz: f64) -> f64 {
+        let least_hz = LEAST_FREE_SHARE * self.capacity_hz;
+        (pool_hz.max(least_hz) / count).min(self.free_demand_hz)
+    }
+
+    fn elastic_cost(&self, count: f64, cycles: f64, pool_hz: f64) -> f64 {
+        if count > 0.0 {
+            self.curve.cost(cycles, self.share_hz(count, pool_hz))
+        } else {
+            0.0
+        }
+    }
+
+    /// One more task of `cycles` that needs a share of `least_hz` (0: any).
+    #[inline]
+    pub(super) fn execution(&self, cycles: f64, least_hz: f64) -> Execution {
+        let pool_hz = self.unpromised_hz();
+        let share_hz = self.share_hz(self.elastic + 1.0, pool_hz);
+        if least_hz <= share_hz {
+            let cost = self.curve.cost(self.cycles + cycles, share_hz);
+            return Execution {
+                hz: share_hz,
+                own: self.curve.cost(cycles, share_hz),
+                added: cost - self.cost,
+                holds: false,
+            };
+        }
+        let own = self.curve.cost(cycles, least_hz);
+        let others = self.elastic_cost(self.elastic, self.cycles, pool_hz - least_hz);
+        Execution {
+            hz: least_hz,
+            own,
+            added: own + others - self.cost,
+            holds: true,
+        }
+    }
+
+    pub(super) fn enter(&mut self, upload: f64) {
+        self.entering += 1.0;
+        self.upload += upload;
+    }
+
+    pub(super) fn leave(&mut self, upload: f64) {
+        self.entering -= 1.0;
+        // An empty RSU is exactly empty, whatever rounding the moves before left.
+        self.upload = if self.entering > 0.0 {
+            self.upload - upload
+        } else {
+            0.0
+        };
+    }
+
+    pub(super) fn execute(&mut self, cycles: f64) {
+        self.elastic += 1.0;
+        self.cycles += cycles;
+        self.settle();
+    }
+
+    pub(super) fn hold(&mut self, hz: f64) {
+        self.held_hz += hz;
+        self.settle();
+    }
+
+    pub(super) fn drop(&mut self, cycles: f64) {
+        self.elastic -= 1.0;
+        self.cycles = if self.elastic > 0.0 {
+            self.cycles - cycles
+        } else {
+            0.0
+        };
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.cost = self.elastic_cost(self.elastic, self.cycles, self.unpromised_hz());
+    }
+}

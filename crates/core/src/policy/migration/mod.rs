@@ -1,0 +1,125 @@
+//! System 2: policies that run a task at the server it enters by, or migrate it over the backhaul.
+//!
+//! ## Reference
+//! MCATM, multihop cost-aware task migration: Sci. Rep. 15, 28126 (2025), doi 10.1038/s41598-025-13856-w.
+//! Its method section is not at hand; what stands in for it, and why, is decision 15.
+
+pub mod ahp;
+pub mod calendar;
+pub mod ect;
+pub mod kinds;
+pub mod oesda;
+pub mod options;
+pub mod pacb;
+pub mod paths;
+pub mod route;
+pub mod search;
+pub mod select;
+pub mod surrogate;
+pub mod view;
+
+pub use ect::Ect;
+pub use kinds::MigrationKind;
+pub use oesda::{AllCloud, Oesda};
+pub use options::MigrationOptions;
+pub use route::{Router, RouterKind};
+pub use select::{Selector, SelectorKind};
+
+use super::Policy;
+use crate::decision::{Decision, Paths, Placement};
+use crate::rng::Streams;
+use crate::slot::Slot;
+use route::Flow;
+use view::{CoreCalendar, View};
+
+/// A selector with a router: run at home what ends in time there, migrate the rest.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    max_hops: u32,
+    view: View,
+    cores: CoreCalendar,
+    selector: Selector,
+    router: Router,
+    flows: Vec<Flow>,
+    paths: Paths,
+}
+
+impl Migration {
+    /// A policy of one seed that migrates at most `max_hops` far.
+    #[must_use]
+    pub fn new(
+        (selector, router): (SelectorKind, RouterKind),
+        max_hops: u32,
+        options: &MigrationOptions,
+        streams: Streams,
+    ) -> Self {
+        Self {
+            max_hops,
+            view: View::default(),
+            cores: CoreCalendar::default(),
+            selector: Selector::new(selector, options, streams),
+            router: Router::new(router, &options.pacb, streams),
+            flows: Vec::new(),
+            paths: Paths::default(),
+        }
+    }
+}
+
+impl Policy for Migration {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        let view = &mut self.view;
+        view.observe(slot, self.max_hops);
+        self.cores.start(view);
+        self.selector.begin(view);
+        self.flows.clear();
+        begin(decision);
+        for (n, task) in (0..).zip(&view.tasks) {
+            let Some(source) = task.source else {
+                decision.placements.push(Placement::Local);
+                continue;
+            };
+            let entry = view.sources[source as usize].entry;
+            let own = view.own(source);
+            let in_time = self.cores.end_s(view, own, task.ready_s, task.cycles) <= task.deadline_s;
+            let chosen = match in_time {
+                true => None,
+                false => self.selector.select(view, task),
+            };
+            let server = chosen.unwrap_or(own);
+            match chosen {
+                Some(server) => self.flows.push(Flow {
+                    task: n,
+                    source,
+                    from: entry,
+                    to: view.servers[server].rsu,
+                    data_bits: task.data_bits,
+                }),
+                None => self.cores.reserve(view, own, task.ready_s, task.cycles),
+            }
+            decision.placements.push(view.place(entry, server));
+        }
+        self.router
+            .route(&slot.network, view, &self.flows, &mut self.paths);
+        lay(&self.flows, &self.paths, decision);
+    }
+}
+
+/// An empty answer.
+fn begin(decision: &mut Decision) {
+    decision.placements.clear();
+    decision.minimum_hz.clear();
+    decision.paths.clear();
+}
+
+/// Writes the paths of the flows, which are in order of their tasks, into the decision.
+fn lay(flows: &[Flow], paths: &Paths, decision: &mut Decision) {
+    let mut next = 0;
+    for n in 0..decision.placements.len() as u32 {
+        if flows.get(next).is_some_and(|flow| flow.task == n) {
+            decision.paths.push(paths.of(next));
+            next += 1;
+        } else {
+            decision.paths.push(&[]);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The simple paths that PACB chooses from, found once per pair of servers.
+//!
+//! petgraph's `all_simple_paths` walks without knowing how far the goal is, so that it visits every dead
+//! end, and its k-shortest paths are not simple; this one is cut where the goal is out of reach.
+
+use super::route::static_cost_s;
+use crate::backhaul::network::Network;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Paths of all pairs asked for so far, of one network.
+#[derive(Clone, Debug)]
+pub struct PathCache {
+    candidates: usize,
+    detour_hops: u32,
+    network: Arc<Network>,
+    sets: BTreeMap<(u32, u32), Range<u32>>,
+    /// `links[start[i]..start[i + 1]]` are the links of path `i`.
+    start: Vec<u32>,
+    links: Vec<u32>,
+    hops_to: Vec<u32>,
+}
+
+/// Paths looked at per pair: in a dense network "shortest + 2 hops" are too many to rank them all.
+const MOST_PATHS: usize = 20_000;
+
+impl PathCache {
+    /// Keeps the `candidates` best paths per pair, of at most `detour_hops` more hops than the shortest.
+    #[must_use]
+    pub fn new(candidates: usize, detour_hops: u32) -> Self {
+        Self {
+            candidates,
+            detour_hops,
+            network: Arc::default(),
+            sets: BTreeMap::new(),
+            start: vec![0],
+            links: Vec::new(),
+            hops_to: Vec::new(),
+        }
+    }
+
+    /// Forgets all paths if `network` is another one.
+    pub fn follow(&mut self, network: &Arc<Network>) {
+        if Arc::ptr_eq(&self.network, network) {
+            return;
+        }
+        if *self.network != **network {
+            self.sets.clear();
+            self.start.truncate(1);
+            self.links.clear();
+        }
+        self.network = Arc::clone(network);
+    }
+
+    /// The path with number `i`, as rows of links in order of travel.
+    #[must_use]
+    #[inline]
+    pub fn path(&self, i: u32) -> &[u32] {
+        &self.links[self.start[i as usize] as usize..self.start[i as usize + 1] as usize]
+    }
+
+    /// Numbers of the paths between two servers, best first: by static cost, hops, then rows of links.
+    /// Without a way between them there are none; from a server to itself there is one, without links.
+    pub fn between(&mut self, from: u32, to: u32) -> Range<u32> {
+        if let Some(set) = self.sets.get(&(from, to)) {
+            return set.clone();
+        }
+        let first = self.start.len() as u32 - 1;
+        for path in self.best(from, to) {
+            self.links.extend(path);
+            self.start.push(self.links.len() as u32);
+        }
+        let set = first..self.start.len() as u32 - 1;
+        self.sets.insert((from, to), set.clone());
+        set
+    }
+
+    fn best(&mut self, from: u32, to: u32) -> Vec<Vec<u32>> {
+        let network = Arc::clone(&self.network);
+        self.measure(&network, to);
+        let shortest = self.hops_to[from as usize];
+        if shortest == u32::MAX {
+            return Vec::new();
+        }
+        let most = shortest.saturating_add(self.detour_hops);
+        let mut walk = Walk {
+            network: &network,
+            hops_to: &self.hops_to,
+            to,
+            visited: vec![false; network.rsus()],
+            path: Vec::new(),
+            found: Vec::new(),
+        };
+        // Hop by hop, so that where they are too many it is the long ones that are left out.
+        for hops in shortest..=most {
+            walk.visited[from as usize] = true;
+            walk.from(from, hops);
+            walk.visited[from as usize] = false;
+        }
+        let mut found = walk.found;
+        let cost_s = |path: &[u32]| -> f64 {
+            let links = path.iter().map(|&row| &network.links()[row as usize]);
+            links.map(static_cost_s).sum()
+        };
+        found.sort_by(|p, q| {
+            cost_s(p)
+                .total_cmp(&cost_s(q))
+                .then(p.len().cmp(&q.len()))
+                .then(p.cmp(q))
+        });
+        found.truncate(self.candidates);
+        found
+    }
+
+    /// Hops from every server to `to`, breadth first.
+    fn measure(&mut self, network: &Network, to: u32) {
+        self.hops_to.clear();
+        self.hops_to.resize(network.rsus(), u32::MAX);
+        self.hops_to[to as usize] = 0;
+        let mut queue = vec![to];
+        let mut next = 0;
+        while let Some(&at) = queue.get(next) {
+            next += 1;
+            // links run both ways, so the way back is as long
+            for row in network.leaving(at) {
+                let near = network.links()[row as usize].to;
+                if self.hops_to[near as usize] == u32::MAX {
+                    self.hops_to[near as usize] = self.hops_to[at as usize] + 1;
+                    queue.push(near);
+                }
+            }
+        }
+    }
+}
+
+/// A depth-first walk over simple paths of an exact length.
+struct Walk<'a> {
+    network: &'a Network,
+    hops_to: &'a [u32],
+    to: u32,
+    visited: Vec<bool>,
+    path: Vec<u32>,
+    found: Vec<Vec<u32>>,
+}
+
+impl Walk<'_> {
+    fn from(&mut self, at: u32, left: u32) {
+        if at == self.to {
+            if left == 0 && self.found.len() < MOST_PATHS {
+                self.found.push(self.path.clone());
+            }
+            return;
+        }
+        if left == 0 || self.found.len() >= MOST_PATHS {
+            return;
+        }
+        for row in self.network.leaving(at) {
+            let near = self.network.links()[row as usize].to;
+            let reachable = self.hops_to[near as usize] < left;
+            if reachable && !self.visited[near as usize] {
+                self.visited[near as usize] = true;
+                self.path.push(row);
+                self.from(near, left - 1);
+                self.path.pop();
+                self.visited[near as usize] = false;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backhaul::Edge;
+    use crate::rng::Streams;
+
+    fn random_network(seed: u64, rsus: u32, linked: f64) -> Arc<Network> {
+        let mut stream = Streams::new(seed).stream("paths");
+        let mut edges = Vec::new();
+        for a in 0..rsus {
+            for b in a + 1..rsus {
+                let edge = Edge {
+                    a,
+                    b,
+                    rate_bps: stream.uniform(0.5e9, 2e9),
+                    length_m: 1e3,
+                    backlog_bits: 0.0,
+                };
+                if stream.unit() < linked {
+                    edges.push(edge);
+                }
+            }
+        }
+        Arc::new(Network::new(rsus as usize, &edges, 5e-9))
+    }
+
+    /// All simple paths by trying every order of every subset of servers, without any pruning.
+    fn all_simple(network: &Network, from: u32, to: u32, path: &[u32], out: &mut Vec<Vec<u32>>) {
+        let at = path
+            .last()
+            .map_or(from, |&row| network.links()[row as usize].to);
+        if at == to {
+            out.push(path.to_vec());
+            return;
+        }
+        for row in 0..network.links().len() as u32 {
+            let link = &network.links()[row as usize];
+            let been = |server: u32| {
+                server == from
+                    || path
+                        .iter()
+                        .any(|&row| network.links()[row as usize].to == server)
+            };
+            if link.from == at && !been(link.to) {
+                let longer = [path, &[row]].concat();
+                all_simple(network, from, to, &longer, out);
+            }
+        }
+    }
+
+    #[test]
+    fn oracle_simple_paths_by_brute_force() {
+        let mut compared = 0;
+        for seed in 0..60 {
+            let network = random_network(seed, 6, 0.45);
+            for k in [1, 4, 1000] {
+                let mut cache = PathCache::new(k, 2);
+                cache.follow(&network);
+                for (from, to) in (0..6).flat_map(|a| (0..6).map(move |b| (a, b))) {
+                    let mut all = Vec::new();
+                    all_simple(&network, from, to, &[], &mut all);
+                    let shortest = all.iter().map(Vec::len).min().unwrap_or(0);
+                    all.retain(|path| path.len() <= shortest + 2);
+                    let cost_s = |path: &[u32]| -> f64 {
+                        path.iter()
+                            .map(|&row| static_cost_s(&network.links()[row as usize]))
+                            .sum()
+                    };
+                    all.sort_by(|p, q| {
+                        cost_s(p)
+                            .total_cmp(&cost_s(q))
+                            .then(p.len().cmp(&q.len()))
+                            .then(p.cmp(q))
+                    });
+                    all.truncate(k);
+                    let found: Vec<_> = cache
+                        .between(from, to)
+                        .map(|i| cache.path(i).to_vec())
+                        .collect();
+                    assert_eq!(found, all, "seed {seed}, {from} to {to}");
+                    compared += all.len();
+                }
+            }
+        }
+        assert!(compared > 5000, "{compared}");
+    }
+
+    #[test]
+    fn closed_form_disconnected_and_itself() {
+        let mut cache = PathCache::new(12, 2);
+        cache.follow(&Arc::new(Network::new(2, &[], 0.0)));
+        assert!(cache.between(0, 1).is_empty());
+        let own = cache.between(0, 0);
+        assert_eq!(own.len(), 1);
+        assert!(cache.path(own.start).is_empty());
+    }
+}

@@ -1,0 +1,88 @@
+//! Dijkstra's algorithm over the backhaul, with costs and ties of the caller's.
+//!
+//! petgraph has one, but it answers with distances only or allocates per call, and how it breaks ties is
+//! its own affair; here ties are part of what is compared (fixed for Dijkstra, at random for OSPF).
+
+use crate::backhaul::network::{Link, Network};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Least costs from one server, keeping its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Least cost of every server; infinite where it cannot be reached.
+    cost: Vec<f64>,
+    /// Cost bits and server: non-negative floats order as their bits do.
+    heap: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Links into a server that lie on a path of least cost.
+    tight: Vec<u32>,
+}
+
+/// Costs this close, relative to themselves, are equal: sums in different orders differ by rounding.
+const EQUAL: f64 = 1e-12;
+
+impl Search {
+    /// Least costs from `from`, until `to` is settled; `cost` tells the positive cost of every link.
+    pub fn run(&mut self, network: &Network, from: u32, to: u32, cost: impl Fn(u32, &Link) -> f64) {
+        self.cost.clear();
+        self.cost.resize(network.rsus(), f64::INFINITY);
+        self.heap.clear();
+        self.cost[from as usize] = 0.0;
+        self.heap.push(Reverse((0, from)));
+        while let Some(Reverse((bits, at))) = self.heap.pop() {
+            let here = f64::from_bits(bits);
+            if here > self.cost[at as usize] {
+                continue;
+            }
+            if at == to {
+                break;
+            }
+            for row in network.leaving(at) {
+                let link = &network.links()[row as usize];
+                let there = here + cost(row, link);
+                if there < self.cost[link.to as usize] {
+                    self.cost[link.to as usize] = there;
+                    self.heap.push(Reverse((there.to_bits(), link.to)));
+                }
+            }
+        }
+    }
+
+    /// Appends a path of least cost, in order of travel; `pick(n)` chooses among n equal last links.
+    /// Nothing is appended where `to` cannot be reached.
+    pub fn path(
+        &mut self,
+        network: &Network,
+        (from, to): (u32, u32),
+        cost: impl Fn(u32, &Link) -> f64,
+        mut pick: impl FnMut(usize) -> usize,
+        path: &mut Vec<u32>,
+    ) {
+        if self.cost[to as usize].is_infinite() {
+            return;
+        }
+        let begin = path.len();
+        let mut at = to;
+        while at != from {
+            let here = self.cost[at as usize];
+            self.tight.clear();
+            for back in network.leaving(at) {
+                let row = network.links()[back as usize].reverse;
+                let link = &network.links()[row as usize];
+                let before = self.cost[link.from as usize];
+                // servers beyond the last one settled may stand too high, never on a least path
+                if before < here && before + cost(row, link) <= here * (1.0 + EQUAL) {
+                    self.tight.push(row);
+                }
+            }
+            let choice = match self.tight.len() {
+                1 => 0,
+                n => pick(n),
+            };
+            let row = self.tight[choice];
+            path.push(row);
+            at = network.links()[row as usize].from;
+        }
+        path[begin..].reverse();
+    }
+}

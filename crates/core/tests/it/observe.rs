@@ -1,0 +1,678 @@
+//! What learned policies see and say, and the environment they learn in.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use wayside_core::decision::{Decision, Placement};
+use wayside_core::engine::env::{Env, SlotEnd, batch};
+use wayside_core::engine::records::SlotRecord;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
+use wayside_core::observe::{
+    CONTEXT, Encoder, Form, Layout, Observation, Scales, Scorer, Turns, VERSION,
+};
+use wayside_core::policy::PolicyKind;
+use wayside_core::rng::{Stream, Streams};
+use wayside_core::scenario::{BUILTIN_SCENARIOS, Scenario};
+use wayside_core::slot::{Coverage, Slot};
+
+use crate::support::{Recipe, builtin, over_seeds};
+
+fn world(name: &str, overrides: &[(&str, &str)]) -> World {
+    World::new(&builtin(name, overrides)).expect("built in")
+}
+
+fn form(options: usize, turns: Turns) -> Form {
+    Form::Sequential { options, turns }
+}
+
+/// Every form that can serve `world`.
+fn layouts(world: &World) -> Vec<Layout> {
+    let mut layouts = vec![
+        Layout::shared(world),
+        Layout::sequential(world),
+        Layout::new(form(2, Turns::Places), world),
+    ];
+    layouts.extend(Layout::flat(world));
+    layouts
+}
+
+/// A network of one layer with fixed weights.
+#[derive(Clone)]
+struct Linear {
+    layout: Layout,
+    /// Output by output.
+    weights: Vec<f32>,
+}
+
+impl Linear {
+    fn random(layout: &Layout, seed: u64) -> Self {
+        let mut stream = Streams::new(seed).stream("weights");
+        let (width, outputs) = layout.shape();
+        Self {
+            layout: layout.clone(),
+            weights: (0..width * outputs)
+                .map(|_| stream.normal() as f32)
+                .collect(),
+        }
+    }
+
+    /// Takes what costs least at the tentative loads: feature 10 of `sequential`.
+    fn thrifty(layout: Layout) -> Self {
+        let (width, _) = layout.shape();
+        let mut weights = vec![0.0; width];
+        weights[10] = -1.0;
+        Self { layout, weights }
+    }
+}
+
+impl Scorer for Linear {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn score(&mut self, observation: &Observation, logits: &mut Vec<f32>) {
+        for row in observation.rows.chunks(observation.width) {
+            for weights in self.weights.chunks(observation.width) {
+                logits.push(row.iter().zip(weights).map(|(x, w)| x * w).sum());
+            }
+        }
+    }
+}
+
+fn random_actions(observation: &Observation, stream: &mut Stream) -> Vec<u32> {
+    (0..observation.heads.len())
+        .map(|i| {
+            let head = observation.head(i);
+            let legal = &observation.legal[head];
+            let places: Vec<usize> = (0..legal.len()).filter(|&place| legal[place]).collect();
+            places[stream.below(places.len())] as u32
+        })
+        .collect()
+}
+
+/// Goes through one slot by random actions; how many.
+fn decide_randomly(
+    encoder: &mut Encoder,
+    slot: &Slot,
+    stream: &mut Stream,
+    decision: &mut Decision,
+) -> usize {
+    let mut count = 0;
+    encoder.begin(slot);
+    while encoder.observe(slot) {
+        assert_sound(encoder.observation());
+        let actions = random_actions(encoder.observation(), stream);
+        encoder.observation().check(&actions).expect("legal");
+        encoder.act(slot, &actions);
+        count += actions.len();
+    }
+    encoder.decision(slot, decision);
+    count
+}
+
+/// Bounded, and of the shape it says.
+fn assert_sound(observation: &Observation) {
+    let values = observation.rows.iter().chain(&observation.context);
+    for (i, value) in values.enumerate() {
+        assert!((-1.0..=1.0).contains(value), "{i}: {value}");
+    }
+    assert_eq!(
+        observation.rows.len(),
+        observation.len() * observation.width
+    );
+    assert_eq!(observation.context.len(), CONTEXT);
+    let logits = observation.len() * observation.outputs;
+    assert_eq!(observation.legal.len(), logits);
+    assert_eq!(
+        observation.heads.last().map_or(0, |&end| end as usize),
+        logits
+    );
+    for i in 0..observation.heads.len() {
+        assert!(observation.legal[observation.head(i)].contains(&true));
+    }
+}
+
+/// In a world where all is right, no legal action is ever refused, turned back or out of what P2 can grant.
+#[test]
+fn property_a_million_random_actions_are_valid() {
+    let mut count = 0;
+    for (name, overrides) in [
+        ("wang2025", [("fleet.size", "100")]),
+        ("coupled", [("time.slot_s", "0.25")]),
+    ] {
+        let world = world(name, &overrides);
+        for layout in layouts(&world) {
+            let mut stream = Streams::new(1).stream("test");
+            let mut env = Env::new(&world, layout, 100, Streams::new(1), "env").expect("serves");
+            let target = count + 130_000;
+            while count < target {
+                assert_sound(env.observation());
+                let actions = random_actions(env.observation(), &mut stream);
+                count += actions.len();
+                let turn = env.act(&actions).expect("legal");
+                if let Some(SlotEnd { truncated, .. }) = turn.slot {
+                    assert!(env.record().objective.is_finite());
+                    assert!(env.outcomes().iter().all(|o| o.delay_s().is_finite()));
+                    if truncated {
+                        env.reset_next().expect("no trace");
+                    }
+                }
+            }
+        }
+    }
+    assert!(count >= 1_000_000, "{count}");
+}
+
+/// Whatever the slot: RSUs without CPU, unlinked ones, vehicles out of range, omega 0 and 1.
+#[test]
+fn property_random_actions_are_valid_in_odd_slots() {
+    let world = world("coupled", &[("fleet.size", "20")]);
+    over_seeds(60, |seed| {
+        let mut slot = Recipe {
+            tasks_per_vehicle: 1 + seed as usize % 2,
+            reserved: 0.0..1.1,
+            linked: 0.4,
+            range_m: 100.0..500.0,
+            omega: [0.2..0.95, 0.0..0.0, 1.0..1.0][seed as usize % 3].clone(),
+            max_hops: 2,
+            ..Recipe::default()
+        }
+        .slot(seed);
+        for (reserved_hz, cpu_hz) in slot.rsus.reserved_cpu_hz.iter_mut().zip(&slot.rsus.cpu_hz) {
+            *reserved_hz = reserved_hz.min(*cpu_hz);
+        }
+        slot.slot_s = [0.1, 0.25, 1.0][seed as usize % 3];
+        let mut stream = Streams::new(seed).stream("test");
+        let mut forms = layouts(&world);
+        forms[3].form = Form::Flat {
+            vehicles: 22,
+            tasks_per_vehicle: 2,
+            rsus: 5,
+            candidates: 4,
+        };
+        for layout in forms {
+            let mut encoder = Encoder::new(layout).expect("sound");
+            encoder.layout().serves(&slot).expect("serves");
+            let mut decision = Decision::default();
+            decide_randomly(&mut encoder, &slot, &mut stream, &mut decision);
+            decision.check(&slot).expect("valid");
+            assert!(decision.minimum_hz.iter().all(|hz| hz.is_finite()));
+            for m in 0..slot.rsus.len() {
+                let granted_hz: f64 = (decision.minimum_hz.iter().zip(&decision.placements))
+                    .filter(|(_, placement)| {
+                        matches!(placement, Placement::Rsu { execution, .. } if *execution == m as u32)
+                    })
+                    .map(|(hz, _)| hz)
+                    .sum();
+                assert!(granted_hz <= slot.rsus.available_cpu_hz(m) * (1.0 + 1e-12));
+            }
+        }
+    });
+}
+
+#[test]
+fn property_observations_are_bounded_in_every_scenario() {
+    let city = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/city-grid.toml");
+    let city = Scenario::load(&city, &[]).expect("in the repository");
+    let built_in = BUILTIN_SCENARIOS.iter();
+    let scenarios = built_in.map(|b| builtin(b.name, &[]));
+    for scenario in scenarios.chain([city]) {
+        let world = World::new(&scenario).expect("files at hand");
+        let mut stream = Streams::new(3).stream("test");
+        for layout in layouts(&world) {
+            let mut env = Env::new(&world, layout, 3, Streams::new(2), "env").expect("serves");
+            let mut over = false;
+            while !over {
+                assert_sound(env.observation());
+                let actions = random_actions(env.observation(), &mut stream);
+                let turn = env.act(&actions).expect("legal");
+                over = turn.slot.is_some_and(|end| end.truncated);
+            }
+            assert_sound(env.observation());
+        }
+    }
+}
+
+/// The slot with vehicle `order[v]` in row v, one task each.
+fn permuted(slot: &Slot, order: &[usize]) -> Slot {
+    let mut permuted = slot.clone();
+    let (vehicles, tasks) = (&mut permuted.vehicles, &mut permuted.tasks);
+    for column in [
+        &mut vehicles.x_m,
+        &mut vehicles.y_m,
+        &mut vehicles.tx_power_w,
+        &mut vehicles.cpu_hz,
+        &mut vehicles.energy_coeff,
+        &mut vehicles.local_wait_s,
+        &mut tasks.cycles,
+        &mut tasks.data_bits,
+        &mut tasks.deadline_s,
+    ] {
+        *column = order.iter().map(|&v| column[v]).collect();
+    }
+    let mut coverage = Coverage {
+        start: vec![0],
+        links: Vec::new(),
+    };
+    for &v in order {
+        coverage.links.extend_from_slice(slot.coverage.of(v));
+        coverage.start.push(coverage.links.len() as u32);
+    }
+    permuted.coverage = coverage;
+    permuted
+}
+
+#[test]
+fn property_permuting_vehicles_permutes_decisions() {
+    let world = world("coupled", &[]);
+    over_seeds(40, |seed| {
+        let mut slot = Recipe {
+            reserved: 0.0..0.5,
+            ..Recipe::default()
+        }
+        .slot(seed);
+        slot.slot_s = 0.4;
+        let mut stream = Streams::new(seed).stream("order");
+        let mut order: Vec<usize> = (0..slot.vehicles.len()).collect();
+        for i in (1..order.len()).rev() {
+            order.swap(i, stream.below(i + 1));
+        }
+        let other = permuted(&slot, &order);
+        let forms = layouts(&world).into_iter();
+        for layout in forms.filter(|layout| !matches!(layout.form, Form::Flat { .. })) {
+            let scorer = Linear::random(&layout, seed);
+            let contender = Trained {
+                name: "linear".to_owned(),
+                scorer,
+            };
+            let decide = |slot: &Slot| {
+                let mut policy = contender.enter(&world, Streams::new(0)).expect("serves");
+                let mut decision = Decision::default();
+                policy.decide(slot, &mut decision);
+                decision
+            };
+            let (expected, got) = (decide(&slot), decide(&other));
+            for (v, &from) in order.iter().enumerate() {
+                assert_eq!(got.placements[v], expected.placements[from], "{layout:?}");
+                let (a, b) = (got.minimum_hz.get(v), expected.minimum_hz.get(from));
+                assert_eq!(a, b, "{layout:?}");
+            }
+        }
+    });
+}
+
+/// Records but for the clock and the bound, which an environment does not know.
+fn bare(record: &SlotRecord) -> SlotRecord {
+    SlotRecord {
+        decision_time_s: 0.0,
+        lower_bound: None,
+        ..record.clone()
+    }
+}
+
+fn records<C: Contender>(world: &World, contender: &C, seed: u64, slots: usize) -> Vec<SlotRecord> {
+    let options = Options {
+        slots,
+        bound: BoundKind::Off,
+    };
+    let watch = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
+    let run = replicate(world, std::slice::from_ref(contender), seed, options, watch);
+    let run = run.expect("no trace").expect("never stopped");
+    run.policies[0].slots.iter().map(bare).collect()
+}
+
+/// `replicate` is the twin: the same policy in both gives the same records, to the last bit.
+#[test]
+fn oracle_env_equals_replicate() {
+    for (name, overrides) in [
+        ("wang2025", vec![]),
+        ("wang2025", vec![("load_balance.enforce", "true")]),
+        ("coupled", vec![("time.slot_s", "0.25")]),
+        (
+            "coupled",
+            vec![("fleet.size", "40"), ("task.probability", "0.5")],
+        ),
+    ] {
+        let world = world(name, &overrides);
+        let layout = Layout::shared(&world);
+        let mut env = Env::new(&world, layout, 15, Streams::new(0), "env").expect("serves");
+        for kind in [PolicyKind::Nearest, PolicyKind::Price, PolicyKind::SlotFit] {
+            // Twice, so that an episode is seen to leave nothing behind.
+            for seed in [5, 6] {
+                let mut policy = kind.build(&world.scenario.policy, Streams::new(seed));
+                let mut decision = Decision::default();
+                env.reset(seed).expect("no trace");
+                let mut own = Vec::new();
+                loop {
+                    policy.decide(env.slot(), &mut decision);
+                    let end = env.step(&decision).expect("valid");
+                    own.push(bare(env.record()));
+                    assert_eq!(end.reward.to_bits(), (-env.record().objective).to_bits());
+                    assert!(end.bootstrap);
+                    if end.truncated {
+                        break;
+                    }
+                }
+                assert_eq!(own, records(&world, &kind, seed, 15), "{name} {kind:?}");
+            }
+        }
+    }
+}
+
+/// Acting by a network in the environment is what its policy does in a run.
+#[test]
+fn oracle_env_turns_equal_learned_policy() {
+    let world = world("coupled", &[("time.slot_s", "0.25")]);
+    for layout in layouts(&world) {
+        let mut scorer = Linear::random(&layout, 4);
+        let contender = Trained {
+            name: "linear".to_owned(),
+            scorer: scorer.clone(),
+        };
+        let mut env = Env::new(&world, layout, 8, Streams::new(0), "env").expect("serves");
+        env.reset(9).expect("no trace");
+        let (mut logits, mut actions, mut own) = (Vec::new(), Vec::new(), Vec::new());
+        let mut dealt = 0.0;
+        loop {
+            logits.clear();
+            scorer.score(env.observation(), &mut logits);
+            env.observation().greedy(&logits, &mut actions);
+            let turn = env.act(&actions).expect("legal");
+            dealt += turn.reward;
+            let Some(end) = turn.slot else { continue };
+            own.push(bare(env.record()));
+            assert!((dealt - end.reward).abs() <= 1e-12 * end.reward.abs());
+            dealt = 0.0;
+            if end.truncated {
+                break;
+            }
+        }
+        assert_eq!(own, records(&world, &contender, 9, 8));
+    }
+}
+
+/// Where a rule on the end was granted, the task ends in time.
+#[test]
+fn property_rules_on_the_end_are_kept() {
+    let world = world("coupled", &[("time.slot_s", "0.25")]);
+    let mut granted = [0, 0];
+    for layout in layouts(&world) {
+        let mut stream = Streams::new(2).stream("test");
+        let mut env = Env::new(&world, layout, 40, Streams::new(3), "env").expect("serves");
+        loop {
+            let actions = random_actions(env.observation(), &mut stream);
+            let Some(end) = env.act(&actions).expect("legal").slot else {
+                continue;
+            };
+            assert_eq!(env.record().turned_back, 0);
+            for (outcome, &least_hz) in env.outcomes().iter().zip(&env.decision().minimum_hz) {
+                if least_hz > 0.0 {
+                    let slots = outcome.delay_s() / 0.25;
+                    assert!(slots <= 2.0, "{slots}");
+                    granted[usize::from(slots > 1.0)] += 1;
+                }
+            }
+            if end.truncated {
+                break;
+            }
+        }
+    }
+    assert!(granted.iter().all(|&count| count > 100), "{granted:?}");
+}
+
+/// The best of each task at the tentative loads is near the optimum, without any training: what a network
+/// has to find is in its rows.
+#[test]
+fn property_sequential_rows_hold_what_one_slot_needs() {
+    let world = world("wang2025", &[]);
+    let contender = [Trained {
+        name: "thrifty".to_owned(),
+        scorer: Linear::thrifty(Layout::sequential(&world)),
+    }];
+    let options = Options {
+        slots: 20,
+        bound: BoundKind::Simple,
+    };
+    let watch = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
+    let run = replicate(&world, &contender, 0, options, watch);
+    let run = run.expect("no trace").expect("never stopped");
+    let (mut cost, mut bound) = (0.0, 0.0);
+    for record in &run.policies[0].slots {
+        cost += record.objective;
+        bound += record.lower_bound.expect("asked for");
+    }
+    assert!(cost >= bound && cost <= 1.008 * bound, "{}", cost / bound);
+}
+
+/// One vehicle, two RSUs in range, beta = 5: candidates 1, 0, 1, 0, 1, local.
+#[test]
+fn closed_form_flat_padding_by_hand() {
+    let world = world("wang2025", &[("fleet.size", "3")]);
+    let mut slot = Recipe {
+        vehicles: 2,
+        rsus: 3,
+        range_m: 300.0..300.0,
+        ..Recipe::default()
+    }
+    .slot(0);
+    slot.rsus.x_m = vec![0.0, 400.0, 1000.0];
+    slot.rsus.y_m = vec![0.0; 3];
+    slot.vehicles.x_m = vec![250.0, 700.0];
+    slot.vehicles.y_m = vec![0.0, 900.0];
+    let link = |rsu| wayside_core::slot::RadioLink {
+        rsu,
+        seconds_per_bit: 1e-8,
+    };
+    slot.coverage = Coverage {
+        start: vec![0, 2, 2],
+        links: vec![link(1), link(0)],
+    };
+    let scales = Scales {
+        x_min_m: 0.0,
+        y_min_m: 0.0,
+        width_m: 1000.0,
+        height_m: 1000.0,
+        cycles: slot.tasks.cycles[0],
+        data_bits: slot.tasks.data_bits[0],
+        deadline_s: slot.tasks.deadline_s[0],
+        cpu_hz: 1e12,
+        cost: 1.0,
+    };
+    let layout = Layout {
+        form: Form::Flat {
+            vehicles: 3,
+            tasks_per_vehicle: 1,
+            rsus: 3,
+            candidates: 6,
+        },
+        spans: 1,
+        scales,
+        ..Layout::shared(&world)
+    };
+    let mut encoder = Encoder::new(layout).expect("sound");
+    encoder.begin(&slot);
+    assert!(encoder.observe(&slot));
+    let observation = encoder.observation();
+    let (first, second) = (1.0f32 / 3.0, 2.0f32 / 3.0);
+    let own = [0.25, 0.0, second, 0.5, 0.5, 0.5, 0.0];
+    let candidates = [second, first, second, first, second, 0.0];
+    assert_eq!(observation.rows[..7], own);
+    assert_eq!(observation.rows[7..13], candidates);
+    // Out of range: no segment, no candidates; then a vehicle that is not there; then the RSUs.
+    assert_eq!(observation.rows[13..16], [0.7, 0.9, 0.0]);
+    assert_eq!(observation.rows[20..26], [0.0; 6]);
+    assert_eq!(observation.rows[26..39], [0.0; 13]);
+    assert_eq!(observation.rows[43..44], [0.4]);
+    assert_eq!(observation.heads, [6, 9, 15, 18, 24, 27]);
+    assert_eq!(observation.legal[..6], [true; 6]);
+    assert_eq!(
+        observation.legal[9..15],
+        [false, false, false, false, false, true]
+    );
+
+    encoder.act(&slot, &[3, 0, 5, 0, 5, 0]);
+    assert!(!encoder.observe(&slot));
+    let mut decision = Decision::default();
+    encoder.decision(&slot, &mut decision);
+    let entered = Placement::Rsu {
+        entry: 0,
+        execution: 0,
+    };
+    assert_eq!(decision.placements, [entered, Placement::Local]);
+}
+
+#[test]
+fn property_snapshots_continue_bit_by_bit() {
+    let world = world("coupled", &[("time.slot_s", "0.25"), ("fleet.size", "60")]);
+    let layout = Layout::sequential(&world);
+    let make = || {
+        batch(&world, &layout, 12, Streams::new(8), 2)
+            .expect("serves")
+            .remove(1)
+    };
+    let go = |env: &mut Env<'_>, stream: &mut Stream, slots: usize| {
+        let mut rewards = Vec::new();
+        while rewards.len() < slots {
+            let actions = random_actions(env.observation(), stream);
+            if let Some(end) = env.act(&actions).expect("legal").slot {
+                rewards.push(end.reward.to_bits());
+                if end.truncated {
+                    env.reset_next().expect("no trace");
+                }
+            }
+        }
+        rewards
+    };
+    let mut env = make();
+    go(&mut env, &mut Streams::new(0).stream("test"), 17);
+    let snapshot = env.snapshot().expect("between two slots");
+    let expected = go(&mut env, &mut Streams::new(1).stream("test"), 20);
+
+    let text = serde_json::to_string(&snapshot).expect("plain data");
+    let mut other = make();
+    other
+        .restore(&serde_json::from_str(&text).expect("its own text"))
+        .expect("its own snapshot");
+    assert_eq!(other.position().1, 5);
+    assert_eq!(
+        go(&mut other, &mut Streams::new(1).stream("test"), 20),
+        expected
+    );
+}
+
+#[test]
+fn property_environments_of_a_batch_differ_and_are_reproducible() {
+    let world = world("wang2025", &[("fleet.size", "20")]);
+    let layout = Layout::shared(&world);
+    let seeds = |seed| -> Vec<u64> {
+        let envs = batch(&world, &layout, 5, Streams::new(seed), 3).expect("serves");
+        envs.iter().map(|env| env.position().0).collect()
+    };
+    let first = seeds(1);
+    assert_eq!(first, seeds(1));
+    assert_ne!(first, seeds(2));
+    assert!(first[0] != first[1] && first[1] != first[2]);
+}
+
+#[test]
+fn property_layouts_survive_their_card_and_refuse_what_they_cannot_serve() {
+    let of_100 = world("wang2025", &[]);
+    for layout in layouts(&of_100) {
+        let card = serde_json::to_string(&layout).expect("plain data");
+        assert_eq!(
+            serde_json::from_str::<Layout>(&card).expect("its own"),
+            layout
+        );
+        layout.serves_world(&of_100).expect("made for it");
+    }
+    let flat = Layout::flat(&of_100).expect("a fixed fleet");
+    let of_200 = world("wang2025", &[("fleet.size", "200")]);
+    let message = flat
+        .serves_world(&of_200)
+        .expect_err("too many")
+        .to_string();
+    assert_eq!(
+        message,
+        "observation layout: fleet.size: must be at most 100 vehicles, got 200: \
+         a `flat` policy serves only the numbers it was trained with"
+    );
+    let slot = Recipe::default().slot(0);
+    let message = flat.serves(&slot).expect_err("five RSUs").to_string();
+    assert!(
+        message.contains("rsus: must be 11 RSUs, got 5"),
+        "{message}"
+    );
+    for layout in [Layout::shared(&of_100), Layout::sequential(&of_100)] {
+        layout.serves_world(&of_200).expect("any N");
+        layout.serves(&slot).expect("any M");
+    }
+    let old = Layout {
+        version: VERSION + 1,
+        ..Layout::shared(&of_100)
+    };
+    assert!(Encoder::new(old).is_err());
+    let absurd = Layout {
+        form: Form::Shared {
+            candidates: 0,
+            targets: 1,
+        },
+        ..flat
+    };
+    assert!(absurd.check().is_err());
+}
+
+#[test]
+fn property_env_refuses_what_is_not_legal() {
+    let world = world("wang2025", &[("fleet.size", "10")]);
+    let layout = Layout::shared(&world);
+    let mut env = Env::new(&world, layout, 1, Streams::new(0), "env").expect("serves");
+    let heads = env.observation().heads.len();
+    for actions in [vec![], vec![0; heads - 1], vec![1000; heads]] {
+        assert!(env.act(&actions).is_err());
+    }
+    let masked = env.observation().legal.iter().position(|legal| !legal);
+    let masked = masked.expect("not everybody sees seven RSUs");
+    let head = (0..heads).find(|&i| env.observation().head(i).contains(&masked));
+    let head = head.expect("heads cover all");
+    let mut stream = Streams::new(0).stream("test");
+    let mut actions = random_actions(env.observation(), &mut stream);
+    let legal = std::mem::replace(
+        &mut actions[head],
+        (masked - env.observation().head(head).start) as u32,
+    );
+    let message = env.act(&actions).expect_err("masked").to_string();
+    assert!(message.contains("is masked"), "{message}");
+    let nobody = Decision::default();
+    assert!(env.step(&nobody).is_err());
+    actions[head] = legal;
+    assert!(
+        env.act(&actions)
+            .expect("legal")
+            .slot
+            .expect("one turn")
+            .truncated
+    );
+    assert!(env.act(&actions).is_err(), "the episode is over");
+}
+
+#[test]
+fn property_greedy_keeps_to_the_mask_whatever_the_logits() {
+    let observation = Observation {
+        heads: vec![3, 5],
+        legal: vec![false, true, true, false, true],
+        ..Observation::default()
+    };
+    let mut actions = Vec::new();
+    let nan = f32::NAN;
+    for (logits, expected) in [
+        (vec![9.0, 1.0, 2.0, 9.0, -1.0], [2, 1]),
+        (vec![9.0, 1.0, 1.0, 9.0, -1.0], [1, 1]),
+        (vec![nan; 5], [1, 1]),
+        (vec![0.0, nan, f32::NEG_INFINITY, 0.0, nan], [2, 1]),
+        (vec![], [1, 1]),
+    ] {
+        observation.greedy(&logits, &mut actions);
+        assert_eq!(actions, expected, "{logits:?}");
+    }
+}

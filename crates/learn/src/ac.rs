@@ -1,0 +1,108 @@
+//! Actor-critic, the paper's baseline: one-step advantage (19), no ratio and no clip, one pass over what was collected.
+//!
+//! The paper says no more. We take the rest from stable-baselines3's A2C (`n_steps`, learning rate, coefficients), with
+//! its gradient over the whole rollout at once, but Adam, and lambda = 0 in (20): A_t = r_t + gamma V(s_{t+1}) - V(s_t).
+
+use wayside_core::error::Result;
+
+use crate::net::NetSpec;
+use crate::on_policy::{Learner, Schedule, Settings};
+use crate::ppo::Check;
+
+/// Options of AC; names of stable-baselines3.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AcConfig {
+    /// Slots per environment and update.
+    pub n_steps: usize,
+    /// Discount.
+    pub gamma: f64,
+    /// Weight of the entropy.
+    pub ent_coef: f64,
+    /// Weight of the value loss.
+    pub vf_coef: f64,
+    /// Largest norm of the gradient.
+    pub max_grad_norm: f64,
+    /// Step size of Adam.
+    pub learning_rate: f64,
+    /// How the step size runs.
+    pub schedule: Schedule,
+    /// Where a linear schedule ends.
+    pub total_timesteps: u64,
+    /// Advantages get mean 0 and deviation 1.
+    pub normalize_advantage: bool,
+    /// Observations get running mean 0 and deviation 1.
+    pub normalize_observation: bool,
+    /// Rewards are scaled by the running deviation of returns.
+    pub normalize_reward: bool,
+    /// As [`crate::ppo::PpoConfig::lanes`].
+    pub lanes: usize,
+    /// As [`crate::ppo::PpoConfig::shards`].
+    pub shards: usize,
+}
+
+impl Default for AcConfig {
+    fn default() -> Self {
+        Self {
+            n_steps: 5,
+            gamma: 0.99,
+            ent_coef: 0.0,
+            vf_coef: 0.5,
+            max_grad_norm: 0.5,
+            learning_rate: 7e-4,
+            schedule: Schedule::Constant,
+            total_timesteps: 1_000_000,
+            normalize_advantage: false,
+            normalize_observation: false,
+            normalize_reward: false,
+            lanes: 2,
+            shards: 2,
+        }
+    }
+}
+
+impl AcConfig {
+    /// A learner for `envs` environments.
+    ///
+    /// # Errors
+    /// Every option out of its range, at once.
+    pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
+        let mut check = Check::default();
+        check.counts(&[
+            ("n_steps", self.n_steps),
+            ("total_timesteps", self.total_timesteps as usize),
+        ]);
+        check.counts(&[("lanes", self.lanes), ("shards", self.shards)]);
+        check.shares(&[("gamma", self.gamma)]);
+        check.not_negative(&[
+            ("learning_rate", self.learning_rate),
+            ("ent_coef", self.ent_coef),
+            ("vf_coef", self.vf_coef),
+        ]);
+        check.positive(&[("max_grad_norm", self.max_grad_norm)]);
+        check.done()?;
+        let settings = Settings {
+            n_steps: self.n_steps,
+            batch_size: None,
+            n_epochs: 1,
+            gamma: self.gamma,
+            gae_lambda: 0.0,
+            clip_range: None,
+            per_vehicle: false,
+            credit_coef: 0.0,
+            ent_coef: self.ent_coef,
+            vf_coef: self.vf_coef,
+            max_grad_norm: Some(self.max_grad_norm),
+            target_kl: None,
+            learning_rate: self.learning_rate,
+            schedule: self.schedule,
+            total_timesteps: self.total_timesteps,
+            normalize_advantage: self.normalize_advantage,
+            normalize_observation: self.normalize_observation,
+            normalize_reward: self.normalize_reward,
+            lanes: self.lanes,
+            shards: self.shards,
+        };
+        Learner::new(settings, net, envs, seed)
+    }
+}

@@ -1,0 +1,195 @@
+//! The three products of a dense layer, row-major, over the kernels of the `gemm` project. One thread: the caller splits rows.
+
+use gemm_common::Parallelism;
+
+/// A matrix in a slice: element (i, j) at `i * row + j * col`.
+struct View<'a> {
+    data: &'a [f32],
+    row: usize,
+    col: usize,
+}
+
+impl View<'_> {
+    fn covers(&self, rows: usize, cols: usize) -> bool {
+        (rows - 1) * self.row + (cols - 1) * self.col < self.data.len()
+    }
+}
+
+/// `dst (m x n, column-major) = keep * dst + a (m x k) b (k x n)`.
+fn product(dst: &mut [f32], keep: bool, a: &View, b: &View, (m, n, k): (usize, usize, usize)) {
+    if m * n * k == 0 {
+        if !keep {
+            dst[..m * n].fill(0.0);
+        }
+        return;
+    }
+    assert!(
+        dst.len() >= m * n && a.covers(m, k) && b.covers(k, n),
+        "shapes {m} x {k} x {n} exceed their buffers"
+    );
+    // SAFETY: the assertion bounds every element that the kernel reads or writes; `dst` is borrowed mutably, so it
+    // overlaps neither input; strides are lengths of slices, hence far below isize::MAX.
+    #[allow(unsafe_code)]
+    unsafe {
+        gemm_f32::gemm::f32::get_gemm_fn()(
+            m,
+            n,
+            k,
+            dst.as_mut_ptr(),
+            m as isize,
+            1,
+            keep,
+            a.data.as_ptr(),
+            a.col as isize,
+            a.row as isize,
+            b.data.as_ptr(),
+            b.col as isize,
+            b.row as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
+
+// A row-major matrix is its transpose in column-major order, hence the swapped factors.
+
+/// `y [rows, outputs] = x [rows, inputs] w [inputs, outputs]`.
+pub(crate) fn forward(
+    y: &mut [f32],
+    x: &[f32],
+    w: &[f32],
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+) {
+    let w = View {
+        data: w,
+        row: 1,
+        col: outputs,
+    };
+    let x = View {
+        data: x,
+        row: 1,
+        col: inputs,
+    };
+    product(y, false, &w, &x, (outputs, rows, inputs));
+}
+
+/// `dw [inputs, outputs] += x^T dy`.
+pub(crate) fn weights(
+    dw: &mut [f32],
+    x: &[f32],
+    dy: &[f32],
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+) {
+    let dy = View {
+        data: dy,
+        row: 1,
+        col: outputs,
+    };
+    let x = View {
+        data: x,
+        row: inputs,
+        col: 1,
+    };
+    product(dw, true, &dy, &x, (outputs, inputs, rows));
+}
+
+/// `dx [rows, inputs] = dy [rows, outputs] w^T`.
+pub(crate) fn inputs(
+    dx: &mut [f32],
+    dy: &[f32],
+    w: &[f32],
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+) {
+    let w = View {
+        data: w,
+        row: outputs,
+        col: 1,
+    };
+    let dy = View {
+        data: dy,
+        row: 1,
+        col: outputs,
+    };
+    product(dx, false, &w, &dy, (inputs, rows, outputs));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wayside_core::rng::Streams;
+
+    /// The naive product in f64, `a` by rows and `b` by rows.
+    fn naive(
+        a: impl Fn(usize, usize) -> f32,
+        b: impl Fn(usize, usize) -> f32,
+        (m, n, k): (usize, usize, usize),
+    ) -> Vec<f64> {
+        let cell = |i, j| {
+            (0..k)
+                .map(|l| f64::from(a(i, l)) * f64::from(b(l, j)))
+                .sum()
+        };
+        (0..m * n).map(|c| cell(c / n, c % n)).collect()
+    }
+
+    /// Whatever the kernel (AVX-512, AVX2 or plain), it is within k * 2^-23 of the exact product of numbers below one,
+    /// the bound of recursive summation; so two kernels differ by at most twice that.
+    #[test]
+    fn oracle_every_kernel_is_near_the_naive_product_in_f64() {
+        let mut stream = Streams::new(1).stream("matrix");
+        for (r, i, o) in [
+            (1, 1, 1),
+            (1, 33, 7),
+            (7, 40, 64),
+            (129, 64, 15),
+            (64, 933, 256),
+            (3, 5, 1),
+            (257, 2, 31),
+            (0, 3, 3),
+        ] {
+            let mut draw = |n: usize| {
+                (0..n)
+                    .map(|_| stream.uniform(-1.0, 1.0) as f32)
+                    .collect::<Vec<_>>()
+            };
+            let (x, w, dy) = (draw(r * i), draw(i * o), draw(r * o));
+            let near = |got: &[f32], want: &[f64], k: usize| {
+                for (g, w) in got.iter().zip(want) {
+                    assert!(
+                        (f64::from(*g) - w).abs() <= (k + 1) as f64 * 1.2e-7,
+                        "{g} != {w} at {r} x {i} x {o}"
+                    );
+                }
+            };
+            let mut y = vec![9.0; r * o];
+            forward(&mut y, &x, &w, r, i, o);
+            near(
+                &y,
+                &naive(|a, b| x[a * i + b], |a, b| w[a * o + b], (r, o, i)),
+                i,
+            );
+            let mut dw = vec![1.0; i * o];
+            weights(&mut dw, &x, &dy, r, i, o);
+            let mut want = naive(|a, b| x[b * i + a], |a, b| dy[a * o + b], (i, o, r));
+            want.iter_mut().for_each(|v| *v += 1.0);
+            near(&dw, &want, r + 1);
+            let mut dx = vec![9.0; r * i];
+            inputs(&mut dx, &dy, &w, r, i, o);
+            near(
+                &dx,
+                &naive(|a, b| dy[a * o + b], |a, b| w[b * o + a], (r, i, o)),
+                o,
+            );
+        }
+    }
+}

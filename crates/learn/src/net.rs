@@ -1,0 +1,417 @@
+//! Actor and critic over the rows of slots: a trunk on every row, a linear head for its logits, a value of the slot.
+//!
+//! The value is a network on `[mean over rows, globals]`, where the mean is of the trunk's output ([`Pool::Trunk`]) or of
+//! the rows themselves ([`Pool::Rows`], a critic of its own). See docs/decisions/0013-network-core.md for which, when.
+
+use wayside_core::error::Result;
+use wayside_core::rng::Streams;
+
+use crate::mlp::{Activation, Mlp, Tape};
+use crate::state::invalid;
+
+/// What the critic takes the mean of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pool {
+    /// The trunk's output: actor and critic share the trunk.
+    Trunk,
+    /// The rows as observed: actor and critic share nothing.
+    Rows,
+}
+
+/// Sizes of the networks.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetSpec {
+    /// Width of a row.
+    pub row_width: usize,
+    /// What the critic sees beside the rows.
+    pub globals: usize,
+    /// Hidden layers of the trunk, at least one.
+    pub hidden: Vec<usize>,
+    /// Logits that each row gives.
+    pub logits_per_row: usize,
+    /// Consecutive factors that belong to one vehicle.
+    pub factors_per_vehicle: usize,
+    /// Hidden layers of the critic, after the mean.
+    pub value_hidden: Vec<usize>,
+    /// What the critic takes the mean of.
+    pub pool: Pool,
+    /// What follows each hidden layer.
+    pub activation: Activation,
+}
+
+impl NetSpec {
+    /// One network for the whole slot in one row: `hidden` twice, for actor and critic apart, as stable-baselines3.
+    #[must_use]
+    pub fn flat(
+        row_width: usize,
+        logits: usize,
+        factors_per_vehicle: usize,
+        hidden: &[usize],
+    ) -> Self {
+        Self {
+            row_width,
+            globals: 0,
+            hidden: hidden.to_vec(),
+            logits_per_row: logits,
+            factors_per_vehicle,
+            value_hidden: hidden.to_vec(),
+            pool: Pool::Rows,
+            activation: Activation::Tanh,
+        }
+    }
+
+    /// The same network for every row, with a linear value on the mean of the trunk.
+    #[must_use]
+    pub fn shared(
+        row_width: usize,
+        logits_per_row: usize,
+        factors_per_vehicle: usize,
+        hidden: &[usize],
+    ) -> Self {
+        Self {
+            value_hidden: Vec::new(),
+            pool: Pool::Trunk,
+            ..Self::flat(row_width, logits_per_row, factors_per_vehicle, hidden)
+        }
+    }
+}
+
+/// The networks of a [`NetSpec`], as a layout of one parameter vector.
+#[derive(Clone, Debug)]
+pub struct Net {
+    spec: NetSpec,
+    trunk: Mlp,
+    head: Mlp,
+    value: Mlp,
+}
+
+/// A batch of slots and all that passes between forward and backward; reused.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Rows of all slots, `[R, row_width]`.
+    pub(crate) rows: Vec<f32>,
+    /// Where the rows of each slot end, `[S]`.
+    pub(crate) row_ends: Vec<usize>,
+    /// `[S, globals]`.
+    pub(crate) globals: Vec<f32>,
+    trunk: Tape,
+    pub(crate) head: Tape,
+    value_in: Vec<f32>,
+    d_value_in: Vec<f32>,
+    pub(crate) value: Tape,
+}
+
+impl Batch {
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.row_ends.clear();
+        self.globals.clear();
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        (0..self.row_ends.len())
+            .map(|s| if s == 0 { 0 } else { self.row_ends[s - 1] }..self.row_ends[s])
+    }
+}
+
+impl Net {
+    /// Checks the sizes and lays the networks out.
+    ///
+    /// # Errors
+    /// If a width is zero, or the trunk has no layer.
+    pub fn new(spec: NetSpec) -> Result<Self> {
+        let widths = [
+            spec.row_width,
+            spec.logits_per_row,
+            spec.factors_per_vehicle,
+        ];
+        if widths
+            .iter()
+            .chain(&spec.hidden)
+            .chain(&spec.value_hidden)
+            .any(|w| *w == 0)
+            || spec.hidden.is_empty()
+        {
+            return Err(invalid(
+                "net",
+                format!("must have widths > 0 and a hidden layer, got {spec:?}"),
+            ));
+        }
+        let chain = |first: usize, hidden: &[usize], last: Option<usize>| -> Vec<usize> {
+            std::iter::once(first)
+                .chain(hidden.iter().copied())
+                .chain(last)
+                .collect()
+        };
+        let width = spec.hidden[spec.hidden.len() - 1];
+        let trunk = Mlp::new(
+            0,
+            &chain(spec.row_width, &spec.hidden, None),
+            spec.activation,
+            true,
+        );
+        let head = Mlp::new(
+            trunk.end(),
+            &[width, spec.logits_per_row],
+            spec.activation,
+            false,
+        );
+        let pooled = match spec.pool {
+            Pool::Trunk => width,
+            Pool::Rows => spec.row_width,
+        };
+        let value = Mlp::new(
+            head.end(),
+            &chain(pooled + spec.globals, &spec.value_hidden, Some(1)),
+            spec.activation,
+            false,
+        );
+        Ok(Self {
+            spec,
+            trunk,
+            head,
+            value,
+        })
+    }
+
+    /// Its sizes.
+    #[must_use]
+    pub fn spec(&self) -> &NetSpec {
+        &self.spec
+    }
+
+    /// Number of parameters.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.value.end()
+    }
+
+    /// Orthogonal start: gain sqrt 2 in hidden layers, 0.01 for the logits (nearly uniform choices), 1 for the value.
+    #[must_use]
+    pub fn init(&self, streams: Streams) -> Vec<f32> {
+        let mut params = vec![0.0; self.parameters()];
+        self.trunk.init(
+            &mut params,
+            std::f64::consts::SQRT_2,
+            &mut streams.stream("learn.init.trunk"),
+        );
+        self.head
+            .init(&mut params, 0.01, &mut streams.stream("learn.init.head"));
+        self.value
+            .init(&mut params, 1.0, &mut streams.stream("learn.init.value"));
+        params
+    }
+
+    /// Width of what the critic takes the mean of.
+    pub(crate) fn pooled(&self) -> usize {
+        self.value.inputs() - self.spec.globals
+    }
+
+    /// Logits of all rows, in `batch.head.output() [R, logits_per_row]`.
+    pub(crate) fn policy(&self, params: &[f32], batch: &mut Batch) {
+        let rows = batch.rows.len() / self.spec.row_width;
+        self.trunk
+            .forward(params, &batch.rows, rows, &mut batch.trunk);
+        self.head
+            .forward(params, batch.trunk.output(), rows, &mut batch.head);
+    }
+
+    /// Adds what the critic takes the mean of over some rows of the batch to `sum [pooled]`.
+    pub(crate) fn pool(&self, batch: &Batch, rows: std::ops::Range<usize>, sum: &mut [f32]) {
+        let width = sum.len();
+        let source = match self.spec.pool {
+            Pool::Trunk => batch.trunk.output(),
+            Pool::Rows => &batch.rows,
+        };
+        for row in source[rows.start * width..rows.end * width].chunks_exact(width) {
+            sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+        }
+    }
+
+    /// Values of `slots` slots from `input [S, pooled + globals]`, in `tape.output() [S, 1]`.
+    pub(crate) fn value(&self, params: &[f32], input: &[f32], slots: usize, tape: &mut Tape) {
+        self.value.forward(params, input, slots, tape);
+    }
+
+    /// Logits and values of a batch.
+    pub(crate) fn forward(&self, params: &[f32], batch: &mut Batch) {
+        self.policy(params, batch);
+        let (slots, width, pooled) = (batch.row_ends.len(), self.value.inputs(), self.pooled());
+        let mut value_in = std::mem::take(&mut batch.value_in);
+        value_in.clear();
+        value_in.resize(slots * width, 0.0);
+        for ((rows, input), globals) in batch
+            .ranges()
+            .zip(value_in.chunks_exact_mut(width))
+            .zip(globals(batch, self.spec.globals))
+        {
+            let share = 1.0 / rows.len().max(1) as f32;
+            self.pool(batch, rows, &mut input[..pooled]);
+            input[..pooled].iter_mut().for_each(|x| *x *= share);
+            input[pooled..].copy_from_slice(globals);
+        }
+        self.value
+            .forward(params, &value_in, slots, &mut batch.value);
+        batch.value_in = value_in;
+    }
+
+    /// Adds the gradient of the parameters to `grads`, given those of logits and values in the batch's tapes.
+    pub(crate) fn backward(&self, params: &[f32], batch: &mut Batch, grads: &mut [f32]) {
+        let (slots, width, pooled) = (batch.row_ends.len(), self.value.inputs(), self.pooled());
+        let (features, d_features) = batch.trunk.output_and_gradient();
+        self.head.backward(
+            params,
+            features,
+            &mut batch.head,
+            Some(&mut *grads),
+            Some(d_features),
+        );
+        match self.spec.pool {
+            Pool::Rows => self.value.backward(
+                params,
+                &batch.value_in,
+                &mut batch.value,
+                Some(&mut *grads),
+                None,
+            ),
+            Pool::Trunk => {
+                batch.d_value_in.resize(slots * width, 0.0);
+                self.value.backward(
+                    params,
+                    &batch.value_in,
+                    &mut batch.value,
+                    Some(&mut *grads),
+                    Some(&mut batch.d_value_in),
+                );
+                let mut start = 0;
+                for (&end, d) in batch
+                    .row_ends
+                    .iter()
+                    .zip(batch.d_value_in.chunks_exact(width))
+                {
+                    let share = 1.0 / (end - start).max(1) as f32;
+                    for row in d_features[start * pooled..end * pooled].chunks_exact_mut(pooled) {
+                        row.iter_mut().zip(d).for_each(|(r, d)| *r += share * d);
+                    }
+                    start = end;
+                }
+            }
+        }
+        self.trunk.backward(
+            params,
+            &batch.rows,
+            &mut batch.trunk,
+            Some(&mut *grads),
+            None,
+        );
+    }
+}
+
+/// The globals of each slot; empty slices where there are none.
+fn globals(batch: &Batch, width: usize) -> impl Iterator<Item = &[f32]> {
+    (0..batch.row_ends.len()).map(move |s| &batch.globals[s * width..(s + 1) * width])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mlp::tests::twin;
+
+    /// Sum of logits and values, each times a weight of its own, of slots with 2, 0 and 3 rows, in f64, plainly.
+    fn loss(net: &Net, p: &[f64], rows: &[f64], globals: &[f64]) -> f64 {
+        let spec = &net.spec;
+        let (width, relu) = (spec.row_width, spec.activation == Activation::Relu);
+        let trunk: Vec<usize> = std::iter::once(width).chain(spec.hidden.clone()).collect();
+        let last = trunk[trunk.len() - 1];
+        let features = |row: &[f64]| twin(&trunk, p, row, relu, true);
+        let (mut sum, mut n) = (0.0, 0.0);
+        let mut weigh = |y: f64| {
+            n += 1.0;
+            sum += y * f64::sin(n);
+        };
+        for row in rows.chunks(width) {
+            let logits = twin(
+                &[last, spec.logits_per_row],
+                &p[net.trunk.end()..],
+                &features(row),
+                relu,
+                false,
+            );
+            logits.into_iter().for_each(&mut weigh);
+        }
+        for (s, (from, to)) in [(0, 2), (2, 2), (2, 5)].into_iter().enumerate() {
+            let mut mean = vec![0.0; net.pooled()];
+            for row in rows[from * width..to * width].chunks(width) {
+                let source = if spec.pool == Pool::Trunk {
+                    features(row)
+                } else {
+                    row.to_vec()
+                };
+                mean.iter_mut()
+                    .zip(source)
+                    .for_each(|(m, x)| *m += x / (to - from) as f64);
+            }
+            mean.push(globals[s]);
+            let sizes: Vec<usize> = std::iter::once(mean.len())
+                .chain(spec.value_hidden.clone())
+                .chain([1])
+                .collect();
+            weigh(twin(&sizes, &p[net.head.end()..], &mean, relu, false)[0]);
+        }
+        sum
+    }
+
+    #[test]
+    fn oracle_gradient_of_actor_and_critic_is_that_of_finite_differences_in_f64() {
+        for pool in [Pool::Trunk, Pool::Rows] {
+            for value_hidden in [vec![], vec![4]] {
+                let spec = NetSpec {
+                    globals: 1,
+                    value_hidden,
+                    pool,
+                    ..NetSpec::shared(3, 5, 1, &[6, 4])
+                };
+                let net = Net::new(spec).unwrap();
+                let mut stream = Streams::new(2).stream("net");
+                let mut draw = |n: usize| {
+                    (0..n)
+                        .map(|_| stream.uniform(-1.0, 1.0) as f32)
+                        .collect::<Vec<_>>()
+                };
+                let (params, rows, globals) = (draw(net.parameters()), draw(15), draw(3));
+                let mut batch = Batch {
+                    rows: rows.clone(),
+                    row_ends: vec![2, 2, 5],
+                    globals: globals.clone(),
+                    ..Batch::default()
+                };
+                net.forward(&params, &mut batch);
+                let (_, d_logits) = batch.head.output_and_gradient();
+                let (_, d_values) = batch.value.output_and_gradient();
+                for (i, d) in d_logits.iter_mut().chain(d_values).enumerate() {
+                    *d = f64::sin(i as f64 + 1.0) as f32;
+                }
+                let mut grads = vec![0.0; params.len()];
+                net.backward(&params, &mut batch, &mut grads);
+                let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+                let (p, rows, globals) = (wide(&params), wide(&rows), wide(&globals));
+                for i in 0..p.len() {
+                    let at = |h: f64| {
+                        let mut q = p.clone();
+                        q[i] += h;
+                        loss(&net, &q, &rows, &globals)
+                    };
+                    let want = (at(1e-5) - at(-1e-5)) / 2e-5;
+                    // f32 sums of some tens of numbers near one: a few 1e-6
+                    assert!(
+                        (f64::from(grads[i]) - want).abs() < 2e-5,
+                        "{pool:?} parameter {i}: {} != {want}",
+                        grads[i]
+                    );
+                }
+            }
+        }
+    }
+}

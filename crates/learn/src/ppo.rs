@@ -1,0 +1,202 @@
+//! Proximal policy optimisation (Schulman et al. 2017), equations (19)-(23) and Algorithm 1 of the paper.
+//!
+//! Each detail, and where it comes from:
+//!
+//! | detail | here |
+//! |---|---|
+//! | advantage (19), (20) | [`crate::gae`], bootstrapped where an episode was cut off by time |
+//! | ratio (21) | of the joint action, as the paper; or of each vehicle, with means over vehicles (as MAPPO): the ratio of 200 factors leaves the clip range at the first small change |
+//! | clip (22) | `clip_range` |
+//! | value loss (23) | squared error, times `vf_coef`, not clipped |
+//! | minibatches | reshuffled every epoch; Algorithm 1 draws one and passes over it repeatedly |
+//! | advantage normalisation | per minibatch, as stable-baselines3 |
+//! | entropy bonus, gradient clip, target KL, schedule | as stable-baselines3 |
+//! | initialisation | orthogonal; gain sqrt 2 hidden, 0.01 logits, 1 value |
+//! | Adam | epsilon 1e-5 |
+//! | normalisers | of observations and rewards, constant within an iteration |
+
+use wayside_core::error::{Problem, Problems, Result};
+
+use crate::net::NetSpec;
+use crate::on_policy::{Learner, Schedule, Settings};
+
+/// What the ratio (21) is taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ratio {
+    /// The joint action of the slot.
+    Joint,
+    /// The choices of one vehicle; losses and entropy are means over vehicles.
+    Vehicle,
+}
+
+/// Options of PPO. Names and defaults of stable-baselines3 where it has them.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PpoConfig {
+    /// Slots per environment and iteration.
+    pub n_steps: usize,
+    /// Slots of a minibatch; the last of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Passes over a rollout.
+    pub n_epochs: usize,
+    /// Discount.
+    pub gamma: f64,
+    /// Lambda of (20).
+    pub gae_lambda: f64,
+    /// Epsilon of (22).
+    pub clip_range: f64,
+    /// Weight of the entropy.
+    pub ent_coef: f64,
+    /// Weight of the value loss.
+    pub vf_coef: f64,
+    /// Largest norm of the gradient.
+    pub max_grad_norm: f64,
+    /// Ends an iteration whose mean KL divergence exceeds 1.5 times this.
+    pub target_kl: Option<f64>,
+    /// Step size of Adam.
+    pub learning_rate: f64,
+    /// How the step size runs.
+    pub schedule: Schedule,
+    /// Where a linear schedule ends.
+    pub total_timesteps: u64,
+    /// Advantages of every minibatch get mean 0 and deviation 1.
+    pub normalize_advantage: bool,
+    /// Observations get running mean 0 and deviation 1.
+    pub normalize_observation: bool,
+    /// Rewards are scaled by the running deviation of returns.
+    pub normalize_reward: bool,
+    /// What the ratio is taken of.
+    pub ratio: Ratio,
+    /// Weight of a vehicle's credit beside the slot's advantage; with `ratio = vehicle` only.
+    pub credit_coef: f64,
+    /// Parts of the environments that are stepped in parallel, one core each. Changes results in the last digits and the
+    /// order of statistics; the number of threads does not.
+    pub lanes: usize,
+    /// Parts of a minibatch that are computed in parallel, one core each; every part costs a sum over all parameters.
+    /// Changes results in the last digits; the number of threads does not.
+    pub shards: usize,
+}
+
+impl Default for PpoConfig {
+    fn default() -> Self {
+        Self {
+            n_steps: 2048,
+            batch_size: 64,
+            n_epochs: 10,
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            clip_range: 0.2,
+            ent_coef: 0.0,
+            vf_coef: 0.5,
+            max_grad_norm: 0.5,
+            target_kl: None,
+            learning_rate: 3e-4,
+            schedule: Schedule::Constant,
+            total_timesteps: 1_000_000,
+            normalize_advantage: true,
+            normalize_observation: false,
+            normalize_reward: false,
+            ratio: Ratio::Joint,
+            credit_coef: 0.0,
+            lanes: 2,
+            shards: 2,
+        }
+    }
+}
+
+impl PpoConfig {
+    /// A learner for `envs` environments.
+    ///
+    /// # Errors
+    /// Every option out of its range, at once.
+    pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
+        let mut check = Check::default();
+        check.counts(&[
+            ("n_steps", self.n_steps),
+            ("batch_size", self.batch_size),
+            ("n_epochs", self.n_epochs),
+            ("total_timesteps", self.total_timesteps as usize),
+            ("lanes", self.lanes),
+            ("shards", self.shards),
+        ]);
+        check.shares(&[("gamma", self.gamma), ("gae_lambda", self.gae_lambda)]);
+        check.not_negative(&[
+            ("learning_rate", self.learning_rate),
+            ("ent_coef", self.ent_coef),
+            ("vf_coef", self.vf_coef),
+        ]);
+        check.positive(&[
+            ("clip_range", self.clip_range),
+            ("max_grad_norm", self.max_grad_norm),
+        ]);
+        check.positive(&[("target_kl", self.target_kl.unwrap_or(1.0))]);
+        check.not_negative(&[("credit_coef", self.credit_coef)]);
+        check.done()?;
+        let settings = Settings {
+            n_steps: self.n_steps,
+            batch_size: Some(self.batch_size),
+            n_epochs: self.n_epochs,
+            gamma: self.gamma,
+            gae_lambda: self.gae_lambda,
+            clip_range: Some(self.clip_range),
+            per_vehicle: self.ratio == Ratio::Vehicle,
+            credit_coef: self.credit_coef,
+            ent_coef: self.ent_coef,
+            vf_coef: self.vf_coef,
+            max_grad_norm: Some(self.max_grad_norm),
+            target_kl: self.target_kl,
+            learning_rate: self.learning_rate,
+            schedule: self.schedule,
+            total_timesteps: self.total_timesteps,
+            normalize_advantage: self.normalize_advantage,
+            normalize_observation: self.normalize_observation,
+            normalize_reward: self.normalize_reward,
+            lanes: self.lanes,
+            shards: self.shards,
+        };
+        Learner::new(settings, net, envs, seed)
+    }
+}
+
+/// Collects the options that are out of range.
+#[derive(Debug, Default)]
+pub(crate) struct Check(Problems);
+
+impl Check {
+    fn unless(&mut self, ok: bool, path: &str, want: &str, got: impl std::fmt::Display) {
+        if !ok {
+            let message = format!("must be {want}, got {got}");
+            self.0.push(Problem {
+                file: "options".to_owned(),
+                line: None,
+                path: path.to_owned(),
+                message,
+            });
+        }
+    }
+
+    pub(crate) fn counts(&mut self, of: &[(&str, usize)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless(*v > 0, path, "> 0", v));
+    }
+
+    pub(crate) fn shares(&mut self, of: &[(&str, f64)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless((0.0..=1.0).contains(v), path, "between 0 and 1", v));
+    }
+
+    pub(crate) fn positive(&mut self, of: &[(&str, f64)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless(*v > 0.0 && v.is_finite(), path, "> 0", v));
+    }
+
+    pub(crate) fn not_negative(&mut self, of: &[(&str, f64)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless(*v >= 0.0 && v.is_finite(), path, ">= 0", v));
+    }
+
+    pub(crate) fn done(self) -> Result<()> {
+        self.0.into_result(())
+    }
+}

@@ -1,0 +1,285 @@
+//! Collecting `[T, E]` slots. The environments are split into a fixed number of lanes; each lane steps its own in lock
+//! step, on one core, into its own store, so that the result does not depend on the number of threads.
+
+use wayside_core::rng::{Stream, Streams};
+
+use crate::gae::{Trajectories, advantages};
+use crate::net::Net;
+use crate::normalise::{Moments, Running};
+use crate::policy::{Choice, Decider, Seen};
+use crate::slot::{End, Env, Slot};
+
+/// Slots one after the other, time-major; each with as many rows, logits, factors and vehicles as it had.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    rows: Vec<f32>,
+    globals: Vec<f32>,
+    mask: Vec<bool>,
+    lens: Vec<u32>,
+    actions: Vec<u32>,
+    log_probs: Vec<f32>,
+    credits: Vec<f32>,
+    /// Where each slot ends in the above.
+    ends: Vec<Ends>,
+    rewards: Vec<f32>,
+    pub(crate) values: Vec<f32>,
+    next_values: Vec<f32>,
+    ended: Vec<bool>,
+    pub(crate) advantages: Vec<f32>,
+    pub(crate) returns: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    rows: usize,
+    globals: usize,
+    logits: usize,
+    factors: usize,
+    vehicles: usize,
+}
+
+/// One slot of a store.
+pub(crate) struct Stored<'a> {
+    pub(crate) rows: &'a [f32],
+    pub(crate) globals: &'a [f32],
+    pub(crate) mask: &'a [bool],
+    pub(crate) lens: &'a [u32],
+    pub(crate) actions: &'a [u32],
+    pub(crate) log_probs: &'a [f32],
+    pub(crate) credits: &'a [f32],
+    pub(crate) advantage: f32,
+    pub(crate) target: f32,
+}
+
+impl Store {
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.globals.clear();
+        self.mask.clear();
+        self.lens.clear();
+        self.actions.clear();
+        self.log_probs.clear();
+        self.credits.clear();
+        self.ends.clear();
+        self.rewards.clear();
+        self.values.clear();
+        self.next_values.clear();
+        self.ended.clear();
+    }
+
+    fn push(&mut self, slot: &Slot, reward: f32, ended: bool) {
+        self.rows.extend_from_slice(&slot.rows);
+        self.globals.extend_from_slice(&slot.globals);
+        self.mask.extend_from_slice(&slot.mask);
+        self.lens.extend_from_slice(&slot.lens);
+        self.actions.extend_from_slice(&slot.actions);
+        self.log_probs.extend_from_slice(&slot.log_probs);
+        self.credits.extend_from_slice(&slot.credits);
+        self.ends.push(Ends {
+            rows: self.rows.len(),
+            globals: self.globals.len(),
+            logits: self.mask.len(),
+            factors: self.lens.len(),
+            vehicles: self.log_probs.len(),
+        });
+        self.rewards.push(reward);
+        self.values.push(slot.value);
+        self.next_values.push(0.0);
+        self.ended.push(ended);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn slot(&self, i: usize) -> Stored<'_> {
+        let from = if i == 0 {
+            Ends::default()
+        } else {
+            self.ends[i - 1]
+        };
+        let to = self.ends[i];
+        Stored {
+            rows: &self.rows[from.rows..to.rows],
+            globals: &self.globals[from.globals..to.globals],
+            mask: &self.mask[from.logits..to.logits],
+            lens: &self.lens[from.factors..to.factors],
+            actions: &self.actions[from.factors..to.factors],
+            log_probs: &self.log_probs[from.vehicles..to.vehicles],
+            credits: &self.credits[from.vehicles..to.vehicles],
+            advantage: self.advantages[i],
+            target: self.returns[i],
+        }
+    }
+}
+
+/// What outlasts an iteration for each environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Episode {
+    /// Sum of rewards so far.
+    pub(crate) reward: f64,
+    /// Steps so far.
+    pub(crate) length: f64,
+    /// Discounted sum of rewards, whose variance scales rewards.
+    pub(crate) discounted: f64,
+}
+
+/// What a rollout depends on.
+pub(crate) struct Collect<'a> {
+    pub(crate) net: &'a Net,
+    pub(crate) params: &'a [f32],
+    pub(crate) seen: Option<&'a Seen<Running>>,
+    /// Moments of discounted returns, where rewards are normalised.
+    pub(crate) reward_scale: Option<&'a Running>,
+    pub(crate) n_steps: usize,
+    pub(crate) gamma: f64,
+    pub(crate) gae_lambda: f64,
+    pub(crate) streams: Streams,
+    pub(crate) iteration: u64,
+}
+
+/// Some of the environments, their slots and their store.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    first_env: usize,
+    slots: Vec<Slot>,
+    active: Vec<bool>,
+    streams: Vec<Stream>,
+    pub(crate) decider: Decider,
+    pub(crate) store: Store,
+    pub(crate) episodes: Vec<Episode>,
+    /// Reward and length of the episodes that ended in this rollout.
+    pub(crate) finished: Vec<(f64, f64)>,
+    pub(crate) return_moments: Moments,
+}
+
+impl Lane {
+    pub(crate) fn new(net: &Net, first_env: usize, envs: usize, observe_moments: bool) -> Self {
+        let spec = net.spec();
+        let moments = || Seen {
+            rows: Moments::new(spec.row_width),
+            globals: Moments::new(spec.globals),
+        };
+        Self {
+            first_env,
+            slots: vec![Slot::new(spec.row_width, spec.globals); envs],
+            active: vec![true; envs],
+            streams: Vec::with_capacity(envs),
+            decider: Decider::new(observe_moments.then(moments)),
+            store: Store::default(),
+            episodes: vec![Episode::default(); envs],
+            finished: Vec::new(),
+            return_moments: Moments::new(1),
+        }
+    }
+
+    /// T steps of every environment, then their advantages and value targets.
+    pub(crate) fn collect<E: Env>(&mut self, c: &Collect, envs: &mut [E]) {
+        let network = (c.net, c.params, c.seen);
+        let n = envs.len();
+        self.store.clear();
+        self.finished.clear();
+        self.return_moments.clear();
+        if let Some(moments) = &mut self.decider.moments {
+            moments.rows.clear();
+            moments.globals.clear();
+        }
+        self.streams.clear();
+        for e in self.first_env..self.first_env + n {
+            self.streams.push(
+                c.streams
+                    .stream(&format!("learn.action.{}.{e}", c.iteration)),
+            );
+        }
+        for t in 0..c.n_steps {
+            self.active.fill(true);
+            self.decider.decide(
+                network,
+                envs,
+                &self.active,
+                &mut self.slots,
+                Choice::Sample(&mut self.streams),
+            );
+            if t > 0 {
+                self.bootstrap((t - 1) * n);
+            }
+            let mut cut = false;
+            for (e, env) in envs.iter_mut().enumerate() {
+                let slot = &mut self.slots[e];
+                slot.credits.resize(slot.log_probs.len(), 0.0);
+                let step = env.step(&slot.actions, &mut slot.credits);
+                let reward = self.episodes[e].count(step.reward, c.gamma, &mut self.return_moments);
+                let reward = c
+                    .reward_scale
+                    .map_or(reward, |scale| scale.scale_only(reward));
+                self.store.push(&self.slots[e], reward, step.end != End::No);
+                self.active[e] = step.end == End::Truncated;
+                cut |= self.active[e];
+            }
+            if cut {
+                // the value of the last state stands for all that the limit of time cut off
+                self.decider.decide(
+                    network,
+                    envs,
+                    &self.active,
+                    &mut self.slots,
+                    Choice::Sample(&mut self.streams),
+                );
+                for e in (0..n).filter(|&e| self.active[e]) {
+                    self.store.next_values[t * n + e] = self.slots[e].value;
+                }
+            }
+            for (e, env) in envs.iter_mut().enumerate() {
+                if self.store.ended[t * n + e] {
+                    let episode = std::mem::take(&mut self.episodes[e]);
+                    self.finished.push((episode.reward, episode.length));
+                    env.reset();
+                }
+            }
+        }
+        self.active.fill(true);
+        self.decider.decide(
+            network,
+            envs,
+            &self.active,
+            &mut self.slots,
+            Choice::Sample(&mut self.streams),
+        );
+        self.bootstrap((c.n_steps - 1) * n);
+        self.estimate(n, c.gamma, c.gae_lambda);
+    }
+
+    /// Writes the values just found as those that follow the step at `at`, unless an episode ended with it.
+    fn bootstrap(&mut self, at: usize) {
+        for (e, slot) in self.slots.iter().enumerate() {
+            if !self.store.ended[at + e] {
+                self.store.next_values[at + e] = slot.value;
+            }
+        }
+    }
+
+    fn estimate(&mut self, envs: usize, gamma: f64, lambda: f64) {
+        let s = &mut self.store;
+        let t = Trajectories {
+            rewards: &s.rewards,
+            values: &s.values,
+            next_values: &s.next_values,
+            ended: &s.ended,
+            envs,
+        };
+        advantages(t, gamma, lambda, &mut s.advantages);
+        s.returns.clear();
+        s.returns
+            .extend(s.advantages.iter().zip(&s.values).map(|(a, v)| a + v));
+    }
+}
+
+impl Episode {
+    fn count(&mut self, reward: f64, gamma: f64, returns: &mut Moments) -> f32 {
+        self.reward += reward;
+        self.length += 1.0;
+        self.discounted = self.discounted * gamma + reward;
+        returns.add(&[self.discounted as f32]);
+        reward as f32
+    }
+}

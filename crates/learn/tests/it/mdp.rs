@@ -1,0 +1,180 @@
+//! Tiny decision problems with known optima.
+
+use wayside_core::rng::{Stream, Streams};
+use wayside_learn::slot::{End, Env, Observe, Slot, Step};
+
+/// A corridor of four cells. `left` in cell 0 ends the episode with 0.3, `right` in cell 3 with 1; all else brings 0.
+/// With discount 0.9 the optimum is to go right: 0.9^3 = 0.729 from cell 0, although leaving at once tempts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Corridor {
+    pub(crate) cell: usize,
+}
+
+impl Observe for Corridor {
+    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+        slot.row()[self.cell] = 1.0;
+        slot.factor(2);
+        false
+    }
+}
+
+impl Env for Corridor {
+    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+        let reward = match (actions[0], self.cell) {
+            (0, 0) => Some(0.3),
+            (1, 3) => Some(1.0),
+            _ => None,
+        };
+        match reward {
+            Some(reward) => Step {
+                reward,
+                end: End::Terminated,
+            },
+            None => {
+                self.cell = if actions[0] == 1 {
+                    self.cell + 1
+                } else {
+                    self.cell - 1
+                };
+                Step {
+                    reward: 0.0,
+                    end: End::No,
+                }
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        self.cell = 0;
+    }
+}
+
+/// Vehicles with two choices each, a key to match: an "entry" of 4, some forbidden, and a "target" of 3. The reward is the
+/// share of right choices; one when all are right. The number of vehicles changes from slot to slot; episodes are cut off.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    stream: Stream,
+    /// Per vehicle: right entry, right target, forbidden entry.
+    keys: Vec<(usize, usize, usize)>,
+    steps: usize,
+    /// One row per option (pointer), of the entry only, instead of one per vehicle.
+    pointer: bool,
+    most: usize,
+}
+
+impl Keys {
+    pub(crate) fn new(seed: u64, most: usize, pointer: bool) -> Self {
+        let stream = Streams::new(seed).stream("keys");
+        let mut env = Self {
+            stream,
+            keys: Vec::new(),
+            steps: 0,
+            pointer,
+            most,
+        };
+        env.draw();
+        env
+    }
+
+    fn draw(&mut self) {
+        self.keys.clear();
+        for _ in 0..1 + self.stream.below(self.most) {
+            let right = self.stream.below(4);
+            let forbidden = (right + 1 + self.stream.below(3)) % 4;
+            self.keys.push((right, self.stream.below(3), forbidden));
+        }
+    }
+}
+
+impl Observe for Keys {
+    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+        for &(entry, target, forbidden) in &self.keys {
+            if self.pointer {
+                for option in 0..4 {
+                    let row = slot.row();
+                    row[0] = f32::from(option == entry);
+                    row[1] = target as f32;
+                }
+            } else {
+                let row = slot.row();
+                row[entry] = 1.0;
+                row[4 + target] = 1.0;
+            }
+            slot.factor(4)[forbidden] = false;
+            if !self.pointer {
+                slot.factor(3);
+            }
+        }
+        false
+    }
+}
+
+impl Env for Keys {
+    fn step(&mut self, actions: &[u32], credits: &mut [f32]) -> Step {
+        let heads = actions.len() / self.keys.len();
+        assert_eq!(credits.len(), self.keys.len());
+        let mut right = 0.0;
+        for ((&(entry, target, forbidden), choice), credit) in
+            self.keys.iter().zip(actions.chunks(heads)).zip(credits)
+        {
+            assert_ne!(choice[0] as usize, forbidden);
+            let own = f64::from(u8::from(choice[0] as usize == entry))
+                + choice
+                    .get(1)
+                    .map_or(0.0, |t| f64::from(u8::from(*t as usize == target)));
+            *credit = own as f32;
+            right += own;
+        }
+        let reward = right / actions.len() as f64;
+        self.steps += 1;
+        self.draw();
+        Step {
+            reward,
+            end: if self.steps.is_multiple_of(7) {
+                End::Truncated
+            } else {
+                End::No
+            },
+        }
+    }
+
+    fn reset(&mut self) {
+        self.steps = 0;
+    }
+}
+
+/// Three identical vehicles share three servers and want one each. They look alike, so a network that decides them at once can
+/// at best draw at random (all alone in 2 of 9 slots); one that sees the loads left by those before it is always right.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Herd {
+    pub(crate) steps: usize,
+}
+
+impl Observe for Herd {
+    fn observe(&mut self, round: usize, chosen: &[u32], slot: &mut Slot) -> bool {
+        assert_eq!(chosen.len(), round);
+        let row = slot.row();
+        row[3] = 1.0;
+        chosen.iter().for_each(|&c| row[c as usize] += 1.0);
+        slot.globals()[0] = 1.0;
+        slot.factor(3);
+        round < 2
+    }
+}
+
+impl Env for Herd {
+    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+        let used = (0..3).filter(|s| actions.contains(s)).count();
+        self.steps += 1;
+        Step {
+            reward: used as f64 / 3.0,
+            end: if self.steps.is_multiple_of(10) {
+                End::Truncated
+            } else {
+                End::No
+            },
+        }
+    }
+
+    fn reset(&mut self) {}
+}

@@ -1,0 +1,357 @@
+//! PPO and AC.
+
+use wayside_core::rng::Streams;
+use wayside_learn::ac::AcConfig;
+use wayside_learn::net::{NetSpec, Pool};
+use wayside_learn::on_policy::{Learner, Schedule};
+use wayside_learn::policy::Policy;
+use wayside_learn::ppo::{PpoConfig, Ratio};
+use wayside_learn::slot::{Env, Observe};
+use wayside_learn::state::State;
+
+use crate::mdp::{Corridor, Herd, Keys};
+
+fn small() -> PpoConfig {
+    PpoConfig {
+        n_steps: 32,
+        batch_size: 64,
+        n_epochs: 4,
+        gamma: 0.9,
+        learning_rate: 3e-3,
+        ..PpoConfig::default()
+    }
+}
+
+/// Mean reward of the greedy policy over some slots.
+fn score<E: Env + Observe>(policy: &mut Policy, env: &mut E, slots: usize) -> f64 {
+    let mut total = 0.0;
+    for _ in 0..slots {
+        let actions = policy.decide(env).to_vec();
+        let mut credits = vec![0.0; actions.len() / policy.spec().factors_per_vehicle];
+        total += env.step(&actions, &mut credits).reward;
+    }
+    total / slots as f64
+}
+
+fn keys(n: u64) -> Vec<Keys> {
+    (0..n).map(|e| Keys::new(e, 5, false)).collect()
+}
+
+/// The optimum of the corridor: right everywhere, with the values 0.9^k.
+fn assert_solves_corridor(learner: &mut Learner, iterations: usize) {
+    let mut envs = vec![Corridor::default(); 8];
+    for _ in 0..iterations {
+        learner.iterate(&mut envs).unwrap();
+    }
+    let mut policy = learner.policy();
+    for cell in 0..4 {
+        let mut at = Corridor { cell };
+        assert_eq!(policy.decide(&mut at), [1], "in cell {cell}");
+        let value = 0.9f32.powi(3 - cell as i32);
+        assert!(
+            (policy.value() - value).abs() < 0.1,
+            "V({cell}) = {}, not {value}",
+            policy.value()
+        );
+    }
+}
+
+#[test]
+fn closed_form_ppo_finds_the_optimum_of_the_corridor() {
+    let config = PpoConfig {
+        ent_coef: 0.01,
+        ..small()
+    };
+    for spec in [
+        NetSpec::flat(4, 2, 1, &[16]),
+        NetSpec::shared(4, 2, 1, &[16, 16]),
+    ] {
+        assert_solves_corridor(&mut config.learner(spec, 8, 1).unwrap(), 60);
+    }
+}
+
+#[test]
+fn closed_form_ac_finds_the_optimum_of_the_corridor() {
+    let config = AcConfig {
+        gamma: 0.9,
+        learning_rate: 3e-3,
+        ent_coef: 0.01,
+        n_steps: 8,
+        ..AcConfig::default()
+    };
+    assert_solves_corridor(
+        &mut config.learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1).unwrap(),
+        1000,
+    );
+}
+
+#[test]
+fn closed_form_ppo_matches_all_keys_with_either_ratio_and_either_layout() {
+    for (ratio, credit_coef, pool) in [
+        (Ratio::Joint, 0.0, Pool::Trunk),
+        (Ratio::Vehicle, 0.0, Pool::Rows),
+        (Ratio::Vehicle, 1.0, Pool::Trunk),
+    ] {
+        let config = PpoConfig {
+            ratio,
+            credit_coef,
+            normalize_observation: true,
+            normalize_reward: true,
+            ..small()
+        };
+        let spec = NetSpec {
+            pool,
+            ..NetSpec::shared(7, 7, 2, &[32])
+        };
+        let mut learner = config.learner(spec, 8, 3).unwrap();
+        let mut envs = keys(8);
+        for _ in 0..80 {
+            learner.iterate(&mut envs).unwrap();
+        }
+        let score = score(&mut learner.policy(), &mut Keys::new(99, 9, false), 200);
+        assert!(score > 0.999, "{ratio:?}, credit {credit_coef}: {score}");
+    }
+    let mut learner = small()
+        .learner(NetSpec::shared(2, 1, 1, &[16]), 8, 3)
+        .unwrap();
+    let mut envs: Vec<_> = (0..8).map(|e| Keys::new(e, 5, true)).collect();
+    for _ in 0..60 {
+        learner.iterate(&mut envs).unwrap();
+    }
+    let score = score(&mut learner.policy(), &mut Keys::new(99, 9, true), 200);
+    assert!(score > 0.999, "pointer: {score}");
+}
+
+#[test]
+fn closed_form_ppo_in_rounds_spreads_vehicles_that_look_alike() {
+    let spec = NetSpec {
+        globals: 1,
+        ..NetSpec::shared(4, 3, 1, &[16])
+    };
+    let mut learner = PpoConfig {
+        ent_coef: 0.003,
+        ..small()
+    }
+    .learner(spec, 8, 3)
+    .unwrap();
+    let mut envs = vec![Herd::default(); 8];
+    for _ in 0..80 {
+        learner.iterate(&mut envs).unwrap();
+    }
+    assert!((score(&mut learner.policy(), &mut Herd::default(), 5) - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn property_zero_learning_rate_changes_nothing() {
+    let mut learner = PpoConfig {
+        learning_rate: 0.0,
+        ..small()
+    }
+    .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+    .unwrap();
+    let before = learner.params().to_vec();
+    let report = learner.iterate(&mut keys(4)).unwrap();
+    assert_eq!(before, learner.params());
+    assert!(report.grad_norm > 0.0, "there was something to change");
+    assert!(
+        report.approx_kl.abs() < 1e-9 && report.clip_fraction.abs() < 1e-12,
+        "{report:?}"
+    );
+}
+
+#[test]
+fn property_linear_schedule_and_target_kl_stop() {
+    let config = PpoConfig {
+        schedule: Schedule::Linear,
+        total_timesteps: 256,
+        ..small()
+    };
+    let mut learner = config
+        .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+        .unwrap();
+    let mut envs = keys(4);
+    let rates: Vec<f64> = (0..3)
+        .map(|_| learner.iterate(&mut envs).unwrap().learning_rate)
+        .collect();
+    assert!(
+        (rates[0] - 3e-3).abs() < 1e-12
+            && (rates[1] - 1.5e-3).abs() < 1e-12
+            && rates[2].abs() < 1e-12,
+        "{rates:?}"
+    );
+    let mut learner = PpoConfig {
+        target_kl: Some(1e-9),
+        ..small()
+    }
+    .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+    .unwrap();
+    let report = learner.iterate(&mut keys(4)).unwrap();
+    assert!(
+        report.n_updates < 3,
+        "the second minibatch already differs: {report:?}"
+    );
+}
+
+fn trained(threads: usize, iterations: usize) -> (Vec<f32>, Vec<u8>) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        let config = PpoConfig {
+            normalize_observation: true,
+            normalize_reward: true,
+            ..small()
+        };
+        let mut learner = config
+            .learner(NetSpec::shared(7, 7, 2, &[32]), 5, 1)
+            .unwrap();
+        let mut envs = keys(5);
+        for _ in 0..iterations {
+            learner.iterate(&mut envs).unwrap();
+        }
+        (
+            learner.params().to_vec(),
+            learner.save_state().to_bytes().unwrap(),
+        )
+    })
+}
+
+#[test]
+fn property_threads_change_nothing() {
+    let one = trained(1, 5);
+    assert_eq!(one, trained(2, 5));
+    assert_eq!(one, trained(4, 5));
+}
+
+#[test]
+fn property_resumed_training_is_the_same_to_the_bit() {
+    let whole = trained(2, 6);
+    let config = PpoConfig {
+        normalize_observation: true,
+        normalize_reward: true,
+        ..small()
+    };
+    let new = |seed| {
+        config
+            .learner(NetSpec::shared(7, 7, 2, &[32]), 5, seed)
+            .unwrap()
+    };
+    let (mut first, mut envs) = (new(1), keys(5));
+    for _ in 0..3 {
+        first.iterate(&mut envs).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    first.save_state().write(&path).unwrap();
+    // another seed: all that matters is in the file
+    let mut second = new(77);
+    second.load_state(&State::read(&path).unwrap()).unwrap();
+    for _ in 0..3 {
+        second.iterate(&mut envs).unwrap();
+    }
+    assert_eq!(whole.1, second.save_state().to_bytes().unwrap());
+
+    let mut other = config
+        .learner(NetSpec::shared(7, 7, 2, &[16]), 5, 1)
+        .unwrap();
+    let error = other
+        .load_state(&State::read(&path).unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("net: must be") && error.contains("[32]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn property_saved_policies_decide_alike() {
+    let mut learner = PpoConfig {
+        normalize_observation: true,
+        ..small()
+    }
+    .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+    .unwrap();
+    learner.iterate(&mut keys(4)).unwrap();
+    let mut policy = learner.policy();
+    let mut back =
+        Policy::load(&State::from_bytes(&policy.save().to_bytes().unwrap()).unwrap()).unwrap();
+    let (mut stream, mut again) = (Streams::new(1).stream("p"), Streams::new(1).stream("p"));
+    let mut env = Keys::new(5, 30, false);
+    for _ in 0..50 {
+        let choice = policy.sample(&mut env, &mut stream).to_vec();
+        assert_eq!(choice, back.sample(&mut env, &mut again));
+        assert_eq!(policy.value().to_bits(), back.value().to_bits());
+        env.step(&choice, &mut vec![0.0; choice.len() / 2]);
+    }
+}
+
+#[test]
+fn property_options_out_of_range_are_all_reported() {
+    let config = PpoConfig {
+        n_steps: 0,
+        gamma: 1.5,
+        clip_range: f64::NAN,
+        ..PpoConfig::default()
+    };
+    let error = config
+        .learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1)
+        .unwrap_err()
+        .to_string();
+    for part in [
+        "n_steps: must be > 0, got 0",
+        "gamma: must be between 0 and 1, got 1.5",
+        "clip_range: must be > 0, got NaN",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    let mut learner = PpoConfig::default()
+        .learner(NetSpec::flat(7, 7, 1, &[16]), 8, 1)
+        .unwrap();
+    assert!(
+        learner
+            .iterate(&mut keys(3))
+            .unwrap_err()
+            .to_string()
+            .contains("must be 8 environments, got 3")
+    );
+    assert!(
+        PpoConfig::default()
+            .learner(NetSpec::flat(7, 0, 1, &[16]), 8, 1)
+            .is_err()
+    );
+}
+
+/// AVX-512 and the fallback round products differently, in the seventh digit; one iteration of two updates must not
+/// make more of it. Run with and without the feature `x86-v4`; the numbers were recorded with it.
+#[test]
+fn regress_every_kernel_learns_alike() {
+    let config = PpoConfig {
+        n_epochs: 1,
+        ..small()
+    };
+    let mut learner = config
+        .learner(NetSpec::shared(7, 7, 2, &[32]), 4, 1)
+        .unwrap();
+    let before: f64 = learner.params().iter().map(|&p| f64::from(p).abs()).sum();
+    let report = learner.iterate(&mut keys(4)).unwrap();
+    let after: f64 = learner.params().iter().map(|&p| f64::from(p).abs()).sum();
+    let got = [
+        before,
+        after,
+        report.value_loss,
+        report.entropy_loss,
+        report.grad_norm,
+    ];
+    let want = [
+        49.559_083_84,
+        50.456_528_07,
+        1.000_922_049,
+        -6.351_143_812,
+        1.546_810_728,
+    ];
+    for (g, w) in got.iter().zip(want) {
+        assert!((g - w).abs() < 1e-5 * w.abs(), "{got:?} != {want:?}");
+    }
+}
