@@ -179,6 +179,7 @@ fn small_slot(s: &mut crate::rng::Stream) -> crate::slot::Slot {
             cpu_hz: vec![4.8e9; 3],
             energy_coeff: vec![3e-28; 3],
             reserved_cpu_hz: vec![0.0; 3],
+            releasing_cpu_hz: vec![0.0; 3],
         },
         routes: Routes::build(3, &edges, 2).into(),
         cloud_round_trip_s: None,
