@@ -5,6 +5,8 @@ mod bounds;
 mod conic;
 mod hand;
 mod large;
+mod lin;
+mod migration;
 mod p2_limits;
 mod p2_oracle;
 mod paper;
