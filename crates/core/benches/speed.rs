@@ -142,8 +142,7 @@ fn queues(c: &mut Criterion) {
     group.bench_function("nearest", |b| {
         b.iter(|| {
             let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-            replicate(&world, &[PolicyKind::Nearest], 0, options, go_on)
-                .expect("synthetic traffic")
+            replicate(&world, &[PolicyKind::Nearest], 0, options, go_on).expect("synthetic traffic")
         });
     });
     group.finish();
