@@ -23,14 +23,14 @@ fn first_legal(observation: &Observation, actions: &mut Vec<u32>) {
     }));
 }
 
-/// As many actions as there are heads, the last legal one: for `sequential`, whose first is the vehicle.
+/// One episode and the reset after it; its rewards. `offered`: a head's first place is the vehicle, and the
+/// second the placement that adds least (`sequential`).
 fn episode(env: &mut Env<'_>, actions: &mut Vec<u32>, offered: bool) -> f64 {
     let mut sum = 0.0;
     loop {
         let observation = env.observation();
         first_legal(observation, actions);
         if offered {
-            // The second row is the placement that adds least.
             for (i, action) in actions.iter_mut().enumerate() {
                 *action = u32::from(observation.head(i).len() > 1);
             }

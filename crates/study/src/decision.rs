@@ -60,7 +60,7 @@ pub struct Load {
     pub tau: Option<f64>,
     /// Whether the LBM keeps its bound.
     pub satisfied: bool,
-    /// Load L_m (8), the share of its CPU in use, by RSU.
+    /// Load L_m (8), the share of its CPU in use, by RSU; empty where tasks queue for cores.
     #[schemars(with = "BTreeMap<String, f64>")]
     pub per_rsu: serde_json::Map<String, serde_json::Value>,
 }
@@ -86,11 +86,11 @@ pub struct PlacementReport {
     pub mode: Mode,
     /// Id of the RSU that it enters by; null for a local task.
     pub entry: Option<String>,
-    /// Id of the RSU that executes it; null for a local task.
+    /// Id of the RSU that executes it; null for a local task, and in the cloud.
     pub execution: Option<String>,
-    /// Ids of the RSUs on its way, both ends included; empty for a local task.
+    /// Ids of the RSUs on its way, both ends included; empty for a task that no RSU executes.
     pub path: Vec<String>,
-    /// CPU that it gets, of the RSU or of its vehicle \[Hz\].
+    /// CPU that it gets, of the RSU, of a core of it or of its vehicle \[Hz\]; 0 in the cloud.
     pub cpu_hz: f64,
     /// Delay \[s\].
     pub delay_s: f64,
@@ -109,6 +109,8 @@ pub struct DelayParts {
     pub upload: f64,
     /// Over the backhaul.
     pub migration: f64,
+    /// In flight over the backhaul, or to the cloud and back.
+    pub propagation: f64,
     /// In queues.
     pub wait: f64,
     /// On the CPU.
@@ -193,7 +195,13 @@ fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementRepo
         ),
         Placement::Cloud { entry } => (Mode::Cloud, Some((entry, None)), 0.0),
     };
-    let path = ends.and_then(|(entry, execution)| slot.routes.path(entry, execution?));
+    let path = ends.map(|(entry, execution)| {
+        let mut route = Vec::new();
+        let links = decider.path(slot, task, &mut route).iter();
+        let to = links.map(|&row| slot.network.links()[row as usize].to);
+        let stays = execution.map(|_| entry);
+        stays.into_iter().chain(to).collect::<Vec<u32>>()
+    });
     PlacementReport {
         task: named.task_ids[task].clone(),
         mode,
@@ -206,6 +214,7 @@ fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementRepo
         delay_parts_s: DelayParts {
             upload: outcome.upload_s,
             migration: outcome.migration_s,
+            propagation: outcome.propagation_s,
             wait: outcome.wait_s,
             compute: outcome.compute_s,
         },

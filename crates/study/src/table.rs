@@ -8,21 +8,14 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn text(summary: &Summary) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header([
-        "policy",
-        "J",
-        "+-95 %",
-        "gap %",
-        "delay s",
-        "energy J",
-        "deadline met %",
-        "offloaded %",
-        "migrated %",
-        "LBM",
-        "decision p50",
-    ]);
+    let columns = columns(summary);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["policy"].into_iter().chain(columns.iter().map(|c| c.0)));
     for policy in &summary.policies {
-        table.add_row(cells(summary, policy));
+        let values = columns.iter().map(|(_, value)| value(summary, policy));
+        let cells = values.map(|value| value.unwrap_or_else(|| NONE.to_owned()));
+        table.add_row([policy.policy.clone()].into_iter().chain(cells));
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
@@ -31,6 +24,61 @@ pub fn text(summary: &Summary) -> String {
         }
     }
     table.trim_fmt() + "\n"
+}
+
+/// What stands where there is no number.
+const NONE: &str = "-";
+
+type Cell = fn(&Summary, &PolicySummary) -> Option<String>;
+
+/// Titles and contents of the columns after the policy's name: what matters in the scenario.
+fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
+    let gap: (_, Cell) = ("gap %", |_, p| p.gap.map(|gap| show(gap.mean * 100.0, 2)));
+    let decision: (_, Cell) = ("decision p50", |s, p| {
+        s.timing_of(&p.policy).map(|t| duration(t.p50))
+    });
+    let tasks_queue = summary.policies.iter().any(|p| p.on_time.is_some());
+    if tasks_queue {
+        return vec![
+            ("total delay s", |_, p| mean(p.total_delay_s, 1.0, 3)),
+            ("+-95 %", |_, p| half_width(p.total_delay_s, 3)),
+            gap,
+            ("delay s", |_, p| mean(p.delay_s, 1.0, 4)),
+            ("max s", |_, p| mean(p.delay_max_s, 1.0, 3)),
+            ("on time %", |_, p| mean(p.on_time, 100.0, 1)),
+            ("success %", |_, p| mean(p.success, 100.0, 1)),
+            ("lost %", |_, p| mean(p.lost, 100.0, 1)),
+            ("migrated %", |_, p| mean(p.migrated, 100.0, 1)),
+            ("links used %", |_, p| mean(p.link_utilisation, 100.0, 1)),
+            ("selection std", |_, p| mean(p.selection_std, 1.0, 3)),
+            decision,
+        ];
+    }
+    vec![
+        ("J", |_, p| mean(p.objective, 1.0, 4)),
+        ("+-95 %", |_, p| half_width(p.objective, 4)),
+        gap,
+        ("delay s", |_, p| mean(p.delay_s, 1.0, 3)),
+        ("energy J", |_, p| mean(p.energy_j, 1.0, 3)),
+        ("deadline met %", |_, p| mean(p.deadline_met, 100.0, 1)),
+        ("offloaded %", |_, p| mean(p.offloaded, 100.0, 1)),
+        ("migrated %", |_, p| mean(p.migrated, 100.0, 1)),
+        ("LBM", |_, p| mean(p.lbm, 1.0, 3)),
+        decision,
+    ]
+}
+
+fn mean(metric: Option<Metric>, scale: f64, digits: usize) -> Option<String> {
+    metric.map(|m| show(m.mean * scale, digits))
+}
+
+fn half_width(metric: Option<Metric>, digits: usize) -> Option<String> {
+    let [lo, hi] = metric?.ci95?;
+    Some(show((hi - lo) / 2.0, digits))
+}
+
+fn show(x: f64, digits: usize) -> String {
+    format!("{x:.digits$}")
 }
 
 /// `summary.json`.
@@ -58,34 +106,6 @@ pub fn csv(summary: &Summary) -> String {
     }
     let bytes = writer.into_inner().expect("memory takes everything");
     String::from_utf8(bytes).expect("made of strings")
-}
-
-fn cells(summary: &Summary, policy: &PolicySummary) -> [String; 11] {
-    let metric = |m: Option<Metric>, scale: f64, digits: usize| {
-        m.map_or_else(none, |m| format!("{:.digits$}", m.mean * scale))
-    };
-    let half = policy.objective.and_then(|m| m.ci95);
-    let timing = summary.timing_of(&policy.policy);
-    [
-        policy.policy.clone(),
-        metric(policy.objective, 1.0, 4),
-        half.map_or_else(none, |[lo, hi]| format!("{:.4}", (hi - lo) / 2.0)),
-        policy
-            .gap
-            .map_or_else(none, |gap| format!("{:.2}", gap.mean * 100.0)),
-        metric(policy.delay_s, 1.0, 3),
-        metric(policy.energy_j, 1.0, 3),
-        metric(policy.deadline_met, 100.0, 1),
-        metric(policy.offloaded, 100.0, 1),
-        metric(policy.migrated, 100.0, 1),
-        metric(policy.lbm, 1.0, 3),
-        timing.map_or_else(none, |t| duration(t.p50)),
-    ]
-}
-
-/// What stands where there is no number.
-fn none() -> String {
-    "-".into()
 }
 
 /// In the unit that suits.
@@ -161,6 +181,36 @@ mod tests {
         assert_eq!((price[0], price[2], price[10]), ("price", "-", "-"));
         assert_eq!(price[6..10], ["97.0", "80.0", "5.0", "0.040"]);
         assert_eq!(caption(&summary), "s, 1 seed, 4 slots");
+    }
+
+    #[test]
+    fn regress_text_table_of_queues() {
+        use wayside_core::engine::records::QueueRun;
+        let mut replications = synthetic::replications(1, 4);
+        for run in &mut replications[0].policies {
+            run.queues = Some(QueueRun {
+                selections: vec![1, 3],
+                link_used: vec![true, false, false, false],
+                delay_min_s: Some(0.1),
+                delay_max_s: Some(0.75),
+                ..QueueRun::default()
+            });
+            run.slots[0].lost = 40;
+        }
+        let summary = Summary::new("s", &replications, false);
+        let text = text(&summary);
+        let price: Vec<_> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!((price[0], price.len()), ("price", 13));
+        assert_eq!(
+            price[5..],
+            ["0.750", "97.0", "0.0", "10.0", "5.0", "50.0", "1.000", "-"]
+        );
+        let policy = &summary.policies[0];
+        assert_eq!(
+            (policy.lbm, policy.jain, policy.turned_back),
+            (None, None, None)
+        );
+        assert!((policy.lost.unwrap().mean - 0.1).abs() < 1e-12);
     }
 
     #[test]

@@ -458,6 +458,40 @@ impl Kind for Pair {
     }
 }
 
+/// A list of numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Series(
+    /// Limits of each.
+    pub Float,
+);
+
+impl Kind for Series {
+    type Out = Vec<f64>;
+
+    fn read(&self, value: &Value) -> Result<Vec<f64>, String> {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.0.read(&item.value)).collect(),
+            other => Err(self.mismatch(other)),
+        }
+    }
+
+    fn fallback(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn expected(&self) -> String {
+        format!("a list, each {}", self.0.expected())
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "array", "items": self.0.schema() })
+    }
+
+    fn show(&self, value: &Vec<f64>) -> Json {
+        json!(value)
+    }
+}
+
 /// A number for each of some names, in the order of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Floats(

@@ -8,7 +8,6 @@ use super::assignment::Assignment;
 use crate::bound::dual::{Dual, Effort};
 use crate::decision::{Decision, Placement};
 use crate::slot::Slot;
-use crate::slot::order::Order;
 
 /// Prices stay warm from slot to slot.
 #[derive(Clone, Debug)]
@@ -16,7 +15,6 @@ pub struct Price {
     sweeps: usize,
     dual: Dual,
     assignment: Assignment,
-    order: Order,
 }
 
 impl Price {
@@ -27,7 +25,6 @@ impl Price {
             sweeps,
             dual: Dual::default(),
             assignment: Assignment::default(),
-            order: Order::default(),
         }
     }
 }
@@ -43,10 +40,10 @@ impl Policy for Price {
                 Some((entry, execution)) => Placement::Rsu { entry, execution },
                 None => Placement::Local,
             }));
-        self.order.canonical(slot);
+        let (table, order) = (self.dual.table(), self.dual.order());
         self.assignment
-            .start_from(slot, self.order.tasks(), &decision.placements);
-        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
+            .start_with(slot, table, order, &decision.placements);
+        self.assignment.sweep(slot, order, self.sweeps);
         decision.placements.clear();
         decision
             .placements

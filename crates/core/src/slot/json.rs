@@ -3,16 +3,17 @@
 #[cfg(test)]
 mod tests;
 
+use super::queues::{QueueState, Queues};
 use super::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
 use crate::backhaul::network::Network;
 use crate::backhaul::{Edge, MAX_TARGETS, Routes};
 use crate::document::{
-    self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Text,
+    self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Series, Text,
 };
 use crate::error::Result;
 use crate::model::channel::{Radio, dbm_to_w, seconds_per_bit};
 use crate::scenario::Channel;
-use crate::scenario::decode::{ENERGY_COEFF, LENGTH_M, PLACE_M, channel};
+use crate::scenario::decode::{ENERGY_COEFF, LENGTH_M, PLACE_M, channel, uplink_rate_bps};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -60,16 +61,23 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         )
     });
     let (enforce_balance, tau) = balance.unwrap_or((false, f64::INFINITY));
-    let channel = s.section("channel", "The radio", channel);
+    let (channel, uplink_rate_bps) =
+        s.section("channel", "The radio", |s| (channel(s), uplink_rate_bps(s)));
+    let doc = "The cloud behind the RSUs";
+    let cloud_round_trip_s = s.optional_section("cloud", "there is none", doc, |s| {
+        let doc = "time to the cloud and back [s]";
+        s.required("round_trip_s", Float::NON_NEGATIVE, doc)
+    });
     let mut rsu_names = Names::default();
-    let rsus = rsus(s, &mut rsu_names);
+    let mut cores = Cores::default();
+    let rsus = rsus(s, &mut rsu_names, &mut cores);
     let doc = "power p_optical of a fibre interface [W]";
     let migration_power_w = s.required("migration_power_w", Float::NON_NEGATIVE, doc);
-    let edges = edges(s, &rsu_names);
+    let (edges, flights) = edges(s, &rsu_names);
     let hops = Count { min: 0, max: 1000 };
     let max_hops = s.default("max_hops", hops, 6, "farthest execution RSU [hops]");
     let mut vehicle_names = Names::default();
-    let receivers = Receivers::new(&channel, &rsus);
+    let receivers = Receivers::new(&channel, &rsus, uplink_rate_bps);
     let (vehicle_ids, vehicles, coverage) = vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
     let (task_ids, tasks) = tasks(s, &vehicle_names);
     let routes = Routes::try_build(rsus.len(), &edges, max_hops).unwrap_or_else(|| {
@@ -79,6 +87,16 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         );
         Routes::default()
     });
+    let network = Network::new(rsus.len(), &flights, 1.0);
+    let queues = cores.queues(&rsus, &network);
+    for (key, given) in [
+        ("cloud", cloud_round_trip_s.is_some()),
+        ("channel", uplink_rate_bps.is_some()),
+    ] {
+        if given && queues.is_none() {
+            s.problem(key, "needs RSUs with cores: only where tasks queue is there a cloud or a fixed uplink rate");
+        }
+    }
     let slot = Slot {
         now_s: 0.0,
         slot_s,
@@ -87,9 +105,9 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         tau,
         migration_power_w,
         routes: Arc::new(routes),
-        network: Arc::new(Network::new(rsus.len(), &edges, 0.0)),
-        queues: None,
-        cloud_round_trip_s: None,
+        network: Arc::new(network),
+        queues,
+        cloud_round_trip_s,
         rsus,
         vehicles,
         coverage,
@@ -102,7 +120,66 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     }
 }
 
-fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
+/// Cores of the RSUs, where they have any.
+#[derive(Default)]
+struct Cores {
+    given: bool,
+    free_s: Vec<Vec<f64>>,
+}
+
+impl Cores {
+    /// Reads what the next RSU says of them.
+    fn read(&mut self, s: &mut Section<'_>) {
+        let without = "CPU is shared; one where any other RSU has cores";
+        let doc = "cores among which `cpu_hz` is divided: tasks queue for them";
+        let cores = s.optional("cores", Count { min: 1, max: 4096 }, without, doc);
+        let doc = "time from now until each core is free of earlier tasks [s]";
+        let free_s = s.optional(
+            "core_free_s",
+            Series(Float::NON_NEGATIVE),
+            "all are free",
+            doc,
+        );
+        self.given |= cores.is_some() || free_s.is_some();
+        let count = cores.or(free_s.as_ref().map(|free_s| free_s.len().max(1)));
+        let count = count.unwrap_or(1);
+        let free_s = free_s.unwrap_or_else(|| vec![0.0; count]);
+        if free_s.len() != count {
+            let message = format!(
+                "must have one number per core, {count}, got {}",
+                free_s.len()
+            );
+            s.problem("core_free_s", message);
+        }
+        self.free_s.push(free_s);
+    }
+
+    /// The queues of all servers, which know the truth about each other.
+    fn queues(&self, rsus: &Rsus, network: &Network) -> Option<Queues> {
+        let mut core_start = vec![0];
+        for cores in &self.free_s {
+            core_start.push(core_start[core_start.len() - 1] + row_u32(cores.len()));
+        }
+        let speeds = rsus.cpu_hz.iter().zip(&self.free_s);
+        let links = network.links().iter();
+        self.given.then(|| Queues {
+            core_start,
+            core_hz: speeds
+                .map(|(hz, cores)| hz / cores.len().max(1) as f64)
+                .collect(),
+            present: QueueState {
+                time_s: 0.0,
+                core_free_s: self.free_s.concat(),
+                waiting: vec![0; rsus.len()],
+                link_free_s: links.map(|l| l.transmission_s(l.backlog_bits)).collect(),
+                up: vec![true; rsus.len()],
+            },
+            ..Queues::default()
+        })
+    }
+}
+
+fn rsus(s: &mut Section<'_>, names: &mut Names, cores: &mut Cores) -> Rsus {
     let mut rsus = Rsus::default();
     let ids = s.list("rsus", Presence::Required, "The RSUs", |s, row| {
         let id = names.define(s, row);
@@ -130,6 +207,7 @@ fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
             s.problem("releasing_cpu_hz", "must be <= reserved_cpu_hz");
         }
         rsus.releasing_cpu_hz.push(releasing_hz);
+        cores.read(s);
         id
     });
     if ids.is_empty() && s.has("rsus") {
@@ -139,7 +217,8 @@ fn rsus(s: &mut Section<'_>, names: &mut Names) -> Rsus {
     rsus
 }
 
-fn edges(s: &mut Section<'_>, rsus: &Names) -> Vec<Edge> {
+/// The links as they are, and once more with their times of flight in place of their lengths.
+fn edges(s: &mut Section<'_>, rsus: &Names) -> (Vec<Edge>, Vec<Edge>) {
     let mut linked = LinkedPairs::default();
     let doc = "Links of the backhaul, the same in both directions";
     let links = s.list(
@@ -154,16 +233,21 @@ fn edges(s: &mut Section<'_>, rsus: &Names) -> Vec<Edge> {
             let length_m = s.default("length_m", Float::NON_NEGATIVE, 0.0, "length [m]");
             let doc = "bits already queued on it [bit]";
             let backlog_bits = s.default("backlog_bits", Float::NON_NEGATIVE, 0.0, doc);
-            ends.map(|(a, b)| Edge {
-                a,
-                b,
-                rate_bps,
-                length_m,
-                backlog_bits,
+            let doc = "time of flight [s]";
+            let propagation_s = s.default("propagation_s", Float::NON_NEGATIVE, 0.0, doc);
+            ends.map(|(a, b)| {
+                let of_length = |length_m| Edge {
+                    a,
+                    b,
+                    rate_bps,
+                    length_m,
+                    backlog_bits,
+                };
+                (of_length(length_m), of_length(propagation_s))
             })
         },
     );
-    links.into_iter().flatten().collect()
+    links.into_iter().flatten().unzip()
 }
 
 fn vehicles(
@@ -239,11 +323,14 @@ struct Receivers<'a> {
     rsus: &'a Rsus,
     radio: Radio,
     noise_w: f64,
+    /// Rate of every upload, in place of the radio's \[bit/s\].
+    uplink_rate_bps: Option<f64>,
 }
 
 impl<'a> Receivers<'a> {
-    fn new(channel: &Channel, rsus: &'a Rsus) -> Self {
+    fn new(channel: &Channel, rsus: &'a Rsus, uplink_rate_bps: Option<f64>) -> Self {
         Self {
+            uplink_rate_bps,
             rsus,
             radio: Radio::new(channel),
             noise_w: dbm_to_w(channel.noise_dbm),
@@ -257,7 +344,10 @@ impl<'a> Receivers<'a> {
     fn link(&self, m: usize, snr: f64) -> RadioLink {
         RadioLink {
             rsu: row_u32(m),
-            seconds_per_bit: seconds_per_bit(self.rsus.bandwidth_hz[m], snr),
+            seconds_per_bit: self.uplink_rate_bps.map_or_else(
+                || seconds_per_bit(self.rsus.bandwidth_hz[m], snr),
+                |rate_bps| 1.0 / rate_bps,
+            ),
         }
     }
 
@@ -324,10 +414,11 @@ impl NamedSlot {
     /// The slot as JSON, in the channel that it was made with; decodes to the same slot.
     ///
     /// Gains are written only where the channel model does not give the same links, and then agree to
-    /// rounding. Links are those between RSUs one hop apart, so `routes` must reach that far.
+    /// rounding. Related information is left out: who reads the slot knows the truth.
     #[must_use]
     pub fn to_json(&self, channel: &Channel) -> Json {
         let slot = &self.slot;
+        let uplink_rate_bps = self.uplink_rate_bps();
         let mut root = json!({
             "slot_s": slot.slot_s,
             "objective": { "omega": slot.omega },
@@ -338,12 +429,18 @@ impl NamedSlot {
                 "antenna_height_m": channel.antenna_height_m,
             },
             "rsus": self.rsus_json(),
-            "links": links_json(&slot.routes, &slot.rsus),
+            "links": self.links_json(),
             "migration_power_w": slot.migration_power_w,
             "max_hops": max_hops(&slot.routes),
-            "vehicles": self.vehicles_json(&Receivers::new(channel, &slot.rsus)),
+            "vehicles": self.vehicles_json(&Receivers::new(channel, &slot.rsus, uplink_rate_bps)),
             "tasks": self.tasks_json(),
         });
+        if let Some(rate_bps) = uplink_rate_bps {
+            root["channel"]["uplink_rate_bps"] = json!(rate_bps);
+        }
+        if let Some(round_trip_s) = slot.cloud_round_trip_s {
+            root["cloud"] = json!({ "round_trip_s": round_trip_s });
+        }
         if slot.tau.is_finite() {
             root["load_balance"] = json!({ "enforce": slot.enforce_balance, "tau": slot.tau });
         }
@@ -353,7 +450,7 @@ impl NamedSlot {
     fn rsus_json(&self) -> Vec<Json> {
         let rsus = &self.slot.rsus;
         let rsu = |m: usize| {
-            json!({
+            let mut rsu = json!({
                 "id": rsus.id[m],
                 "x_m": rsus.x_m[m],
                 "y_m": rsus.y_m[m],
@@ -363,9 +460,26 @@ impl NamedSlot {
                 "energy_coeff": rsus.energy_coeff[m],
                 "reserved_cpu_hz": rsus.reserved_cpu_hz[m],
                 "releasing_cpu_hz": rsus.releasing_cpu_hz[m],
-            })
+            });
+            if let Some(queues) = &self.slot.queues {
+                let cores = queues.cores(row_u32(m));
+                let free_s = &queues.present.core_free_s[cores];
+                let from_now = |free_s: &f64| (free_s - self.slot.now_s).max(0.0);
+                rsu["cores"] = json!(free_s.len());
+                rsu["core_free_s"] = free_s.iter().map(from_now).collect();
+            }
+            rsu
         };
         (0..rsus.len()).map(rsu).collect()
+    }
+
+    /// The rate of all uploads, where tasks queue and all are equal.
+    fn uplink_rate_bps(&self) -> Option<f64> {
+        self.slot.queues.as_ref()?;
+        let links = &self.slot.coverage.links;
+        let first = links.first()?.seconds_per_bit;
+        let same = |link: &RadioLink| link.seconds_per_bit.to_bits() == first.to_bits();
+        links.iter().all(same).then(|| 1.0 / first)
     }
 
     fn vehicles_json(&self, receivers: &Receivers<'_>) -> Vec<Json> {
@@ -395,6 +509,23 @@ impl NamedSlot {
         (0..vehicles.len()).map(vehicle).collect()
     }
 
+    fn links_json(&self) -> Vec<Json> {
+        let Slot { rsus, network, .. } = &self.slot;
+        let once = network.links().iter().filter(|link| link.from < link.to);
+        once.map(|link| {
+            let (i, j) = (link.from as usize, link.to as usize);
+            json!({
+                "a": rsus.id[i],
+                "b": rsus.id[j],
+                "rate_bps": link.rate_bps,
+                "length_m": (rsus.x_m[i] - rsus.x_m[j]).hypot(rsus.y_m[i] - rsus.y_m[j]),
+                "propagation_s": link.propagation_s,
+                "backlog_bits": link.backlog_bits,
+            })
+        })
+        .collect()
+    }
+
     fn tasks_json(&self) -> Vec<Json> {
         let tasks = &self.slot.tasks;
         let task = |t: usize| {
@@ -408,27 +539,6 @@ impl NamedSlot {
         };
         (0..tasks.len()).map(task).collect()
     }
-}
-
-fn links_json(routes: &Routes, rsus: &Rsus) -> Vec<Json> {
-    let from = |a: u32| {
-        let neighbours = routes
-            .targets(a)
-            .iter()
-            .filter(move |t| t.hops == 1 && a < t.rsu);
-        neighbours.map(move |t| {
-            let (i, j) = (a as usize, t.rsu as usize);
-            let rate_bps = 1.0 / t.seconds_per_bit;
-            json!({
-                "a": rsus.id[i],
-                "b": rsus.id[j],
-                "rate_bps": rate_bps,
-                "length_m": (rsus.x_m[i] - rsus.x_m[j]).hypot(rsus.y_m[i] - rsus.y_m[j]),
-                "backlog_bits": t.wait_s * rate_bps,
-            })
-        })
-    };
-    (0..row_u32(rsus.len())).flat_map(from).collect()
 }
 
 /// The limit with which `routes` was built, or a higher one that makes no difference.

@@ -6,8 +6,10 @@ use super::Slot;
 #[derive(Clone, Debug, Default)]
 pub struct Order {
     tasks: Vec<u32>,
-    /// Nearest RSU and task in one number: sorting these touches no other memory.
-    keys: Vec<u64>,
+    /// Per task its nearest RSU; the number of RSUs where there is none.
+    place: Vec<u32>,
+    /// The tasks whose nearest RSU is m are `tasks[end[m - 1]..end[m]]`.
+    end: Vec<u32>,
 }
 
 impl Order {
@@ -17,25 +19,38 @@ impl Order {
         &self.tasks
     }
 
-    /// Place by place: neighbours share routes, prices and cache lines. Ties by number.
+    /// Place by place: neighbours share routes, prices and cache lines. Ties by number. Sorted by
+    /// counting, in time linear in tasks and RSUs.
     pub fn by_place(&mut self, slot: &Slot) {
-        self.keys.clear();
-        self.keys.extend(
-            (0..slot.tasks.len()).map(|task| u64::from(slot.nearest_rsu(task)) << 32 | task as u64),
-        );
-        self.keys.sort_unstable();
+        let rsus = slot.rsus.len() as u32;
+        self.place.clear();
+        self.place
+            .extend((0..slot.tasks.len()).map(|task| slot.nearest_rsu(task).min(rsus)));
+        self.end.clear();
+        self.end.resize(slot.rsus.len() + 2, 0);
+        for &place in &self.place {
+            self.end[place as usize + 1] += 1;
+        }
+        for m in 1..self.end.len() {
+            self.end[m] += self.end[m - 1];
+        }
         self.tasks.clear();
-        self.tasks.extend(self.keys.iter().map(|&key| key as u32));
+        self.tasks.resize(self.place.len(), 0);
+        // Every place's begin moves on to its end.
+        for (task, &place) in self.place.iter().enumerate() {
+            let at = &mut self.end[place as usize];
+            self.tasks[*at as usize] = task as u32;
+            *at += 1;
+        }
     }
 
     /// Place by place and large before small: the order in which tasks are improved.
     pub fn canonical(&mut self, slot: &Slot) {
         self.by_place(slot);
-        let place = |key: &u64| key >> 32;
         let mut begin = 0;
-        for here in self.keys.chunk_by(|a, b| place(a) == place(b)) {
-            self.tasks[begin..begin + here.len()].sort_unstable_by(|&a, &b| larger(slot, a, b));
-            begin += here.len();
+        for &end in &self.end {
+            self.tasks[begin..end as usize].sort_unstable_by(|&a, &b| larger(slot, a, b));
+            begin = end as usize;
         }
     }
 

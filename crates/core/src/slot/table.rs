@@ -63,6 +63,13 @@ impl TaskTable {
         }
     }
 
+    /// Takes over what `other` holds, keeping its own memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.rows.clone_from(&other.rows);
+        self.uploads.clone_from(&other.uploads);
+        self.place.clone_from(&other.place);
+    }
+
     /// All rows, in the order given.
     #[must_use]
     pub fn rows(&self) -> &[TaskRow] {

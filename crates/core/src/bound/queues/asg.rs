@@ -55,10 +55,8 @@ pub(super) fn build_from_last(problem: &Problem, goal: Goal, flow: &mut Flow) {
     let cores: Vec<(usize, f64)> = usable
         .flat_map(|(m, server)| problem.cores_s(server).map(move |free_s| (m, free_s)))
         .collect();
-    let places = flow.add_nodes(cores.len() * tasks);
-    for place in 0..(cores.len() * tasks) as u32 {
-        flow.add_arc(places + place, SINK, 1, 0);
-    }
+    // Nodes of places, made when the first job looks at them.
+    let mut nodes = vec![SINK; cores.len() * tasks];
     let mut cheapest = BinaryHeap::new();
     for (number, job) in problem.jobs.iter().enumerate() {
         let source = flow.add_nodes(1);
@@ -79,7 +77,12 @@ pub(super) fn build_from_last(problem: &Problem, goal: Goal, flow: &mut Flow) {
             let Some(Reverse((units, core, place))) = cheapest.pop() else {
                 break;
             };
-            flow.add_arc(source, places + (core * tasks + place) as u32, 1, units);
+            let node = &mut nodes[core * tasks + place];
+            if *node == SINK {
+                *node = flow.add_nodes(1);
+                flow.add_arc(*node, SINK, 1, 0);
+            }
+            flow.add_arc(source, *node, 1, units);
             if place + 1 < tasks {
                 cheapest.push(Reverse((cost(core, place + 1), core, place + 1)));
             }

@@ -59,9 +59,10 @@ impl Flow {
         first
     }
 
-    /// An arc for `capacity` units at `cost >= 0` each.
-    pub(super) fn add_arc(&mut self, from: u32, to: u32, capacity: u32, cost: i64) {
+    /// An arc for `capacity` units at `cost >= 0` each; its row.
+    pub(super) fn add_arc(&mut self, from: u32, to: u32, capacity: u32, cost: i64) -> u32 {
         debug_assert!(cost >= 0, "searches rely on it");
+        let row = self.arcs.len() as u32;
         self.arcs.push(Arc {
             from,
             to,
@@ -74,6 +75,12 @@ impl Flow {
             room: 0,
             cost: -cost,
         });
+        row
+    }
+
+    /// Units that flow over an arc.
+    pub(super) fn units(&self, row: u32) -> u32 {
+        self.arcs[row as usize ^ 1].room
     }
 
     /// `units` that have to go from `node` to the sink.

@@ -28,11 +28,7 @@ impl Places {
         self.open_s.clear();
         let tasks = problem.tasks();
         for server in &problem.servers {
-            let latest_s = problem
-                .jobs
-                .iter()
-                .map(|job| goal.latest_s(job, server))
-                .fold(f64::NEG_INFINITY, f64::max);
+            let latest_s = goal.latest_of_all_s(problem, server);
             self.scratch.clear();
             if server.first_s.is_finite() && server.core_hz > 0.0 {
                 for free_s in problem.cores_s(server) {

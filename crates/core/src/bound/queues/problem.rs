@@ -309,6 +309,13 @@ impl Goal {
             }
         }
     }
+
+    /// The same for the job that may start last.
+    pub(super) fn latest_of_all_s(self, problem: &Problem, server: &Server) -> f64 {
+        let jobs = problem.jobs.iter();
+        jobs.map(|job| self.latest_s(job, server))
+            .fold(f64::NEG_INFINITY, f64::max)
+    }
 }
 
 /// Cost units as s or J.

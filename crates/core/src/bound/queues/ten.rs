@@ -11,44 +11,94 @@ const MOST_SLOTS: usize = 1024;
 /// A slot is a hair shorter than the smallest task on the fastest link, so that rounding costs none.
 const HAIR: f64 = 1e-9;
 
-/// Adds to `flow` the network of all servers, `places` at its end, and the jobs at its start.
-pub(super) fn build(
-    problem: &Problem,
-    network: &Network,
-    goal: Goal,
-    places: &mut Places,
-    flow: &mut Flow,
-) {
-    flow.clear();
-    places.build(problem, goal, flow);
-    let grid = Grid::new(problem, network);
-    let first_node = flow.add_nodes(problem.servers.len() * (grid.last + 1));
-    let node = |m: usize, slot: usize| first_node + (m * (grid.last + 1) + slot) as u32;
+/// The time-expanded network of a problem. Keeps its memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ten {
+    /// Arcs that carry more than links can.
+    overflow: Vec<u32>,
+}
 
-    for (m, server) in problem.servers.iter().enumerate() {
-        if server.first_s.is_infinite() {
-            continue;
-        }
-        let latest_s = problem
-            .jobs
-            .iter()
-            .map(|job| goal.latest_s(job, server))
-            .fold(f64::NEG_INFINITY, f64::max);
-        for slot in 0..=grid.last {
-            if slot < grid.last {
-                flow.add_arc(node(m, slot), node(m, slot + 1), UNLIMITED, 0);
+impl Ten {
+    /// Cost of the cheapest flow; `None` where tasks have nowhere to run.
+    ///
+    /// Few slots are tried first. If no flow goes over links after the last of them, more would change
+    /// nothing.
+    pub(super) fn solve(
+        &mut self,
+        problem: &Problem,
+        network: &Network,
+        goal: Goal,
+        places: &mut Places,
+        flow: &mut Flow,
+    ) -> Option<i64> {
+        let mut grid = Grid::new(problem, network);
+        let most = match grid.contended() {
+            true => (grid.last + problem.tasks()).min(MOST_SLOTS),
+            false => grid.last,
+        };
+        let mut more = problem.tasks() / 4 + 4;
+        loop {
+            grid.extend(more.min(most - grid.last));
+            self.build(problem, network, goal, &grid, places, flow);
+            let cost = flow.solve()?;
+            if grid.last == most || self.overflow.iter().all(|&arc| flow.units(arc) == 0) {
+                return Some(cost);
             }
-            let ready_s = server.first_s + slot as f64 * grid.slot_s;
-            places.attach(flow, goal, node(m, slot), m, (ready_s, latest_s), 0);
-        }
-        for row in network.leaving(m as u32) {
-            let to = network.links()[row as usize].to as usize;
-            grid.windows(problem, network, row, |leaves, arrives, capacity| {
-                flow.add_arc(node(m, leaves), node(to, arrives), capacity, 0);
-            });
+            more *= 2;
         }
     }
 
+    /// Makes `flow` the network of all servers, with `places` at its end and the jobs at its start.
+    pub(super) fn build(
+        &mut self,
+        problem: &Problem,
+        network: &Network,
+        goal: Goal,
+        grid: &Grid,
+        places: &mut Places,
+        flow: &mut Flow,
+    ) {
+        flow.clear();
+        self.overflow.clear();
+        places.build(problem, goal, flow);
+        let first_node = flow.add_nodes(problem.servers.len() * (grid.last + 1));
+        let node = |m: usize, slot: usize| first_node + (m * (grid.last + 1) + slot) as u32;
+
+        for (m, server) in problem.servers.iter().enumerate() {
+            if server.first_s.is_infinite() {
+                continue;
+            }
+            let latest_s = goal.latest_of_all_s(problem, server);
+            for slot in 0..=grid.last {
+                if slot < grid.last {
+                    flow.add_arc(node(m, slot), node(m, slot + 1), UNLIMITED, 0);
+                }
+                let ready_s = server.first_s + grid.after_s(slot);
+                places.attach(flow, goal, node(m, slot), m, (ready_s, latest_s), 0);
+            }
+            for row in network.leaving(m as u32) {
+                let to = network.links()[row as usize].to as usize;
+                grid.windows(problem, network, row, |window| {
+                    let capacity = if window.overflow { UNLIMITED } else { 1 };
+                    let (from, to) = (node(m, window.leaves), node(to, window.arrives));
+                    let arc = flow.add_arc(from, to, capacity, 0);
+                    if window.overflow {
+                        self.overflow.push(arc);
+                    }
+                });
+            }
+        }
+        add_jobs(problem, goal, grid, flow, node);
+    }
+}
+
+fn add_jobs(
+    problem: &Problem,
+    goal: Goal,
+    grid: &Grid,
+    flow: &mut Flow,
+    node: impl Fn(usize, usize) -> u32,
+) {
     let fastest = |f: &dyn Fn(&super::problem::Server) -> f64| {
         let reached = problem.servers.iter().filter(|s| s.first_s.is_finite());
         reached.map(f).fold(f64::INFINITY, f64::min)
@@ -82,14 +132,23 @@ pub(super) fn add_outside(flow: &mut Flow, goal: Goal, source: u32, job: &super:
 }
 
 /// Slots of equal length; those of a server count from the first arrival there.
-struct Grid {
+pub(super) struct Grid {
     slot_s: f64,
     last: usize,
     fastest_bps: f64,
 }
 
+/// A link sends a task that leaves by the slot `leaves`; it arrives in slot `arrives` at the earliest.
+struct Window {
+    leaves: usize,
+    arrives: usize,
+    /// Whether this stands for all windows from here on.
+    overflow: bool,
+}
+
 impl Grid {
-    fn new(problem: &Problem, network: &Network) -> Self {
+    /// With slots until all uploads have ended.
+    pub(super) fn new(problem: &Problem, network: &Network) -> Self {
         let reached = |m: u32| problem.servers[m as usize].first_s.is_finite();
         let fastest_bps = network
             .links()
@@ -97,26 +156,41 @@ impl Grid {
             .filter(|link| reached(link.from))
             .map(|link| link.rate_bps)
             .fold(0.0, f64::max);
+        // Without data, or links, nobody waits for a link: all is one slot.
+        let slot_s = if fastest_bps > 0.0 && problem.least_bits > 0.0 {
+            problem.least_bits / fastest_bps * (1.0 - HAIR)
+        } else {
+            f64::INFINITY
+        };
         let mut grid = Self {
-            slot_s: problem.least_bits / fastest_bps * (1.0 - HAIR),
+            slot_s,
             last: MOST_SLOTS,
             fastest_bps,
         };
-        let contended = fastest_bps > 0.0 && problem.least_bits > 0.0;
-        if !contended {
-            grid.slot_s = 0.0;
-            grid.last = 0;
-            return grid;
-        }
-        // A link sends a task a slot: when all have come, as many slots see the last of them off.
         let comes = problem.jobs.iter().flat_map(|job| {
-            let entry = |e: &super::problem::Entry| {
-                grid.slot(e.ready_s - problem.servers[e.server as usize].first_s)
-            };
-            problem.entries(job).iter().map(entry)
+            let entries = problem.entries(job).iter();
+            entries.map(|e| grid.slot(e.ready_s - problem.servers[e.server as usize].first_s))
         });
-        grid.last = (comes.max().unwrap_or(0) + problem.tasks()).min(MOST_SLOTS);
+        grid.last = comes.max().unwrap_or(0);
         grid
+    }
+
+    /// Whether tasks ever wait for links.
+    fn contended(&self) -> bool {
+        self.slot_s.is_finite()
+    }
+
+    /// Begin of a slot, after that of the first \[s\].
+    fn after_s(&self, slot: usize) -> f64 {
+        match slot {
+            0 => 0.0,
+            _ => slot as f64 * self.slot_s,
+        }
+    }
+
+    /// Adds slots at the end.
+    pub(super) fn extend(&mut self, slots: usize) {
+        self.last += slots;
     }
 
     /// The slot of an instant `after_s` the first.
@@ -129,22 +203,19 @@ impl Grid {
         (slots as usize).min(self.last)
     }
 
-    /// Calls `add(leaves, arrives, capacity)` for the windows of link `row`: it sends one task in each,
-    /// at most. A task that leaves by the slot `leaves` is there in slot `arrives` at the earliest.
-    fn windows(
-        &self,
-        problem: &Problem,
-        network: &Network,
-        row: u32,
-        mut add: impl FnMut(usize, usize, u32),
-    ) {
+    /// Calls `add` for the windows of link `row`, in order.
+    fn windows(&self, problem: &Problem, network: &Network, row: u32, mut add: impl FnMut(Window)) {
         let link = &network.links()[row as usize];
         let (from_s, to_s) = (
             problem.servers[link.from as usize].first_s,
             problem.servers[link.to as usize].first_s,
         );
-        if self.last == 0 {
-            add(0, 0, UNLIMITED);
+        if !self.contended() {
+            add(Window {
+                leaves: 0,
+                arrives: 0,
+                overflow: true,
+            });
             return;
         }
         // All in slots, from the first arrival at the link.
@@ -155,12 +226,17 @@ impl Grid {
         let mut number = (free / window).floor();
         loop {
             let leaves = ((number + 1.0) * window).ceil() - 1.0;
-            let arrives = self.clamp((number * window).max(free) + travel);
-            if leaves >= self.last as f64 {
-                add(self.last, arrives, UNLIMITED);
+            let arrives = (number * window).max(free) + travel;
+            let overflow = leaves.max(arrives) >= self.last as f64;
+            add(Window {
+                // Whoever is late for the windows before takes this one.
+                leaves: if overflow { self.last } else { leaves as usize },
+                arrives: self.clamp(arrives),
+                overflow,
+            });
+            if overflow {
                 return;
             }
-            add(leaves as usize, arrives, 1);
             number += 1.0;
         }
     }

@@ -102,3 +102,118 @@ fn oracle_linear_program() {
     }
     assert!((50..200).contains(&feasible), "{feasible}");
 }
+
+/// Three servers in a row, cores that free up one by one, two kinds of tasks: every network built for them
+/// costs what linear programming says.
+#[test]
+fn oracle_networks_of_bounds() {
+    use super::problem::{Goal, Problem};
+    use super::ten::{Grid, Ten};
+    use super::{Offer, Places, asg};
+
+    for seed in 0..20 {
+        let mut s = Streams::new(seed).stream("networks");
+        let slot = small_slot(&mut s);
+        let mut problem = Problem::default();
+        problem.prepare(&slot, slot.queues.as_ref().expect("queues"), Offer::ALL);
+        let (mut places, mut flow, mut ten) = (Places::default(), Flow::default(), Ten::default());
+        let agree = |flow: &mut Flow, what: &str| {
+            let program = linear_program(flow).expect("feasible");
+            let cost = flow.solve().expect("feasible") as f64;
+            let error = (cost - program).abs();
+            assert!(
+                error <= 1e-6 * program.max(1e4),
+                "seed {seed}, {what}: {cost} {program}"
+            );
+        };
+        for goal in [Goal::Cost { omega: 0.7 }, Goal::Late] {
+            let mut grid = Grid::new(&problem, &slot.network);
+            grid.extend(3);
+            ten.build(&problem, &slot.network, goal, &grid, &mut places, &mut flow);
+            agree(&mut flow, "ten");
+            asg::build_from_first(&problem, goal, &mut places, &mut flow);
+            agree(&mut flow, "from first");
+        }
+        asg::build_from_last(&problem, Goal::Cost { omega: 0.7 }, &mut flow);
+        agree(&mut flow, "from last");
+    }
+}
+
+fn small_slot(s: &mut crate::rng::Stream) -> crate::slot::Slot {
+    use crate::backhaul::{Edge, Routes, network::Network};
+    use crate::slot::queues::{QueueState, Queues};
+    use crate::slot::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
+
+    let edge = |a, b, rate_bps| Edge {
+        a,
+        b,
+        rate_bps,
+        length_m: 1000.0,
+        backlog_bits: 0.0,
+    };
+    let edges = [edge(0, 1, 1e9), edge(1, 2, s.uniform(0.3e9, 1e9))];
+    let network = Network::new(3, &edges, 5e-9);
+    let tasks = 4;
+    let mut column = |min, max| {
+        (0..tasks)
+            .map(|_| s.uniform(min, max))
+            .collect::<Vec<f64>>()
+    };
+    let radio = |seconds_per_bit| RadioLink {
+        rsu: 0,
+        seconds_per_bit,
+    };
+    Slot {
+        now_s: 0.0,
+        slot_s: 1.0,
+        omega: 0.7,
+        enforce_balance: false,
+        tau: f64::INFINITY,
+        migration_power_w: 0.5,
+        rsus: Rsus {
+            id: ["a", "b", "c"].map(String::from).into(),
+            x_m: vec![0.0; 3],
+            y_m: vec![0.0; 3],
+            range_m: vec![0.0; 3],
+            bandwidth_hz: vec![0.0; 3],
+            cpu_hz: vec![4.8e9; 3],
+            energy_coeff: vec![3e-28; 3],
+            reserved_cpu_hz: vec![0.0; 3],
+            releasing_cpu_hz: vec![0.0; 3],
+        },
+        routes: Routes::build(3, &edges, 2).into(),
+        cloud_round_trip_s: None,
+        vehicles: Vehicles {
+            x_m: vec![0.0; tasks],
+            y_m: vec![0.0; tasks],
+            tx_power_w: vec![0.2; tasks],
+            cpu_hz: column(1e8, 1e9),
+            energy_coeff: vec![2e-26; tasks],
+            local_wait_s: vec![0.0; tasks],
+        },
+        coverage: Coverage {
+            start: (0..=tasks as u32).collect(),
+            links: column(1e-9, 3e-9).into_iter().map(radio).collect(),
+        },
+        tasks: Tasks {
+            vehicle: (0..tasks as u32).collect(),
+            cycles: column(5e7, 1e8),
+            data_bits: column(2e6, 4e6),
+            deadline_s: column(0.03, 0.1),
+        },
+        queues: Some(Queues {
+            core_start: vec![0, 1, 3, 5],
+            core_hz: vec![2.4e9; 3],
+            present: QueueState {
+                time_s: 0.0,
+                core_free_s: (0..5).map(|_| s.uniform(0.0, 0.05)).collect(),
+                waiting: vec![0; 3],
+                link_free_s: vec![0.0; network.links().len()],
+                up: vec![true; 3],
+            },
+            rounds: Vec::new(),
+            information: None,
+        }),
+        network: network.into(),
+    }
+}

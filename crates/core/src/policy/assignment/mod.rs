@@ -78,12 +78,13 @@ const LEAST_GAIN: f64 = 1e-12;
 impl Assignment {
     /// Starts a slot with every task on its vehicle and no rule on when it ends.
     pub fn reset_free(&mut self, slot: &Slot, order: &[u32]) {
-        self.fit = None;
-        self.reset(slot, order);
+        self.table.fill(slot, order);
+        self.reset(slot, None);
     }
 
-    fn reset(&mut self, slot: &Slot, order: &[u32]) {
-        self.table.fill(slot, order);
+    /// Puts every task of the table on its vehicle.
+    fn reset(&mut self, slot: &Slot, fit: Option<Fit>) {
+        self.fit = fit;
         self.placements.clear();
         self.placements.resize(slot.tasks.len(), Placement::Local);
         let rsus = slot.rsus.len();
@@ -115,8 +116,8 @@ impl Assignment {
 
     /// Starts a slot with every task on its vehicle, and tasks bound to end within it under `fit`.
     pub fn reset_fitted(&mut self, slot: &Slot, order: &[u32], fit: Fit) {
-        self.fit = Some(fit);
-        self.reset(slot, order);
+        self.table.fill(slot, order);
+        self.reset(slot, Some(fit));
     }
 
     /// The least share of every task \[Hz\]; 0 on vehicles.
@@ -135,6 +136,23 @@ impl Assignment {
     /// Starts a slot from given placements, set in `order`; tasks stay local where an RSU has no CPU left.
     pub fn start_from(&mut self, slot: &Slot, order: &[u32], placements: &[Placement]) {
         self.reset_free(slot, order);
+        self.place_all(slot, order, placements);
+    }
+
+    /// The same with a table already filled in `order`.
+    pub fn start_with(
+        &mut self,
+        slot: &Slot,
+        table: &TaskTable,
+        order: &[u32],
+        placements: &[Placement],
+    ) {
+        self.table.copy_from(table);
+        self.reset(slot, None);
+        self.place_all(slot, order, placements);
+    }
+
+    fn place_all(&mut self, slot: &Slot, order: &[u32], placements: &[Placement]) {
         for &task in order {
             match placements[task as usize] {
                 Placement::Rsu { execution, .. }

@@ -181,7 +181,7 @@ impl Default for MigrationOptions {
                 tolerance_s: 0.51,
                 cloud: CloudRule::Mean,
             },
-            hedge_s: 0.02,
+            hedge_s: 0.03,
         }
     }
 }

@@ -30,6 +30,79 @@ const SMALL: &str = r#"{
     {"id": "t1", "vehicle": "v0", "cycles": 4e8, "data_bits": 2e6, "deadline_s": 1}]
 }"#;
 
+/// The same with cores to queue for: r1 has two, one of them busy.
+fn queued() -> String {
+    SMALL
+        .replace("\"range_m\": 400, \"bandwidth_hz\": 1e8, \"cpu_hz\": 15e9, \"energy_coeff\": 3e-28, \"reserved_cpu_hz\": 1e9}",
+            "\"range_m\": 400, \"bandwidth_hz\": 1e8, \"cpu_hz\": 15e9, \"energy_coeff\": 3e-28, \"cores\": 2, \"core_free_s\": [0, 1.5]}")
+        .replace("\"antenna_height_m\": 10}", "\"antenna_height_m\": 10, \"uplink_rate_bps\": 1e8}, \"cloud\": {\"round_trip_s\": 0.2}")
+        .replace("\"rate_bps\": 2e9}", "\"rate_bps\": 2e9, \"propagation_s\": 5e-6}")
+}
+
+#[test]
+fn closed_form_a_slot_with_queues() {
+    let NamedSlot { slot, .. } = decode(&queued());
+    let queues = slot.queues.as_ref().expect("queues");
+    assert_eq!(queues.core_start, [0, 1, 3, 4]);
+    assert_eq!(queues.core_hz, [15e9, 7.5e9, 15e9]);
+    assert_eq!(queues.present.core_free_s, [0.0, 0.0, 1.5, 0.0]);
+    // 1 Mbit queued in both directions of the first link
+    assert_eq!(queues.present.link_free_s, [1e-3, 1e-3, 0.0, 0.0]);
+    assert!((slot.network.links()[2].propagation_s - 5e-6).abs() < 1e-18);
+    assert_eq!(slot.cloud_round_trip_s, Some(0.2));
+    let uplinks = slot.coverage.links.iter().map(|l| l.seconds_per_bit);
+    assert!(uplinks.clone().count() > 1 && uplinks.clone().all(|s| (s - 1e-8).abs() < 1e-20));
+
+    let json = decode(&queued()).to_json(&CHANNEL).to_string();
+    let again = decode(&json);
+    assert_eq!(again.slot.queues, slot.queues);
+    assert_eq!(again.slot.network, slot.network);
+    assert_eq!(again.slot.coverage.links, slot.coverage.links);
+    assert_eq!(again.slot.cloud_round_trip_s, slot.cloud_round_trip_s);
+}
+
+#[test]
+fn regress_problems_of_queues_are_named() {
+    let cases = [
+        (
+            "\"cores\": 2",
+            "\"cores\": 0",
+            "rsus[1].cores: must be between 1 and 4096, got 0",
+        ),
+        (
+            "[0, 1.5]",
+            "[0]",
+            "rsus[1].core_free_s: must have one number per core, 2, got 1",
+        ),
+        (
+            "[0, 1.5]",
+            "[0, -1]",
+            "rsus[1].core_free_s: must be >= 0, got -1",
+        ),
+        (
+            "\"round_trip_s\": 0.2",
+            "\"round_trip_s\": -1",
+            "cloud.round_trip_s: must be >= 0, got -1",
+        ),
+        (
+            "\"uplink_rate_bps\": 1e8",
+            "\"uplink_rate_bps\": 0",
+            "channel.uplink_rate_bps: must be > 0, got 0",
+        ),
+        (
+            ", \"cores\": 2, \"core_free_s\": [0, 1.5]",
+            "",
+            "needs RSUs with cores",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let text = queued();
+        assert!(text.contains(from), "{from}");
+        let found = problems(&text.replacen(from, to, 1)).join("; ");
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
 fn decode(text: &str) -> NamedSlot {
     Slot::from_json("slot.json", text).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -305,7 +378,7 @@ fn regress_every_problem_of_a_slot_is_named() {
             "\"tasks\": [",
             "\"tasks\": 3, \"more\": [",
             &[
-                "slot.json: $.more: unknown key \"more\", expected \"slot_s\", \"objective\", \"load_balance\", \"channel\", \"rsus\", \"migration_power_w\", \"links\", \"max_hops\", \"vehicles\" or \"tasks\"",
+                "slot.json: $.more: unknown key \"more\", expected \"slot_s\", \"objective\", \"load_balance\", \"channel\", \"cloud\", \"rsus\", \"migration_power_w\", \"links\", \"max_hops\", \"vehicles\" or \"tasks\"",
                 "slot.json: $.tasks: expected a list of sections, found the number 3",
             ],
         ),
