@@ -4,17 +4,52 @@ use wayside_learn::trainer::*;
 fn main() {
     // scratch scenario algo encoder out seed threads [key=value..] [+scenario.key=value]
     let a: Vec<String> = std::env::args().skip(1).collect();
-    let kv = |s: &str| { let (k, v) = s.split_once('=').unwrap(); (k.to_owned(), v.to_owned()) };
-    let set: Vec<_> = a[6..].iter().filter(|s| s.starts_with('+')).map(|s| kv(&s[1..])).collect();
-    let opt: Vec<_> = a[6..].iter().filter(|s| !s.starts_with('+')).map(|s| kv(s)).collect();
+    let kv = |s: &str| {
+        let (k, v) = s.split_once('=').unwrap();
+        (k.to_owned(), v.to_owned())
+    };
+    let set: Vec<_> = a[6..]
+        .iter()
+        .filter(|s| s.starts_with('+'))
+        .map(|s| kv(&s[1..]))
+        .collect();
+    let opt: Vec<_> = a[6..]
+        .iter()
+        .filter(|s| !s.starts_with('+'))
+        .map(|s| kv(s))
+        .collect();
     let world = World::new(&Scenario::builtin(&a[0], &set).unwrap()).unwrap();
-    let algo = if a[1] == "ppo" { Algorithm::Ppo } else { Algorithm::Ac };
-    let enc = match a[2].as_str() { "flat" => Encoder::Flat, "shared" => Encoder::Shared, _ => Encoder::Sequential };
-    let settings = match Settings::new(algo, enc, &world, &opt) { Ok(s) => s, Err(e) => { eprintln!("{e}"); std::process::exit(2) } };
+    let algo = if a[1] == "ppo" {
+        Algorithm::Ppo
+    } else {
+        Algorithm::Ac
+    };
+    let enc = match a[2].as_str() {
+        "flat" => Encoder::Flat,
+        "shared" => Encoder::Shared,
+        _ => Encoder::Sequential,
+    };
+    let settings = match Settings::new(algo, enc, &world, &opt) {
+        Ok(s) => s,
+        Err(e) => {
+            eprintln!("{e}");
+            std::process::exit(2)
+        }
+    };
     eprintln!("{}", settings.to_json());
     let resume = std::path::Path::new(&a[3]).join(CHECKPOINT).exists();
-    let plan = Plan { world: &world, settings, seed: a[4].parse().unwrap(), out: a[3].clone().into(), command: a.join(" "), version: "scratch".into() };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(a[5].parse().unwrap()).build().unwrap();
+    let plan = Plan {
+        world: &world,
+        settings,
+        seed: a[4].parse().unwrap(),
+        out: a[3].clone().into(),
+        command: a.join(" "),
+        version: "scratch".into(),
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(a[5].parse().unwrap())
+        .build()
+        .unwrap();
     pool.install(|| {
         let mut t = Trainer::new(plan, resume).unwrap();
         let stop = AtomicBool::new(false);

@@ -21,13 +21,7 @@ pub struct Trajectories<'a> {
 /// delta_t = r_t + gamma V(s_{t+1}) - V(s_t), A_t = delta_t + gamma lambda A_{t+1} within an episode.
 ///
 /// Between the turns of a slot no time passes: gamma is 1 there, and lambda is `turn_lambda`.
-pub fn advantages(
-    t: Trajectories,
-    gamma: f64,
-    lambda: f64,
-    turn_lambda: f64,
-    out: &mut Vec<f32>,
-) {
+pub fn advantages(t: Trajectories, gamma: f64, lambda: f64, turn_lambda: f64, out: &mut Vec<f32>) {
     let n = t.rewards.len();
     out.clear();
     out.resize(n, 0.0);

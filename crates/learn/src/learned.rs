@@ -143,8 +143,7 @@ impl LearnedPolicy {
         let card =
             serde_json::to_string_pretty(&self.card).map_err(|e| invalid(KEY, e.to_string()))?;
         let beside = path.with_extension("json");
-        std::fs::write(&beside, card + "\n")
-            .map_err(|e| wayside_core::error::Error::io(&beside, e))
+        std::fs::write(&beside, card + "\n").map_err(|e| wayside_core::error::Error::io(&beside, e))
     }
 }
 

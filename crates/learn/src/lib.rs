@@ -87,6 +87,7 @@
 
 pub mod ac;
 pub mod adam;
+pub mod builtin;
 pub mod dist;
 pub mod gae;
 pub mod learned;

@@ -212,11 +212,7 @@ impl Lane {
                 let slot = &mut self.slots[e];
                 slot.credits.resize(slot.log_probs.len(), 0.0);
                 let step = env.step(&slot.actions, &mut slot.credits);
-                let discount = if step.end == End::Turn {
-                    1.0
-                } else {
-                    c.gamma
-                };
+                let discount = if step.end == End::Turn { 1.0 } else { c.gamma };
                 let reward =
                     self.episodes[e].count(step.reward, discount, &mut self.return_moments);
                 let reward = c

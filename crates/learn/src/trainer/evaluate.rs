@@ -48,7 +48,13 @@ impl Evaluation {
         };
         let one = |&seed: &u64| {
             let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
-            replicate(world, std::slice::from_ref(&contender), seed, options, go_on)
+            replicate(
+                world,
+                std::slice::from_ref(&contender),
+                seed,
+                options,
+                go_on,
+            )
         };
         // collected before the first error is looked for, so that it is that of the first seed
         let runs: Vec<Result<Option<Replication>>> = self.seeds.par_iter().map(one).collect();
@@ -76,7 +82,14 @@ impl Evaluation {
         for (slot, bound) in pairs {
             let tasks = f64::from(slot.tasks);
             let met = f64::from(slot.deadline_met) / tasks;
-            let values = [1.0, slot.objective, *bound, slot.delay_s, slot.energy_j, met];
+            let values = [
+                1.0,
+                slot.objective,
+                *bound,
+                slot.delay_s,
+                slot.energy_j,
+                met,
+            ];
             for (sum, value) in sums.iter_mut().zip(values) {
                 *sum += tasks * value;
             }

@@ -109,7 +109,7 @@ mod tests {
         let event = [
             &[0x09][..], // wall time
             &1.0f64.to_le_bytes(),
-            &[0x10, 0xac, 0x02],                    // step 300
+            &[0x10, 0xac, 0x02],                       // step 300
             &[0x2a, 10, 0x0a, 8, 0x0a, 1, b'a', 0x15], // summary, value, tag, number
             &2.0f32.to_le_bytes(),
         ]

@@ -107,7 +107,11 @@ impl Log {
     /// Opens it, cut to what it was.
     fn resume(path: PathBuf, bytes: u64) -> Result<Self> {
         let open = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)?;
             file.set_len(bytes)?;
             file.seek(SeekFrom::End(0))?;
             Ok(file)

@@ -127,11 +127,16 @@ impl<'w> Trainer<'w> {
                 .learner(settings.net(&layout), settings.train.n_envs, plan.seed)?;
         let streams = Streams::new(plan.seed);
         let train = &settings.train;
-        let mut envs: Vec<Environment> =
-            env::batch(plan.world, &layout, train.episode_slots, streams, train.n_envs)?
-                .into_iter()
-                .map(|env| Environment::new(env, train.shaping, settings.config.gamma()))
-                .collect();
+        let mut envs: Vec<Environment> = env::batch(
+            plan.world,
+            &layout,
+            train.episode_slots,
+            streams,
+            train.n_envs,
+        )?
+        .into_iter()
+        .map(|env| Environment::new(env, train.shaping, settings.config.gamma()))
+        .collect();
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));
         let logs = if resume {
@@ -150,7 +155,12 @@ impl<'w> Trainer<'w> {
         } else {
             if path.exists() {
                 let message = "holds a training; --resume goes on with it";
-                return Err(Error::invalid(path.display().to_string(), None, "", message));
+                return Err(Error::invalid(
+                    path.display().to_string(),
+                    None,
+                    "",
+                    message,
+                ));
             }
             std::fs::create_dir_all(&plan.out).map_err(|e| Error::io(&plan.out, e))?;
             Logs::create(&plan.out)?
@@ -245,7 +255,10 @@ impl<'w> Trainer<'w> {
         self.last = Some(score);
         let target = self.plan.settings.train.target_gap;
         self.target_reached = target.is_some_and(|target| score.gap <= target);
-        if self.best.is_none_or(|best| score.objective < best.objective) {
+        if self
+            .best
+            .is_none_or(|best| score.objective < best.objective)
+        {
             self.best = Some(score);
             policy = self.policy(Some(score))?;
             policy.write(&self.plan.out.join(POLICY))?;

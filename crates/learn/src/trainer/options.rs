@@ -198,9 +198,8 @@ impl Settings {
             }
         }
         problems.into_result(())?;
-        let (train, config) = check(algorithm, &train, &config).map_err(|e| {
-            Error::invalid("--option", None, "", e.to_string())
-        })?;
+        let (train, config) = check(algorithm, &train, &config)
+            .map_err(|e| Error::invalid("--option", None, "", e.to_string()))?;
         range(&train)?;
         Ok(Self {
             algorithm,
@@ -320,7 +319,10 @@ fn range(train: &TrainOptions) -> Result<()> {
             problems.push(problem("net_arch", message));
         }
     }
-    if train.target_gap.is_some_and(|gap| gap.is_nan() || gap < 0.0) {
+    if train
+        .target_gap
+        .is_some_and(|gap| gap.is_nan() || gap < 0.0)
+    {
         let message = format!("must be >= 0, got {:?}", train.target_gap);
         problems.push(problem("target_gap", message));
     }
@@ -329,7 +331,11 @@ fn range(train: &TrainOptions) -> Result<()> {
 
 fn train_defaults(encoder: Encoder, world: &World) -> TrainOptions {
     TrainOptions {
-        n_envs: if encoder == Encoder::Sequential { 16 } else { 8 },
+        n_envs: if encoder == Encoder::Sequential {
+            16
+        } else {
+            8
+        },
         episode_slots: world.scenario.time.slots,
         net_arch: vec![64, 64],
         activation: Activation::Tanh,
@@ -392,7 +398,11 @@ fn ac_defaults(encoder: Encoder, world: &World) -> AcConfig {
         gamma: gamma(world),
         normalize_reward: true,
         normalize_advantage: true,
-        n_steps: if encoder == Encoder::Sequential { 128 } else { 8 },
+        n_steps: if encoder == Encoder::Sequential {
+            128
+        } else {
+            8
+        },
         total_timesteps: if encoder == Encoder::Sequential {
             3_000_000
         } else {
