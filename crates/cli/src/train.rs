@@ -168,7 +168,10 @@ impl Screen {
         self.bar.set_position(report.total_timesteps);
         self.bar.set_message(format!(
             "reward {:.4}, entropy {:.2}, KL {:.4}, {:.0} steps/s",
-            progress.reward, -report.entropy_loss, report.approx_kl, progress.fps
+            progress.reward.unwrap_or(f64::NAN),
+            -report.entropy_loss,
+            report.approx_kl,
+            progress.fps
         ));
         let (Some(score), false) = (progress.score, self.quiet) else {
             return;
@@ -177,7 +180,7 @@ impl Screen {
             "{:>9} {:>8} {:>9.4} {:>9.4} {:>9.2} {:>8.3} {:>8.4} {:>7.3} {:>9.0} {:>7.0}",
             report.total_timesteps,
             progress.slots,
-            progress.reward,
+            progress.reward.unwrap_or(f64::NAN),
             score.objective,
             100.0 * score.gap,
             -report.entropy_loss,

@@ -55,7 +55,7 @@ fn main() {
         let stop = AtomicBool::new(false);
         let e = t.run(&stop, &mut |p| {
             let r = &p.report;
-            println!("{:4} {:8} {:6} rew {:.5} ent {:.3} kl {:.4} clip {:.3} ev {:.3} vl {:.3} gn {:.2} lr {:.1e} | {} | {:.0}s cpu {:.0} fps {:.0}", r.iterations, r.total_timesteps, p.slots, p.reward, -r.entropy_loss, r.approx_kl, r.clip_fraction, r.explained_variance, r.value_loss, r.grad_norm, r.learning_rate,
+            println!("{:4} {:8} {:6} rew {:.5} ent {:.3} kl {:.4} clip {:.3} ev {:.3} vl {:.3} gn {:.2} lr {:.1e} | {} | {:.0}s cpu {:.0} fps {:.0}", r.iterations, r.total_timesteps, p.slots, p.reward.unwrap_or(f64::NAN), -r.entropy_loss, r.approx_kl, r.clip_fraction, r.explained_variance, r.value_loss, r.grad_norm, r.learning_rate,
                 p.score.map_or(String::new(), |s| format!("J {:.5} gap {:.3} % met {:.3}", s.objective, 100.0 * s.gap, s.deadline_met)), p.wall_s, p.cpu_s.unwrap_or(0.0), p.fps);
         }).unwrap();
         println!("{e:?} {:?}", t.best());

@@ -45,21 +45,23 @@ const COLUMNS: [&str; 23] = [
 fn values(p: &Progress) -> [Option<f64>; COLUMNS.len()] {
     let r = &p.report;
     let score = |f: fn(&crate::learned::Score) -> f64| p.score.as_ref().map(f);
+    // before the first iteration there is nothing to say of one
+    let learned = |value: f64| (r.iterations > 0).then_some(value);
     [
         Some(r.iterations as f64),
         Some(r.total_timesteps as f64),
         Some(p.slots as f64),
-        Some(p.reward),
+        p.reward,
         r.ep_rew_mean,
         r.ep_len_mean,
-        Some(r.learning_rate),
-        Some(r.policy_gradient_loss),
-        Some(r.value_loss),
-        Some(r.loss),
-        Some(r.entropy_loss),
-        Some(r.approx_kl),
-        Some(r.clip_fraction),
-        Some(r.explained_variance),
+        learned(r.learning_rate),
+        learned(r.policy_gradient_loss),
+        learned(r.value_loss),
+        learned(r.loss),
+        learned(r.entropy_loss),
+        learned(r.approx_kl),
+        learned(r.clip_fraction),
+        learned(r.explained_variance),
         Some(r.n_updates as f64),
         score(|s| s.objective),
         score(|s| s.lower_bound),

@@ -53,8 +53,8 @@ pub struct Progress {
     pub report: Report,
     /// Slots learned from so far.
     pub slots: u64,
-    /// Mean reward -J of a slot, of those of this iteration.
-    pub reward: f64,
+    /// Mean reward -J of a slot, of those that ended in this iteration.
+    pub reward: Option<f64>,
     /// The evaluation, where there was one.
     pub score: Option<Score>,
     /// Wall-clock time of training so far, over all its runs \[s\].
@@ -191,6 +191,19 @@ impl<'w> Trainer<'w> {
     /// # Errors
     /// A trace that ends early; a file system that refuses.
     pub fn run(&mut self, stop: &AtomicBool, watch: &mut dyn FnMut(&Progress)) -> Result<Ended> {
+        if self.best.is_none() {
+            // what the encoder is worth before anything is learned
+            let score = Some(self.evaluate()?);
+            let (wall_s, cpu_s) = self.spent_s();
+            let progress = Progress {
+                score,
+                wall_s,
+                cpu_s,
+                ..Progress::default()
+            };
+            self.logs.add(&progress)?;
+            watch(&progress);
+        }
         let mut saved = Instant::now();
         let ended = loop {
             if self.target_reached {
@@ -231,14 +244,14 @@ impl<'w> Trainer<'w> {
 
         let train = &self.plan.settings.train;
         let over = self.learner.timesteps() >= self.plan.settings.config.total_timesteps();
-        let due = report.iterations == 1 || report.iterations % train.eval_freq == 0 || over;
+        let due = report.iterations % train.eval_freq == 0 || over;
         let score = if due { Some(self.evaluate()?) } else { None };
         let (wall_s, cpu_s) = self.spent_s();
         let run_s = self.began.0.elapsed().as_secs_f64();
         let progress = Progress {
             report,
             slots: self.slots,
-            reward: reward / (slots as f64).max(1.0),
+            reward: (slots > 0).then(|| reward / slots as f64),
             score,
             wall_s,
             cpu_s,

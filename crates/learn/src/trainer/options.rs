@@ -358,6 +358,7 @@ fn gamma(world: &World) -> f64 {
 }
 
 fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
+    let carry_over = world.scenario.time.carry_over;
     let common = PpoConfig {
         gamma: gamma(world),
         n_epochs: 4,
@@ -371,7 +372,10 @@ fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
             n_steps: 1024,
             batch_size: 2048,
             learning_rate: 1e-3,
-            total_timesteps: 3_000_000,
+            // what a decision withholds from later slots shows only there, a hundred turns on: no lambda below 1 reaches it
+            turn_lambda: if carry_over { 1.0 } else { 0.95 },
+            gae_lambda: if carry_over { 0.9 } else { 0.95 },
+            total_timesteps: if carry_over { 5_000_000 } else { 1_000_000 },
             ..common
         },
         Encoder::Shared => PpoConfig {
@@ -404,7 +408,7 @@ fn ac_defaults(encoder: Encoder, world: &World) -> AcConfig {
             8
         },
         total_timesteps: if encoder == Encoder::Sequential {
-            3_000_000
+            1_000_000
         } else {
             200_000
         },
