@@ -372,7 +372,7 @@ fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
             n_steps: 1024,
             batch_size: 2048,
             learning_rate: 1e-3,
-            // what a decision withholds from later slots shows only there, a hundred turns on: no lambda below 1 reaches it
+            // what a decision withholds from later slots shows only there, a hundred turns on: of a lambda below 1 little is left there
             turn_lambda: if carry_over { 1.0 } else { 0.95 },
             gae_lambda: if carry_over { 0.9 } else { 0.95 },
             total_timesteps: if carry_over { 5_000_000 } else { 1_000_000 },
