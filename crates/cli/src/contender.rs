@@ -42,8 +42,13 @@ impl FromStr for Named {
                 names.push(trained.algorithm);
             }
         }
+        let near = names
+            .iter()
+            .min_by_key(|name| strsim::osa_distance(text, name));
+        let near = near.filter(|name| strsim::osa_distance(text, name) <= 1 + name.len() / 4);
+        let hint = near.map_or_else(String::new, |name| format!("did you mean '{name}'? "));
         Err(format!(
-            "possible values: {}, or the path of a policy.safetensors",
+            "{hint}possible values: {}, or the path of a policy.safetensors",
             names.join(", ")
         ))
     }

@@ -1,6 +1,6 @@
 //! Learning for Wayside: a small f32 network core, PPO, AC and SAC for factorised masked policies over slots.
 //!
-//! Nothing here knows the model. Whoever does implements [`slot::Observe`] (what a policy sees: rows and masks) and
+//! Nothing here but [`trainer`], [`learned`] and [`builtin`] knows the model. Whoever does implements [`slot::Observe`] (what a policy sees: rows and masks) and
 //! [`slot::Env`] (what a choice brings); the same `Observe` serves the trained [`policy::Policy`] in a run.
 //!
 //! # From an environment to a policy
@@ -84,6 +84,8 @@
 //! | [`sac`] | SAC, continuous and discrete |
 //! | [`policy`], [`state`] | deciding; what outlasts the process |
 //! | [`adam`] | the optimiser |
+//! | [`trainer`] | training in scenarios, from options to a policy file; resumes to the bit |
+//! | [`learned`], [`builtin`] | policy files and their cards; those that come along |
 
 pub mod ac;
 pub mod adam;

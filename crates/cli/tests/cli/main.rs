@@ -61,7 +61,9 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn property_help_teaches() {
-    for command in ["run", "decide", "policies", "check", "schema", "bench"] {
+    for command in [
+        "run", "train", "decide", "policies", "check", "schema", "bench",
+    ] {
         let help = printed(&[command, "--help"]);
         assert!(help.contains("Examples:\n  "), "{command}");
         assert!(printed(&["--help"]).contains(&format!("\n  {command} ")));

@@ -79,13 +79,16 @@ fn regress_shipped_policies_are_near_the_bound_of_wang2025_at_any_size() {
 
 #[test]
 fn regress_learning_earns_its_place_where_slots_are_coupled() {
-    for (slot_s, least) in [("0.25", 1.6), ("0.30", 1.3)] {
+    // from empty RSUs on, so that `price` has only 60 slots to go astray in
+    for (slot_s, least) in [("0.25", 1.6), ("0.30", 1.2)] {
         let world = world("coupled", &[("time.slot_s", slot_s)]);
         let of = |contender: &dyn Contender| costs(&world, &Borrowed(contender), &[0], 60).0;
         let ppo = of(&trained("ppo", &world));
         let (price, fit) = (of(&PolicyKind::Price), of(&PolicyKind::SlotFit));
         assert!(price > least * ppo, "{slot_s} s: {ppo}, price {price}");
-        assert!(ppo < 1.02 * fit, "{slot_s} s: {ppo}, slot-fit {fit}");
+        // better at 0.25 s, where it was trained; within 2 % at 0.30 s
+        let most = if slot_s == "0.25" { 1.0 } else { 1.02 };
+        assert!(ppo < most * fit, "{slot_s} s: {ppo}, slot-fit {fit}");
     }
 }
 
