@@ -156,10 +156,8 @@ impl Judgment {
         let mut eigenvalue = n as f64;
         for _ in 0..200 {
             let mut next = [0.0; MAX_CRITERIA];
-            for i in 0..n {
-                for j in 0..n {
-                    next[i] += self.a[i][j] * weight[j];
-                }
+            for (next, row) in next.iter_mut().zip(&self.a[..n]) {
+                *next = row.iter().zip(&weight).map(|(a, w)| a * w).sum();
             }
             // the weights sum to 1, so their image sums to the eigenvalue
             eigenvalue = next.iter().sum();
@@ -344,10 +342,8 @@ mod tests {
             })
             .collect();
         let mut judgment = Judgment::equal(6);
-        for i in 0..6 {
-            for j in 0..6 {
-                judgment.a[i][j] = rows[i][j];
-            }
+        for (to, row) in judgment.a.iter_mut().zip(&rows) {
+            to[..6].copy_from_slice(row);
         }
         let weights = judgment.weights();
         let known = [
