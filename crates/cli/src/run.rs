@@ -69,8 +69,7 @@ fn resolve(args: &Run) -> Result<Scenario> {
 
 fn policies(args: &Run, scenario: &Scenario) -> Result<Vec<Entrant>> {
     if args.policies.is_empty() {
-        let joins = |kind: &PolicyKind| *kind != PolicyKind::SlotFit || scenario.time.carry_over;
-        let kinds = PolicyKind::SHARED_CPU.into_iter().filter(joins);
+        let kinds = PolicyKind::defaults(scenario).into_iter();
         return Ok(kinds.map(Entrant::Kind).collect());
     }
     for (i, kind) in args.policies.iter().enumerate() {
