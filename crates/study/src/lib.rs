@@ -7,6 +7,7 @@ pub mod output;
 pub mod run;
 mod slots;
 pub mod stats;
+pub mod studies;
 pub mod summary;
 #[cfg(test)]
 mod synthetic;
