@@ -330,8 +330,7 @@ mod tests {
         PolicyRun {
             policy: policy.into(),
             slots,
-            delay: Default::default(),
-            energy: Default::default(),
+            ..PolicyRun::default()
         }
     }
 
