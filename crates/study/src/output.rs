@@ -436,7 +436,15 @@ mod tests {
         assert_eq!(names(&one), expected);
         let figures = names(&one.join("figures"));
         assert_eq!(figures, names(&two.join("figures")));
-        for figure in ["comparison", "delay", "gap", "lbm-time", "load", "map", "objective-time"] {
+        for figure in [
+            "comparison",
+            "delay",
+            "gap",
+            "lbm-time",
+            "load",
+            "map",
+            "objective-time",
+        ] {
             for extension in ["csv", "pdf", "png", "svg"] {
                 let name = format!("{figure}.{extension}");
                 assert!(figures.contains(&name), "{name}");

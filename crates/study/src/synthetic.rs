@@ -96,7 +96,9 @@ fn replication(seed: u64, slots: u32) -> Replication {
                 slots,
                 delay,
                 energy,
-                rsu_load: (0..11).map(|m| 0.05 * f64::from(m) * rng.uniform(0.9, 1.1)).collect(),
+                rsu_load: (0..11)
+                    .map(|m| 0.05 * f64::from(m) * rng.uniform(0.9, 1.1))
+                    .collect(),
             }
         })
         .collect();

@@ -36,7 +36,9 @@ fn chromium() -> Option<PathBuf> {
     }
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
     let names = ["chromium", "chromium-browser", "google-chrome"];
-    let places = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let places = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     places.into_iter().find(|place| place.is_file())
 }
 
@@ -55,7 +57,10 @@ impl Open {
     fn new(html: &str) -> Option<Self> {
         let Some(path) = chromium() else {
             let how = "skipped: no Chromium; apt-get install --no-install-recommends chromium";
-            assert!(std::env::var_os("WAYSIDE_BROWSER").is_none_or(|v| v != "required"), "{how}");
+            assert!(
+                std::env::var_os("WAYSIDE_BROWSER").is_none_or(|v| v != "required"),
+                "{how}"
+            );
             eprintln!("{how}");
             return None;
         };
@@ -79,7 +84,9 @@ impl Open {
         tab.add_event_listener(Arc::new(move |event: &Event| {
             let complaint = match event {
                 Event::LogEntryAdded(e) => Some(format!("log: {:?}", e.params.entry)),
-                Event::RuntimeExceptionThrown(e) => Some(format!("exception: {:?}", e.params.exception_details)),
+                Event::RuntimeExceptionThrown(e) => {
+                    Some(format!("exception: {:?}", e.params.exception_details))
+                }
                 Event::RuntimeConsoleAPICalled(e) => Some(format!("console: {:?}", e.params.args)),
                 Event::NetworkRequestWillBeSent(e) => {
                     let url = &e.params.request.url;
@@ -101,7 +108,10 @@ impl Open {
         })
         .unwrap();
         let clock = Instant::now();
-        tab.navigate_to(&address).unwrap().wait_until_navigated().unwrap();
+        tab.navigate_to(&address)
+            .unwrap()
+            .wait_until_navigated()
+            .unwrap();
         let opened = clock.elapsed();
         let open = Self {
             tab,
@@ -117,9 +127,15 @@ impl Open {
     /// The value of an expression.
     fn ask(&self, expression: &str) -> Value {
         let wrapped = format!("JSON.stringify((() => {expression})())");
-        let wrapped = if expression.starts_with('{') { wrapped } else { format!("JSON.stringify({expression})") };
+        let wrapped = if expression.starts_with('{') {
+            wrapped
+        } else {
+            format!("JSON.stringify({expression})")
+        };
         let answer = self.tab.evaluate(&wrapped, false).unwrap();
-        let text = answer.value.unwrap_or_else(|| panic!("{expression}: {:?}", answer.description));
+        let text = answer
+            .value
+            .unwrap_or_else(|| panic!("{expression}: {:?}", answer.description));
         serde_json::from_str(text.as_str().unwrap()).unwrap()
     }
 
@@ -153,8 +169,6 @@ impl Open {
                 viewport: None,
                 display_feature: None,
                 device_posture: None,
-                scrollbar_type: None,
-                screen_orientation_lock_emulation: None,
             })
             .unwrap();
     }
@@ -169,7 +183,8 @@ impl Open {
         let Some(folder) = std::env::var_os("WAYSIDE_SCREENSHOTS") else {
             return;
         };
-        let size = self.ask("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]");
+        let size = self
+            .ask("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]");
         let clip = Page::Viewport {
             x: 0.0,
             y: 0.0,
@@ -178,14 +193,23 @@ impl Open {
             scale: 1.0,
         };
         let png = Page::CaptureScreenshotFormatOption::Png;
-        let png = self.tab.capture_screenshot(png, None, Some(clip), true).unwrap();
+        let png = self
+            .tab
+            .capture_screenshot(png, None, Some(clip), true)
+            .unwrap();
         std::fs::write(Path::new(&folder).join(name), png).unwrap();
     }
 }
 
 fn manifest(summary: &Summary) -> Manifest {
     let policies: Vec<String> = summary.policies.iter().map(|p| p.policy.clone()).collect();
-    Manifest::now(&summary.scenario, "[scenario]\nname = \"wang2025\"\n", &summary.seeds, summary.slots, &policies)
+    Manifest::now(
+        &summary.scenario,
+        "[scenario]\nname = \"wang2025\"\n",
+        &summary.seeds,
+        summary.slots,
+        &policies,
+    )
 }
 
 /// A real run: its summary and its report, with a claim and a learning curve beside what every run has.
@@ -247,14 +271,27 @@ fn oracle_browser_shows_the_numbers_of_the_summary() {
     let mut seen = Vec::new();
     for cell in cells.as_array().unwrap() {
         let (metric, policy) = (text(cell, "metric"), text(cell, "policy"));
-        let row = truth["policies"].as_array().unwrap().iter().find(|p| p["policy"] == policy.as_str()).unwrap();
+        let row = truth["policies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["policy"] == policy.as_str())
+            .unwrap();
         let (shown, value) = (numbers(&text(cell, "text")), &row[&metric]);
         match value["mean"].as_f64() {
             None => assert_eq!(text(cell, "text"), "\u{2013}", "{policy} {metric}"),
-            Some(mean) => assert!(shown.len() == 1 && same(shown[0], mean), "{policy} {metric}: {shown:?}, not {mean}"),
+            Some(mean) => assert!(
+                shown.len() == 1 && same(shown[0], mean),
+                "{policy} {metric}: {shown:?}, not {mean}"
+            ),
         }
         let ends = numbers(&text(cell, "note"));
-        let wanted: Vec<f64> = value["ci95"].as_array().into_iter().flatten().map(|v| v.as_f64().unwrap()).collect();
+        let wanted: Vec<f64> = value["ci95"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|v| v.as_f64().unwrap())
+            .collect();
         assert!(
             ends.len() == wanted.len() && ends.iter().zip(&wanted).all(|(&a, &b)| same(a, b)),
             "{policy} {metric}: {ends:?}, not {wanted:?}"
@@ -262,7 +299,12 @@ fn oracle_browser_shows_the_numbers_of_the_summary() {
         seen.push((policy, metric));
     }
     for row in truth["policies"].as_array().unwrap() {
-        for (metric, value) in row.as_object().unwrap().iter().filter(|(_, v)| v["mean"].is_f64()) {
+        for (metric, value) in row
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, v)| v["mean"].is_f64())
+        {
             let wanted = (row["policy"].as_str().unwrap().to_owned(), metric.clone());
             assert!(seen.contains(&wanted), "{wanted:?} is not shown");
             assert!(value.is_object());
@@ -270,7 +312,13 @@ fn oracle_browser_shows_the_numbers_of_the_summary() {
     }
     // The claim is text, not markup.
     let claims = open.ask("document.getElementById('claims').innerText");
-    assert!(claims.as_str().unwrap().contains("<nearest> costs less than local & all"), "{claims}");
+    assert!(
+        claims
+            .as_str()
+            .unwrap()
+            .contains("<nearest> costs less than local & all"),
+        "{claims}"
+    );
     open.silent();
     open.picture("light.png");
 }
@@ -288,11 +336,21 @@ fn property_a_hidden_policy_leaves_every_chart() {
     let (_, html) = run();
     let Some(open) = Open::new(&html) else { return };
     let before = open.ask(VISIBLE);
-    assert!(before[0].as_u64().unwrap() >= 6 && before[1] == before[0] && before[2] == before[0], "{before}");
-    open.tab.find_element("[data-switch=nearest]").unwrap().click().unwrap();
+    assert!(
+        before[0].as_u64().unwrap() >= 6 && before[1] == before[0] && before[2] == before[0],
+        "{before}"
+    );
+    open.tab
+        .find_element("[data-switch=nearest]")
+        .unwrap()
+        .click()
+        .unwrap();
     let hidden = open.ask(VISIBLE);
     assert_eq!(hidden, serde_json::json!([before[0], 0, before[0]]));
-    assert_eq!(open.ask("document.querySelector('[data-switch=nearest]').ariaPressed"), "false");
+    assert_eq!(
+        open.ask("document.querySelector('[data-switch=nearest]').ariaPressed"),
+        "false"
+    );
     assert_eq!(open.ask("[...document.querySelectorAll('tr[data-series=nearest]')].every(r => r.offsetHeight === 0)"), true);
     open.picture("hidden.png");
     open.tab.find_element("#all").unwrap().click().unwrap();
@@ -316,9 +374,15 @@ fn property_keyboard_and_pointer_read_values() {
         reached.push(now);
     }
     for wanted in ["skip", "A", "nearest", "price", "chart", "table", "SUMMARY"] {
-        assert!(reached.iter().any(|r| r == wanted), "{wanted} in {reached:?}");
+        assert!(
+            reached.iter().any(|r| r == wanted),
+            "{wanted} in {reached:?}"
+        );
     }
-    assert_eq!(reached.iter().filter(|r| *r == "chart").count() as u64, open.ask(VISIBLE)[0].as_u64().unwrap());
+    assert_eq!(
+        reached.iter().filter(|r| *r == "chart").count() as u64,
+        open.ask(VISIBLE)[0].as_u64().unwrap()
+    );
 
     // Space hides, as a button does.
     open.ask("document.querySelector('[data-switch=nearest]').focus() ?? 0");
@@ -332,7 +396,10 @@ fn property_keyboard_and_pointer_read_values() {
         open.tab.press_key("ArrowDown").unwrap();
         let said = open.ask("document.getElementById('said').innerText");
         let said = said.as_str().unwrap();
-        assert!(said.starts_with(&format!("policy: {}.", policy.policy)), "{said}");
+        assert!(
+            said.starts_with(&format!("policy: {}.", policy.policy)),
+            "{said}"
+        );
         let value: f64 = said.rsplit(' ').next().unwrap().parse().unwrap();
         assert!(same(value, policy.objective.unwrap().mean), "{said}");
     }
@@ -384,8 +451,14 @@ fn property_print_cuts_nothing() {
     open.width(688);
     open.emulate("print", "dark");
     assert_eq!(open.ask(CUT), serde_json::json!([]));
-    assert_eq!(open.ask("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
-    assert_eq!(open.ask("getComputedStyle(document.querySelector('.switches')).display"), "none");
+    assert_eq!(
+        open.ask("getComputedStyle(document.body).backgroundColor"),
+        "rgb(255, 255, 255)"
+    );
+    assert_eq!(
+        open.ask("getComputedStyle(document.querySelector('.switches')).display"),
+        "none"
+    );
     open.picture("print.png");
     let pdf = open.tab.print_to_pdf(None).unwrap();
     assert!(pdf.starts_with(b"%PDF") && pdf.len() > 20_000);
@@ -395,7 +468,10 @@ fn property_print_cuts_nothing() {
     // A narrow window scrolls tables in themselves, never the page.
     open.emulate("screen", "light");
     open.width(400);
-    assert_eq!(open.ask("document.documentElement.scrollWidth <= innerWidth"), true);
+    assert_eq!(
+        open.ask("document.documentElement.scrollWidth <= innerWidth"),
+        true
+    );
     open.picture("narrow.png");
     open.silent();
 }
@@ -440,7 +516,9 @@ fn property_text_stands_out_light_and_dark() {
         assert!(found[0].as_u64().unwrap() > 200, "{found}");
         assert_eq!(found[1], serde_json::json!([]), "{scheme}");
         assert_eq!(found[2].as_f64().unwrap() > 0.5, bright);
-        open.ask("{ for (const d of document.querySelectorAll('details')) d.open = false; return 0; }");
+        open.ask(
+            "{ for (const d of document.querySelectorAll('details')) d.open = false; return 0; }",
+        );
         open.picture(&format!("{scheme}-scheme.png"));
     }
     open.silent();
@@ -448,28 +526,38 @@ fn property_text_stands_out_light_and_dark() {
 
 /// Two policies over that many slots, with a peak in a single one of them.
 fn long(slots: u32) -> Replication {
-    let wave = |slot: u32| 0.3 + 0.05 * (f64::from(slot) * 1e-3).sin() + 0.01 * f64::from(slot.wrapping_mul(2_654_435_761) >> 24) / 256.0;
-    let policies = ["price", "nearest"].into_iter().zip([1.0, 1.2]).map(|(policy, factor)| {
-        let mut run = PolicyRun {
-            policy: policy.into(),
-            rsu_load: vec![0.2, 0.4, 0.1],
-            ..PolicyRun::default()
-        };
-        for slot in 0..slots {
-            let objective = if slot == 567_890 { 9.5 } else { factor * wave(slot) };
-            run.delay.record(objective);
-            run.slots.push(SlotRecord {
-                slot,
-                tasks: 10,
-                objective,
-                lower_bound: Some(0.9 * wave(slot)),
-                lbm: 0.1 * objective,
-                tau: 0.05,
-                ..SlotRecord::default()
-            });
-        }
-        run
-    });
+    let wave = |slot: u32| {
+        0.3 + 0.05 * (f64::from(slot) * 1e-3).sin()
+            + 0.01 * f64::from(slot.wrapping_mul(2_654_435_761) >> 24) / 256.0
+    };
+    let policies = ["price", "nearest"]
+        .into_iter()
+        .zip([1.0, 1.2])
+        .map(|(policy, factor)| {
+            let mut run = PolicyRun {
+                policy: policy.into(),
+                rsu_load: vec![0.2, 0.4, 0.1],
+                ..PolicyRun::default()
+            };
+            for slot in 0..slots {
+                let objective = if slot == 567_890 {
+                    9.5
+                } else {
+                    factor * wave(slot)
+                };
+                run.delay.record(objective);
+                run.slots.push(SlotRecord {
+                    slot,
+                    tasks: 10,
+                    objective,
+                    lower_bound: Some(0.9 * wave(slot)),
+                    lbm: 0.1 * objective,
+                    tau: 0.05,
+                    ..SlotRecord::default()
+                });
+            }
+            run
+        });
     Replication {
         seed: 0,
         policies: policies.collect(),
@@ -481,10 +569,22 @@ fn property_a_million_slots_make_a_small_report() {
     let replications = [long(1_000_000)];
     let summary = Summary::new("long", &replications, false);
     let setting = Setting {
-        rsus: (0..3).map(|m| figures::Site { id: format!("r{m}"), ..figures::Site::default() }).collect(),
-        ..Setting::new(&World::new(&Scenario::builtin("wang2025", &[]).unwrap()).unwrap(), 0).unwrap()
+        rsus: (0..3)
+            .map(|m| figures::Site {
+                id: format!("r{m}"),
+                ..figures::Site::default()
+            })
+            .collect(),
+        ..Setting::new(
+            &World::new(&Scenario::builtin("wang2025", &[]).unwrap()).unwrap(),
+            0,
+        )
+        .unwrap()
     };
-    let setting = Setting { links: Vec::new(), ..setting };
+    let setting = Setting {
+        links: Vec::new(),
+        ..setting
+    };
     let clock = Instant::now();
     let figures = figures::of_run(&summary, &replications, &setting);
     let html = report::of_run(&summary, &setting, &figures, &manifest(&summary)).to_html();
@@ -492,13 +592,20 @@ fn property_a_million_slots_make_a_small_report() {
     assert!(html.len() < 3_000_000);
     // The one peak survives the grouping.
     let time = figures.iter().find(|f| f.id == "objective-time").unwrap();
-    let tops = time.series[0].points.iter().filter_map(|p| p.interval).map(|[_, hi]| hi);
+    let tops = time.series[0]
+        .points
+        .iter()
+        .filter_map(|p| p.interval)
+        .map(|[_, hi]| hi);
     assert!((tops.fold(0.0, f64::max) - 9.5).abs() < 1e-12 && time.series[0].points.len() <= 120);
 
     let Some(open) = Open::new(&html) else { return };
     let nodes = open.ask("document.querySelectorAll('*').length");
     let load = open.ask("performance.getEntriesByType('navigation')[0].loadEventEnd");
-    eprintln!("opened in {:.2?} (load event after {load} ms), {nodes} elements", open.opened);
+    eprintln!(
+        "opened in {:.2?} (load event after {load} ms), {nodes} elements",
+        open.opened
+    );
     assert!(nodes.as_u64().unwrap() < 5000, "{nodes}");
     open.silent();
     open.picture("million.png");

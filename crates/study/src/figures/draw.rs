@@ -29,7 +29,10 @@ pub(crate) fn draw(figure: &Figure, look: &Look) -> String {
     grid(&mut pen, figure, &plot);
     references(&mut pen, figure, &plot);
     for (place, series) in figure.series.iter().enumerate() {
-        let open = format!("<g class=\"mark\" data-series=\"{}\">", escape(&series.name));
+        let open = format!(
+            "<g class=\"mark\" data-series=\"{}\">",
+            escape(&series.name)
+        );
         pen.svg += &open;
         draw_series(&mut pen, &plot, series, place);
         pen.svg += "</g>\n";
@@ -73,21 +76,26 @@ impl<'a> Plot<'a> {
         };
         let ends = figure.names == Names::AtEnd;
         let right = if ends {
-            let names = &mut figure.series.iter().map(|s| s.name.clone());
-            widest(names, small) + 2.0 * gap + 2.0 * look.marker + 0.5 * gap
+            let names = figure.series.iter();
+            let names = names.map(|s| swatch(look, s.style) + width(&s.name, small));
+            names.fold(0.0, f64::max) + 2.0 * gap
         } else {
             let points = figure.series.iter().flat_map(|s| &s.points);
             let labels = &mut points.filter_map(|p| p.label.clone());
             let label = widest(labels, small);
-            if label > 0.0 { label + 1.8 * gap } else { 1.6 * text }
+            if label > 0.0 {
+                label + 1.8 * gap
+            } else {
+                1.6 * text
+            }
         };
 
         let key = key(figure, look);
         let key_height = key.last().map_or(0.0, |last| last.y + 0.9 * text);
         let zones = figure.references.iter().any(|r| r.of == Direction::X);
-        let top = key_height + if zones { 1.5 * small } else { 0.6 * text };
+        let top = key_height + if zones { 1.75 * small } else { 0.6 * text };
         let plot_height = if lies {
-            figure.y.categories.len().max(1) as f64 * look.row
+            figure.y.categories.len().max(1) as f64 * row_height(figure, look)
         } else {
             look.height
         };
@@ -105,7 +113,7 @@ impl<'a> Plot<'a> {
             )
         };
         let left = if lies {
-            widest(&mut figure.y.categories.iter().cloned(), text) + 1.4 * gap
+            widest(&mut figure.y.categories.iter().cloned(), text) + 2.0 * gap
         } else {
             widest(&mut y.ticks.iter().map(|&t| y.tick(t)), small) + 0.8 * gap + 1.6 * text
         };
@@ -113,7 +121,12 @@ impl<'a> Plot<'a> {
         let right = right.max(left + 0.2 * look.width);
         let count = (right - left) / look.ticks[0];
         let x = if figure.x.categories.is_empty() {
-            Laid::new(figure.x.scale, values(figure, Direction::X), [left, right], count)
+            Laid::new(
+                figure.x.scale,
+                values(figure, Direction::X),
+                [left, right],
+                count,
+            )
         } else {
             Laid::categories(figure.x.categories.len(), [left, right])
         };
@@ -138,7 +151,11 @@ impl<'a> Plot<'a> {
 
 /// All values that an axis has to show.
 fn values(figure: &Figure, of: Direction) -> impl Iterator<Item = f64> + Clone {
-    let along = if figure.lies() { Direction::X } else { Direction::Y };
+    let along = if figure.lies() {
+        Direction::X
+    } else {
+        Direction::Y
+    };
     let points = figure.series.iter().flat_map(|s| &s.points);
     let points = points.flat_map(move |p| {
         let value = if of == Direction::X { p.x } else { p.y };
@@ -148,14 +165,21 @@ fn values(figure: &Figure, of: Direction) -> impl Iterator<Item = f64> + Clone {
     let references = figure.references.iter().filter(move |r| r.of == of);
     let published = figure.published.iter();
     let published = published.map(move |p| if of == Direction::X { p.x } else { p.y });
-    points.chain(references.flat_map(|r| r.zone)).chain(published)
+    points
+        .chain(references.flat_map(|r| r.zone))
+        .chain(published)
 }
 
 /// Names above the plot, broken into lines.
 fn key(figure: &Figure, look: &Look) -> Vec<KeyEntry> {
     let mut names: Vec<(String, usize, bool)> = Vec::new();
     if figure.names == Names::Above {
-        names.extend(figure.series.iter().map(|s| (s.name.clone(), s.style, false)));
+        names.extend(
+            figure
+                .series
+                .iter()
+                .map(|s| (s.name.clone(), s.style, false)),
+        );
     }
     if !figure.published.is_empty() {
         names.push(("published".into(), BOUND, true));
@@ -223,7 +247,10 @@ impl Pen<'_> {
     }
 
     fn marker(&mut self, style: usize, (x, y): (f64, f64), half: f64) {
-        let (path, color) = (look::marker(style, x, y, half), self.look.color(Ink::Series(style)));
+        let (path, color) = (
+            look::marker(style, x, y, half),
+            self.look.color(Ink::Series(style)),
+        );
         let rim = self.look.color(Ink::Paper);
         self.svg += &format!(
             "<path d=\"{path}\" fill=\"{color}\" stroke=\"{rim}\" stroke-width=\"{:.2}\"/>\n",
@@ -287,22 +314,41 @@ fn grid(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
         pen.line((x, bottom), (x, bottom + 0.3 * text), Ink::Muted, hair, "");
         let half = 0.5 * width(&label, small);
         if x - half > last {
-            pen.text(&label, (x, bottom + 0.4 * text + 0.55 * small), small, Ink::Muted, "middle");
+            pen.text(
+                &label,
+                (x, bottom + 0.4 * text + 0.55 * small),
+                small,
+                Ink::Muted,
+                "middle",
+            );
             last = x + half + 0.3 * small;
         }
     }
     for (category, name) in figure.x.categories.iter().enumerate() {
-        let at = (plot.x.at(category as f64), bottom + 0.4 * text + 0.55 * small);
+        let at = (
+            plot.x.at(category as f64),
+            bottom + 0.4 * text + 0.55 * small,
+        );
         pen.text(name, at, small, Ink::Muted, "middle");
     }
     for &tick in &plot.y.ticks {
         let y = plot.y.at(tick);
         pen.line((left, y), (right, y), Ink::Grid, hair, "");
-        pen.text(&plot.y.tick(tick), (left - 0.5 * text, y), small, Ink::Muted, "end");
+        pen.text(
+            &plot.y.tick(tick),
+            (left - 0.5 * text, y),
+            small,
+            Ink::Muted,
+            "end",
+        );
     }
     for (category, name) in figure.y.categories.iter().enumerate() {
         let y = plot.y.at(category as f64);
-        pen.line((left, y), (right, y), Ink::Grid, hair, "");
+        // Through the marks of a row, or between the rows that many share.
+        let line = plot
+            .y
+            .at(category as f64 + if shares_rows(figure) { 0.5 } else { 0.0 });
+        pen.line((left, line), (right, line), Ink::Grid, hair, "");
         pen.text(name, (left - 0.7 * text, y), text, Ink::Text, "end");
     }
     pen.line((left, bottom), (right, bottom), Ink::Muted, hair, "");
@@ -312,7 +358,13 @@ fn grid(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
     let title = figure.x.title();
     let half = 0.5 * width(&title, text);
     let x = middle.clamp(half + 1.0, (look.width - half - 1.0).max(half + 1.0));
-    pen.text(&title, (x, plot.height - 0.75 * text), text, Ink::Text, "middle");
+    pen.text(
+        &title,
+        (x, plot.height - 0.75 * text),
+        text,
+        Ink::Text,
+        "middle",
+    );
     if !figure.lies() {
         let (x, y) = (0.75 * text, 0.5 * (top + bottom));
         pen.svg += &format!("<g transform=\"translate({x:.2} {y:.2}) rotate(-90)\">");
@@ -332,7 +384,11 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
         ..
     } = *plot;
     for reference in &figure.references {
-        let axis = if reference.of == Direction::X { &plot.x } else { &plot.y };
+        let axis = if reference.of == Direction::X {
+            &plot.x
+        } else {
+            &plot.y
+        };
         let [from, to] = reference.zone.map(|v| axis.at(v));
         let (color, dash) = (look.color(Ink::Text), look.dash(BOUND));
         pen.svg += "<g class=\"reference\">\n";
@@ -341,20 +397,38 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
             if to > from {
                 pen.svg += &format!(
                     "<rect x=\"{from:.2}\" y=\"{top:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{color}\" fill-opacity=\".07\"/>\n",
-                    to - from, bottom - top
+                    to - from,
+                    bottom - top
                 );
             }
             for x in [from, to] {
                 pen.line((x, top), (x, bottom), Ink::Text, 0.8 * look.line, &dash);
             }
-            let x = (0.5 * (from + to)).clamp(half + 1.0, (look.width - half - 1.0).max(half + 1.0));
-            pen.text(&reference.label, (x, top - 0.75 * look.small), look.small, Ink::Text, "middle");
+            let x =
+                (0.5 * (from + to)).clamp(half + 1.0, (look.width - half - 1.0).max(half + 1.0));
+            pen.text(
+                &reference.label,
+                (x, top - 0.75 * look.small),
+                look.small,
+                Ink::Text,
+                "middle",
+            );
         } else {
             for y in [from, to] {
                 pen.line((left, y), (right, y), Ink::Text, 0.8 * look.line, &dash);
             }
-            let above = if from - 1.3 * look.small > top { -0.7 } else { 0.7 };
-            pen.text(&reference.label, (left + 0.5 * look.text, from + above * look.small), look.small, Ink::Text, "start");
+            let above = if from - 1.3 * look.small > top {
+                -0.7
+            } else {
+                0.7
+            };
+            pen.text(
+                &reference.label,
+                (left + 0.5 * look.text, from + above * look.small),
+                look.small,
+                Ink::Text,
+                "start",
+            );
         }
         pen.svg += "</g>\n";
     }
@@ -364,7 +438,11 @@ fn draw_series(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: usize
     let look = plot.look;
     let ink = Ink::Series(series.style);
     let color = look.color(ink);
-    let known: Vec<&Point> = series.points.iter().filter(|p| p.x.is_finite() && p.y.is_finite()).collect();
+    let known: Vec<&Point> = series
+        .points
+        .iter()
+        .filter(|p| p.x.is_finite() && p.y.is_finite())
+        .collect();
     let marked = series.style != BOUND && (!series.joined || known.len() < MARKED);
     if series.joined {
         let thick = if series.style == BOUND { 0.9 } else { 1.0 } * look.line;
@@ -415,34 +493,64 @@ fn draw_series(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: usize
     }
 }
 
+/// Whether a row has marks of several series.
+fn shares_rows(figure: &Figure) -> bool {
+    figure.lies() && figure.names == Names::Above && figure.series.len() > 1
+}
+
+/// A row that several series share grows with them.
+fn row_height(figure: &Figure, look: &Look) -> f64 {
+    let needed = if shares_rows(figure) {
+        1.05 * look.marker * figure.series.len() as f64
+    } else {
+        0.0
+    };
+    look.row.max(needed)
+}
+
 /// How far the marks of a series are moved, so that those of several in one row are all seen.
 fn dodge(plot: &Plot<'_>, place: usize) -> f64 {
     let competitors = plot.figure.series.len();
-    let shared = plot.figure.lies() && plot.figure.names == Names::Above && competitors > 1;
-    let step = 0.72 * plot.look.row / competitors as f64;
-    if shared { (place as f64 - 0.5 * (competitors as f64 - 1.0)) * step } else { 0.0 }
+    let step = 0.8 * row_height(plot.figure, plot.look) / competitors as f64;
+    if shares_rows(plot.figure) {
+        (place as f64 - 0.5 * (competitors as f64 - 1.0)) * step
+    } else {
+        0.0
+    }
 }
 
 /// The area between the ends of the intervals.
 fn band(pen: &mut Pen<'_>, plot: &Plot<'_>, points: &[&Point], color: &str) {
     let ends = |end: usize| {
-        points.iter().filter_map(move |p| Some((plot.x.at(p.x), plot.y.at(p.interval?[end]))))
+        points
+            .iter()
+            .filter_map(move |p| Some((plot.x.at(p.x), plot.y.at(p.interval?[end]))))
     };
     let mut path = String::new();
-    for (i, (x, y)) in ends(0).chain(ends(1).collect::<Vec<_>>().into_iter().rev()).enumerate() {
+    for (i, (x, y)) in ends(0)
+        .chain(ends(1).collect::<Vec<_>>().into_iter().rev())
+        .enumerate()
+    {
         let command = if i == 0 { 'M' } else { 'L' };
         write!(path, "{command}{x:.2} {y:.2}").expect("a string takes everything");
     }
     if !path.is_empty() {
-        pen.svg += &format!("<path d=\"{path}Z\" fill=\"{color}\" fill-opacity=\".18\"/>\n");
+        pen.svg += &format!("<path d=\"{path}Z\" fill=\"{color}\" fill-opacity=\".12\"/>\n");
     }
 }
 
 fn published(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
     for point in &figure.published {
-        let style = figure.series.iter().find(|s| s.name == point.series).map_or(BOUND, |s| s.style);
+        let style = figure
+            .series
+            .iter()
+            .find(|s| s.name == point.series)
+            .map_or(BOUND, |s| s.style);
         let (x, y) = (plot.x.at(point.x), plot.y.at(point.y));
-        pen.svg += &format!("<g class=\"mark\" data-series=\"{}\">", escape(&point.series));
+        pen.svg += &format!(
+            "<g class=\"mark\" data-series=\"{}\">",
+            escape(&point.series)
+        );
         hollow(pen, (x, y), style);
         pen.svg += "</g>\n";
     }
@@ -451,7 +559,11 @@ fn published(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
 /// A diamond that lets through what is below it.
 fn hollow(pen: &mut Pen<'_>, (x, y): (f64, f64), style: usize) {
     let path = look::marker(3, x, y, 1.25 * pen.look.marker);
-    let color = pen.look.color(if style == BOUND { Ink::Text } else { Ink::Series(style) });
+    let color = pen.look.color(if style == BOUND {
+        Ink::Text
+    } else {
+        Ink::Series(style)
+    });
     pen.svg += &format!(
         "<path d=\"{path}\" stroke=\"{color}\" stroke-width=\"{:.2}\"/>\n",
         0.9 * pen.look.line
@@ -482,14 +594,32 @@ fn names(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
     let mut ends: Vec<_> = ends.collect();
     ends.sort_by(|a, b| a.1.1.total_cmp(&b.1.1));
     let wanted: Vec<f64> = ends.iter().map(|e| e.1.1).collect();
-    let placed = spread(&wanted, 1.2 * look.small, plot.top, plot.bottom + look.small);
+    let placed = spread(
+        &wanted,
+        1.2 * look.small,
+        plot.top,
+        plot.bottom + look.small,
+    );
     for ((series, (x, y)), label_y) in ends.into_iter().zip(placed) {
-        pen.svg += &format!("<g class=\"mark\" data-series=\"{}\">", escape(&series.name));
+        pen.svg += &format!(
+            "<g class=\"mark\" data-series=\"{}\">",
+            escape(&series.name)
+        );
         let from = (x.max(plot.right), label_y);
         let gap = 0.6 * look.text;
-        pen.line((x + 1.0, y), (from.0 + 1.3 * gap, label_y), Ink::Series(series.style), 0.4 * look.line, "");
-        sample(pen, (from.0 + 1.3 * gap + look.marker, label_y), series.style);
-        let at = (from.0 + 1.8 * gap + 2.0 * look.marker, label_y);
+        pen.line(
+            (x + 1.0, y),
+            (from.0 + 1.3 * gap, label_y),
+            Ink::Series(series.style),
+            0.4 * look.line,
+            "",
+        );
+        sample(
+            pen,
+            (from.0 + 1.3 * gap + look.marker, label_y),
+            series.style,
+        );
+        let at = (from.0 + 1.3 * gap + swatch(look, series.style), label_y);
         pen.text(&series.name, at, look.small, Ink::Text, "start");
         pen.svg += "</g>\n";
     }
@@ -500,11 +630,23 @@ fn sample(pen: &mut Pen<'_>, (x, y): (f64, f64), style: usize) {
     let look = pen.look;
     if style == BOUND {
         let half = look.marker;
-        pen.line((x - half, y), (x + 2.2 * half, y), Ink::Text, 0.9 * look.line, &look.dash(BOUND));
+        pen.line(
+            (x - half, y),
+            (x + 2.2 * half, y),
+            Ink::Text,
+            0.9 * look.line,
+            &look.dash(BOUND),
+        );
     } else {
         if style >= LIGHT.len() {
             let half = 2.0 * look.marker;
-            pen.line((x - half, y), (x + half, y), Ink::Series(style), look.line, &look.dash(style));
+            pen.line(
+                (x - half, y),
+                (x + half, y),
+                Ink::Series(style),
+                look.line,
+                &look.dash(style),
+            );
         }
         pen.marker(style, (x, y), look.marker);
     }
@@ -550,10 +692,17 @@ mod tests {
     #[test]
     fn closed_form_names_are_spread() {
         let close = |found: Vec<f64>, wanted: &[f64]| {
-            assert!(found.len() == wanted.len() && found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
+            assert!(
+                found.len() == wanted.len()
+                    && found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9),
+                "{found:?}"
+            );
         };
         close(spread(&[10.0, 50.0], 10.0, 0.0, 100.0), &[10.0, 50.0]);
-        close(spread(&[50.0, 50.0, 50.0], 10.0, 0.0, 100.0), &[40.0, 50.0, 60.0]);
+        close(
+            spread(&[50.0, 50.0, 50.0], 10.0, 0.0, 100.0),
+            &[40.0, 50.0, 60.0],
+        );
         close(spread(&[1.0, 2.0], 10.0, 0.0, 100.0), &[0.0, 10.0]);
         close(spread(&[99.0, 100.0], 10.0, 0.0, 100.0), &[90.0, 100.0]);
         close(spread(&[], 10.0, 0.0, 1.0), &[]);

@@ -61,14 +61,19 @@ fn parse(svg: &str) -> io::Result<usvg::Tree> {
 
 /// With the glyphs that it uses embedded.
 fn pdf(tree: &usvg::Tree) -> io::Result<Vec<u8>> {
-    let (conversion, page) = (svg2pdf::ConversionOptions::default(), svg2pdf::PageOptions { dpi: 72.0 });
+    let (conversion, page) = (
+        svg2pdf::ConversionOptions::default(),
+        svg2pdf::PageOptions { dpi: 72.0 },
+    );
     svg2pdf::to_pdf(tree, conversion, page).map_err(|e| io::Error::other(e.to_string()))
 }
 
 fn png(tree: &usvg::Tree) -> io::Result<Vec<u8>> {
     let scale = PREVIEW_DPI / 72.0;
     let size = tree.size().to_int_size();
-    let size = size.scale_by(scale).ok_or_else(|| io::Error::other("a figure without a size"))?;
+    let size = size
+        .scale_by(scale)
+        .ok_or_else(|| io::Error::other("a figure without a size"))?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height())
         .ok_or_else(|| io::Error::other("a figure too large for a preview"))?;
     let transform = tiny_skia::Transform::from_scale(scale, scale);
@@ -113,7 +118,11 @@ pub(crate) fn csv(figure: &Figure) -> String {
         ]);
     }
     for reference in &figure.references {
-        let along = if reference.of == Direction::X { &figure.x } else { &figure.y };
+        let along = if reference.of == Direction::X {
+            &figure.x
+        } else {
+            &figure.y
+        };
         let [lo, hi] = reference.zone.map(|v| v.to_string());
         rows.push([
             reference.label.clone(),
@@ -139,7 +148,12 @@ pub(crate) fn tex(figure: &Figure) -> String {
         comment(&figure.caption)
     );
     for (i, color) in LIGHT.iter().enumerate() {
-        writeln!(tex, "\\definecolor{{ws{i}}}{{HTML}}{{{}}}", color[1..].to_uppercase()).expect("a string");
+        writeln!(
+            tex,
+            "\\definecolor{{ws{i}}}{{HTML}}{{{}}}",
+            color[1..].to_uppercase()
+        )
+        .expect("a string");
     }
     let lies = figure.lies();
     let rows = figure.y.categories.len().max(1);
@@ -154,7 +168,11 @@ pub(crate) fn tex(figure: &Figure) -> String {
     for (letter, axis) in [("x", &figure.x), ("y", &figure.y)] {
         writeln!(tex, "  {letter}label={{{}}},", escape(&axis.title())).expect("a string");
         if !axis.categories.is_empty() {
-            let names: Vec<_> = axis.categories.iter().map(|c| format!("{{{}}}", escape(c))).collect();
+            let names: Vec<_> = axis
+                .categories
+                .iter()
+                .map(|c| format!("{{{}}}", escape(c)))
+                .collect();
             let places: Vec<_> = (0..names.len()).map(|i| i.to_string()).collect();
             writeln!(
                 tex,
@@ -181,22 +199,49 @@ pub(crate) fn tex(figure: &Figure) -> String {
         tex_series(&mut tex, figure, series);
     }
     for point in &figure.published {
-        writeln!(tex, "\\addplot[only marks, mark=diamond, forget plot] coordinates {{({},{})}}; % {}", point.x, point.y, comment(&point.source)).expect("a string");
+        writeln!(
+            tex,
+            "\\addplot[only marks, mark=diamond, forget plot] coordinates {{({},{})}}; % {}",
+            point.x,
+            point.y,
+            comment(&point.source)
+        )
+        .expect("a string");
     }
     for reference in &figure.references {
         for at in reference.zone {
             let (from, to) = match reference.of {
-                Direction::X => (format!("{{axis cs:{at},0}}|-{{rel axis cs:0,0}}"), format!("{{axis cs:{at},0}}|-{{rel axis cs:0,1}}")),
-                Direction::Y => (format!("{{rel axis cs:0,0}}|-{{axis cs:0,{at}}}"), format!("{{rel axis cs:1,0}}|-{{axis cs:0,{at}}}")),
+                Direction::X => (
+                    format!("{{axis cs:{at},0}}|-{{rel axis cs:0,0}}"),
+                    format!("{{axis cs:{at},0}}|-{{rel axis cs:0,1}}"),
+                ),
+                Direction::Y => (
+                    format!("{{rel axis cs:0,0}}|-{{axis cs:0,{at}}}"),
+                    format!("{{rel axis cs:1,0}}|-{{axis cs:0,{at}}}"),
+                ),
             };
-            writeln!(tex, "\\draw[densely dashed] ({from}) -- ({to}); % {}", comment(&reference.label)).expect("a string");
+            writeln!(
+                tex,
+                "\\draw[densely dashed] ({from}) -- ({to}); % {}",
+                comment(&reference.label)
+            )
+            .expect("a string");
         }
     }
     tex + "\\end{axis}\n\\end{tikzpicture}\n"
 }
 
 fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
-    const MARKS: [&str; 8] = ["*", "square*", "triangle*", "diamond*", "pentagon*", "+", "x", "star"];
+    const MARKS: [&str; 8] = [
+        "*",
+        "square*",
+        "triangle*",
+        "diamond*",
+        "pentagon*",
+        "+",
+        "x",
+        "star",
+    ];
     let color = match series.style {
         BOUND => "black".to_owned(),
         style => format!("ws{}", style % LIGHT.len()),
@@ -216,7 +261,10 @@ fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
         .collect();
     let banded = known.iter().filter(|p| p.interval.is_some());
     if many && banded.clone().count() > 1 {
-        let end = |p: &&&Point, end: usize| p.interval.map_or_else(String::new, |i| format!("({},{})", p.x, i[end]));
+        let end = |p: &&&Point, end: usize| {
+            p.interval
+                .map_or_else(String::new, |i| format!("({},{})", p.x, i[end]))
+        };
         let low: String = banded.clone().map(|p| end(&p, 0)).collect();
         let high: String = banded.rev().map(|p| end(&p, 1)).collect();
         writeln!(tex, "\\addplot[draw=none, fill={color}, fill opacity=0.18, forget plot] coordinates {{{low}{high}}} -- cycle;").expect("a string");
@@ -231,7 +279,11 @@ fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
         write!(tex, "({},{})", point.x, point.y).expect("a string");
         if let (Some([_, hi]), false) = (point.interval, many) {
             let half = hi - figure.value(point);
-            let (x, y) = if figure.lies() { (half, 0.0) } else { (0.0, half) };
+            let (x, y) = if figure.lies() {
+                (half, 0.0)
+            } else {
+                (0.0, half)
+            };
             write!(tex, " +- ({x},{y})").expect("a string");
         }
         tex.push(' ');

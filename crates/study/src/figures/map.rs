@@ -100,7 +100,12 @@ pub(crate) fn csv(setting: &Setting) -> String {
     for site in &setting.rsus {
         // Ids are free text.
         let id = site.id.replace('"', "\"\"");
-        writeln!(text, "rsu,\"{id}\",{},{},{}", site.x_m, site.y_m, site.range_m).expect("a string");
+        writeln!(
+            text,
+            "rsu,\"{id}\",{},{},{}",
+            site.x_m, site.y_m, site.range_m
+        )
+        .expect("a string");
     }
     for (i, [x, y]) in setting.vehicles_m.iter().enumerate() {
         writeln!(text, "vehicle,{i},{x},{y},").expect("a string");
@@ -111,10 +116,20 @@ pub(crate) fn csv(setting: &Setting) -> String {
 pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
     let (text, small) = (look.text, look.small);
     let area = &setting.area;
-    let xs = setting.rsus.iter().map(|r| r.x_m).chain([area.x_min_m, area.x_max_m]);
-    let ys = setting.rsus.iter().map(|r| r.y_m).chain([area.y_min_m, area.y_max_m]);
+    let xs = setting
+        .rsus
+        .iter()
+        .map(|r| r.x_m)
+        .chain([area.x_min_m, area.x_max_m]);
+    let ys = setting
+        .rsus
+        .iter()
+        .map(|r| r.y_m)
+        .chain([area.y_min_m, area.y_max_m]);
     let ends = |values: &mut dyn Iterator<Item = f64>| {
-        values.fold([f64::INFINITY, f64::NEG_INFINITY], |[lo, hi], v| [lo.min(v), hi.max(v)])
+        values.fold([f64::INFINITY, f64::NEG_INFINITY], |[lo, hi], v| {
+            [lo.min(v), hi.max(v)]
+        })
     };
     let ([west, east], [south, north]) = (ends(&mut xs.into_iter()), ends(&mut ys.into_iter()));
     let (wide_m, high_m) = ((east - west).max(1.0), (north - south).max(1.0));
@@ -127,9 +142,19 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
     let (wide, high) = (per_m * wide_m, per_m * high_m);
     let left = left + 0.5 * (most_wide - wide);
     let (right, bottom) = (left + wide, top + high);
-    let height = bottom + 3.6 * text;
-    let x = Laid::new(Scale::Between(west, east), [].into_iter(), [left, right], wide / look.ticks[0]);
-    let y = Laid::new(Scale::Between(south, north), [].into_iter(), [bottom, top], high / look.ticks[1]);
+    let height = bottom + 3.0 * text;
+    let x = Laid::new(
+        Scale::Between(west, east),
+        [].into_iter(),
+        [left, right],
+        wide / look.ticks[0],
+    );
+    let y = Laid::new(
+        Scale::Between(south, north),
+        [].into_iter(),
+        [bottom, top],
+        high / look.ticks[1],
+    );
     let color = |ink| look.color(ink);
 
     let mut svg = head(setting, look, height);
@@ -150,21 +175,35 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
     }
     svg += "</g>\n";
     let mut links = String::new();
-    for [a, b] in setting.links.iter().step_by(setting.links.len().div_ceil(MOST).max(1)) {
+    for [a, b] in setting
+        .links
+        .iter()
+        .step_by(setting.links.len().div_ceil(MOST).max(1))
+    {
         let end = |m: u32| place(setting.rsus[m as usize].x_m, setting.rsus[m as usize].y_m);
         let ((x1, y1), (x2, y2)) = (end(*a), end(*b));
         write!(links, "M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}").expect("a string");
     }
     let mut vehicles = String::new();
-    for [x_m, y_m] in setting.vehicles_m.iter().step_by(setting.vehicles_m.len().div_ceil(MOST).max(1)) {
+    for [x_m, y_m] in setting
+        .vehicles_m
+        .iter()
+        .step_by(setting.vehicles_m.len().div_ceil(MOST).max(1))
+    {
         let (x, y) = place(*x_m, *y_m);
         write!(vehicles, "M{x:.1} {y:.1}h.01").expect("a string");
     }
-    let dot = if setting.vehicles_m.len() > 400 { 1.6 } else { 2.6 } * look.line;
+    let dot = if setting.vehicles_m.len() > 400 {
+        1.6
+    } else {
+        2.6
+    } * look.line;
     svg += &format!(
         "<path d=\"{links}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>\n\
          <path d=\"{vehicles}\" stroke=\"{}\" stroke-width=\"{dot:.2}\" stroke-linecap=\"round\"/>\n",
-        color(Ink::Text), 0.7 * look.line, color(Ink::Series(1))
+        color(Ink::Text),
+        0.7 * look.line,
+        color(Ink::Series(1))
     );
     let many = setting.rsus.len() > NAMED;
     let half = if many { 0.5 } else { 1.3 } * look.marker;
@@ -172,14 +211,26 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
         let (cx, cy) = place(site.x_m, site.y_m);
         svg += &format!(
             "<g class=\"site\"><title>{}: {} GHz, range {} m</title><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>",
-            escape(&site.id), significant(site.cpu_hz / 1e9, 4), significant(site.range_m, 4),
-            cx - half, cy - half, 2.0 * half, 2.0 * half,
-            color(Ink::Series(0)), color(Ink::Paper), 0.5 * look.line
+            escape(&site.id),
+            significant(site.cpu_hz / 1e9, 4),
+            significant(site.range_m, 4),
+            cx - half,
+            cy - half,
+            2.0 * half,
+            2.0 * half,
+            color(Ink::Series(0)),
+            color(Ink::Paper),
+            0.5 * look.line
         );
         if !many {
             svg += &format!(
                 "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{small}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.1}\" paint-order=\"stroke\">{}</text>",
-                cx + half + 0.3 * text, cy - half, color(Ink::Text), color(Ink::Paper), 0.25 * text, escape(&site.id)
+                cx + half + 0.3 * text,
+                cy - half,
+                color(Ink::Text),
+                color(Ink::Paper),
+                0.25 * text,
+                escape(&site.id)
             );
         }
         svg += "</g>\n";
@@ -187,28 +238,56 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
     svg += "</g>\n<g class=\"axes\" aria-hidden=\"true\">\n";
     svg += &format!(
         "<rect x=\"{left:.2}\" y=\"{top:.2}\" width=\"{wide:.2}\" height=\"{high:.2}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>\n",
-        color(Ink::Muted), 0.5 * look.line
+        color(Ink::Muted),
+        0.5 * look.line
     );
     let mut label = |words: &str, x: f64, y: f64, size: f64, ink: Ink, anchor: &str| {
         svg += &format!(
             "<text x=\"{x:.2}\" y=\"{:.2}\" font-size=\"{size}\" fill=\"{}\" text-anchor=\"{anchor}\">{}</text>\n",
-            y + 0.34 * size, color(ink), escape(words)
+            y + 0.34 * size,
+            color(ink),
+            escape(words)
         );
     };
     for &tick in &x.ticks {
-        label(&x.tick(tick), x.at(tick), bottom + 0.8 * small, small, Ink::Muted, "middle");
+        label(
+            &x.tick(tick),
+            x.at(tick),
+            bottom + 0.8 * small,
+            small,
+            Ink::Muted,
+            "middle",
+        );
     }
     for &tick in &y.ticks {
-        label(&y.tick(tick), left - 0.4 * text, y.at(tick), small, Ink::Muted, "end");
+        label(
+            &y.tick(tick),
+            left - 0.4 * text,
+            y.at(tick),
+            small,
+            Ink::Muted,
+            "end",
+        );
     }
-    label("East [m]", 0.5 * (left + right), height - 0.8 * text, text, Ink::Text, "middle");
-    let (north_x, north_y) = (left - 2.0 * text - width("0000", small), 0.5 * (top + bottom));
+    label(
+        "East [m]",
+        0.5 * (left + right),
+        height - 0.8 * text,
+        text,
+        Ink::Text,
+        "middle",
+    );
+    let (north_x, north_y) = (
+        left - 2.0 * text - width("0000", small),
+        0.5 * (top + bottom),
+    );
     let north_x = north_x.max(0.7 * text);
     svg += &format!(
         "<g transform=\"translate({north_x:.2} {north_y:.2}) rotate(-90)\"><text y=\"{:.2}\" font-size=\"{text}\" fill=\"{}\" text-anchor=\"middle\">North [m]</text></g>\n</g>\n",
-        0.34 * text, color(Ink::Text)
+        0.34 * text,
+        color(Ink::Text)
     );
-    svg += &key(setting, look, left);
+    svg += &key(setting, look);
     svg + "</svg>\n"
 }
 
@@ -230,26 +309,61 @@ fn head(setting: &Setting, look: &Look, height: f64) -> String {
          role=\"img\" fill=\"none\" font-family=\"{FAMILY}\">\n<title>{title}</title>\n\
          <style>@font-face{{font-family:Arimo;src:url(data:font/ttf;base64,{})}}</style>\n\
          <rect width=\"{width}\" height=\"{height:.1}\" fill=\"#ffffff\"/>\n",
-        width / 72.0, height / 72.0, base64(REGULAR)
+        width / 72.0,
+        height / 72.0,
+        base64(REGULAR)
     )
 }
 
 /// What the signs mean, in a line above the map.
-fn key(setting: &Setting, look: &Look, _left: f64) -> String {
+fn key(setting: &Setting, look: &Look) -> String {
     let (text, small) = (look.text, look.small);
-    let (blue, red, ink) = (look.color(Ink::Series(0)), look.color(Ink::Series(1)), look.color(Ink::Text));
+    let (blue, red, ink) = (
+        look.color(Ink::Series(0)),
+        look.color(Ink::Series(1)),
+        look.color(Ink::Text),
+    );
     let half = look.marker;
     let y = 0.9 * text;
     let mut x = 0.5 * text;
     let mut svg = String::from("<g class=\"key\" aria-hidden=\"true\">\n");
     let entries = [
-        ("RSU", format!("<rect x=\"{{x}}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{blue}\"/>", y - half, 2.0 * half, 2.0 * half)),
-        ("its coverage", format!("<circle cx=\"{{m}}\" cy=\"{y}\" r=\"{}\" fill=\"{blue}\" fill-opacity=\".12\" stroke=\"{blue}\" stroke-opacity=\".5\" stroke-width=\".5\"/>", 1.3 * half)),
-        ("backhaul link", format!("<path d=\"M{{x}} {y}h{}\" stroke=\"{ink}\" stroke-width=\"{:.2}\"/>", 2.2 * half, 0.7 * look.line)),
-        ("vehicle", format!("<circle cx=\"{{m}}\" cy=\"{y}\" r=\"{:.2}\" fill=\"{red}\"/>", 1.3 * look.line)),
+        (
+            "RSU",
+            format!(
+                "<rect x=\"{{x}}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{blue}\"/>",
+                y - half,
+                2.0 * half,
+                2.0 * half
+            ),
+        ),
+        (
+            "its coverage",
+            format!(
+                "<circle cx=\"{{m}}\" cy=\"{y}\" r=\"{}\" fill=\"{blue}\" fill-opacity=\".12\" stroke=\"{blue}\" stroke-opacity=\".5\" stroke-width=\".5\"/>",
+                1.3 * half
+            ),
+        ),
+        (
+            "backhaul link",
+            format!(
+                "<path d=\"M{{x}} {y}h{}\" stroke=\"{ink}\" stroke-width=\"{:.2}\"/>",
+                2.2 * half,
+                0.7 * look.line
+            ),
+        ),
+        (
+            "vehicle",
+            format!(
+                "<circle cx=\"{{m}}\" cy=\"{y}\" r=\"{:.2}\" fill=\"{red}\"/>",
+                1.3 * look.line
+            ),
+        ),
     ];
     for (name, sign) in entries {
-        let sign = sign.replace("{x}", &format!("{x:.1}")).replace("{m}", &format!("{:.1}", x + half));
+        let sign = sign
+            .replace("{x}", &format!("{x:.1}"))
+            .replace("{m}", &format!("{:.1}", x + half));
         let at = x + 2.0 * half + 0.6 * text;
         let name = match name {
             "vehicle" => format!("vehicle at the start (seed {})", setting.seed),

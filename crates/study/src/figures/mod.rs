@@ -10,9 +10,9 @@ mod scale;
 pub(crate) mod text;
 
 pub use draw::svg;
+pub(crate) use export::{files, map_files};
 pub use look::BOUND;
+pub(crate) use map::draw as draw_map;
 pub use map::{Setting, Site, map};
 pub use model::{Axis, Direction, Figure, Names, Point, Published, Reference, Scale, Series};
 pub use run::of_run;
-pub(crate) use export::{files, map_files};
-pub(crate) use map::draw as draw_map;

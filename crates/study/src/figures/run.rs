@@ -56,6 +56,17 @@ impl Runs<'_> {
         Axis::new(&label, None, scale).named("objective")
     }
 
+    /// The same where there is little room: seconds and joules in their weights.
+    fn short_objective_axis(&self) -> Axis {
+        let omega = self.setting.omega;
+        let label = format!(
+            "Objective J [{} s + {} J]",
+            significant(omega, 3),
+            significant(1.0 - omega, 3)
+        );
+        Axis::new(&label, None, Scale::FromZero).named("objective")
+    }
+
     fn policies(&self) -> Axis {
         let names = self.summary.policies.iter().map(|p| p.policy.clone());
         Axis::of("policy", names.collect())
@@ -87,14 +98,16 @@ impl Runs<'_> {
         let series = self.rows(|i| {
             let m = policies[i].objective?;
             let label = match m.ci95 {
-                Some([lo, hi]) => format!(
-                    "{} ± {}",
-                    significant(m.mean, 4),
-                    significant((hi - lo) / 2.0, 1)
-                ),
+                Some([lo, hi]) => with_error(m.mean, (hi - lo) / 2.0),
                 None => significant(m.mean, 4),
             };
-            Some((Estimate { mean: m.mean, ci95: m.ci95 }, label))
+            Some((
+                Estimate {
+                    mean: m.mean,
+                    ci95: m.ci95,
+                },
+                label,
+            ))
         });
         let bound = policies.iter().find_map(|p| p.lower_bound);
         let references = bound.map(|bound| Reference {
@@ -160,7 +173,7 @@ impl Runs<'_> {
             title: "Objective over time".into(),
             caption: self.band_caption(),
             x: self.time_axis(),
-            y: Axis::new("Objective J", None, Scale::FromZero).named("objective"),
+            y: self.short_objective_axis(),
             series,
             references: Vec::new(),
             published: Vec::new(),
@@ -185,7 +198,7 @@ impl Runs<'_> {
             title: "Load balance metric (LBM) over time, and its bound".into(),
             caption: format!("0 is even load on all RSUs. {}", self.band_caption()),
             x: self.time_axis(),
-            y: Axis::new("LBM, spread of the loads", None, Scale::FromZero).named("lbm"),
+            y: Axis::new("LBM, spread of loads", Some("1"), Scale::FromZero).named("lbm"),
             series,
             references: Vec::new(),
             published: Vec::new(),
@@ -215,7 +228,9 @@ impl Runs<'_> {
 
     fn over_time(&self, of: impl Fn(&SlotRecord) -> Option<(f64, f64)>) -> Vec<Series> {
         let count = self.summary.policies.len();
-        (0..count).filter_map(|policy| self.line(policy, &of)).collect()
+        (0..count)
+            .filter_map(|policy| self.line(policy, &of))
+            .collect()
     }
 
     /// The weighted mean of `of` over slots and seeds, group by group of slots that have tasks.
@@ -246,11 +261,16 @@ impl Runs<'_> {
             let Some(estimate) = stats::estimate(&means) else {
                 continue;
             };
-            let middle = (g * group) as f64 + 0.5 * group.min(self.summary.slots - g * group) as f64;
+            let middle =
+                (g * group) as f64 + 0.5 * group.min(self.summary.slots - g * group) as f64;
             points.push(Point {
                 x: middle * self.setting.slot_s,
                 y: estimate.mean,
-                interval: if group > 1 { Some([least, most]) } else { estimate.ci95 },
+                interval: if group > 1 {
+                    Some([least, most])
+                } else {
+                    estimate.ci95
+                },
                 label: None,
             });
         }
@@ -270,7 +290,10 @@ impl Runs<'_> {
         }
         let named = rsus <= NAMED_RSUS;
         let estimate = |policy: usize, rsu: usize| {
-            let loads = self.replications.iter().map(|r| r.policies[policy].rsu_load[rsu]);
+            let loads = self
+                .replications
+                .iter()
+                .map(|r| r.policies[policy].rsu_load[rsu]);
             stats::estimate(&loads.collect::<Vec<_>>())
         };
         let policies = self.summary.policies.iter().enumerate();
@@ -283,7 +306,11 @@ impl Runs<'_> {
             // Thousands of ranks make no better curve than some hundreds.
             let step = if named { 1 } else { rsus.div_ceil(2 * POINTS) };
             let points = loads.iter().enumerate().step_by(step).map(|(m, load)| {
-                let (x, y) = if named { (load.mean, m as f64) } else { (m as f64 + 1.0, load.mean) };
+                let (x, y) = if named {
+                    (load.mean, m as f64)
+                } else {
+                    (m as f64 + 1.0, load.mean)
+                };
                 Point {
                     x,
                     y,
@@ -299,13 +326,21 @@ impl Runs<'_> {
             })
         });
         let series: Vec<Series> = series.collect();
-        let load = Axis::new("Load, share of CPU in use", None, Scale::FromZero).named("load");
+        let load = Axis::new("Load", Some("share of CPU"), Scale::FromZero).named("load");
         let (x, y, order) = if named {
             let ids = self.setting.rsus.iter().map(|r| r.id.clone());
             (load, Axis::of("rsu", ids.collect()), "")
         } else {
-            let rank = Axis::new("RSUs, most loaded first", None, Scale::Between(1.0, rsus as f64));
-            (rank.named("rank"), load, " Each policy orders the RSUs by its own loads.")
+            let rank = Axis::new(
+                "RSUs, most loaded first",
+                None,
+                Scale::Between(1.0, rsus as f64),
+            );
+            (
+                rank.named("rank"),
+                load,
+                " Each policy orders the RSUs by its own loads.",
+            )
         };
         (!series.is_empty()).then(|| Figure {
             id: "load".into(),
@@ -333,39 +368,55 @@ impl Runs<'_> {
             })
             .collect();
         let [deadline_from, deadline_to] = self.setting.deadline_s;
-        let high = all.iter().filter_map(|d| d.quantile(0.995)).reduce(f64::max)?;
-        let low = all.iter().filter_map(|d| d.quantile(0.001)).reduce(f64::min)?;
+        let high = all
+            .iter()
+            .filter_map(|d| d.quantile(0.995))
+            .reduce(f64::max)?;
+        let low = all
+            .iter()
+            .filter_map(|d| d.quantile(0.001))
+            .reduce(f64::min)?;
         let high = high.max(1.05 * deadline_to);
         let log = low > 0.0 && high > 100.0 * low;
-        let (scale, low) = if log { (Scale::Log, low) } else { (Scale::Between(0.0, high), 0.0) };
+        let (scale, low) = if log {
+            (Scale::Log, low)
+        } else {
+            (Scale::Between(0.0, high), 0.0)
+        };
         let at: Vec<f64> = (0..=POINTS)
             .map(|i| {
                 let share = i as f64 / POINTS as f64;
-                if log { low * (high / low).powf(share) } else { high * share }
+                if log {
+                    low * (high / low).powf(share)
+                } else {
+                    high * share
+                }
             })
             .collect();
-        let series = (0..count).filter(|&policy| !all[policy].is_empty()).map(|policy| {
-            let shares: Vec<Vec<f64>> = of(policy)
-                .filter(|run| !run.delay.is_empty())
-                .map(|run: &PolicyRun| within(&run.delay, &at))
-                .collect();
-            let points = at.iter().enumerate().map(|(i, &x)| {
-                let shares: Vec<f64> = shares.iter().map(|s| s[i]).collect();
-                let estimate = stats::estimate(&shares).expect("a policy with tasks");
-                Point {
-                    x,
-                    y: estimate.mean,
-                    interval: estimate.ci95,
-                    label: None,
+        let series = (0..count)
+            .filter(|&policy| !all[policy].is_empty())
+            .map(|policy| {
+                let shares: Vec<Vec<f64>> = of(policy)
+                    .filter(|run| !run.delay.is_empty())
+                    .map(|run: &PolicyRun| within(&run.delay, &at))
+                    .collect();
+                let points = at.iter().enumerate().map(|(i, &x)| {
+                    let shares: Vec<f64> = shares.iter().map(|s| s[i]).collect();
+                    let estimate = stats::estimate(&shares).expect("a policy with tasks");
+                    Point {
+                        x,
+                        y: estimate.mean,
+                        interval: estimate.ci95,
+                        label: None,
+                    }
+                });
+                Series {
+                    name: self.summary.policies[policy].policy.clone(),
+                    style: policy,
+                    joined: true,
+                    points: points.collect(),
                 }
             });
-            Series {
-                name: self.summary.policies[policy].policy.clone(),
-                style: policy,
-                joined: true,
-                points: points.collect(),
-            }
-        });
         let deadline = match deadline_to > deadline_from {
             true => format!("deadline {deadline_from}–{deadline_to} s"),
             false => format!("deadline {deadline_to} s"),
@@ -375,7 +426,12 @@ impl Runs<'_> {
             title: "Share of tasks done within a delay".into(),
             caption: format!("Distribution over all tasks. {}", self.over_seeds()),
             x: Axis::new("Delay", Some("s"), scale),
-            y: Axis::new("Share of tasks", None, Scale::Between(0.0, 1.0)).named("share"),
+            y: Axis::new(
+                "Done by then",
+                Some("share of tasks"),
+                Scale::Between(0.0, 1.0),
+            )
+            .named("share"),
             series: series.collect(),
             references: vec![Reference {
                 of: Direction::X,
@@ -386,6 +442,22 @@ impl Runs<'_> {
             names: Names::Above,
         })
     }
+}
+
+/// `0.3855 ± 0.0020`: the error with one digit, two where it begins with 1, and the mean with as many decimals.
+fn with_error(mean: f64, half: f64) -> String {
+    if !(half > 0.0 && half.is_finite()) {
+        return significant(mean, 4);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "an exponent")]
+    let power = half.log10().floor() as i32;
+    let digits = if half / 10_f64.powi(power) < 1.95 {
+        2
+    } else {
+        1
+    };
+    let decimals = usize::try_from(digits - 1 - power).unwrap_or(0);
+    format!("{mean:.decimals$} ± {half:.decimals$}").replace('-', "\u{2212}")
 }
 
 /// Share of all values not above each of the ascending `at`.
@@ -400,4 +472,89 @@ fn within(all: &Distribution, at: &[f64]) -> Vec<f64> {
         below as f64 / total
     });
     share.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn closed_form_errors_tell_the_decimals() {
+        for (mean, half, text) in [
+            (0.385_5, 0.002, "0.386 ± 0.002"),
+            (1.144, 0.001_1, "1.1440 ± 0.0011"),
+            (123.4, 25.0, "123 ± 25"),
+            (0.5, 0.0, "0.5"),
+        ] {
+            assert_eq!(with_error(mean, half), text);
+        }
+    }
+
+    #[test]
+    fn oracle_shares_within_a_delay_are_counted() {
+        let delays = [0.1, 0.2, 0.2, 0.7];
+        let mut all = Distribution::default();
+        delays.iter().for_each(|&d| all.record(d));
+        let at = [0.05, 0.15, 0.25, 0.71, 2.0];
+        let counted = at.map(|limit| delays.iter().filter(|&&d| d <= limit).count() as f64 / 4.0);
+        assert_eq!(within(&all, &at), counted);
+    }
+
+    #[test]
+    fn property_every_figure_of_a_run_is_there_and_shows_the_summary() {
+        let (replications, summary) = (synthetic::replications(10, 40), synthetic::summary());
+        let figures = of_run(&summary, &replications, &synthetic::setting());
+        let ids: Vec<_> = figures.iter().map(|f| f.id.as_str()).collect();
+        assert_eq!(
+            ids,
+            [
+                "comparison",
+                "gap",
+                "objective-time",
+                "lbm-time",
+                "load",
+                "delay"
+            ]
+        );
+        for (series, policy) in figures[0].series.iter().zip(&summary.policies) {
+            let objective = policy.objective.unwrap();
+            assert_eq!(series.points[0].x.to_bits(), objective.mean.to_bits());
+            assert_eq!(series.points[0].interval, objective.ci95);
+        }
+        // Without a bound there is no gap; one slot is no time series; many RSUs are ranked.
+        let mut setting = synthetic::setting();
+        let many = setting.rsus.iter().cycle().take(60).cloned().collect();
+        setting.rsus = many;
+        let mut replications = synthetic::replications(1, 1);
+        for run in &mut replications[0].policies {
+            run.slots[0].lower_bound = None;
+            run.rsu_load = (0..60).map(|m| f64::from(m * 7 % 60) / 60.0).collect();
+        }
+        let summary = Summary::new("s", &replications, false);
+        let figures = of_run(&summary, &replications, &setting);
+        let ids: Vec<_> = figures.iter().map(|f| f.id.as_str()).collect();
+        assert_eq!(ids, ["comparison", "load", "delay"]);
+        let loads: Vec<f64> = figures[1].series[0].points.iter().map(|p| p.y).collect();
+        assert!(
+            loads.is_sorted_by(|a, b| a >= b) && figures[0].series[0].points[0].interval.is_none()
+        );
+        assert_eq!(of_run(&Summary::new("s", &[], false), &[], &setting), []);
+    }
+
+    #[test]
+    fn property_grouped_slots_keep_their_peak() {
+        let mut replications = synthetic::replications(2, 1000);
+        replications[1].policies[3].slots[777].objective = 42.0;
+        let summary = Summary::new("s", &replications, false);
+        let figures = of_run(&summary, &replications, &synthetic::setting());
+        let time = figures.iter().find(|f| f.id == "objective-time").unwrap();
+        let top = time.series[3]
+            .points
+            .iter()
+            .filter_map(|p| p.interval)
+            .map(|i| i[1])
+            .fold(0.0, f64::max);
+        assert!(time.series[3].points.len() <= POINTS && (top - 42.0).abs() < 1e-12);
+    }
 }

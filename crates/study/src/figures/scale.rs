@@ -64,7 +64,11 @@ impl Laid {
         } else {
             (value - self.low) / (self.high - self.low)
         };
-        let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+        let share = if share.is_nan() {
+            0.0
+        } else {
+            share.clamp(0.0, 1.0)
+        };
         self.from + share * (self.to - self.from)
     }
 
@@ -76,20 +80,28 @@ impl Laid {
         let size = if self.log {
             tick.abs()
         } else {
-            self.ticks.windows(2).map(|w| w[1] - w[0]).fold(f64::INFINITY, f64::min)
+            self.ticks
+                .windows(2)
+                .map(|w| w[1] - w[0])
+                .fold(f64::INFINITY, f64::min)
         };
         let size = if size.is_finite() { size } else { tick.abs() };
         let most = self.low.abs().max(self.high.abs());
-        let text = if !self.log && (most >= 1e6 || most < 1e-4) || !(1e-4..1e6).contains(&tick.abs()) {
-            let text = format!("{tick:.2e}");
-            let (mantissa, exponent) = text.split_once('e').expect("written so");
-            let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-            format!("{mantissa}e{exponent}")
-        } else {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few")]
-            let decimals = (-(size * 1.000_001).log10().floor()).max(0.0) as usize;
-            format!("{tick:.decimals$}")
-        };
+        let text =
+            if !self.log && (most >= 1e6 || most < 1e-4) || !(1e-4..1e6).contains(&tick.abs()) {
+                let text = format!("{tick:.2e}");
+                let (mantissa, exponent) = text.split_once('e').expect("written so");
+                let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+                format!("{mantissa}e{exponent}")
+            } else {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a few"
+                )]
+                let decimals = (-(size * 1.000_001).log10().floor()).max(0.0) as usize;
+                format!("{tick:.decimals$}")
+            };
         text.replace('-', "\u{2212}")
     }
 }
@@ -107,7 +119,10 @@ fn even(low: f64, high: f64, count: f64, open: bool) -> (bool, f64, f64, Vec<f64
     let rough = (high - low) / count.max(1.0);
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|s| s * power);
-    let step = steps.into_iter().find(|&s| s >= rough * 0.999).unwrap_or(10.0 * power);
+    let step = steps
+        .into_iter()
+        .find(|&s| s >= rough * 0.999)
+        .unwrap_or(10.0 * power);
     let first = (low / step - 1e-9).ceil();
     let last = (high / step + 1e-9).floor();
     let mut ticks = Vec::new();
@@ -147,11 +162,13 @@ mod tests {
 
     #[test]
     fn closed_form_ticks() {
-        let of = |scale, values: &[f64]| {
-            Laid::new(scale, values.iter().copied(), [0.0, 100.0], 6.0)
-        };
+        let of =
+            |scale, values: &[f64]| Laid::new(scale, values.iter().copied(), [0.0, 100.0], 6.0);
         let linear = of(Scale::FromZero, &[0.2, 1.14]);
-        assert_eq!(printed(&linear), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"].map(|t| if t == "0.0" { "0" } else { t }));
+        assert_eq!(
+            printed(&linear),
+            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"].map(|t| if t == "0.0" { "0" } else { t })
+        );
         assert!(linear.at(0.0).abs() < 1e-9 && linear.at(1.14) < 100.0);
         let log = of(Scale::Log, &[0.09, 331.0, -1.0]);
         assert_eq!(printed(&log), ["0.01", "0.1", "1", "10", "100", "1000"]);
@@ -162,12 +179,22 @@ mod tests {
 
     #[test]
     fn property_degenerate_values_still_give_an_axis() {
-        for values in [vec![], vec![0.0], vec![5.0, 5.0], vec![-3.0], vec![f64::NAN], vec![1e-300, 1e300]] {
+        for values in [
+            vec![],
+            vec![0.0],
+            vec![5.0, 5.0],
+            vec![-3.0],
+            vec![f64::NAN],
+            vec![1e-300, 1e300],
+        ] {
             for scale in [Scale::Linear, Scale::FromZero, Scale::Log] {
                 let laid = Laid::new(scale, values.iter().copied(), [10.0, 90.0], 5.0);
                 assert!(laid.high > laid.low, "{values:?} {scale:?} {laid:?}");
                 for &value in values.iter().chain([&0.0, &-1.0, &1e9]) {
-                    assert!((10.0..=90.0).contains(&laid.at(value)), "{values:?} {scale:?}");
+                    assert!(
+                        (10.0..=90.0).contains(&laid.at(value)),
+                        "{values:?} {scale:?}"
+                    );
                 }
             }
         }

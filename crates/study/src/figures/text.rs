@@ -18,7 +18,9 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
     let per_em = f64::from(FACE.units_per_em());
     let advance = |sign| {
         let glyph = FACE.glyph_index(sign);
-        glyph.and_then(|g| FACE.glyph_hor_advance(g)).map_or(per_em, f64::from)
+        glyph
+            .and_then(|g| FACE.glyph_hor_advance(g))
+            .map_or(per_em, f64::from)
     };
     text.chars().map(advance).sum::<f64>() / per_em * size
 }
@@ -32,7 +34,11 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
         let all = all << (8 * (3 - three.len()));
         for place in 0..4 {
             let sign = SIGNS[(all >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= three.len() { char::from(sign) } else { '=' });
+            text.push(if place <= three.len() {
+                char::from(sign)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -58,7 +64,11 @@ pub(crate) fn escape(text: &str) -> String {
 /// `value` with `digits` significant ones, no more zeros than needed, and a true minus.
 pub(crate) fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
-        return if value == 0.0 { "0".into() } else { "\u{2013}".into() };
+        return if value == 0.0 {
+            "0".into()
+        } else {
+            "\u{2013}".into()
+        };
     }
     #[expect(clippy::cast_possible_truncation, reason = "an exponent")]
     let power = value.abs().log10().floor() as i32;

@@ -72,7 +72,9 @@ fn short(value: f64) -> Value {
 fn table(figure: &Figure) -> Table {
     let longest = figure.series.iter().max_by_key(|s| s.points.len());
     let keys: Vec<f64> = match figure.key_axis().categories.len() {
-        0 => longest.map_or_else(Vec::new, |s| s.points.iter().map(|p| figure.key(p)).collect()),
+        0 => longest.map_or_else(Vec::new, |s| {
+            s.points.iter().map(|p| figure.key(p)).collect()
+        }),
         count => (0..count).map(|i| i as f64).collect(),
     };
     let step = keys.len().div_ceil(ROWS).max(1);
@@ -85,13 +87,17 @@ fn table(figure: &Figure) -> Table {
         };
         let cells = figure.series.iter().map(|series| {
             let close = |p: &&Point| (figure.key(p) - at).abs() <= 1e-9 * at.abs().max(1.0);
-            series.points.iter().find(close).map_or_else(Cell::default, |point| Cell {
-                text: significant(figure.value(point), 5),
-                note: point.interval.map_or_else(String::new, |[lo, hi]| {
-                    format!("{} to {}", significant(lo, 5), significant(hi, 5))
-                }),
-                ..Cell::default()
-            })
+            series
+                .points
+                .iter()
+                .find(close)
+                .map_or_else(Cell::default, |point| Cell {
+                    text: significant(figure.value(point), 5),
+                    note: point.interval.map_or_else(String::new, |[lo, hi]| {
+                        format!("{} to {}", significant(lo, 5), significant(hi, 5))
+                    }),
+                    ..Cell::default()
+                })
         });
         std::iter::once(Cell::new(&heading)).chain(cells).collect()
     });
@@ -100,14 +106,20 @@ fn table(figure: &Figure) -> Table {
     let diagonal = !key.categories.is_empty() && figure.series.iter().all(|s| s.points.len() == 1);
     let every = match step {
         1 => String::new(),
-        step => format!("; every {step}th point, all are in figures/{}.csv", figure.id),
+        step => format!(
+            "; every {step}th point, all are in figures/{}.csv",
+            figure.id
+        ),
     };
     let caption = format!("{}: {}{every}", figure.title, figure.value_axis().title());
     if diagonal {
         let rows = rows.into_iter().map(|row| {
             let mut cells = row.into_iter();
             let heading = cells.next().unwrap_or_default();
-            vec![heading, cells.find(|c| !c.text.is_empty()).unwrap_or_default()]
+            vec![
+                heading,
+                cells.find(|c| !c.text.is_empty()).unwrap_or_default(),
+            ]
         });
         return Table {
             caption,

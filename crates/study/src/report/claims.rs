@@ -48,7 +48,9 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
             Verdict::Fails => "✗ fails",
             Verdict::Undecided => "? undecided",
         };
-        let interval = claim.ci95.map(|[lo, hi]| format!("{} to {}", significant(lo, 4), significant(hi, 4)));
+        let interval = claim
+            .ci95
+            .map(|[lo, hi]| format!("{} to {}", significant(lo, 4), significant(hi, 4)));
         vec![
             Cell {
                 text: claim.claim.clone(),
@@ -71,9 +73,15 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
     });
     let table = Table {
         caption: "Claims of the paper, and whether they hold here".into(),
-        header: ["claim", "figure", "published", "measured", "verdict"].map(Into::into).into(),
+        header: ["claim", "figure", "published", "measured", "verdict"]
+            .map(Into::into)
+            .into(),
         rows: rows.collect(),
     };
-    let blocks = if claims.is_empty() { Vec::new() } else { vec![Block::Table(table)] };
+    let blocks = if claims.is_empty() {
+        Vec::new()
+    } else {
+        vec![Block::Table(table)]
+    };
     Section::new("claims", "Claims", blocks)
 }

@@ -17,12 +17,30 @@ const ABREAST: usize = 8;
 
 /// The report of a run: `figures` are those of [`figures::of_run`].
 #[must_use]
-pub fn of_run(summary: &Summary, setting: &Setting, figures: &[Figure], manifest: &Manifest) -> Page {
-    let chart = |id: &str| figures.iter().find(|f| f.id == id).cloned().map(|f| Block::Chart(Box::new(f)));
-    let section = |id: &str, heading: &str, charts: &[&str]| {
-        Section::new(id, heading, charts.iter().filter_map(|id| chart(id)).collect())
+pub fn of_run(
+    summary: &Summary,
+    setting: &Setting,
+    figures: &[Figure],
+    manifest: &Manifest,
+) -> Page {
+    let chart = |id: &str| {
+        figures
+            .iter()
+            .find(|f| f.id == id)
+            .cloned()
+            .map(|f| Block::Chart(Box::new(f)))
     };
-    let mut comparison: Vec<Block> = ["comparison", "gap"].into_iter().filter_map(chart).collect();
+    let section = |id: &str, heading: &str, charts: &[&str]| {
+        Section::new(
+            id,
+            heading,
+            charts.iter().filter_map(|id| chart(id)).collect(),
+        )
+    };
+    let mut comparison: Vec<Block> = ["comparison", "gap"]
+        .into_iter()
+        .filter_map(chart)
+        .collect();
     comparison.push(Block::Table(overview(summary)));
     let sections = [
         Section::new("comparison", "Comparison", comparison),
@@ -86,7 +104,10 @@ fn scenario(setting: &Setting) -> Block {
 }
 
 fn cell(policy: &PolicySummary, name: &str, metric: Option<Metric>) -> Cell {
-    let (text, note) = metric.map_or_else(|| ("–".into(), String::new()), |m| (number(m.mean), interval(m.ci95)));
+    let (text, note) = metric.map_or_else(
+        || ("–".into(), String::new()),
+        |m| (number(m.mean), interval(m.ci95)),
+    );
     Cell {
         text,
         note,
@@ -110,7 +131,9 @@ fn number(value: f64) -> String {
 }
 
 fn interval(ci95: Option<[f64; 2]>) -> String {
-    ci95.map_or_else(String::new, |[lo, hi]| format!("{} to {}", number(lo), number(hi)))
+    ci95.map_or_else(String::new, |[lo, hi]| {
+        format!("{} to {}", number(lo), number(hi))
+    })
 }
 
 /// A row per policy: the metrics that one compares first.
@@ -164,7 +187,9 @@ fn overview(summary: &Summary) -> Table {
         row.extend(FIRST[1..].iter().map(|(name, _)| metric(name)));
         if summary.timing.is_some() {
             let timing = summary.timing_of(&policy.policy);
-            row.push(Cell::new(&timing.map_or_else(|| "–".into(), |t| table::duration(t.p50))));
+            row.push(Cell::new(
+                &timing.map_or_else(|| "–".into(), |t| table::duration(t.p50)),
+            ));
         }
         row
     });
@@ -182,11 +207,16 @@ fn metrics(summary: &Summary) -> Vec<Block> {
     let schema = summary::schema();
     let said = |name: &str| {
         let text = schema["$defs"]["PolicySummary"]["properties"][name]["description"].as_str();
-        text.unwrap_or_default().replace("\\[", "[").replace("\\]", "]")
+        text.unwrap_or_default()
+            .replace("\\[", "[")
+            .replace("\\]", "]")
+            .replace('`', "")
     };
     let blocks = summary.policies.chunks(ABREAST).map(|policies| {
         let all: Vec<_> = policies.iter().map(PolicySummary::metrics).collect();
-        let names = all.first().map_or_else(Vec::new, |m| m.iter().map(|(name, _)| *name).collect());
+        let names = all
+            .first()
+            .map_or_else(Vec::new, |m| m.iter().map(|(name, _)| *name).collect());
         let heading = |name: &str, said: String| Cell {
             text: name.into(),
             note: said,
@@ -195,8 +225,15 @@ fn metrics(summary: &Summary) -> Vec<Block> {
         let rows = names.into_iter().enumerate().filter_map(|(i, name)| {
             // What nobody has has no meaning in this scenario.
             let known = all.iter().any(|metrics| metrics[i].1.is_some());
-            let cells = policies.iter().zip(&all).map(|(p, metrics)| cell(p, name, metrics[i].1));
-            known.then(|| std::iter::once(heading(name, said(name))).chain(cells).collect())
+            let cells = policies
+                .iter()
+                .zip(&all)
+                .map(|(p, metrics)| cell(p, name, metrics[i].1));
+            known.then(|| {
+                std::iter::once(heading(name, said(name)))
+                    .chain(cells)
+                    .collect()
+            })
         });
         let mut rows: Vec<Vec<Cell>> = rows.collect();
         if policies.iter().any(|p| p.gap.is_some()) {
@@ -220,14 +257,30 @@ fn facts(summary: &Summary, setting: &Setting, manifest: &Manifest) -> Vec<Block
         ("Source", setting.source.clone()),
         ("SHA-256 of the scenario", manifest.scenario_sha256.clone()),
         ("Seeds", seeds.join(", ")),
-        ("Slots", format!("{} of {} s", summary.slots, setting.slot_s)),
+        (
+            "Slots",
+            format!("{} of {} s", summary.slots, setting.slot_s),
+        ),
         ("Policies", manifest.policies.join(", ")),
         ("Version", manifest.version.clone()),
-        ("Commit", manifest.commit.clone().unwrap_or_else(|| "not built from a checkout".into())),
-        ("Complete", match summary.seeds.len() == manifest.seeds.len() {
-            true => "yes".into(),
-            false => format!("no: {} of {} seeds", summary.seeds.len(), manifest.seeds.len()),
-        }),
+        (
+            "Commit",
+            manifest
+                .commit
+                .clone()
+                .unwrap_or_else(|| "not built from a checkout".into()),
+        ),
+        (
+            "Complete",
+            match summary.seeds.len() == manifest.seeds.len() {
+                true => "yes".into(),
+                false => format!(
+                    "no: {} of {} seeds",
+                    summary.seeds.len(),
+                    manifest.seeds.len()
+                ),
+            },
+        ),
     ];
     // With `--no-timing` two runs of one seed leave equal bytes: nothing here may tell them apart.
     if summary.timing.is_some() {
@@ -235,10 +288,18 @@ fn facts(summary: &Summary, setting: &Setting, manifest: &Manifest) -> Vec<Block
         let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");
         facts.push(("Command", manifest.command.join(" ")));
         facts.push(("Started", manifest.started.clone()));
-        facts.push(("Machine", format!("{cpu}, {} cores, {}", machine.cores, machine.os)));
+        facts.push((
+            "Machine",
+            format!("{cpu}, {} cores, {}", machine.cores, machine.os),
+        ));
     }
     vec![
-        Block::Facts(facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+        Block::Facts(
+            facts
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        ),
         Block::Source {
             heading: "The whole scenario".into(),
             text: manifest.scenario_text.clone(),

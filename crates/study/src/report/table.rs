@@ -38,7 +38,11 @@ impl Cell {
     }
 
     fn write(&self, html: &mut String, heads_a_row: bool) {
-        let tag = if heads_a_row { "th scope=\"row\"" } else { "td" };
+        let tag = if heads_a_row {
+            "th scope=\"row\""
+        } else {
+            "td"
+        };
         *html += &format!("<{tag}");
         for (name, value) in [("metric", &self.metric), ("policy", &self.series)] {
             if !value.is_empty() {
