@@ -393,6 +393,10 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
         let (color, dash) = (look.color(Ink::Text), look.dash(BOUND));
         pen.svg += "<g class=\"reference\">\n";
         let half = 0.5 * width(&reference.label, look.small);
+        let apart = (to - from).abs() > 0.01;
+        let lines = [Some(from), Some(to).filter(|_| apart)]
+            .into_iter()
+            .flatten();
         if reference.of == Direction::X {
             if to > from {
                 pen.svg += &format!(
@@ -401,7 +405,7 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
                     bottom - top
                 );
             }
-            for x in [from, to] {
+            for x in lines {
                 pen.line((x, top), (x, bottom), Ink::Text, 0.8 * look.line, &dash);
             }
             let x =
@@ -414,7 +418,7 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
                 "middle",
             );
         } else {
-            for y in [from, to] {
+            for y in lines {
                 pen.line((left, y), (right, y), Ink::Text, 0.8 * look.line, &dash);
             }
             let above = if from - 1.3 * look.small > top {

@@ -4,7 +4,7 @@ use super::draw::svg;
 use super::look::{BOUND, LIGHT};
 use super::map::{self, Setting};
 use super::model::{Direction, Figure, Names, Point, Scale, Series};
-use super::text::REGULAR;
+use super::text::{REGULAR, width};
 use resvg::{tiny_skia, usvg};
 use std::fmt::Write as _;
 use std::io;
@@ -155,19 +155,25 @@ pub(crate) fn tex(figure: &Figure) -> String {
         )
         .expect("a string");
     }
-    let lies = figure.lies();
-    let rows = figure.y.categories.len().max(1);
-    tex += "\\begin{axis}[width=3.5in, ";
-    if lies {
-        write!(tex, "height={:.2}in, ", 0.6 + 0.2 * rows as f64).expect("a string");
-    } else {
-        tex += "height=2.3in, ";
-    }
+    // The room of the labels is not pgfplots' to guess: together they make a column.
+    let names = figure.y.categories.iter().map(|name| width(name, 8.0));
+    let labels_in = names.fold(0.0, f64::max) / 72.0 + if figure.lies() { 0.15 } else { 0.5 };
+    let height_in = match figure.y.categories.len() {
+        0 => 1.75,
+        rows => 0.18 * rows as f64,
+    };
+    write!(
+        tex,
+        "\\begin{{axis}}[scale only axis, width={:.2}in, height={height_in:.2}in, ",
+        3.4 - labels_in
+    )
+    .expect("a string");
     tex += "font=\\scriptsize, grid=major, grid style={black!12},\n  axis lines=left, legend columns=4,\n";
     tex += "  legend style={draw=none, font=\\tiny, at={(0.5,1.02)}, anchor=south},\n";
     for (letter, axis) in [("x", &figure.x), ("y", &figure.y)] {
-        writeln!(tex, "  {letter}label={{{}}},", escape(&axis.title())).expect("a string");
-        if !axis.categories.is_empty() {
+        if axis.categories.is_empty() {
+            writeln!(tex, "  {letter}label={{{}}},", escape(&axis.title())).expect("a string");
+        } else {
             let names: Vec<_> = axis
                 .categories
                 .iter()
@@ -188,7 +194,10 @@ pub(crate) fn tex(figure: &Figure) -> String {
         }
         match axis.scale {
             Scale::Log => writeln!(tex, "  {letter}mode=log,"),
-            Scale::FromZero => writeln!(tex, "  {letter}min=0,"),
+            Scale::FromZero => writeln!(
+                tex,
+                "  {letter}min=0, enlarge {letter} limits={{upper, value=0.05}},"
+            ),
             Scale::Between(low, high) => writeln!(tex, "  {letter}min={low}, {letter}max={high},"),
             Scale::Linear => Ok(()),
         }
@@ -209,20 +218,18 @@ pub(crate) fn tex(figure: &Figure) -> String {
         .expect("a string");
     }
     for reference in &figure.references {
-        for at in reference.zone {
-            let (from, to) = match reference.of {
-                Direction::X => (
-                    format!("{{axis cs:{at},0}}|-{{rel axis cs:0,0}}"),
-                    format!("{{axis cs:{at},0}}|-{{rel axis cs:0,1}}"),
-                ),
-                Direction::Y => (
-                    format!("{{rel axis cs:0,0}}|-{{axis cs:0,{at}}}"),
-                    format!("{{rel axis cs:1,0}}|-{{axis cs:0,{at}}}"),
-                ),
+        let [low, high] = reference.zone;
+        let ends = [Some(low), Some(high).filter(|high| *high > low)];
+        for at in ends.into_iter().flatten() {
+            let end = |name: &str| match reference.of {
+                Direction::X => format!("(axis cs:{at},\\pgfkeysvalueof{{/pgfplots/y{name}}})"),
+                Direction::Y => format!("(axis cs:\\pgfkeysvalueof{{/pgfplots/x{name}}},{at})"),
             };
             writeln!(
                 tex,
-                "\\draw[densely dashed] ({from}) -- ({to}); % {}",
+                "\\draw[densely dashed] {} -- {}; % {}",
+                end("min"),
+                end("max"),
                 comment(&reference.label)
             )
             .expect("a string");
@@ -250,7 +257,7 @@ fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
     let line = match (series.joined, series.style) {
         (true, BOUND) => "no marks, densely dashed".to_owned(),
         (true, _) if many => "no marks, thick".to_owned(),
-        (true, style) => format!("mark={}", MARKS[style % 8]),
+        (true, style) => format!("mark={}, mark size=1.5pt", MARKS[style % 8]),
         (false, style) => format!("only marks, mark={}, mark size=1.5pt", MARKS[style % 8]),
     };
     let known: Vec<&Point> = series
@@ -272,7 +279,7 @@ fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
     let direction = if figure.lies() { "x" } else { "y" };
     writeln!(
         tex,
-        "\\addplot+[{color}, mark options={{fill={color}}}, {line}, error bars/.cd, {direction} dir=both, {direction} explicit]\n  coordinates {{"
+        "\\addplot[{color}, mark options={{fill={color}}}, {line}, error bars/.cd, {direction} dir=both, {direction} explicit]\n  coordinates {{"
     )
     .expect("a string");
     for point in known {
@@ -320,4 +327,142 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::{Axis, Published, Reference};
+    use crate::synthetic;
+
+    /// A figure as a study would declare it: a line over a parameter, whiskers, a published point.
+    fn figure() -> Figure {
+        let series = |name: &str, style, slope: f64| Series {
+            name: name.into(),
+            style,
+            joined: true,
+            points: [20.0, 40.0, 60.0, 80.0, 100.0]
+                .map(|x| Point {
+                    x,
+                    y: slope * x,
+                    interval: Some([slope * x - 0.1, slope * x + 0.1]),
+                    label: None,
+                })
+                .to_vec(),
+        };
+        Figure {
+            id: "delay-vehicles".into(),
+            title: "Mean delay over the number of vehicles".into(),
+            caption: "Made up.".into(),
+            x: Axis::new("Vehicles", None, Scale::Linear),
+            y: Axis::new("Mean delay", Some("s"), Scale::FromZero),
+            series: vec![
+                series("price_1 & more", 0, 0.01),
+                series("nearest", 1, 0.012),
+            ],
+            references: vec![Reference {
+                of: Direction::Y,
+                zone: [1.0, 1.0],
+                label: "deadline 100 %".into(),
+            }],
+            published: vec![Published {
+                series: "nearest".into(),
+                x: 100.0,
+                y: 1.25,
+                source: "Fig. 3".into(),
+            }],
+            names: Names::AtEnd,
+        }
+    }
+
+    /// Set `WAYSIDE_FIGURES` to a folder to look at them.
+    fn show(figure: &Figure) -> Vec<(&'static str, Vec<u8>)> {
+        let files = files(figure).unwrap();
+        if let Some(folder) = std::env::var_os("WAYSIDE_FIGURES") {
+            for (extension, content) in &files {
+                let path = std::path::Path::new(&folder).join(format!("{}.{extension}", figure.id));
+                std::fs::write(path, content).unwrap();
+            }
+        }
+        files.into()
+    }
+
+    fn all() -> Vec<Figure> {
+        let (replications, summary) = (synthetic::replications(10, 40), synthetic::summary());
+        let mut all = crate::figures::of_run(&summary, &replications, &synthetic::setting());
+        all.push(figure());
+        all
+    }
+
+    #[test]
+    fn property_every_file_has_the_size_of_a_column_and_its_font() {
+        for figure in all() {
+            let files = show(&figure);
+            let of = |wanted: &str| &files.iter().find(|(e, _)| *e == wanted).unwrap().1;
+            let text = |wanted: &str| String::from_utf8(of(wanted).clone()).unwrap();
+            let svg = text("svg");
+            assert!(svg.contains("width=\"3.5000in\"") && svg.contains("@font-face"));
+            let tree = parse(&svg).unwrap();
+            assert!((tree.size().width() - 252.0).abs() < 0.01, "{}", figure.id);
+            let pdf = String::from_utf8_lossy(of("pdf"));
+            assert!(
+                pdf.contains("FontFile") && pdf.contains("Arimo"),
+                "{}",
+                figure.id
+            );
+            assert!(of("png").starts_with(b"\x89PNG"));
+            let width = u32::from_be_bytes(of("png")[16..20].try_into().unwrap());
+            assert!(width.abs_diff(1050) <= 5, "{width}");
+            assert_eq!(
+                text("tex").matches("error bars/.cd").count(),
+                figure.series.len()
+            );
+            assert_eq!(files, show(&figure), "equal bytes");
+        }
+    }
+
+    /// All that is drawn lies on the page, texts included, as the renderer lays them out.
+    #[test]
+    fn oracle_renderer_finds_nothing_cut() {
+        for figure in all() {
+            let tree = parse(&svg(&figure)).unwrap();
+            let (page, drawn) = (tree.size(), tree.root().abs_stroke_bounding_box());
+            assert!(
+                drawn.left() >= -0.5
+                    && drawn.top() >= -0.5
+                    && drawn.right() <= page.width() + 0.5
+                    && drawn.bottom() <= page.height() + 0.5,
+                "{}: {drawn:?} on {page:?}",
+                figure.id
+            );
+        }
+    }
+
+    #[test]
+    fn property_published_points_and_references_are_in_every_backend() {
+        let figure = figure();
+        let (svg, csv, tex) = (svg(&figure), csv(&figure), tex(&figure));
+        assert!(svg.contains(">published</text>") && svg.contains("deadline 100 %"));
+        assert!(svg.contains("price_1 &amp; more") && svg.contains(">Mean delay [s]</text>"));
+        assert!(csv.starts_with("series,vehicles,mean_delay_s,lo,hi,kind\n"));
+        assert!(csv.contains("nearest,100,1.25,,,published: Fig. 3"));
+        assert!(csv.contains("deadline 100 %,,,1,1,reference: mean_delay_s"));
+        assert!(csv.contains("price_1 & more,20,0.2,0.1,0.30000000000000004,measured"));
+        assert!(tex.contains("mark=diamond, forget plot] coordinates {(100,1.25)}"));
+        assert!(tex.contains("price\\_1 \\& more") && tex.contains("ylabel={Mean delay [s]}"));
+    }
+
+    #[test]
+    fn property_the_map_is_drawn_for_any_place() {
+        let mut setting = synthetic::setting();
+        for files in [map_files(&setting).unwrap(), {
+            setting.rsus.truncate(1);
+            setting.links.clear();
+            setting.vehicles_m.clear();
+            map_files(&setting).unwrap()
+        }] {
+            let text = String::from_utf8(files[2].1.clone()).unwrap();
+            assert!(text.starts_with("kind,id,x_m,y_m,range_m\nrsu,\"r0\",0,200,150\n"));
+        }
+    }
 }
