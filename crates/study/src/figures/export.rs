@@ -76,6 +76,8 @@ fn png(tree: &usvg::Tree) -> io::Result<Vec<u8>> {
         .ok_or_else(|| io::Error::other("a figure without a size"))?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height())
         .ok_or_else(|| io::Error::other("a figure too large for a preview"))?;
+    // The last row of pixels may reach a fraction beyond the drawing.
+    pixels.fill(tiny_skia::Color::WHITE);
     let transform = tiny_skia::Transform::from_scale(scale, scale);
     resvg::render(tree, transform, &mut pixels.as_mut());
     pixels.encode_png().map_err(io::Error::other)

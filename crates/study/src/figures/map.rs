@@ -205,6 +205,7 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
         0.7 * look.line,
         color(Ink::Series(1))
     );
+    svg += "</g>\n";
     let many = setting.rsus.len() > NAMED;
     let half = if many { 0.5 } else { 1.3 } * look.marker;
     for site in &setting.rsus {
@@ -223,9 +224,13 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
             0.5 * look.line
         );
         if !many {
+            let aside = half + 0.3 * text;
+            let (at, anchor) = match cx + aside + width(&site.id, small) > right {
+                true => (cx - aside, "end"),
+                false => (cx + aside, "start"),
+            };
             svg += &format!(
-                "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{small}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.1}\" paint-order=\"stroke\">{}</text>",
-                cx + half + 0.3 * text,
+                "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" font-size=\"{small}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.1}\" paint-order=\"stroke\">{}</text>",
                 cy - half,
                 color(Ink::Text),
                 color(Ink::Paper),
@@ -235,7 +240,7 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
         }
         svg += "</g>\n";
     }
-    svg += "</g>\n<g class=\"axes\" aria-hidden=\"true\">\n";
+    svg += "<g class=\"axes\" aria-hidden=\"true\">\n";
     svg += &format!(
         "<rect x=\"{left:.2}\" y=\"{top:.2}\" width=\"{wide:.2}\" height=\"{high:.2}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>\n",
         color(Ink::Muted),
