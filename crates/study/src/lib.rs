@@ -4,6 +4,7 @@ mod columns;
 pub mod decision;
 pub mod figures;
 pub mod output;
+pub mod report;
 pub mod run;
 mod slots;
 pub mod stats;

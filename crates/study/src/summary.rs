@@ -356,9 +356,7 @@ mod tests {
         PolicyRun {
             policy: policy.into(),
             slots,
-            delay: Default::default(),
-            energy: Default::default(),
-            queues: None,
+            ..PolicyRun::default()
         }
     }
 
