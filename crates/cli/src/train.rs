@@ -176,17 +176,22 @@ impl Screen {
         let (Some(score), false) = (progress.score, self.quiet) else {
             return;
         };
+        // before the first iteration there is no more than a score
+        let learned = |digits: usize, value: f64| match report.iterations {
+            0 => "-".to_owned(),
+            _ => format!("{value:.digits$}"),
+        };
         let row = format!(
-            "{:>9} {:>8} {:>9.4} {:>9.4} {:>9.2} {:>8.3} {:>8.4} {:>7.3} {:>9.0} {:>7.0}",
+            "{:>9} {:>8} {:>9} {:>9.4} {:>9.2} {:>8} {:>8} {:>7} {:>9} {:>7.0}",
             report.total_timesteps,
             progress.slots,
-            progress.reward.unwrap_or(f64::NAN),
+            learned(4, progress.reward.unwrap_or(f64::NAN)),
             score.objective,
             100.0 * score.gap,
-            -report.entropy_loss,
-            report.approx_kl,
-            report.clip_fraction,
-            progress.fps,
+            learned(3, -report.entropy_loss),
+            learned(4, report.approx_kl),
+            learned(3, report.clip_fraction),
+            learned(0, progress.fps),
             progress.wall_s,
         );
         let head = self.rows.is_multiple_of(20).then(|| {
