@@ -264,11 +264,11 @@ fn head(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
     let (title, caption) = (escape(&figure.title), escape(&figure.caption));
     if pen.look.screen {
         let key = if figure.lies() { &plot.y } else { &plot.x };
-        write!(
+        writeln!(
             pen.svg,
             "<svg class=\"chart\" viewBox=\"0 0 {width} {height:.1}\" role=\"img\" tabindex=\"0\" \
              aria-label=\"{title}. Arrow keys read the values.\" fill=\"none\" \
-             data-plot=\"{:.1} {:.1} {:.1} {:.1} {} {} {}\">\n",
+             data-plot=\"{:.1} {:.1} {:.1} {:.1} {} {} {}\">",
             plot.left,
             plot.top,
             plot.right,

@@ -62,11 +62,11 @@ pub(crate) enum Ink {
 /// Colours on white, after Okabe and Ito, the light ones darkened until they stand out from the paper
 /// (contrast 3 and more); a marker and a dash tell the series apart without any colour.
 pub(crate) const LIGHT: [&str; 8] = [
-    "#0072b2", "#d55e00", "#00805c", "#b0508c", "#a87400", "#3a94cc", "#444444", "#332288",
+    "#0072b2", "#d55e00", "#00805c", "#b0508c", "#805500", "#3a94cc", "#444444", "#332288",
 ];
 /// The same on black.
 pub(crate) const DARK: [&str; 8] = [
-    "#4fa3e3", "#ff8a3d", "#2fc79a", "#e08fc4", "#e6b53c", "#8ed0ff", "#c8c8c8", "#a294ff",
+    "#4fa3e3", "#ff8a3d", "#2fc79a", "#e08fc4", "#ffd84d", "#8ed0ff", "#c8c8c8", "#9a80ff",
 ];
 /// Text, muted text, grid and background, light.
 pub(crate) const LIGHT_INKS: [&str; 4] = ["#1c1c1c", "#555555", "#e2e2e2", "#ffffff"];

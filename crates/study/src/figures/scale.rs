@@ -88,7 +88,7 @@ impl Laid {
         let size = if size.is_finite() { size } else { tick.abs() };
         let most = self.low.abs().max(self.high.abs());
         let text =
-            if !self.log && (most >= 1e6 || most < 1e-4) || !(1e-4..1e6).contains(&tick.abs()) {
+            if !self.log && !(1e-4..1e6).contains(&most) || !(1e-4..1e6).contains(&tick.abs()) {
                 let text = format!("{tick:.2e}");
                 let (mantissa, exponent) = text.split_once('e').expect("written so");
                 let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
