@@ -10,6 +10,7 @@ mod policies;
 mod run;
 mod schema;
 mod seeds;
+mod study;
 
 use args::{Cli, Command};
 use clap::Parser as _;
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
         Command::Policies(args) => policies::execute(&args),
         Command::Decide(args) => decide::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Study(args) => study::study(&args),
+        Command::Reproduce(args) => study::reproduce(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@
 use super::cells::Cell;
 use super::data::Data;
 use super::{Against, ClaimSpec, Grid, Measure, Relation, Study, Test, Where};
+use crate::report::Verdict;
 use crate::stats::{self, Estimate};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -22,30 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const ALPHA: f64 = 0.05;
 /// An exact claim may be off by rounding, relative to the value.
 const ROUNDING: f64 = 1e-9;
-
-/// What became of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// It is so.
-    Holds,
-    /// It is not.
-    Fails,
-    /// The interval crosses the limit, or nothing could be measured.
-    Undecided,
-}
-
-impl Verdict {
-    /// As in `claims.json`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Holds => "holds",
-            Self::Fails => "fails",
-            Self::Undecided => "undecided",
-        }
-    }
-}
 
 /// A claim with its verdict: an entry of `claims.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +56,31 @@ pub struct Claim {
     /// Cells that more seeds would help, by grid and cell.
     #[serde(skip)]
     open: Vec<(usize, usize)>,
+}
+
+impl From<&Claim> for crate::report::Claim {
+    fn from(claim: &Claim) -> Self {
+        Self {
+            id: claim.id.clone(),
+            figure: claim.figure.clone(),
+            claim: claim.claim.clone(),
+            published: claim.published,
+            measured: claim.measured,
+            ci95: claim.ci95,
+            verdict: claim.verdict,
+            note: claim.note.clone(),
+        }
+    }
+}
+
+/// The verdict as in `claims.json`.
+#[must_use]
+pub fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "holds",
+        Verdict::Fails => "fails",
+        Verdict::Undecided => "undecided",
+    }
 }
 
 /// A comparison within a claim.
