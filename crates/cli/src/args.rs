@@ -3,12 +3,12 @@
 // The comments here are the help that users read: [s] is a unit, not a link.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+use crate::contender::Named;
 use crate::seeds::Seeds;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use wayside_core::engine::BoundKind;
-use wayside_core::policy::PolicyKind;
+use wayside_learn::trainer::{Algorithm, Encoder};
 
 /// Compares task offloading and migration policies for vehicular edge computing.
 ///
@@ -39,6 +39,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Run),
+    Train(Train),
     Decide(Decide),
     Policies(Policies),
     Check(Check),
@@ -83,15 +84,11 @@ pub(crate) struct Run {
     /// Scenario: a TOML file, or a built-in one: wang2025, wang2025-s2, hotspot, coupled, city-grid
     /// [default: wang2025].
     pub(crate) scenario: Option<String>,
-    /// Policies, between commas; differences are to the first one [default: all, slot-fit only where
-    /// time.carry_over is true].
-    #[arg(
-        long = "policy",
-        value_name = "A,B,...",
-        value_delimiter = ',',
-        value_parser = policy_parser(),
-    )]
-    pub(crate) policies: Vec<PolicyKind>,
+    /// Policies, between commas; differences are to the first one. Names are those of `wayside policies`, ppo and ac
+    /// the trained ones that come along; a path is a policy.safetensors of your own [default: all of system 1 that are
+    /// not trained, slot-fit only where time.carry_over is true].
+    #[arg(long = "policy", value_name = "A,B,...", value_delimiter = ',')]
+    pub(crate) policies: Vec<Named>,
     /// Seeds, one replication each: 0..9 is ten seeds, both ends included; 3,7,12 a list.
     #[arg(long, default_value = "0..9")]
     pub(crate) seeds: Seeds,
@@ -131,6 +128,72 @@ pub(crate) struct Run {
     pub(crate) quiet: bool,
 }
 
+/// Train a policy that is then one more --policy.
+///
+/// Learns in SCENARIO and writes to --out: policy.safetensors (the best policy by the evaluations, with policy.json,
+/// its card), progress.csv, events for TensorBoard, and checkpoints. Every few iterations the policy is evaluated on
+/// seeds that training never meets; the gap is to the certified lower bound.
+///
+/// A killed or interrupted training goes on with --resume, the command else unchanged, and ends in the same bytes as one that was never
+/// stopped. The number of threads changes no result.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Encoders:
+  sequential  one task after the other, each seeing the loads that those before it leave; any number of vehicles and
+              RSUs. A step is one task's decision.
+  shared      all tasks at once, the same network for each; any number of vehicles and RSUs. A step is a slot.
+  flat        the paper's concatenated state; only the numbers of vehicles and RSUs it was trained with. A step is a slot.
+
+Options of the algorithm (names of stable-baselines3; --list-options prints all, with their defaults):
+  learning_rate, n_steps, batch_size, n_epochs, gamma, gae_lambda, clip_range, ent_coef, vf_coef, max_grad_norm,
+  target_kl, total_timesteps, normalize_advantage, schedule (constant, linear), ratio (joint, vehicle)
+Options of the trainer:
+  n_envs, net_arch, eval_freq, eval_seeds, eval_slots, target_gap, shaping
+
+Examples:
+  wayside train ppo wang2025 --out ppo/                  seconds to a gap below 1 %
+  wayside train ppo coupled --set time.slot_s=0.25 --out c25/ --option total_timesteps=5000000
+  wayside train ppo wang2025 --out ppo/ --resume         after Ctrl-C, or worse
+  wayside run wang2025 --policy ppo/policy.safetensors,price --bound
+  tensorboard --logdir ppo/")]
+pub(crate) struct Train {
+    /// What learns: ppo (proximal policy optimisation), ac (the paper's actor-critic).
+    #[arg(value_name = "ALGO", value_parser = algorithm)]
+    pub(crate) algorithm: Algorithm,
+    /// Scenario: a TOML file, or the name of a built-in one.
+    pub(crate) scenario: String,
+    /// Folder of the training.
+    #[arg(long, value_name = "DIR", required_unless_present = "list_options")]
+    pub(crate) out: Option<PathBuf>,
+    /// Goes on from the checkpoint in --out.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Fixes everything that is random.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Changes the scenario: a dotted key of its file and a value; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// What the network sees: sequential, shared or flat.
+    #[arg(long, value_name = "KIND", value_parser = encoder, default_value = "sequential")]
+    pub(crate) encoder: Encoder,
+    /// Changes an option of the training, such as learning_rate=3e-4 or net_arch=32,32; repeatable.
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = key_value)]
+    pub(crate) options: Vec<(String, String)>,
+    /// Prints every option with its value, and does nothing else.
+    #[arg(long)]
+    pub(crate) list_options: bool,
+    /// Threads [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// No progress on stderr.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
 /// Decide one slot: placements, CPU, routes, costs, certificate.
 ///
 /// Reads a slot as JSON (`wayside schema slot`), lets a policy place its tasks, grants the optimal CPU shares
@@ -148,9 +211,10 @@ Examples:
 pub(crate) struct Decide {
     /// Slot, a JSON file; - is standard input.
     pub(crate) slot: PathBuf,
-    /// Who decides; with its default options and seed 0.
-    #[arg(long, value_parser = policy_parser())]
-    pub(crate) policy: PolicyKind,
+    /// Who decides, a name of `wayside policies` or the path of a policy.safetensors; with its default options and
+    /// seed 0.
+    #[arg(long)]
+    pub(crate) policy: Named,
     /// Certified lower bound; --bound alone is simple [default: off].
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
     pub(crate) bound: Option<Bound>,
@@ -319,10 +383,21 @@ impl From<Bound> for BoundKind {
     }
 }
 
-fn policy_parser() -> impl TypedValueParser<Value = PolicyKind> {
-    let value = |kind: PolicyKind| PossibleValue::new(kind.info().name).help(kind.info().summary);
-    PossibleValuesParser::new(PolicyKind::ALL.map(value))
-        .map(|name| PolicyKind::from_name(&name).expect("one of the possible values"))
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    match text {
+        "ppo" => Ok(Algorithm::Ppo),
+        "ac" => Ok(Algorithm::Ac),
+        _ => Err("expected ppo or ac".to_owned()),
+    }
+}
+
+fn encoder(text: &str) -> Result<Encoder, String> {
+    match text {
+        "sequential" => Ok(Encoder::Sequential),
+        "shared" => Ok(Encoder::Shared),
+        "flat" => Ok(Encoder::Flat),
+        _ => Err("expected sequential, shared or flat".to_owned()),
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

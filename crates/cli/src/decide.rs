@@ -7,7 +7,7 @@ use serde_json::json;
 use std::fs;
 use std::io;
 use std::path::Path;
-use wayside_core::engine::BoundKind;
+use wayside_core::engine::{BoundKind, Contender as _};
 use wayside_core::{Error, Result, Scenario, Slot, scenario};
 use wayside_study::decision::{self, DecisionReport, PlacementReport};
 
@@ -16,7 +16,9 @@ pub(crate) fn execute(args: &Decide) -> Outcome {
     let slot = Slot::from_json(&file, &text)?;
     let options = Scenario::builtin(scenario::BUILTIN_SCENARIOS[0].name, &[])?.policy;
     let bound = args.bound.map_or(BoundKind::Off, Into::into);
-    let decision = decision::decide(&slot, args.policy, &options, bound);
+    let entrant = args.policy.resolve(None)?;
+    let policy = entrant.for_slot(&slot.slot, &options)?;
+    let decision = decision::decide(&slot, (entrant.name(), policy), &options, bound);
     print(&match args.format {
         Format::Json => decision.to_json(),
         Format::Table => format!(

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod check;
 mod console;
+mod contender;
 mod decide;
 mod listing;
 mod policies;
@@ -11,6 +12,7 @@ mod run;
 mod schema;
 mod seeds;
 mod study;
+mod train;
 
 use args::{Cli, Command};
 use clap::Parser as _;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::execute(&args),
+        Command::Train(args) => train::execute(&args),
         Command::Check(args) => check::execute(&args),
         Command::Schema(args) => schema::execute(&args),
         Command::Policies(args) => policies::execute(&args),

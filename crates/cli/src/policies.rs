@@ -3,7 +3,9 @@
 use crate::args::Policies;
 use crate::console::{Outcome, print};
 use crate::listing::Listing;
+use serde_json::Value;
 use wayside_core::policy::PolicyKind;
+use wayside_learn::builtin::{BUILTIN_POLICIES, Builtin};
 
 pub(crate) fn execute(args: &Policies) -> Outcome {
     let row = |kind: PolicyKind| {
@@ -17,9 +19,22 @@ pub(crate) fn execute(args: &Policies) -> Outcome {
         ]
         .map(Into::into)
     };
+    let trained = |found: &Builtin| -> [Value; 5] {
+        [
+            found.algorithm.into(),
+            found.summary.into(),
+            format!("Wang et al., IV-C; trained in {}", found.scenario).into(),
+            "-".into(),
+            "whole slot".into(),
+        ]
+    };
     let listing = Listing {
         columns: ["name", "what", "source", "options", "needs"],
-        rows: PolicyKind::ALL.into_iter().map(row).collect(),
+        rows: PolicyKind::ALL
+            .into_iter()
+            .map(row)
+            .chain(BUILTIN_POLICIES.iter().map(trained))
+            .collect(),
     };
     print(&listing.render(args.format))
 }

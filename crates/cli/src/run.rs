@@ -2,6 +2,7 @@
 
 use crate::args::{Format, Run};
 use crate::console::{Failure, Outcome, print, report_bug, say};
+use crate::contender::{Entrant, Named};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options};
+use wayside_core::engine::{BoundKind, Contender as _, Options};
 use wayside_core::policy::PolicyKind;
 use wayside_core::{Error, Result, Scenario, scenario};
 use wayside_study::figures::Setting;
@@ -67,18 +68,19 @@ fn resolve(args: &Run) -> Result<Scenario> {
     scenario::resolve(name, &overrides)
 }
 
-fn policies(args: &Run, scenario: &Scenario) -> Result<Vec<PolicyKind>> {
+fn policies(args: &Run, scenario: &Scenario) -> Result<Vec<Entrant>> {
     if args.policies.is_empty() {
-        let joins = |kind: &PolicyKind| *kind != PolicyKind::SlotFit || scenario.time.carry_over;
-        return Ok(PolicyKind::SHARED_CPU.into_iter().filter(joins).collect());
+        let kinds = PolicyKind::defaults(scenario).into_iter();
+        return Ok(kinds.map(Entrant::Kind).collect());
     }
     for (i, kind) in args.policies.iter().enumerate() {
         if args.policies[..i].contains(kind) {
-            let message = format!("{} is there twice", kind.info().name);
+            let message = format!("{kind} is there twice");
             return Err(Error::invalid("--policy", None, "", message));
         }
     }
-    Ok(args.policies.clone())
+    let enter = |named: &Named| named.resolve(Some(scenario));
+    args.policies.iter().map(enter).collect()
 }
 
 fn bound(args: &Run) -> BoundKind {
@@ -89,7 +91,7 @@ fn bound(args: &Run) -> BoundKind {
     }
 }
 
-fn folder(args: &Run, scenario: &Scenario, policies: &[PolicyKind]) -> Result<Option<Folder>> {
+fn folder(args: &Run, scenario: &Scenario, policies: &[Entrant]) -> Result<Option<Folder>> {
     let Some(target) = &args.out else {
         return Ok(None);
     };
@@ -99,7 +101,7 @@ fn folder(args: &Run, scenario: &Scenario, policies: &[PolicyKind]) -> Result<Op
         let message = "must be outside --out, which holds the results alone";
         return Err(Error::invalid("--dump-slots", None, "", message));
     }
-    let names: Vec<_> = policies.iter().map(|p| p.info().name.to_owned()).collect();
+    let names: Vec<_> = policies.iter().map(|p| p.name().to_owned()).collect();
     let manifest = Manifest::now(
         &scenario.name,
         &scenario.to_toml(),
@@ -144,7 +146,7 @@ fn deliver(
 }
 
 /// Runs the plan, with a progress bar where somebody waits for it, until it is done or interrupted.
-fn run(plan: &Plan<'_>, quiet: bool) -> Result<Vec<Replication>> {
+fn run(plan: &Plan<'_, Entrant>, quiet: bool) -> Result<Vec<Replication>> {
     let control = Arc::new(Control::default());
     let handler = Arc::clone(&control);
     ctrlc::set_handler(move || {
@@ -167,7 +169,7 @@ fn run(plan: &Plan<'_>, quiet: bool) -> Result<Vec<Replication>> {
 }
 
 /// Draws slots done until the other end of `until_done` is dropped; a quick run sees nothing of it.
-fn show_progress(plan: &Plan<'_>, control: &Control, until_done: &mpsc::Receiver<()>) {
+fn show_progress(plan: &Plan<'_, Entrant>, control: &Control, until_done: &mpsc::Receiver<()>) {
     let waiting = |time| until_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
     if !waiting(Duration::from_secs(1)) {
         return;

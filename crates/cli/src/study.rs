@@ -1,5 +1,6 @@
 //! `wayside study` and `wayside reproduce`.
 
+use crate::contender::Named;
 use crate::args::{Format, Reproduce, StudyArgs, StudyOptions};
 use crate::console::{Failure, Outcome, print, say};
 use crate::listing::Listing;
@@ -13,7 +14,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use wayside_core::{Error, Result};
+use wayside_core::engine::Contender;
+use wayside_core::{Error, Result, Scenario};
 use wayside_study::studies::results::Folder;
 use wayside_study::studies::runner::{self, Control, Plan};
 use wayside_study::studies::verdict::{Claim, word};
@@ -50,7 +52,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         study: &study,
         quick: options.quick,
         threads: options.threads.map_or(0, usize::from),
-        registry: &runner::builtin_policies,
+        registry: &registry,
     };
     let Some((data, claims)) = run(&plan, &folder.parts(), options.quiet)? else {
         say("interrupted: what is finished is kept, and the same command goes on from there");
@@ -70,6 +72,13 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         say(format_args!("Claims, figures, tables and report: {}", options.out.display()));
     }
     Ok(())
+}
+
+/// The policies that come with Wayside, trained ones included.
+fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn Contender>> {
+    // not a file: a study rests on what it names alone
+    let named: Named = name.parse().ok().filter(|n| !matches!(n, Named::File(_)))?;
+    Some(Box::new(named.resolve(scenario).ok()?))
 }
 
 /// The verdict on every claim.

@@ -127,6 +127,27 @@ fn engine(c: &mut Criterion) {
     group.finish();
 }
 
+/// 1,000 s of ring-fifo: 100,000 tasks through mobility, coverage, queues and accounting.
+fn queues(c: &mut Criterion) {
+    let scenario = Scenario::builtin("ring-fifo", &[]).expect("a valid scenario");
+    let world = World::new(&scenario).expect("a synthetic world");
+    let mut group = c.benchmark_group("ring-fifo");
+    let options = Options {
+        slots: 1000,
+        bound: BoundKind::Off,
+    };
+    group
+        .throughput(Throughput::Elements(100_000))
+        .sample_size(20);
+    group.bench_function("nearest", |b| {
+        b.iter(|| {
+            let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
+            replicate(&world, &[PolicyKind::Nearest], 0, options, go_on).expect("synthetic traffic")
+        });
+    });
+    group.finish();
+}
+
 /// Maps of 1,000, 9,900 and 100,227 vehicles.
 const GROWTH: [(usize, usize); 3] = [(10, 11), (33, 33), (105, 105)];
 
@@ -208,6 +229,11 @@ fn report() {
             ">= 1",
         ),
         (
+            "ring-fifo with nearest [million tasks/s]",
+            median_s("ring-fifo/nearest").map(|s| 1e5 / s * 1e-6),
+            ">= 1",
+        ),
+        (
             "price, per vehicle, 9,900 / 1,000",
             growth_ratio(1),
             "<= 1.3",
@@ -241,6 +267,7 @@ fn main() {
     p2(&mut criterion, "p2-16e", true);
     decisions(&mut criterion);
     engine(&mut criterion);
+    queues(&mut criterion);
     growth(&mut criterion);
     criterion.final_summary();
     report();

@@ -176,7 +176,7 @@ fn fig11(options: &PolicyOptions, seeds: u64) {
 fn falsehood(options: &PolicyOptions, seeds: std::ops::Range<u64>) {
     for redrawn in [false, true] {
         for share in [0.0, 0.1, 0.2, 0.3, 0.4] {
-            let (mut gains, mut worst) = ([0.0; 2], [f64::INFINITY; 2]);
+            let (mut gains, mut worst, mut place) = ([0.0; 2], [f64::INFINITY; 2], [(0.0, 0); 2]);
             for capability in CAPABILITIES {
                 for num in NUMS {
                     let falsehood = if share > 0.0 { share } else { 1e-12 };
@@ -192,16 +192,19 @@ fn falsehood(options: &PolicyOptions, seeds: std::ops::Range<u64>) {
                     for (i, name) in ["ect", "ect-h"].into_iter().enumerate() {
                         let gain = 1.0 - of(name) / mcatm;
                         gains[i] += gain / 40.0;
-                        worst[i] = worst[i].min(gain);
+                        if gain < worst[i] {
+                            (worst[i], place[i]) = (gain, (capability, num));
+                        }
                     }
                 }
             }
             println!(
-                "redrawn {redrawn} {share:.1}: gain over mcatm, mean and worst cell [%]: ect {:.2} {:.2}  ect-h {:.2} {:.2}",
+                "redrawn {redrawn} {share:.1}: gain over mcatm, mean and worst cell [%]: ect {:.2} {:.2}  ect-h {:.2} {:.2} at {:?}",
                 100.0 * gains[0],
                 100.0 * worst[0],
                 100.0 * gains[1],
-                100.0 * worst[1]
+                100.0 * worst[1],
+                place[1]
             );
         }
     }

@@ -87,6 +87,7 @@ impl AcConfig {
             n_epochs: 1,
             gamma: self.gamma,
             gae_lambda: 0.0,
+            turn_lambda: 0.0,
             clip_range: None,
             per_vehicle: false,
             credit_coef: 0.0,

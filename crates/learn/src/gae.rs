@@ -11,17 +11,26 @@ pub struct Trajectories<'a> {
     pub next_values: &'a [f32],
     /// Whether the episode ended with this step, either way.
     pub ended: &'a [bool],
+    /// Whether the next step is another turn of the same slot.
+    pub within: &'a [bool],
     /// E, the number of environments.
     pub envs: usize,
 }
 
 /// Advantages (20) by recursion from the end, `[T, E]`:
 /// delta_t = r_t + gamma V(s_{t+1}) - V(s_t), A_t = delta_t + gamma lambda A_{t+1} within an episode.
-pub fn advantages(t: Trajectories, gamma: f64, lambda: f64, out: &mut Vec<f32>) {
+///
+/// Between the turns of a slot no time passes: gamma is 1 there, and lambda is `turn_lambda`.
+pub fn advantages(t: Trajectories, gamma: f64, lambda: f64, turn_lambda: f64, out: &mut Vec<f32>) {
     let n = t.rewards.len();
     out.clear();
     out.resize(n, 0.0);
     for i in (0..n).rev() {
+        let (gamma, lambda) = if t.within[i] {
+            (1.0, turn_lambda)
+        } else {
+            (gamma, lambda)
+        };
         let delta =
             f64::from(t.rewards[i]) + gamma * f64::from(t.next_values[i]) - f64::from(t.values[i]);
         let later = if t.ended[i] || i + t.envs >= n {
@@ -45,10 +54,11 @@ mod tests {
             values: &[0.5, 0.0, 1.0, 0.0, 2.0, 1.0],
             next_values: &[1.0, 0.0, 10.0, 1.0, 5.0, 0.0],
             ended: &[false, false, true, false, false, true],
+            within: &[false; 6],
             envs: 2,
         };
         let mut a = Vec::new();
-        advantages(t, 0.5, 0.5, &mut a);
+        advantages(t, 0.5, 0.5, 1.0, &mut a);
         // env 0: deltas 1, 6, 3.5; env 1: deltas 0, 0.5, 3
         let want = [
             1.0 + 0.25 * 6.0,
@@ -79,9 +89,10 @@ mod tests {
             values: &v,
             next_values: &next,
             ended: &vec![false; n],
+            within: &vec![false; n],
             envs: 1,
         };
-        advantages(t, 0.9, 0.8, &mut a);
+        advantages(t, 0.9, 0.8, 1.0, &mut a);
         for (i, a) in a.iter().enumerate() {
             let delta = |j: usize| f64::from(r[j]) + 0.9 * f64::from(next[j]) - f64::from(v[j]);
             let sum: f64 = (i..n)
@@ -89,5 +100,23 @@ mod tests {
                 .sum();
             assert!((f64::from(*a) - sum).abs() < 1e-5);
         }
+    }
+
+    /// A slot of two turns, then the next slot: gamma and lambda count between the slots only.
+    #[test]
+    fn closed_form_turns_are_not_discounted() {
+        let t = Trajectories {
+            rewards: &[1.0, 2.0, 4.0],
+            values: &[0.0, 3.0, 8.0],
+            next_values: &[3.0, 8.0, 0.0],
+            ended: &[false, false, true],
+            within: &[true, false, false],
+            envs: 1,
+        };
+        let mut a = Vec::new();
+        advantages(t, 0.5, 0.5, 0.75, &mut a);
+        // deltas 1 + 3, 2 + 4 - 3, 4 - 8
+        let second = 3.0 - 0.25 * 4.0;
+        assert_eq!(a, [4.0 + 0.75 * second, second, -4.0]);
     }
 }

@@ -87,8 +87,10 @@
 
 pub mod ac;
 pub mod adam;
+pub mod builtin;
 pub mod dist;
 pub mod gae;
+pub mod learned;
 mod matrix;
 pub mod mlp;
 pub mod net;
@@ -101,3 +103,4 @@ pub mod sac;
 mod simd;
 pub mod slot;
 pub mod state;
+pub mod trainer;

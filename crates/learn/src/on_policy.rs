@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) n_epochs: usize,
     pub(crate) gamma: f64,
     pub(crate) gae_lambda: f64,
+    pub(crate) turn_lambda: f64,
     pub(crate) clip_range: Option<f64>,
     pub(crate) per_vehicle: bool,
     pub(crate) credit_coef: f64,
@@ -64,6 +65,7 @@ pub struct Report {
     pub policy_gradient_loss: f64,
     pub value_loss: f64,
     pub entropy_loss: f64,
+    pub loss: f64,
     pub approx_kl: f64,
     pub clip_fraction: f64,
     pub explained_variance: f64,
@@ -81,6 +83,7 @@ impl Report {
             ("train/policy_gradient_loss", self.policy_gradient_loss),
             ("train/value_loss", self.value_loss),
             ("train/entropy_loss", self.entropy_loss),
+            ("train/loss", self.loss),
             ("train/approx_kl", self.approx_kl),
             ("train/clip_fraction", self.clip_fraction),
             ("train/explained_variance", self.explained_variance),
@@ -225,6 +228,8 @@ impl Learner {
         report.policy_gradient_loss = mean.policy_loss;
         report.value_loss = mean.value_loss;
         report.entropy_loss = -mean.entropy;
+        report.loss = mean.policy_loss + self.settings.vf_coef * mean.value_loss
+            - self.settings.ent_coef * mean.entropy;
         report.approx_kl = mean.approx_kl;
         report.clip_fraction = mean.clip_fraction;
         report.grad_norm = norms / f64::max(updates, 1.0);
@@ -253,6 +258,7 @@ impl Learner {
             n_steps: self.settings.n_steps,
             gamma: self.settings.gamma,
             gae_lambda: self.settings.gae_lambda,
+            turn_lambda: self.settings.turn_lambda,
             streams: Streams::new(self.seed),
             iteration: self.iterations,
         };

@@ -263,6 +263,21 @@ impl Policy {
         &self.slot.actions
     }
 
+    /// Logits of rows that come one after the other, `[R, logits_per_row]`; whole rows only.
+    pub fn logits(&mut self, rows: &[f32], out: &mut Vec<f32>) {
+        let batch = &mut self.decider.batch;
+        batch.clear();
+        batch.rows.extend_from_slice(rows);
+        if let Some(seen) = &self.seen {
+            let width = self.net.spec().row_width;
+            let each = batch.rows.chunks_exact_mut(width);
+            each.for_each(|row| seen.rows.apply(row));
+        }
+        self.net.policy(&self.params, batch);
+        out.clear();
+        out.extend_from_slice(batch.head.output());
+    }
+
     /// The critic's value of the slot decided last.
     #[must_use]
     pub fn value(&self) -> f32 {

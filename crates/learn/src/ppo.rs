@@ -44,6 +44,8 @@ pub struct PpoConfig {
     pub gamma: f64,
     /// Lambda of (20).
     pub gae_lambda: f64,
+    /// The same between the turns of a slot, where there is no discount either.
+    pub turn_lambda: f64,
     /// Epsilon of (22).
     pub clip_range: f64,
     /// Weight of the entropy.
@@ -86,6 +88,7 @@ impl Default for PpoConfig {
             n_epochs: 10,
             gamma: 0.99,
             gae_lambda: 0.95,
+            turn_lambda: 0.95,
             clip_range: 0.2,
             ent_coef: 0.0,
             vf_coef: 0.5,
@@ -120,7 +123,11 @@ impl PpoConfig {
             ("lanes", self.lanes),
             ("shards", self.shards),
         ]);
-        check.shares(&[("gamma", self.gamma), ("gae_lambda", self.gae_lambda)]);
+        check.shares(&[
+            ("gamma", self.gamma),
+            ("gae_lambda", self.gae_lambda),
+            ("turn_lambda", self.turn_lambda),
+        ]);
         check.not_negative(&[
             ("learning_rate", self.learning_rate),
             ("ent_coef", self.ent_coef),
@@ -139,6 +146,7 @@ impl PpoConfig {
             n_epochs: self.n_epochs,
             gamma: self.gamma,
             gae_lambda: self.gae_lambda,
+            turn_lambda: self.turn_lambda,
             clip_range: Some(self.clip_range),
             per_vehicle: self.ratio == Ratio::Vehicle,
             credit_coef: self.credit_coef,

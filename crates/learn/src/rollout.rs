@@ -25,6 +25,7 @@ pub(crate) struct Store {
     pub(crate) values: Vec<f32>,
     next_values: Vec<f32>,
     ended: Vec<bool>,
+    within: Vec<bool>,
     pub(crate) advantages: Vec<f32>,
     pub(crate) returns: Vec<f32>,
 }
@@ -65,9 +66,10 @@ impl Store {
         self.values.clear();
         self.next_values.clear();
         self.ended.clear();
+        self.within.clear();
     }
 
-    fn push(&mut self, slot: &Slot, reward: f32, ended: bool) {
+    fn push(&mut self, slot: &Slot, reward: f32, end: End) {
         self.rows.extend_from_slice(&slot.rows);
         self.globals.extend_from_slice(&slot.globals);
         self.mask.extend_from_slice(&slot.mask);
@@ -85,7 +87,8 @@ impl Store {
         self.rewards.push(reward);
         self.values.push(slot.value);
         self.next_values.push(0.0);
-        self.ended.push(ended);
+        self.ended.push(end.is_over());
+        self.within.push(end == End::Turn);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -134,6 +137,7 @@ pub(crate) struct Collect<'a> {
     pub(crate) n_steps: usize,
     pub(crate) gamma: f64,
     pub(crate) gae_lambda: f64,
+    pub(crate) turn_lambda: f64,
     pub(crate) streams: Streams,
     pub(crate) iteration: u64,
 }
@@ -208,11 +212,13 @@ impl Lane {
                 let slot = &mut self.slots[e];
                 slot.credits.resize(slot.log_probs.len(), 0.0);
                 let step = env.step(&slot.actions, &mut slot.credits);
-                let reward = self.episodes[e].count(step.reward, c.gamma, &mut self.return_moments);
+                let discount = if step.end == End::Turn { 1.0 } else { c.gamma };
+                let reward =
+                    self.episodes[e].count(step.reward, discount, &mut self.return_moments);
                 let reward = c
                     .reward_scale
                     .map_or(reward, |scale| scale.scale_only(reward));
-                self.store.push(&self.slots[e], reward, step.end != End::No);
+                self.store.push(&self.slots[e], reward, step.end);
                 self.active[e] = step.end == End::Truncated;
                 cut |= self.active[e];
             }
@@ -246,7 +252,7 @@ impl Lane {
             Choice::Sample(&mut self.streams),
         );
         self.bootstrap((c.n_steps - 1) * n);
-        self.estimate(n, c.gamma, c.gae_lambda);
+        self.estimate(n, c);
     }
 
     /// Writes the values just found as those that follow the step at `at`, unless an episode ended with it.
@@ -258,16 +264,17 @@ impl Lane {
         }
     }
 
-    fn estimate(&mut self, envs: usize, gamma: f64, lambda: f64) {
+    fn estimate(&mut self, envs: usize, c: &Collect) {
         let s = &mut self.store;
         let t = Trajectories {
             rewards: &s.rewards,
             values: &s.values,
             next_values: &s.next_values,
             ended: &s.ended,
+            within: &s.within,
             envs,
         };
-        advantages(t, gamma, lambda, &mut s.advantages);
+        advantages(t, c.gamma, c.gae_lambda, c.turn_lambda, &mut s.advantages);
         s.returns.clear();
         s.returns
             .extend(s.advantages.iter().zip(&s.values).map(|(a, v)| a + v));
@@ -275,11 +282,13 @@ impl Lane {
 }
 
 impl Episode {
-    fn count(&mut self, reward: f64, gamma: f64, returns: &mut Moments) -> f32 {
+    /// Counts a reward; `discount` is that between this step and the next.
+    fn count(&mut self, reward: f64, discount: f64, returns: &mut Moments) -> f32 {
         self.reward += reward;
         self.length += 1.0;
-        self.discounted = self.discounted * gamma + reward;
+        self.discounted += reward;
         returns.add(&[self.discounted as f32]);
+        self.discounted *= discount;
         reward as f32
     }
 }

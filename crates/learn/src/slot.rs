@@ -101,7 +101,7 @@ pub trait Env: Observe + Send {
     /// due to each vehicle's choice (see `credit_coef`).
     fn step(&mut self, actions: &[u32], credits: &mut [f32]) -> Step;
 
-    /// Begins a new episode; called after every [`End`] but [`End::No`], once the last state has been observed.
+    /// Begins a new episode; called after every [`End`] that ends it, once the last state has been observed.
     fn reset(&mut self);
 }
 
@@ -114,13 +114,23 @@ pub struct Step {
     pub end: End,
 }
 
-/// How an episode ended.
+/// How an episode ended, if it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It goes on.
+    /// It goes on with the next slot.
     No,
+    /// It goes on within the same slot: another turn of its decision, without a discount.
+    Turn,
     /// In a terminal state, of value 0.
     Terminated,
     /// Cut off by a limit of time: the value of the last state is bootstrapped.
     Truncated,
+}
+
+impl End {
+    /// Whether the episode is over.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Terminated | Self::Truncated)
+    }
 }

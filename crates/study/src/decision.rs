@@ -8,8 +8,7 @@ use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{BoundKind, Bounder};
 use wayside_core::model::load;
-use wayside_core::policy::PolicyKind;
-use wayside_core::rng::Streams;
+use wayside_core::policy::Policy;
 use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::NamedSlot;
 
@@ -131,16 +130,16 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(DecisionReport).into()
 }
 
-/// Lets `policy` decide `named`, as in the first slot of a run with seed 0.
+/// Lets a policy decide `named`, under its name.
 #[must_use]
 pub fn decide(
     named: &NamedSlot,
-    policy: PolicyKind,
+    (name, policy): (&str, Box<dyn Policy>),
     options: &PolicyOptions,
     bound: BoundKind,
 ) -> DecisionReport {
     let slot = &named.slot;
-    let mut decider = Decider::of(policy, options, Streams::new(0));
+    let mut decider = Decider::new(policy, options);
     decider.decide(slot);
 
     let outcomes = decider.outcomes();
@@ -154,7 +153,7 @@ pub fn decide(
     let certificate = decider.certificate();
     let loads = slot.rsus.id.iter().cloned().zip(decider.loads());
     DecisionReport {
-        policy: policy.info().name.to_owned(),
+        policy: name.to_owned(),
         status: "ok".to_owned(),
         objective,
         lower_bound,

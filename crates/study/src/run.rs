@@ -12,18 +12,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Ended, Observer, Options, replicate_observed};
-use wayside_core::policy::PolicyKind;
+use wayside_core::engine::{Contender, Ended, Observer, Options, replicate_observed};
 use wayside_core::slot::{NamedSlot, Slot};
 use wayside_core::{Error, Result};
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan<'a> {
+pub struct Plan<'a, C> {
     /// The scenario, laid out.
     pub world: &'a World,
     /// The policies, compared on the same traffic.
-    pub policies: &'a [PolicyKind],
+    pub policies: &'a [C],
     /// One replication each.
     pub seeds: &'a [u64],
     /// Length of a replication, and its bound.
@@ -49,9 +48,9 @@ pub struct Control {
 /// `control` cancelled the rest.
 ///
 /// # Errors
-/// A trace that ends early or is malformed; a slot that cannot be written; threads that the system
-/// refuses.
-pub fn run(plan: &Plan<'_>, control: &Control) -> Result<Vec<Replication>> {
+/// A trace that ends early or is malformed; a policy that cannot serve the world; a slot that cannot be written;
+/// threads that the system refuses.
+pub fn run<C: Contender + Sync>(plan: &Plan<'_, C>, control: &Control) -> Result<Vec<Replication>> {
     if let Some(folder) = plan.dump_slots {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
@@ -72,8 +71,8 @@ pub fn run(plan: &Plan<'_>, control: &Control) -> Result<Vec<Replication>> {
     results.into_iter().filter_map(Result::transpose).collect()
 }
 
-fn replication(
-    plan: &Plan<'_>,
+fn replication<C: Contender>(
+    plan: &Plan<'_, C>,
     seed: u64,
     control: &Control,
     stop: &dyn Fn() -> bool,
@@ -105,8 +104,8 @@ fn replication(
 }
 
 /// Writes down what a replication does besides its records.
-struct Scribe<'a> {
-    plan: &'a Plan<'a>,
+struct Scribe<'a, C> {
+    plan: &'a Plan<'a, C>,
     seed: u64,
     control: &'a Control,
     stop: &'a dyn Fn() -> bool,
@@ -117,7 +116,7 @@ struct Scribe<'a> {
     instants: usize,
 }
 
-impl Observer for Scribe<'_> {
+impl<C: Contender> Observer for Scribe<'_, C> {
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
         let new = (t + 1).saturating_sub(self.begun);
         self.instants = if new > 0 { 0 } else { self.instants + 1 };
@@ -137,7 +136,8 @@ impl Observer for Scribe<'_> {
         else {
             return;
         };
-        let name = self.plan.policies[policy].info().name;
+        let plan = self.plan;
+        let name = plan.policies[policy].name();
         if slot.queues.is_some() {
             // its tasks come one by one, when they end
             return;
@@ -152,15 +152,16 @@ impl Observer for Scribe<'_> {
         else {
             return;
         };
-        let name = self.plan.policies[policy].info().name;
+        let plan = self.plan;
+        let name = plan.policies[policy].name();
         let added = part.add_ended(name, task);
         self.written = added.map_err(|e| Error::io(folder, e));
     }
 }
 
 /// Writes one slot under a name that shows up only once it is whole.
-fn dump(
-    plan: &Plan<'_>,
+fn dump<C>(
+    plan: &Plan<'_, C>,
     folder: &Path,
     seed: u64,
     (t, instant): (usize, usize),
@@ -196,6 +197,7 @@ mod tests {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
     use wayside_core::Scenario;
+    use wayside_core::policy::PolicyKind;
 
     const POLICIES: [PolicyKind; 2] = [PolicyKind::Nearest, PolicyKind::Random];
 
@@ -204,7 +206,7 @@ mod tests {
         World::new(&Scenario::builtin("wang2025", &[size]).unwrap()).unwrap()
     }
 
-    fn plan<'a>(world: &'a World, seeds: &'a [u64]) -> Plan<'a> {
+    fn plan<'a>(world: &'a World, seeds: &'a [u64]) -> Plan<'a, PolicyKind> {
         Plan {
             world,
             policies: &POLICIES,

@@ -21,7 +21,7 @@ const GROUP: usize = 100_000;
 /// One row.
 struct Row<'a> {
     seed: u64,
-    policy: &'static str,
+    policy: &'a str,
     slot: u32,
     task: u32,
     cycles: f64,
@@ -132,7 +132,7 @@ impl<'a> Part<'a> {
     pub(crate) fn add(
         &mut self,
         t: usize,
-        policy: &'static str,
+        policy: &'a str,
         slot: &Slot,
         decider: &Decider,
     ) -> io::Result<()> {
@@ -170,7 +170,7 @@ impl<'a> Part<'a> {
     }
 
     /// Adds a task whose outcome is known only now.
-    pub(crate) fn add_ended(&mut self, policy: &'static str, task: &Ended) -> io::Result<()> {
+    pub(crate) fn add_ended(&mut self, policy: &'a str, task: &Ended) -> io::Result<()> {
         let Self { seed, rsu_ids, .. } = *self;
         let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
         self.rows.push(Row {

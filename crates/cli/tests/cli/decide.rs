@@ -78,7 +78,7 @@ fn closed_form_hand_written_slot() {
     let parts = film["delay_parts_s"].as_object().unwrap();
     assert_eq!(
         parts.keys().collect::<Vec<_>>(),
-        ["upload", "migration", "wait", "compute"]
+        ["upload", "migration", "propagation", "wait", "compute"]
     );
     assert!((parts.values().map(number).sum::<f64>() - number(&film["delay_s"])).abs() < 1e-12);
     assert!((number(&parts["compute"]) - 4e8 / number(&film["cpu_hz"])).abs() < 1e-12);

@@ -12,6 +12,8 @@
 //! shares b <= 1 need not be equal (u(lambda, a) = min over 0 < b <= 1 of a/b + lambda b), and (16e) is
 //! dropped. [`dual`] finds prices that make it nearly as large as it gets; [`split`] is a tighter bound
 //! of the same kind. Neither needs its iteration to have converged to be valid.
+//!
+//! Where tasks queue for cores and links instead of sharing CPU, [`queues`] bounds the slot by flows.
 
 pub mod dual;
 pub mod queues;

@@ -4,8 +4,10 @@ use super::world::World;
 use crate::error::Result;
 use crate::observe::Scorer;
 use crate::policy::learned::Learned;
+use crate::policy::migration::surrogate::Surrogate;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
+use crate::slot::Slot;
 
 /// What enters a run: makes the policy of every seed.
 pub trait Contender {
@@ -38,6 +40,22 @@ pub struct Trained<S> {
     pub scorer: S,
 }
 
+impl<S: Scorer + Clone + 'static> Trained<S> {
+    /// The policy for one slot that came from outside.
+    ///
+    /// # Errors
+    /// A layout that cannot serve it.
+    pub fn for_slot(&self, slot: &Slot) -> Result<Box<dyn Policy>> {
+        self.scorer.layout().serves(slot)?;
+        self.policy()
+    }
+
+    /// It takes slots with queues and without.
+    fn policy(&self) -> Result<Box<dyn Policy>> {
+        Ok(Box::new(Surrogate::new(Learned::new(self.scorer.clone())?)))
+    }
+}
+
 impl<S: Scorer + Clone + 'static> Contender for Trained<S> {
     fn name(&self) -> &str {
         &self.name
@@ -45,7 +63,7 @@ impl<S: Scorer + Clone + 'static> Contender for Trained<S> {
 
     fn enter(&self, world: &World, _: Streams) -> Result<Box<dyn Policy>> {
         self.scorer.layout().serves_world(world)?;
-        Ok(Box::new(Learned::new(self.scorer.clone())?))
+        self.policy()
     }
 }
 

@@ -27,6 +27,9 @@ use crate::observe::{Encoder, Layout, Observation};
 use crate::rng::{Stream, Streams};
 use crate::slot::Slot;
 
+/// The bit that seeds drawn for training have.
+const TRAINING: u64 = 1 << 63;
+
 /// What came of one turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
@@ -56,6 +59,8 @@ pub struct Snapshot {
     drawn: u64,
     seed: u64,
     slot: usize,
+    /// Actions of the slot's turns so far.
+    taken: Vec<u32>,
     carried: Carried,
 }
 
@@ -76,8 +81,9 @@ pub struct Env<'w> {
     encoder: Encoder,
     decision: Decision,
     record: SlotRecord,
-    /// Turns taken in this slot.
+    /// Turns taken in this slot, and their actions.
     turns: u32,
+    taken: Vec<u32>,
     /// Rewards of the turns of this slot so far.
     dealt: f64,
     over: bool,
@@ -122,6 +128,7 @@ impl<'w> Env<'w> {
             decision: Decision::default(),
             record: SlotRecord::default(),
             turns: 0,
+            taken: Vec::new(),
             dealt: 0.0,
             over: false,
         };
@@ -129,12 +136,13 @@ impl<'w> Env<'w> {
         Ok(env)
     }
 
-    /// Starts an episode with the next seed of its stream.
+    /// Starts an episode with the next seed of its stream. Such seeds have their highest bit set, so that none is
+    /// among those that people name.
     ///
     /// # Errors
     /// A trace that cannot be opened or is malformed.
     pub fn reset_next(&mut self) -> Result<()> {
-        let seed = self.seeds.seed();
+        let seed = self.seeds.seed() | TRAINING;
         self.drawn += 1;
         self.reset(seed)
     }
@@ -202,6 +210,7 @@ impl<'w> Env<'w> {
         self.encoder.observation().check(actions)?;
         self.encoder.act(&self.slot, actions);
         self.turns += 1;
+        self.taken.extend_from_slice(actions);
         if self.encoder.observe(&self.slot) {
             let reward = self.deal_tentative();
             return Ok(Turn { reward, slot: None });
@@ -228,13 +237,14 @@ impl<'w> Env<'w> {
         Ok(turn.slot.expect("the slot is closed"))
     }
 
-    /// Where it stands; `None` in the midst of a slot, or where the episode is over.
+    /// Where it stands; `None` where the episode is over.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
-        (self.turns == 0 && !self.over).then(|| Snapshot {
+        (!self.over).then(|| Snapshot {
             drawn: self.drawn,
             seed: self.seed,
             slot: self.t,
+            taken: self.taken.clone(),
             carried: self.carried.clone(),
         })
     }
@@ -264,6 +274,17 @@ impl<'w> Env<'w> {
         self.carried.clone_from(&snapshot.carried);
         self.carried.show(self.now_s(), &mut self.slot);
         self.open();
+        let mut rest = snapshot.taken.as_slice();
+        while !rest.is_empty() {
+            let Some((actions, after)) = rest.split_at_checked(self.observation().heads.len())
+            else {
+                return refused("must be of the same layout");
+            };
+            if self.act(actions)?.slot.is_some() {
+                return refused("must stand within a slot");
+            }
+            rest = after;
+        }
         Ok(())
     }
 
@@ -282,18 +303,22 @@ impl<'w> Env<'w> {
     /// Shows the slot.
     fn open(&mut self) {
         self.turns = 0;
+        self.taken.clear();
         self.dealt = 0.0;
         self.encoder.begin(&self.slot);
         self.encoder.observe(&self.slot);
     }
 
+    /// Mean tentative cost of the slot's tasks as it stands; `None` where the form has none.
+    #[must_use]
+    pub fn tentative_cost(&self) -> Option<f64> {
+        let tasks = (self.slot.tasks.len() as f64).max(1.0);
+        self.encoder.tentative_cost().map(|cost| cost / tasks)
+    }
+
     /// What the tentative cost says of the turns so far, less what was dealt already.
     fn deal_tentative(&mut self) -> f64 {
-        let tasks = (self.slot.tasks.len() as f64).max(1.0);
-        let reward = match self.encoder.tentative_cost() {
-            Some(cost) => -cost / tasks - self.dealt,
-            None => 0.0,
-        };
+        let reward = self.tentative_cost().map_or(0.0, |cost| -cost - self.dealt);
         self.dealt += reward;
         reward
     }

@@ -110,8 +110,10 @@
 //! | 14 decided tasks that run on their vehicles | - | share |
 //! | 15 CPU promised | Hz | share of the free |
 //! | 16 demand without a promise | Hz | sq(demand / free) |
+//! | 17, 18 CPU that decided tasks hold beyond the next slot's start, and the one after | Hz | share of all |
+//! | 19 mean wait that they leave on their vehicles | s | sq(wait / slot) |
 //!
-//! 12 to 16 are zero for `flat` and `shared`. Demand in 6, 7 and of crowds is C̄ / min(T̄, slot) a task.
+//! 12 to 19 are zero for `flat` and `shared`. Demand in 6, 7 and of crowds is C̄ / min(T̄, slot) a task.
 
 mod context;
 mod decode;
@@ -133,7 +135,7 @@ use decode::{Choice, Minimums};
 use sequential::Sequential;
 
 /// Features of the context.
-pub const CONTEXT: usize = STILL + 5;
+pub const CONTEXT: usize = STILL + 8;
 
 /// What is to be decided in one turn.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -87,6 +87,10 @@ struct Offer {
     held: f64,
     migration: f64,
     local: f64,
+    /// CPU that it holds beyond the next slot's start, and beyond the one after \[Hz\].
+    beyond_hz: [f64; 2],
+    /// What it leaves of its vehicle's queue at the next slot's start \[s\].
+    waits_s: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +109,9 @@ struct Totals {
     held_hz: f64,
     decided: f64,
     decided_local: f64,
+    /// Sums over decided tasks of what is in their offers.
+    beyond_hz: [f64; 2],
+    waits_s: f64,
     /// Cost of everything that is not in the sites.
     rest: f64,
     /// Cost of everything.
@@ -259,6 +266,10 @@ impl Sequential {
 
     fn take(&mut self, slot: &Slot, task: usize, offer: &Offer) {
         self.totals.decided += 1.0;
+        self.totals.waits_s += offer.waits_s;
+        for (total, hz) in self.totals.beyond_hz.iter_mut().zip(offer.beyond_hz) {
+            *total += hz;
+        }
         match offer.choice.placement {
             Placement::Local => {
                 self.totals.decided_local += 1.0;
@@ -432,6 +443,8 @@ impl Sequential {
             held: 0.0,
             migration: 0.0,
             local,
+            beyond_hz: [0.0; 2],
+            waits_s: (local_delay_s(slot, task) - slot.slot_s).max(0.0),
         });
         common.local_row(slot, best, &mut observation.rows);
         for trial in &self.trials {
@@ -440,6 +453,7 @@ impl Sequential {
                 &self.ways[trial.rsu as usize],
             );
             let Execution { hz, own, holds, .. } = trial.execution;
+            let slots = slots_held((way.moved_s + slot.tasks.cycles[task] / hz) / slot.slot_s);
             self.offers.push(Offer {
                 choice: Choice {
                     placement: Placement::Rsu {
@@ -453,6 +467,8 @@ impl Sequential {
                 held: if holds { own } else { 0.0 },
                 migration: way.migration,
                 local: 0.0,
+                beyond_hz: [1.0, 2.0].map(|least| if slots > least { hz } else { 0.0 }),
+                waits_s: 0.0,
             });
             common.rsu_row(slot, site, way, trial, best, &mut observation.rows);
         }
@@ -476,6 +492,9 @@ impl Sequential {
             share(totals.decided_local / totals.decided.max(1.0)),
             share(totals.held_hz / totals.available_hz),
             squash(totals.elastic_hz / totals.available_hz),
+            share(totals.beyond_hz[0] / totals.capacity_hz),
+            share(totals.beyond_hz[1] / totals.capacity_hz),
+            squash(totals.waits_s / tasks / slot.slot_s),
         ]);
         debug_assert_eq!(context.len(), CONTEXT);
     }
@@ -486,6 +505,17 @@ fn expected(slot: &Slot, sites: &[Site], task: usize) -> Option<(usize, f64)> {
     let link = slot.links(task).first()?;
     let m = link.rsu as usize;
     (sites[m].available_hz > 0.0).then(|| (m, slot.upload_cost(task, link)))
+}
+
+/// Slots begun by a task that takes so many of them, rounding aside.
+fn slots_held(slots: f64) -> f64 {
+    (slots - 1e-6).ceil().max(1.0)
+}
+
+/// Delay on its vehicle \[s\].
+fn local_delay_s(slot: &Slot, task: usize) -> f64 {
+    let vehicle = slot.tasks.vehicle[task] as usize;
+    slot.tasks.cycles[task] / slot.vehicles.cpu_hz[vehicle] + slot.vehicles.local_wait_s[vehicle]
 }
 
 /// What all rows of a task share.
@@ -533,9 +563,7 @@ impl<'a> Common<'a> {
     }
 
     fn local_row(&self, slot: &Slot, best: f64, rows: &mut Vec<f32>) {
-        let vehicle = slot.tasks.vehicle[self.task] as usize;
-        let delay_s = slot.tasks.cycles[self.task] / slot.vehicles.cpu_hz[vehicle]
-            + slot.vehicles.local_wait_s[vehicle];
+        let delay_s = local_delay_s(slot, self.task);
         let deadline_s = slot.tasks.deadline_s[self.task];
         rows.extend([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         rows.extend([squash(self.local / (0.5 * self.layout.scales.cost)), 0.0]);
@@ -563,7 +591,7 @@ impl<'a> Common<'a> {
         let deadline_s = slot.tasks.deadline_s[self.task];
         let delay_s = way.moved_s + cycles / hz;
         let slots = delay_s / slot.slot_s;
-        let slots_held = (slots - 1e-6).ceil().max(1.0);
+        let slots_held = slots_held(slots);
         let left_hz = site.unpromised_hz() - hz;
         let m = trial.rsu as usize;
         let capacity_hz = site.capacity_hz;

@@ -6,6 +6,8 @@ mod conic;
 mod hand;
 mod information;
 mod large;
+mod lin;
+mod migration;
 mod observe;
 mod p2_limits;
 mod p2_oracle;

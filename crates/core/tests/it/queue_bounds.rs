@@ -497,6 +497,25 @@ fn property_order_memory_offers() {
     });
 }
 
+/// What `engine::Bounder` says of a queue slot is the bound with all that the slot offers.
+#[test]
+fn property_runs_carry_it() {
+    use wayside_core::engine::{BoundKind, Bounder};
+    let mut s = Streams::new(1).stream("wired");
+    let mut drawn = lin2025(30, 0.2, false, &mut s);
+    drawn.omega = 0.6;
+    drawn.cloud_round_trip_s = Some(0.2);
+    let slot = drawn.build();
+    let all = bounds(&slot, Offer::ALL);
+    for kind in [BoundKind::Simple, BoundKind::Split] {
+        let mut bounder = Bounder::new(kind);
+        assert_eq!(bounder.solve(&slot), Some(all.cost));
+        assert_eq!(bounder.queue_bounds(), Some(all));
+    }
+    let mut off = Bounder::new(BoundKind::Off);
+    assert_eq!((off.solve(&slot), off.queue_bounds()), (None, None));
+}
+
 /// Run with `--ignored --nocapture`, and `--release`.
 #[test]
 #[ignore = "a measurement"]

@@ -5,7 +5,7 @@ use wayside_core::Scenario;
 use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::{PolicyRun, SlotRecord};
-use wayside_core::engine::world::World;
+use wayside_core::engine::world::{Traffic, World};
 use wayside_core::engine::{BoundKind, Ended, Observer, Options, replicate, replicate_observed};
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
@@ -229,4 +229,28 @@ fn property_totals_balance_under_faults() {
         replanned += queues.replanned + queues.rerouted;
     }
     assert!(lost_at_all > 0 && replanned > 0, "faults strike");
+}
+
+/// `decide` on the slot of a batch finds what the run finds: nothing else is in the queues.
+#[test]
+fn oracle_a_batch_decided_alone_is_the_run() {
+    let world = world("lin2025", &[("execution.capability", "0.4")]);
+    for kind in [PolicyKind::Nearest, PolicyKind::Random] {
+        for seed in 0..5 {
+            let streams = Streams::new(seed);
+            let mut traffic = Traffic::new(&world, streams).unwrap();
+            let mut slot = world.empty_slot();
+            traffic.advance(0, &mut slot).unwrap();
+            let mut decider = Decider::of(kind, &world.scenario.policy, streams);
+            decider.decide(&slot);
+            let alone = decider.outcomes();
+            let record = &run(&world, kind, seed, 1).slots[0];
+            assert_eq!(alone.len(), record.tasks as usize);
+            let delays: f64 = alone.iter().map(|o| o.delay_s()).sum();
+            let energies: f64 = alone.iter().map(|o| o.energy_j()).sum();
+            let tasks = f64::from(record.tasks);
+            assert!((delays / tasks - record.delay_s).abs() < 1e-12);
+            assert!((energies / tasks - record.energy_j).abs() < 1e-12);
+        }
+    }
 }

@@ -1,6 +1,8 @@
-//! Learning on tiny problems whose optimum is known.
+//! Learning on tiny problems whose optimum is known; training, policy files, and the policies that come along.
 
 mod kill;
 mod mdp;
 mod on_policy;
 mod sac;
+mod shipped;
+mod trainer;

@@ -2,7 +2,7 @@
 //!
 //! Two relaxations of the slot, solved exactly as flows of whole tasks; a bound is the larger one.
 //!
-//! [`ten`], the time-expanded network, keeps the queues of links. Let s be the data of the smallest task,
+//! TEN (`ten`), the time-expanded network, keeps the queues of links. Let s be the data of the smallest task,
 //! tau = s / R of the fastest link, and r_m the earliest instant at which any task can be at server m.
 //! Why no schedule, FIFO or not, costs less:
 //!
@@ -22,8 +22,8 @@
 //! So every schedule is a flow that costs no more than it. Lateness of ends in the same network, 1 or 0,
 //! bounds the tasks in time; there the latest deadline counts for all.
 //!
-//! [`asg`] drops the queues of links, but knows the size, the arrival and the deadline of every task. It is
-//! taken where tasks differ; where all are alike TEN contains it.
+//! ASG (`asg`), the assignment, drops the queues of links, but knows the size, the arrival and the
+//! deadline of every task. It is taken where tasks differ; where all are alike TEN contains it.
 //!
 //! Energy counts at its least: uploads and cycles, as far as they are certain, and no migration. The
 //! bounds hold as long as no server or link fails. Costs are rounded down to 2^-36 s, and instants hold

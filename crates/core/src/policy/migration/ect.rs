@@ -79,15 +79,17 @@ impl Ect {
         self.paths.clear();
         self.per_free_core.clear();
         for source in &view.sources {
-            for i in source.servers.clone() {
-                let server = &view.servers[i as usize];
+            let rows = source.servers.start as usize..source.servers.end as usize;
+            let free = |i: usize| {
+                let idle = view.cores(i).iter().filter(|&&free_s| free_s <= 0.0);
+                idle.count() as f64
+            };
+            // What stands out is what is most likely untrue: nobody is trusted with more than the mean.
+            let mean = rows.clone().map(free).sum::<f64>() / rows.len() as f64;
+            for i in rows {
                 self.paths
-                    .push(self.cache.between(source.entry, server.rsu));
-                let free = view
-                    .cores(i as usize)
-                    .iter()
-                    .filter(|&&free_s| free_s <= 0.0);
-                self.per_free_core.push(1.0 / (free.count() as f64 + 0.5));
+                    .push(self.cache.between(source.entry, view.servers[i].rsu));
+                self.per_free_core.push(1.0 / (free(i).min(mean) + 0.5));
             }
         }
         let tasks = &view.tasks;

@@ -4,7 +4,7 @@ use super::options::Pacb as Options;
 use super::paths::PathCache;
 use super::route::Flow;
 use super::view::View;
-use crate::backhaul::network::Network;
+use crate::backhaul::network::{Link, Network};
 use crate::decision::Paths;
 use std::ops::Range;
 use std::sync::Arc;
@@ -73,7 +73,9 @@ impl Pacb {
             self.pre_allocate(network, view.backlog_bits(flow.source), flow);
         }
         if let Some(flow) = flows.first() {
-            self.balance(network, view.backlog_bits(flow.source));
+            let backlog_bits = view.backlog_bits(flow.source);
+            self.balance(network, backlog_bits);
+            self.yield_to_dijkstra(network, backlog_bits);
         }
         paths.clear();
         for choice in &self.choices {
@@ -123,23 +125,46 @@ impl Pacb {
         });
     }
 
-    /// Moves tasks off the most loaded link while (max L, sum L^2) falls.
+    /// Starts again from the shortest path for everyone where that loads no link as much.
     ///
-    /// Loads are times to send, L/R, so that links of unequal rates compare; with equal rates that is L.
+    /// Neither pre-allocation nor moves of one task rule that out, rare as it is.
+    fn yield_to_dijkstra(&mut self, network: &Network, backlog_bits: &[f64]) {
+        let largest = |load_s: &[f64]| load_s.iter().copied().fold(0.0, f64::max);
+        let ours_s = largest(&self.load_s);
+        self.weigh(network, backlog_bits, |choice| choice.candidates.start);
+        if largest(&self.load_s) < ours_s * (1.0 - ROUNDING) {
+            for choice in &mut self.choices {
+                choice.path = choice.candidates.start;
+            }
+            self.balance(network, backlog_bits);
+        }
+    }
+
+    /// Loads of all links, were every flow to take the path that `path` tells.
+    ///
+    /// They are times to send, L/R, so that links of unequal rates compare; with equal rates that is L.
+    fn weigh(&mut self, network: &Network, backlog_bits: &[f64], path: impl Fn(&Choice) -> u32) {
+        let links = network.links();
+        self.load_s.clear();
+        let backlog_s = |(&bits, link): (&f64, &Link)| link.transmission_s(bits);
+        self.load_s
+            .extend(backlog_bits.iter().zip(links).map(backlog_s));
+        for choice in self.choices.iter().filter(|c| !c.candidates.is_empty()) {
+            for &row in self.cache.path(path(choice)) {
+                self.load_s[row as usize] += links[row as usize].transmission_s(choice.data_bits);
+            }
+        }
+    }
+
+    /// Moves tasks off the most loaded link while sum L^2 falls and max L does not rise.
     fn balance(&mut self, network: &Network, backlog_bits: &[f64]) {
         let links = network.links();
-        let bits = backlog_bits.iter().zip(&self.assigned_bits);
-        self.load_s.clear();
-        self.load_s.extend(
-            bits.zip(links)
-                .map(|((queued, sent), link)| (queued + sent) / link.rate_bps),
-        );
+        self.weigh(network, backlog_bits, |choice| choice.path);
         self.ranking.clear();
         self.ranking.extend(0..links.len() as u32);
         for _ in 0..self.options.moves {
-            // nearly sorted after a move: few steps
             let load_s = &self.load_s;
-            self.ranking.sort_by(|&a, &b| {
+            self.ranking.sort_unstable_by(|&a, &b| {
                 load_s[b as usize]
                     .total_cmp(&load_s[a as usize])
                     .then(a.cmp(&b))
@@ -161,7 +186,7 @@ impl Pacb {
         }
     }
 
-    /// The best move off the most loaded link, if one lowers (max L, sum L^2).
+    /// The best move off the most loaded link: least (max L, sum L^2) of those by which the sum falls.
     fn best_move(&self, network: &Network) -> Option<Move> {
         let &worst = self.ranking.first()?;
         let largest = self.load_s[worst as usize];

@@ -60,7 +60,8 @@ impl PathCache {
         &self.links[self.start[i as usize] as usize..self.start[i as usize + 1] as usize]
     }
 
-    /// Numbers of the paths between two servers, best first: by static cost, hops, then rows of links.
+    /// Numbers of the paths between two servers, best first: by static cost, hops, then rows of links from the
+    /// last one back, so that the first is the path that Dijkstra takes.
     /// Without a way between them there are none; from a server to itself there is one, without links.
     pub fn between(&mut self, from: u32, to: u32) -> Range<u32> {
         if let Some(set) = self.sets.get(&(from, to)) {
@@ -107,7 +108,7 @@ impl PathCache {
             cost_s(p)
                 .total_cmp(&cost_s(q))
                 .then(p.len().cmp(&q.len()))
-                .then(p.cmp(q))
+                .then_with(|| p.iter().rev().cmp(q.iter().rev()))
         });
         found.truncate(self.candidates);
         found
@@ -241,7 +242,7 @@ mod tests {
                         cost_s(p)
                             .total_cmp(&cost_s(q))
                             .then(p.len().cmp(&q.len()))
-                            .then(p.cmp(q))
+                            .then_with(|| p.iter().rev().cmp(q.iter().rev()))
                     });
                     all.truncate(k);
                     let found: Vec<_> = cache

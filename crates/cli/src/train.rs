@@ -1,0 +1,217 @@
+//! `wayside train`.
+
+use crate::args::Train;
+use crate::console::{Failure, Outcome, print, say};
+use crate::listing::Listing;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wayside_core::engine::world::World;
+use wayside_core::{Error, Result, scenario};
+use wayside_learn::trainer::{Ended, POLICY, Plan, Progress, Settings, Trainer};
+
+pub(crate) fn execute(args: &Train) -> Outcome {
+    let scenario = scenario::resolve(&args.scenario, &args.set)?;
+    let world = World::new(&scenario)?;
+    let settings = Settings::new(args.algorithm, args.encoder, &world, &args.options)?;
+    let out = match (&args.out, args.list_options) {
+        (Some(out), false) => out,
+        _ => return list(args, &settings),
+    };
+    let stop = stop_on_signal()?;
+    let total = settings.config.total_timesteps();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads.map_or(0, usize::from))
+        .build()
+        .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
+    let (ended, best) = pool.install(|| -> Result<_> {
+        let mut trainer = Trainer::new(
+            Plan {
+                world: &world,
+                settings,
+                seed: args.seed,
+                out: out.clone(),
+                command: command(args),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            args.resume,
+        )?;
+        let mut screen = Screen::new(total, args.quiet);
+        let ended = trainer.run(&stop, &mut |progress| screen.show(progress))?;
+        screen.close();
+        Ok((ended, trainer.best()))
+    })?;
+    if ended == Ended::Interrupted {
+        say(format_args!(
+            "interrupted; --resume goes on from the checkpoint in {}",
+            out.display()
+        ));
+        return Err(Failure::Interrupted);
+    }
+    let policy = out.join(POLICY);
+    if let Some(best) = best {
+        let listing = Listing {
+            columns: [
+                "algorithm",
+                "scenario",
+                "objective",
+                "lower_bound",
+                "gap",
+                "delay_s",
+                "energy_j",
+                "deadline_met",
+                "policy",
+            ],
+            rows: vec![[
+                json!(args.algorithm.name()),
+                json!(scenario.name),
+                json!(best.objective),
+                json!(best.lower_bound),
+                json!(best.gap),
+                json!(best.delay_s),
+                json!(best.energy_j),
+                json!(best.deadline_met),
+                json!(policy.display().to_string()),
+            ]],
+        };
+        print(&listing.render(args.format))?;
+    }
+    if !args.quiet {
+        say(format_args!(
+            "wayside run {} --policy {} --bound   to compare it",
+            args.scenario,
+            policy.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Prints every option.
+fn list(args: &Train, settings: &Settings) -> Outcome {
+    let listing = Listing {
+        columns: ["option", "value"],
+        rows: settings
+            .list()
+            .into_iter()
+            .map(|(name, value)| [json!(name), json!(value)])
+            .collect(),
+    };
+    print(&listing.render(args.format))
+}
+
+/// The command that makes the same policy again.
+fn command(args: &Train) -> String {
+    let mut words = vec![
+        "wayside train".to_owned(),
+        args.algorithm.name().to_owned(),
+        args.scenario.clone(),
+    ];
+    for (key, value) in &args.set {
+        words.push(format!("--set {key}={value}"));
+    }
+    let encoder = serde_json::to_value(args.encoder).unwrap_or_default();
+    words.push(format!(
+        "--encoder {}",
+        encoder.as_str().unwrap_or_default()
+    ));
+    for (name, value) in &args.options {
+        words.push(format!("--option {name}={value}"));
+    }
+    words.push(format!("--seed {}", args.seed));
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("out"));
+    words.push(format!("--out {}", out.display()));
+    words.join(" ")
+}
+
+/// Set by the first Ctrl-C; the second one ends the program.
+fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if handler.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))?;
+    Ok(stop)
+}
+
+/// The live table: a row per evaluation, and below them a bar with the present iteration.
+struct Screen {
+    bar: ProgressBar,
+    quiet: bool,
+    rows: usize,
+}
+
+impl Screen {
+    fn new(total: u64, quiet: bool) -> Self {
+        let target = if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let style = ProgressStyle::with_template("{bar:24} {percent:>3} % {msg}, {eta} left")
+            .expect("the template is right");
+        let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
+        Self {
+            bar,
+            quiet,
+            rows: 0,
+        }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        let report = &progress.report;
+        self.bar.set_position(report.total_timesteps);
+        self.bar.set_message(format!(
+            "reward {:.4}, entropy {:.2}, KL {:.4}, {:.0} steps/s",
+            progress.reward.unwrap_or(f64::NAN),
+            -report.entropy_loss,
+            report.approx_kl,
+            progress.fps
+        ));
+        let (Some(score), false) = (progress.score, self.quiet) else {
+            return;
+        };
+        let row = format!(
+            "{:>9} {:>8} {:>9.4} {:>9.4} {:>9.2} {:>8.3} {:>8.4} {:>7.3} {:>9.0} {:>7.0}",
+            report.total_timesteps,
+            progress.slots,
+            progress.reward.unwrap_or(f64::NAN),
+            score.objective,
+            100.0 * score.gap,
+            -report.entropy_loss,
+            report.approx_kl,
+            report.clip_fraction,
+            progress.fps,
+            progress.wall_s,
+        );
+        let head = self.rows.is_multiple_of(20).then(|| {
+            format!(
+                "{:>9} {:>8} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7} {:>9} {:>7}",
+                "steps",
+                "slots",
+                "reward",
+                "J",
+                "gap [%]",
+                "entropy",
+                "KL",
+                "clipped",
+                "steps/s",
+                "time [s]"
+            )
+        });
+        self.rows += 1;
+        self.bar.suspend(|| {
+            head.iter().for_each(say);
+            say(row);
+        });
+    }
+
+    fn close(&self) {
+        self.bar.finish_and_clear();
+    }
+}

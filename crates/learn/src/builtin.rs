@@ -1,0 +1,72 @@
+//! Trained policies that come with the library, from the folder `policies` of the repository. Their cards say which
+//! command made them.
+
+use wayside_core::Scenario;
+use wayside_core::error::{Error, Result};
+
+use crate::learned::LearnedPolicy;
+
+/// A trained policy that comes along.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// What learned it.
+    pub algorithm: &'static str,
+    /// The built-in scenario that it was trained in.
+    pub scenario: &'static str,
+    /// What it is, in one line.
+    pub summary: &'static str,
+    /// Whether slots depend on each other there.
+    carry_over: bool,
+    bytes: &'static [u8],
+}
+
+macro_rules! trained {
+    ($($algorithm:literal $scenario:literal $carry_over:literal $summary:literal),* $(,)?) => {
+        &[$(Builtin {
+            algorithm: $algorithm,
+            scenario: $scenario,
+            summary: $summary,
+            carry_over: $carry_over,
+            bytes: include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"), "/../../policies/", $algorithm, "-", $scenario, ".safetensors"
+            )),
+        }),*]
+    };
+}
+
+/// All of them; of each algorithm the first serves where no other is nearer.
+pub const BUILTIN_POLICIES: &[Builtin] = trained![
+    "ppo" "wang2025" false "proximal policy optimisation, task after task",
+    "ppo" "coupled" true "proximal policy optimisation with rules on when tasks must end",
+    "ac" "wang2025" false "actor-critic, task after task",
+];
+
+impl Builtin {
+    /// The policy.
+    ///
+    /// # Errors
+    /// None that is known: a test reads them all.
+    pub fn policy(&self) -> Result<LearnedPolicy> {
+        LearnedPolicy::from_bytes(self.bytes)
+    }
+}
+
+/// The policy that `algorithm` has learned for `scenario`: in that scenario, else in one whose slots depend on each other
+/// likewise, else the first.
+///
+/// # Errors
+/// An algorithm of which none comes along.
+pub fn builtin(algorithm: &str, scenario: Option<&Scenario>) -> Result<LearnedPolicy> {
+    let all = || BUILTIN_POLICIES.iter().filter(|b| b.algorithm == algorithm);
+    let named = scenario.and_then(|s| all().find(|b| b.scenario == s.name));
+    let alike = scenario.and_then(|s| all().find(|b| b.carry_over == s.time.carry_over));
+    match named.or(alike).or(all().next()) {
+        Some(found) => found.policy(),
+        None => Err(Error::invalid(
+            algorithm,
+            None,
+            "",
+            "must be a trained policy, got none of this name",
+        )),
+    }
+}

@@ -1,0 +1,158 @@
+//! A trained network as a policy file: parameters and a card that says where it comes from and what it can serve.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use wayside_core::Scenario;
+use wayside_core::error::Result;
+use wayside_core::observe::{Layout, Observation, Scorer};
+
+use crate::policy::Policy;
+use crate::state::{State, in_file, invalid};
+
+/// Key of the card in the file's header.
+const KEY: &str = "policy";
+
+/// How good a policy was found to be: means over all tasks of some seeds and slots.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Objective J of (15).
+    pub objective: f64,
+    /// Certified lower bound of it.
+    pub lower_bound: f64,
+    /// (objective - `lower_bound`) / `lower_bound`.
+    pub gap: f64,
+    /// Mean delay \[s\].
+    pub delay_s: f64,
+    /// Mean energy \[J\].
+    pub energy_j: f64,
+    /// Share of tasks done within their deadline.
+    pub deadline_met: f64,
+}
+
+/// Where a policy comes from and what it can serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// `ppo` or `ac`.
+    pub algorithm: String,
+    /// Name of the scenario it was trained in.
+    pub scenario: String,
+    /// SHA-256 of the text of that scenario, see [`scenario_hash`].
+    pub scenario_hash: String,
+    /// What it observes and says, with the version of both.
+    pub layout: Layout,
+    /// Seed of the training.
+    pub seed: u64,
+    /// Steps of environments that it learned from; a slot may take several.
+    pub timesteps: u64,
+    /// Slots that it learned from.
+    pub slots: u64,
+    /// Its score in training's own evaluation, on seeds that it never learned from.
+    pub score: Option<Score>,
+    /// Seeds of that evaluation, and slots of each.
+    pub evaluated: (Vec<u64>, usize),
+    /// The command that made it.
+    pub command: String,
+    /// Version of Wayside that made it.
+    pub version: String,
+    /// All options of the training.
+    pub options: serde_json::Value,
+}
+
+/// SHA-256, in hexadecimal, of the canonical text of a scenario.
+#[must_use]
+pub fn scenario_hash(scenario: &Scenario) -> String {
+    let digest = Sha256::digest(scenario.to_toml().as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A trained network with its card.
+#[derive(Clone, Debug)]
+pub struct LearnedPolicy {
+    card: Card,
+    policy: Policy,
+}
+
+impl LearnedPolicy {
+    /// Joins a network and its card.
+    ///
+    /// # Errors
+    /// If the network does not fit the card's layout.
+    pub fn new(card: Card, policy: Policy) -> Result<Self> {
+        card.layout.check()?;
+        let (spec, (width, outputs)) = (policy.spec(), card.layout.shape());
+        if (spec.row_width, spec.logits_per_row) != (width, outputs) {
+            let got = (spec.row_width, spec.logits_per_row);
+            let message = format!(
+                "must take rows of {width} features and give {outputs} logits, as the layout says; got {} and {}",
+                got.0, got.1
+            );
+            return Err(invalid("net", message));
+        }
+        Ok(Self { card, policy })
+    }
+
+    /// The card.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// As a safetensors file, the card in its header.
+    ///
+    /// # Errors
+    /// If the format cannot hold it.
+    pub fn state(&self) -> Result<State> {
+        let mut state = self.policy.save();
+        state.card[KEY] =
+            serde_json::to_value(&self.card).map_err(|e| invalid(KEY, e.to_string()))?;
+        Ok(state)
+    }
+
+    /// From what [`LearnedPolicy::state`] made.
+    ///
+    /// # Errors
+    /// If something is missing or does not fit.
+    pub fn from_state(state: &State) -> Result<Self> {
+        Self::new(state.card_value(KEY)?, Policy::load(state)?)
+    }
+
+    /// From the bytes of a policy file; any bytes give a policy or an error.
+    ///
+    /// # Errors
+    /// If they are not those of one.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_state(&State::from_bytes(bytes)?)
+    }
+
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// If it cannot be read or is none; the error names the file.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::from_state(&State::read(path)?).map_err(|error| in_file(error, path))
+    }
+
+    /// Writes it to `path`, whole or not at all, and the card alone beside it as JSON, for people.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        self.state()?.write(path)?;
+        let card =
+            serde_json::to_string_pretty(&self.card).map_err(|e| invalid(KEY, e.to_string()))?;
+        let beside = path.with_extension("json");
+        std::fs::write(&beside, card + "\n").map_err(|e| wayside_core::error::Error::io(&beside, e))
+    }
+}
+
+impl Scorer for LearnedPolicy {
+    fn layout(&self) -> &Layout {
+        &self.card.layout
+    }
+
+    fn score(&mut self, observation: &Observation, logits: &mut Vec<f32>) {
+        self.policy.logits(&observation.rows, logits);
+    }
+}

@@ -1,0 +1,108 @@
+//! How good the policy is, on traffic that it never learned from.
+
+use std::ops::ControlFlow;
+
+use rayon::prelude::*;
+use wayside_core::engine::records::{Replication, SlotRecord};
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Options, Trained, replicate};
+use wayside_core::error::Result;
+
+use crate::learned::{LearnedPolicy, Score};
+
+/// Evaluates on always the same slots, most probable choices only.
+#[derive(Debug)]
+pub struct Evaluation {
+    seeds: Vec<u64>,
+    slots: usize,
+    bound: BoundKind,
+    /// Lower bounds by seed and slot, once known: no policy changes them.
+    bounds: Vec<Vec<f64>>,
+}
+
+impl Evaluation {
+    /// On `slots` slots of every seed; [`Score::gap`] is to the bound of that kind.
+    #[must_use]
+    pub fn new(seeds: Vec<u64>, slots: usize, bound: BoundKind) -> Self {
+        Self {
+            seeds,
+            slots,
+            bound,
+            bounds: Vec::new(),
+        }
+    }
+
+    /// The score of `policy`: every task counts the same.
+    ///
+    /// # Errors
+    /// A layout that cannot serve `world`; a trace that ends early.
+    pub fn score(&mut self, world: &World, policy: &LearnedPolicy) -> Result<Score> {
+        let contender = Trained {
+            name: policy.card().algorithm.clone(),
+            scorer: policy.clone(),
+        };
+        let first = self.bounds.is_empty();
+        let options = Options {
+            slots: self.slots,
+            bound: if first { self.bound } else { BoundKind::Off },
+        };
+        let one = |&seed: &u64| {
+            let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
+            replicate(
+                world,
+                std::slice::from_ref(&contender),
+                seed,
+                options,
+                go_on,
+            )
+        };
+        // collected before the first error is looked for, so that it is that of the first seed
+        let runs: Vec<Result<Option<Replication>>> = self.seeds.par_iter().map(one).collect();
+        let mut slots: Vec<Vec<SlotRecord>> = Vec::new();
+        for run in runs {
+            slots.extend(run?.and_then(|mut run| run.policies.pop().map(|p| p.slots)));
+        }
+        if first {
+            let bound = |slot: &SlotRecord| slot.lower_bound.unwrap_or(f64::NAN);
+            self.bounds = slots
+                .iter()
+                .map(|slots| slots.iter().map(bound).collect())
+                .collect();
+        }
+        Ok(self.sum_up(&slots))
+    }
+
+    fn sum_up(&self, slots: &[Vec<SlotRecord>]) -> Score {
+        let pairs = slots
+            .iter()
+            .flatten()
+            .zip(self.bounds.iter().flatten())
+            .filter(|(slot, _)| slot.tasks > 0);
+        let mut sums = [0.0; 6];
+        for (slot, bound) in pairs {
+            let tasks = f64::from(slot.tasks);
+            let met = f64::from(slot.deadline_met) / tasks;
+            let values = [
+                1.0,
+                slot.objective,
+                *bound,
+                slot.delay_s,
+                slot.energy_j,
+                met,
+            ];
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += tasks * value;
+            }
+        }
+        let [tasks, objective, bound, delay_s, energy_j, met] = sums;
+        let mean = |sum: f64| sum / f64::max(tasks, 1.0);
+        Score {
+            objective: mean(objective),
+            lower_bound: mean(bound),
+            gap: (objective - bound) / bound,
+            delay_s: mean(delay_s),
+            energy_j: mean(energy_j),
+            deadline_met: mean(met),
+        }
+    }
+}

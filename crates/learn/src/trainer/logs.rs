@@ -1,0 +1,197 @@
+//! `progress.csv` and the event file for `TensorBoard`.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use wayside_core::error::{Error, Result};
+
+use super::{Progress, events};
+
+/// Name of the table.
+const TABLE: &str = "progress.csv";
+
+/// Columns of the table, tags of the events: those of stable-baselines3, then ours. Times come last: they alone differ
+/// between trainings of one seed.
+const COLUMNS: [&str; 23] = [
+    "time/iterations",
+    "time/total_timesteps",
+    "wayside/slots",
+    "wayside/reward",
+    "rollout/ep_rew_mean",
+    "rollout/ep_len_mean",
+    "train/learning_rate",
+    "train/policy_gradient_loss",
+    "train/value_loss",
+    "train/loss",
+    "train/entropy_loss",
+    "train/approx_kl",
+    "train/clip_fraction",
+    "train/explained_variance",
+    "train/n_updates",
+    "wayside/objective",
+    "wayside/lower_bound",
+    "wayside/gap",
+    "wayside/delay_s",
+    "wayside/energy_j",
+    "wayside/deadline_met",
+    "time/time_elapsed",
+    "time/cpu_s",
+];
+
+fn values(p: &Progress) -> [Option<f64>; COLUMNS.len()] {
+    let r = &p.report;
+    let score = |f: fn(&crate::learned::Score) -> f64| p.score.as_ref().map(f);
+    // before the first iteration there is nothing to say of one
+    let learned = |value: f64| (r.iterations > 0).then_some(value);
+    [
+        Some(r.iterations as f64),
+        Some(r.total_timesteps as f64),
+        Some(p.slots as f64),
+        p.reward,
+        r.ep_rew_mean,
+        r.ep_len_mean,
+        learned(r.learning_rate),
+        learned(r.policy_gradient_loss),
+        learned(r.value_loss),
+        learned(r.loss),
+        learned(r.entropy_loss),
+        learned(r.approx_kl),
+        learned(r.clip_fraction),
+        learned(r.explained_variance),
+        Some(r.n_updates as f64),
+        score(|s| s.objective),
+        score(|s| s.lower_bound),
+        score(|s| s.gap),
+        score(|s| s.delay_s),
+        score(|s| s.energy_j),
+        score(|s| s.deadline_met),
+        Some(p.wall_s),
+        p.cpu_s,
+    ]
+}
+
+/// How far the logs had come at a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Lengths {
+    events: String,
+    events_bytes: u64,
+    table_bytes: u64,
+}
+
+/// Both files, open at their ends.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    table: Log,
+    events: Log,
+}
+
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    file: File,
+    buffer: Vec<u8>,
+}
+
+impl Log {
+    fn create(path: PathBuf) -> Result<Self> {
+        let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
+        Ok(Self {
+            path,
+            file,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Opens it, cut to what it was.
+    fn resume(path: PathBuf, bytes: u64) -> Result<Self> {
+        let open = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)?;
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        let file = open().map_err(|e: io::Error| Error::io(&path, e))?;
+        Ok(Self {
+            path,
+            file,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Writes what is buffered, to the disk; the length of the file.
+    fn flush(&mut self) -> Result<u64> {
+        let mut write = || {
+            self.file.write_all(&self.buffer)?;
+            self.file.sync_data()?;
+            self.file.stream_position()
+        };
+        let length = write().map_err(|e| Error::io(&self.path, e))?;
+        self.buffer.clear();
+        Ok(length)
+    }
+}
+
+impl Logs {
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
+        let mut table = Log::create(folder.join(TABLE))?;
+        table.buffer.extend_from_slice(COLUMNS.join(",").as_bytes());
+        table.buffer.push(b'\n');
+        let name = format!("events.out.tfevents.{}.wayside", wall_s() as u64);
+        let mut events = Log::create(folder.join(name))?;
+        events::start(wall_s(), &mut events.buffer).map_err(|e| Error::io(&events.path, e))?;
+        Ok(Self { table, events })
+    }
+
+    pub(crate) fn resume(folder: &Path, lengths: Lengths) -> Result<Self> {
+        Ok(Self {
+            table: Log::resume(folder.join(TABLE), lengths.table_bytes)?,
+            events: Log::resume(folder.join(lengths.events), lengths.events_bytes)?,
+        })
+    }
+
+    pub(crate) fn add(&mut self, progress: &Progress) -> Result<()> {
+        let values = values(progress);
+        let mut line = String::new();
+        for (i, value) in values.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            let cell = value.map(|v| v.to_string()).unwrap_or_default();
+            let _ = write!(line, "{comma}{cell}");
+        }
+        line.push('\n');
+        self.table.buffer.extend_from_slice(line.as_bytes());
+        let known = COLUMNS.into_iter().zip(values);
+        let known = known.filter_map(|(tag, value)| Some((tag, value?)));
+        let all = known.chain([("time/fps", progress.fps)]);
+        let step = progress.report.total_timesteps;
+        events::scalars(wall_s(), step, all, &mut self.events.buffer)
+            .map_err(|e| Error::io(&self.events.path, e))?;
+        if progress.score.is_some() {
+            self.flushed()?;
+        }
+        Ok(())
+    }
+
+    /// Writes all to the disk and says how far it came.
+    pub(crate) fn flushed(&mut self) -> Result<Lengths> {
+        let name = self.events.path.file_name().unwrap_or_default();
+        Ok(Lengths {
+            events: name.to_string_lossy().into_owned(),
+            events_bytes: self.events.flush()?,
+            table_bytes: self.table.flush()?,
+        })
+    }
+}
+
+/// Seconds since 1970.
+fn wall_s() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |time| time.as_secs_f64())
+}

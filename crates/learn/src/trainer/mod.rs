@@ -1,0 +1,384 @@
+//! Training from start to policy file: rollouts, evaluation, logs, checkpoints.
+//!
+//! The folder of a training holds
+//!
+//! | file | what |
+//! |---|---|
+//! | `policy.safetensors`, `policy.json` | the best policy so far by the evaluations, and its card |
+//! | `progress.csv` | a row per iteration |
+//! | `events.out.tfevents...` | the same for `TensorBoard` |
+//! | `checkpoint.safetensors` | everything that the next iteration depends on |
+//!
+//! A checkpoint is written after an iteration, whole or not at all, and says how long the logs were: going on from it
+//! cuts them there, so that a training that was killed leaves the same files as one that was not, times aside.
+
+mod environment;
+mod evaluate;
+mod events;
+mod logs;
+mod options;
+
+pub use evaluate::Evaluation;
+pub use options::{Algorithm, Config, Encoder, Settings, TrainOptions};
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use environment::{Environment, Standing};
+use logs::Logs;
+use serde_json::json;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, env};
+use wayside_core::error::{Error, Result};
+use wayside_core::observe::Layout;
+use wayside_core::rng::Streams;
+
+use crate::learned::{Card, LearnedPolicy, Score, scenario_hash};
+use crate::on_policy::{Learner, Report};
+use crate::state::{State, in_file, invalid};
+
+/// File of the checkpoint, in the folder of the training.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// File of the best policy.
+pub const POLICY: &str = "policy.safetensors";
+
+/// Seconds after which a checkpoint is due.
+const CHECKPOINT_S: f64 = 10.0;
+
+/// What an iteration brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// What the learner says; episodes count their true rewards.
+    pub report: Report,
+    /// Slots learned from so far.
+    pub slots: u64,
+    /// Mean reward -J of a slot, of those that ended in this iteration.
+    pub reward: Option<f64>,
+    /// The evaluation, where there was one.
+    pub score: Option<Score>,
+    /// Wall-clock time of training so far, over all its runs \[s\].
+    pub wall_s: f64,
+    /// CPU time likewise, where the system tells \[s\].
+    pub cpu_s: Option<f64>,
+    /// Steps a second in this run.
+    pub fps: f64,
+}
+
+/// How training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All its steps are done.
+    Done,
+    /// The target gap is reached.
+    Target,
+    /// Somebody stopped it; it can go on from its checkpoint.
+    Interrupted,
+}
+
+/// What to train, and where it goes.
+#[derive(Debug)]
+pub struct Plan<'w> {
+    /// The scenario, laid out.
+    pub world: &'w World,
+    /// All options.
+    pub settings: Settings,
+    /// Fixes everything that is random.
+    pub seed: u64,
+    /// Folder of the training.
+    pub out: PathBuf,
+    /// The command line, for the card.
+    pub command: String,
+    /// Version, for the card.
+    pub version: String,
+}
+
+/// A training.
+pub struct Trainer<'w> {
+    plan: Plan<'w>,
+    layout: Layout,
+    learner: Learner,
+    envs: Vec<Environment<'w>>,
+    evaluation: Evaluation,
+    logs: Logs,
+    slots: u64,
+    /// Score of the best policy so far.
+    best: Option<Score>,
+    last: Option<Score>,
+    target_reached: bool,
+    /// Wall-clock and CPU time of earlier runs \[s\], and when this one began.
+    before: (f64, f64),
+    began: (Instant, Option<f64>),
+    steps_before: u64,
+}
+
+impl<'w> Trainer<'w> {
+    /// Starts a training, or with `resume` goes on from its checkpoint.
+    ///
+    /// # Errors
+    /// Options out of range; a folder that holds a training already, or none to go on with, or one of other options;
+    /// a file system that refuses.
+    pub fn new(plan: Plan<'w>, resume: bool) -> Result<Self> {
+        let settings = &plan.settings;
+        let layout = settings.encoder.layout(plan.world)?;
+        let mut learner =
+            settings
+                .config
+                .learner(settings.net(&layout), settings.train.n_envs, plan.seed)?;
+        let streams = Streams::new(plan.seed);
+        let train = &settings.train;
+        let mut envs: Vec<Environment> = env::batch(
+            plan.world,
+            &layout,
+            train.episode_slots,
+            streams,
+            train.n_envs,
+        )?
+        .into_iter()
+        .map(|env| Environment::new(env, train.shaping, settings.config.gamma()))
+        .collect();
+        let path = plan.out.join(CHECKPOINT);
+        let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));
+        let logs = if resume {
+            let state = State::read(&path)?;
+            let named = |error| in_file(error, &path);
+            same_training(&state, &plan).map_err(named)?;
+            learner.load_state(&state).map_err(named)?;
+            let standings: Vec<Standing> = state.card_value("environments").map_err(named)?;
+            for (env, standing) in envs.iter_mut().zip(&standings) {
+                env.restore(standing)?;
+            }
+            slots = state.card_value("slots").map_err(named)?;
+            best = state.card_value("best").map_err(named)?;
+            before = state.card_value("spent_s").map_err(named)?;
+            Logs::resume(&plan.out, state.card_value("logs").map_err(named)?)?
+        } else {
+            if path.exists() {
+                let message = "holds a training; --resume goes on with it";
+                return Err(Error::invalid(
+                    path.display().to_string(),
+                    None,
+                    "",
+                    message,
+                ));
+            }
+            std::fs::create_dir_all(&plan.out).map_err(|e| Error::io(&plan.out, e))?;
+            Logs::create(&plan.out)?
+        };
+        Ok(Self {
+            evaluation: Evaluation::new(
+                train.evaluation_seeds(),
+                train.eval_slots,
+                BoundKind::Split,
+            ),
+            steps_before: learner.timesteps(),
+            last: None,
+            target_reached: false,
+            began: (Instant::now(), cpu_s()),
+            plan,
+            layout,
+            learner,
+            envs,
+            logs,
+            slots,
+            best,
+            before,
+        })
+    }
+
+    /// Trains until the end, or until `stop` is set; `watch` sees every iteration.
+    ///
+    /// # Errors
+    /// A trace that ends early; a file system that refuses.
+    pub fn run(&mut self, stop: &AtomicBool, watch: &mut dyn FnMut(&Progress)) -> Result<Ended> {
+        if self.best.is_none() {
+            // what the encoder is worth before anything is learned
+            let score = Some(self.evaluate()?);
+            let (wall_s, cpu_s) = self.spent_s();
+            let progress = Progress {
+                score,
+                wall_s,
+                cpu_s,
+                ..Progress::default()
+            };
+            self.logs.add(&progress)?;
+            watch(&progress);
+        }
+        let mut saved = Instant::now();
+        let ended = loop {
+            if self.target_reached {
+                break Ended::Target;
+            }
+            if self.learner.timesteps() >= self.plan.settings.config.total_timesteps() {
+                break Ended::Done;
+            }
+            if stop.load(Ordering::Relaxed) {
+                break Ended::Interrupted;
+            }
+            let progress = self.iterate()?;
+            watch(&progress);
+            if progress.score.is_some() || saved.elapsed() > Duration::from_secs_f64(CHECKPOINT_S) {
+                self.checkpoint()?;
+                saved = Instant::now();
+            }
+        };
+        self.checkpoint()?;
+        Ok(ended)
+    }
+
+    /// One iteration of the learner, with the evaluation that is due.
+    fn iterate(&mut self) -> Result<Progress> {
+        let mut report = self.learner.iterate(&mut self.envs)?;
+        let (mut reward, mut slots, mut finished) = (0.0, 0, Vec::new());
+        for env in &mut self.envs {
+            env.failure()?;
+            let sums = env.take_sums(&mut finished);
+            reward += sums.0;
+            slots += sums.1;
+        }
+        self.slots += slots;
+        let episodes = finished.len() as f64;
+        let mean = |sum: f64| (!finished.is_empty()).then_some(sum / episodes);
+        report.ep_rew_mean = mean(finished.iter().sum());
+        report.ep_len_mean = mean(self.plan.settings.train.episode_slots as f64 * episodes);
+
+        let train = &self.plan.settings.train;
+        let over = self.learner.timesteps() >= self.plan.settings.config.total_timesteps();
+        let due = report.iterations % train.eval_freq == 0 || over;
+        let score = if due { Some(self.evaluate()?) } else { None };
+        let (wall_s, cpu_s) = self.spent_s();
+        let run_s = self.began.0.elapsed().as_secs_f64();
+        let progress = Progress {
+            report,
+            slots: self.slots,
+            reward: (slots > 0).then(|| reward / slots as f64),
+            score,
+            wall_s,
+            cpu_s,
+            fps: (self.learner.timesteps() - self.steps_before) as f64 / run_s,
+        };
+        self.logs.add(&progress)?;
+        Ok(progress)
+    }
+
+    /// Scores the policy as it stands, and keeps it if it is the best.
+    fn evaluate(&mut self) -> Result<Score> {
+        let mut policy = self.policy(None)?;
+        let score = self.evaluation.score(self.plan.world, &policy)?;
+        self.last = Some(score);
+        let target = self.plan.settings.train.target_gap;
+        self.target_reached = target.is_some_and(|target| score.gap <= target);
+        if self
+            .best
+            .is_none_or(|best| score.objective < best.objective)
+        {
+            self.best = Some(score);
+            policy = self.policy(Some(score))?;
+            policy.write(&self.plan.out.join(POLICY))?;
+        }
+        Ok(score)
+    }
+
+    /// The policy as it stands.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn policy(&self, score: Option<Score>) -> Result<LearnedPolicy> {
+        let plan = &self.plan;
+        let train = &plan.settings.train;
+        let card = Card {
+            algorithm: plan.settings.algorithm.name().to_owned(),
+            scenario: plan.world.scenario.name.clone(),
+            scenario_hash: scenario_hash(&plan.world.scenario),
+            layout: self.layout.clone(),
+            seed: plan.seed,
+            timesteps: self.learner.timesteps(),
+            slots: self.slots,
+            score,
+            evaluated: (train.evaluation_seeds(), train.eval_slots),
+            command: plan.command.clone(),
+            version: plan.version.clone(),
+            options: plan.settings.to_json(),
+        };
+        LearnedPolicy::new(card, self.learner.policy())
+    }
+
+    /// Score of the best policy so far: that in `policy.safetensors`.
+    #[must_use]
+    pub fn best(&self) -> Option<Score> {
+        self.best
+    }
+
+    /// Where everything goes.
+    #[must_use]
+    pub fn out(&self) -> &Path {
+        &self.plan.out
+    }
+
+    /// Wall-clock and CPU time spent, over all runs \[s\].
+    fn spent_s(&self) -> (f64, Option<f64>) {
+        let cpu = cpu_s().zip(self.began.1).map(|(now, then)| now - then);
+        (
+            self.before.0 + self.began.0.elapsed().as_secs_f64(),
+            cpu.map(|cpu| self.before.1 + cpu),
+        )
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        let mut state = self.learner.save_state();
+        let standings: Vec<Standing> = self.envs.iter().filter_map(Environment::standing).collect();
+        let card = &mut state.card;
+        card["environments"] =
+            serde_json::to_value(standings).map_err(|e| invalid("environments", e.to_string()))?;
+        card["plan"] = identity(&self.plan);
+        card["slots"] = self.slots.into();
+        card["best"] = json!(self.best);
+        let (wall_s, cpu_s) = self.spent_s();
+        card["spent_s"] = json!([wall_s, cpu_s.unwrap_or(0.0)]);
+        card["logs"] = json!(self.logs.flushed()?);
+        state.write(&self.plan.out.join(CHECKPOINT))
+    }
+}
+
+/// All that a training depends on but how long it lasts.
+fn identity(plan: &Plan) -> serde_json::Value {
+    let mut options = plan.settings.to_json();
+    options["total_timesteps"] = serde_json::Value::Null;
+    options["target_gap"] = serde_json::Value::Null;
+    json!({
+        "algorithm": plan.settings.algorithm,
+        "encoder": plan.settings.encoder,
+        "scenario": scenario_hash(&plan.world.scenario),
+        "seed": plan.seed,
+        "options": options,
+    })
+}
+
+/// Refuses to go on with another training than the checkpoint's.
+fn same_training(state: &State, plan: &Plan) -> Result<()> {
+    let kept: serde_json::Value = state.card_value("plan")?;
+    let asked = identity(plan);
+    for key in ["algorithm", "encoder", "scenario", "seed"] {
+        if kept[key] != asked[key] {
+            let message = format!("is {}, the command says {}", kept[key], asked[key]);
+            return Err(invalid(key, message));
+        }
+    }
+    let options = asked["options"].as_object().into_iter().flatten();
+    for (name, value) in options {
+        if kept["options"][name] != *value {
+            let message = format!("is {}, the command says {value}", kept["options"][name]);
+            return Err(invalid(name, message));
+        }
+    }
+    Ok(())
+}
+
+/// CPU time of this process so far, where the system tells \[s\].
+fn cpu_s() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // after the name in parentheses, fields 14 and 15 in hundredths of a second
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<f64>().ok();
+    Some((next()? + next()?) / 100.0)
+}

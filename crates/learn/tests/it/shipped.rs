@@ -1,0 +1,106 @@
+//! The policies that come along still do what their pages say.
+
+use std::ops::ControlFlow;
+
+use wayside_core::Scenario;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
+use wayside_core::policy::PolicyKind;
+use wayside_learn::builtin::{BUILTIN_POLICIES, builtin};
+
+fn world(scenario: &str, set: &[(&str, &str)]) -> World {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let set: Vec<_> = set.iter().map(owned).collect();
+    World::new(&Scenario::builtin(scenario, &set).unwrap()).unwrap()
+}
+
+/// Mean objective and mean bound over the slots of some seeds.
+fn costs(world: &World, contender: &impl Contender, seeds: &[u64], slots: usize) -> (f64, f64) {
+    let options = Options {
+        slots,
+        bound: BoundKind::Split,
+    };
+    let (mut objective, mut bound) = (0.0, 0.0);
+    for &seed in seeds {
+        let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
+        let run = replicate(world, std::slice::from_ref(contender), seed, options, go_on);
+        for slot in &run.unwrap().unwrap().policies[0].slots {
+            objective += slot.objective;
+            bound += slot.lower_bound.unwrap();
+        }
+    }
+    let n = (seeds.len() * slots) as f64;
+    (objective / n, bound / n)
+}
+
+fn trained(algorithm: &str, world: &World) -> impl Contender {
+    Trained {
+        name: algorithm.to_owned(),
+        scorer: builtin(algorithm, Some(&world.scenario)).unwrap(),
+    }
+}
+
+#[test]
+fn property_every_shipped_policy_is_small_and_says_where_it_comes_from() {
+    for found in BUILTIN_POLICIES {
+        let policy = found.policy().unwrap();
+        let card = policy.card();
+        assert_eq!(
+            (card.algorithm.as_str(), card.scenario.as_str()),
+            (found.algorithm, found.scenario)
+        );
+        assert!(
+            card.command.starts_with("wayside train"),
+            "{}",
+            card.command
+        );
+        assert!(card.score.is_some() && card.timesteps > 0);
+        assert!(policy.state().unwrap().to_bytes().unwrap().len() < 1_000_000);
+    }
+}
+
+#[test]
+fn regress_shipped_policies_are_near_the_bound_of_wang2025_at_any_size() {
+    for (algorithm, vehicles, most) in [
+        ("ppo", "100", 0.004),
+        ("ppo", "40", 0.003),
+        ("ppo", "200", 0.008),
+        ("ac", "100", 0.004),
+    ] {
+        let world = world("wang2025", &[("fleet.size", vehicles)]);
+        let (objective, bound) = costs(&world, &trained(algorithm, &world), &[0, 1], 6);
+        let gap = objective / bound - 1.0;
+        assert!(
+            (0.0..most).contains(&gap),
+            "{algorithm}, N = {vehicles}: {gap}"
+        );
+    }
+}
+
+#[test]
+fn regress_learning_earns_its_place_where_slots_are_coupled() {
+    for (slot_s, least) in [("0.25", 1.6), ("0.30", 1.3)] {
+        let world = world("coupled", &[("time.slot_s", slot_s)]);
+        let of = |contender: &dyn Contender| costs(&world, &Borrowed(contender), &[0], 60).0;
+        let ppo = of(&trained("ppo", &world));
+        let (price, fit) = (of(&PolicyKind::Price), of(&PolicyKind::SlotFit));
+        assert!(price > least * ppo, "{slot_s} s: {ppo}, price {price}");
+        assert!(ppo < 1.02 * fit, "{slot_s} s: {ppo}, slot-fit {fit}");
+    }
+}
+
+struct Borrowed<'a>(&'a dyn Contender);
+
+impl Contender for Borrowed<'_> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn enter(
+        &self,
+        world: &World,
+        streams: wayside_core::rng::Streams,
+    ) -> wayside_core::Result<Box<dyn wayside_core::policy::Policy>> {
+        self.0.enter(world, streams)
+    }
+}

@@ -1,0 +1,352 @@
+//! The trainer: the same bytes whatever the threads and whoever killed it; policy files and their errors.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use wayside_core::Scenario;
+use wayside_core::engine::env::Env as Engine;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{Contender as _, Trained};
+use wayside_core::error::Error;
+use wayside_core::rng::Streams;
+use wayside_learn::learned::LearnedPolicy;
+use wayside_learn::state::State;
+use wayside_learn::trainer::{
+    Algorithm, CHECKPOINT, Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer,
+};
+
+fn world(scenario: &str, vehicles: usize) -> World {
+    let size = ("fleet.size".to_owned(), vehicles.to_string());
+    World::new(&Scenario::builtin(scenario, &[size]).unwrap()).unwrap()
+}
+
+fn settings(world: &World, encoder: Encoder, options: &[(&str, &str)]) -> Settings {
+    let small = [
+        ("n_envs", "3"),
+        ("n_steps", "30"),
+        ("batch_size", "30"),
+        ("net_arch", "8"),
+        ("eval_freq", "2"),
+        ("eval_seeds", "2"),
+        ("eval_slots", "3"),
+        ("episode_slots", "7"),
+        ("total_timesteps", "540"),
+    ];
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let all: Vec<_> = small.iter().chain(options).map(owned).collect();
+    Settings::new(Algorithm::Ppo, encoder, world, &all).unwrap()
+}
+
+fn plan<'w>(world: &'w World, settings: Settings, out: &Path) -> Plan<'w> {
+    Plan {
+        world,
+        settings,
+        seed: 5,
+        out: out.to_owned(),
+        command: "test".to_owned(),
+        version: "test".to_owned(),
+    }
+}
+
+/// Trains until the end, or until so many iterations are seen.
+fn train(plan: Plan, resume: bool, threads: usize, most: u64) -> (Ended, Vec<Progress>) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        let (stop, mut seen) = (AtomicBool::new(false), Vec::new());
+        let mut watch = |progress: &Progress| {
+            seen.push(*progress);
+            let enough = progress.report.iterations >= most;
+            stop.store(enough, Ordering::Relaxed);
+        };
+        let ended = Trainer::new(plan, resume)
+            .unwrap()
+            .run(&stop, &mut watch)
+            .unwrap();
+        (ended, seen)
+    })
+}
+
+/// All that a training leaves, times aside: policy, table, checkpoint.
+fn left(out: &Path) -> (Vec<u8>, Vec<String>, Vec<u8>) {
+    let table = std::fs::read_to_string(out.join("progress.csv")).unwrap();
+    let untimed = |line: &str| {
+        let cells: Vec<_> = line.split(',').collect();
+        cells[..cells.len() - 2].join(",")
+    };
+    let mut state = State::read(&out.join(CHECKPOINT)).unwrap();
+    state.card["spent_s"] = serde_json::Value::Null;
+    state.card["logs"] = serde_json::Value::Null;
+    (
+        std::fs::read(out.join(POLICY)).unwrap(),
+        table.lines().map(untimed).collect(),
+        state.to_bytes().unwrap(),
+    )
+}
+
+/// The encoders, with and without slots that depend on each other.
+fn cases() -> Vec<(World, Encoder)> {
+    vec![
+        (world("wang2025", 6), Encoder::Sequential),
+        (world("coupled", 5), Encoder::Sequential),
+        (world("coupled", 5), Encoder::Shared),
+        (world("wang2025", 6), Encoder::Flat),
+    ]
+}
+
+#[test]
+fn property_threads_and_interruptions_change_nothing() {
+    for (world, encoder) in cases() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(&world, encoder, &[]);
+        let out = |name: &str| folder.path().join(name);
+        let new = |name: &str| plan(&world, settings.clone(), &out(name));
+        let (ended, seen) = train(new("one"), false, 1, u64::MAX);
+        assert_eq!(ended, Ended::Done);
+        assert_eq!(seen.len(), 7, "one before the six iterations");
+        train(new("three"), false, 3, u64::MAX);
+        assert_eq!(left(&out("one")), left(&out("three")), "{encoder:?}");
+
+        for (from, to) in [(false, 1), (true, 4), (true, 4)] {
+            assert_eq!(train(new("parts"), from, 2, to).0, Ended::Interrupted);
+        }
+        assert_eq!(train(new("parts"), true, 2, u64::MAX).0, Ended::Done);
+        assert_eq!(left(&out("one")), left(&out("parts")), "{encoder:?}");
+    }
+}
+
+const OUT: &str = "WAYSIDE_TEST_TRAINING";
+
+/// Not a test by itself: the training that the next test kills.
+#[test]
+fn victim() {
+    let Ok(out) = std::env::var(OUT) else {
+        return;
+    };
+    let (world, out) = (world("coupled", 5), Path::new(&out));
+    let resume = out.join(CHECKPOINT).exists();
+    let settings = settings(&world, Encoder::Sequential, LONG);
+    train(plan(&world, settings, out), resume, 2, u64::MAX);
+}
+
+/// Long enough to be killed some times.
+const LONG: &[(&str, &str)] = &[("total_timesteps", "7200"), ("eval_freq", "1")];
+
+#[test]
+fn property_killed_trainings_end_in_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    let world = world("coupled", 5);
+    let settings = settings(&world, Encoder::Sequential, LONG);
+    train(plan(&world, settings, &whole), false, 1, u64::MAX);
+    let mut kills = 0;
+    for round in 0..200 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "trainer::victim"])
+            .env(OUT, &killed)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // longer and longer, so that it comes to an end on slow machines too
+        let patience = Duration::from_millis(150 + 40 * round);
+        let started = std::time::Instant::now();
+        let ended = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "what a kill left cannot be gone on with");
+                break true;
+            }
+            if started.elapsed() > patience {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                kills += 1;
+                break false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        if ended {
+            break;
+        }
+    }
+    assert!(kills > 0, "the training was over before it could be killed");
+    assert_eq!(left(&whole), left(&killed), "after {kills} kills");
+}
+
+#[test]
+fn closed_form_a_short_training_finds_the_best_of_what_it_began_with() {
+    let world = world("wang2025", 20);
+    let folder = tempfile::tempdir().unwrap();
+    let options = [
+        ("n_steps", "256"),
+        ("batch_size", "256"),
+        ("net_arch", "16"),
+        ("total_timesteps", "11520"),
+        ("learning_rate", "0.003"),
+    ];
+    let settings = settings(&world, Encoder::Sequential, &options);
+    let (_, seen) = train(plan(&world, settings, folder.path()), false, 2, u64::MAX);
+    let reward = |i: usize| seen[i].reward.unwrap();
+    let (first, last) = (reward(1), reward(seen.len() - 1));
+    // uniform choices among what is offered earn -0.4, the optimum -0.25
+    assert!(first < -0.35 && last > -0.30, "{first} to {last}");
+    let best = LearnedPolicy::read(&folder.path().join(POLICY)).unwrap();
+    let gap = best.card().score.unwrap().gap;
+    assert!((0.0..0.01).contains(&gap), "{gap}");
+}
+
+#[test]
+fn property_no_learning_rate_no_change() {
+    let world = world("wang2025", 6);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&world, Encoder::Sequential, &[("learning_rate", "0")]);
+    let (_, seen) = train(plan(&world, settings, folder.path()), false, 1, u64::MAX);
+    let scores: Vec<_> = seen.iter().filter_map(|p| p.score).collect();
+    assert!(
+        scores.len() > 2 && scores.iter().all(|s| *s == scores[0]),
+        "{scores:?}"
+    );
+}
+
+#[test]
+fn property_policy_files_round_trip_and_refuse_what_they_cannot_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = world("wang2025", 6);
+    let settings = settings(&small, Encoder::Flat, &[("total_timesteps", "90")]);
+    train(plan(&small, settings, folder.path()), false, 1, u64::MAX);
+    let path = folder.path().join(POLICY);
+    let policy = LearnedPolicy::read(&path).unwrap();
+    let again = LearnedPolicy::from_bytes(&policy.state().unwrap().to_bytes().unwrap()).unwrap();
+    assert_eq!(policy.card(), again.card());
+    let beside = std::fs::read_to_string(path.with_extension("json")).unwrap();
+    assert_eq!(
+        serde_json::to_value(policy.card()).unwrap(),
+        serde_json::from_str::<serde_json::Value>(&beside).unwrap()
+    );
+
+    let enter = |world: &World| {
+        let name = "flat".to_owned();
+        let contender = Trained {
+            name,
+            scorer: policy.clone(),
+        };
+        contender.enter(world, Streams::new(0)).map(|_| ())
+    };
+    enter(&small).unwrap();
+    let error = enter(&world("wang2025", 9)).unwrap_err();
+    assert!(matches!(error, Error::Invalid(_)));
+    assert!(
+        error
+            .to_string()
+            .contains("must be at most 6 vehicles, got 9"),
+        "{error}"
+    );
+
+    // any cut of the file is an error, and so is another layout version
+    let bytes = std::fs::read(&path).unwrap();
+    for cut in (0..bytes.len()).step_by(97) {
+        assert!(
+            LearnedPolicy::from_bytes(&bytes[..cut]).is_err(),
+            "{cut} bytes"
+        );
+    }
+    let mut state = State::from_bytes(&bytes).unwrap();
+    state.card["policy"]["layout"]["version"] = 999.into();
+    let error = LearnedPolicy::from_state(&state).unwrap_err().to_string();
+    assert!(error.contains("layout.version: must be"), "{error}");
+}
+
+#[test]
+fn property_folders_and_options_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world("wang2025", 6);
+    let new = |options: &[(&str, &str)]| {
+        let settings = settings(&world, Encoder::Sequential, options);
+        plan(&world, settings, folder.path())
+    };
+    let refused = |plan, resume| match Trainer::new(plan, resume) {
+        Ok(_) => panic!("must be refused"),
+        Err(error) => error.to_string(),
+    };
+    assert!(
+        refused(new(&[]), true).contains("checkpoint"),
+        "nothing to go on with"
+    );
+    train(new(&[]), false, 1, 1);
+    let error = refused(new(&[]), false);
+    assert!(error.contains("--resume goes on with it"), "{error}");
+    let error = refused(new(&[("learning_rate", "0.5")]), true);
+    assert!(
+        error.contains("learning_rate: is") && error.contains("says 0.5"),
+        "{error}"
+    );
+    // how long it lasts may change
+    Trainer::new(
+        new(&[("total_timesteps", "9000"), ("target_gap", "0.1")]),
+        true,
+    )
+    .unwrap();
+
+    let wrong = [
+        ("learnin_rate", "1", "did you mean learning_rate?"),
+        ("n_steps", "many", "n_steps: invalid type"),
+        ("schedule", "cosine", "expected `constant` or `linear`"),
+        ("net_arch", "0", "net_arch: must be within 1..=4096, got 0"),
+        ("xyz", "1", "is no option"),
+    ];
+    for (name, value, message) in wrong {
+        let options = [(name.to_owned(), value.to_owned())];
+        let error = Settings::new(Algorithm::Ppo, Encoder::Shared, &world, &options).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+/// [`Engine::act`] refuses what the mask forbids, so none of these may fail.
+#[test]
+fn property_masks_are_never_violated() {
+    use wayside_core::observe::Observation;
+    let scenario = |name: &str| {
+        let set = [("fleet.size", "30"), ("rsu_default.range_m", "180")];
+        let set: Vec<_> = set
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        World::new(&Scenario::builtin(name, &set).unwrap()).unwrap()
+    };
+    let (mut decisions, mut forbidden) = (0, 0);
+    for world in [scenario("wang2025"), scenario("coupled")] {
+        for encoder in [Encoder::Sequential, Encoder::Shared, Encoder::Flat] {
+            let folder = tempfile::tempdir().unwrap();
+            let settings = settings(&world, encoder, &[("total_timesteps", "90")]);
+            let plan = plan(&world, settings, folder.path());
+            let mut policy = Trainer::new(plan, false).unwrap().policy(None).unwrap();
+            let layout = policy.card().layout.clone();
+            let mut env = Engine::new(&world, layout, 50, Streams::new(1), "env").unwrap();
+            let (mut logits, mut actions) = (Vec::new(), Vec::new());
+            for _ in 0..4000 {
+                let shown: &Observation = env.observation();
+                wayside_core::observe::Scorer::score(&mut policy, shown, &mut logits);
+                // logits that would like most what is forbidden
+                for (logit, legal) in logits.iter_mut().zip(&shown.legal) {
+                    if !legal {
+                        *logit += 1e3;
+                        forbidden += 1;
+                    }
+                }
+                shown.greedy(&logits, &mut actions);
+                decisions += actions.len();
+                let turn = env.act(&actions).unwrap();
+                if turn.slot.is_some_and(|slot| slot.truncated) {
+                    env.reset_next().unwrap();
+                }
+            }
+        }
+    }
+    assert!(
+        decisions > 900_000 && forbidden > 10_000,
+        "{decisions}, {forbidden}"
+    );
+}
