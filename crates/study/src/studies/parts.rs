@@ -22,10 +22,11 @@ use std::sync::LazyLock;
 #[derive(Clone, Debug)]
 pub(super) struct Parts(PathBuf);
 
-/// Hash of the running program: other code may find other numbers.
+/// Which program is running: another one may find other numbers.
 static PROGRAM: LazyLock<String> = LazyLock::new(|| {
-    let program = std::env::current_exe().and_then(fs::read);
-    program.map_or_else(|_| env!("CARGO_PKG_VERSION").to_owned(), |bytes| hex(&bytes))
+    let built = std::env::current_exe().and_then(fs::metadata);
+    let built = built.map(|m| (m.len(), m.modified().ok()));
+    format!("{} {built:?}", env!("CARGO_PKG_VERSION"))
 });
 
 pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {

@@ -40,7 +40,7 @@ impl Folder {
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         remove_drafts(root).map_err(failed)?;
         match found {
-            Some(found) if found.scenario == study.name || force => {}
+            Some(found) if force || found.scenario == study.name => {}
             Some(_) => return refuse("holds the results of another study or run; --force replaces them"),
             None if fs::read_dir(root).map_err(failed)?.next().is_none() => {}
             None => return refuse("holds files, but no results of Wayside; name a new or an empty folder"),
