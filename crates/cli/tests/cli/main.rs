@@ -2,6 +2,7 @@
 
 mod decide;
 mod run;
+mod study;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
