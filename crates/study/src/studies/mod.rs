@@ -376,7 +376,10 @@ impl Study {
     /// # Errors
     /// A figure that the study does not have.
     pub fn only_figure(mut self, number: &str) -> Result<Self> {
-        let is_of = |n: &str| n == number || n.trim_end_matches(char::is_alphabetic) == number;
+        let is_of = |numbers: &str| {
+            let mut numbers = numbers.split(", ");
+            numbers.any(|n| n == number || n.trim_end_matches(char::is_alphabetic) == number)
+        };
         self.figures.retain(|f| is_of(&f.number));
         self.claims.retain(|c| is_of(&c.figure));
         self.tables.clear();
@@ -385,7 +388,8 @@ impl Study {
             return Err(Error::invalid("--figure", None, "", message));
         }
         let used = |grid: &Grid| {
-            let by_claim = |c: &ClaimSpec| matches!(&c.test, Test::Of { grid: g, .. } if *g == grid.id);
+            let by_claim =
+                |c: &ClaimSpec| matches!(&c.test, Test::Of { grid: g, .. } if *g == grid.id);
             self.figures.iter().any(|f| f.grid == grid.id) || self.claims.iter().any(by_claim)
         };
         let used: Vec<bool> = self.grids.iter().map(used).collect();

@@ -22,10 +22,11 @@ use std::sync::LazyLock;
 #[derive(Clone, Debug)]
 pub(super) struct Parts(PathBuf);
 
-/// Hash of the running program: other code may find other numbers.
+/// Which program is running: another one may find other numbers.
 static PROGRAM: LazyLock<String> = LazyLock::new(|| {
-    let program = std::env::current_exe().and_then(fs::read);
-    program.map_or_else(|_| env!("CARGO_PKG_VERSION").to_owned(), |bytes| hex(&bytes))
+    let built = std::env::current_exe().and_then(fs::metadata);
+    let built = built.map(|m| (m.len(), m.modified().ok()));
+    format!("{} {built:?}", env!("CARGO_PKG_VERSION"))
 });
 
 pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
@@ -61,7 +62,13 @@ impl Parts {
     pub(super) fn read(&self, name: &str, like: &Row) -> Option<Vec<Row>> {
         let file = File::open(self.path(name)).ok()?;
         let reader = SerializedFileReader::new(file).ok()?;
-        if reader.metadata().file_metadata().schema_descr().num_columns() != columns(true).len() {
+        if reader
+            .metadata()
+            .file_metadata()
+            .schema_descr()
+            .num_columns()
+            != columns(true).len()
+        {
             return None;
         }
         let rows = reader.get_row_iter(None).ok()?.map(|row| {
@@ -69,7 +76,9 @@ impl Parts {
             Some(Row {
                 seed: row.get_ulong(3).ok()?,
                 policy: row.get_string(4).ok()?.clone(),
-                values: (0..NAMES.len()).map(|i| row.get_double(5 + i).ok()).collect(),
+                values: (0..NAMES.len())
+                    .map(|i| row.get_double(5 + i).ok())
+                    .collect(),
                 ..like.clone()
             })
         });
@@ -81,7 +90,10 @@ impl Parts {
         let mut draft = draft_file(&self.0)?;
         let mut table = Table::create(BufWriter::new(draft.as_file_mut()), "part", &columns)?;
         table.write(&columns, rows)?;
-        table.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        table
+            .finish()?
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         draft.persist(self.path(name))?;
         Ok(())
     }
@@ -91,7 +103,10 @@ impl Parts {
 pub(super) fn remove_drafts(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
         if name.starts_with(".wayside-") && name.ends_with(".tmp") {
             fs::remove_file(&path)?;
         }

@@ -17,18 +17,20 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Contender, Options, replicate_observed};
-use wayside_core::policy::PolicyKind;
-use wayside_core::{Error, Result};
+use wayside_core::policy::{Policy, PolicyKind};
+use wayside_core::rng::Streams;
+use wayside_core::{Error, Result, Scenario};
 
 /// Seeds of a block.
 const BLOCK: usize = 20;
 
-/// What enters a study, by name; `None` for a name that there is not.
-pub type Registry = dyn Fn(&str) -> Option<Box<dyn Contender>> + Sync;
+/// What enters a study, by name, made for a scenario where it depends on one; `None` for a name that there
+/// is not.
+pub type Registry = dyn Fn(&str, Option<&Scenario>) -> Option<Box<dyn Contender>> + Sync;
 
-/// The policies that come with Wayside.
+/// The analytic policies.
 #[must_use]
-pub fn builtin_policies(name: &str) -> Option<Box<dyn Contender>> {
+pub fn analytic(name: &str, _: Option<&Scenario>) -> Option<Box<dyn Contender>> {
     PolicyKind::from_name(name).map(|kind| Box::new(kind) as Box<dyn Contender>)
 }
 
@@ -69,7 +71,11 @@ struct Block<'a> {
 ///
 /// # Errors
 /// A policy that cannot serve a scenario; files that cannot be written; threads that the system refuses.
-pub fn run(plan: &Plan<'_>, folder: &Path, control: &Control) -> Result<Option<(Data, Vec<Claim>)>> {
+pub fn run(
+    plan: &Plan<'_>,
+    folder: &Path,
+    control: &Control,
+) -> Result<Option<(Data, Vec<Claim>)>> {
     let Plan { study, quick, .. } = *plan;
     let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
     let pool = rayon::ThreadPoolBuilder::new()
@@ -79,7 +85,7 @@ pub fn run(plan: &Plan<'_>, folder: &Path, control: &Control) -> Result<Option<(
     let mut data = Data::default();
     for (i, grid) in study.grids.iter().enumerate() {
         let names = grid.policies.iter().chain(&grid.awaited);
-        let missing = names.filter(|name| (plan.registry)(name).is_none());
+        let missing = names.filter(|name| (plan.registry)(name, None).is_none());
         data.missing.insert(i, missing.cloned().collect());
     }
     let cells: Vec<Vec<Cell>> = study.grids.iter().map(|grid| grid.cells(quick)).collect();
@@ -113,7 +119,9 @@ pub fn run(plan: &Plan<'_>, folder: &Path, control: &Control) -> Result<Option<(
                 })
             })
             .collect();
-        control.total.fetch_add(blocks.len() as u64, Ordering::Relaxed);
+        control
+            .total
+            .fetch_add(blocks.len() as u64, Ordering::Relaxed);
         let failed = AtomicBool::new(false);
         let stop = || control.cancelled.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
         let one = |block: &Block<'_>| {
@@ -159,7 +167,7 @@ impl Block<'_> {
             .policies
             .iter()
             .chain(&self.spec.awaited)
-            .filter_map(|name| Some((name, (plan.registry)(name)?)))
+            .filter_map(|name| Some((name, (plan.registry)(name, Some(&scenario))?)))
             .collect();
         let names: Vec<&str> = contenders.iter().map(|(name, _)| name.as_str()).collect();
         let name = Parts::name(&[
@@ -191,14 +199,21 @@ impl Block<'_> {
                 });
             }
             Measure::Policies => {
+                // A trained policy may not serve every scenario; it has no rows there.
+                let serves = |c: &dyn Contender| c.enter(&world, Streams::new(0)).is_ok();
                 let boxes: Vec<Named> = contenders
                     .into_iter()
+                    .filter(|(_, contender)| serves(contender.as_ref()))
                     .map(|(name, contender)| Named(name.clone(), contender))
                     .collect();
                 for &seed in &self.seeds {
                     let options = Options {
                         slots: scenario.time.slots,
-                        bound: if self.spec.bound { BoundKind::Simple } else { BoundKind::Off },
+                        bound: if self.spec.bound {
+                            BoundKind::Simple
+                        } else {
+                            BoundKind::Off
+                        },
                     };
                     let bound = self.spec.bound && world.faults.is_empty();
                     let mut witness = Witness::new(boxes.len(), bound, stop);
@@ -207,16 +222,23 @@ impl Block<'_> {
                         return Ok(None);
                     };
                     let values = witness.values(&replication);
-                    rows.extend(boxes.iter().zip(values).map(|(Named(policy, _), values)| Row {
-                        seed,
-                        policy: policy.clone(),
-                        values,
-                        ..like.clone()
-                    }));
+                    rows.extend(
+                        boxes
+                            .iter()
+                            .zip(values)
+                            .map(|(Named(policy, _), values)| Row {
+                                seed,
+                                policy: policy.clone(),
+                                values,
+                                ..like.clone()
+                            }),
+                    );
                 }
             }
         }
-        parts.write(&name, &rows).map_err(|e| Error::io(folder, e))?;
+        parts
+            .write(&name, &rows)
+            .map_err(|e| Error::io(folder, e))?;
         Ok(Some(rows))
     }
 }
@@ -229,11 +251,7 @@ impl Contender for Named {
         &self.0
     }
 
-    fn enter(
-        &self,
-        world: &World,
-        streams: wayside_core::rng::Streams,
-    ) -> Result<Box<dyn wayside_core::policy::Policy>> {
+    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
         self.1.enter(world, streams)
     }
 }
