@@ -101,7 +101,22 @@ fn documentation() -> bool {
     succeeds(command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
+/// Says what the tests will not do for want of a browser.
+fn tell_of_browser() {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::var_os("WAYSIDE_CHROMIUM").is_some()
+        || env::split_paths(&path).any(|folder| names.iter().any(|n| folder.join(n).is_file()));
+    if !found {
+        eprintln!(
+            "SKIPPED: the tests of the report in a browser, for there is no Chromium. Get it with\n    \
+             apt-get install --no-install-recommends chromium\nor name one in WAYSIDE_CHROMIUM."
+        );
+    }
+}
+
 fn tests() -> bool {
+    tell_of_browser();
     let nextest = command(&["nextest", "--version"]).output();
     if nextest.is_ok_and(|o| o.status.success()) {
         cargo(&[

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Check(Check),
     Schema(Schema),
     Bench(Bench),
+    Study(StudyArgs),
+    Reproduce(Reproduce),
 }
 
 /// How results are printed.
@@ -236,7 +238,7 @@ pub(crate) struct Policies {
     pub(crate) format: Format,
 }
 
-/// Validate scenarios, with every file that they name.
+/// Validate scenarios and studies, with every file that they name.
 ///
 /// Reads each scenario as `run` would: its keys and values, its topology file, its trace to the end. Prints
 /// what is in the good ones to stdout, and every problem of the others to stderr, with file, line and
@@ -248,7 +250,7 @@ Examples:
   wayside check scenarios/*.toml
   wayside check city-grid")]
 pub(crate) struct Check {
-    /// Scenarios: TOML files, or names of built-in ones.
+    /// Scenarios and studies: TOML files, or names of built-in scenarios.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
 }
@@ -267,11 +269,75 @@ pub(crate) struct Schema {
     pub(crate) kind: SchemaKind,
 }
 
+/// Run a study: grids of runs, with figures, and a verdict on every claim.
+///
+/// A study is a TOML file that says what to run, what to draw and what is claimed (`wayside schema study`). Cells
+/// that are finished are kept in --out: killed and started again, a study goes on from there, and what does
+/// not change when the file does is not run again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside study mine.toml --out results/ --quick
+  wayside study mine.toml --out results/
+  wayside study cross --out cross/ --page docs/cross.md")]
+pub(crate) struct StudyArgs {
+    /// Study: a TOML file, or a built-in one: wang2025, lin2025, cross.
+    pub(crate) study: String,
+    #[command(flatten)]
+    pub(crate) options: StudyOptions,
+}
+
+/// Reproduce a paper: its figures and tables, and the verdict on each of its claims.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside reproduce wang2025 --out wang2025/ --quick
+  wayside reproduce lin2025 --figure 13 --out figure13/")]
+pub(crate) struct Reproduce {
+    /// The paper.
+    #[arg(value_parser = ["wang2025", "lin2025"])]
+    pub(crate) paper: String,
+    /// Only what belongs to this figure of the paper.
+    #[arg(long, value_name = "N")]
+    pub(crate) figure: Option<String>,
+    #[command(flatten)]
+    pub(crate) options: StudyOptions,
+}
+
+/// How a study is run.
+#[derive(Debug, Args)]
+pub(crate) struct StudyOptions {
+    /// Folder for the results: claims, figures, tables, report, manifest, and what is finished so far.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Fewer cells and seeds: a minute's version.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Replaces another study's results in --out.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// A page in Markdown whose part between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by the
+    /// results of the study NAME.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+    /// Blocks run at a time [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How to print the verdicts.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// No progress and no hints on stderr.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
 /// Formats with a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaKind {
     /// What `run` and `check` read, TOML.
     Scenario,
+    /// What `study` and `check` read, TOML.
+    Study,
     /// What `decide` reads and `run --dump-slots` writes.
     Slot,
     /// What `run --format json` prints, and summary.json.

@@ -11,6 +11,7 @@ mod policies;
 mod run;
 mod schema;
 mod seeds;
+mod study;
 mod train;
 
 use args::{Cli, Command};
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         Command::Policies(args) => policies::execute(&args),
         Command::Decide(args) => decide::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Study(args) => study::study(&args),
+        Command::Reproduce(args) => study::reproduce(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,6 +16,7 @@ use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Contender as _, Options};
 use wayside_core::policy::PolicyKind;
 use wayside_core::{Error, Result, Scenario, scenario};
+use wayside_study::figures::Setting;
 use wayside_study::output::{Folder, Manifest};
 use wayside_study::run::{Control, Plan};
 use wayside_study::{Summary, table};
@@ -46,7 +47,7 @@ pub(crate) fn execute(args: &Run) -> Outcome {
     )?;
     let (done, all) = (replications.len(), args.seeds.0.len());
     if done > 0 {
-        deliver(args, &scenario, folder, &replications)?;
+        deliver(args, &world, folder, &replications)?;
     }
     certify(&replications)?;
     if done < all {
@@ -69,8 +70,7 @@ fn resolve(args: &Run) -> Result<Scenario> {
 
 fn policies(args: &Run, scenario: &Scenario) -> Result<Vec<Entrant>> {
     if args.policies.is_empty() {
-        let joins = |kind: &PolicyKind| *kind != PolicyKind::SlotFit || scenario.time.carry_over;
-        let kinds = PolicyKind::SHARED_CPU.into_iter().filter(joins);
+        let kinds = PolicyKind::defaults(scenario).into_iter();
         return Ok(kinds.map(Entrant::Kind).collect());
     }
     for (i, kind) in args.policies.iter().enumerate() {
@@ -121,13 +121,14 @@ fn is_within(path: &Path, folder: &Path) -> bool {
 /// Writes and prints what was finished.
 fn deliver(
     args: &Run,
-    scenario: &Scenario,
+    world: &World,
     folder: Option<Folder>,
     replications: &[Replication],
 ) -> Outcome {
-    let summary = Summary::new(&scenario.name, replications, !args.no_timing);
+    let summary = Summary::new(&world.scenario.name, replications, !args.no_timing);
     if let Some(folder) = folder {
-        folder.write_results(&summary, replications)?;
+        let setting = Setting::new(world, replications[0].seed)?;
+        folder.write_results(&summary, replications, &setting)?;
         if args.tasks {
             folder.write_tasks(replications)?;
         }
@@ -191,28 +192,11 @@ fn report(summary: &Summary, replications: &[Replication]) -> String {
     let caption = table::caption(summary);
     let table = table::text(summary);
     let mut text = format!("{caption}, {tasks} tasks\n\n{table}\n");
-    text += &verdict(summary).unwrap_or_default();
+    if let Some(verdict) = table::verdict(summary) {
+        text += &verdict;
+        text.push('\n');
+    }
     text
-}
-
-/// Names the best policy, and what is certified of it.
-fn verdict(summary: &Summary) -> Option<String> {
-    let costs = summary
-        .policies
-        .iter()
-        .filter_map(|p| Some((p, p.objective?.mean)));
-    let (best, _) = costs.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let name = &best.policy;
-    Some(match best.gap {
-        Some(gap) => {
-            // Up, for it is certified.
-            let percent = (1e4 * gap.mean).ceil() / 1e2;
-            format!("{name} is within {percent:.2} % of the optimum.\n")
-        }
-        None => {
-            format!("{name} has the least J; --bound certifies how far from the optimum it is.\n")
-        }
-    })
 }
 
 /// How to go on.

@@ -4,6 +4,9 @@
     reason = "a global allocator that counts cannot be written without"
 )]
 
+#[path = "it/lin.rs"]
+mod lin;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -199,5 +202,33 @@ fn property_warm_environments_take_no_memory() {
             go(&mut env);
             assert_eq!(COUNT.get() - before, 0, "{name} {form:?}");
         }
+    }
+}
+
+#[test]
+fn property_warm_migration_takes_no_memory() {
+    let scenario = Scenario::builtin("wang2025", &[]).expect("built in");
+    let batch = |seed| {
+        let capability = 0.1 * (1 + seed % 9) as f64;
+        let lin = lin::Lin {
+            capability,
+            ..lin::Lin::default()
+        };
+        lin.slot(seed)
+    };
+    let slots: Vec<Slot> = (0..20).map(batch).collect();
+    for name in [
+        "mcatm",
+        "ratom",
+        "wvahp-ospf",
+        "oesda",
+        "ect",
+        "ect-h-cloud",
+    ] {
+        let kind = PolicyKind::from_name(name).expect("a policy");
+        let mut policy = kind.build(&scenario.policy, Streams::new(0));
+        let mut decision = Decision::default();
+        let count = allocations(&slots, |slot| policy.decide(slot, &mut decision));
+        assert_eq!(count, 0, "{name}");
     }
 }

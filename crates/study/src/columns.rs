@@ -20,6 +20,8 @@ pub(crate) enum Column<R> {
     Count(fn(&R) -> u32),
     Real(fn(&R) -> f64),
     MaybeReal(fn(&R) -> Option<f64>),
+    /// One of several of a row.
+    NthReal(usize, fn(&R, usize) -> Option<f64>),
     Flag(fn(&R) -> bool),
     Text(fn(&R) -> &str),
     MaybeText(fn(&R) -> Option<&str>),
@@ -104,7 +106,7 @@ fn message_type<R>(name: &str, columns: &Columns<R>) -> String {
             Column::Unsigned(_) => format!("REQUIRED INT64 {name} (INTEGER(64,false))"),
             Column::Count(_) => format!("REQUIRED INT64 {name}"),
             Column::Real(_) => format!("REQUIRED DOUBLE {name}"),
-            Column::MaybeReal(_) => format!("OPTIONAL DOUBLE {name}"),
+            Column::MaybeReal(_) | Column::NthReal(..) => format!("OPTIONAL DOUBLE {name}"),
             Column::Flag(_) => format!("REQUIRED BOOLEAN {name}"),
             Column::Text(_) => format!("REQUIRED BYTE_ARRAY {name} (UTF8)"),
             Column::MaybeText(_) => format!("OPTIONAL BYTE_ARRAY {name} (UTF8)"),
@@ -122,6 +124,7 @@ impl<R> Column<R> {
             Self::Count(of) => put::<Int64Type>(to, rows.map(|r| of(r).into())),
             Self::Real(of) => put::<DoubleType>(to, rows.map(of)),
             Self::MaybeReal(of) => put_known::<DoubleType>(to, rows.map(of)),
+            Self::NthReal(n, of) => put_known::<DoubleType>(to, rows.map(|r| of(r, *n))),
             Self::Flag(of) => put::<BoolType>(to, rows.map(of)),
             Self::Text(of) => put::<ByteArrayType>(to, rows.map(|r| ByteArray::from(of(r)))),
             Self::MaybeText(of) => {

@@ -4,9 +4,11 @@ mod columns;
 pub mod decision;
 pub mod figures;
 pub mod output;
+pub mod report;
 pub mod run;
 mod slots;
 pub mod stats;
+pub mod studies;
 pub mod summary;
 #[cfg(test)]
 mod synthetic;

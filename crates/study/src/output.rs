@@ -4,7 +4,8 @@
 //! is whole or absent. With equal inputs and without timing every file but `manifest.json` has equal
 //! bytes; the manifest tells when and where the run was, and is exempt.
 
-use crate::figures;
+use crate::figures::{self, Setting};
+use crate::report;
 use crate::slots;
 use crate::summary::Summary;
 use crate::table;
@@ -173,19 +174,43 @@ impl Folder {
         self.write_with(name, |file| file.write_all(content))
     }
 
-    /// Writes the summary, the slots and the figures of a run.
+    /// Writes the summary, the slots, the figures and the report of a run.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
-    pub fn write_results(&self, summary: &Summary, replications: &[Replication]) -> Result<()> {
+    pub fn write_results(
+        &self,
+        summary: &Summary,
+        replications: &[Replication],
+        setting: &Setting,
+    ) -> Result<()> {
         self.write("summary.json", table::json(summary).as_bytes())?;
         self.write("summary.csv", table::csv(summary).as_bytes())?;
         let timing = summary.timing.is_some();
         self.write_with("slots.parquet", |file| {
             slots::write_slots(file, replications, timing).map(drop)
         })?;
-        let comparison = figures::comparison(summary);
-        self.write("figures/comparison.svg", comparison.as_bytes())
+        let figures = figures::of_run(summary, replications, setting);
+        for figure in &figures {
+            self.write_figure(&figure.id, figures::files(figure))?;
+        }
+        self.write_figure("map", figures::map_files(setting))?;
+        let page = report::of_run(summary, setting, &figures, &self.manifest);
+        self.write("report.html", page.to_html().as_bytes())
+    }
+
+    /// Writes the files of one figure.
+    fn write_figure<const N: usize>(
+        &self,
+        id: &str,
+        files: io::Result<[(&'static str, Vec<u8>); N]>,
+    ) -> Result<()> {
+        let path = |extension: &str| format!("figures/{id}.{extension}");
+        let files = files.map_err(|e| Error::io(&self.target.join(path("svg")), e))?;
+        for (extension, content) in files {
+            self.write(&path(extension), &content)?;
+        }
+        Ok(())
     }
 
     /// Makes the folder that [`crate::run::Plan::tasks`] asks for.
@@ -363,7 +388,7 @@ mod tests {
         let folder = Folder::create(target, manifest(text), force)?;
         let replications = synthetic::replications(2, 3);
         let summary = Summary::new("wang2025", &replications, false);
-        folder.write_results(&summary, &replications)?;
+        folder.write_results(&summary, &replications, &synthetic::setting())?;
         folder.finish(true)
     }
 
@@ -403,17 +428,36 @@ mod tests {
         let expected = [
             "figures",
             "manifest.json",
+            "report.html",
             "slots.parquet",
             "summary.csv",
             "summary.json",
         ];
         assert_eq!(names(&one), expected);
+        let figures = names(&one.join("figures"));
+        assert_eq!(figures, names(&two.join("figures")));
+        for figure in [
+            "comparison",
+            "delay",
+            "gap",
+            "lbm-time",
+            "load",
+            "map",
+            "objective-time",
+        ] {
+            for extension in ["csv", "pdf", "png", "svg"] {
+                let name = format!("{figure}.{extension}");
+                assert!(figures.contains(&name), "{name}");
+                let read = |folder: &Path| fs::read(folder.join("figures").join(&name)).unwrap();
+                assert!(read(&one) == read(&two), "{name}");
+            }
+        }
         assert_eq!(names(root.path()), ["deep", "one"]);
         for name in [
             "slots.parquet",
             "summary.csv",
             "summary.json",
-            "figures/comparison.svg",
+            "report.html",
         ] {
             let read = |folder: &Path| fs::read(folder.join(name)).unwrap();
             assert_eq!(read(&one), read(&two), "{name}");

@@ -86,6 +86,9 @@ macro_rules! policy_summary {
             pub difference: Option<Estimate>,
         }
 
+        /// Names of [`PolicySummary::metrics`].
+        pub const METRICS: &[&str] = &[$(stringify!($name)),+];
+
         impl PolicySummary {
             /// Every metric but the gap, by name.
             #[must_use]
@@ -353,9 +356,7 @@ mod tests {
         PolicyRun {
             policy: policy.into(),
             slots,
-            delay: Default::default(),
-            energy: Default::default(),
-            queues: None,
+            ..PolicyRun::default()
         }
     }
 

@@ -1,8 +1,10 @@
 //! Made-up records for tests: the shape of a real comparison without a simulation.
 
+use crate::figures::{Setting, Site};
 use crate::summary::Summary;
 use wayside_core::engine::records::{Distribution, PolicyRun, Replication, SlotRecord};
 use wayside_core::rng::Streams;
+use wayside_core::scenario::Area;
 
 /// Policies with their gap to the bound.
 pub(crate) const POLICIES: [(&str, f64); 8] = [
@@ -24,6 +26,36 @@ pub(crate) fn replications(seeds: u64, slots: u32) -> Vec<Replication> {
 /// The summary of ten replications.
 pub(crate) fn summary() -> Summary {
     Summary::new("wang2025", &replications(10, 40), true)
+}
+
+/// Eleven RSUs in a row, linked, with as many vehicles.
+pub(crate) fn setting() -> Setting {
+    let along = |m: u32| 100.0 * f64::from(m);
+    Setting {
+        description: "Eleven RSUs <along> a road & its vehicles".into(),
+        source: "made up for tests".into(),
+        omega: 0.65,
+        slot_s: 1.0,
+        deadline_s: [0.2, 0.4],
+        area: Area {
+            x_min_m: 0.0,
+            y_min_m: 0.0,
+            x_max_m: 1000.0,
+            y_max_m: 400.0,
+        },
+        rsus: (0..11)
+            .map(|m| Site {
+                id: format!("r{m}"),
+                x_m: along(m),
+                y_m: 200.0,
+                range_m: 150.0,
+                cpu_hz: 15e9,
+            })
+            .collect(),
+        links: (1..11).map(|m| [m - 1, m]).collect(),
+        vehicles_m: (0..11).map(|m| [along(m), 190.0]).collect(),
+        seed: 0,
+    }
 }
 
 fn replication(seed: u64, slots: u32) -> Replication {
@@ -65,6 +97,9 @@ fn replication(seed: u64, slots: u32) -> Replication {
                 delay,
                 energy,
                 queues: None,
+                rsu_load: (0..11)
+                    .map(|m| 0.05 * f64::from(m) * rng.uniform(0.9, 1.1))
+                    .collect(),
             }
         })
         .collect();

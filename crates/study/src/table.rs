@@ -109,7 +109,7 @@ pub fn csv(summary: &Summary) -> String {
 }
 
 /// In the unit that suits.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 1e-3 => format!("{:.1} us", s * 1e6),
         s if s < 1.0 => format!("{:.1} ms", s * 1e3),
@@ -163,6 +163,27 @@ pub fn caption(summary: &Summary) -> String {
     )
     .expect("a string takes everything");
     text
+}
+
+/// Names the best policy, and what is certified of it.
+#[must_use]
+pub fn verdict(summary: &Summary) -> Option<String> {
+    let costs = summary
+        .policies
+        .iter()
+        .filter_map(|p| Some((p, p.objective?.mean)));
+    let (best, _) = costs.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let name = &best.policy;
+    Some(match best.gap {
+        Some(gap) => {
+            // Up, for it is certified.
+            let percent = (1e4 * gap.mean).ceil() / 1e2;
+            format!("{name} is within {percent:.2} % of the optimum.")
+        }
+        None => {
+            format!("{name} has the least J; --bound certifies how far from the optimum it is.")
+        }
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod decide;
 mod run;
+mod study;
 mod train;
 
 use std::path::Path;

@@ -17,7 +17,7 @@ pub use describe::{markdown, schema};
 pub(crate) use kind::show_number;
 pub use kind::{Choice, Count, Flag, Float, Floats, Kind, Pair, Series, Spread, Text, Texts};
 pub(crate) use names::{LinkedPairs, Names};
-pub(crate) use reader::unknown;
+pub use reader::unknown;
 pub use reader::{Field, Form, Presence, Section, Shape, Variant, describe, read};
 #[cfg(test)]
 pub(crate) use testing::{mutate, violation};

@@ -547,7 +547,8 @@ fn needs_a_key(fields: &[Field]) -> bool {
 }
 
 /// `unknown key "sped_mps", did you mean "speed_mps"?`, or the known words where none is near.
-pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+#[must_use]
+pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     /// More words than that are no help.
     const FEW: usize = 20;
     let distance = |other: &str| strsim::damerau_levenshtein(word, other);

@@ -14,7 +14,7 @@ pub struct Replication {
 }
 
 /// One policy under one seed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRun {
     /// Name of the policy.
     pub policy: String,
@@ -26,6 +26,19 @@ pub struct PolicyRun {
     pub energy: Distribution,
     /// What is known besides where tasks queue for cores; `None` where they share CPU.
     pub queues: Option<QueueRun>,
+    /// Load L_m (8) of every RSU, mean over slots, by row.
+    pub rsu_load: Vec<f64>,
+}
+
+impl PolicyRun {
+    /// Takes the loads of the slot recorded last into the means.
+    pub(super) fn record_loads(&mut self, loads: impl ExactSizeIterator<Item = f64>) {
+        self.rsu_load.resize(loads.len(), 0.0);
+        let share = 1.0 / self.slots.len() as f64;
+        for (mean, load) in self.rsu_load.iter_mut().zip(loads) {
+            *mean += (load - *mean) * share;
+        }
+    }
 }
 
 /// A run in which tasks queue for cores: totals over all its slots.
@@ -256,6 +269,16 @@ mod tests {
             assert!((found / expected - 1.0).abs() < 1e-3, "{q}: {found}");
         }
         assert_eq!(all.counts().map(|(_, n)| n).sum::<u64>(), 1000);
+    }
+
+    #[test]
+    fn closed_form_mean_loads() {
+        let mut run = PolicyRun::default();
+        for loads in [[0.5, 0.0], [0.7, 0.0], [0.0, 0.3]] {
+            run.slots.push(SlotRecord::default());
+            run.record_loads(loads.into_iter());
+        }
+        assert!((run.rsu_load[0] - 0.4).abs() < 1e-15 && (run.rsu_load[1] - 0.1).abs() < 1e-15);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod slot_fit;
 
 use crate::decision::Decision;
 use crate::rng::Streams;
-use crate::scenario::PolicyOptions;
+use crate::scenario::{Execution, PolicyOptions, Scenario};
 use crate::slot::Slot;
 use migration::MigrationKind;
 use migration::surrogate::Surrogate;
@@ -93,6 +93,36 @@ impl PolicyKind {
         Self::LocalSearch,
         Self::SlotFit,
     ];
+
+    /// What is compared where nothing is chosen: the policies made for the scenario's model of execution,
+    /// less those that need what it does not have.
+    #[must_use]
+    pub fn defaults(scenario: &Scenario) -> Vec<Self> {
+        match scenario.execution {
+            Execution::SharedCpu => {
+                let joins = |kind: &Self| *kind != Self::SlotFit || scenario.time.carry_over;
+                Self::SHARED_CPU.into_iter().filter(joins).collect()
+            }
+            Execution::Queues(_) => {
+                let kinds = MigrationKind::DEFAULTS.into_iter().map(Self::Migration);
+                let cloud = scenario.cloud_round_trip_s.is_some();
+                let joins = |kind: &Self| cloud || !kind.needs_cloud();
+                [Self::Nearest, Self::Price]
+                    .into_iter()
+                    .chain(kinds)
+                    .filter(joins)
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether it is of no use without a cloud.
+    fn needs_cloud(self) -> bool {
+        matches!(
+            self,
+            Self::Migration(MigrationKind::AllCloud | MigrationKind::Ect { cloud: true, .. })
+        )
+    }
 
     /// The policy called `name`.
     #[must_use]

@@ -467,7 +467,7 @@ fn property_all_policies_take_queues() {
         Lin {
             servers,
             local,
-            ..usual.clone()
+            ..usual
         },
     ];
     for (i, world) in worlds.iter().enumerate() {

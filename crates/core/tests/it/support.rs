@@ -64,11 +64,12 @@ impl Recipe {
         let s = &mut stream;
         let rsus = self.rsus(s);
         let vehicles = self.vehicles(s);
+        let omega = draw(&self.omega, s);
         let links = self.links(s);
         Slot {
             now_s: 0.0,
             slot_s: 1.0,
-            omega: draw(&self.omega, s),
+            omega,
             enforce_balance: false,
             tau: f64::INFINITY,
             migration_power_w: 0.5,

@@ -2,7 +2,7 @@
 //! accounted to the slot in which they arose, once their outcome is known.
 
 use super::super::decider::Decider;
-use super::super::records::{Distribution, PolicyRun, QueueRun, SlotRecord};
+use super::super::records::{PolicyRun, QueueRun, SlotRecord};
 use super::super::world::{self, Traffic, World};
 use super::Ended;
 use crate::decision::Placement;
@@ -82,10 +82,7 @@ impl QueueLane {
             accounts: Accounts {
                 run: PolicyRun {
                     policy: name.to_owned(),
-                    slots: Vec::new(),
-                    delay: Distribution::default(),
-                    energy: Distribution::default(),
-                    queues: None,
+                    ..PolicyRun::default()
                 },
                 totals: QueueRun {
                     selections: vec![0; world.rsus.len()],

@@ -2,7 +2,7 @@
 
 use super::super::carried::Carried;
 use super::super::decider::{Decider, Settler};
-use super::super::records::{Distribution, PolicyRun, SlotRecord};
+use super::super::records::{PolicyRun, SlotRecord};
 use super::super::world::{Traffic, World};
 use crate::decision::Placement;
 use crate::model::load;
@@ -23,10 +23,7 @@ impl SharedLane {
             carried: Carried::new(world.scenario.time.carry_over),
             run: PolicyRun {
                 policy: name.to_owned(),
-                slots: Vec::new(),
-                delay: Distribution::default(),
-                energy: Distribution::default(),
-                queues: None,
+                ..PolicyRun::default()
             },
         }
     }
@@ -58,6 +55,7 @@ impl SharedLane {
         record.clamped = traffic.clamped();
         record.decision_time_s = self.decider.decision_time_s();
         self.run.slots.push(record);
+        self.run.record_loads(settled.loads());
         for outcome in settled.outcomes() {
             self.run.delay.record(outcome.delay_s());
             self.run.energy.record(outcome.energy_j());

@@ -15,6 +15,11 @@ impl LinkCalendar {
         self.free_s.resize(network.links().len(), 0.0);
     }
 
+    /// Becomes like `other`, in the memory it has.
+    pub fn copy(&mut self, other: &Self) {
+        self.free_s.clone_from(&other.free_s);
+    }
+
     /// When data that is there at `ready_s` has travelled `path`, store and forward \[s\].
     #[must_use]
     #[inline]

@@ -41,7 +41,19 @@ const PAPER: &str = "Sci. Rep. 15, 28126";
 const SERVERS: &str = "coverage, backhaul, related information";
 
 impl MigrationKind {
-    /// All of them, in the order of the default comparison.
+    /// Those compared where nothing is chosen: the paper's, then ours.
+    pub const DEFAULTS: [Self; 8] = [
+        Ratos,
+        Ratom,
+        Mcatm,
+        Spread,
+        Cloud,
+        ect(false, false),
+        ect(true, false),
+        ect(false, true),
+    ];
+
+    /// All of them.
     pub const ALL: [Self; 18] = [
         Mcatm,
         Ratom,

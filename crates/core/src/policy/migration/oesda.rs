@@ -75,8 +75,8 @@ impl Oesda {
     fn deal(&mut self, slot: &Slot, source: u32, tasks: std::ops::Range<usize>, m: usize) -> f64 {
         let view = &self.view;
         let (cores, links) = &mut self.trial;
-        cores.clone_from(&self.cores);
-        links.clone_from(&self.links);
+        cores.copy(&self.cores);
+        links.copy(&self.links);
         let candidates = view.candidates(source);
         let backlog_bits = view.backlog_bits(source);
         self.response_s.clear();

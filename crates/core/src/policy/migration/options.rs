@@ -75,12 +75,15 @@ pub struct Criteria {
     list: [Criterion; CRITERIA.len()],
 }
 
+/// What stands beyond the end of a list, so that equal lists are equal.
+const NO_CRITERIA: [Criterion; CRITERIA.len()] = [Criterion::FreeCpu; CRITERIA.len()];
+
 impl Criteria {
-    /// A list of at most six.
+    /// A list of two.
     #[must_use]
     pub const fn pair(a: Criterion, b: Criterion) -> Self {
-        let mut list = [a; CRITERIA.len()];
-        list[1] = b;
+        let mut list = NO_CRITERIA;
+        (list[0], list[1]) = (a, b);
         Self { n: 2, list }
     }
 
@@ -425,7 +428,7 @@ impl Kind for List {
     fn fallback(&self) -> Criteria {
         Criteria {
             n: 1,
-            list: [Criterion::FreeCpu; CRITERIA.len()],
+            list: NO_CRITERIA,
         }
     }
 

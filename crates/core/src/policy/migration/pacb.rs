@@ -163,9 +163,8 @@ impl Pacb {
         self.ranking.clear();
         self.ranking.extend(0..links.len() as u32);
         for _ in 0..self.options.moves {
-            // nearly sorted after a move: few steps
             let load_s = &self.load_s;
-            self.ranking.sort_by(|&a, &b| {
+            self.ranking.sort_unstable_by(|&a, &b| {
                 load_s[b as usize]
                     .total_cmp(&load_s[a as usize])
                     .then(a.cmp(&b))

@@ -53,7 +53,7 @@ pub enum Router {
     /// Dijkstra.
     Dijkstra(Dijkstra),
     /// OSPF.
-    Ospf(Ospf),
+    Ospf(Box<Ospf>),
     /// PACB.
     Pacb(Box<Pacb>),
 }
@@ -64,7 +64,7 @@ impl Router {
     pub fn new(kind: RouterKind, options: &PacbOptions, streams: Streams) -> Self {
         match kind {
             RouterKind::Dijkstra => Self::Dijkstra(Dijkstra::default()),
-            RouterKind::Ospf => Self::Ospf(Ospf::new(streams)),
+            RouterKind::Ospf => Self::Ospf(Box::new(Ospf::new(streams))),
             RouterKind::Pacb => Self::Pacb(Box::new(Pacb::new(options))),
         }
     }

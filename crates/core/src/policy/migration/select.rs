@@ -25,9 +25,9 @@ pub struct Selector {
 
 #[derive(Clone, Debug)]
 enum Rule {
-    Aahp(Aahp),
+    Aahp(Box<Aahp>),
     Wvahp(Wvahp),
-    Random(Stream),
+    Random(Box<Stream>),
 }
 
 impl Selector {
@@ -35,9 +35,11 @@ impl Selector {
     #[must_use]
     pub fn new(kind: SelectorKind, options: &MigrationOptions, streams: Streams) -> Self {
         let rule = match kind {
-            SelectorKind::Aahp => Rule::Aahp(Aahp::new(&options.ahp, options.aahp_delta)),
+            SelectorKind::Aahp => Rule::Aahp(Box::new(Aahp::new(&options.ahp, options.aahp_delta))),
             SelectorKind::Wvahp => Rule::Wvahp(Wvahp::new(options)),
-            SelectorKind::Random => Rule::Random(streams.stream("policy.migration.random")),
+            SelectorKind::Random => {
+                Rule::Random(Box::new(streams.stream("policy.migration.random")))
+            }
         };
         let standing = Standing::default();
         Self { rule, standing }

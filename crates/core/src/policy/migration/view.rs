@@ -296,6 +296,11 @@ impl CoreCalendar {
         self.free_s.clone_from(&view.core_free_s);
     }
 
+    /// Becomes like `other`, in the memory it has.
+    pub fn copy(&mut self, other: &Self) {
+        self.free_s.clone_from(&other.free_s);
+    }
+
     /// When `cycles` that are there at `ready_s` end on the earliest free core; infinite without cores.
     #[must_use]
     #[inline]

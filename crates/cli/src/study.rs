@@ -1,0 +1,167 @@
+//! `wayside study` and `wayside reproduce`.
+
+use crate::args::{Format, Reproduce, StudyArgs, StudyOptions};
+use crate::console::{Failure, Outcome, print, say};
+use crate::contender::Named;
+use crate::listing::Listing;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+use wayside_core::engine::Contender;
+use wayside_core::{Error, Result, Scenario};
+use wayside_study::studies::results::Folder;
+use wayside_study::studies::runner::{self, Control, Plan};
+use wayside_study::studies::verdict::{Claim, word};
+use wayside_study::studies::{BUILTIN_STUDIES, Study, replace_block};
+
+pub(crate) fn study(args: &StudyArgs) -> Outcome {
+    execute(load(&args.study)?, &args.options)
+}
+
+pub(crate) fn reproduce(args: &Reproduce) -> Outcome {
+    let study = Study::builtin(&args.paper)?;
+    match &args.figure {
+        Some(number) => execute(study.only_figure(number)?, &args.options),
+        None => execute(study, &args.options),
+    }
+}
+
+/// A built-in study by its name, or that of a file.
+fn load(name: &str) -> Result<Study> {
+    if BUILTIN_STUDIES.iter().any(|b| b.name == name) {
+        Study::builtin(name)
+    } else {
+        Study::load(Path::new(name))
+    }
+}
+
+fn execute(study: Study, options: &StudyOptions) -> Outcome {
+    let page = match &options.page {
+        Some(path) => Some((
+            path,
+            fs::read_to_string(path).map_err(|e| Error::io(path, e))?,
+        )),
+        None => None,
+    };
+    let folder = Folder::open(&options.out, &study, options.quick, options.force)?;
+    let plan = Plan {
+        study: &study,
+        quick: options.quick,
+        threads: options.threads.map_or(0, usize::from),
+        registry: &registry,
+    };
+    let Some((data, claims)) = run(&plan, &folder.parts(), options.quiet)? else {
+        say("interrupted: what is finished is kept, and the same command goes on from there");
+        return Err(Failure::Interrupted);
+    };
+    folder.finish(&study, &data, &claims, options.quick)?;
+    if let Some((path, text)) = page {
+        let block = Folder::page(&options.out)?;
+        let Some(text) = replace_block(&text, &study.name, &block) else {
+            let message = format!(
+                "has no lines <!-- begin {0} --> and <!-- end {0} -->",
+                study.name
+            );
+            return Err(Error::invalid(path.display().to_string(), None, "", message).into());
+        };
+        fs::write(path, text).map_err(|e| Error::io(path, e))?;
+    }
+    print(&verdicts(&claims, options.format))?;
+    if !options.quiet {
+        say(format_args!(
+            "Claims, figures, tables and report: {}",
+            options.out.display()
+        ));
+    }
+    Ok(())
+}
+
+/// The policies that come with Wayside, trained ones included.
+fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn Contender>> {
+    // not a file: a study rests on what it names alone
+    let named: Named = name.parse().ok().filter(|n| !matches!(n, Named::File(_)))?;
+    Some(Box::new(named.resolve(scenario).ok()?))
+}
+
+/// The verdict on every claim.
+fn verdicts(claims: &[Claim], format: Format) -> String {
+    if format == Format::Json {
+        return serde_json::to_string_pretty(claims).expect("plain data") + "\n";
+    }
+    let row = |claim: &Claim| {
+        let [lo, hi] = claim.ci95.map_or([None, None], |ends| ends.map(Some));
+        [
+            json!(claim.id),
+            json!(claim.figure),
+            json!(claim.published),
+            json!(claim.measured),
+            json!(lo),
+            json!(hi),
+            json!(word(claim.verdict)),
+        ]
+    };
+    let listing = Listing {
+        columns: [
+            "claim",
+            "figure",
+            "published",
+            "measured",
+            "ci95 lo",
+            "ci95 hi",
+            "verdict",
+        ],
+        rows: claims.iter().map(row).collect(),
+    };
+    listing.render(format)
+}
+
+/// Runs the plan, saying how much time is left, until it is done or interrupted.
+fn run(
+    plan: &Plan<'_>,
+    parts: &Path,
+    quiet: bool,
+) -> Result<Option<(wayside_study::studies::data::Data, Vec<Claim>)>> {
+    let control = Arc::new(Control::default());
+    let handler = Arc::clone(&control);
+    ctrlc::set_handler(move || {
+        if handler.cancelled.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))?;
+    if quiet {
+        return runner::run(plan, parts, &control);
+    }
+    thread::scope(|scope| {
+        let (done, until_done) = mpsc::channel::<()>();
+        let watched = &control;
+        scope.spawn(move || show_progress(watched, &until_done));
+        let result = runner::run(plan, parts, &control);
+        drop(done);
+        result
+    })
+}
+
+fn show_progress(control: &Control, until_done: &mpsc::Receiver<()>) {
+    let waiting = |time| until_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+    if !waiting(Duration::from_secs(1)) {
+        return;
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} blocks, {eta} left")
+        .expect("the template is right");
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
+        .with_style(style)
+        .with_elapsed(Duration::from_secs(1));
+    while waiting(Duration::from_millis(100)) {
+        bar.set_length(control.total.load(Ordering::Relaxed));
+        bar.set_position(control.done.load(Ordering::Relaxed));
+    }
+    bar.finish_and_clear();
+}

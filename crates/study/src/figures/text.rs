@@ -1,0 +1,130 @@
+//! The font that figures and reports carry with them, and how wide its words are.
+
+use std::sync::LazyLock;
+use ttf_parser::Face;
+
+/// Arimo, as wide as Arial and Helvetica glyph by glyph, so that a viewer's substitute breaks no layout.
+/// A subset (Latin, Greek, mathematical signs); licence and origin: `assets/README.md`.
+pub(crate) const REGULAR: &[u8] = include_bytes!("../../assets/Arimo-Regular.ttf");
+/// The same, bold.
+pub(crate) const BOLD: &[u8] = include_bytes!("../../assets/Arimo-Bold.ttf");
+/// Families to ask for, our own first.
+pub(crate) const FAMILY: &str = "Arimo, 'Liberation Sans', Helvetica, Arial, sans-serif";
+
+/// Width of `text` at `size`, in units of `size`; a sign that the font lacks counts as a wide one.
+pub(crate) fn width(text: &str, size: f64) -> f64 {
+    static FACE: LazyLock<Face<'_>> =
+        LazyLock::new(|| Face::parse(REGULAR, 0).expect("the font in the binary is whole"));
+    let per_em = f64::from(FACE.units_per_em());
+    let advance = |sign| {
+        let glyph = FACE.glyph_index(sign);
+        glyph
+            .and_then(|g| FACE.glyph_hor_advance(g))
+            .map_or(per_em, f64::from)
+    };
+    text.chars().map(advance).sum::<f64>() / per_em * size
+}
+
+/// `bytes` as a `data:` address in CSS needs them.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let all = three.iter().fold(0_u32, |all, &b| all << 8 | u32::from(b));
+        let all = all << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let sign = SIGNS[(all >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= three.len() {
+                char::from(sign)
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+/// `text` with what XML and HTML give a meaning replaced.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // Not allowed in XML 1.0 at all.
+            c if c.is_control() && !"\n\t".contains(c) => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// `value` with `digits` significant ones, no more zeros than needed, and a true minus.
+pub(crate) fn significant(value: f64, digits: i32) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return if value == 0.0 {
+            "0".into()
+        } else {
+            "\u{2013}".into()
+        };
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "an exponent")]
+    let power = value.abs().log10().floor() as i32;
+    let text = if (-4..9).contains(&power) {
+        let decimals = usize::try_from(digits - 1 - power).unwrap_or(0);
+        let text = format!("{value:.decimals$}");
+        match text.contains('.') {
+            true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+            false => text,
+        }
+    } else {
+        let precision = usize::try_from(digits - 1).unwrap_or(0);
+        format!("{value:.precision$e}")
+    };
+    text.replace('-', "\u{2212}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_form_base64_of_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    /// Widths of Helvetica's metrics (AFM): A 667, i 222, space 278, m 833 thousandths.
+    #[test]
+    fn closed_form_widths_are_those_of_helvetica() {
+        for (text, thousandths) in [("A", 667.0), ("i", 222.0), (" ", 278.0), ("mm", 1666.0)] {
+            assert!((width(text, 1000.0) - thousandths).abs() < 1.5, "{text}");
+        }
+    }
+
+    #[test]
+    fn closed_form_numbers() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.266_12, "0.2661"),
+            (1.5, "1.5"),
+            (-329.761, "\u{2212}329.8"),
+            (120_000.0, "120000"),
+            (0.000_012_3, "1.230e\u{2212}5"),
+            (f64::NAN, "\u{2013}"),
+        ] {
+            assert_eq!(significant(value, 4), text);
+        }
+        assert_eq!(escape("a<b>&\"\u{1}"), "a&lt;b&gt;&amp;&quot;\u{fffd}");
+    }
+}

@@ -1,0 +1,308 @@
+//! The report of one comparison.
+
+use super::page::{Block, Page, Section};
+use super::table::{Cell, Table};
+use crate::figures::look::SCREEN;
+use crate::figures::text::significant;
+use crate::figures::{self, Figure, Setting};
+use crate::output::Manifest;
+use crate::summary::{self, Metric, PolicySummary, Summary};
+use crate::table;
+use std::collections::BTreeMap;
+
+/// Digits of a number in a table.
+const DIGITS: i32 = 5;
+/// Most policies beside each other: more do not fit on a page of A4.
+const ABREAST: usize = 8;
+
+/// The report of a run: `figures` are those of [`figures::of_run`].
+#[must_use]
+pub fn of_run(
+    summary: &Summary,
+    setting: &Setting,
+    figures: &[Figure],
+    manifest: &Manifest,
+) -> Page {
+    let chart = |id: &str| {
+        figures
+            .iter()
+            .find(|f| f.id == id)
+            .cloned()
+            .map(|f| Block::Chart(Box::new(f)))
+    };
+    let section = |id: &str, heading: &str, charts: &[&str]| {
+        Section::new(
+            id,
+            heading,
+            charts.iter().filter_map(|id| chart(id)).collect(),
+        )
+    };
+    let mut comparison: Vec<Block> = ["comparison", "gap"]
+        .into_iter()
+        .filter_map(chart)
+        .collect();
+    comparison.push(Block::Table(overview(summary)));
+    let sections = [
+        Section::new("comparison", "Comparison", comparison),
+        Section::new("scenario", "Scenario", vec![scenario(setting)]),
+        section("time", "Over time", &["objective-time"]),
+        section("load", "Load of the RSUs", &["load", "lbm-time"]),
+        section("delay", "Delays", &["delay"]),
+        Section::new("metrics", "Every metric", metrics(summary)),
+        Section::new("manifest", "Manifest", facts(summary, setting, manifest)),
+    ];
+    Page {
+        title: match setting.description.as_str() {
+            "" => summary.scenario.clone(),
+            description => format!("{}: {description}", summary.scenario),
+        },
+        question: question(summary, setting),
+        answer: table::verdict(summary).unwrap_or_default(),
+        caption: table::caption(summary),
+        sections: sections.into_iter().flatten().collect(),
+    }
+}
+
+/// The section of learning curves; `None` without any.
+#[must_use]
+pub fn curves(figures: &[Figure]) -> Option<Section> {
+    let charts = figures.iter().map(|f| Block::Chart(Box::new(f.clone())));
+    Section::new("learning", "Learning curves", charts.collect())
+}
+
+fn question(summary: &Summary, setting: &Setting) -> String {
+    let vehicles = setting.vehicles_m.len();
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let who = match summary.policies.as_slice() {
+        [one] => format!("How well does {} place", one.policy),
+        more => format!("Which of {} policies places", more.len()),
+    };
+    format!(
+        "{who} the tasks of {} among {} best, as J = {} × delay [s] + {} × energy [J], and how far from the optimum?",
+        plural(vehicles, "vehicle"),
+        plural(setting.rsus.len(), "RSU"),
+        significant(setting.omega, 3),
+        significant(1.0 - setting.omega, 3)
+    )
+}
+
+fn scenario(setting: &Setting) -> Block {
+    Block::Drawing {
+        svg: figures::draw_map(setting, &SCREEN),
+        caption: format!(
+            "{} RSUs and the circles that they cover, {} backhaul links, {} vehicles where seed {} starts them.{}",
+            setting.rsus.len(),
+            setting.links.len(),
+            setting.vehicles_m.len(),
+            setting.seed,
+            match setting.source.as_str() {
+                "" => String::new(),
+                source => format!(" Source: {source}."),
+            }
+        ),
+    }
+}
+
+fn cell(policy: &PolicySummary, name: &str, metric: Option<Metric>) -> Cell {
+    let (text, note) = metric.map_or_else(
+        || ("–".into(), String::new()),
+        |m| (number(m.mean), interval(m.ci95)),
+    );
+    Cell {
+        text,
+        note,
+        metric: name.into(),
+        series: policy.policy.clone(),
+    }
+}
+
+fn gap_cell(policy: &PolicySummary) -> Cell {
+    let gap = policy.gap;
+    Cell {
+        text: gap.map_or_else(|| "–".into(), |g| number(g.mean)),
+        note: gap.map_or_else(String::new, |g| interval(g.ci95)),
+        metric: "gap".into(),
+        series: policy.policy.clone(),
+    }
+}
+
+fn number(value: f64) -> String {
+    significant(value, DIGITS)
+}
+
+fn interval(ci95: Option<[f64; 2]>) -> String {
+    ci95.map_or_else(String::new, |[lo, hi]| {
+        format!("{} to {}", number(lo), number(hi))
+    })
+}
+
+/// A row per policy: the metrics that one compares first.
+fn overview(summary: &Summary) -> Table {
+    const FIRST: [(&str, &str); 7] = [
+        ("objective", "J"),
+        ("delay_s", "delay [s]"),
+        ("energy_j", "energy [J]"),
+        ("deadline_met", "deadline met"),
+        ("offloaded", "offloaded"),
+        ("migrated", "migrated"),
+        ("lbm", "LBM"),
+    ];
+    let policies = &summary.policies;
+    let bounded = policies.iter().any(|p| p.gap.is_some());
+    let first = policies.first().map_or("", |p| &p.policy);
+    let mut header = vec!["policy".to_owned(), "J".into()];
+    if policies.len() > 1 {
+        header.push(format!("J against {first}"));
+    }
+    if bounded {
+        header.push("gap".into());
+    }
+    header.extend(FIRST[1..].iter().map(|(_, heading)| (*heading).to_owned()));
+    if summary.timing.is_some() {
+        header.push("decision, median".into());
+    }
+    let rows = policies.iter().map(|policy| {
+        let known: BTreeMap<_, _> = policy.metrics().into_iter().collect();
+        let metric = |name: &str| cell(policy, name, known.get(name).copied().flatten());
+        let mut row = vec![
+            Cell {
+                text: policy.policy.clone(),
+                series: policy.policy.clone(),
+                ..Cell::default()
+            },
+            metric(FIRST[0].0),
+        ];
+        if policies.len() > 1 {
+            let difference = policy.difference;
+            row.push(Cell {
+                text: difference.map_or_else(|| "–".into(), |d| number(d.mean)),
+                note: interval(difference.and_then(|d| d.ci95)),
+                metric: "difference".into(),
+                series: policy.policy.clone(),
+            });
+        }
+        if bounded {
+            row.push(gap_cell(policy));
+        }
+        row.extend(FIRST[1..].iter().map(|(name, _)| metric(name)));
+        if summary.timing.is_some() {
+            let timing = summary.timing_of(&policy.policy);
+            row.push(Cell::new(
+                &timing.map_or_else(|| "–".into(), |t| table::duration(t.p50)),
+            ));
+        }
+        row
+    });
+    Table {
+        caption: "Means over seeds with their 95 % intervals; shares and gaps are between 0 and 1; differences are \
+                  paired by seed"
+            .into(),
+        header,
+        rows: rows.collect(),
+    }
+}
+
+/// Every metric of the summary, with what the schema says of it.
+fn metrics(summary: &Summary) -> Vec<Block> {
+    let schema = summary::schema();
+    let said = |name: &str| {
+        let text = schema["$defs"]["PolicySummary"]["properties"][name]["description"].as_str();
+        text.unwrap_or_default()
+            .replace("\\[", "[")
+            .replace("\\]", "]")
+            .replace('`', "")
+    };
+    let blocks = summary.policies.chunks(ABREAST).map(|policies| {
+        let all: Vec<_> = policies.iter().map(PolicySummary::metrics).collect();
+        let names = all
+            .first()
+            .map_or_else(Vec::new, |m| m.iter().map(|(name, _)| *name).collect());
+        let heading = |name: &str, said: String| Cell {
+            text: name.into(),
+            note: said,
+            ..Cell::default()
+        };
+        let rows = names.into_iter().enumerate().filter_map(|(i, name)| {
+            // What nobody has has no meaning in this scenario.
+            let known = all.iter().any(|metrics| metrics[i].1.is_some());
+            let cells = policies
+                .iter()
+                .zip(&all)
+                .map(|(p, metrics)| cell(p, name, metrics[i].1));
+            known.then(|| {
+                std::iter::once(heading(name, said(name)))
+                    .chain(cells)
+                    .collect()
+            })
+        });
+        let mut rows: Vec<Vec<Cell>> = rows.collect();
+        if policies.iter().any(|p| p.gap.is_some()) {
+            let gap = std::iter::once(heading("gap", said("gap")));
+            rows.push(gap.chain(policies.iter().map(gap_cell)).collect());
+        }
+        let header = policies.iter().map(|p| p.policy.clone());
+        Block::Table(Table {
+            caption: "Every metric of summary.json: mean over seeds, 95 % interval".into(),
+            header: std::iter::once("metric".to_owned()).chain(header).collect(),
+            rows,
+        })
+    });
+    blocks.collect()
+}
+
+fn facts(summary: &Summary, setting: &Setting, manifest: &Manifest) -> Vec<Block> {
+    let seeds: Vec<_> = summary.seeds.iter().map(u64::to_string).collect();
+    let mut facts = vec![
+        ("Scenario", manifest.scenario.clone()),
+        ("Source", setting.source.clone()),
+        ("SHA-256 of the scenario", manifest.scenario_sha256.clone()),
+        ("Seeds", seeds.join(", ")),
+        (
+            "Slots",
+            format!("{} of {} s", summary.slots, setting.slot_s),
+        ),
+        ("Policies", manifest.policies.join(", ")),
+        ("Version", manifest.version.clone()),
+        (
+            "Commit",
+            manifest
+                .commit
+                .clone()
+                .unwrap_or_else(|| "not built from a checkout".into()),
+        ),
+        (
+            "Complete",
+            match summary.seeds.len() == manifest.seeds.len() {
+                true => "yes".into(),
+                false => format!(
+                    "no: {} of {} seeds",
+                    summary.seeds.len(),
+                    manifest.seeds.len()
+                ),
+            },
+        ),
+    ];
+    // With `--no-timing` two runs of one seed leave equal bytes: nothing here may tell them apart.
+    if summary.timing.is_some() {
+        let machine = &manifest.machine;
+        let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");
+        facts.push(("Command", manifest.command.join(" ")));
+        facts.push(("Started", manifest.started.clone()));
+        facts.push((
+            "Machine",
+            format!("{cpu}, {} cores, {}", machine.cores, machine.os),
+        ));
+    }
+    vec![
+        Block::Facts(
+            facts
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        ),
+        Block::Source {
+            heading: "The whole scenario".into(),
+            text: manifest.scenario_text.clone(),
+        },
+    ]
+}

@@ -1,0 +1,79 @@
+//! The cells of a grid.
+
+use super::{Axis, AxisValue, Grid, SCENARIO_AXIS, Where};
+use wayside_core::{Result, Scenario, scenario};
+
+/// One combination of the values of a grid's axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// One value per axis.
+    pub values: Vec<AxisValue>,
+}
+
+impl Grid {
+    /// All cells, or those that `--quick` runs; the last axis varies fastest.
+    #[must_use]
+    pub fn cells(&self, quick: bool) -> Vec<Cell> {
+        let values = |axis: &'_ Axis| {
+            if quick {
+                axis.quick.clone()
+            } else {
+                axis.values.clone()
+            }
+        };
+        let mut cells = vec![Cell { values: Vec::new() }];
+        for axis in &self.axes {
+            let longer = |cell: &Cell| {
+                let cell = cell.clone();
+                values(axis).into_iter().map(move |value| {
+                    let mut values = cell.values.clone();
+                    values.push(value);
+                    Cell { values }
+                })
+            };
+            cells = cells.iter().flat_map(longer).collect();
+        }
+        cells
+    }
+
+    /// The place of the axis called `name`.
+    pub(super) fn axis(&self, name: &str) -> usize {
+        let found = self.axes.iter().position(|axis| axis.name == name);
+        found.expect("the decoder has checked it")
+    }
+
+    /// The scenario of a cell.
+    pub(super) fn resolve(&self, cell: &Cell) -> Result<Scenario> {
+        let mut name = self.scenario.as_str();
+        let mut set = self.set.clone();
+        for (axis, value) in self.axes.iter().zip(&cell.values) {
+            if axis.key == SCENARIO_AXIS {
+                name = &value.toml;
+            } else {
+                set.push((axis.key.clone(), value.toml.clone()));
+            }
+        }
+        scenario::resolve(name, &set)
+    }
+
+    /// `capability 0.2, num 50`; without the axes called `but`.
+    pub(super) fn name_of(&self, cell: &Cell, but: &[&str]) -> String {
+        let pairs = self.axes.iter().zip(&cell.values);
+        let names: Vec<_> = pairs
+            .filter(|(axis, _)| !but.contains(&axis.name.as_str()))
+            .map(|(axis, value)| match axis.key.as_str() {
+                SCENARIO_AXIS => value.label.clone(),
+                _ => format!("{} {}", axis.name, value.label),
+            })
+            .collect();
+        names.join(", ")
+    }
+
+    /// Whether `cell` is one of those that `condition` names.
+    pub(super) fn is_among(&self, cell: &Cell, condition: &Where) -> bool {
+        condition.iter().all(|(axis, labels)| {
+            let value = &cell.values[self.axis(axis)];
+            labels.contains(&value.label)
+        })
+    }
+}

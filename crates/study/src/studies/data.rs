@@ -1,0 +1,120 @@
+//! What the cells of a study left: one row per grid, cell, seed and policy.
+
+use super::metrics::{DECISION_TIME, NAMES, Values, column};
+use crate::columns::{Column, Table};
+use crate::stats;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// One policy under one seed in one cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Place of the grid in the study.
+    pub grid: usize,
+    /// Name of the grid.
+    pub grid_id: String,
+    /// Place of the cell in the grid.
+    pub cell: usize,
+    /// The values of its axes.
+    pub cell_name: String,
+    /// The seed.
+    pub seed: u64,
+    /// The policy; empty for what is measured without one.
+    pub policy: String,
+    /// By column of [`NAMES`].
+    pub values: Values,
+}
+
+/// All rows, by grid, cell, seed and policy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Data {
+    /// By grid and cell: the rows, seed by seed, policies in the order of the grid.
+    cells: BTreeMap<(usize, usize), Vec<Row>>,
+    /// By grid: policies that were asked for and do not exist.
+    pub missing: BTreeMap<usize, Vec<String>>,
+}
+
+impl Data {
+    /// Adds rows of one cell, of later seeds than those that are there.
+    pub fn add(&mut self, rows: Vec<Row>) {
+        if let Some(Row { grid, cell, .. }) = rows.first() {
+            self.cells.entry((*grid, *cell)).or_default().extend(rows);
+        }
+    }
+
+    /// The metric of a policy in a cell, seed by seed.
+    #[must_use]
+    pub fn sample(&self, grid: usize, cell: usize, policy: &str, metric: &str) -> Vec<Option<f64>> {
+        let at = column(metric).expect("the decoder has checked it");
+        let rows = self.cells.get(&(grid, cell)).into_iter().flatten();
+        rows.filter(|row| row.policy == policy)
+            .map(|row| row.values[at])
+            .collect()
+    }
+
+    /// Number of seeds of a cell.
+    #[must_use]
+    pub fn seeds(&self, grid: usize, cell: usize) -> usize {
+        let rows = self.cells.get(&(grid, cell)).map_or(&[][..], Vec::as_slice);
+        let mut seeds: Vec<u64> = rows.iter().map(|row| row.seed).collect();
+        seeds.dedup();
+        seeds.len()
+    }
+
+    /// The policies of a cell.
+    #[must_use]
+    pub fn policies(&self, grid: usize, cell: usize) -> Vec<&str> {
+        let rows = self.cells.get(&(grid, cell)).into_iter().flatten();
+        let first = rows.clone().next().map(|row| row.seed);
+        rows.take_while(|row| Some(row.seed) == first)
+            .map(|row| row.policy.as_str())
+            .collect()
+    }
+
+    /// Writes everything but times as Parquet, a row group per cell.
+    pub(super) fn write_parquet<W: Write + Send>(&self, to: W) -> io::Result<W> {
+        let columns = columns(false);
+        let mut table = Table::create(to, "results", &columns)?;
+        for rows in self.cells.values() {
+            table.write(&columns, rows)?;
+        }
+        table.finish()
+    }
+
+    /// The median decision times, as CSV.
+    pub(super) fn times(&self) -> String {
+        let mut text = "grid,cell,policy,decision_time_s\n".to_owned();
+        for (&(grid, cell), rows) in &self.cells {
+            let Some(first) = rows.first() else { continue };
+            for policy in self.policies(grid, cell) {
+                let times: Vec<f64> = self
+                    .sample(grid, cell, policy, DECISION_TIME)
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                if let Some(median) = stats::quantile(&times, 0.5) {
+                    let name = &first.cell_name;
+                    text += &format!("{},\"{name}\",{policy},{median:e}\n", first.grid_id);
+                }
+            }
+        }
+        text
+    }
+}
+
+/// The columns of a row; with times, or without what differs between runs.
+pub(super) fn columns(times: bool) -> Vec<(&'static str, Column<Row>)> {
+    let mut columns: Vec<(&'static str, Column<Row>)> = vec![
+        ("grid", Column::Text(|r| &r.grid_id)),
+        ("cell", Column::Unsigned(|r| r.cell as u64)),
+        ("values", Column::Text(|r| &r.cell_name)),
+        ("seed", Column::Unsigned(|r| r.seed)),
+        ("policy", Column::Text(|r| &r.policy)),
+    ];
+    let metrics = NAMES
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| times || **name != DECISION_TIME);
+    columns.extend(metrics.map(|(i, name)| (*name, Column::NthReal(i, |r: &Row, i| r.values[i]))));
+    columns
+}

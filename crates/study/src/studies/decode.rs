@@ -1,0 +1,615 @@
+//! Studies from TOML.
+
+use super::kinds::{AxisValues, Changes, Condition};
+use super::{
+    Against, Axis, ClaimSpec, FigureSpec, Grid, Measure, PublishedPoint, Relation, SCENARIO_AXIS,
+    Seeds, Study, TableSpec, Test, Where, metrics,
+};
+use std::path::Path;
+use wayside_core::document::{
+    self, Choice, Count, Flag, Float, Presence, Section, Text, Texts, unknown,
+};
+use wayside_core::error::Error;
+use wayside_core::policy::PolicyKind;
+use wayside_core::scenario::BUILTIN_SCENARIOS;
+
+/// More cells or seeds are a slip of the pen.
+const MOST: usize = 10_000;
+
+const RELATIONS: [(&str, Relation); 4] = [
+    ("less", Relation::Less),
+    ("at-most", Relation::AtMost),
+    ("greater", Relation::Greater),
+    ("at-least", Relation::AtLeast),
+];
+
+/// JSON Schema of a study.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    document::schema(
+        "Wayside study",
+        &document::describe(|s| study(s, Path::new(""))),
+    )
+}
+
+pub(super) fn study(s: &mut Section<'_>, folder: &Path) -> Study {
+    let (name, title, source, seeds) = s.section("study", "What this is", |s| {
+        let name = s.required(
+            "name",
+            Text::NAME,
+            "short name, and prefix of the ids of its claims",
+        );
+        let title = s.required("title", Text::NAME, "what it asks, in a line");
+        let source = s.default("source", Text::ANY, String::new(), "what it checks against");
+        (name, title, source, seeds(s))
+    });
+    let doc = "A scenario, with every combination of values of some of its keys";
+    let grids = s.list("grid", Presence::Required, doc, |s, _| grid(s, folder));
+    for (i, grid) in grids.iter().enumerate() {
+        if grids[..i].iter().any(|other| other.id == grid.id) && !grid.id.is_empty() {
+            s.problem("grid", format!("two grids are called {:?}", grid.id));
+        }
+    }
+    let doc = "Something to draw: a metric over an axis of a grid";
+    let none = || Presence::Optional("none");
+    let figures = s.list("figure", none(), doc, |s, _| figure(s, &grids));
+    let doc = "Something to tabulate: a metric, a row per policy, a column per cell";
+    let tables = s.list("table", none(), doc, |s, _| table(s, &grids));
+    let mut ids: Vec<String> = Vec::new();
+    let doc = "Something to judge";
+    let claims = s.list("claim", none(), doc, |s, _| {
+        let claim = claim(s, &grids);
+        if ids.contains(&claim.id) && !claim.id.is_empty() {
+            s.problem("id", format!("{:?} is taken already", claim.id));
+        }
+        ids.push(claim.id.clone());
+        claim
+    });
+    Study {
+        name,
+        title,
+        source,
+        seeds,
+        grids,
+        figures,
+        tables,
+        claims,
+        text: String::new(),
+    }
+}
+
+fn seeds(s: &mut Section<'_>) -> Seeds {
+    let count = |least| Count {
+        min: least,
+        max: MOST,
+    };
+    let first = s.default(
+        "first_seed",
+        Count {
+            min: 0,
+            max: usize::MAX >> 1,
+        },
+        0,
+        "the first seed",
+    );
+    let seeds = s.default("seeds", count(1), 10, "seeds that are run in any case");
+    let without = "no more than seeds";
+    let doc = "seeds that are run at most, by doubling, where a claim is undecided with fewer";
+    let most = s.optional("max_seeds", count(1), without, doc);
+    if most.is_some_and(|most| most < seeds) {
+        s.problem("max_seeds", format!("must be at least seeds, {seeds}"));
+    }
+    let quick = s.default("quick_seeds", count(1), 3.min(seeds), "seeds with --quick");
+    Seeds {
+        first: first as u64,
+        count: seeds,
+        most: most.unwrap_or(seeds),
+        quick,
+    }
+}
+
+fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
+    let id = s.required("id", Text::NAME, "unique name");
+    let measures = [
+        ("policies", Measure::Policies),
+        ("information", Measure::Information),
+    ];
+    let doc = "what is measured: what policies do, or what a round of related information costs";
+    let measure = s.default("measure", Choice(&measures), Measure::Policies, doc);
+    let doc = "scenario: a built-in one, or a file relative to this one";
+    let without = "an axis over scenarios names them";
+    let scenario = s.optional("scenario", Text::NAME, without, doc);
+    let scenario = scenario
+        .map(|name| place(&name, folder))
+        .unwrap_or_default();
+    let doc = "changes of it, by dotted key as in --set";
+    let set = s.default("set", Changes, Vec::new(), doc);
+    let mut base = true;
+    if !scenario.is_empty() {
+        base = is_scenario(s, "scenario", &scenario, &[]) && is_scenario(s, "set", &scenario, &set);
+    }
+    let doc = "policies, compared on the same traffic; \"all\": every one";
+    let mut policies = s.default("policies", Texts, Vec::new(), doc);
+    if policies == ["all"] {
+        policies = PolicyKind::ALL
+            .map(|kind| kind.info().name.to_owned())
+            .into();
+    }
+    let known: Vec<_> = PolicyKind::ALL
+        .iter()
+        .map(|kind| kind.info().name)
+        .collect();
+    for policy in &policies {
+        if !known.contains(&policy.as_str()) {
+            s.problem("policies", unknown("policy", policy, &known));
+        }
+    }
+    if measure == Measure::Policies && policies.is_empty() {
+        s.problem("policies", "missing, expected a list of policies");
+    }
+    let doc =
+        "policies that join once they exist; until then their claims are undecided, and say so";
+    let awaited = s.default("awaited", Texts, Vec::new(), doc);
+    let doc = "whether every slot gets its certified lower bounds";
+    let bound = s.default("bound", Flag, false, doc);
+    let doc = "A key and its values; the last axis varies fastest";
+    let axes = s.list("axis", Presence::Optional("one cell"), doc, |s, _| {
+        axis(s, base, &scenario, &set, folder)
+    });
+    if scenario.is_empty() && !axes.iter().any(|a| a.key == SCENARIO_AXIS) {
+        s.problem("scenario", "missing, and no axis has the key \"scenario\"");
+    }
+    let cells = axes
+        .iter()
+        .map(|a| a.values.len())
+        .try_fold(1, usize::checked_mul);
+    if cells.is_none_or(|cells| cells > MOST) {
+        s.problem("axis", format!("the grid must have at most {MOST} cells"));
+    }
+    for (i, axis) in axes.iter().enumerate() {
+        if axes[..i].iter().any(|other| other.name == axis.name) && !axis.name.is_empty() {
+            s.problem("axis", format!("two axes are called {:?}", axis.name));
+        }
+    }
+    Grid {
+        id,
+        scenario,
+        measure,
+        policies,
+        awaited,
+        bound,
+        set,
+        axes,
+    }
+}
+
+/// A scenario as the program finds it.
+fn place(name: &str, folder: &Path) -> String {
+    if BUILTIN_SCENARIOS.iter().any(|b| b.name == name) {
+        return name.to_owned();
+    }
+    folder.join(name).display().to_string()
+}
+
+/// Whether the scenario can be resolved; if not, reports that under `key`.
+fn is_scenario(s: &mut Section<'_>, key: &str, name: &str, set: &[(String, String)]) -> bool {
+    match wayside_core::scenario::resolve(name, set) {
+        Ok(_) => true,
+        Err(Error::Invalid(problems)) => {
+            for problem in problems.0 {
+                let message = match problem.path.as_str() {
+                    "" => problem.message,
+                    path => format!("{path}: {}", problem.message),
+                };
+                s.problem(key, message);
+            }
+            false
+        }
+        Err(error) => {
+            s.problem(key, error.to_string());
+            false
+        }
+    }
+}
+
+fn axis(
+    s: &mut Section<'_>,
+    base: bool,
+    scenario: &str,
+    set: &[(String, String)],
+    folder: &Path,
+) -> Axis {
+    let doc = "dotted key of the scenario, as in --set, or \"scenario\"";
+    let key = s.required("key", Text::NAME, doc);
+    let name = s.inherited(
+        "name",
+        Text::NAME,
+        key.rsplit('.').next().map(str::to_owned),
+        "the last part of the key",
+        "how figures and claims call it",
+    );
+    let label = s.inherited(
+        "label",
+        Text::NAME,
+        Some(name.clone()),
+        "its name",
+        "what it is, with its unit, for the axes of figures",
+    );
+    let mut values = s.required("values", AxisValues, "its values");
+    let all = values.clone();
+    let mut quick = s.default("quick", AxisValues, all, "those that --quick runs");
+    for value in &quick {
+        if !values.iter().any(|v| v.label == value.label) {
+            s.problem("quick", format!("{} is not among the values", value.label));
+        }
+    }
+    if key == SCENARIO_AXIS {
+        for value in values.iter_mut().chain(&mut quick) {
+            value.toml = place(&value.label, folder);
+        }
+        for value in &values {
+            is_scenario(s, "values", &value.toml, set);
+        }
+    } else if base && !scenario.is_empty() {
+        for value in &values {
+            let change = (key.clone(), value.toml.clone());
+            let set: Vec<_> = set.iter().cloned().chain([change]).collect();
+            is_scenario(s, "values", scenario, &set);
+        }
+    }
+    Axis {
+        key,
+        name,
+        label,
+        values,
+        quick,
+    }
+}
+
+/// The grid that the key names.
+fn grid_of<'g>(s: &mut Section<'_>, key: &str, id: &str, grids: &'g [Grid]) -> Option<&'g Grid> {
+    let found = grids.iter().find(|grid| grid.id == id);
+    if found.is_none() && !id.is_empty() {
+        let ids: Vec<_> = grids.iter().map(|grid| grid.id.as_str()).collect();
+        s.problem(key, unknown("grid", id, &ids));
+    }
+    found
+}
+
+fn metric(s: &mut Section<'_>, name: &'static str, doc: &'static str) -> String {
+    let metric = s.required(name, Text::NAME, doc);
+    is_metric(s, name, &metric);
+    metric
+}
+
+fn is_metric(s: &mut Section<'_>, key: &str, metric: &str) {
+    if !metric.is_empty() && metrics::column(metric).is_none() {
+        s.problem(key, unknown("metric", metric, &metrics::NAMES));
+    }
+}
+
+fn condition(s: &mut Section<'_>, grid: Option<&Grid>) -> Where {
+    let doc = "the cells: a value or a list of values for each axis that is not free";
+    let cells = s.default("where", Condition, Vec::new(), doc);
+    for (name, labels) in grid.iter().flat_map(|_| &cells) {
+        let axes = &grid.expect("there is one").axes;
+        let Some(axis) = axes.iter().find(|axis| axis.name == *name) else {
+            let names: Vec<_> = axes.iter().map(|axis| axis.name.as_str()).collect();
+            s.problem("where", unknown("axis", name, &names));
+            continue;
+        };
+        for label in labels {
+            if !axis.values.iter().any(|v| v.label == *label) {
+                s.problem("where", format!("the axis {name} has no value {label}"));
+            }
+        }
+    }
+    cells
+}
+
+fn is_axis(s: &mut Section<'_>, key: &str, name: &str, grid: Option<&Grid>) {
+    let Some(grid) = grid.filter(|_| !name.is_empty()) else {
+        return;
+    };
+    if !grid.axes.iter().any(|axis| axis.name == name) {
+        let names: Vec<_> = grid.axes.iter().map(|axis| axis.name.as_str()).collect();
+        s.problem(key, unknown("axis", name, &names));
+    }
+}
+
+fn is_policy(s: &mut Section<'_>, key: &str, name: &str, grid: Option<&Grid>) {
+    let Some(grid) = grid.filter(|_| !name.is_empty()) else {
+        return;
+    };
+    let known: Vec<_> = grid
+        .policies
+        .iter()
+        .chain(&grid.awaited)
+        .map(String::as_str)
+        .collect();
+    if grid.measure == Measure::Policies && !known.contains(&name) {
+        s.problem(key, unknown("policy of the grid", name, &known));
+    }
+}
+
+fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
+    let id = s.required("id", Text::NAME, "stem of its files");
+    let doc = "the paper's number of it";
+    let number = s.default("number", Text::ANY, String::new(), doc);
+    let title = s.required("title", Text::NAME, "what it shows");
+    let name = s.required("grid", Text::NAME, "its grid");
+    let grid = grid_of(s, "grid", &name, grids);
+    let x = s.required("x", Text::NAME, "the axis drawn horizontally");
+    is_axis(s, "x", &x, grid);
+    let y = metric(s, "y", "the metric drawn vertically");
+    let from = "its name";
+    let y_label = s.inherited(
+        "y_label",
+        Text::NAME,
+        Some(y.clone()),
+        from,
+        "what it is called",
+    );
+    let doc = "what has a line of its own: policy, or an axis";
+    let series = s.default("series", Text::NAME, "policy".to_owned(), doc);
+    if series != "policy" {
+        is_axis(s, "series", &series, grid);
+    }
+    let doc = "the policies drawn; all if empty";
+    let policies = s.default("policies", Texts, Vec::new(), doc);
+    for policy in &policies {
+        is_policy(s, "policies", policy, grid);
+    }
+    let cells = condition(s, grid);
+    let doc = "A point that the paper prints";
+    let published = s.list("published", Presence::Optional("none"), doc, |s, _| {
+        PublishedPoint {
+            series: s.required("series", Text::NAME, "the line that it belongs to"),
+            x: s.required("x", Float::ANY, "place on the horizontal axis"),
+            y: s.required("y", Float::ANY, "place on the vertical axis"),
+            place: s.default("place", Text::ANY, String::new(), "where it is printed"),
+        }
+    });
+    FigureSpec {
+        id,
+        number,
+        title,
+        grid: name,
+        x,
+        y,
+        y_label,
+        series,
+        policies,
+        cells,
+        published,
+    }
+}
+
+fn table(s: &mut Section<'_>, grids: &[Grid]) -> TableSpec {
+    let id = s.required("id", Text::NAME, "stem of its file");
+    let title = s.required("title", Text::NAME, "what it shows");
+    let names = s.required("grids", Texts, "grids whose cells are the columns");
+    for name in &names {
+        grid_of(s, "grids", name, grids);
+    }
+    TableSpec {
+        id,
+        title,
+        grids: names,
+        metric: metric(s, "metric", "the metric"),
+        scale: s.default(
+            "scale",
+            Float::ANY,
+            1.0,
+            "what its values are multiplied by",
+        ),
+        digits: s.default(
+            "digits",
+            Count { min: 0, max: 12 },
+            3,
+            "digits after the point",
+        ),
+    }
+}
+
+/// How a claim is judged, before its other keys are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ClaimKind {
+    Exact,
+    Value,
+    Limit,
+    Ordering,
+    Ratio,
+    Trend,
+    Rise,
+    Pending,
+}
+
+const CLAIM_KINDS: [(&str, ClaimKind); 8] = [
+    ("exact", ClaimKind::Exact),
+    ("value", ClaimKind::Value),
+    ("limit", ClaimKind::Limit),
+    ("ordering", ClaimKind::Ordering),
+    ("ratio", ClaimKind::Ratio),
+    ("trend", ClaimKind::Trend),
+    ("rise", ClaimKind::Rise),
+    ("pending", ClaimKind::Pending),
+];
+
+fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
+    let id = s.required("id", Text::NAME, "unique name within the study");
+    let doc = "the figure that makes it, as the paper numbers it";
+    let figure = s.default("figure", Text::ANY, String::new(), doc);
+    let text = s.required("claim", Text::NAME, "what is claimed");
+    let place = s.default("place", Text::ANY, String::new(), "where the paper says it");
+    let published = s.optional(
+        "published",
+        Float::ANY,
+        "no number is printed",
+        "the number printed",
+    );
+    let note = s.default("note", Text::ANY, String::new(), "what to know about it");
+    let doc = "how it is judged: `exact`: every seed finds the published value; `value`: the mean is it, within \
+               `within`; `limit`: the mean has the `relation` to `limit`; `ordering`: it has it to the metric of `than`, \
+               seed by seed; `ratio`: the mean over that of `than`, less 1, has it to `limit`; `trend`: it rises \
+               (`greater`) or falls (`less`) along `axis`; `rise`: its distance between the ends of `axis` has the \
+               `relation` to that of `than`; `pending`: not yet, as the note says";
+    let kind = s.required("kind", Choice(&CLAIM_KINDS), doc);
+    let test = test(s, kind, published, grids);
+    ClaimSpec {
+        id,
+        figure,
+        claim: text,
+        place,
+        published,
+        note,
+        test,
+    }
+}
+
+fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[Grid]) -> Test {
+    use ClaimKind::{Exact, Limit, Ordering, Pending, Ratio, Rise, Trend, Value};
+    let needs = |kinds: &[ClaimKind]| kinds.contains(&kind);
+    let of_one = "pending claims have none";
+    let id = s.optional("grid", Text::NAME, of_one, "its grid");
+    let grid = id.as_deref().and_then(|id| grid_of(s, "grid", id, grids));
+    let name = s.optional("metric", Text::NAME, of_one, "the metric");
+    let doc = "whose metric it is";
+    let policy = s.optional(
+        "policy",
+        Text::NAME,
+        "a grid that measures information has none",
+        doc,
+    );
+    let cells = condition(s, grid);
+    let doc = "share of the cells in which it has to hold";
+    let share = s.default("share", Float::UNIT, 1.0, doc);
+    let doc = "how it has to compare";
+    let relation = s.optional(
+        "relation",
+        Choice(&RELATIONS),
+        "exact and value claims have none",
+        doc,
+    );
+    let doc = "the limit of a claim of the kind limit or ratio";
+    let limit = s.optional("limit", Float::ANY, "other kinds have none", doc);
+    let doc = "largest distance from the published value, for the kind value";
+    let within = s.optional("within", Float::NON_NEGATIVE, "other kinds have none", doc);
+    let doc = "whose metric it is compared with";
+    let than = s.optional(
+        "than",
+        Text::NAME,
+        "exact, value, limit and trend claims have none",
+        doc,
+    );
+    let doc = "the metric that it is compared with";
+    let than_metric = s.optional("than_metric", Text::NAME, "the same metric", doc);
+    let doc = "the axis of a claim of the kind trend or rise";
+    let axis = s.optional("axis", Text::NAME, "other kinds have none", doc);
+    let doc = "seeds whose mean is compared, group by group, for the kind ordering";
+    let group = s.optional(
+        "group",
+        Count { min: 1, max: MOST },
+        "all seeds, by interval",
+        doc,
+    );
+    let doc = "whether the cells are averaged before a ratio is judged";
+    let pooled = s.default("pooled", Flag, false, doc);
+
+    let mut wants = |key: &'static str, there: bool, wanted: bool| {
+        if wanted && !there {
+            s.problem(
+                key,
+                format!("missing, expected {key} for a claim of this kind"),
+            );
+        } else if there && !wanted {
+            s.problem(key, "means nothing for a claim of this kind");
+        }
+    };
+    wants("grid", id.is_some(), kind != Pending);
+    wants("metric", name.is_some(), kind != Pending);
+    let by_policy = kind != Pending && grid.is_none_or(|g| g.measure == Measure::Policies);
+    wants("policy", policy.is_some(), by_policy);
+    wants(
+        "published",
+        published.is_some(),
+        needs(&[Exact, Value]) || published.is_some(),
+    );
+    wants(
+        "relation",
+        relation.is_some(),
+        needs(&[Limit, Ordering, Ratio, Trend, Rise]),
+    );
+    wants("limit", limit.is_some(), needs(&[Limit, Ratio]));
+    wants("within", within.is_some(), kind == Value);
+    wants("than", than.is_some(), needs(&[Ordering, Ratio, Rise]));
+    wants(
+        "than_metric",
+        than_metric.is_some(),
+        than_metric.is_some() && needs(&[Ordering, Ratio]),
+    );
+    wants("axis", axis.is_some(), needs(&[Trend, Rise]));
+    wants(
+        "group",
+        group.is_some(),
+        group.is_some() && kind == Ordering,
+    );
+    wants("pooled", pooled, pooled && kind == Ratio);
+
+    let name = name.unwrap_or_default();
+    is_metric(s, "metric", &name);
+    if name == metrics::DECISION_TIME {
+        s.problem(
+            "metric",
+            "differs from run to run; a claim may not rest on it",
+        );
+    }
+    let policy = policy.unwrap_or_default();
+    is_policy(s, "policy", &policy, grid);
+    let than = than.unwrap_or_default();
+    is_policy(s, "than", &than, grid);
+    let metric = than_metric.unwrap_or_else(|| name.clone());
+    is_metric(s, "than_metric", &metric);
+    let axis = axis.unwrap_or_default();
+    is_axis(s, "axis", &axis, grid);
+
+    let relation = relation.unwrap_or(Relation::Less);
+    let limit = limit.unwrap_or(0.0);
+    let value = published.unwrap_or(0.0);
+    let against = match kind {
+        Pending => return Test::Pending,
+        Exact => Against::Exactly(value),
+        Value => Against::About {
+            value,
+            within: within.unwrap_or(0.0),
+        },
+        Limit => Against::Limit(relation, limit),
+        Ordering => Against::Policy {
+            relation,
+            than,
+            metric,
+            group,
+        },
+        Ratio => Against::Ratio {
+            relation,
+            limit,
+            than,
+            metric,
+            pooled,
+        },
+        Trend => Against::Trend { axis, relation },
+        Rise => Against::Rise {
+            axis,
+            relation,
+            than,
+        },
+    };
+    Test::Of {
+        grid: id.unwrap_or_default(),
+        metric: name,
+        policy,
+        against,
+        cells,
+        share,
+    }
+}

@@ -1,0 +1,244 @@
+//! What a study knows of a policy under one seed.
+
+use crate::summary::{METRICS, Summary};
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
+use wayside_core::bound::queues::{Offer, QueueBound};
+use wayside_core::decision::Placement;
+use wayside_core::engine::decider::Decider;
+use wayside_core::engine::records::Replication;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{Ended, Observer};
+use wayside_core::information::{self, Flooding, Protocol};
+use wayside_core::scenario::{Counting, Sources};
+use wayside_core::slot::Slot;
+
+/// Metrics beyond those of a summary, with what they mean.
+const MORE: [(&str, &str); 10] = [
+    (
+        "gap",
+        "gap of the objective to the bound that offers servers, vehicle and cloud",
+    ),
+    (
+        "network_s",
+        "time on links and in their queues, where no core is waited for [s]",
+    ),
+    ("cloud", "share of tasks executed in the cloud"),
+    ("vehicle", "share of tasks executed on their vehicle"),
+    (
+        "servers_bound",
+        "bound of the mean cost that offers the servers alone",
+    ),
+    (
+        "servers_gap",
+        "gap of the objective to it; null for a policy that used vehicle or cloud",
+    ),
+    (
+        "on_time_most",
+        "largest share of tasks that any schedule on the servers has in time",
+    ),
+    ("ri_packets", "packets of one round of related information"),
+    (
+        "ri_packets_per_s",
+        "packets of related information per second [1/s]",
+    ),
+    (
+        "ri_busy_s",
+        "time that the packets of a second take to send [s]",
+    ),
+];
+
+/// Wall-clock time of a decision, the only metric that may differ between two runs.
+pub const DECISION_TIME: &str = "decision_time_s";
+
+/// Names of all metrics, in the order of their columns; [`DECISION_TIME`] is last.
+pub static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let more = MORE.iter().map(|(name, _)| *name);
+    METRICS
+        .iter()
+        .copied()
+        .chain(more)
+        .chain([DECISION_TIME])
+        .collect()
+});
+
+/// Column of a metric.
+#[must_use]
+pub fn column(name: &str) -> Option<usize> {
+    NAMES.iter().position(|known| *known == name)
+}
+
+/// Unit of a metric, by its name.
+#[must_use]
+pub fn unit(name: &str) -> Option<&'static str> {
+    match name {
+        "ri_packets_per_s" => Some("1/s"),
+        name if name.ends_with("_s") => Some("s"),
+        name if name.ends_with("_j") => Some("J"),
+        _ => None,
+    }
+}
+
+/// Values by column.
+pub(super) type Values = Vec<Option<f64>>;
+
+/// Sees what the records of a run do not keep.
+pub(super) struct Witness<'a> {
+    pub(super) stop: &'a (dyn Fn() -> bool + Sync),
+    /// Bounds that offer the servers alone, where asked for.
+    bound: Option<QueueBound>,
+    cost: f64,
+    on_time: u64,
+    /// Tasks whose bound is known.
+    tasks: u64,
+    /// By policy: tasks in the cloud, on vehicles, all.
+    ends: Vec<[u64; 3]>,
+}
+
+impl<'a> Witness<'a> {
+    pub(super) fn new(policies: usize, bound: bool, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self {
+            stop,
+            bound: bound.then(QueueBound::default),
+            cost: 0.0,
+            on_time: 0,
+            tasks: 0,
+            ends: vec![[0; 3]; policies],
+        }
+    }
+
+    fn count(&mut self, policy: usize, placement: Placement) {
+        let [cloud, vehicle, all] = &mut self.ends[policy];
+        *all += 1;
+        match placement {
+            Placement::Cloud { .. } => *cloud += 1,
+            Placement::Local => *vehicle += 1,
+            Placement::Rsu { .. } => {}
+        }
+    }
+
+    /// The values of every policy of `replication`.
+    pub(super) fn values(&self, replication: &Replication) -> Vec<Values> {
+        let summary = Summary::new("", std::slice::from_ref(replication), false);
+        let policies = summary.policies.iter().enumerate();
+        let of = |(i, policy): (usize, &crate::summary::PolicySummary)| {
+            let mut values: Values = policy
+                .metrics()
+                .iter()
+                .map(|(_, m)| m.map(|m| m.mean))
+                .collect();
+            values.resize(NAMES.len(), None);
+            let mut put = |name: &str, value| values[column(name).expect("a metric")] = value;
+            put("gap", policy.gap.map(|g| g.mean));
+            let parts = [policy.migration_s, policy.propagation_s, policy.wait_s];
+            let known: Option<f64> = parts.iter().map(|part| part.map(|m| m.mean)).sum();
+            put("network_s", known);
+            let [cloud, vehicle, all] = self.ends[i].map(|n| n as f64);
+            if all > 0.0 {
+                put("cloud", Some(cloud / all));
+                put("vehicle", Some(vehicle / all));
+            }
+            if self.tasks > 0 {
+                let tasks = self.tasks as f64;
+                let bound = self.cost / tasks;
+                put("servers_bound", Some(bound));
+                put("on_time_most", Some(self.on_time as f64 / tasks));
+                if let Some(objective) = policy.objective
+                    && cloud + vehicle == 0.0
+                    && bound > 0.0
+                {
+                    put("servers_gap", Some(objective.mean / bound - 1.0));
+                }
+            }
+            let slots = &replication.policies[i].slots;
+            let times: Vec<f64> = slots.iter().map(|s| s.decision_time_s).collect();
+            put(DECISION_TIME, crate::stats::quantile(&times, 0.5));
+            values
+        };
+        policies.map(of).collect()
+    }
+}
+
+impl Observer for Witness<'_> {
+    fn slot(&mut self, _: usize, slot: &Slot) -> ControlFlow<()> {
+        if (self.stop)() {
+            return ControlFlow::Break(());
+        }
+        if let (Some(bound), Some(queues)) = (&mut self.bound, &slot.queues) {
+            let bounds = bound.solve(slot, queues, Offer::SERVERS);
+            self.cost += bounds.cost;
+            self.on_time += u64::from(bounds.on_time);
+            self.tasks += slot.tasks.len() as u64;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn decided(&mut self, _: usize, policy: usize, slot: &Slot, decider: &Decider) {
+        if slot.queues.is_none() {
+            for placement in decider.placements() {
+                self.count(policy, *placement);
+            }
+        }
+    }
+
+    fn ended(&mut self, policy: usize, task: &Ended) {
+        self.count(policy, task.placement);
+    }
+}
+
+/// What a round of related information costs in `world`; `None` where servers need none.
+#[must_use]
+pub fn information(world: &World) -> Option<Vec<Option<f64>>> {
+    let information = world.scenario.information?;
+    let network = &world.network;
+    let mut flooding = Flooding::new(
+        network.clone(),
+        Protocol {
+            rate_hz: information.rate_hz,
+            packet_bits: 8.0 * information.packet_bytes,
+            link_rate_bps: world.scenario.backhaul.rate_bps,
+            ttl: information.ttl,
+            counting: match information.counting {
+                Counting::Broadcasts => information::Counting::PerBroadcast,
+                Counting::Transmissions => information::Counting::PerLink,
+            },
+        },
+    );
+    let sources = match information.sources {
+        Sources::All => information::Sources::All,
+        Sources::Neighbours => information::Sources::Neighbours {
+            local: first_of_parts(world),
+        },
+    };
+    let traffic = flooding.round(&sources, |_| true);
+    let mut values = vec![None; NAMES.len()];
+    let mut put = |name: &str, value| values[column(name).expect("a metric")] = Some(value);
+    put("ri_packets", traffic.packets as f64);
+    put("ri_packets_per_s", traffic.packets_per_s);
+    put("ri_busy_s", traffic.busy_s);
+    Some(values)
+}
+
+/// The first server of each connected part.
+fn first_of_parts(world: &World) -> Vec<u32> {
+    let network = &world.network;
+    let mut seen = vec![false; network.rsus()];
+    let mut first = Vec::new();
+    for server in 0..network.rsus() as u32 {
+        if seen[server as usize] {
+            continue;
+        }
+        first.push(server);
+        let mut open = vec![server];
+        while let Some(at) = open.pop() {
+            if !std::mem::replace(&mut seen[at as usize], true) {
+                open.extend(
+                    network
+                        .leaving(at)
+                        .map(|row| network.links()[row as usize].to),
+                );
+            }
+        }
+    }
+    first
+}

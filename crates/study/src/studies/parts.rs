@@ -1,0 +1,115 @@
+//! Finished work, file by file, so that a study that was killed goes on where it was.
+//!
+//! A part holds one block of seeds of one cell. It is written under another name and renamed, so that it
+//! is whole or absent, and its name is the hash of all that its content depends on: the program, the
+//! resolved scenario, the policies, the bound and the seeds. So a part is found again whatever changed in
+//! the study around it, and never where anything changed that matters.
+
+use super::data::{Row, columns};
+use super::metrics::NAMES;
+use crate::columns::Table;
+use crate::output::draft_file;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+/// A folder of parts.
+#[derive(Clone, Debug)]
+pub(super) struct Parts(PathBuf);
+
+/// Which program is running: another one may find other numbers.
+static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+    let built = std::env::current_exe().and_then(fs::metadata);
+    let built = built.map(|m| (m.len(), m.modified().ok()));
+    format!("{} {built:?}", env!("CARGO_PKG_VERSION"))
+});
+
+pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+    }
+    text
+}
+
+impl Parts {
+    /// Makes the folder where it is absent, and removes what a killed run left half written.
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        remove_drafts(folder)?;
+        Ok(Self(folder.to_owned()))
+    }
+
+    /// The name of the part that depends on `on` and the program.
+    pub(super) fn name(on: &[&str]) -> String {
+        let mut all = PROGRAM.clone();
+        for part in on {
+            write!(all, "\n{}:{part}", part.len()).expect("a string takes everything");
+        }
+        hex(all)[..40].to_owned()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{name}.parquet"))
+    }
+
+    /// The rows of a part, where it is there and whole.
+    pub(super) fn read(&self, name: &str, like: &Row) -> Option<Vec<Row>> {
+        let file = File::open(self.path(name)).ok()?;
+        let reader = SerializedFileReader::new(file).ok()?;
+        if reader
+            .metadata()
+            .file_metadata()
+            .schema_descr()
+            .num_columns()
+            != columns(true).len()
+        {
+            return None;
+        }
+        let rows = reader.get_row_iter(None).ok()?.map(|row| {
+            let row = row.ok()?;
+            Some(Row {
+                seed: row.get_ulong(3).ok()?,
+                policy: row.get_string(4).ok()?.clone(),
+                values: (0..NAMES.len())
+                    .map(|i| row.get_double(5 + i).ok())
+                    .collect(),
+                ..like.clone()
+            })
+        });
+        rows.collect()
+    }
+
+    pub(super) fn write(&self, name: &str, rows: &[Row]) -> io::Result<()> {
+        let columns = columns(true);
+        let mut draft = draft_file(&self.0)?;
+        let mut table = Table::create(BufWriter::new(draft.as_file_mut()), "part", &columns)?;
+        table.write(&columns, rows)?;
+        table
+            .finish()?
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        draft.persist(self.path(name))?;
+        Ok(())
+    }
+}
+
+/// Removes files that were being written when their program was killed.
+pub(super) fn remove_drafts(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
+        if name.starts_with(".wayside-") && name.ends_with(".tmp") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}

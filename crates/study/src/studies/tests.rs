@@ -1,0 +1,307 @@
+use super::data::Data;
+use super::results::Folder;
+use super::runner::{Control, Plan, Registry, analytic, run};
+use super::verdict::Claim;
+use super::*;
+use crate::output::Manifest;
+use crate::report::Verdict;
+use std::sync::atomic::Ordering;
+use wayside_core::Scenario;
+use wayside_core::engine::Contender;
+
+/// Takes a moment: two sizes, three policies, claims of several kinds.
+const SMALL: &str = r#"
+[study]
+name = "small"
+title = "A small study"
+seeds = 6
+max_seeds = 24
+quick_seeds = 2
+
+[[grid]]
+id = "load"
+scenario = "wang2025"
+policies = ["price", "nearest", "local"]
+awaited = ["lysac"]
+set = { "time.slots" = 3 }
+bound = true
+
+[[grid.axis]]
+key = "fleet.size"
+name = "vehicles"
+values = [4, 8]
+quick = [8]
+
+[[figure]]
+id = "objective"
+title = "Objective"
+grid = "load"
+x = "vehicles"
+y = "objective"
+
+[[table]]
+id = "delay"
+title = "Delay"
+grids = ["load"]
+metric = "delay_s"
+
+[[claim]]
+id = "price-local"
+claim = "price is better than local"
+kind = "ordering"
+relation = "less"
+grid = "load"
+metric = "objective"
+policy = "price"
+than = "local"
+
+[[claim]]
+id = "price-gap"
+claim = "price is within 1 % of the bound"
+kind = "ratio"
+relation = "at-most"
+limit = 0.01
+pooled = true
+grid = "load"
+metric = "objective"
+policy = "price"
+than = "price"
+than_metric = "lower_bound"
+
+[[claim]]
+id = "crowding"
+claim = "More vehicles, longer delays"
+kind = "trend"
+relation = "greater"
+axis = "vehicles"
+grid = "load"
+metric = "delay_s"
+policy = "nearest"
+
+[[claim]]
+id = "local-alone"
+claim = "Nobody is helped"
+published = 0.0
+kind = "exact"
+grid = "load"
+metric = "offloaded"
+policy = "local"
+
+[[claim]]
+id = "lysac"
+claim = "LySAC is better than local"
+kind = "ordering"
+relation = "less"
+grid = "load"
+metric = "objective"
+policy = "lysac"
+than = "local"
+"#;
+
+fn small() -> Study {
+    Study::from_toml("small.toml", SMALL, Path::new("")).unwrap()
+}
+
+fn found(study: &Study, threads: usize, folder: &Path, registry: &Registry) -> (Data, Vec<Claim>) {
+    let plan = Plan {
+        study,
+        quick: false,
+        threads,
+        registry,
+    };
+    run(&plan, folder, &Control::default()).unwrap().unwrap()
+}
+
+fn verdict(claims: &[Claim], id: &str) -> Verdict {
+    claims
+        .iter()
+        .find(|c| c.id == format!("small.{id}"))
+        .unwrap()
+        .verdict
+}
+
+#[test]
+fn property_built_in_studies_are_valid() {
+    for builtin in BUILTIN_STUDIES {
+        let study = Study::builtin(builtin.name).unwrap();
+        assert_eq!(study.name, builtin.name);
+        assert!(is_study(builtin.text));
+    }
+    assert!(
+        Study::builtin("lin")
+            .unwrap_err()
+            .to_string()
+            .contains("built-in are")
+    );
+    assert!(!is_study("[scenario]\nname = \"a\"") && !is_study("= ="));
+}
+
+#[test]
+fn property_every_problem_is_named_with_its_line() {
+    let text = SMALL
+        .replace("fleet.size", "fleet.sise")
+        .replace("policies = [\"price\"", "policies = [\"prise\"")
+        .replace("metric = \"offloaded\"", "metric = \"offload\"")
+        .replace("axis = \"vehicles\"", "axis = \"vehicle\"")
+        .replace("quick = [8]", "quick = [9]")
+        .replace("limit = 0.01", "limits = 0.01");
+    let error = Study::from_toml("s.toml", &text, Path::new(""))
+        .unwrap_err()
+        .to_string();
+    for message in [
+        "s.toml:13: grid.0.policies: unknown policy \"prise\", did you mean \"price\"?",
+        "s.toml:21: grid.0.axis.0.values: fleet.sise: unknown key",
+        "s.toml:22: grid.0.axis.0.quick: 9 is not among the values",
+        "claim.1.limits: unknown key \"limits\", did you mean \"limit\"?",
+        "claim.1.limit: missing",
+        "claim.2.axis: unknown axis \"vehicle\", did you mean \"vehicles\"?",
+        "claim.3.metric: unknown metric \"offload\"",
+        "claim.0.policy: unknown policy of the grid \"price\"",
+    ] {
+        assert!(error.contains(message), "{message}\n{error}");
+    }
+}
+
+#[test]
+fn property_threads_and_interruptions_change_no_byte() {
+    let (study, root) = (small(), tempfile::tempdir().unwrap());
+    let bytes = |name: &str, threads: usize, interruptions: u64| {
+        let target = root.path().join(name);
+        for after in 0..interruptions {
+            let folder = Folder::open(&target, &study, false, false).unwrap();
+            let plan = Plan {
+                study: &study,
+                quick: false,
+                threads,
+                registry: &analytic,
+            };
+            let control = Control::default();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while control.done.load(Ordering::Relaxed) < after {
+                        std::thread::yield_now();
+                    }
+                    control.cancelled.store(true, Ordering::Relaxed);
+                });
+                run(&plan, &folder.parts(), &control).unwrap();
+            });
+        }
+        let folder = Folder::open(&target, &study, false, false).unwrap();
+        let (data, claims) = found(&study, threads, &folder.parts(), &analytic);
+        folder.finish(&study, &data, &claims, false).unwrap();
+        let names = [
+            "results.parquet",
+            "claims.json",
+            "validation.md",
+            "report.html",
+            "figures/objective.svg",
+            "tables/delay.csv",
+        ];
+        names.map(|name| std::fs::read(target.join(name)).unwrap())
+    };
+    let undisturbed = bytes("one", 1, 0);
+    assert_eq!(undisturbed, bytes("three", 3, 0));
+    assert_eq!(undisturbed, bytes("interrupted", 2, 3));
+}
+
+#[test]
+fn property_what_is_finished_is_not_run_again() {
+    let (study, root) = (small(), tempfile::tempdir().unwrap());
+    let (data, claims) = found(&study, 1, root.path(), &analytic);
+    // Whoever is asked to decide now has been run again.
+    let never = |name: &str, _: Option<&Scenario>| {
+        struct Never(String);
+        impl Contender for Never {
+            fn name(&self) -> &str {
+                &self.0
+            }
+            fn enter(
+                &self,
+                _: &wayside_core::engine::world::World,
+                _: wayside_core::rng::Streams,
+            ) -> Result<Box<dyn wayside_core::policy::Policy>> {
+                panic!("{} was run again", self.0)
+            }
+        }
+        (name != "lysac").then(|| Box::new(Never(name.to_owned())) as Box<dyn Contender>)
+    };
+    let again = found(&study, 1, root.path(), &never);
+    assert_eq!(again.1, claims);
+    assert_eq!(
+        again.0.write_parquet(Vec::new()).unwrap(),
+        data.write_parquet(Vec::new()).unwrap()
+    );
+    // A part that is not whole is run again.
+    for part in std::fs::read_dir(root.path()).unwrap() {
+        std::fs::write(part.unwrap().path(), "PAR1").unwrap();
+    }
+    assert_eq!(found(&study, 1, root.path(), &analytic).1, claims);
+}
+
+#[test]
+fn property_a_claim_made_false_turns_to_fails() {
+    let (study, root) = (small(), tempfile::tempdir().unwrap());
+    let (data, claims) = found(&study, 1, &root.path().join("right"), &analytic);
+    for id in ["price-local", "price-gap", "local-alone"] {
+        assert_eq!(verdict(&claims, id), Verdict::Holds, "{id} {claims:#?}");
+    }
+    let lysac = claims.iter().find(|c| c.id == "small.lysac").unwrap();
+    assert_eq!((lysac.verdict, lysac.measured), (Verdict::Undecided, None));
+    assert!(lysac.note.contains("no policy lysac yet"), "{}", lysac.note);
+    assert_eq!(data.missing[&0], ["lysac"]);
+
+    let swapped = |name: &str, scenario: Option<&Scenario>| match name {
+        "price" => analytic("local", scenario),
+        "local" => analytic("price", scenario),
+        name => analytic(name, scenario),
+    };
+    let (_, claims) = found(&study, 1, &root.path().join("wrong"), &swapped);
+    for id in ["price-local", "price-gap", "local-alone"] {
+        assert_eq!(verdict(&claims, id), Verdict::Fails, "{id} {claims:#?}");
+    }
+}
+
+#[test]
+fn paper_related_information_costs_what_fig_6_says() {
+    let (study, root) = (
+        Study::builtin("lin2025").unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
+    let study = study.only_figure("6").unwrap();
+    let (_, claims) = found(&study, 1, root.path(), &analytic);
+    assert_eq!(claims.len(), 9);
+    for claim in claims {
+        assert_eq!(claim.verdict, Verdict::Holds, "{claim:#?}");
+    }
+}
+
+#[test]
+fn property_a_folder_of_something_else_is_left_alone() {
+    let (study, root) = (small(), tempfile::tempdir().unwrap());
+    std::fs::write(root.path().join("diary.txt"), "").unwrap();
+    let refused = |force| {
+        Folder::open(root.path(), &study, false, force)
+            .err()
+            .map(|e| e.to_string())
+    };
+    assert!(refused(false).unwrap().contains("no results of Wayside"));
+    let other = Manifest::now("other", "", &[0], 1, &[]);
+    std::fs::write(
+        root.path().join("manifest.json"),
+        serde_json::to_string(&other).unwrap(),
+    )
+    .unwrap();
+    assert!(refused(false).unwrap().contains("--force"));
+    assert_eq!(refused(true), None);
+}
+
+#[test]
+fn closed_form_blocks_of_a_page() {
+    let page = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb\n";
+    let replaced = replace_block(page, "x", "\nnew\n\n").unwrap();
+    assert_eq!(
+        replaced,
+        "a\n<!-- begin x -->\n\nnew\n\n<!-- end x -->\nb\n"
+    );
+    assert_eq!(replace_block(page, "y", ""), None);
+}

@@ -1,0 +1,612 @@
+//! The report in a real browser: what it shows, not only that it loads.
+//!
+//! Needs Chromium (`apt-get install chromium`; `.ci/run` does). Without one the tests are skipped and say so;
+//! where `WAYSIDE_BROWSER` is `required` they fail instead. `WAYSIDE_SCREENSHOTS` names a folder for pictures.
+
+use headless_chrome::browser::tab::Tab;
+use headless_chrome::protocol::cdp::types::Event;
+use headless_chrome::protocol::cdp::{Emulation, Network, Page};
+use headless_chrome::{Browser, LaunchOptions};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use wayside_core::Scenario;
+use wayside_core::engine::records::{PolicyRun, Replication, SlotRecord};
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Options};
+use wayside_core::policy::PolicyKind;
+use wayside_study::figures::{self, Setting};
+use wayside_study::output::Manifest;
+use wayside_study::report::{self, Claim, Verdict};
+use wayside_study::run::{Control, Plan};
+use wayside_study::{Summary, table};
+
+const POLICIES: [PolicyKind; 4] = [
+    PolicyKind::Local,
+    PolicyKind::Nearest,
+    PolicyKind::BestResponse,
+    PolicyKind::Price,
+];
+
+/// Where Chromium is, by `WAYSIDE_CHROMIUM` or on the path.
+fn chromium() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("WAYSIDE_CHROMIUM") {
+        return Some(named.into());
+    }
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let places = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    places.into_iter().find(|place| place.is_file())
+}
+
+/// A page open in a browser, and what it did besides.
+struct Open {
+    tab: Arc<Tab>,
+    /// Errors on the console and requests for anything but the file itself.
+    complaints: Arc<Mutex<Vec<String>>>,
+    opened: Duration,
+    _browser: Browser,
+    _folder: tempfile::TempDir,
+}
+
+impl Open {
+    /// Opens `html` from a file; `None`, with a word why, where there is no browser.
+    fn new(html: &str) -> Option<Self> {
+        let Some(path) = chromium() else {
+            let how = "skipped: no Chromium; apt-get install --no-install-recommends chromium";
+            assert!(
+                std::env::var_os("WAYSIDE_BROWSER").is_none_or(|v| v != "required"),
+                "{how}"
+            );
+            eprintln!("{how}");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        std::fs::write(&file, html).unwrap();
+        let options = LaunchOptions::default_builder()
+            .path(Some(path))
+            // Its sandbox needs more rights than containers and root give; the page is our own.
+            .sandbox(false)
+            .window_size(Some((1200, 900)))
+            .idle_browser_timeout(Duration::from_secs(300))
+            .build()
+            .unwrap();
+        let browser = Browser::new(options).unwrap();
+        let tab = browser.new_tab().unwrap();
+        tab.set_default_timeout(Duration::from_secs(120));
+        let address = format!("file://{}", file.display());
+        let complaints = Arc::new(Mutex::new(Vec::new()));
+        let (heard, own) = (Arc::clone(&complaints), address.clone());
+        tab.add_event_listener(Arc::new(move |event: &Event| {
+            let complaint = match event {
+                Event::LogEntryAdded(e) => Some(format!("log: {:?}", e.params.entry)),
+                Event::RuntimeExceptionThrown(e) => {
+                    Some(format!("exception: {:?}", e.params.exception_details))
+                }
+                Event::RuntimeConsoleAPICalled(e) => Some(format!("console: {:?}", e.params.args)),
+                Event::NetworkRequestWillBeSent(e) => {
+                    let url = &e.params.request.url;
+                    (*url != own && !url.starts_with("data:")).then(|| format!("request: {url}"))
+                }
+                _ => None,
+            };
+            heard.lock().unwrap().extend(complaint);
+        }))
+        .unwrap();
+        tab.enable_log().unwrap();
+        tab.enable_runtime().unwrap();
+        tab.call_method(Network::Enable {
+            max_total_buffer_size: None,
+            max_resource_buffer_size: None,
+            max_post_data_size: None,
+            report_direct_socket_traffic: None,
+            enable_durable_messages: None,
+        })
+        .unwrap();
+        let clock = Instant::now();
+        tab.navigate_to(&address)
+            .unwrap()
+            .wait_until_navigated()
+            .unwrap();
+        let opened = clock.elapsed();
+        let open = Self {
+            tab,
+            complaints,
+            opened,
+            _browser: browser,
+            _folder: folder,
+        };
+        assert_eq!(open.ask("document.readyState"), "complete");
+        Some(open)
+    }
+
+    /// The value of an expression.
+    fn ask(&self, expression: &str) -> Value {
+        let wrapped = format!("JSON.stringify((() => {expression})())");
+        let wrapped = if expression.starts_with('{') {
+            wrapped
+        } else {
+            format!("JSON.stringify({expression})")
+        };
+        let answer = self.tab.evaluate(&wrapped, false).unwrap();
+        let text = answer
+            .value
+            .unwrap_or_else(|| panic!("{expression}: {:?}", answer.description));
+        serde_json::from_str(text.as_str().unwrap()).unwrap()
+    }
+
+    /// Pretends to be on paper or on a screen, light or dark.
+    fn emulate(&self, media: &str, scheme: &str) {
+        self.tab
+            .call_method(Emulation::SetEmulatedMedia {
+                media: Some(media.into()),
+                features: Some(vec![Emulation::MediaFeature {
+                    name: "prefers-color-scheme".into(),
+                    value: scheme.into(),
+                }]),
+            })
+            .unwrap();
+    }
+
+    fn width(&self, width: u32) {
+        self.tab
+            .call_method(Emulation::SetDeviceMetricsOverride {
+                width,
+                height: 900,
+                device_scale_factor: 1.0,
+                mobile: false,
+                scale: None,
+                screen_width: None,
+                screen_height: None,
+                position_x: None,
+                position_y: None,
+                dont_set_visible_size: None,
+                screen_orientation: None,
+                viewport: None,
+                display_feature: None,
+                device_posture: None,
+            })
+            .unwrap();
+    }
+
+    fn silent(&self) {
+        let complaints = self.complaints.lock().unwrap();
+        assert!(complaints.is_empty(), "{complaints:?}");
+    }
+
+    /// A picture of the whole page, where somebody asked for one.
+    fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("WAYSIDE_SCREENSHOTS") else {
+            return;
+        };
+        let size = self
+            .ask("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]");
+        let clip = Page::Viewport {
+            x: 0.0,
+            y: 0.0,
+            width: size[0].as_f64().unwrap(),
+            height: size[1].as_f64().unwrap(),
+            scale: 1.0,
+        };
+        let png = Page::CaptureScreenshotFormatOption::Png;
+        let png = self
+            .tab
+            .capture_screenshot(png, None, Some(clip), true)
+            .unwrap();
+        std::fs::write(Path::new(&folder).join(name), png).unwrap();
+    }
+}
+
+fn manifest(summary: &Summary) -> Manifest {
+    let policies: Vec<String> = summary.policies.iter().map(|p| p.policy.clone()).collect();
+    Manifest::now(
+        &summary.scenario,
+        "[scenario]\nname = \"wang2025\"\n",
+        &summary.seeds,
+        summary.slots,
+        &policies,
+    )
+}
+
+/// A real run: its summary and its report, with a claim and a learning curve beside what every run has.
+fn run() -> (Summary, String) {
+    let scenario = Scenario::builtin("wang2025", &[]).unwrap();
+    let world = World::new(&scenario).unwrap();
+    let plan = Plan {
+        world: &world,
+        policies: &POLICIES,
+        seeds: &[0, 1, 2],
+        options: Options {
+            slots: 6,
+            bound: BoundKind::Simple,
+        },
+        threads: 0,
+        dump_slots: None,
+        tasks: None,
+    };
+    let replications = wayside_study::run::run(&plan, &Control::default()).unwrap();
+    let summary = Summary::new(&scenario.name, &replications, true);
+    let setting = Setting::new(&world, 0).unwrap();
+    let figures = figures::of_run(&summary, &replications, &setting);
+    let mut page = report::of_run(&summary, &setting, &figures, &manifest(&summary));
+    let claim = Claim {
+        id: "wang2025.fig3.order".into(),
+        figure: "3".into(),
+        claim: "<nearest> costs less than local & all".into(),
+        published: Some(1.5),
+        measured: Some(1.25),
+        ci95: Some([1.0, 1.5]),
+        verdict: Verdict::Holds,
+        note: String::new(),
+    };
+    page.sections.extend(report::claims(&[claim]));
+    assert!(report::claims(&[]).is_none() && report::curves(&[]).is_none());
+    (summary, page.to_html())
+}
+
+/// As printed: with a true minus, and `to` between the ends of an interval.
+fn numbers(text: &str) -> Vec<f64> {
+    let parts = text.split(" to ").map(|part| part.replace('\u{2212}', "-"));
+    parts.filter_map(|part| part.trim().parse().ok()).collect()
+}
+
+fn same(shown: f64, value: f64) -> bool {
+    (shown - value).abs() <= 6e-5 * value.abs()
+}
+
+#[test]
+fn oracle_browser_shows_the_numbers_of_the_summary() {
+    let (summary, html) = run();
+    let Some(open) = Open::new(&html) else { return };
+    let cells = open.ask(
+        "[...document.querySelectorAll('td[data-metric]')].map(c => ({metric: c.dataset.metric, policy: c.dataset.policy, \
+         text: c.querySelector('span').innerText, note: c.querySelector('small')?.innerText ?? ''}))",
+    );
+    let truth: Value = serde_json::from_str(&table::json(&summary)).unwrap();
+    let text = |cell: &Value, key: &str| cell[key].as_str().unwrap().to_owned();
+    let mut seen = Vec::new();
+    for cell in cells.as_array().unwrap() {
+        let (metric, policy) = (text(cell, "metric"), text(cell, "policy"));
+        let row = truth["policies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["policy"] == policy.as_str())
+            .unwrap();
+        let (shown, value) = (numbers(&text(cell, "text")), &row[&metric]);
+        match value["mean"].as_f64() {
+            None => assert_eq!(text(cell, "text"), "\u{2013}", "{policy} {metric}"),
+            Some(mean) => assert!(
+                shown.len() == 1 && same(shown[0], mean),
+                "{policy} {metric}: {shown:?}, not {mean}"
+            ),
+        }
+        let ends = numbers(&text(cell, "note"));
+        let wanted: Vec<f64> = value["ci95"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|v| v.as_f64().unwrap())
+            .collect();
+        assert!(
+            ends.len() == wanted.len() && ends.iter().zip(&wanted).all(|(&a, &b)| same(a, b)),
+            "{policy} {metric}: {ends:?}, not {wanted:?}"
+        );
+        seen.push((policy, metric));
+    }
+    for row in truth["policies"].as_array().unwrap() {
+        for (metric, value) in row
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, v)| v["mean"].is_f64())
+        {
+            let wanted = (row["policy"].as_str().unwrap().to_owned(), metric.clone());
+            assert!(seen.contains(&wanted), "{wanted:?} is not shown");
+            assert!(value.is_object());
+        }
+    }
+    // The claim is text, not markup.
+    let claims = open.ask("document.getElementById('claims').innerText");
+    assert!(
+        claims
+            .as_str()
+            .unwrap()
+            .contains("<nearest> costs less than local & all"),
+        "{claims}"
+    );
+    open.silent();
+    open.picture("light.png");
+}
+
+/// Charts, and in how many of them something of `nearest` and of `price` can be seen.
+const VISIBLE: &str = "{
+    const charts = [...document.querySelectorAll('svg.chart')];
+    const seen = (name) => charts.filter(c => [...c.querySelectorAll(`[data-series=\"${name}\"] *`)]
+        .some(m => m.getClientRects().length > 0 && getComputedStyle(m).display !== 'none')).length;
+    return [charts.length, seen('nearest'), seen('price')];
+}";
+
+#[test]
+fn property_a_hidden_policy_leaves_every_chart() {
+    let (_, html) = run();
+    let Some(open) = Open::new(&html) else { return };
+    let before = open.ask(VISIBLE);
+    assert!(
+        before[0].as_u64().unwrap() >= 6 && before[1] == before[0] && before[2] == before[0],
+        "{before}"
+    );
+    open.tab
+        .find_element("[data-switch=nearest]")
+        .unwrap()
+        .click()
+        .unwrap();
+    let hidden = open.ask(VISIBLE);
+    assert_eq!(hidden, serde_json::json!([before[0], 0, before[0]]));
+    assert_eq!(
+        open.ask("document.querySelector('[data-switch=nearest]').ariaPressed"),
+        "false"
+    );
+    assert_eq!(open.ask("[...document.querySelectorAll('tr[data-series=nearest]')].every(r => r.offsetHeight === 0)"), true);
+    open.picture("hidden.png");
+    open.tab.find_element("#all").unwrap().click().unwrap();
+    assert_eq!(open.ask(VISIBLE), before);
+    open.silent();
+}
+
+#[test]
+fn property_keyboard_and_pointer_read_values() {
+    let (summary, html) = run();
+    let Some(open) = Open::new(&html) else { return };
+    // By Tab alone one reaches the links, the switches, and every chart and table.
+    let mut reached = Vec::new();
+    for _ in 0..200 {
+        open.tab.press_key("Tab").unwrap();
+        let now = open.ask("{ const e = document.activeElement; return e.dataset.switch ?? e.className?.baseVal ?? (e.className || e.tagName); }");
+        let now = now.as_str().unwrap().to_owned();
+        if now == "BODY" {
+            break;
+        }
+        reached.push(now);
+    }
+    for wanted in ["skip", "A", "nearest", "price", "chart", "table", "SUMMARY"] {
+        assert!(
+            reached.iter().any(|r| r == wanted),
+            "{wanted} in {reached:?}"
+        );
+    }
+    assert_eq!(
+        reached.iter().filter(|r| *r == "chart").count() as u64,
+        open.ask(VISIBLE)[0].as_u64().unwrap()
+    );
+
+    // Space hides, as a button does.
+    open.ask("document.querySelector('[data-switch=nearest]').focus() ?? 0");
+    open.tab.press_key(" ").unwrap();
+    assert_eq!(open.ask(VISIBLE)[1], 0);
+    open.tab.press_key(" ").unwrap();
+
+    // Arrows walk through the rows of the comparison and say their values.
+    open.ask("document.querySelector('#figure-comparison svg').focus() ?? 0");
+    for policy in &summary.policies {
+        open.tab.press_key("ArrowDown").unwrap();
+        let said = open.ask("document.getElementById('said').innerText");
+        let said = said.as_str().unwrap();
+        assert!(
+            said.starts_with(&format!("policy: {}.", policy.policy)),
+            "{said}"
+        );
+        let value: f64 = said.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(same(value, policy.objective.unwrap().mean), "{said}");
+    }
+    assert_eq!(open.ask("document.getElementById('tip').hidden"), false);
+    open.tab.press_key("Escape").unwrap();
+    assert_eq!(open.ask("document.getElementById('tip').hidden"), true);
+
+    // The pointer does the same: over the middle of the chart of time all policies are listed.
+    let chart = open.tab.find_element("#figure-objective-time svg").unwrap();
+    chart.scroll_into_view().unwrap();
+    chart.move_mouse_over().unwrap();
+    let tip = open.ask("document.getElementById('tip').innerText");
+    for policy in &summary.policies {
+        assert!(tip.as_str().unwrap().contains(&policy.policy), "{tip}");
+    }
+
+    // Screen readers: everything drawn has a name, every table headings, headings leave out no level.
+    let unnamed = open.ask(
+        "{ const bad = [...document.querySelectorAll('svg[role=img]')].filter(s => !s.ariaLabel).length
+             + [...document.querySelectorAll('table')].filter(t => !t.caption || !t.querySelector('th[scope=row]')).length
+             + [...document.querySelectorAll('button')].filter(b => !b.innerText.trim()).length;
+           const levels = [...document.querySelectorAll('h1,h2,h3')].map(h => Number(h.tagName[1]));
+           return bad + levels.filter((l, i) => i > 0 && l > levels[i - 1] + 1).length; }",
+    );
+    assert_eq!(unnamed, 0);
+    open.silent();
+}
+
+/// Elements that reach beyond the page, or whose content is cut.
+const CUT: &str = "{
+    const bad = [];
+    for (const e of document.querySelectorAll('body *')) {
+        if (e.closest('#tip, .unseen, .skip, clipPath, defs, g[clip-path]')) continue;
+        const box = e.getBoundingClientRect();
+        const name = `${e.tagName}.${e.className.baseVal ?? e.className} ${(e.textContent ?? '').slice(0, 40)}`;
+        if (box.width > 0 && (box.right > innerWidth + 1 || box.left < -1)) bad.push(`${name}: ${box.left} to ${box.right}`);
+        const clips = ['auto', 'hidden', 'scroll'].includes(getComputedStyle(e).overflowX);
+        if (clips && e.scrollWidth > e.clientWidth + 1) bad.push(`${name}: cut`);
+    }
+    if (document.documentElement.scrollWidth > innerWidth) bad.push('the page scrolls sideways');
+    return bad;
+}";
+
+#[test]
+fn property_print_cuts_nothing() {
+    let (_, html) = run();
+    let Some(open) = Open::new(&html) else { return };
+    // A4 less its margins is 182 mm wide: 688 pixels.
+    open.width(688);
+    open.emulate("print", "dark");
+    assert_eq!(open.ask(CUT), serde_json::json!([]));
+    assert_eq!(
+        open.ask("getComputedStyle(document.body).backgroundColor"),
+        "rgb(255, 255, 255)"
+    );
+    assert_eq!(
+        open.ask("getComputedStyle(document.querySelector('.switches')).display"),
+        "none"
+    );
+    open.picture("print.png");
+    let pdf = open.tab.print_to_pdf(None).unwrap();
+    assert!(pdf.starts_with(b"%PDF") && pdf.len() > 20_000);
+    if let Some(folder) = std::env::var_os("WAYSIDE_SCREENSHOTS") {
+        std::fs::write(Path::new(&folder).join("print.pdf"), pdf).unwrap();
+    }
+    // A narrow window scrolls tables in themselves, never the page.
+    open.emulate("screen", "light");
+    open.width(400);
+    assert_eq!(
+        open.ask("document.documentElement.scrollWidth <= innerWidth"),
+        true
+    );
+    open.picture("narrow.png");
+    open.silent();
+}
+
+/// Every text whose contrast with what is behind it is below 4.5 (WCAG 2, level AA), with that contrast.
+const FAINT: &str = "{
+    const parse = (c) => (c.match(/[\\d.]+/g) ?? []).map(Number);
+    const light = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const behind = (e) => {
+        for (; e; e = e.parentElement) {
+            const c = parse(getComputedStyle(e).backgroundColor);
+            if (c.length === 3 || c[3] > 0) return c;
+        }
+        return [255, 255, 255];
+    };
+    const bad = [];
+    let count = 0;
+    for (const details of document.querySelectorAll('details')) details.open = true;
+    for (const e of document.querySelectorAll('body *')) {
+        const own = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+        if (!own || ['SCRIPT', 'STYLE', 'title'].includes(e.tagName) || e.closest('#tip, .unseen')) continue;
+        const style = getComputedStyle(e);
+        const fore = light(parse(e instanceof SVGElement ? style.fill : style.color));
+        const back = light(behind(e));
+        const contrast = (Math.max(fore, back) + 0.05) / (Math.min(fore, back) + 0.05);
+        count += 1;
+        if (!(contrast >= 4.5)) bad.push(`${e.tagName} ${e.textContent.slice(0, 30)}: ${contrast}`);
+    }
+    return [count, bad, light(parse(getComputedStyle(document.body).backgroundColor))];
+}";
+
+#[test]
+fn property_text_stands_out_light_and_dark() {
+    let (_, html) = run();
+    let Some(open) = Open::new(&html) else { return };
+    for (scheme, bright) in [("light", true), ("dark", false)] {
+        open.emulate("screen", scheme);
+        let found = open.ask(FAINT);
+        assert!(found[0].as_u64().unwrap() > 200, "{found}");
+        assert_eq!(found[1], serde_json::json!([]), "{scheme}");
+        assert_eq!(found[2].as_f64().unwrap() > 0.5, bright);
+        open.ask(
+            "{ for (const d of document.querySelectorAll('details')) d.open = false; return 0; }",
+        );
+        open.picture(&format!("{scheme}-scheme.png"));
+    }
+    open.silent();
+}
+
+/// Two policies over that many slots, with a peak in a single one of them.
+fn long(slots: u32) -> Replication {
+    let wave = |slot: u32| {
+        0.3 + 0.05 * (f64::from(slot) * 1e-3).sin()
+            + 0.01 * f64::from(slot.wrapping_mul(2_654_435_761) >> 24) / 256.0
+    };
+    let policies = ["price", "nearest"]
+        .into_iter()
+        .zip([1.0, 1.2])
+        .map(|(policy, factor)| {
+            let mut run = PolicyRun {
+                policy: policy.into(),
+                rsu_load: vec![0.2, 0.4, 0.1],
+                ..PolicyRun::default()
+            };
+            for slot in 0..slots {
+                let objective = if slot == 567_890 {
+                    9.5
+                } else {
+                    factor * wave(slot)
+                };
+                run.delay.record(objective);
+                run.slots.push(SlotRecord {
+                    slot,
+                    tasks: 10,
+                    objective,
+                    lower_bound: Some(0.9 * wave(slot)),
+                    lbm: 0.1 * objective,
+                    tau: 0.05,
+                    ..SlotRecord::default()
+                });
+            }
+            run
+        });
+    Replication {
+        seed: 0,
+        policies: policies.collect(),
+    }
+}
+
+#[test]
+fn property_a_million_slots_make_a_small_report() {
+    let replications = [long(1_000_000)];
+    let summary = Summary::new("long", &replications, false);
+    let setting = Setting {
+        rsus: (0..3)
+            .map(|m| figures::Site {
+                id: format!("r{m}"),
+                ..figures::Site::default()
+            })
+            .collect(),
+        ..Setting::new(
+            &World::new(&Scenario::builtin("wang2025", &[]).unwrap()).unwrap(),
+            0,
+        )
+        .unwrap()
+    };
+    let setting = Setting {
+        links: Vec::new(),
+        ..setting
+    };
+    let clock = Instant::now();
+    let figures = figures::of_run(&summary, &replications, &setting);
+    let html = report::of_run(&summary, &setting, &figures, &manifest(&summary)).to_html();
+    eprintln!("written in {:.2?}, {} bytes", clock.elapsed(), html.len());
+    assert!(html.len() < 3_000_000);
+    // The one peak survives the grouping.
+    let time = figures.iter().find(|f| f.id == "objective-time").unwrap();
+    let tops = time.series[0]
+        .points
+        .iter()
+        .filter_map(|p| p.interval)
+        .map(|[_, hi]| hi);
+    assert!((tops.fold(0.0, f64::max) - 9.5).abs() < 1e-12 && time.series[0].points.len() <= 120);
+
+    let Some(open) = Open::new(&html) else { return };
+    let nodes = open.ask("document.querySelectorAll('*').length");
+    let load = open.ask("performance.getEntriesByType('navigation')[0].loadEventEnd");
+    eprintln!(
+        "opened in {:.2?} (load event after {load} ms), {nodes} elements",
+        open.opened
+    );
+    assert!(nodes.as_u64().unwrap() < 5000, "{nodes}");
+    open.silent();
+    open.picture("million.png");
+}
