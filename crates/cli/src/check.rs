@@ -40,7 +40,9 @@ fn inspect_study(file: &str) -> Result<String> {
     let study = Study::load(Path::new(file))?;
     let cells: usize = study.grids.iter().map(|grid| grid.cells(false).len()).sum();
     let (figures, claims) = (study.figures.len(), study.claims.len());
-    Ok(format!("{file}: ok (a study of {cells} cells, {figures} figures, {claims} claims)\n"))
+    Ok(format!(
+        "{file}: ok (a study of {cells} cells, {figures} figures, {claims} claims)\n"
+    ))
 }
 
 /// Reads everything that a run of `file` would read.

@@ -1,17 +1,17 @@
 //! `wayside study` and `wayside reproduce`.
 
-use crate::contender::Named;
 use crate::args::{Format, Reproduce, StudyArgs, StudyOptions};
 use crate::console::{Failure, Outcome, print, say};
+use crate::contender::Named;
 use crate::listing::Listing;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use wayside_core::engine::Contender;
@@ -44,7 +44,10 @@ fn load(name: &str) -> Result<Study> {
 
 fn execute(study: Study, options: &StudyOptions) -> Outcome {
     let page = match &options.page {
-        Some(path) => Some((path, fs::read_to_string(path).map_err(|e| Error::io(path, e))?)),
+        Some(path) => Some((
+            path,
+            fs::read_to_string(path).map_err(|e| Error::io(path, e))?,
+        )),
         None => None,
     };
     let folder = Folder::open(&options.out, &study, options.quick, options.force)?;
@@ -62,14 +65,20 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
     if let Some((path, text)) = page {
         let block = Folder::page(&options.out)?;
         let Some(text) = replace_block(&text, &study.name, &block) else {
-            let message = format!("has no lines <!-- begin {0} --> and <!-- end {0} -->", study.name);
+            let message = format!(
+                "has no lines <!-- begin {0} --> and <!-- end {0} -->",
+                study.name
+            );
             return Err(Error::invalid(path.display().to_string(), None, "", message).into());
         };
         fs::write(path, text).map_err(|e| Error::io(path, e))?;
     }
     print(&verdicts(&claims, options.format))?;
     if !options.quiet {
-        say(format_args!("Claims, figures, tables and report: {}", options.out.display()));
+        say(format_args!(
+            "Claims, figures, tables and report: {}",
+            options.out.display()
+        ));
     }
     Ok(())
 }
@@ -99,7 +108,15 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
         ]
     };
     let listing = Listing {
-        columns: ["claim", "figure", "published", "measured", "ci95 lo", "ci95 hi", "verdict"],
+        columns: [
+            "claim",
+            "figure",
+            "published",
+            "measured",
+            "ci95 lo",
+            "ci95 hi",
+            "verdict",
+        ],
         rows: claims.iter().map(row).collect(),
     };
     listing.render(format)

@@ -14,7 +14,13 @@ impl Grid {
     /// All cells, or those that `--quick` runs; the last axis varies fastest.
     #[must_use]
     pub fn cells(&self, quick: bool) -> Vec<Cell> {
-        let values = |axis: &'_ Axis| if quick { axis.quick.clone() } else { axis.values.clone() };
+        let values = |axis: &'_ Axis| {
+            if quick {
+                axis.quick.clone()
+            } else {
+                axis.values.clone()
+            }
+        };
         let mut cells = vec![Cell { values: Vec::new() }];
         for axis in &self.axes {
             let longer = |cell: &Cell| {

@@ -47,7 +47,9 @@ impl Data {
     pub fn sample(&self, grid: usize, cell: usize, policy: &str, metric: &str) -> Vec<Option<f64>> {
         let at = column(metric).expect("the decoder has checked it");
         let rows = self.cells.get(&(grid, cell)).into_iter().flatten();
-        rows.filter(|row| row.policy == policy).map(|row| row.values[at]).collect()
+        rows.filter(|row| row.policy == policy)
+            .map(|row| row.values[at])
+            .collect()
     }
 
     /// Number of seeds of a cell.
@@ -64,7 +66,9 @@ impl Data {
     pub fn policies(&self, grid: usize, cell: usize) -> Vec<&str> {
         let rows = self.cells.get(&(grid, cell)).into_iter().flatten();
         let first = rows.clone().next().map(|row| row.seed);
-        rows.take_while(|row| Some(row.seed) == first).map(|row| row.policy.as_str()).collect()
+        rows.take_while(|row| Some(row.seed) == first)
+            .map(|row| row.policy.as_str())
+            .collect()
     }
 
     /// Writes everything but times as Parquet, a row group per cell.
@@ -83,8 +87,11 @@ impl Data {
         for (&(grid, cell), rows) in &self.cells {
             let Some(first) = rows.first() else { continue };
             for policy in self.policies(grid, cell) {
-                let times: Vec<f64> =
-                    self.sample(grid, cell, policy, DECISION_TIME).into_iter().flatten().collect();
+                let times: Vec<f64> = self
+                    .sample(grid, cell, policy, DECISION_TIME)
+                    .into_iter()
+                    .flatten()
+                    .collect();
                 if let Some(median) = stats::quantile(&times, 0.5) {
                     let name = &first.cell_name;
                     text += &format!("{},\"{name}\",{policy},{median:e}\n", first.grid_id);
@@ -104,7 +111,10 @@ pub(super) fn columns(times: bool) -> Vec<(&'static str, Column<Row>)> {
         ("seed", Column::Unsigned(|r| r.seed)),
         ("policy", Column::Text(|r| &r.policy)),
     ];
-    let metrics = NAMES.iter().enumerate().filter(|(_, name)| times || **name != DECISION_TIME);
+    let metrics = NAMES
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| times || **name != DECISION_TIME);
     columns.extend(metrics.map(|(i, name)| (*name, Column::NthReal(i, |r: &Row, i| r.values[i]))));
     columns
 }

@@ -34,7 +34,11 @@ pub fn schema() -> serde_json::Value {
 
 pub(super) fn study(s: &mut Section<'_>, folder: &Path) -> Study {
     let (name, title, source, seeds) = s.section("study", "What this is", |s| {
-        let name = s.required("name", Text::NAME, "short name, and prefix of the ids of its claims");
+        let name = s.required(
+            "name",
+            Text::NAME,
+            "short name, and prefix of the ids of its claims",
+        );
         let title = s.required("title", Text::NAME, "what it asks, in a line");
         let source = s.default("source", Text::ANY, String::new(), "what it checks against");
         (name, title, source, seeds(s))
@@ -79,7 +83,15 @@ fn seeds(s: &mut Section<'_>) -> Seeds {
         min: least,
         max: MOST,
     };
-    let first = s.default("first_seed", Count { min: 0, max: usize::MAX >> 1 }, 0, "the first seed");
+    let first = s.default(
+        "first_seed",
+        Count {
+            min: 0,
+            max: usize::MAX >> 1,
+        },
+        0,
+        "the first seed",
+    );
     let seeds = s.default("seeds", count(1), 10, "seeds that are run in any case");
     let without = "no more than seeds";
     let doc = "seeds that are run at most, by doubling, where a claim is undecided with fewer";
@@ -107,7 +119,9 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let doc = "scenario: a built-in one, or a file relative to this one";
     let without = "an axis over scenarios names them";
     let scenario = s.optional("scenario", Text::NAME, without, doc);
-    let scenario = scenario.map(|name| place(&name, folder)).unwrap_or_default();
+    let scenario = scenario
+        .map(|name| place(&name, folder))
+        .unwrap_or_default();
     let doc = "changes of it, by dotted key as in --set";
     let set = s.default("set", Changes, Vec::new(), doc);
     let mut base = true;
@@ -117,9 +131,14 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let doc = "policies, compared on the same traffic; \"all\": every one";
     let mut policies = s.default("policies", Texts, Vec::new(), doc);
     if policies == ["all"] {
-        policies = PolicyKind::ALL.map(|kind| kind.info().name.to_owned()).into();
+        policies = PolicyKind::ALL
+            .map(|kind| kind.info().name.to_owned())
+            .into();
     }
-    let known: Vec<_> = PolicyKind::ALL.iter().map(|kind| kind.info().name).collect();
+    let known: Vec<_> = PolicyKind::ALL
+        .iter()
+        .map(|kind| kind.info().name)
+        .collect();
     for policy in &policies {
         if !known.contains(&policy.as_str()) {
             s.problem("policies", unknown("policy", policy, &known));
@@ -128,7 +147,8 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     if measure == Measure::Policies && policies.is_empty() {
         s.problem("policies", "missing, expected a list of policies");
     }
-    let doc = "policies that join once they exist; until then their claims are undecided, and say so";
+    let doc =
+        "policies that join once they exist; until then their claims are undecided, and say so";
     let awaited = s.default("awaited", Texts, Vec::new(), doc);
     let doc = "whether every slot gets its certified lower bounds";
     let bound = s.default("bound", Flag, false, doc);
@@ -139,7 +159,10 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     if scenario.is_empty() && !axes.iter().any(|a| a.key == SCENARIO_AXIS) {
         s.problem("scenario", "missing, and no axis has the key \"scenario\"");
     }
-    let cells = axes.iter().map(|a| a.values.len()).try_fold(1, usize::checked_mul);
+    let cells = axes
+        .iter()
+        .map(|a| a.values.len())
+        .try_fold(1, usize::checked_mul);
     if cells.is_none_or(|cells| cells > MOST) {
         s.problem("axis", format!("the grid must have at most {MOST} cells"));
     }
@@ -298,7 +321,12 @@ fn is_policy(s: &mut Section<'_>, key: &str, name: &str, grid: Option<&Grid>) {
     let Some(grid) = grid.filter(|_| !name.is_empty()) else {
         return;
     };
-    let known: Vec<_> = grid.policies.iter().chain(&grid.awaited).map(String::as_str).collect();
+    let known: Vec<_> = grid
+        .policies
+        .iter()
+        .chain(&grid.awaited)
+        .map(String::as_str)
+        .collect();
     if grid.measure == Measure::Policies && !known.contains(&name) {
         s.problem(key, unknown("policy of the grid", name, &known));
     }
@@ -315,7 +343,13 @@ fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
     is_axis(s, "x", &x, grid);
     let y = metric(s, "y", "the metric drawn vertically");
     let from = "its name";
-    let y_label = s.inherited("y_label", Text::NAME, Some(y.clone()), from, "what it is called");
+    let y_label = s.inherited(
+        "y_label",
+        Text::NAME,
+        Some(y.clone()),
+        from,
+        "what it is called",
+    );
     let doc = "what has a line of its own: policy, or an axis";
     let series = s.default("series", Text::NAME, "policy".to_owned(), doc);
     if series != "policy" {
@@ -328,11 +362,13 @@ fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
     }
     let cells = condition(s, grid);
     let doc = "A point that the paper prints";
-    let published = s.list("published", Presence::Optional("none"), doc, |s, _| PublishedPoint {
-        series: s.required("series", Text::NAME, "the line that it belongs to"),
-        x: s.required("x", Float::ANY, "place on the horizontal axis"),
-        y: s.required("y", Float::ANY, "place on the vertical axis"),
-        place: s.default("place", Text::ANY, String::new(), "where it is printed"),
+    let published = s.list("published", Presence::Optional("none"), doc, |s, _| {
+        PublishedPoint {
+            series: s.required("series", Text::NAME, "the line that it belongs to"),
+            x: s.required("x", Float::ANY, "place on the horizontal axis"),
+            y: s.required("y", Float::ANY, "place on the vertical axis"),
+            place: s.default("place", Text::ANY, String::new(), "where it is printed"),
+        }
     });
     FigureSpec {
         id,
@@ -361,8 +397,18 @@ fn table(s: &mut Section<'_>, grids: &[Grid]) -> TableSpec {
         title,
         grids: names,
         metric: metric(s, "metric", "the metric"),
-        scale: s.default("scale", Float::ANY, 1.0, "what its values are multiplied by"),
-        digits: s.default("digits", Count { min: 0, max: 12 }, 3, "digits after the point"),
+        scale: s.default(
+            "scale",
+            Float::ANY,
+            1.0,
+            "what its values are multiplied by",
+        ),
+        digits: s.default(
+            "digits",
+            Count { min: 0, max: 12 },
+            3,
+            "digits after the point",
+        ),
     }
 }
 
@@ -396,7 +442,12 @@ fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
     let figure = s.default("figure", Text::ANY, String::new(), doc);
     let text = s.required("claim", Text::NAME, "what is claimed");
     let place = s.default("place", Text::ANY, String::new(), "where the paper says it");
-    let published = s.optional("published", Float::ANY, "no number is printed", "the number printed");
+    let published = s.optional(
+        "published",
+        Float::ANY,
+        "no number is printed",
+        "the number printed",
+    );
     let note = s.default("note", Text::ANY, String::new(), "what to know about it");
     let doc = "how it is judged: `exact`: every seed finds the published value; `value`: the mean is it, within \
                `within`; `limit`: the mean has the `relation` to `limit`; `ordering`: it has it to the metric of `than`, \
@@ -424,30 +475,53 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
     let grid = id.as_deref().and_then(|id| grid_of(s, "grid", id, grids));
     let name = s.optional("metric", Text::NAME, of_one, "the metric");
     let doc = "whose metric it is";
-    let policy = s.optional("policy", Text::NAME, "a grid that measures information has none", doc);
+    let policy = s.optional(
+        "policy",
+        Text::NAME,
+        "a grid that measures information has none",
+        doc,
+    );
     let cells = condition(s, grid);
     let doc = "share of the cells in which it has to hold";
     let share = s.default("share", Float::UNIT, 1.0, doc);
     let doc = "how it has to compare";
-    let relation = s.optional("relation", Choice(&RELATIONS), "exact and value claims have none", doc);
+    let relation = s.optional(
+        "relation",
+        Choice(&RELATIONS),
+        "exact and value claims have none",
+        doc,
+    );
     let doc = "the limit of a claim of the kind limit or ratio";
     let limit = s.optional("limit", Float::ANY, "other kinds have none", doc);
     let doc = "largest distance from the published value, for the kind value";
     let within = s.optional("within", Float::NON_NEGATIVE, "other kinds have none", doc);
     let doc = "whose metric it is compared with";
-    let than = s.optional("than", Text::NAME, "exact, value, limit and trend claims have none", doc);
+    let than = s.optional(
+        "than",
+        Text::NAME,
+        "exact, value, limit and trend claims have none",
+        doc,
+    );
     let doc = "the metric that it is compared with";
     let than_metric = s.optional("than_metric", Text::NAME, "the same metric", doc);
     let doc = "the axis of a claim of the kind trend or rise";
     let axis = s.optional("axis", Text::NAME, "other kinds have none", doc);
     let doc = "seeds whose mean is compared, group by group, for the kind ordering";
-    let group = s.optional("group", Count { min: 1, max: MOST }, "all seeds, by interval", doc);
+    let group = s.optional(
+        "group",
+        Count { min: 1, max: MOST },
+        "all seeds, by interval",
+        doc,
+    );
     let doc = "whether the cells are averaged before a ratio is judged";
     let pooled = s.default("pooled", Flag, false, doc);
 
     let mut wants = |key: &'static str, there: bool, wanted: bool| {
         if wanted && !there {
-            s.problem(key, format!("missing, expected {key} for a claim of this kind"));
+            s.problem(
+                key,
+                format!("missing, expected {key} for a claim of this kind"),
+            );
         } else if there && !wanted {
             s.problem(key, "means nothing for a claim of this kind");
         }
@@ -456,20 +530,39 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
     wants("metric", name.is_some(), kind != Pending);
     let by_policy = kind != Pending && grid.is_none_or(|g| g.measure == Measure::Policies);
     wants("policy", policy.is_some(), by_policy);
-    wants("published", published.is_some(), needs(&[Exact, Value]) || published.is_some());
-    wants("relation", relation.is_some(), needs(&[Limit, Ordering, Ratio, Trend, Rise]));
+    wants(
+        "published",
+        published.is_some(),
+        needs(&[Exact, Value]) || published.is_some(),
+    );
+    wants(
+        "relation",
+        relation.is_some(),
+        needs(&[Limit, Ordering, Ratio, Trend, Rise]),
+    );
     wants("limit", limit.is_some(), needs(&[Limit, Ratio]));
     wants("within", within.is_some(), kind == Value);
     wants("than", than.is_some(), needs(&[Ordering, Ratio, Rise]));
-    wants("than_metric", than_metric.is_some(), than_metric.is_some() && needs(&[Ordering, Ratio]));
+    wants(
+        "than_metric",
+        than_metric.is_some(),
+        than_metric.is_some() && needs(&[Ordering, Ratio]),
+    );
     wants("axis", axis.is_some(), needs(&[Trend, Rise]));
-    wants("group", group.is_some(), group.is_some() && kind == Ordering);
+    wants(
+        "group",
+        group.is_some(),
+        group.is_some() && kind == Ordering,
+    );
     wants("pooled", pooled, pooled && kind == Ratio);
 
     let name = name.unwrap_or_default();
     is_metric(s, "metric", &name);
     if name == metrics::DECISION_TIME {
-        s.problem("metric", "differs from run to run; a claim may not rest on it");
+        s.problem(
+            "metric",
+            "differs from run to run; a claim may not rest on it",
+        );
     }
     let policy = policy.unwrap_or_default();
     is_policy(s, "policy", &policy, grid);

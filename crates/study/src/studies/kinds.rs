@@ -65,7 +65,8 @@ impl Kind for AxisValues {
         if values.is_empty() {
             return Err("must not be empty".to_owned());
         }
-        let twice = (1..values.len()).find(|&i| values[..i].iter().any(|v| v.label == values[i].label));
+        let twice =
+            (1..values.len()).find(|&i| values[..i].iter().any(|v| v.label == values[i].label));
         match twice {
             Some(i) => Err(format!("has {} twice", values[i].label)),
             None => Ok(values),
@@ -135,9 +136,10 @@ impl Kind for Condition {
         };
         let labels = |value: &Value| -> Option<Vec<String>> {
             match value {
-                Value::Array(items) => {
-                    items.iter().map(|i| Some(axis_value(&i.value)?.label)).collect()
-                }
+                Value::Array(items) => items
+                    .iter()
+                    .map(|i| Some(axis_value(&i.value)?.label))
+                    .collect(),
                 value => Some(vec![axis_value(value)?.label]),
             }
         };
@@ -159,6 +161,9 @@ impl Kind for Condition {
     }
 
     fn show(&self, condition: &Self::Out) -> Json {
-        condition.iter().map(|(k, v)| (k.clone(), json!(v))).collect()
+        condition
+            .iter()
+            .map(|(k, v)| (k.clone(), json!(v)))
+            .collect()
     }
 }

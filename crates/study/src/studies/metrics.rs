@@ -15,16 +15,37 @@ use wayside_core::slot::Slot;
 
 /// Metrics beyond those of a summary, with what they mean.
 const MORE: [(&str, &str); 10] = [
-    ("gap", "gap of the objective to the bound that offers servers, vehicle and cloud"),
-    ("network_s", "time on links and in their queues, where no core is waited for [s]"),
+    (
+        "gap",
+        "gap of the objective to the bound that offers servers, vehicle and cloud",
+    ),
+    (
+        "network_s",
+        "time on links and in their queues, where no core is waited for [s]",
+    ),
     ("cloud", "share of tasks executed in the cloud"),
     ("vehicle", "share of tasks executed on their vehicle"),
-    ("servers_bound", "bound of the mean cost that offers the servers alone"),
-    ("servers_gap", "gap of the objective to it; null for a policy that used vehicle or cloud"),
-    ("on_time_most", "largest share of tasks that any schedule on the servers has in time"),
+    (
+        "servers_bound",
+        "bound of the mean cost that offers the servers alone",
+    ),
+    (
+        "servers_gap",
+        "gap of the objective to it; null for a policy that used vehicle or cloud",
+    ),
+    (
+        "on_time_most",
+        "largest share of tasks that any schedule on the servers has in time",
+    ),
     ("ri_packets", "packets of one round of related information"),
-    ("ri_packets_per_s", "packets of related information per second [1/s]"),
-    ("ri_busy_s", "time that the packets of a second take to send [s]"),
+    (
+        "ri_packets_per_s",
+        "packets of related information per second [1/s]",
+    ),
+    (
+        "ri_busy_s",
+        "time that the packets of a second take to send [s]",
+    ),
 ];
 
 /// Wall-clock time of a decision, the only metric that may differ between two runs.
@@ -33,7 +54,12 @@ pub const DECISION_TIME: &str = "decision_time_s";
 /// Names of all metrics, in the order of their columns; [`DECISION_TIME`] is last.
 pub static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let more = MORE.iter().map(|(name, _)| *name);
-    METRICS.iter().copied().chain(more).chain([DECISION_TIME]).collect()
+    METRICS
+        .iter()
+        .copied()
+        .chain(more)
+        .chain([DECISION_TIME])
+        .collect()
 });
 
 /// Column of a metric.
@@ -96,7 +122,11 @@ impl<'a> Witness<'a> {
         let summary = Summary::new("", std::slice::from_ref(replication), false);
         let policies = summary.policies.iter().enumerate();
         let of = |(i, policy): (usize, &crate::summary::PolicySummary)| {
-            let mut values: Values = policy.metrics().iter().map(|(_, m)| m.map(|m| m.mean)).collect();
+            let mut values: Values = policy
+                .metrics()
+                .iter()
+                .map(|(_, m)| m.map(|m| m.mean))
+                .collect();
             values.resize(NAMES.len(), None);
             let mut put = |name: &str, value| values[column(name).expect("a metric")] = value;
             put("gap", policy.gap.map(|g| g.mean));
@@ -202,7 +232,11 @@ fn first_of_parts(world: &World) -> Vec<u32> {
         let mut open = vec![server];
         while let Some(at) = open.pop() {
             if !std::mem::replace(&mut seen[at as usize], true) {
-                open.extend(network.leaving(at).map(|row| network.links()[row as usize].to));
+                open.extend(
+                    network
+                        .leaving(at)
+                        .map(|row| network.links()[row as usize].to),
+                );
             }
         }
     }

@@ -388,7 +388,8 @@ impl Study {
             return Err(Error::invalid("--figure", None, "", message));
         }
         let used = |grid: &Grid| {
-            let by_claim = |c: &ClaimSpec| matches!(&c.test, Test::Of { grid: g, .. } if *g == grid.id);
+            let by_claim =
+                |c: &ClaimSpec| matches!(&c.test, Test::Of { grid: g, .. } if *g == grid.id);
             self.figures.iter().any(|f| f.grid == grid.id) || self.claims.iter().any(by_claim)
         };
         let used: Vec<bool> = self.grids.iter().map(used).collect();

@@ -37,7 +37,10 @@ pub(super) fn markdown(
                 text,
                 "| {} | `{}` | {} | {} | {} | {} | {} |",
                 or_dash(&claim.figure),
-                claim.id.strip_prefix(&format!("{}.", study.name)).unwrap_or(&claim.id),
+                claim
+                    .id
+                    .strip_prefix(&format!("{}.", study.name))
+                    .unwrap_or(&claim.id),
                 escape(&claim.claim),
                 claim.published.map_or_else(|| "–".into(), number),
                 ours(claim),
@@ -48,7 +51,10 @@ pub(super) fn markdown(
         }
         text.push('\n');
     }
-    let published: Vec<_> = figures.iter().filter(|(spec, _)| !spec.published.is_empty()).collect();
+    let published: Vec<_> = figures
+        .iter()
+        .filter(|(spec, _)| !spec.published.is_empty())
+        .collect();
     if !published.is_empty() {
         text += "Points that the paper prints:\n\n| figure | line | at | paper | ours, 95 % interval | where |\n|---|---|---|---|---|---|\n";
         for (spec, figure) in published {
@@ -75,8 +81,15 @@ pub(super) fn markdown(
         writeln!(text, "{}:\n\n| {} |", spec.title, table.header.join(" | ")).expect("a string");
         writeln!(text, "|---|{}", "--:|".repeat(table.header.len() - 1)).expect("a string");
         for (name, values) in &table.rows {
-            let cells = values.iter().map(|v| v.map_or_else(|| "–".into(), |v| format!("{v:.*}", spec.digits)));
-            writeln!(text, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | ")).expect("a string");
+            let cells = values
+                .iter()
+                .map(|v| v.map_or_else(|| "–".into(), |v| format!("{v:.*}", spec.digits)));
+            writeln!(
+                text,
+                "| {name} | {} |",
+                cells.collect::<Vec<_>>().join(" | ")
+            )
+            .expect("a string");
         }
         text.push('\n');
     }
@@ -125,18 +138,26 @@ fn note(claim: &Claim) -> String {
     /// More would be no help.
     const FEW: usize = 4;
     let named = |verdict: Verdict, what: &str| {
-        let cells: Vec<_> = claim.cells.iter().filter(|c| c.verdict == verdict).collect();
+        let cells: Vec<_> = claim
+            .cells
+            .iter()
+            .filter(|c| c.verdict == verdict)
+            .collect();
         if cells.is_empty() {
             return None;
         }
-        let first = cells.iter().take(FEW).map(|c| {
-            format!("{}: {}", c.cell, with_interval(c.measured, c.ci95))
-        });
+        let first = cells
+            .iter()
+            .take(FEW)
+            .map(|c| format!("{}: {}", c.cell, with_interval(c.measured, c.ci95)));
         let more = match cells.len().saturating_sub(FEW) {
             0 => String::new(),
             more => format!(", and {more} more"),
         };
-        Some(format!("{what} at {}{more}.", first.collect::<Vec<_>>().join("; ")))
+        Some(format!(
+            "{what} at {}{more}.",
+            first.collect::<Vec<_>>().join("; ")
+        ))
     };
     let parts = [
         (!claim.note.is_empty()).then(|| claim.note.clone()),
@@ -149,7 +170,10 @@ fn note(claim: &Claim) -> String {
 /// `page` with what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` replaced by `block`.
 #[must_use]
 pub fn replace_block(page: &str, name: &str, block: &str) -> Option<String> {
-    let (begin, end) = (format!("<!-- begin {name} -->\n"), format!("<!-- end {name} -->"));
+    let (begin, end) = (
+        format!("<!-- begin {name} -->\n"),
+        format!("<!-- end {name} -->"),
+    );
     let (before, rest) = page.split_once(&begin)?;
     let (_, after) = rest.split_once(&end)?;
     Some(format!("{before}{begin}\n{}\n\n{end}{after}", block.trim()))

@@ -62,7 +62,13 @@ impl Parts {
     pub(super) fn read(&self, name: &str, like: &Row) -> Option<Vec<Row>> {
         let file = File::open(self.path(name)).ok()?;
         let reader = SerializedFileReader::new(file).ok()?;
-        if reader.metadata().file_metadata().schema_descr().num_columns() != columns(true).len() {
+        if reader
+            .metadata()
+            .file_metadata()
+            .schema_descr()
+            .num_columns()
+            != columns(true).len()
+        {
             return None;
         }
         let rows = reader.get_row_iter(None).ok()?.map(|row| {
@@ -70,7 +76,9 @@ impl Parts {
             Some(Row {
                 seed: row.get_ulong(3).ok()?,
                 policy: row.get_string(4).ok()?.clone(),
-                values: (0..NAMES.len()).map(|i| row.get_double(5 + i).ok()).collect(),
+                values: (0..NAMES.len())
+                    .map(|i| row.get_double(5 + i).ok())
+                    .collect(),
                 ..like.clone()
             })
         });
@@ -82,7 +90,10 @@ impl Parts {
         let mut draft = draft_file(&self.0)?;
         let mut table = Table::create(BufWriter::new(draft.as_file_mut()), "part", &columns)?;
         table.write(&columns, rows)?;
-        table.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        table
+            .finish()?
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         draft.persist(self.path(name))?;
         Ok(())
     }
@@ -92,7 +103,10 @@ impl Parts {
 pub(super) fn remove_drafts(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
         if name.starts_with(".wayside-") && name.ends_with(".tmp") {
             fs::remove_file(&path)?;
         }

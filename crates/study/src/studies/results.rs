@@ -34,21 +34,38 @@ impl Folder {
     pub fn open(root: &Path, study: &Study, quick: bool, force: bool) -> Result<Self> {
         let failed = |e| Error::io(root, e);
         fs::create_dir_all(root).map_err(failed)?;
-        let refuse = |message: &str| Err(Error::invalid(root.display().to_string(), None, "", message));
+        let refuse = |message: &str| {
+            Err(Error::invalid(
+                root.display().to_string(),
+                None,
+                "",
+                message,
+            ))
+        };
         let found: Option<Manifest> = fs::read(root.join("manifest.json"))
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         remove_drafts(root).map_err(failed)?;
         match found {
             Some(found) if force || found.scenario == study.name => {}
-            Some(_) => return refuse("holds the results of another study or run; --force replaces them"),
+            Some(_) => {
+                return refuse("holds the results of another study or run; --force replaces them");
+            }
             None if fs::read_dir(root).map_err(failed)?.next().is_none() => {}
-            None => return refuse("holds files, but no results of Wayside; name a new or an empty folder"),
+            None => {
+                return refuse(
+                    "holds files, but no results of Wayside; name a new or an empty folder",
+                );
+            }
         }
         let count = study.seeds.looks(quick).last().copied().unwrap_or(0) as u64;
         let seeds: Vec<u64> = (0..count).map(|i| study.seeds.first + i).collect();
         let mut policies: Vec<String> = Vec::new();
-        for name in study.grids.iter().flat_map(|g| g.policies.iter().chain(&g.awaited)) {
+        for name in study
+            .grids
+            .iter()
+            .flat_map(|g| g.policies.iter().chain(&g.awaited))
+        {
             if !policies.contains(name) {
                 policies.push(name.clone());
             }
@@ -71,9 +88,17 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
-    pub fn finish(mut self, study: &Study, data: &Data, claims: &[Claim], quick: bool) -> Result<()> {
+    pub fn finish(
+        mut self,
+        study: &Study,
+        data: &Data,
+        claims: &[Claim],
+        quick: bool,
+    ) -> Result<()> {
         self.write("study.toml", study.text.as_bytes())?;
-        let parquet = data.write_parquet(Vec::new()).map_err(|e| Error::io(&self.root, e))?;
+        let parquet = data
+            .write_parquet(Vec::new())
+            .map_err(|e| Error::io(&self.root, e))?;
         self.write("results.parquet", &parquet)?;
         let mut json = serde_json::to_string_pretty(claims).expect("plain data");
         json.push('\n');
@@ -94,7 +119,10 @@ impl Folder {
         }
         let page = page::markdown(study, claims, &figures, &tables);
         self.write("validation.md", page.as_bytes())?;
-        self.write("report.html", report(study, claims, &figures, &tables).as_bytes())?;
+        self.write(
+            "report.html",
+            report(study, claims, &figures, &tables).as_bytes(),
+        )?;
         self.manifest.complete = true;
         self.write_manifest()
     }
@@ -131,16 +159,27 @@ impl Folder {
 /// The figures that there is something to draw in.
 #[must_use]
 pub fn figures<'s>(study: &'s Study, data: &Data, quick: bool) -> Vec<(&'s FigureSpec, Figure)> {
-    let drawn = study.figures.iter().map(|spec| (spec, figure(study, data, spec, quick)));
-    drawn.filter(|(_, figure)| !figure.series.is_empty()).collect()
+    let drawn = study
+        .figures
+        .iter()
+        .map(|spec| (spec, figure(study, data, spec, quick)));
+    drawn
+        .filter(|(_, figure)| !figure.series.is_empty())
+        .collect()
 }
 
 fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure {
     let grid = study.grid(&spec.grid);
-    let at = study.grids.iter().position(|g| g.id == spec.grid).expect("found above");
+    let at = study
+        .grids
+        .iter()
+        .position(|g| g.id == spec.grid)
+        .expect("found above");
     let cells = grid.cells(quick);
     let x = grid.axis(&spec.x);
-    let among: Vec<usize> = (0..cells.len()).filter(|&c| grid.is_among(&cells[c], &spec.cells)).collect();
+    let among: Vec<usize> = (0..cells.len())
+        .filter(|&c| grid.is_among(&cells[c], &spec.cells))
+        .collect();
     let labels: Vec<String> = match spec.series.as_str() {
         "policy" if spec.policies.is_empty() => {
             grid.policies.iter().chain(&grid.awaited).cloned().collect()
@@ -168,7 +207,11 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         let own = |c: &&usize| {
             spec.series == "policy" || cells[**c].values[grid.axis(&spec.series)].label == *label
         };
-        let policy = match (spec.series.as_str(), spec.policies.first(), grid.policies.first()) {
+        let policy = match (
+            spec.series.as_str(),
+            spec.policies.first(),
+            grid.policies.first(),
+        ) {
             ("policy", ..) => label.as_str(),
             (_, Some(policy), _) | (_, None, Some(policy)) => policy.as_str(),
             (_, None, None) => "",
@@ -178,7 +221,11 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
             .filter(own)
             .enumerate()
             .filter_map(|(nth, &c)| {
-                let sample: Vec<f64> = data.sample(at, c, policy, &spec.y).into_iter().flatten().collect();
+                let sample: Vec<f64> = data
+                    .sample(at, c, policy, &spec.y)
+                    .into_iter()
+                    .flatten()
+                    .collect();
                 let estimate = stats::estimate(&sample)?;
                 seeds = seeds.min(sample.len());
                 Some(Point {
@@ -211,7 +258,9 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         title: spec.title.clone(),
         caption: match seeds {
             usize::MAX | 1 => "One seed, hence no interval.".to_owned(),
-            n => format!("Mean over {n} seeds or more, with its 95 % confidence interval (Student's t)."),
+            n => format!(
+                "Mean over {n} seeds or more, with its 95 % confidence interval (Student's t)."
+            ),
         },
         x: Axis::new(&grid.axes[x].label, None, Scale::Linear),
         y: Axis::new(&spec.y_label, unit(&spec.y), Scale::Linear).named("value"),
@@ -232,13 +281,20 @@ pub(super) struct Grid {
 impl Grid {
     fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut write = |fields: Vec<String>| writer.write_record(fields).expect("memory takes everything");
+        let mut write = |fields: Vec<String>| {
+            writer
+                .write_record(fields)
+                .expect("memory takes everything")
+        };
         write(self.header.clone());
         for (name, values) in &self.rows {
-            let values = values.iter().map(|v| v.map_or_else(String::new, |v| v.to_string()));
+            let values = values
+                .iter()
+                .map(|v| v.map_or_else(String::new, |v| v.to_string()));
             write(std::iter::once(name.clone()).chain(values).collect());
         }
-        String::from_utf8(writer.into_inner().expect("memory takes everything")).expect("made of strings")
+        String::from_utf8(writer.into_inner().expect("memory takes everything"))
+            .expect("made of strings")
     }
 }
 
@@ -246,14 +302,21 @@ fn table(study: &Study, data: &Data, spec: &TableSpec, quick: bool) -> Grid {
     let mut header = vec!["policy".to_owned()];
     let mut rows: Vec<(String, Vec<Option<f64>>)> = Vec::new();
     for id in &spec.grids {
-        let at = study.grids.iter().position(|g| g.id == *id).expect("checked");
+        let at = study
+            .grids
+            .iter()
+            .position(|g| g.id == *id)
+            .expect("checked");
         let grid = &study.grids[at];
         for (c, cell) in grid.cells(quick).iter().enumerate() {
             let name = grid.name_of(cell, &[]);
             header.push(if name.is_empty() { id.clone() } else { name });
             for policy in data.policies(at, c) {
-                let sample: Vec<f64> =
-                    data.sample(at, c, policy, &spec.metric).into_iter().flatten().collect();
+                let sample: Vec<f64> = data
+                    .sample(at, c, policy, &spec.metric)
+                    .into_iter()
+                    .flatten()
+                    .collect();
                 let value = stats::mean(&sample).map(|mean| spec.scale * mean);
                 let row = match rows.iter().position(|(name, _)| name == policy) {
                     Some(row) => row,
@@ -291,7 +354,9 @@ fn report(
         };
         let row = |(name, values): &(String, Vec<Option<f64>>)| {
             let name = report::Cell::new(name);
-            std::iter::once(name).chain(values.iter().map(cell)).collect()
+            std::iter::once(name)
+                .chain(values.iter().map(cell))
+                .collect()
         };
         Block::Table(report::Table {
             caption: spec.title.clone(),

@@ -71,7 +71,11 @@ struct Block<'a> {
 ///
 /// # Errors
 /// A policy that cannot serve a scenario; files that cannot be written; threads that the system refuses.
-pub fn run(plan: &Plan<'_>, folder: &Path, control: &Control) -> Result<Option<(Data, Vec<Claim>)>> {
+pub fn run(
+    plan: &Plan<'_>,
+    folder: &Path,
+    control: &Control,
+) -> Result<Option<(Data, Vec<Claim>)>> {
     let Plan { study, quick, .. } = *plan;
     let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
     let pool = rayon::ThreadPoolBuilder::new()
@@ -115,7 +119,9 @@ pub fn run(plan: &Plan<'_>, folder: &Path, control: &Control) -> Result<Option<(
                 })
             })
             .collect();
-        control.total.fetch_add(blocks.len() as u64, Ordering::Relaxed);
+        control
+            .total
+            .fetch_add(blocks.len() as u64, Ordering::Relaxed);
         let failed = AtomicBool::new(false);
         let stop = || control.cancelled.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
         let one = |block: &Block<'_>| {
@@ -203,7 +209,11 @@ impl Block<'_> {
                 for &seed in &self.seeds {
                     let options = Options {
                         slots: scenario.time.slots,
-                        bound: if self.spec.bound { BoundKind::Simple } else { BoundKind::Off },
+                        bound: if self.spec.bound {
+                            BoundKind::Simple
+                        } else {
+                            BoundKind::Off
+                        },
                     };
                     let bound = self.spec.bound && world.faults.is_empty();
                     let mut witness = Witness::new(boxes.len(), bound, stop);
@@ -212,16 +222,23 @@ impl Block<'_> {
                         return Ok(None);
                     };
                     let values = witness.values(&replication);
-                    rows.extend(boxes.iter().zip(values).map(|(Named(policy, _), values)| Row {
-                        seed,
-                        policy: policy.clone(),
-                        values,
-                        ..like.clone()
-                    }));
+                    rows.extend(
+                        boxes
+                            .iter()
+                            .zip(values)
+                            .map(|(Named(policy, _), values)| Row {
+                                seed,
+                                policy: policy.clone(),
+                                values,
+                                ..like.clone()
+                            }),
+                    );
                 }
             }
         }
-        parts.write(&name, &rows).map_err(|e| Error::io(folder, e))?;
+        parts
+            .write(&name, &rows)
+            .map_err(|e| Error::io(folder, e))?;
         Ok(Some(rows))
     }
 }

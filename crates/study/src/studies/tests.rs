@@ -113,7 +113,11 @@ fn found(study: &Study, threads: usize, folder: &Path, registry: &Registry) -> (
 }
 
 fn verdict(claims: &[Claim], id: &str) -> Verdict {
-    claims.iter().find(|c| c.id == format!("small.{id}")).unwrap().verdict
+    claims
+        .iter()
+        .find(|c| c.id == format!("small.{id}"))
+        .unwrap()
+        .verdict
 }
 
 #[test]
@@ -123,7 +127,12 @@ fn property_built_in_studies_are_valid() {
         assert_eq!(study.name, builtin.name);
         assert!(is_study(builtin.text));
     }
-    assert!(Study::builtin("lin").unwrap_err().to_string().contains("built-in are"));
+    assert!(
+        Study::builtin("lin")
+            .unwrap_err()
+            .to_string()
+            .contains("built-in are")
+    );
     assert!(!is_study("[scenario]\nname = \"a\"") && !is_study("= ="));
 }
 
@@ -136,7 +145,9 @@ fn property_every_problem_is_named_with_its_line() {
         .replace("axis = \"vehicles\"", "axis = \"vehicle\"")
         .replace("quick = [8]", "quick = [9]")
         .replace("limit = 0.01", "limits = 0.01");
-    let error = Study::from_toml("s.toml", &text, Path::new("")).unwrap_err().to_string();
+    let error = Study::from_toml("s.toml", &text, Path::new(""))
+        .unwrap_err()
+        .to_string();
     for message in [
         "s.toml:13: grid.0.policies: unknown policy \"prise\", did you mean \"price\"?",
         "s.toml:21: grid.0.axis.0.values: fleet.sise: unknown key",
@@ -178,7 +189,14 @@ fn property_threads_and_interruptions_change_no_byte() {
         let folder = Folder::open(&target, &study, false, false).unwrap();
         let (data, claims) = found(&study, threads, &folder.parts(), &analytic);
         folder.finish(&study, &data, &claims, false).unwrap();
-        let names = ["results.parquet", "claims.json", "validation.md", "report.html", "figures/objective.svg", "tables/delay.csv"];
+        let names = [
+            "results.parquet",
+            "claims.json",
+            "validation.md",
+            "report.html",
+            "figures/objective.svg",
+            "tables/delay.csv",
+        ];
         names.map(|name| std::fs::read(target.join(name)).unwrap())
     };
     let undisturbed = bytes("one", 1, 0);
@@ -209,7 +227,10 @@ fn property_what_is_finished_is_not_run_again() {
     };
     let again = found(&study, 1, root.path(), &never);
     assert_eq!(again.1, claims);
-    assert_eq!(again.0.write_parquet(Vec::new()).unwrap(), data.write_parquet(Vec::new()).unwrap());
+    assert_eq!(
+        again.0.write_parquet(Vec::new()).unwrap(),
+        data.write_parquet(Vec::new()).unwrap()
+    );
     // A part that is not whole is run again.
     for part in std::fs::read_dir(root.path()).unwrap() {
         std::fs::write(part.unwrap().path(), "PAR1").unwrap();
@@ -242,7 +263,10 @@ fn property_a_claim_made_false_turns_to_fails() {
 
 #[test]
 fn paper_related_information_costs_what_fig_6_says() {
-    let (study, root) = (Study::builtin("lin2025").unwrap(), tempfile::tempdir().unwrap());
+    let (study, root) = (
+        Study::builtin("lin2025").unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
     let study = study.only_figure("6").unwrap();
     let (_, claims) = found(&study, 1, root.path(), &analytic);
     assert_eq!(claims.len(), 9);
@@ -255,10 +279,18 @@ fn paper_related_information_costs_what_fig_6_says() {
 fn property_a_folder_of_something_else_is_left_alone() {
     let (study, root) = (small(), tempfile::tempdir().unwrap());
     std::fs::write(root.path().join("diary.txt"), "").unwrap();
-    let refused = |force| Folder::open(root.path(), &study, false, force).err().map(|e| e.to_string());
+    let refused = |force| {
+        Folder::open(root.path(), &study, false, force)
+            .err()
+            .map(|e| e.to_string())
+    };
     assert!(refused(false).unwrap().contains("no results of Wayside"));
     let other = Manifest::now("other", "", &[0], 1, &[]);
-    std::fs::write(root.path().join("manifest.json"), serde_json::to_string(&other).unwrap()).unwrap();
+    std::fs::write(
+        root.path().join("manifest.json"),
+        serde_json::to_string(&other).unwrap(),
+    )
+    .unwrap();
     assert!(refused(false).unwrap().contains("--force"));
     assert_eq!(refused(true), None);
 }
@@ -267,6 +299,9 @@ fn property_a_folder_of_something_else_is_left_alone() {
 fn closed_form_blocks_of_a_page() {
     let page = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb\n";
     let replaced = replace_block(page, "x", "\nnew\n\n").unwrap();
-    assert_eq!(replaced, "a\n<!-- begin x -->\n\nnew\n\n<!-- end x -->\nb\n");
+    assert_eq!(
+        replaced,
+        "a\n<!-- begin x -->\n\nnew\n\n<!-- end x -->\nb\n"
+    );
     assert_eq!(replace_block(page, "y", ""), None);
 }

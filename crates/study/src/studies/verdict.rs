@@ -225,7 +225,10 @@ enum Draft {
 pub fn judge(study: &Study, data: &Data, quick: bool) -> Vec<Claim> {
     let looks = study.seeds.looks(quick).len() as f64;
     let cells: Vec<Vec<Cell>> = study.grids.iter().map(|grid| grid.cells(quick)).collect();
-    let drafts = study.claims.iter().map(|claim| draft(study, &cells, data, claim));
+    let drafts = study
+        .claims
+        .iter()
+        .map(|claim| draft(study, &cells, data, claim));
     let drafts: Vec<Draft> = drafts.collect();
     // Holm: the smallest p value pays for all, the next for all but one, ...
     let raw = |odds: &Odds| (2.0 * looks * odds.holds.min(odds.fails)).min(1.0);
@@ -311,7 +314,11 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
         _ => None,
     };
     for name in [Some(policy), than].into_iter().flatten() {
-        if data.missing.get(&grid).is_some_and(|missing| missing.contains(name)) {
+        if data
+            .missing
+            .get(&grid)
+            .is_some_and(|missing| missing.contains(name))
+        {
             return because(&format!("There is no policy {name} yet."));
         }
     }
@@ -325,26 +332,46 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
     };
     let mut claim = claim(spec.note.clone());
     if let Against::Exactly(value) = against {
-        let found: Vec<f64> = source.among(condition).flat_map(|c| source.values(c)).collect();
+        let found: Vec<f64> = source
+            .among(condition)
+            .flat_map(|c| source.values(c))
+            .collect();
         let Some(mean) = stats::mean(&found) else {
             return because("Not among the cells that were run.");
         };
-        let exact = found.iter().all(|x| (x - value).abs() <= ROUNDING * value.abs());
+        let exact = found
+            .iter()
+            .all(|x| (x - value).abs() <= ROUNDING * value.abs());
         claim.measured = Some(mean);
-        claim.verdict = if exact { Verdict::Holds } else { Verdict::Fails };
+        claim.verdict = if exact {
+            Verdict::Holds
+        } else {
+            Verdict::Fails
+        };
         claim.measure = metric.clone();
         claim.seeds = found.len();
         return Draft::Done(Box::new(claim));
     }
-    if let Against::Policy { relation, than, metric: of_than, group: Some(group) } = against {
+    if let Against::Policy {
+        relation,
+        than,
+        metric: of_than,
+        group: Some(group),
+    } = against
+    {
         let (agree, all) = source.groups(condition, *relation, (than, of_than), *group);
         if all == 0 {
             return because("Too few seeds for a group.");
         }
         let found = agree as f64 / all as f64;
         claim.measured = Some(found);
-        claim.measure = format!("share of {all} groups of {group} runs in which the means compare so");
-        claim.verdict = if found >= *share { Verdict::Holds } else { Verdict::Fails };
+        claim.measure =
+            format!("share of {all} groups of {group} runs in which the means compare so");
+        claim.verdict = if found >= *share {
+            Verdict::Holds
+        } else {
+            Verdict::Fails
+        };
         claim.seeds = all * group;
         return Draft::Done(Box::new(claim));
     }
@@ -380,10 +407,14 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
         claim.measured = Some(only.measured);
         claim.ci95 = only.ci95;
     } else {
-        let agree = trials.iter().zip(&comparisons).filter(|(t, c)| t.range.has(c.measured));
+        let agree = trials
+            .iter()
+            .zip(&comparisons)
+            .filter(|(t, c)| t.range.has(c.measured));
         claim.measured = Some(agree.count() as f64 / k as f64);
         let what = std::mem::take(&mut claim.measure);
-        claim.measure = format!("share of {k} comparisons in which the mean is as claimed ({what})");
+        claim.measure =
+            format!("share of {k} comparisons in which the mean is as claimed ({what})");
         claim.cells = comparisons;
     }
     Draft::Open(Box::new(claim), odds)
@@ -394,21 +425,41 @@ impl Against {
     fn measure(&self, metric: &str, policy: &str) -> String {
         match self {
             Self::Exactly(_) | Self::About { .. } | Self::Limit(..) => metric.to_owned(),
-            Self::Policy { than, metric: other, .. } if other == metric => {
+            Self::Policy {
+                than,
+                metric: other,
+                ..
+            } if other == metric => {
                 format!("{metric} of {policy} less that of {than}")
             }
-            Self::Policy { than, metric: other, .. } => {
+            Self::Policy {
+                than,
+                metric: other,
+                ..
+            } => {
                 format!("{metric} of {policy} less {other} of {than}")
             }
-            Self::Ratio { than, metric: other, .. } if other == metric => {
+            Self::Ratio {
+                than,
+                metric: other,
+                ..
+            } if other == metric => {
                 format!("{metric} of {policy} relative to that of {than}, less 1")
             }
-            Self::Ratio { than, metric: other, .. } => {
+            Self::Ratio {
+                than,
+                metric: other,
+                ..
+            } => {
                 format!("{metric} of {policy} relative to {other} of {than}, less 1")
             }
-            Self::Trend { axis, .. } => format!("{metric} at a value of {axis} less that at the one before"),
+            Self::Trend { axis, .. } => {
+                format!("{metric} at a value of {axis} less that at the one before")
+            }
             Self::Rise { axis, than, .. } => {
-                format!("distance of {metric} of {policy} between the ends of {axis}, less that of {than}")
+                format!(
+                    "distance of {metric} of {policy} between the ends of {axis}, less that of {than}"
+                )
             }
         }
     }
@@ -427,7 +478,9 @@ struct Source<'a> {
 impl Source<'_> {
     fn among<'s>(&'s self, condition: &'s Where) -> impl Iterator<Item = usize> + 's {
         let cells = self.cells.iter().enumerate();
-        cells.filter(|(_, cell)| self.spec.is_among(cell, condition)).map(|(i, _)| i)
+        cells
+            .filter(|(_, cell)| self.spec.is_among(cell, condition))
+            .map(|(i, _)| i)
     }
 
     fn of(&self, cell: usize, policy: &str, metric: &str) -> Vec<Option<f64>> {
@@ -439,13 +492,22 @@ impl Source<'_> {
     }
 
     fn values(&self, cell: usize) -> Vec<f64> {
-        self.of(cell, self.policy, self.metric).into_iter().flatten().collect()
+        self.of(cell, self.policy, self.metric)
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Own and the other's values, over the seeds where both are known.
     fn pairs(&self, cell: usize, than: &str, metric: &str) -> Vec<(f64, f64)> {
-        let (own, other) = (self.of(cell, self.policy, self.metric), self.of(cell, than, metric));
-        own.into_iter().zip(other).filter_map(|(a, b)| Some((a?, b?))).collect()
+        let (own, other) = (
+            self.of(cell, self.policy, self.metric),
+            self.of(cell, than, metric),
+        );
+        own.into_iter()
+            .zip(other)
+            .filter_map(|(a, b)| Some((a?, b?)))
+            .collect()
     }
 
     /// Groups of seeds in which the means compare so, and all groups.
@@ -479,7 +541,10 @@ impl Source<'_> {
             from: (self.grid, vec![cell]),
         };
         let each = |of: &dyn Fn(usize) -> Vec<f64>, range: Range| -> Vec<Trial> {
-            cells.iter().map(|&cell| single(cell, of(cell), range)).collect()
+            cells
+                .iter()
+                .map(|&cell| single(cell, of(cell), range))
+                .collect()
         };
         match against {
             Against::Exactly(_) => Vec::new(),
@@ -494,14 +559,25 @@ impl Source<'_> {
             &Against::Limit(relation, limit) => {
                 each(&|cell| self.values(cell), Range::of(relation, limit))
             }
-            Against::Policy { relation, than, metric, .. } => {
+            Against::Policy {
+                relation,
+                than,
+                metric,
+                ..
+            } => {
                 let difference = |cell| {
                     let pairs = self.pairs(cell, than, metric);
                     pairs.iter().map(|(a, b)| a - b).collect()
                 };
                 each(&difference, Range::of(*relation, 0.0))
             }
-            Against::Ratio { relation, limit, than, metric, pooled } => {
+            Against::Ratio {
+                relation,
+                limit,
+                than,
+                metric,
+                pooled,
+            } => {
                 let ratio = |cell| ratio(&self.pairs(cell, than, metric));
                 let range = Range::of(*relation, *limit);
                 if !pooled {
@@ -539,7 +615,11 @@ impl Source<'_> {
                     }
                 })
                 .collect(),
-            Against::Rise { axis, relation, than } => self
+            Against::Rise {
+                axis,
+                relation,
+                than,
+            } => self
                 .lines(&cells, axis)
                 .iter()
                 .map(|line| {
@@ -547,7 +627,8 @@ impl Source<'_> {
                     let [first, last] = ends.map(|cell| self.pairs(cell, than, self.metric));
                     let both = || first.iter().zip(&last);
                     let other: f64 = both().map(|((_, b), (_, d))| b - d).sum();
-                    let sample = both().map(|((a, b), (c, d))| ((a - c) - (b - d)) * other.signum());
+                    let sample =
+                        both().map(|((a, b), (c, d))| ((a - c) - (b - d)) * other.signum());
                     Trial {
                         name: name(ends[0], &[axis.as_str()]),
                         sample: sample.collect(),
@@ -576,9 +657,14 @@ impl Source<'_> {
 /// A sample whose mean is the ratio of the means less 1, and whose spread is the ratio's by the delta method.
 fn ratio(pairs: &[(f64, f64)]) -> Vec<f64> {
     let n = pairs.len() as f64;
-    let (a, b) = pairs.iter().fold((0.0, 0.0), |(a, b), pair| (a + pair.0, b + pair.1));
+    let (a, b) = pairs
+        .iter()
+        .fold((0.0, 0.0), |(a, b), pair| (a + pair.0, b + pair.1));
     let (ratio, b) = (a / b, b / n);
-    pairs.iter().map(|(own, other)| ratio - 1.0 + (own - ratio * other) / b).collect()
+    pairs
+        .iter()
+        .map(|(own, other)| ratio - 1.0 + (own - ratio * other) / b)
+        .collect()
 }
 
 #[cfg(test)]
@@ -601,7 +687,10 @@ mod tests {
         assert!((odds.holds - 0.006_62).abs() < 1e-4, "{odds:?}");
         assert!((odds.holds + odds.fails - 1.0).abs() < 1e-12);
         let same = [2.0; 3];
-        let sure = |holds: f64| Odds { holds, fails: 1.0 - holds };
+        let sure = |holds: f64| Odds {
+            holds,
+            fails: 1.0 - holds,
+        };
         assert_eq!(trial(&same, Relation::Less, 2.0).odds(), sure(1.0));
         assert_eq!(trial(&same, Relation::AtMost, 2.0).odds(), sure(0.0));
         let one = trial(&[2.0], Relation::AtMost, 3.0).odds();
