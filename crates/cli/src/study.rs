@@ -43,13 +43,10 @@ fn load(name: &str) -> Result<Study> {
 }
 
 fn execute(study: Study, options: &StudyOptions) -> Outcome {
-    let page = match &options.page {
-        Some(path) => Some((
-            path,
-            fs::read_to_string(path).map_err(|e| Error::io(path, e))?,
-        )),
-        None => None,
-    };
+    if let Some(page) = &options.page {
+        // before the run: that is when a refusal costs nothing
+        with_block(page, &study.name, "")?;
+    }
     let folder = Folder::open(&options.out, &study, options.quick, options.force)?;
     let plan = Plan {
         study: &study,
@@ -62,16 +59,9 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         return Err(Failure::Interrupted);
     };
     folder.finish(&study, &data, &claims, options.quick)?;
-    if let Some((path, text)) = page {
-        let block = Folder::page(&options.out)?;
-        let Some(text) = replace_block(&text, &study.name, &block) else {
-            let message = format!(
-                "has no lines <!-- begin {0} --> and <!-- end {0} -->",
-                study.name
-            );
-            return Err(Error::invalid(path.display().to_string(), None, "", message).into());
-        };
-        fs::write(path, text).map_err(|e| Error::io(path, e))?;
+    if let Some(page) = &options.page {
+        let text = with_block(page, &study.name, &Folder::page(&options.out)?)?;
+        fs::write(page, text).map_err(|e| Error::io(page, e))?;
     }
     print(&verdicts(&claims, options.format))?;
     if !options.quiet {
@@ -81,6 +71,15 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         ));
     }
     Ok(())
+}
+
+/// The text of `page` with `block` as the results of the study `name`.
+fn with_block(page: &Path, name: &str, block: &str) -> Result<String> {
+    let text = fs::read_to_string(page).map_err(|e| Error::io(page, e))?;
+    replace_block(&text, name, block).ok_or_else(|| {
+        let message = format!("has no lines <!-- begin {name} --> and <!-- end {name} -->");
+        Error::invalid(page.display().to_string(), None, "", message)
+    })
 }
 
 /// The policies that come with Wayside, trained ones included.

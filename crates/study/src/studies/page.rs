@@ -1,6 +1,6 @@
 //! A study as a part of a page in Markdown: `docs/validation.md`, `docs/cross.md`.
 
-use super::results::Grid;
+use super::results::Tabulated;
 use super::verdict::{Claim, word};
 use super::{FigureSpec, Study, TableSpec};
 use crate::figures::Figure;
@@ -26,7 +26,7 @@ pub(super) fn markdown(
     study: &Study,
     claims: &[Claim],
     figures: &[(&FigureSpec, Figure)],
-    tables: &[(&TableSpec, Grid)],
+    tables: &[(&TableSpec, Tabulated)],
 ) -> String {
     let mut text = String::new();
     if !claims.is_empty() {

@@ -272,13 +272,13 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
 }
 
 /// A table with a row per policy.
-pub(super) struct Grid {
+pub(super) struct Tabulated {
     pub(super) header: Vec<String>,
     /// Name and a value per column.
     pub(super) rows: Vec<(String, Vec<Option<f64>>)>,
 }
 
-impl Grid {
+impl Tabulated {
     fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let mut write = |fields: Vec<String>| {
@@ -298,7 +298,7 @@ impl Grid {
     }
 }
 
-fn table(study: &Study, data: &Data, spec: &TableSpec, quick: bool) -> Grid {
+fn table(study: &Study, data: &Data, spec: &TableSpec, quick: bool) -> Tabulated {
     let mut header = vec!["policy".to_owned()];
     let mut rows: Vec<(String, Vec<Option<f64>>)> = Vec::new();
     for id in &spec.grids {
@@ -333,14 +333,14 @@ fn table(study: &Study, data: &Data, spec: &TableSpec, quick: bool) -> Grid {
     for (_, values) in &mut rows {
         values.resize(header.len() - 1, None);
     }
-    Grid { header, rows }
+    Tabulated { header, rows }
 }
 
 fn report(
     study: &Study,
     claims: &[Claim],
     figures: &[(&FigureSpec, Figure)],
-    tables: &[(&TableSpec, Grid)],
+    tables: &[(&TableSpec, Tabulated)],
 ) -> String {
     let short: Vec<report::Claim> = claims.iter().map(Into::into).collect();
     let mut sections: Vec<Section> = report::claims(&short).into_iter().collect();

@@ -22,7 +22,7 @@ use wayside_core::rng::Streams;
 use wayside_core::{Error, Result, Scenario};
 
 /// Seeds of a block.
-const BLOCK: usize = 20;
+const BLOCK: usize = 10;
 
 /// What enters a study, by name, made for a scenario where it depends on one; `None` for a name that there
 /// is not.
