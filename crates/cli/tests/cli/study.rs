@@ -152,7 +152,7 @@ fn property_studies_are_checked_and_described() {
     )
     .unwrap();
     let problems = [
-        "small.toml:19: grid.0.axis.1.values: fleet.sise",
+        "small.toml:23: grid.0.axis.1.values: fleet.sise",
         "claim.1.relation: expected \"less\"",
     ];
     refused(&["check", text(&file)], 2, &problems);

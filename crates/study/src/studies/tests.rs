@@ -149,9 +149,9 @@ fn property_every_problem_is_named_with_its_line() {
         .unwrap_err()
         .to_string();
     for message in [
-        "s.toml:13: grid.0.policies: unknown policy \"prise\", did you mean \"price\"?",
-        "s.toml:21: grid.0.axis.0.values: fleet.sise: unknown key",
-        "s.toml:22: grid.0.axis.0.quick: 9 is not among the values",
+        "s.toml:12: grid.0.policies: unknown policy \"prise\", did you mean \"price\"?",
+        "s.toml:20: grid.0.axis.0.values: fleet.sise: unknown key",
+        "s.toml:21: grid.0.axis.0.quick: 9 is not among the values",
         "claim.1.limits: unknown key \"limits\", did you mean \"limit\"?",
         "claim.1.limit: missing",
         "claim.2.axis: unknown axis \"vehicle\", did you mean \"vehicles\"?",
