@@ -64,11 +64,16 @@ impl Framed {
     /// Starts an episode: of `seed`, after which the seeds of later ones follow; or the next of these.
     pub(crate) fn reset(&mut self, seed: Option<u64>) -> PyResult<()> {
         if let Some(seed) = seed {
+            if i64::try_from(seed).is_err() {
+                let message = format!("seed: must be below 2^63, got {seed}");
+                return Err(PyValueError::new_err(message));
+            }
             self.seeds = Some(Streams::new(seed).stream("env"));
         }
         let seed = match (seed, &mut self.seeds) {
             (Some(seed), _) => seed,
-            (None, Some(seeds)) => seeds.seed(),
+            // what NumPy's integers hold
+            (None, Some(seeds)) => seeds.seed() >> 1,
             (None, None) => return Err(unseeded()),
         };
         self.masked = 0;

@@ -241,7 +241,10 @@ impl VectorEnv {
             dict.set_item("reset", flags(|m| m.stepped.reset))?;
             let masked: Vec<i64> = members.iter().map(|m| m.framed.masked().into()).collect();
             dict.set_item("masked", masked.into_pyarray(py))?;
-            let seed: Vec<u64> = members.iter().map(|m| m.framed.position().0).collect();
+            let seed: Vec<i64> = members
+                .iter()
+                .map(|m| m.framed.position().0.cast_signed())
+                .collect();
             dict.set_item("seed", seed.into_pyarray(py))?;
             let slot: Vec<i64> = members
                 .iter()

@@ -12,6 +12,7 @@ The model is the Rust engine's: nothing is computed here. Units are SI and stand
 """
 
 from wayside._native import Slot, Table, __version__
+from wayside._register import register as _register
 from wayside.api import CLOUD, NOWHERE, Decision, Policy, Results, bound, decide, policies, run
 from wayside.scenario import Scenario, Section
 
@@ -31,3 +32,5 @@ __all__ = [
     "policies",
     "run",
 ]
+
+_register()

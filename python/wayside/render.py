@@ -120,7 +120,7 @@ class Window:
             ) from e
         self._pygame: Any = pygame
         self._fps = fps
-        pygame.init()
+        pygame.display.init()
         self._screen: Any = pygame.display.set_mode((SIZE, SIZE))
         pygame.display.set_caption("Wayside")
         self._clock: Any = pygame.time.Clock()
@@ -136,4 +136,3 @@ class Window:
     def close(self) -> None:
         """Close it."""
         self._pygame.display.quit()
-        self._pygame.quit()
