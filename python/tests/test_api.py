@@ -231,7 +231,10 @@ def test_closed_form_one_task_alone(tmp_path):
     decision = wayside.decide(SLOT, "price", bound="split")
     (placement,) = decision["placements"]
     assert placement["mode"] == "rsu"
-    assert placement["delay_parts_s"]["compute"] == pytest.approx(1e9 / 2e10)
+    # the share at which omega C / f + (1 - omega) kappa f^2 C is least
+    cpu_hz = (0.65 / (2 * 0.35 * 1e-28)) ** (1 / 3)
+    assert placement["cpu_hz"] == pytest.approx(cpu_hz)
+    assert placement["delay_parts_s"]["compute"] == pytest.approx(1e9 / cpu_hz)
     assert wayside.bound(SLOT) == decision["lower_bound"] <= decision["objective"]
     local = wayside.decide(json.dumps(SLOT), "local")
     assert local["delay_s_mean"] == pytest.approx(1.0)

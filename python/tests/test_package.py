@@ -10,7 +10,10 @@ HERE = Path(wayside.__file__).parent
 
 
 def python(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # not here: the sources of the package must not be found before the package
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent)
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
@@ -31,7 +34,7 @@ def test_property_gymnasium_knows_the_environment_in_either_order():
 def test_property_types_are_strict(tmp_path):
     settings = Path(__file__).parent.parent / "pyproject.toml"
     mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path)]
-    mypy += ["--config-file", str(settings), str(HERE)]
+    mypy += ["--config-file", str(settings), "-p", "wayside"]
     done = subprocess.run(mypy, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 

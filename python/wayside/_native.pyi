@@ -5,6 +5,19 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "Env",
+    "Results",
+    "Scenario",
+    "Slot",
+    "Table",
+    "VectorEnv",
+    "__version__",
+    "decide",
+    "policies",
+    "run",
+]
+
 __version__: str
 
 @final

@@ -20,9 +20,12 @@ Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.int64]
 
 
-def observation_space(form: str, shape: tuple[int, int]) -> spaces.Box:
+def observation_space(form: str, shape: tuple[int, int]) -> spaces.Space[Observation]:
     """Features, each within -1 and 1."""
-    return spaces.Box(-1.0, 1.0, shape[1:] if form == "flat" else shape, np.float32)
+    box: spaces.Space[Any] = spaces.Box(
+        -1.0, 1.0, shape[1:] if form == "flat" else shape, np.float32
+    )
+    return box
 
 
 def action_space(form: str, nvec: list[int]) -> spaces.MultiDiscrete | spaces.Discrete:
@@ -128,7 +131,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
         self._env = _native.Env(self.scenario._native, form, slots, vehicles, masked)
         self.observation_space = observation_space(form, self._env.shape)
         self.action_space = action_space(form, self._env.nvec)
-        self._shape = self.observation_space.shape
+        self._shape = self._env.shape[1:] if form == "flat" else self._env.shape
         self._heads = len(self._env.nvec)
         self._seeded = False
         self.render_mode = render_mode
@@ -170,7 +173,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
         """The slot to be decided, as a policy sees it."""
         return self._env.slot()
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """The map with the slot decided last, or with the first one: uint8 ``(480, 480, 3)``."""
         if self.render_mode is None:
             gymnasium.logger.warn("render() needs render_mode: gymnasium.make(..., render_mode='rgb_array')")

@@ -42,7 +42,8 @@ class MaskedSampler:
         keys += mask
         drawn = keys[..., self._at]
         drawn[..., ~self._there] = -1.0
-        return drawn.argmax(axis=-1)
+        actions: npt.NDArray[np.int64] = drawn.argmax(axis=-1)
+        return actions
 
 
 def integers(action: object, shape: tuple[int, ...], what: str) -> npt.NDArray[np.int64]:

@@ -36,7 +36,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
             not come from a trace: its rows change as vehicles come and go.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+    metadata: ClassVar[dict[str, Any]] = {
         "name": "wayside_offloading_v0",
         "render_modes": ["human", "rgb_array"],
         "render_fps": 4,
@@ -121,7 +121,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
             self.agents = []
         return results
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """As of :class:`wayside.env.OffloadingEnv`."""
         return self._env.render()
 
@@ -129,7 +129,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
         """Free the engine; every later call but this raises."""
         self._env.close()
 
-    def state(self) -> npt.NDArray[np.float32]:  # type: ignore[override]
+    def state(self) -> npt.NDArray[np.float32]:
         """Features of the slot as a whole."""
         return self._env._env.context()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wayside import _native
+from wayside import _native as native
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -103,7 +103,7 @@ class Scenario:
     """
 
     __slots__ = ("_native", "_root")
-    _native: _native.Scenario
+    _native: native.Scenario
     _root: Section | None
 
     def __init__(
@@ -111,13 +111,13 @@ class Scenario:
         name_or_path: str | Path = "wang2025",
         overrides: Mapping[str, Any] | None = None,
     ) -> None:
-        self._native = _native.Scenario.resolve(str(name_or_path), list(_flat(overrides or {})))
+        self._native = native.Scenario.resolve(str(name_or_path), list(_flat(overrides or {})))
         self._root = None
 
     @classmethod
-    def _of(cls, native: _native.Scenario) -> Scenario:
+    def _of(cls, checked: native.Scenario) -> Scenario:
         scenario = cls.__new__(cls)
-        scenario._native = native
+        scenario._native = checked
         scenario._root = None
         return scenario
 
@@ -126,12 +126,12 @@ class Scenario:
         cls, text: str, overrides: Mapping[str, Any] | None = None, *, file: str = "scenario"
     ) -> Scenario:
         """The scenario that ``text`` describes; ``file`` stands for it in errors."""
-        return cls._of(_native.Scenario.from_toml(file, text, list(_flat(overrides or {}))))
+        return cls._of(native.Scenario.from_toml(file, text, list(_flat(overrides or {}))))
 
     @staticmethod
     def builtin() -> list[str]:
         """Names of the built-in scenarios."""
-        return _native.Scenario.builtin()
+        return native.Scenario.builtin()
 
     def to_toml(self) -> str:
         """The canonical text, with every default filled in."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from wayside.masks import integers
 from wayside.scenario import Scenario, scenario_of
 
 
-class OffloadingVectorEnv(VectorEnv[Observation, Any, Observation]):
+class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
     """``num_envs`` environments :class:`wayside.env.OffloadingEnv`, in the order of their seeds the same numbers.
 
     ``gymnasium.make_vec("wayside/Offloading-v0", num_envs=8, vectorization_mode="vector_entry_point")``.
@@ -45,7 +45,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Observation]):
         scenario, form, slots, vehicles, overrides, masked: as of :class:`wayside.env.OffloadingEnv`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # type: ignore[misc]
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
 
     def __init__(
         self,
@@ -77,8 +77,11 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Observation]):
         self.single_action_space = action_space(form, self._env.nvec)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._shape = (num_envs, *self.single_observation_space.shape)
-        self._actions = (num_envs, *self.single_action_space.shape)
+        rows, width = self._env.shape
+        self._single: tuple[int, ...] = (width,) if form == "flat" else (rows, width)
+        self._shape = (num_envs, *self._single)
+        heads = () if form == "sequential" else (len(self._env.nvec),)
+        self._actions = (num_envs, *heads)
         self._everywhere = np.ones(num_envs, dtype=np.bool_)
 
     def reset(
@@ -122,7 +125,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Observation]):
             last = np.full(self.num_envs, None, dtype=object)
             for i, rows in enumerate(self._env.last_observations()):
                 if rows is not None:
-                    last[i] = rows.reshape(self.single_observation_space.shape)
+                    last[i] = rows.reshape(self._single)
             infos["final_obs"], infos["_final_obs"] = last, truncated
             final = {name: np.where(truncated, outcome[name], 0.0) for name in FIGURES}
             infos["final_info"] = {**final, **{f"_{name}": truncated for name in FIGURES}}
