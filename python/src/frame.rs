@@ -1,5 +1,6 @@
 //! Spaces of fixed size for observations and actions whose number changes from slot to slot.
 
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyUntypedArrayMethods as _};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use wayside_core::Slot;
@@ -23,6 +24,12 @@ pub(crate) struct Frame {
 impl Frame {
     /// The frame of the form called `form`; `vehicles` at most, or as many as the scenario has.
     pub(crate) fn new(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<Self> {
+        if world.queues.is_some() {
+            return Err(PyValueError::new_err(
+                "environment: execution.kind: must be shared-cpu, got queues: what becomes of a decision \
+                 there is known only slots later",
+            ));
+        }
         let tasks_per_vehicle = world.scenario.task.per_vehicle;
         let traced = matches!(world.scenario.fleet.mobility, Mobility::Fcd(_));
         let (layout, rows) = match form {
@@ -217,4 +224,32 @@ impl Frame {
         }
         Ok(masked)
     }
+}
+
+/// For every head one of its legal actions: the one at share `unit` of them. Heads of `nvec` repeat until the
+/// mask ends.
+#[pyfunction]
+pub(crate) fn choose<'py>(
+    py: Python<'py>,
+    mask: PyReadonlyArray1<'_, bool>,
+    nvec: PyReadonlyArray1<'_, i64>,
+    units: PyReadonlyArray1<'_, f64>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let (mut rest, nvec) = (mask.as_slice()?, nvec.as_slice()?);
+    let mut actions = Vec::with_capacity(units.len());
+    for (&unit, &size) in units.as_slice()?.iter().zip(nvec.iter().cycle()) {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let Some((head, after)) = rest.split_at_checked(size) else {
+            return Err(PyValueError::new_err("mask: must be as long as all heads"));
+        };
+        rest = after;
+        let legal = head.iter().filter(|legal| **legal).count();
+        let nth = (unit * legal as f64) as usize;
+        let places = head.iter().enumerate().filter(|(_, legal)| **legal);
+        actions.push(places.map(|(place, _)| place as i64).nth(nth).unwrap_or(0));
+    }
+    if !rest.is_empty() {
+        return Err(PyValueError::new_err("mask: must be as long as all heads"));
+    }
+    Ok(actions.into_pyarray(py))
 }

@@ -29,6 +29,8 @@ mod _native {
     #[pymodule_export]
     use super::env::Env;
     #[pymodule_export]
+    use super::frame::choose;
+    #[pymodule_export]
     use super::policy::Slot;
     #[pymodule_export]
     use super::run::{Results, decide, policies, run};

@@ -13,6 +13,7 @@ __all__ = [
     "Table",
     "VectorEnv",
     "__version__",
+    "choose",
     "decide",
     "policies",
     "run",
@@ -128,6 +129,9 @@ class VectorEnv:
     def last_observations(self) -> list[npt.NDArray[np.float32] | None]: ...
     def close(self) -> None: ...
 
+def choose(
+    mask: npt.NDArray[np.bool_], nvec: npt.NDArray[np.int64], units: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]: ...
 def policies() -> list[tuple[str, str]]: ...
 def run(
     scenario: Scenario,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from wayside._native import choose
 
 
 class MaskedSampler:
@@ -20,11 +23,7 @@ class MaskedSampler:
     """
 
     def __init__(self, nvec: Sequence[int] | npt.NDArray[np.integer[Any]]) -> None:
-        sizes = np.asarray(nvec, dtype=np.int64).ravel()
-        start = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-        column = np.arange(sizes.max())
-        self._there = column < sizes[:, None]
-        self._at = np.where(self._there, start[:, None] + column, 0)
+        self._nvec = np.asarray(nvec, dtype=np.int64).ravel()
 
     def sample(
         self, mask: npt.NDArray[np.bool_], rng: np.random.Generator
@@ -38,12 +37,9 @@ class MaskedSampler:
         Returns:
             int64 of shape ``(..., heads)``.
         """
-        keys = rng.random(mask.shape, dtype=np.float32)
-        keys += mask
-        drawn = keys[..., self._at]
-        drawn[..., ~self._there] = -1.0
-        actions: npt.NDArray[np.int64] = drawn.argmax(axis=-1)
-        return actions
+        shape = (*mask.shape[:-1], len(self._nvec))
+        units = rng.random(math.prod(shape))
+        return choose(mask.ravel(), self._nvec, units).reshape(shape)
 
 
 def integers(action: object, shape: tuple[int, ...], what: str) -> npt.NDArray[np.int64]:

@@ -94,7 +94,7 @@ impl<'w> Env<'w> {
     /// `streams`, at the start of its first episode.
     ///
     /// # Errors
-    /// A layout that cannot serve `world`; a world in which tasks queue for cores; a trace that cannot be opened or is malformed.
+    /// A layout that cannot serve `world`; a trace that cannot be opened or is malformed.
     pub fn new(
         world: impl Into<WorldRef<'w>>,
         layout: Layout,
@@ -104,14 +104,6 @@ impl<'w> Env<'w> {
     ) -> Result<Self> {
         let world = world.into();
         layout.serves_world(&world)?;
-        if world.queues.is_some() {
-            return Err(Error::invalid(
-                "environment",
-                None,
-                "execution.kind",
-                "must be shared-cpu, got queues: outcomes there are known only slots later",
-            ));
-        }
         if slots == 0 {
             return Err(Error::invalid(
                 "environment",

@@ -1,4 +1,4 @@
-"""Steps a second of the environments, random masked actions. ``python python/steps.py [steps]``"""
+"""Steps a second of the environments, random masked actions. ``python python/benches/steps.py [steps]``"""
 
 import resource
 import sys
