@@ -17,13 +17,8 @@ pub(crate) fn tests() -> bool {
     let Some(venv) = environment() else {
         return false;
     };
-    if !succeeds(&mut command(&[
-        "build",
-        "-p",
-        "wayside-python",
-        "-p",
-        "wayside",
-    ])) {
+    // as `cargo xtask test` has built it: parts of the workspace have other features, and would be built anew
+    if !succeeds(&mut command(&["build", "--workspace"])) {
         return false;
     }
     if let Err(e) = install(&venv) {
