@@ -1,6 +1,7 @@
 //! `cargo xtask`: the same checks on a laptop and in CI.
 
 mod links;
+mod python;
 
 use std::env;
 use std::path::Path;
@@ -9,7 +10,9 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: cargo xtask test     everything that CI checks
-       cargo xtask links    relative links of the Markdown files";
+       cargo xtask links    relative links of the Markdown files
+       cargo xtask python   the Python package's tests
+       cargo xtask wheel    the Python package as target/wheels/*.whl";
 
 /// A named check; it says itself what is wrong and answers whether all is well.
 type Step = (&'static str, fn() -> bool);
@@ -34,6 +37,7 @@ const TEST: &[Step] = &[
         cargo(&["test", "--workspace", "--doc"])
     }),
     ("examples", examples),
+    ("Python", python::tests),
     ("tests", tests),
 ];
 
@@ -43,6 +47,8 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["test"] => run(TEST),
         ["links"] => run(&[("links in Markdown", links)]),
+        ["python"] => run(&[("Python", python::tests)]),
+        ["wheel"] => run(&[("wheel", python::wheel)]),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)

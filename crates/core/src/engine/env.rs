@@ -19,7 +19,7 @@ use super::carried::Carried;
 use super::decider::Settler;
 use super::lane::account;
 use super::records::SlotRecord;
-use super::world::{Traffic, World};
+use super::world::{Traffic, World, WorldRef};
 use crate::decision::{Decision, Placement};
 use crate::error::{Error, Result};
 use crate::evaluate::Outcome;
@@ -66,7 +66,7 @@ pub struct Snapshot {
 
 /// One environment.
 pub struct Env<'w> {
-    world: &'w World,
+    world: WorldRef<'w>,
     slots: usize,
     streams: Streams,
     name: String,
@@ -96,13 +96,14 @@ impl<'w> Env<'w> {
     /// # Errors
     /// A layout that cannot serve `world`; a trace that cannot be opened or is malformed.
     pub fn new(
-        world: &'w World,
+        world: impl Into<WorldRef<'w>>,
         layout: Layout,
         slots: usize,
         streams: Streams,
         name: &str,
     ) -> Result<Self> {
-        layout.serves_world(world)?;
+        let world = world.into();
+        layout.serves_world(&world)?;
         if slots == 0 {
             return Err(Error::invalid(
                 "environment",
@@ -112,8 +113,7 @@ impl<'w> Env<'w> {
             ));
         }
         let mut env = Self {
-            traffic: Traffic::new(world, Streams::new(0))?,
-            world,
+            traffic: Traffic::new(world.clone(), Streams::new(0))?,
             slots,
             streams,
             name: name.to_owned(),
@@ -131,6 +131,7 @@ impl<'w> Env<'w> {
             taken: Vec::new(),
             dealt: 0.0,
             over: false,
+            world,
         };
         env.reset_next()?;
         Ok(env)
@@ -153,7 +154,7 @@ impl<'w> Env<'w> {
     /// A trace that cannot be opened or is malformed.
     pub fn reset(&mut self, seed: u64) -> Result<()> {
         self.seed = seed;
-        self.traffic = Traffic::new(self.world, Streams::new(seed))?;
+        self.traffic = Traffic::new(self.world.clone(), Streams::new(seed))?;
         self.carried.clear();
         self.t = 0;
         self.over = false;

@@ -1,6 +1,7 @@
 //! The part of a run that no policy can change: the map, the vehicles, the tasks.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
@@ -65,6 +66,38 @@ pub struct World {
     /// Places of the RSUs that parked vehicles may stand at \[m\].
     pub stands_m: Vec<[f64; 2]>,
     index: CoverageIndex,
+}
+
+/// A world that is borrowed, or shared by what must not depend on a borrow, as in Python.
+#[derive(Clone, Debug)]
+pub enum WorldRef<'w> {
+    /// Borrowed.
+    Borrowed(&'w World),
+    /// Shared.
+    Shared(Arc<World>),
+}
+
+impl Deref for WorldRef<'_> {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        match self {
+            Self::Borrowed(world) => world,
+            Self::Shared(world) => world,
+        }
+    }
+}
+
+impl<'w> From<&'w World> for WorldRef<'w> {
+    fn from(world: &'w World) -> Self {
+        Self::Borrowed(world)
+    }
+}
+
+impl From<Arc<World>> for WorldRef<'_> {
+    fn from(world: Arc<World>) -> Self {
+        Self::Shared(world)
+    }
 }
 
 impl World {
@@ -367,7 +400,7 @@ fn grid(area: &Area, spacing_m: f64, template: &Rsu) -> Result<Vec<Rsu>> {
 
 /// One seed's traffic: moves the vehicles and draws their tasks, slot by slot.
 pub struct Traffic<'w> {
-    world: &'w World,
+    world: WorldRef<'w>,
     source: Box<dyn MobilitySource>,
     positions: Positions,
     keys: Vec<VehicleKey>,
@@ -401,9 +434,9 @@ impl<'w> Traffic<'w> {
     ///
     /// # Errors
     /// A trace that cannot be opened or is malformed.
-    pub fn new(world: &'w World, streams: Streams) -> Result<Self> {
+    pub fn new(world: impl Into<WorldRef<'w>>, streams: Streams) -> Result<Self> {
+        let world = world.into();
         Ok(Self {
-            world,
             source: mobility::source(&world.scenario.fleet, world.area, &world.stands_m, streams)?,
             positions: Positions::default(),
             keys: Vec::new(),
@@ -423,6 +456,7 @@ impl<'w> Traffic<'w> {
             came_from: Vec::new(),
             core_free_s: world.core_free_s(streams),
             near: Vec::new(),
+            world,
         })
     }
 
@@ -440,7 +474,8 @@ impl<'w> Traffic<'w> {
     /// # Errors
     /// A trace that ends early or is malformed.
     pub fn advance_to(&mut self, now_s: f64, slot: &mut Slot) -> Result<()> {
-        let scenario = &self.world.scenario;
+        let world = self.world.clone();
+        let scenario = &world.scenario;
         slot.now_s = now_s;
         self.source.advance(slot.now_s, &mut self.positions)?;
         self.board(&scenario.fleet, slot);
@@ -452,7 +487,7 @@ impl<'w> Traffic<'w> {
         slot.vehicles
             .local_wait_s
             .resize(self.positions.key.len(), 0.0);
-        self.world.index.cover(
+        world.index.cover(
             &slot.rsus,
             &slot.vehicles,
             &mut self.near,

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::env::{Env, SlotEnd, batch};
@@ -674,5 +675,24 @@ fn property_greedy_keeps_to_the_mask_whatever_the_logits() {
     ] {
         observation.greedy(&logits, &mut actions);
         assert_eq!(actions, expected, "{logits:?}");
+    }
+}
+
+#[test]
+fn property_a_shared_world_is_the_borrowed_one() {
+    let borrowed = world("wang2025", &[("fleet.size", "9")]);
+    let shared = Arc::new(borrowed.clone());
+    let layout = Layout::shared(&borrowed);
+    let streams = Streams::new(4);
+    let mut envs = [
+        Env::new(&borrowed, layout.clone(), 3, streams, "env").expect("serves"),
+        Env::new(shared, layout, 3, streams, "env").expect("serves"),
+    ];
+    let mut stream = Streams::new(0).stream("test");
+    for _ in 0..3 {
+        let actions = random_actions(envs[0].observation(), &mut stream);
+        let [one, other] = envs.each_mut().map(|env| env.act(&actions).expect("legal"));
+        assert_eq!(one, other);
+        assert_eq!(envs[0].observation(), envs[1].observation());
     }
 }

@@ -1,0 +1,255 @@
+//! Spaces of fixed size for observations and actions whose number changes from slot to slot.
+
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyUntypedArrayMethods as _};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use wayside_core::Slot;
+use wayside_core::engine::world::World;
+use wayside_core::observe::{Form, Layout, Observation};
+use wayside_core::scenario::Mobility;
+
+/// Where the rows and heads of an observation lie in arrays of fixed size.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) layout: Layout,
+    /// Rows of the array, and features of each.
+    pub(crate) rows: usize,
+    pub(crate) width: usize,
+    /// Size of every head.
+    pub(crate) nvec: Vec<usize>,
+    /// Places for tasks of one vehicle (`shared`).
+    tasks_per_vehicle: usize,
+}
+
+impl Frame {
+    /// The frame of the form called `form`; `vehicles` at most, or as many as the scenario has.
+    pub(crate) fn new(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<Self> {
+        if world.queues.is_some() {
+            return Err(PyValueError::new_err(
+                "environment: execution.kind: must be shared-cpu, got queues: what becomes of a decision \
+                 there is known only slots later",
+            ));
+        }
+        let tasks_per_vehicle = world.scenario.task.per_vehicle;
+        let traced = matches!(world.scenario.fleet.mobility, Mobility::Fcd(_));
+        let (layout, rows) = match form {
+            "flat" => (Layout::flat(world).map_err(crate::raised)?, 1),
+            "shared" => {
+                let vehicles = match vehicles {
+                    Some(vehicles) => vehicles,
+                    None if traced => {
+                        return Err(PyValueError::new_err(
+                            "vehicles: must be given where the fleet comes from a trace",
+                        ));
+                    }
+                    None => world.scenario.fleet.size,
+                };
+                (Layout::shared(world), vehicles * tasks_per_vehicle)
+            }
+            "sequential" => {
+                let layout = Layout::sequential(world);
+                let Form::Sequential { options, .. } = layout.form else {
+                    unreachable!("just made")
+                };
+                let rows = 1 + options.min(world.rsus.len()) * layout.spans;
+                (layout, rows)
+            }
+            _ => {
+                let message = format!("form: must be flat, shared or sequential, got {form}");
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        let (width, _) = layout.shape();
+        let spans = (layout.spans > 1).then_some(layout.spans);
+        let heads = |first: usize, second: usize, count: usize| -> Vec<usize> {
+            let of_task = [first, second].into_iter().chain(spans);
+            (0..count).flat_map(|_| of_task.clone()).collect()
+        };
+        let nvec = match layout.form {
+            Form::Flat {
+                vehicles,
+                tasks_per_vehicle,
+                rsus,
+                candidates,
+            } => heads(candidates, rsus, vehicles * tasks_per_vehicle),
+            Form::Shared {
+                candidates,
+                targets,
+            } => heads(candidates, targets, rows),
+            Form::Sequential { .. } => vec![rows],
+        };
+        Ok(Self {
+            layout,
+            rows,
+            width,
+            nvec,
+            tasks_per_vehicle,
+        })
+    }
+
+    /// Length of the mask.
+    pub(crate) fn outputs(&self) -> usize {
+        self.nvec.iter().sum()
+    }
+
+    /// Heads of a row, and their outputs.
+    fn of_row(&self) -> (usize, usize) {
+        let heads = self.nvec.len() / self.rows;
+        (heads, self.nvec[..heads].iter().sum())
+    }
+
+    /// Place of every task among the rows of `shared`.
+    ///
+    /// # Errors
+    /// More vehicles than there are places.
+    fn places(&self, slot: &Slot) -> PyResult<Vec<usize>> {
+        let mut places = Vec::with_capacity(slot.tasks.len());
+        let (mut last, mut nth) = (u32::MAX, 0);
+        for &vehicle in &slot.tasks.vehicle {
+            nth = if vehicle == last { nth + 1 } else { 0 };
+            last = vehicle;
+            places.push(vehicle as usize * self.tasks_per_vehicle + nth);
+        }
+        match places.last() {
+            Some(&place) if place >= self.rows => {
+                let message = format!(
+                    "vehicles: must be at least {}, the vehicles of this slot, got {}",
+                    slot.vehicles.len(),
+                    self.rows / self.tasks_per_vehicle
+                );
+                Err(PyValueError::new_err(message))
+            }
+            _ => Ok(places),
+        }
+    }
+
+    /// Fills the arrays; places that are not there are zero, and only their first action is legal.
+    pub(crate) fn show(
+        &self,
+        slot: &Slot,
+        observation: &Observation,
+        rows: &mut Vec<f32>,
+        mask: &mut Vec<bool>,
+    ) -> PyResult<()> {
+        rows.clear();
+        mask.clear();
+        match self.layout.form {
+            Form::Flat { .. } => {
+                rows.extend_from_slice(&observation.rows);
+                mask.extend_from_slice(&observation.legal);
+            }
+            Form::Sequential { .. } => {
+                rows.extend_from_slice(&observation.rows);
+                mask.extend_from_slice(&observation.legal);
+                rows.resize(self.rows * self.width, 0.0);
+                mask.resize(self.rows, false);
+                // nothing to choose in this slot: the action that says so
+                mask[0] = true;
+            }
+            Form::Shared { .. } => {
+                let (_, outputs) = self.of_row();
+                rows.resize(self.rows * self.width, 0.0);
+                mask.resize(self.outputs(), false);
+                let mut start = 0;
+                for &size in &self.nvec {
+                    mask[start] = true;
+                    start += size;
+                }
+                for (task, place) in self.places(slot)?.into_iter().enumerate() {
+                    rows[place * self.width..][..self.width]
+                        .copy_from_slice(&observation.rows[task * self.width..][..self.width]);
+                    mask[place * outputs..][..outputs]
+                        .copy_from_slice(&observation.legal[task * outputs..][..outputs]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// From actions for all places to those that the engine asks for, written to `out`; how many were
+    /// masked. Of these the first legal one of their head is taken, or with `strict` none.
+    ///
+    /// # Errors
+    /// A wrong number of actions, an action out of range, a masked one where `strict`.
+    pub(crate) fn take(
+        &self,
+        slot: &Slot,
+        observation: &Observation,
+        mask: &[bool],
+        actions: &[i64],
+        strict: bool,
+        out: &mut Vec<u32>,
+    ) -> PyResult<u32> {
+        if actions.len() != self.nvec.len() {
+            let message = format!(
+                "action: must hold {} numbers, got {}",
+                self.nvec.len(),
+                actions.len()
+            );
+            return Err(PyValueError::new_err(message));
+        }
+        let mut masked = 0;
+        let mut legal = Vec::with_capacity(actions.len());
+        let mut start = 0;
+        for (i, (&action, &size)) in actions.iter().zip(&self.nvec).enumerate() {
+            let at = usize::try_from(action).ok().filter(|&a| a < size);
+            let Some(at) = at else {
+                let message = format!("action[{i}]: must be in 0..{size}, got {action}");
+                return Err(PyValueError::new_err(message));
+            };
+            let head = &mask[start..start + size];
+            start += size;
+            if head[at] {
+                legal.push(at as u32);
+                continue;
+            }
+            if strict {
+                let message = format!("action[{i}]: {action} is masked");
+                return Err(PyValueError::new_err(message));
+            }
+            masked += 1;
+            let first = head.iter().position(|legal| *legal);
+            legal.push(first.unwrap_or(0) as u32);
+        }
+        out.clear();
+        match self.layout.form {
+            Form::Flat { .. } => out.extend(legal),
+            Form::Sequential { .. } => out.extend(legal.iter().take(observation.heads.len())),
+            Form::Shared { .. } => {
+                let (heads, _) = self.of_row();
+                for place in self.places(slot)? {
+                    out.extend_from_slice(&legal[place * heads..][..heads]);
+                }
+            }
+        }
+        Ok(masked)
+    }
+}
+
+/// For every head one of its legal actions: the one at share `unit` of them. Heads of `nvec` repeat until the
+/// mask ends.
+#[pyfunction]
+pub(crate) fn choose<'py>(
+    py: Python<'py>,
+    mask: PyReadonlyArray1<'_, bool>,
+    nvec: PyReadonlyArray1<'_, i64>,
+    units: PyReadonlyArray1<'_, f64>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let (mut rest, nvec) = (mask.as_slice()?, nvec.as_slice()?);
+    let mut actions = Vec::with_capacity(units.len());
+    for (&unit, &size) in units.as_slice()?.iter().zip(nvec.iter().cycle()) {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let Some((head, after)) = rest.split_at_checked(size) else {
+            return Err(PyValueError::new_err("mask: must be as long as all heads"));
+        };
+        rest = after;
+        let legal = head.iter().filter(|legal| **legal).count();
+        let nth = (unit * legal as f64) as usize;
+        let places = head.iter().enumerate().filter(|(_, legal)| **legal);
+        actions.push(places.map(|(place, _)| place as i64).nth(nth).unwrap_or(0));
+    }
+    if !rest.is_empty() {
+        return Err(PyValueError::new_err("mask: must be as long as all heads"));
+    }
+    Ok(actions.into_pyarray(py))
+}

@@ -1,0 +1,70 @@
+//! Wayside for Python: conversions alone, no model.
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | `scenario` | scenarios, laid out once and shared |
+//! | `frame` | observations and actions of changing size in spaces of fixed size |
+//! | `env`, `vector` | one environment; several, stepped side by side without the GIL |
+//! | `run` | runs, decisions and bounds; Ctrl-C |
+//! | `policy` | policies written in Python, and the slot as they see it |
+//! | `table` | results as Arrow tables |
+//!
+//! The package `wayside` around it (`python/wayside`) adds what Gymnasium and PettingZoo ask for.
+
+mod env;
+mod frame;
+mod policy;
+mod run;
+mod scenario;
+mod table;
+mod vector;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+/// The native part of `wayside`; use the package instead.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::env::Env;
+    #[pymodule_export]
+    use super::frame::choose;
+    #[pymodule_export]
+    use super::policy::Slot;
+    #[pymodule_export]
+    use super::run::{Results, decide, policies, run};
+    #[pymodule_export]
+    use super::scenario::Scenario;
+    #[pymodule_export]
+    use super::table::Table;
+    #[pymodule_export]
+    use super::vector::VectorEnv;
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "Python's name")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}
+
+/// The same text, as the exception that Python has for it.
+fn raised(error: wayside_core::Error) -> PyErr {
+    match error {
+        wayside_core::Error::Invalid(problems) => PyValueError::new_err(problems.to_string()),
+        error @ wayside_core::Error::Io { .. } => PyOSError::new_err(error.to_string()),
+    }
+}
+
+/// What is behind a lock that nobody waits for: waiting for a thread that waits for the GIL, or that
+/// did not come along in a fork, would be for ever.
+fn locked<'a, T>(lock: &'a Mutex<T>, what: &str) -> PyResult<MutexGuard<'a, T>> {
+    lock.try_lock().map_err(|e| {
+        PyRuntimeError::new_err(match e {
+            TryLockError::WouldBlock => format!("{what}: in use by another thread"),
+            TryLockError::Poisoned(_) => format!("{what}: broken by an earlier error"),
+        })
+    })
+}
+
+fn closed(what: &str) -> PyErr {
+    PyRuntimeError::new_err(format!("{what}: closed; make a new one"))
+}

@@ -1,0 +1,365 @@
+//! Policies written in Python, and the slot as they see it.
+
+use crate::raised;
+use numpy::{IntoPyArray, PyReadonlyArray2};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use wayside_core::decision::{Decision, Placement};
+use wayside_core::engine::Contender;
+use wayside_core::engine::world::World;
+use wayside_core::policy::{Policy, PolicyKind};
+use wayside_core::rng::Streams;
+use wayside_study::run::Control;
+
+/// In place of an RSU: there is none.
+const NONE: i64 = -1;
+/// In place of the executing RSU: the cloud.
+const CLOUD: i64 = -2;
+
+/// Placements as rows `(entry, execution)`, one after the other.
+pub(crate) fn rows(placements: &[Placement]) -> Vec<i64> {
+    let row = |placement: &Placement| match *placement {
+        Placement::Local => [NONE, NONE],
+        Placement::Rsu { entry, execution } => [entry.into(), execution.into()],
+        Placement::Cloud { entry } => [entry.into(), CLOUD],
+    };
+    placements.iter().flat_map(row).collect()
+}
+
+/// One slot: everything a policy may know. A copy: it stays as it is when the run goes on.
+#[pyclass(frozen, module = "wayside._native")]
+pub(crate) struct Slot(wayside_core::Slot);
+
+impl Slot {
+    pub(crate) fn new(slot: wayside_core::Slot) -> Self {
+        Self(slot)
+    }
+}
+
+fn columns<'py>(py: Python<'py>, columns: &[(&str, &[f64])]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, column) in columns {
+        dict.set_item(name, column.to_vec().into_pyarray(py))?;
+    }
+    Ok(dict)
+}
+
+#[pymethods]
+impl Slot {
+    /// The instant of the decision [s].
+    #[getter]
+    fn now_s(&self) -> f64 {
+        self.0.now_s
+    }
+
+    /// Length of the slot [s].
+    #[getter]
+    fn slot_s(&self) -> f64 {
+        self.0.slot_s
+    }
+
+    /// Weight of delay against energy.
+    #[getter]
+    fn omega(&self) -> f64 {
+        self.0.omega
+    }
+
+    /// Bound of the LBM.
+    #[getter]
+    fn tau(&self) -> f64 {
+        self.0.tau
+    }
+
+    /// Columns of the tasks: `vehicle` (row), `cycles`, `data_bits`, `deadline_s`, and `local_cost`.
+    #[getter]
+    fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let tasks = &self.0.tasks;
+        let local: Vec<f64> = (0..tasks.len()).map(|t| self.0.local_cost(t)).collect();
+        let dict = columns(
+            py,
+            &[
+                ("cycles", &tasks.cycles),
+                ("data_bits", &tasks.data_bits),
+                ("deadline_s", &tasks.deadline_s),
+                ("local_cost", &local),
+            ],
+        )?;
+        let vehicle: Vec<i64> = tasks.vehicle.iter().map(|&v| v.into()).collect();
+        dict.set_item("vehicle", vehicle.into_pyarray(py))?;
+        Ok(dict)
+    }
+
+    /// Columns of the vehicles: `x_m`, `y_m`, `tx_power_w`, `cpu_hz`, `energy_coeff`, `local_wait_s`.
+    #[getter]
+    fn vehicles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let v = &self.0.vehicles;
+        columns(
+            py,
+            &[
+                ("x_m", &v.x_m),
+                ("y_m", &v.y_m),
+                ("tx_power_w", &v.tx_power_w),
+                ("cpu_hz", &v.cpu_hz),
+                ("energy_coeff", &v.energy_coeff),
+                ("local_wait_s", &v.local_wait_s),
+            ],
+        )
+    }
+
+    /// Columns of the RSUs: `x_m`, `y_m`, `range_m`, `bandwidth_hz`, `cpu_hz`, `available_cpu_hz`, `energy_coeff`.
+    #[getter]
+    fn rsus<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let r = &self.0.rsus;
+        let available: Vec<f64> = (0..r.len()).map(|m| r.available_cpu_hz(m)).collect();
+        columns(
+            py,
+            &[
+                ("x_m", &r.x_m),
+                ("y_m", &r.y_m),
+                ("range_m", &r.range_m),
+                ("bandwidth_hz", &r.bandwidth_hz),
+                ("cpu_hz", &r.cpu_hz),
+                ("available_cpu_hz", &available),
+                ("energy_coeff", &r.energy_coeff),
+            ],
+        )
+    }
+
+    /// Names of the RSUs.
+    #[getter]
+    fn rsu_ids(&self) -> Vec<String> {
+        self.0.rsus.id.to_vec()
+    }
+
+    /// Who covers whom: links `start[v]..start[v + 1]` are those of vehicle `v`, nearest RSU first, each with `rsu`
+    /// (row) and `seconds_per_bit`.
+    #[getter]
+    fn coverage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let coverage = &self.0.coverage;
+        let column = |values: Vec<i64>| values.into_pyarray(py);
+        let dict = PyDict::new(py);
+        let start = coverage.start.iter().map(|&s| s.into()).collect();
+        let rsu = coverage.links.iter().map(|link| link.rsu.into()).collect();
+        let time = coverage.links.iter().map(|link| link.seconds_per_bit);
+        dict.set_item("start", column(start))?;
+        dict.set_item("rsu", column(rsu))?;
+        let time: Vec<f64> = time.collect();
+        dict.set_item("seconds_per_bit", time.into_pyarray(py))?;
+        Ok(dict)
+    }
+
+    /// Pairs of RSUs with a route: columns `from`, `to` (rows), `hops`, `seconds_per_bit`, `wait_s`.
+    #[getter]
+    fn routes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (mut from, mut to, mut hops) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut time, mut wait) = (Vec::new(), Vec::new());
+        for m in 0..self.0.rsus.len() as u32 {
+            for target in self.0.routes.targets(m) {
+                from.push(i64::from(m));
+                to.push(i64::from(target.rsu));
+                hops.push(i64::from(target.hops));
+                time.push(target.seconds_per_bit);
+                wait.push(target.wait_s);
+            }
+        }
+        let dict = columns(py, &[("seconds_per_bit", &time), ("wait_s", &wait)])?;
+        for (name, column) in [("from", from), ("to", to), ("hops", hops)] {
+            dict.set_item(name, column.into_pyarray(py))?;
+        }
+        Ok(dict)
+    }
+
+    /// Pairs of neighbours in the backhaul, one after the other.
+    #[getter]
+    fn links(&self) -> Vec<(u32, u32)> {
+        let links = self.0.network.links().iter();
+        links
+            .filter(|l| l.from < l.to)
+            .map(|l| (l.from, l.to))
+            .collect()
+    }
+}
+
+/// What Python's code broke: the run's way to say it.
+#[derive(Clone, Default)]
+pub(crate) struct Failure {
+    first: Arc<Mutex<Option<PyErr>>>,
+    control: Arc<Control>,
+}
+
+impl Failure {
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    fn set(&self, error: PyErr) {
+        self.control.cancelled.store(true, Ordering::Relaxed);
+        if let Ok(mut first) = self.first.lock() {
+            first.get_or_insert(error);
+        }
+    }
+
+    /// The first exception.
+    pub(crate) fn take(&self) -> Option<PyErr> {
+        self.first.lock().ok()?.take()
+    }
+}
+
+/// A policy that enters a run.
+pub(crate) enum Entrant {
+    Kind(PolicyKind),
+    /// A class, or an object of which every seed gets a copy.
+    Python {
+        name: String,
+        object: Py<PyAny>,
+        failure: Failure,
+    },
+}
+
+impl Entrant {
+    pub(crate) fn new(policy: &Bound<'_, PyAny>, failure: &Failure) -> PyResult<Self> {
+        if let Ok(name) = policy.extract::<String>() {
+            return match PolicyKind::from_name(&name) {
+                Some(kind) => Ok(Self::Kind(kind)),
+                None => {
+                    let names = PolicyKind::ALL.map(|kind| kind.info().name).join(", ");
+                    let message = format!("policy: must be one of {names}, got {name}");
+                    Err(PyValueError::new_err(message))
+                }
+            };
+        }
+        if !policy.hasattr("decide")? {
+            let message = format!(
+                "policy: must be a name, or have a method decide(self, slot), got {}",
+                policy.get_type().name()?
+            );
+            return Err(PyTypeError::new_err(message));
+        }
+        let class = match policy.cast::<PyType>() {
+            Ok(class) => class.clone(),
+            Err(_) => policy.get_type(),
+        };
+        let name = match policy.getattr_opt("name")? {
+            Some(name) => name.extract()?,
+            None => class.name()?.to_string(),
+        };
+        Ok(Self::Python {
+            name,
+            object: policy.clone().unbind(),
+            failure: failure.clone(),
+        })
+    }
+
+    /// The policy of one seed.
+    pub(crate) fn policy(
+        &self,
+        options: &wayside_core::scenario::PolicyOptions,
+        streams: Streams,
+    ) -> PyResult<Box<dyn Policy>> {
+        match self {
+            Self::Kind(kind) => Ok(kind.build(options, streams)),
+            Self::Python {
+                object, failure, ..
+            } => Python::attach(|py| {
+                let object = object.bind(py);
+                let own = if object.cast::<PyType>().is_ok() {
+                    object.call0()?
+                } else {
+                    py.import("copy")?.call_method1("deepcopy", (object,))?
+                };
+                Ok(Box::new(PythonPolicy {
+                    object: own.unbind(),
+                    failure: failure.clone(),
+                }) as Box<dyn Policy>)
+            }),
+        }
+    }
+}
+
+impl Contender for Entrant {
+    fn name(&self) -> &str {
+        match self {
+            Self::Kind(kind) => kind.info().name,
+            Self::Python { name, .. } => name,
+        }
+    }
+
+    fn enter(&self, world: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
+        self.policy(&world.scenario.policy, streams).map_err(|e| {
+            let text = e.to_string();
+            if let Self::Python { failure, .. } = self {
+                failure.set(e);
+            }
+            wayside_core::Error::invalid("policy", None, self.name(), text)
+        })
+    }
+}
+
+/// An object with `decide(slot)`.
+struct PythonPolicy {
+    object: Py<PyAny>,
+    failure: Failure,
+}
+
+impl PythonPolicy {
+    fn ask(&self, py: Python<'_>, slot: &wayside_core::Slot, to: &mut Decision) -> PyResult<()> {
+        let seen = Bound::new(py, Slot(slot.clone()))?;
+        let answer = self.object.bind(py).call_method1("decide", (seen,))?;
+        let array = py.import("numpy")?.call_method1("asarray", (&answer,))?;
+        let tasks = slot.tasks.len();
+        let refused = |got: String| {
+            let expected = format!("must be {tasks} rows (entry, execution) of integers");
+            PyValueError::new_err(format!("decide: {expected}, got {got}"))
+        };
+        let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
+        let shape: Vec<usize> = array.getattr("shape")?.extract()?;
+        if shape != [tasks, 2] || !(kind == "i" || tasks == 0) {
+            let dtype = array.getattr("dtype")?.str()?.to_string();
+            return Err(refused(format!("{dtype} of shape {shape:?}")));
+        }
+        let array = array.call_method1("astype", ("int64",))?;
+        let array: PyReadonlyArray2<'_, i64> = array.extract()?;
+        let rsus = slot.rsus.len();
+        to.placements.clear();
+        for (task, row) in array.as_array().rows().into_iter().enumerate() {
+            let rsu = |rsu: i64| u32::try_from(rsu).ok().filter(|&m| (m as usize) < rsus);
+            to.placements.push(match (row[0], row[1]) {
+                (NONE, NONE) => Placement::Local,
+                (entry, CLOUD) if rsu(entry).is_some() && slot.cloud_round_trip_s.is_some() => {
+                    Placement::Cloud {
+                        entry: entry as u32,
+                    }
+                }
+                (entry, execution) => match (rsu(entry), rsu(execution)) {
+                    (Some(entry), Some(execution)) => Placement::Rsu { entry, execution },
+                    _ => {
+                        return Err(PyValueError::new_err(format!(
+                            "decide: [{task}]: must be rows of RSUs, (-1, -1) for the vehicle or (entry, -2) \
+                             for a cloud that is there, got ({entry}, {execution})"
+                        )));
+                    }
+                },
+            });
+        }
+        to.check(slot).map_err(raised)
+    }
+}
+
+impl Policy for PythonPolicy {
+    fn decide(&mut self, slot: &wayside_core::Slot, decision: &mut Decision) {
+        decision.minimum_hz.clear();
+        decision.paths.clear();
+        // after an exception the run is stopped; until it has, everything stays on its vehicle
+        let failed = Python::attach(|py| self.ask(py, slot, decision).err());
+        if let Some(error) = failed {
+            self.failure.set(error);
+            decision.placements.clear();
+            decision
+                .placements
+                .resize(slot.tasks.len(), Placement::Local);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+"""The environments' names for Gymnasium.
+
+Gymnasium is not imported for them: it takes longer than all of Wayside, and ``wayside.run`` needs none of it.
+Where it comes later, they are registered then.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+ID = "wayside/Offloading-v0"
+
+
+def register() -> None:
+    """Register the environments now, or as soon as Gymnasium is imported."""
+    if "gymnasium" in sys.modules:
+        _register()
+    else:
+        sys.meta_path.insert(0, _Finder())
+
+
+def _register() -> None:
+    import gymnasium
+
+    if ID not in gymnasium.registry:
+        gymnasium.register(
+            id=ID,
+            entry_point="wayside.env:OffloadingEnv",
+            vector_entry_point="wayside.vector:OffloadingVectorEnv",
+        )
+
+
+class _Finder(MetaPathFinder):
+    """Waits for Gymnasium."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "gymnasium":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+class _Loader(Loader):
+    """Loads Gymnasium as ever, and registers then."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        _register()

@@ -1,0 +1,210 @@
+"""Runs, decisions and bounds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
+
+from wayside import _native
+from wayside.scenario import Scenario, scenario_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+NOWHERE = -1
+"""In place of both RSUs of a placement: the task stays on its vehicle."""
+CLOUD = -2
+"""In place of the executing RSU: the cloud, where the scenario has one."""
+
+
+class Policy(Protocol):
+    """A policy of your own: every class or object with this method.
+
+    A class is instantiated for every seed, of an object every seed gets a deep copy, so that none
+    remembers another's slots. ``name``, where there is one, is its name in the results.
+    """
+
+    def decide(self, slot: _native.Slot, /) -> npt.ArrayLike:
+        """Place all tasks of ``slot`` at once.
+
+        Returns:
+            Integers of shape ``(tasks, 2)``: rows of the RSU that the task enters by, which must cover its
+            vehicle, and of the RSU that executes it. ``(NOWHERE, NOWHERE)`` is its vehicle,
+            ``(entry, CLOUD)`` the cloud. The CPU shares are found by the engine (P2).
+        """
+        ...
+
+
+AnyPolicy: TypeAlias = "str | Policy | type[Policy]"
+
+
+class Placement(TypedDict):
+    """Where a task runs, and what that costs."""
+
+    task: str
+    mode: str
+    entry: str | None
+    execution: str | None
+    path: list[str]
+    cpu_hz: float
+    delay_s: float
+    energy_j: float
+    delay_parts_s: dict[str, float]
+    deadline_met: bool
+
+
+class Decision(TypedDict):
+    """A policy's decision for one slot, as ``wayside decide --format json`` prints it."""
+
+    policy: str
+    status: str
+    objective: float | None
+    lower_bound: float | None
+    gap: float | None
+    delay_s_mean: float | None
+    energy_j_mean: float | None
+    load: dict[str, Any]
+    certificate: dict[str, Any]
+    decision_time_s: float
+    placements: list[Placement]
+
+
+class Results:
+    """What a run found.
+
+    ==============  ==============================================================================
+    ``slots``       table, one row per seed, policy and slot; ``pyarrow.table(results.slots)``,
+                    ``polars.DataFrame(results.slots)`` take it as it is, without a copy
+    ``summary``     per policy every metric with its mean and 95 % confidence interval over seeds
+    ==============  ==============================================================================
+    """
+
+    __slots__ = ("_native", "_slots", "_summary")
+
+    def __init__(self, native: _native.Results) -> None:
+        self._native = native
+        self._slots: _native.Table | None = None
+        self._summary: dict[str, Any] | None = None
+
+    @property
+    def slots(self) -> _native.Table:
+        """One row per seed, policy and slot; the columns of ``slots.parquet``."""
+        if self._slots is None:
+            self._slots = self._native.slots()
+        return self._slots
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary, as ``wayside run --format json`` prints it."""
+        if self._summary is None:
+            self._summary = json.loads(self._native.summary_json())
+        return self._summary
+
+    def metric(self, policy: str, name: str) -> dict[str, Any] | None:
+        """One metric of one policy: ``mean``, ``ci95`` and, but for the first policy, ``difference``."""
+        for row in self.summary["policies"]:
+            if row["policy"] == policy:
+                found: dict[str, Any] | None = row[name]
+                return found
+        raise KeyError(policy)
+
+    def __repr__(self) -> str:
+        names = ", ".join(row["policy"] for row in self.summary["policies"])
+        return f"Results({self.summary['scenario']!r}, {len(self.summary['seeds'])} seeds: {names})"
+
+
+def policies() -> dict[str, str]:
+    """Name and summary of every policy that comes with Wayside."""
+    return dict(_native.policies())
+
+
+def run(
+    scenario: str | Path | Scenario = "wang2025",
+    policies: AnyPolicy | Sequence[AnyPolicy] = ("nearest", "price"),
+    *,
+    seeds: Iterable[int] = range(10),
+    slots: int | None = None,
+    bound: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    threads: int = 0,
+    timing: bool = True,
+    out: str | os.PathLike[str] | None = None,
+    tasks: bool = False,
+    force: bool = False,
+) -> Results:
+    """Compare policies on the same traffic.
+
+    Args:
+        scenario: a :class:`Scenario`, the name of a built-in one, or a TOML file.
+        policies: names (:func:`policies`) and policies of your own (:class:`Policy`).
+        seeds: one replication each; they alone decide what happens.
+        slots: length of a replication; the scenario's by default.
+        bound: ``"simple"`` or ``"split"`` certifies how far from the optimum every slot is.
+        overrides: values of the scenario to replace.
+        threads: seeds run at a time, 0 for one per core; changes no number. The GIL is released but for
+            policies written in Python.
+        timing: whether to keep decision times, the only numbers that differ between two runs.
+        out: folder for the files that ``wayside run --out`` leaves.
+        tasks: whether to write ``tasks.parquet`` there as well.
+        force: whether ``out`` may hold another run.
+
+    Raises:
+        ValueError: what is wrong, with file, line and path.
+        OSError: what cannot be read or written.
+        KeyboardInterrupt: after Ctrl-C, before the next slot.
+    """
+    found = scenario_of(scenario, overrides)
+    if slots is not None:
+        found = found.replace({"time.slots": slots})
+    single = isinstance(policies, (str, type)) or hasattr(policies, "decide")
+    entrants: list[Any] = [policies] if single else list(policies)  # type: ignore[arg-type]
+    return Results(
+        _native.run(
+            found._native,
+            entrants,
+            list(seeds),
+            bound,
+            threads,
+            timing,
+            None if out is None else os.fspath(out),
+            tasks,
+            force,
+        )
+    )
+
+
+def _slot_text(slot: str | Path | Mapping[str, Any]) -> tuple[str, str]:
+    if isinstance(slot, Mapping):
+        return "slot", json.dumps(slot)
+    if isinstance(slot, Path):
+        return str(slot), slot.read_text(encoding="utf-8")
+    if slot.lstrip().startswith("{"):
+        return "slot", slot
+    return slot, Path(slot).read_text(encoding="utf-8")
+
+
+def decide(
+    slot: str | Path | Mapping[str, Any],
+    policy: AnyPolicy = "price",
+    *,
+    bound: str | None = None,
+) -> Decision:
+    """Decide one slot.
+
+    Args:
+        slot: a mapping, JSON text, or the path of a JSON file, in the format of ``wayside schema slot``.
+        policy: a name, or a policy of your own.
+        bound: ``"simple"`` or ``"split"`` certifies how far from the optimum the decision is.
+    """
+    file, text = _slot_text(slot)
+    decision: Decision = json.loads(_native.decide(file, text, policy, bound))
+    return decision
+
+
+def bound(slot: str | Path | Mapping[str, Any], kind: str = "split") -> float | None:
+    """Certified lower bound of the objective of one slot, mean over its tasks; ``None`` without tasks."""
+    return decide(slot, "local", bound=kind)["lower_bound"]

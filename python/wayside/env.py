@@ -1,0 +1,219 @@
+"""The Gymnasium environment ``wayside/Offloading-v0``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from wayside import _native
+from wayside.masks import integers
+from wayside.render import Frame, Window, draw
+from wayside.scenario import Scenario, scenario_of
+
+Observation = npt.NDArray[np.float32]
+Action = npt.NDArray[np.int64]
+
+
+def observation_space(form: str, shape: tuple[int, int]) -> spaces.Space[Observation]:
+    """Features, each within -1 and 1."""
+    box: spaces.Space[Any] = spaces.Box(
+        -1.0, 1.0, shape[1:] if form == "flat" else shape, np.float32
+    )
+    return box
+
+
+def action_space(form: str, nvec: list[int]) -> spaces.MultiDiscrete | spaces.Discrete:
+    """One number per head; a single one for ``sequential``."""
+    if form == "sequential":
+        return spaces.Discrete(nvec[0])
+    return spaces.MultiDiscrete(np.array(nvec, dtype=np.int64))
+
+
+class OffloadingEnv(gymnasium.Env[Observation, Any]):
+    """One agent decides for all vehicles, slot after slot, where their tasks run.
+
+    The model, its observations and its rewards are the engine's (``wayside_core::observe`` and
+    ``engine::env``), number by number.
+
+    ## Forms
+
+    N vehicles with k tasks each at most, M RSUs, beta + 1 candidates (the nearest covering RSUs, and last the
+    vehicle itself), T targets, S rules on the end (only where decisions bind later slots, ``carry_over``).
+
+    | ``form`` | a step is | observation (float32 in [-1, 1]) | action (int64) |
+    |---|---|---|---|
+    | ``"flat"`` | a slot | ``(width,)``, the paper's state | ``MultiDiscrete([beta + 1, M(, S)] * N k)`` |
+    | ``"shared"`` | a slot | ``(N k, width)``, a row per task | ``MultiDiscrete([beta + 1, T(, S)] * N k)`` |
+    | ``"sequential"`` | one task | ``(options, 36)``, a row per placement offered | ``Discrete(options)`` |
+
+    Every feature, with unit and normalisation, stands in the documentation of ``wayside_core::observe``. Rows and
+    places that are not there are zero. Vehicle ``v``'s ``j``-th task has place ``v k + j``.
+
+    | action of | means |
+    |---|---|
+    | entry | number of the candidate that the task is uploaded to; the last is the vehicle itself |
+    | target | the RSU that executes it, by row (``flat``), or by number among the targets (``shared``) |
+    | rule | 0 none, 1 ends within the slot, 2 within two |
+    | option | number of the row; 0 is the vehicle itself |
+
+    ## Masks
+
+    ``action_masks()`` and ``info["action_mask"]`` are bool of ``sum(nvec)``, head by head, as sb3-contrib has them. At
+    least one action of every head is legal. ``masked`` says what becomes of an action that is not:
+
+    | ``masked`` | a masked action |
+    |---|---|
+    | ``"first"`` | counts as the first legal one of its head; ``info["masked"]`` tells how many were |
+    | ``"error"`` | raises ``ValueError`` and changes nothing |
+
+    An action out of range, of another shape or type always raises.
+
+    ## Reward
+
+    ``-J_t`` of (15), the mean over the slot's tasks of omega delay + (1 - omega) energy, under optimal CPU shares (P2).
+    ``sequential`` deals it out over the tasks of the slot by the change of the tentative cost; the sum is ``-J_t``.
+
+    ## Start and end
+
+    | | |
+    |---|---|
+    | ``reset(seed=s)`` | the traffic of seed ``s``, the same that ``wayside.run(seeds=[s])`` meets |
+    | ``reset()`` | the next seed drawn from that one |
+    | terminated | never: the task goes on |
+    | truncated | after ``slots`` slots; the observation is the next slot's, for bootstrapping |
+
+    ## Info
+
+    | key | |
+    |---|---|
+    | ``action_mask`` | bool ``(sum(nvec),)`` |
+    | ``context`` | float32, features of the slot as a whole, for critics |
+    | ``seed``, ``slot`` | of the episode, and the number of the slot now shown |
+    | ``masked`` | actions of this step that were masked |
+    | ``objective``, ``delay_s``, ``energy_j``, ``tasks``, ``deadline_met``, ``offloaded``, ``migrated``, ``lbm``, ``tau`` | of the slot that this step ended, where it ended one |
+
+    Args:
+        scenario: a :class:`wayside.Scenario`, the name of a built-in one, or a TOML file.
+        form: see above.
+        slots: slots of an episode; the scenario's by default.
+        vehicles: N of ``shared``, where it is not the size of the fleet (as with traces).
+        overrides: values of the scenario to replace, as in ``{"fleet.size": 40}``.
+        masked: see above.
+        render_mode: ``"rgb_array"``, ``"human"`` (needs pygame) or None.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+        "render_modes": ["human", "rgb_array"],
+        "render_fps": 4,
+    }
+
+    def __init__(
+        self,
+        scenario: str | Path | Scenario = "wang2025",
+        form: str = "flat",
+        *,
+        slots: int | None = None,
+        vehicles: int | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        masked: str = "first",
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode: must be human, rgb_array or None, got {render_mode}")
+        self.scenario = scenario_of(scenario, overrides)
+        self.form = form
+        self._env = _native.Env(self.scenario._native, form, slots, vehicles, masked)
+        self.observation_space = observation_space(form, self._env.shape)
+        self.action_space = action_space(form, self._env.nvec)
+        self._shape = self._env.shape[1:] if form == "flat" else self._env.shape
+        self._heads = len(self._env.nvec)
+        self._seeded = False
+        self.render_mode = render_mode
+        self._frame: Frame | None = None
+        self._window: Window | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode; ``options`` are not used."""
+        super().reset(seed=seed)
+        if seed is None and not self._seeded:
+            seed = int(self.np_random.integers(2**63))
+        self._env.reset(seed)
+        self._seeded = True
+        self._look()
+        return self._observation(), self._info(0)
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Take one action per head."""
+        if self.form == "sequential":
+            actions = integers(action, (), "action").reshape(1)
+        else:
+            actions = integers(action, (self._heads,), "action")
+        before = self._env.slot() if self.render_mode is not None else None
+        reward, slot_ended, truncated, masked = self._env.step(actions)
+        info = self._info(masked)
+        if slot_ended:
+            info.update(self._env.figures())
+            if before is not None:
+                self._look(before)
+        return self._observation(), reward, False, truncated, info
+
+    def action_masks(self) -> npt.NDArray[np.bool_]:
+        """Which actions are legal now: bool of ``sum(nvec)``, head by head."""
+        return self._env.mask()
+
+    def slot(self) -> _native.Slot:
+        """The slot to be decided, as a policy sees it."""
+        return self._env.slot()
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """The map with the slot decided last, or with the first one: uint8 ``(480, 480, 3)``."""
+        if self.render_mode is None:
+            gymnasium.logger.warn("render() needs render_mode: gymnasium.make(..., render_mode='rgb_array')")
+            return None
+        if self._frame is None:
+            raise RuntimeError("environment: reset it before it is rendered")
+        if self.render_mode == "rgb_array":
+            return draw(self._frame)
+        if self._window is None:
+            self._window = Window(self.metadata["render_fps"])
+        self._window.show(draw(self._frame))
+        return None
+
+    def close(self) -> None:
+        """Free the engine and the window; every later call but this raises."""
+        self._env.close()
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _observation(self) -> Observation:
+        return self._env.observation().reshape(self._shape)
+
+    def _info(self, masked: int) -> dict[str, Any]:
+        seed, slot = self._env.position
+        return {
+            "action_mask": self._env.mask(),
+            "context": self._env.context(),
+            "seed": seed,
+            "slot": slot,
+            "masked": masked,
+        }
+
+    def _look(self, decided: _native.Slot | None = None) -> None:
+        """Keep what render() shows."""
+        if self.render_mode is None:
+            return
+        if decided is None:
+            self._frame = Frame(self._env.slot(), None)
+        else:
+            self._frame = Frame(decided, self._env.placements().reshape(-1, 2))
+        if self.render_mode == "human":
+            self.render()

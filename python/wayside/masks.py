@@ -1,0 +1,59 @@
+"""Actions where some are masked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wayside._native import choose
+
+
+class MaskedSampler:
+    """Draws uniformly among the legal actions of every head.
+
+    Gymnasium's ``MultiDiscrete.sample(mask=...)`` does the same head by head, in milliseconds for a hundred
+    vehicles; this takes microseconds.
+
+    Args:
+        nvec: number of actions of every head, as of ``action_space``.
+    """
+
+    def __init__(self, nvec: Sequence[int] | npt.NDArray[np.integer[Any]]) -> None:
+        self._nvec = np.asarray(nvec, dtype=np.int64).ravel()
+
+    def sample(
+        self, mask: npt.NDArray[np.bool_], rng: np.random.Generator
+    ) -> npt.NDArray[np.int64]:
+        """One action per head.
+
+        Args:
+            mask: bool of shape ``(..., outputs)``, head by head, as of ``action_masks()``.
+            rng: where randomness comes from.
+
+        Returns:
+            int64 of shape ``(..., heads)``.
+        """
+        shape = (*mask.shape[:-1], len(self._nvec))
+        units = rng.random(math.prod(shape))
+        return choose(mask.ravel(), self._nvec, units).reshape(shape)
+
+
+def integers(action: object, shape: tuple[int, ...], what: str) -> npt.NDArray[np.int64]:
+    """``action`` as contiguous int64 of ``shape``.
+
+    Raises:
+        TypeError: numbers that are no integers.
+        ValueError: another shape.
+    """
+    array = np.asarray(action)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{what}: must be integers, got {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{what}: must be of shape {shape}, got {array.shape}")
+    if array.dtype.kind == "u" and array.size and int(array.max()) > 2**62:
+        raise ValueError(f"{what}: must be small, got {array.max()}")
+    return np.ascontiguousarray(array, dtype=np.int64)

@@ -1,0 +1,142 @@
+"""The environment for PettingZoo: vehicles in fixed slots as agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+from wayside.env import OffloadingEnv
+from wayside.scenario import Scenario
+
+Observation = npt.NDArray[np.float32]
+
+
+class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
+    """Every vehicle decides for its own tasks, all at once; the reward is shared.
+
+    The form ``shared`` of :class:`wayside.env.OffloadingEnv`, cut by vehicle: agent ``vehicle_v`` is row ``v`` of
+    the fleet from the first slot of an episode to the last.
+
+    | | of every agent |
+    |---|---|
+    | observation | float32 ``(k width,)`` in [-1, 1]: the rows of its tasks, zero where it has none |
+    | action | ``MultiDiscrete([beta + 1, T(, S)] * k)``: entry, target (and rule) of every task |
+    | mask | ``info["action_mask"]``, bool of ``sum(nvec)`` |
+    | reward | ``-J_t``, the same for all |
+    | terminated, truncated | never; after ``slots`` slots |
+
+    Args:
+        scenario, slots, overrides, masked, render_mode: as of :class:`wayside.env.OffloadingEnv`. The fleet must
+            not come from a trace: its rows change as vehicles come and go.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "name": "wayside_offloading_v0",
+        "render_modes": ["human", "rgb_array"],
+        "render_fps": 4,
+        "is_parallelizable": True,
+    }
+
+    def __init__(
+        self,
+        scenario: str | Path | Scenario = "wang2025",
+        *,
+        slots: int | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        masked: str = "first",
+        render_mode: str | None = None,
+    ) -> None:
+        self._env = OffloadingEnv(
+            scenario,
+            "shared",
+            slots=slots,
+            overrides=overrides,
+            masked=masked,
+            render_mode=render_mode,
+        )
+        self.render_mode = render_mode
+        size: int = self._env.scenario.fleet.size
+        rows, width = self._env._env.shape
+        nvec = np.array(self._env._env.nvec, dtype=np.int64).reshape(size, -1)[0]
+        self.possible_agents = [f"vehicle_{v}" for v in range(size)]
+        self.agents: list[str] = []
+        self.observation_spaces = {
+            agent: spaces.Box(-1.0, 1.0, (rows // size * width,), np.float32)
+            for agent in self.possible_agents
+        }
+        self.action_spaces = {agent: spaces.MultiDiscrete(nvec) for agent in self.possible_agents}
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """Features, each within -1 and 1."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Entry, target (and rule) of every task."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
+        """Start an episode; ``options`` are not used."""
+        observation, info = self._env.reset(seed=seed)
+        self.agents = self.possible_agents.copy()
+        return self._deal(observation), self._infos(info)
+
+    def step(
+        self, actions: Mapping[str, Any]
+    ) -> tuple[
+        dict[str, Observation],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, Any]],
+    ]:
+        """Take the actions of all agents."""
+        missing = [agent for agent in self.agents if agent not in actions]
+        if missing:
+            raise ValueError(f"actions: must hold one of every agent, got none of {missing[0]}")
+        if not self.agents:
+            raise RuntimeError("environment: the episode is over: reset first")
+        every = [np.asarray(actions[agent]) for agent in self.agents]
+        shape = self.action_spaces[self.agents[0]].shape
+        for agent, action in zip(self.agents, every, strict=True):
+            if action.shape != shape:
+                raise ValueError(f"actions: {agent}: must be of shape {shape}, got {action.shape}")
+        observation, reward, terminated, truncated, info = self._env.step(np.concatenate(every))
+        agents = self.agents
+        results = (
+            self._deal(observation),
+            dict.fromkeys(agents, reward),
+            dict.fromkeys(agents, terminated),
+            dict.fromkeys(agents, truncated),
+            self._infos(info),
+        )
+        if truncated:
+            self.agents = []
+        return results
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """As of :class:`wayside.env.OffloadingEnv`."""
+        return self._env.render()
+
+    def close(self) -> None:
+        """Free the engine; every later call but this raises."""
+        self._env.close()
+
+    def state(self) -> npt.NDArray[np.float32]:
+        """Features of the slot as a whole."""
+        return self._env._env.context()
+
+    def _deal(self, observation: Observation) -> dict[str, Observation]:
+        rows = observation.reshape(len(self.possible_agents), -1)
+        return dict(zip(self.agents, rows, strict=True))
+
+    def _infos(self, info: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        masks = info["action_mask"].reshape(len(self.possible_agents), -1)
+        return {agent: {"action_mask": mask} for agent, mask in zip(self.agents, masks, strict=True)}

@@ -1,0 +1,178 @@
+"""Scenarios: what defines a run but its seeds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wayside import _native as native
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class Section(Mapping[str, Any]):
+    """A table of a scenario, read by attribute (``scenario.fleet.size``) or key. It cannot be changed."""
+
+    __slots__ = ("_values",)
+    _values: dict[str, Any]
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_values", {k: _frozen(v) for k, v in values.items()})
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self._values[name]
+        except KeyError:
+            known = ", ".join(self._values)
+            raise AttributeError(f"no key {name!r}; there are {known}") from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a scenario cannot be changed: use replace()")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._values]
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{k}={v!r}" for k, v in self._values.items())
+        return f"{type(self).__name__}({values})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Section) and self._values == other._values
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Section, (self._values,))
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return Section(value)
+    if isinstance(value, list):
+        return tuple(_frozen(v) for v in value)
+    return value
+
+
+def _text(value: Any) -> str:
+    """As ``--set`` takes it: TOML, or a bare string."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_text(v) for v in value) + "]"
+    if hasattr(value, "item"):  # a number of NumPy's
+        return _text(value.item())
+    return str(value)
+
+
+def _flat(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _text(value)
+
+
+class Scenario:
+    """A checked scenario: what exists is valid.
+
+    Args:
+        name_or_path: a built-in scenario (:meth:`builtin`) or a TOML file.
+        overrides: values to replace, by dotted path (``{"fleet.size": 200}``) or nested
+            (``{"fleet": {"size": 200}}``); typed and checked like the file.
+
+    Raises:
+        ValueError: names everything that is wrong, with file, line and path.
+        OSError: the file cannot be read.
+
+    Keys are read by attribute and bear their units: ``scenario.time.slot_s``, ``scenario.fleet.size``.
+    All of them stand in ``docs/scenario.md``.
+    """
+
+    __slots__ = ("_native", "_root")
+    _native: native.Scenario
+    _root: Section | None
+
+    def __init__(
+        self,
+        name_or_path: str | Path = "wang2025",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._native = native.Scenario.resolve(str(name_or_path), list(_flat(overrides or {})))
+        self._root = None
+
+    @classmethod
+    def _of(cls, checked: native.Scenario) -> Scenario:
+        scenario = cls.__new__(cls)
+        scenario._native = checked
+        scenario._root = None
+        return scenario
+
+    @classmethod
+    def from_toml(
+        cls, text: str, overrides: Mapping[str, Any] | None = None, *, file: str = "scenario"
+    ) -> Scenario:
+        """The scenario that ``text`` describes; ``file`` stands for it in errors."""
+        return cls._of(native.Scenario.from_toml(file, text, list(_flat(overrides or {}))))
+
+    @staticmethod
+    def builtin() -> list[str]:
+        """Names of the built-in scenarios."""
+        return native.Scenario.builtin()
+
+    def to_toml(self) -> str:
+        """The canonical text, with every default filled in."""
+        return self._native.to_toml()
+
+    def replace(self, overrides: Mapping[str, Any] | None = None, /, **sections: Any) -> Scenario:
+        """A scenario with other values: ``replace({"fleet.size": 200})`` or ``replace(fleet={"size": 200})``."""
+        return self.from_toml(self.to_toml(), {**(overrides or {}), **sections})
+
+    @property
+    def root(self) -> Section:
+        """All of it, by section."""
+        if self._root is None:
+            self._root = Section(tomllib.loads(self.to_toml()))
+        return self._root
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.root, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.root]
+
+    def __repr__(self) -> str:
+        return f"Scenario({self.root.scenario.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.to_toml() == other.to_toml()
+
+    def __hash__(self) -> int:
+        return hash(self.to_toml())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Scenario.from_toml, (self.to_toml(),))
+
+
+def scenario_of(
+    scenario: str | Path | Scenario, overrides: Mapping[str, Any] | None = None
+) -> Scenario:
+    """A scenario, by itself or by its name."""
+    if isinstance(scenario, Scenario):
+        return scenario.replace(overrides) if overrides else scenario
+    return Scenario(scenario, overrides)

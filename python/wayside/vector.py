@@ -1,0 +1,171 @@
+"""Many environments at once, stepped in Rust without the GIL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from wayside import _native
+from wayside.env import Observation, action_space, observation_space
+from wayside.masks import integers
+from wayside.scenario import Scenario, scenario_of
+
+
+class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
+    """``num_envs`` environments :class:`wayside.env.OffloadingEnv`, in the order of their seeds the same numbers.
+
+    ``gymnasium.make_vec("wayside/Offloading-v0", num_envs=8, vectorization_mode="vector_entry_point")``.
+
+    | | shape |
+    |---|---|
+    | observations | float32 ``(num_envs, *observation)`` |
+    | actions | int64 ``(num_envs, heads)``, ``(num_envs,)`` for ``sequential`` |
+    | rewards | float64 ``(num_envs,)`` |
+    | terminations, truncations | bool ``(num_envs,)`` |
+    | ``action_masks()``, ``infos["action_mask"]`` | bool ``(num_envs, sum(nvec))`` |
+    | every other info, and ``_`` before its name: whether it is there | ``(num_envs, ...)`` |
+
+    ``reset(seed=s)`` gives environment ``i`` the seed ``s + i``; a list gives each its own.
+
+    | ``autoreset_mode`` | after an episode is truncated |
+    |---|---|
+    | ``NEXT_STEP`` | the next step ignores that environment's action, resets it and has reward 0 |
+    | ``SAME_STEP`` | it is reset at once; its last observation is in ``infos["final_obs"]`` |
+
+    Args:
+        num_envs: how many.
+        threads: how many are stepped at a time; 0 for one per core. Changes no number.
+        autoreset_mode: see above.
+        scenario, form, slots, vehicles, overrides, masked: as of :class:`wayside.env.OffloadingEnv`.
+    """
+
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        scenario: str | Path | Scenario = "wang2025",
+        form: str = "flat",
+        *,
+        slots: int | None = None,
+        vehicles: int | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        masked: str = "first",
+        threads: int = 0,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: None = None,
+    ) -> None:
+        mode = AutoresetMode(autoreset_mode)
+        if mode == AutoresetMode.DISABLED:
+            raise ValueError("autoreset_mode: must be NextStep or SameStep, got Disabled")
+        self.scenario = scenario_of(scenario, overrides)
+        self.num_envs = num_envs
+        self.form = form
+        self.metadata = {**type(self).metadata, "autoreset_mode": mode}
+        self.render_mode = render_mode
+        self._same_step = mode == AutoresetMode.SAME_STEP
+        self._env = _native.VectorEnv(
+            self.scenario._native, form, slots, vehicles, masked, num_envs, threads, self._same_step
+        )
+        self.single_observation_space = observation_space(form, self._env.shape)
+        self.single_action_space = action_space(form, self._env.nvec)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        rows, width = self._env.shape
+        self._single: tuple[int, ...] = (width,) if form == "flat" else (rows, width)
+        self._shape = (num_envs, *self._single)
+        heads = () if form == "sequential" else (len(self._env.nvec),)
+        self._actions = (num_envs, *heads)
+        self._everywhere = np.ones(num_envs, dtype=np.bool_)
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode everywhere; ``options`` are not used."""
+        seeds: list[int | None]
+        if seed is None:
+            seeds = [None] * self.num_envs
+        elif isinstance(seed, (int, np.integer)):
+            super().reset(seed=int(seed))
+            seeds = [int(seed) + i for i in range(self.num_envs)]
+        else:
+            seeds = list(seed)
+        if not self._env.seeded:
+            seeds = [int(self.np_random.integers(2**63)) if s is None else s for s in seeds]
+        self._env.reset(seeds)
+        return self._observation(), self._infos(self._env.outcome(), self._everywhere)
+
+    def step(
+        self, actions: Any
+    ) -> tuple[
+        Observation,
+        npt.NDArray[np.float64],
+        npt.NDArray[np.bool_],
+        npt.NDArray[np.bool_],
+        dict[str, Any],
+    ]:
+        """Take the actions of all environments."""
+        self._env.step(integers(actions, self._actions, "actions").reshape(-1))
+        outcome = self._env.outcome()
+        rewards, truncated = outcome.pop("reward"), outcome.pop("truncated")
+        ended = outcome.pop("slot_ended")
+        infos = self._infos(outcome, self._everywhere)
+        for name in FIGURES:
+            infos[name], infos[f"_{name}"] = outcome[name], ended
+        if self._same_step and truncated.any():
+            last = np.full(self.num_envs, None, dtype=object)
+            for i, rows in enumerate(self._env.last_observations()):
+                if rows is not None:
+                    last[i] = rows.reshape(self._single)
+            infos["final_obs"], infos["_final_obs"] = last, truncated
+            final = {name: np.where(truncated, outcome[name], 0.0) for name in FIGURES}
+            infos["final_info"] = {**final, **{f"_{name}": truncated for name in FIGURES}}
+            infos["_final_info"] = truncated
+        terminated = np.zeros(self.num_envs, dtype=np.bool_)
+        return self._observation(), rewards, terminated, truncated, infos
+
+    def action_masks(self) -> npt.NDArray[np.bool_]:
+        """Which actions are legal now: bool ``(num_envs, sum(nvec))``."""
+        return self._env.mask().reshape(self.num_envs, -1)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Free the engines and their threads."""
+        self._env.close()
+
+    def _observation(self) -> Observation:
+        return self._env.observation().reshape(self._shape)
+
+    def _infos(
+        self, outcome: dict[str, npt.NDArray[Any]], there: npt.NDArray[np.bool_]
+    ) -> dict[str, Any]:
+        infos: dict[str, Any] = {
+            "action_mask": self.action_masks(),
+            "context": self._env.context().reshape(self.num_envs, -1),
+            "seed": outcome["seed"],
+            "slot": outcome["slot"],
+            "masked": outcome["masked"],
+        }
+        return infos | {f"_{name}": there for name in infos}
+
+
+FIGURES = (
+    "objective",
+    "delay_s",
+    "energy_j",
+    "tasks",
+    "deadline_met",
+    "offloaded",
+    "migrated",
+    "lbm",
+    "tau",
+)
+"""What infos say of a slot that ended."""
