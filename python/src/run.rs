@@ -17,6 +17,7 @@ use wayside_core::rng::Streams;
 use wayside_core::scenario::BUILTIN_SCENARIOS;
 use wayside_study::Summary;
 use wayside_study::decision;
+use wayside_study::figures::Setting;
 use wayside_study::output::{Folder, Manifest};
 use wayside_study::run::Plan;
 
@@ -142,7 +143,8 @@ pub(crate) fn run(
     let summary = Summary::new(&scenario.name, &replications, timing);
     if let Some(folder) = folder {
         let write = || {
-            folder.write_results(&summary, &replications)?;
+            let setting = Setting::new(&world, replications[0].seed)?;
+            folder.write_results(&summary, &replications, &setting)?;
             if tasks {
                 folder.write_tasks(&replications)?;
             }
