@@ -16,9 +16,9 @@ use std::thread;
 use std::time::Duration;
 use wayside_core::engine::Contender;
 use wayside_core::{Error, Result, Scenario};
+use wayside_study::claim::Claim;
 use wayside_study::studies::results::Folder;
 use wayside_study::studies::runner::{self, Control, Plan};
-use wayside_study::studies::verdict::{Claim, word};
 use wayside_study::studies::{BUILTIN_STUDIES, Study, replace_block};
 
 pub(crate) fn study(args: &StudyArgs) -> Outcome {
@@ -103,7 +103,7 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
             json!(claim.measured),
             json!(lo),
             json!(hi),
-            json!(word(claim.verdict)),
+            json!(claim.verdict.word()),
         ]
     };
     let listing = Listing {

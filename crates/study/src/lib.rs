@@ -1,5 +1,6 @@
 //! Wayside's experiments: replications in parallel, statistics over seeds, the summary, result folders, figures and tables.
 
+pub mod claim;
 mod columns;
 pub mod decision;
 pub mod figures;

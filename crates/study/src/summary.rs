@@ -141,7 +141,9 @@ policy_summary! {
     delay_max_s: |run| run.queues.as_ref()?.delay_max_s;
     /// Distinct links on the ways of tasks, both directions as one; null where they share CPU.
     links_used: |run| Some(run.queues.as_ref()?.links_used() as f64);
-    /// Their share of all links; null where they share CPU, and without links.
+    /// The same with each direction by itself; null where they share CPU.
+    directions_used: |run| Some(run.queues.as_ref()?.directions_used() as f64);
+    /// Share of links used, both directions as one; null where they share CPU, and without links.
     link_utilisation: |run| run.queues.as_ref()?.link_utilisation();
     /// Standard deviation over servers of the number of tasks migrated to each; null where they share CPU.
     selection_std: |run| run.queues.as_ref()?.selection_std();

@@ -16,9 +16,10 @@ use wayside_core::engine::records::{PolicyRun, Replication, SlotRecord};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options};
 use wayside_core::policy::PolicyKind;
+use wayside_study::claim::{Claim, Verdict};
 use wayside_study::figures::{self, Setting};
 use wayside_study::output::Manifest;
-use wayside_study::report::{self, Claim, Verdict};
+use wayside_study::report;
 use wayside_study::run::{Control, Plan};
 use wayside_study::{Summary, table};
 
@@ -241,7 +242,7 @@ fn run() -> (Summary, String) {
         measured: Some(1.25),
         ci95: Some([1.0, 1.5]),
         verdict: Verdict::Holds,
-        note: String::new(),
+        ..Claim::default()
     };
     page.sections.extend(report::claims(&[claim]));
     assert!(report::claims(&[]).is_none() && report::curves(&[]).is_none());

@@ -49,6 +49,8 @@ pub struct QueueRun {
     /// For every directed link whether a path led over it, or over its reverse; of the two directions
     /// that in the lower row counts.
     pub link_used: Vec<bool>,
+    /// For every directed link whether a path led over it in this direction.
+    pub direction_used: Vec<bool>,
     /// Least delay \[s\].
     pub delay_min_s: Option<f64>,
     /// Largest delay \[s\].
@@ -83,6 +85,12 @@ impl QueueRun {
     pub fn link_utilisation(&self) -> Option<f64> {
         let links = self.link_used.len() / 2;
         (links > 0).then(|| self.links_used() as f64 / links as f64)
+    }
+
+    /// Distinct directed links that paths led over.
+    #[must_use]
+    pub fn directions_used(&self) -> usize {
+        self.direction_used.iter().filter(|&&used| used).count()
     }
 }
 

@@ -1,42 +1,9 @@
-//! Claims of a paper and what became of them: `claims.json`, and its place in a report.
+//! The section of claims.
 
 use super::page::{Block, Section};
 use super::table::{Cell, Table};
+use crate::claim::{Claim, Verdict};
 use crate::figures::text::significant;
-use serde::{Deserialize, Serialize};
-
-/// A claim with its verdict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Claim {
-    /// Unique name: `lin2025.fig6.packets-per-round`.
-    pub id: String,
-    /// The figure that makes it, as the paper numbers it.
-    pub figure: String,
-    /// What is claimed.
-    pub claim: String,
-    /// The number printed, where one is.
-    pub published: Option<f64>,
-    /// The number found.
-    pub measured: Option<f64>,
-    /// Its 95 % confidence interval.
-    pub ci95: Option<[f64; 2]>,
-    /// Whether the claim stands.
-    pub verdict: Verdict,
-    /// Why it fails, or what to know.
-    pub note: String,
-}
-
-/// What became of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// The interval lies where the claim says.
-    Holds,
-    /// It lies elsewhere.
-    Fails,
-    /// It crosses the limit.
-    Undecided,
-}
 
 /// The section of claims; `None` without any.
 #[must_use]

@@ -6,7 +6,7 @@ mod page;
 mod run;
 mod table;
 
-pub use claims::{Claim, Verdict, claims};
+pub use claims::claims;
 pub use page::{Block, Page, Section};
 pub use run::{curves, of_run};
 pub use table::{Cell, Table};

@@ -1,6 +1,7 @@
 //! Studies from TOML.
 
 use super::kinds::{AxisValues, Changes, Condition};
+use super::recorded::Table;
 use super::{
     Against, Axis, ClaimSpec, FigureSpec, Grid, Measure, PublishedPoint, Relation, SCENARIO_AXIS,
     Seeds, Study, TableSpec, Test, Where, metrics,
@@ -113,11 +114,13 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let measures = [
         ("policies", Measure::Policies),
         ("information", Measure::Information),
+        ("recorded", Measure::Recorded),
     ];
-    let doc = "what is measured: what policies do, or what a round of related information costs";
+    let doc = "what is measured: what policies do, what a round of related information costs, or nothing, for it \
+               is recorded in a file";
     let measure = s.default("measure", Choice(&measures), Measure::Policies, doc);
     let doc = "scenario: a built-in one, or a file relative to this one";
-    let without = "an axis over scenarios names them";
+    let without = "an axis over scenarios names them, or nothing is run";
     let scenario = s.optional("scenario", Text::NAME, without, doc);
     let scenario = scenario
         .map(|name| place(&name, folder))
@@ -135,16 +138,27 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
             .map(|kind| kind.info().name.to_owned())
             .into();
     }
+    let doc = "a CSV of records, relative to this file: a column for each axis, policy, seed, and metrics by name";
+    let file = s.optional("file", Text::NAME, "what is not recorded is run", doc);
+    let table = file.and_then(|file| {
+        let table = Table::load(&file, folder);
+        table.map_err(|problem| s.problem("file", problem)).ok()
+    });
+    match (measure, &table) {
+        (Measure::Recorded, None) => s.problem("file", "missing, expected a file of records"),
+        (Measure::Recorded, _) | (_, None) => {}
+        _ => s.problem("file", "means nothing where something is run"),
+    }
     let known: Vec<_> = PolicyKind::ALL
         .iter()
         .map(|kind| kind.info().name)
         .collect();
     for policy in &policies {
-        if !known.contains(&policy.as_str()) {
+        if measure != Measure::Recorded && !known.contains(&policy.as_str()) {
             s.problem("policies", unknown("policy", policy, &known));
         }
     }
-    if measure == Measure::Policies && policies.is_empty() {
+    if measure != Measure::Information && policies.is_empty() {
         s.problem("policies", "missing, expected a list of policies");
     }
     let doc =
@@ -154,9 +168,23 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let bound = s.default("bound", Flag, false, doc);
     let doc = "A key and its values; the last axis varies fastest";
     let axes = s.list("axis", Presence::Optional("one cell"), doc, |s, _| {
-        axis(s, base, &scenario, &set, folder)
+        axis(s, base, &scenario, &set, folder, table.as_ref())
     });
-    if scenario.is_empty() && !axes.iter().any(|a| a.key == SCENARIO_AXIS) {
+    let records = table.map_or_else(Vec::new, |table| {
+        let records = table.records(&axes);
+        let report =
+            |problems: Vec<String>| problems.into_iter().for_each(|p| s.problem("file", p));
+        records.map_err(report).unwrap_or_default()
+    });
+    for policy in &policies {
+        if !records.is_empty() && !records.iter().any(|r| r.policy == *policy) {
+            s.problem("policies", format!("the file has no line of {policy:?}"));
+        }
+    }
+    if measure != Measure::Recorded
+        && scenario.is_empty()
+        && !axes.iter().any(|a| a.key == SCENARIO_AXIS)
+    {
         s.problem("scenario", "missing, and no axis has the key \"scenario\"");
     }
     let cells = axes
@@ -180,6 +208,7 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
         bound,
         set,
         axes,
+        records,
     }
 }
 
@@ -218,8 +247,10 @@ fn axis(
     scenario: &str,
     set: &[(String, String)],
     folder: &Path,
+    table: Option<&Table>,
 ) -> Axis {
-    let doc = "dotted key of the scenario, as in --set, or \"scenario\"";
+    let doc =
+        "dotted key of the scenario, as in --set, or \"scenario\"; the column of a file of records";
     let key = s.required("key", Text::NAME, doc);
     let name = s.inherited(
         "name",
@@ -235,7 +266,12 @@ fn axis(
         "its name",
         "what it is, with its unit, for the axes of figures",
     );
-    let mut values = s.required("values", AxisValues, "its values");
+    let of_table = table.and_then(|table| {
+        let values = table.values(&key);
+        values.map_err(|problem| s.problem("key", problem)).ok()
+    });
+    let from = "all that the file of records has";
+    let mut values = s.inherited("values", AxisValues, of_table, from, "its values");
     let all = values.clone();
     let mut quick = s.default("quick", AxisValues, all, "those that --quick runs");
     for value in &quick {
@@ -327,7 +363,7 @@ fn is_policy(s: &mut Section<'_>, key: &str, name: &str, grid: Option<&Grid>) {
         .chain(&grid.awaited)
         .map(String::as_str)
         .collect();
-    if grid.measure == Measure::Policies && !known.contains(&name) {
+    if grid.measure != Measure::Information && !known.contains(&name) {
         s.problem(key, unknown("policy of the grid", name, &known));
     }
 }
@@ -528,7 +564,7 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
     };
     wants("grid", id.is_some(), kind != Pending);
     wants("metric", name.is_some(), kind != Pending);
-    let by_policy = kind != Pending && grid.is_none_or(|g| g.measure == Measure::Policies);
+    let by_policy = kind != Pending && grid.is_none_or(|g| g.measure != Measure::Information);
     wants("policy", policy.is_some(), by_policy);
     wants(
         "published",

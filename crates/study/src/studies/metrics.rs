@@ -14,7 +14,7 @@ use wayside_core::scenario::{Counting, Sources};
 use wayside_core::slot::Slot;
 
 /// Metrics beyond those of a summary, with what they mean.
-const MORE: [(&str, &str); 10] = [
+const MORE: [(&str, &str); 13] = [
     (
         "gap",
         "gap of the objective to the bound that offers servers, vehicle and cloud",
@@ -22,6 +22,14 @@ const MORE: [(&str, &str); 10] = [
     (
         "network_s",
         "time on links and in their queues, where no core is waited for [s]",
+    ),
+    (
+        "network_min_s",
+        "least such time of a task that migrated [s]",
+    ),
+    (
+        "network_max_s",
+        "largest such time of a task that migrated [s]",
     ),
     ("cloud", "share of tasks executed in the cloud"),
     ("vehicle", "share of tasks executed on their vehicle"),
@@ -36,6 +44,10 @@ const MORE: [(&str, &str); 10] = [
     (
         "on_time_most",
         "largest share of tasks that any schedule on the servers has in time",
+    ),
+    (
+        "reward",
+        "mean reward of a slot while learning; recorded grids alone have it",
     ),
     ("ri_packets", "packets of one round of related information"),
     (
@@ -91,8 +103,17 @@ pub(super) struct Witness<'a> {
     on_time: u64,
     /// Tasks whose bound is known.
     tasks: u64,
-    /// By policy: tasks in the cloud, on vehicles, all.
-    ends: Vec<[u64; 3]>,
+    /// By policy.
+    ends: Vec<Ends>,
+}
+
+/// Where the tasks of a policy ended, and how long those that migrated took on the network.
+#[derive(Clone, Copy, Default)]
+struct Ends {
+    cloud: u64,
+    vehicle: u64,
+    all: u64,
+    network_s: Option<[f64; 2]>,
 }
 
 impl<'a> Witness<'a> {
@@ -103,16 +124,16 @@ impl<'a> Witness<'a> {
             cost: 0.0,
             on_time: 0,
             tasks: 0,
-            ends: vec![[0; 3]; policies],
+            ends: vec![Ends::default(); policies],
         }
     }
 
     fn count(&mut self, policy: usize, placement: Placement) {
-        let [cloud, vehicle, all] = &mut self.ends[policy];
-        *all += 1;
+        let ends = &mut self.ends[policy];
+        ends.all += 1;
         match placement {
-            Placement::Cloud { .. } => *cloud += 1,
-            Placement::Local => *vehicle += 1,
+            Placement::Cloud { .. } => ends.cloud += 1,
+            Placement::Local => ends.vehicle += 1,
             Placement::Rsu { .. } => {}
         }
     }
@@ -133,7 +154,10 @@ impl<'a> Witness<'a> {
             let parts = [policy.migration_s, policy.propagation_s, policy.wait_s];
             let known: Option<f64> = parts.iter().map(|part| part.map(|m| m.mean)).sum();
             put("network_s", known);
-            let [cloud, vehicle, all] = self.ends[i].map(|n| n as f64);
+            let ends = &self.ends[i];
+            let [cloud, vehicle, all] = [ends.cloud, ends.vehicle, ends.all].map(|n| n as f64);
+            put("network_min_s", ends.network_s.map(|[least, _]| least));
+            put("network_max_s", ends.network_s.map(|[_, largest]| largest));
             if all > 0.0 {
                 put("cloud", Some(cloud / all));
                 put("vehicle", Some(vehicle / all));
@@ -183,6 +207,12 @@ impl Observer for Witness<'_> {
 
     fn ended(&mut self, policy: usize, task: &Ended) {
         self.count(policy, task.placement);
+        let Ok(outcome) = &task.outcome else { return };
+        if outcome.hops > 0 {
+            let spent = outcome.migration_s + outcome.propagation_s + outcome.wait_s;
+            let [least, largest] = self.ends[policy].network_s.unwrap_or([spent; 2]);
+            self.ends[policy].network_s = Some([least.min(spent), largest.max(spent)]);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod kinds;
 pub mod metrics;
 mod page;
 mod parts;
+mod recorded;
 pub mod results;
 pub mod runner;
 #[cfg(test)]
@@ -95,6 +96,8 @@ pub struct Grid {
     pub set: Vec<(String, String)>,
     /// What varies; the last axis varies fastest.
     pub axes: Vec<Axis>,
+    /// What was measured before.
+    pub records: Vec<Record>,
 }
 
 /// What a grid measures.
@@ -104,6 +107,21 @@ pub enum Measure {
     Policies,
     /// What a round of related information costs.
     Information,
+    /// Nothing: it was measured before, as when a policy was trained.
+    Recorded,
+}
+
+/// A line of a file of records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// One label per axis.
+    pub cell: Vec<String>,
+    /// The policy.
+    pub policy: String,
+    /// The seed.
+    pub seed: u64,
+    /// What was measured, by column of [`metrics::NAMES`].
+    pub values: Vec<Option<f64>>,
 }
 
 /// The key that varies over scenarios.
@@ -305,28 +323,31 @@ pub enum Against {
     },
 }
 
-/// A study that the library carries with it.
+/// A study, or a file of records, that the library carries with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Builtin {
     /// Its name.
     pub name: &'static str,
-    /// Its text, TOML.
+    /// Its text, TOML or CSV.
     pub text: &'static str,
 }
 
 macro_rules! builtins {
-    ($($name:literal),* $(,)?) => {
+    ($ending:literal: $($name:literal),* $(,)?) => {
         &[$(Builtin {
             name: $name,
             text: include_str!(concat!(
-                env!("CARGO_MANIFEST_DIR"), "/../../studies/", $name, ".toml"
+                env!("CARGO_MANIFEST_DIR"), "/../../studies/", $name, $ending
             )),
         }),*]
     };
 }
 
 /// All built-in studies.
-pub const BUILTIN_STUDIES: &[Builtin] = builtins!["wang2025", "lin2025", "cross"];
+pub const BUILTIN_STUDIES: &[Builtin] = builtins![".toml": "wang2025", "lin2025", "cross"];
+
+/// The records of built-in studies.
+const BUILTIN_RECORDS: &[Builtin] = builtins!["": "records/wang2025-training.csv"];
 
 impl Study {
     /// Reads and checks a study; relative paths are relative to `folder`.

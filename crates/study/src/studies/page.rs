@@ -1,10 +1,9 @@
 //! A study as a part of a page in Markdown: `docs/validation.md`, `docs/cross.md`.
 
 use super::results::Tabulated;
-use super::verdict::{Claim, word};
 use super::{FigureSpec, Study, TableSpec};
+use crate::claim::{Claim, Verdict};
 use crate::figures::Figure;
-use crate::report::Verdict;
 use std::fmt::Write as _;
 
 /// `31 of 40 claims hold, 5 fail, 4 are undecided.`
@@ -44,7 +43,7 @@ pub(super) fn markdown(
                 escape(&claim.claim),
                 claim.published.map_or_else(|| "–".into(), number),
                 ours(claim),
-                word(claim.verdict),
+                claim.verdict.word(),
                 escape(&note(claim)),
             )
             .expect("a string");

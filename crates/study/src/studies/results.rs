@@ -8,8 +8,8 @@ use super::data::Data;
 use super::metrics::{DECISION_TIME, unit};
 use super::page;
 use super::parts::remove_drafts;
-use super::verdict::Claim;
-use super::{FigureSpec, Study, TableSpec};
+use super::{FigureSpec, SCENARIO_AXIS, Study, TableSpec};
+use crate::claim::Claim;
 use crate::figures::{self, Axis, Figure, Names, Point, Published, Scale, Series};
 use crate::output::{Manifest, draft_file};
 use crate::report::{self, Block, Page, Section};
@@ -156,6 +156,9 @@ impl Folder {
     }
 }
 
+/// A name of more letters would take a third of a column from its line.
+const LONGEST_NAME: usize = 18;
+
 /// The figures that there is something to draw in.
 #[must_use]
 pub fn figures<'s>(study: &'s Study, data: &Data, quick: bool) -> Vec<(&'s FigureSpec, Figure)> {
@@ -239,6 +242,7 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         (!points.is_empty()).then(|| Series {
             name: match spec.series.as_str() {
                 "policy" => label.clone(),
+                axis if grid.axes[grid.axis(axis)].key == SCENARIO_AXIS => label.clone(),
                 axis => format!("{axis} {label}"),
             },
             style,
@@ -253,6 +257,12 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         y: p.y,
         source: p.place.clone(),
     });
+    // Beside their lines, as far as these leave room for them.
+    let names = if series.iter().map(|s| s.name.len()).max() <= Some(LONGEST_NAME) {
+        Names::AtEnd
+    } else {
+        Names::Above
+    };
     Figure {
         id: spec.id.clone(),
         title: spec.title.clone(),
@@ -267,7 +277,7 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         series,
         references: Vec::new(),
         published: published.collect(),
-        names: Names::Above,
+        names,
     }
 }
 
@@ -342,8 +352,7 @@ fn report(
     figures: &[(&FigureSpec, Figure)],
     tables: &[(&TableSpec, Tabulated)],
 ) -> String {
-    let short: Vec<report::Claim> = claims.iter().map(Into::into).collect();
-    let mut sections: Vec<Section> = report::claims(&short).into_iter().collect();
+    let mut sections: Vec<Section> = report::claims(claims).into_iter().collect();
     let timeless = figures.iter().filter(|(spec, _)| spec.y != DECISION_TIME);
     let charts = timeless.map(|(_, figure)| Block::Chart(Box::new(figure.clone())));
     sections.extend(Section::new("figures", "Figures", charts.collect()));

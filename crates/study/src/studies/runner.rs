@@ -8,8 +8,10 @@ use super::cells::Cell;
 use super::data::{Data, Row};
 use super::metrics::{self, Witness};
 use super::parts::Parts;
-use super::verdict::{self, Claim};
+use super::recorded;
+use super::verdict::{self, Judged};
 use super::{Grid, Measure, Study};
+use crate::claim::Claim;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::io;
@@ -84,6 +86,12 @@ pub fn run(
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
     let mut data = Data::default();
     for (i, grid) in study.grids.iter().enumerate() {
+        if grid.measure == Measure::Recorded {
+            recorded::rows(grid, i, quick)
+                .into_iter()
+                .for_each(|rows| data.add(rows));
+            continue;
+        }
         let names = grid.policies.iter().chain(&grid.awaited);
         let missing = names.filter(|name| (plan.registry)(name, None).is_none());
         data.missing.insert(i, missing.cloned().collect());
@@ -105,6 +113,7 @@ pub fn run(
                 let (from, to) = match spec.measure {
                     Measure::Policies => (from, to),
                     Measure::Information => (from.min(1), 1),
+                    Measure::Recorded => (0, 0),
                 };
                 let cell = &cells[grid][at];
                 let starts = (from..to).step_by(BLOCK);
@@ -139,8 +148,7 @@ pub fn run(
                 None => return Ok(None),
             }
         }
-        claims = verdict::judge(study, &data, quick);
-        open = verdict::undecided_cells(&claims);
+        Judged { claims, open } = verdict::judge(study, &data, quick);
         from = to;
         if open.is_empty() {
             break;
@@ -190,6 +198,7 @@ impl Block<'_> {
         let world = World::new(&scenario)?;
         let mut rows = Vec::new();
         match self.spec.measure {
+            Measure::Recorded => {}
             Measure::Information => {
                 let values = metrics::information(&world);
                 rows.push(Row {

@@ -1,10 +1,9 @@
 use super::data::Data;
 use super::results::Folder;
 use super::runner::{Control, Plan, Registry, analytic, run};
-use super::verdict::Claim;
 use super::*;
+use crate::claim::{Claim, Verdict};
 use crate::output::Manifest;
-use crate::report::Verdict;
 use std::sync::atomic::Ordering;
 use wayside_core::Scenario;
 use wayside_core::engine::Contender;
@@ -304,4 +303,97 @@ fn closed_form_blocks_of_a_page() {
         "a\n<!-- begin x -->\n\nnew\n\n<!-- end x -->\nb\n"
     );
     assert_eq!(replace_block(page, "y", ""), None);
+}
+
+/// A study of nothing but records.
+const RECORDED: &str = r#"
+[study]
+name = "recorded"
+title = "Something trained before"
+
+[[grid]]
+id = "training"
+measure = "recorded"
+file = "records.csv"
+policies = ["ppo", "ac"]
+
+[[grid.axis]]
+key = "slots"
+
+[[figure]]
+id = "fig2"
+title = "Reward"
+grid = "training"
+x = "slots"
+y = "reward"
+
+[[claim]]
+id = "order"
+claim = "PPO's reward is above AC's"
+kind = "ordering"
+relation = "greater"
+grid = "training"
+metric = "reward"
+policy = "ppo"
+than = "ac"
+where = { slots = 20 }
+"#;
+
+fn recorded(csv: &str) -> wayside_core::Result<(Study, tempfile::TempDir)> {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("records.csv"), csv).unwrap();
+    Study::from_toml("s.toml", RECORDED, root.path()).map(|study| (study, root))
+}
+
+#[test]
+fn closed_form_records_are_judged_like_runs() {
+    let mut csv = "seed,policy,slots,reward,host\n".to_owned();
+    for seed in 1..=4 {
+        let noise = 0.001 * f64::from(seed);
+        csv += &format!("{seed},ac,20,{},a\n{seed},ac,5,,a\n", -0.29 + noise);
+        csv += &format!("{seed},ppo,20,{},a\n", -0.27 + 1.5 * noise);
+    }
+    let (study, root) = recorded(&csv).unwrap();
+    let values = &study.grids[0].axes[0].values;
+    assert_eq!(
+        values.iter().map(|v| v.number).collect::<Vec<_>>(),
+        [Some(5.0), Some(20.0)]
+    );
+    let (data, claims) = found(&study, 1, &root.path().join("cells"), &analytic);
+    assert_eq!(data.sample(0, 0, "ac", "reward"), [None; 4]);
+    assert_eq!((claims[0].verdict, claims[0].seeds), (Verdict::Holds, 4));
+    let difference = claims[0].measured.unwrap();
+    assert!(
+        (difference - (0.02 + 0.0005 * 2.5)).abs() < 1e-12,
+        "{difference}"
+    );
+    let figures = super::results::figures(&study, &data, false);
+    let points: Vec<_> = figures[0].1.series.iter().map(|s| s.points.len()).collect();
+    assert_eq!(points, [1, 1]);
+}
+
+#[test]
+fn property_every_problem_of_records_is_named() {
+    let csv = "seed,policy,slots,reward\n1,ppo,20,much\nx,ac,20,NaN\n1,ppo,20,0\n";
+    let error = recorded(csv).unwrap_err().to_string();
+    for message in [
+        "records.csv:2: reward: expected a finite number, found \"much\"",
+        "records.csv:3: seed: expected a whole number, found \"x\"",
+        "records.csv:3: reward: expected a finite number, found \"NaN\"",
+        "records.csv:4: ppo with seed 1 is there twice",
+    ] {
+        assert!(error.contains(message), "{message}\n{error}");
+    }
+    for (csv, message) in [
+        ("", "holds no line below its header"),
+        ("seed,policy\n1,ppo\n", "has no column \"slots\""),
+        ("seed,policy,slots\n1,ppo\n", "found record with 2 fields"),
+        (
+            "seed,policy,slots\n1,ppo,3\n",
+            "the file has no line of \"ac\"",
+        ),
+    ] {
+        let error = recorded(csv).unwrap_err().to_string();
+        assert!(error.contains(message), "{message}\n{error}");
+    }
 }

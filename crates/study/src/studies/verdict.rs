@@ -13,9 +13,8 @@
 use super::cells::Cell;
 use super::data::Data;
 use super::{Against, ClaimSpec, Grid, Measure, Relation, Study, Test, Where};
-use crate::report::Verdict;
+use crate::claim::{Claim, Comparison, Verdict};
 use crate::stats::{self, Estimate};
-use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,78 +22,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const ALPHA: f64 = 0.05;
 /// An exact claim may be off by rounding, relative to the value.
 const ROUNDING: f64 = 1e-9;
-
-/// A claim with its verdict: an entry of `claims.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Claim {
-    /// Unique name: `lin2025.fig6.packets-per-round`.
-    pub id: String,
-    /// The figure that makes it, as the paper numbers it.
-    pub figure: String,
-    /// What is claimed.
-    pub claim: String,
-    /// The number printed, where one is.
-    pub published: Option<f64>,
-    /// The number found; what it is says `measure`.
-    pub measured: Option<f64>,
-    /// Its 95 % confidence interval by Student's t.
-    pub ci95: Option<[f64; 2]>,
-    /// Whether the claim stands.
-    pub verdict: Verdict,
-    /// Why it fails, or what to know.
-    pub note: String,
-    /// Where the paper makes it.
-    pub place: String,
-    /// What `measured` is.
-    pub measure: String,
-    /// Holm's p value of the verdict; null for exact claims.
-    pub p: Option<f64>,
-    /// Seeds that it rests on.
-    pub seeds: usize,
-    /// Every comparison, where there is more than one.
-    pub cells: Vec<Comparison>,
-    /// Cells that more seeds would help, by grid and cell.
-    #[serde(skip)]
-    open: Vec<(usize, usize)>,
-}
-
-impl From<&Claim> for crate::report::Claim {
-    fn from(claim: &Claim) -> Self {
-        Self {
-            id: claim.id.clone(),
-            figure: claim.figure.clone(),
-            claim: claim.claim.clone(),
-            published: claim.published,
-            measured: claim.measured,
-            ci95: claim.ci95,
-            verdict: claim.verdict,
-            note: claim.note.clone(),
-        }
-    }
-}
-
-/// The verdict as in `claims.json`.
-#[must_use]
-pub fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Holds => "holds",
-        Verdict::Fails => "fails",
-        Verdict::Undecided => "undecided",
-    }
-}
-
-/// A comparison within a claim.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
-    /// Where.
-    pub cell: String,
-    /// The mean of what is compared.
-    pub measured: f64,
-    /// Its 95 % confidence interval by Student's t.
-    pub ci95: Option<[f64; 2]>,
-    /// What it says alone, without correction for the others.
-    pub verdict: Verdict,
-}
 
 /// A sample and where its mean should lie.
 struct Trial {
@@ -216,13 +143,22 @@ fn partial_conjunction(p: impl Iterator<Item = f64>, m: usize) -> f64 {
 enum Draft {
     /// Decided, or never to be, without statistics.
     Done(Box<Claim>),
-    /// To be decided by the p values of its directions.
-    Open(Box<Claim>, Odds),
+    /// To be decided by the p values of its directions; with the cells that more seeds would help.
+    Open(Box<Claim>, Odds, Vec<(usize, usize)>),
+}
+
+/// What became of the claims of a study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// In the order of the study.
+    pub claims: Vec<Claim>,
+    /// By grid and cell: where more seeds would help to decide those that are not.
+    pub open: BTreeSet<(usize, usize)>,
 }
 
 /// Judges every claim of `study`.
 #[must_use]
-pub fn judge(study: &Study, data: &Data, quick: bool) -> Vec<Claim> {
+pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
     let looks = study.seeds.looks(quick).len() as f64;
     let cells: Vec<Vec<Cell>> = study.grids.iter().map(|grid| grid.cells(quick)).collect();
     let drafts = study
@@ -236,7 +172,7 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Vec<Claim> {
         .iter()
         .enumerate()
         .filter_map(|(i, draft)| match draft {
-            Draft::Open(_, odds) => Some((raw(odds), i)),
+            Draft::Open(_, odds, _) => Some((raw(odds), i)),
             Draft::Done(_) => None,
         })
         .collect();
@@ -246,15 +182,19 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Vec<Claim> {
         least = least.max(((order.len() - rank) as f64 * p).min(1.0));
         adjusted.insert(i, least);
     }
+    let mut open = BTreeSet::new();
     let decide = |(i, draft)| match draft {
         Draft::Done(claim) => *claim,
-        Draft::Open(claim, odds) => {
+        Draft::Open(claim, odds, cells) => {
             let p = adjusted[&i];
             let verdict = match () {
                 () if p > ALPHA => Verdict::Undecided,
                 () if odds.holds <= odds.fails => Verdict::Holds,
                 () => Verdict::Fails,
             };
+            if verdict == Verdict::Undecided {
+                open.extend(cells);
+            }
             Claim {
                 verdict,
                 p: Some(p),
@@ -262,14 +202,8 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Vec<Claim> {
             }
         }
     };
-    drafts.into_iter().enumerate().map(decide).collect()
-}
-
-/// The cells that more seeds would help to decide `claims`.
-#[must_use]
-pub fn undecided_cells(claims: &[Claim]) -> BTreeSet<(usize, usize)> {
-    let undecided = claims.iter().filter(|c| c.verdict == Verdict::Undecided);
-    undecided.flat_map(|c| c.open.iter().copied()).collect()
+    let claims = drafts.into_iter().enumerate().map(decide).collect();
+    Judged { claims, open }
 }
 
 fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> Draft {
@@ -278,16 +212,9 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
         figure: spec.figure.clone(),
         claim: spec.claim.clone(),
         published: spec.published,
-        measured: None,
-        ci95: None,
-        verdict: Verdict::Undecided,
         note,
         place: spec.place.clone(),
-        measure: String::new(),
-        p: None,
-        seeds: 0,
-        cells: Vec::new(),
-        open: Vec::new(),
+        ..Claim::default()
     };
     let because = |why: &str| {
         let parts = [why, &spec.note];
@@ -401,7 +328,7 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
         open = trials.iter().zip(&comparisons).collect();
     }
     let cells = open.iter().flat_map(|(trial, _)| &trial.from.1);
-    claim.open = cells.map(|&cell| (grid, cell)).collect();
+    let open = cells.map(|&cell| (grid, cell)).collect();
     claim.measure = against.measure(metric, policy);
     if let [only] = comparisons.as_slice() {
         claim.measured = Some(only.measured);
@@ -417,7 +344,7 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
             format!("share of {k} comparisons in which the mean is as claimed ({what})");
         claim.cells = comparisons;
     }
-    Draft::Open(Box::new(claim), odds)
+    Draft::Open(Box::new(claim), odds, open)
 }
 
 impl Against {
@@ -485,7 +412,7 @@ impl Source<'_> {
 
     fn of(&self, cell: usize, policy: &str, metric: &str) -> Vec<Option<f64>> {
         let policy = match self.spec.measure {
-            Measure::Policies => policy,
+            Measure::Policies | Measure::Recorded => policy,
             Measure::Information => "",
         };
         self.data.sample(self.grid, cell, policy, metric)

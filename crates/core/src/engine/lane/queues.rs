@@ -87,6 +87,7 @@ impl QueueLane {
                 totals: QueueRun {
                     selections: vec![0; world.rsus.len()],
                     link_used: vec![false; world.network.links().len()],
+                    direction_used: vec![false; world.network.links().len()],
                     ..QueueRun::default()
                 },
                 pending: Vec::new(),
@@ -265,6 +266,7 @@ impl Accounts {
         for &row in path {
             let reverse = slot.network.links()[row as usize].reverse;
             self.totals.link_used[row.min(reverse) as usize] = true;
+            self.totals.direction_used[row as usize] = true;
         }
     }
 
