@@ -13,6 +13,7 @@ mod schema;
 mod seeds;
 mod study;
 mod train;
+mod watched;
 
 use args::{Cli, Command};
 use clap::Parser as _;

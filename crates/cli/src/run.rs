@@ -3,14 +3,10 @@
 use crate::args::{Format, Run};
 use crate::console::{Failure, Outcome, print, report_bug, say};
 use crate::contender::{Entrant, Named};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io;
+use crate::watched;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Contender as _, Options};
@@ -148,42 +144,13 @@ fn deliver(
 /// Runs the plan, with a progress bar where somebody waits for it, until it is done or interrupted.
 fn run(plan: &Plan<'_, Entrant>, quiet: bool) -> Result<Vec<Replication>> {
     let control = Arc::new(Control::default());
-    let handler = Arc::clone(&control);
-    ctrlc::set_handler(move || {
-        if handler.cancelled.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
+    let asked = Arc::clone(&control);
+    watched::stop_on_signal(move || asked.cancelled.swap(true, Ordering::Relaxed))?;
+    let all = (plan.seeds.len() * plan.options.slots) as u64;
+    let counts = || (control.slots.load(Ordering::Relaxed), all);
+    watched::with_bar("slots", quiet, counts, || {
+        wayside_study::run::run(plan, &control)
     })
-    .map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))?;
-    if quiet {
-        return wayside_study::run::run(plan, &control);
-    }
-    thread::scope(|scope| {
-        let (done, until_done) = mpsc::channel::<()>();
-        let watched = &control;
-        scope.spawn(move || show_progress(plan, watched, &until_done));
-        let result = wayside_study::run::run(plan, &control);
-        drop(done);
-        result
-    })
-}
-
-/// Draws slots done until the other end of `until_done` is dropped; a quick run sees nothing of it.
-fn show_progress(plan: &Plan<'_, Entrant>, control: &Control, until_done: &mpsc::Receiver<()>) {
-    let waiting = |time| until_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-    if !waiting(Duration::from_secs(1)) {
-        return;
-    }
-    let slots = plan.seeds.len() * plan.options.slots;
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} slots, {eta} left")
-        .expect("the template is right");
-    let bar = ProgressBar::with_draw_target(Some(slots as u64), ProgressDrawTarget::stderr())
-        .with_style(style)
-        .with_elapsed(Duration::from_secs(1));
-    while waiting(Duration::from_millis(100)) {
-        bar.set_position(control.slots.load(Ordering::Relaxed));
-    }
-    bar.finish_and_clear();
 }
 
 fn report(summary: &Summary, replications: &[Replication]) -> String {

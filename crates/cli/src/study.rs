@@ -4,19 +4,16 @@ use crate::args::{Format, Reproduce, StudyArgs, StudyOptions};
 use crate::console::{Failure, Outcome, print, say};
 use crate::contender::Named;
 use crate::listing::Listing;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::watched;
 use serde_json::json;
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wayside_core::engine::Contender;
 use wayside_core::{Error, Result, Scenario};
 use wayside_study::claim::Claim;
+use wayside_study::studies::data::Data;
 use wayside_study::studies::results::Folder;
 use wayside_study::studies::runner::{self, Control, Plan};
 use wayside_study::studies::{BUILTIN_STUDIES, Study, replace_block};
@@ -122,45 +119,13 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
 }
 
 /// Runs the plan, saying how much time is left, until it is done or interrupted.
-fn run(
-    plan: &Plan<'_>,
-    parts: &Path,
-    quiet: bool,
-) -> Result<Option<(wayside_study::studies::data::Data, Vec<Claim>)>> {
+fn run(plan: &Plan<'_>, parts: &Path, quiet: bool) -> Result<Option<(Data, Vec<Claim>)>> {
     let control = Arc::new(Control::default());
-    let handler = Arc::clone(&control);
-    ctrlc::set_handler(move || {
-        if handler.cancelled.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
+    let asked = Arc::clone(&control);
+    watched::stop_on_signal(move || asked.cancelled.swap(true, Ordering::Relaxed))?;
+    let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
+    let counts = || (count(&control.done), count(&control.total));
+    watched::with_bar("blocks", quiet, counts, || {
+        runner::run(plan, parts, &control)
     })
-    .map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))?;
-    if quiet {
-        return runner::run(plan, parts, &control);
-    }
-    thread::scope(|scope| {
-        let (done, until_done) = mpsc::channel::<()>();
-        let watched = &control;
-        scope.spawn(move || show_progress(watched, &until_done));
-        let result = runner::run(plan, parts, &control);
-        drop(done);
-        result
-    })
-}
-
-fn show_progress(control: &Control, until_done: &mpsc::Receiver<()>) {
-    let waiting = |time| until_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-    if !waiting(Duration::from_secs(1)) {
-        return;
-    }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} blocks, {eta} left")
-        .expect("the template is right");
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
-        .with_style(style)
-        .with_elapsed(Duration::from_secs(1));
-    while waiting(Duration::from_millis(100)) {
-        bar.set_length(control.total.load(Ordering::Relaxed));
-        bar.set_position(control.done.load(Ordering::Relaxed));
-    }
-    bar.finish_and_clear();
 }

@@ -3,6 +3,7 @@
 use crate::args::Train;
 use crate::console::{Failure, Outcome, print, say};
 use crate::listing::Listing;
+use crate::watched;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io;
@@ -129,13 +130,8 @@ fn command(args: &Train) -> String {
 /// Set by the first Ctrl-C; the second one ends the program.
 fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if handler.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))?;
+    let asked = Arc::clone(&stop);
+    watched::stop_on_signal(move || asked.swap(true, Ordering::Relaxed))?;
     Ok(stop)
 }
 

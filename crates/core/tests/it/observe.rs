@@ -17,7 +17,7 @@ use wayside_core::rng::{Stream, Streams};
 use wayside_core::scenario::{BUILTIN_SCENARIOS, Scenario};
 use wayside_core::slot::{Coverage, Slot};
 
-use crate::support::{Recipe, builtin, over_seeds};
+use crate::support::{Recipe, builtin, over_seeds, permuted};
 
 fn world(name: &str, overrides: &[(&str, &str)]) -> World {
     World::new(&builtin(name, overrides)).expect("built in")
@@ -233,35 +233,6 @@ fn property_observations_are_bounded_in_every_scenario() {
             assert_sound(env.observation());
         }
     }
-}
-
-/// The slot with vehicle `order[v]` in row v, one task each.
-fn permuted(slot: &Slot, order: &[usize]) -> Slot {
-    let mut permuted = slot.clone();
-    let (vehicles, tasks) = (&mut permuted.vehicles, &mut permuted.tasks);
-    for column in [
-        &mut vehicles.x_m,
-        &mut vehicles.y_m,
-        &mut vehicles.tx_power_w,
-        &mut vehicles.cpu_hz,
-        &mut vehicles.energy_coeff,
-        &mut vehicles.local_wait_s,
-        &mut tasks.cycles,
-        &mut tasks.data_bits,
-        &mut tasks.deadline_s,
-    ] {
-        *column = order.iter().map(|&v| column[v]).collect();
-    }
-    let mut coverage = Coverage {
-        start: vec![0],
-        links: Vec::new(),
-    };
-    for &v in order {
-        coverage.links.extend_from_slice(slot.coverage.of(v));
-        coverage.start.push(coverage.links.len() as u32);
-    }
-    permuted.coverage = coverage;
-    permuted
 }
 
 #[test]

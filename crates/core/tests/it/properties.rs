@@ -10,9 +10,9 @@ use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::policy::PolicyKind;
 use wayside_core::scenario::Scenario;
-use wayside_core::slot::{Coverage, Slot};
+use wayside_core::slot::Slot;
 
-use crate::support::{Recipe, builtin, cost, decide, excess, over_seeds};
+use crate::support::{Recipe, builtin, cost, decide, excess, over_seeds, permuted};
 
 const DETERMINISTIC: [PolicyKind; 7] = [
     PolicyKind::Nearest,
@@ -24,38 +24,10 @@ const DETERMINISTIC: [PolicyKind; 7] = [
     PolicyKind::SlotFit,
 ];
 
-/// The slot with its vehicles, one task each, in reverse order.
-fn reversed(slot: &Slot) -> Slot {
-    let mut reversed = slot.clone();
-    let (vehicles, tasks) = (&mut reversed.vehicles, &mut reversed.tasks);
-    for column in [
-        &mut vehicles.x_m,
-        &mut vehicles.y_m,
-        &mut vehicles.tx_power_w,
-        &mut vehicles.cpu_hz,
-        &mut vehicles.energy_coeff,
-        &mut vehicles.local_wait_s,
-        &mut tasks.cycles,
-        &mut tasks.data_bits,
-        &mut tasks.deadline_s,
-    ] {
-        column.reverse();
-    }
-    reversed.coverage = Coverage {
-        start: vec![0],
-        links: Vec::new(),
-    };
-    for v in (0..slot.vehicles.len()).rev() {
-        let coverage = &mut reversed.coverage;
-        coverage.links.extend_from_slice(slot.coverage.of(v));
-        coverage.start.push(coverage.links.len() as u32);
-    }
-    reversed
-}
-
 fn assert_order_does_not_matter(policies: impl IntoIterator<Item = PolicyKind>, seed: u64) {
     let slot = Recipe::default().slot(seed);
-    let reversed = reversed(&slot);
+    let order: Vec<usize> = (0..slot.vehicles.len()).rev().collect();
+    let reversed = permuted(&slot, &order);
     for kind in policies {
         let mut placements = decide(kind, &reversed, seed).placements;
         placements.reverse();

@@ -268,3 +268,32 @@ pub(crate) fn builtin(name: &str, overrides: &[(&str, &str)]) -> Scenario {
         .collect();
     Scenario::builtin(name, &overrides).expect("the test's overrides are valid")
 }
+
+/// The slot with vehicle `order[v]` in row v, one task each.
+pub(crate) fn permuted(slot: &Slot, order: &[usize]) -> Slot {
+    let mut permuted = slot.clone();
+    let (vehicles, tasks) = (&mut permuted.vehicles, &mut permuted.tasks);
+    for column in [
+        &mut vehicles.x_m,
+        &mut vehicles.y_m,
+        &mut vehicles.tx_power_w,
+        &mut vehicles.cpu_hz,
+        &mut vehicles.energy_coeff,
+        &mut vehicles.local_wait_s,
+        &mut tasks.cycles,
+        &mut tasks.data_bits,
+        &mut tasks.deadline_s,
+    ] {
+        *column = order.iter().map(|&v| column[v]).collect();
+    }
+    let mut coverage = Coverage {
+        start: vec![0],
+        links: Vec::new(),
+    };
+    for &v in order {
+        coverage.links.extend_from_slice(slot.coverage.of(v));
+        coverage.start.push(coverage.links.len() as u32);
+    }
+    permuted.coverage = coverage;
+    permuted
+}

@@ -21,7 +21,10 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
         vec![
             Cell {
                 text: claim.claim.clone(),
-                note: claim.id.clone(),
+                note: match claim.note.as_str() {
+                    "" => claim.id.clone(),
+                    note => format!("{}: {note}", claim.id),
+                },
                 ..Cell::default()
             },
             Cell::new(&claim.figure),
@@ -31,11 +34,7 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
                 note: interval.unwrap_or_default(),
                 ..Cell::default()
             },
-            Cell {
-                text: verdict.into(),
-                note: claim.note.clone(),
-                ..Cell::default()
-            },
+            Cell::new(verdict),
         ]
     });
     let table = Table {

@@ -3,8 +3,8 @@
 use super::kinds::{AxisValues, Changes, Condition};
 use super::recorded::Table;
 use super::{
-    Against, Axis, ClaimSpec, FigureSpec, Grid, Measure, PublishedPoint, Relation, SCENARIO_AXIS,
-    Seeds, Study, TableSpec, Test, Where, metrics,
+    Against, Axis, ClaimSpec, FigureSpec, Grid, Measure, Pooled, PublishedPoint, Relation,
+    SCENARIO_AXIS, Seeds, Study, TableSpec, Test, Where, metrics,
 };
 use std::path::Path;
 use wayside_core::document::{
@@ -22,6 +22,12 @@ const RELATIONS: [(&str, Relation); 4] = [
     ("at-most", Relation::AtMost),
     ("greater", Relation::Greater),
     ("at-least", Relation::AtLeast),
+];
+
+const POOLED: [(&str, Pooled); 3] = [
+    ("no", Pooled::Not),
+    ("ratios", Pooled::Ratios),
+    ("totals", Pooled::Totals),
 ];
 
 /// JSON Schema of a study.
@@ -549,8 +555,8 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         "all seeds, by interval",
         doc,
     );
-    let doc = "whether the cells are averaged before a ratio is judged";
-    let pooled = s.default("pooled", Flag, false, doc);
+    let doc = "what of a ratio is judged: each cell's, the mean of the cells' `ratios`, or the ratio of their `totals`";
+    let pooled = s.default("pooled", Choice(&POOLED), Pooled::Not, doc);
 
     let mut wants = |key: &'static str, there: bool, wanted: bool| {
         if wanted && !there {
@@ -590,7 +596,8 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         group.is_some(),
         group.is_some() && kind == Ordering,
     );
-    wants("pooled", pooled, pooled && kind == Ratio);
+    let is_pooled = pooled != Pooled::Not;
+    wants("pooled", is_pooled, is_pooled && kind == Ratio);
 
     let name = name.unwrap_or_default();
     is_metric(s, "metric", &name);

@@ -267,6 +267,17 @@ pub enum Relation {
     AtLeast,
 }
 
+/// How the ratios of several cells become what is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooled {
+    /// Each cell by itself.
+    Not,
+    /// The mean of their ratios.
+    Ratios,
+    /// The ratio of their totals.
+    Totals,
+}
+
 /// What a quantity is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Against {
@@ -302,8 +313,8 @@ pub enum Against {
         than: String,
         /// Its metric.
         metric: String,
-        /// Whether the cells are averaged before they are judged.
-        pooled: bool,
+        /// What of the cells is judged.
+        pooled: Pooled,
     },
     /// From each value of the axis to the next it rises, or falls.
     Trend {

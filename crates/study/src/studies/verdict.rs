@@ -12,7 +12,7 @@
 
 use super::cells::Cell;
 use super::data::Data;
-use super::{Against, ClaimSpec, Grid, Measure, Relation, Study, Test, Where};
+use super::{Against, ClaimSpec, Grid, Measure, Pooled, Relation, Study, Test, Where};
 use crate::claim::{Claim, Comparison, Verdict};
 use crate::stats::{self, Estimate};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -507,17 +507,24 @@ impl Source<'_> {
             } => {
                 let ratio = |cell| ratio(&self.pairs(cell, than, metric));
                 let range = Range::of(*relation, *limit);
-                if !pooled {
-                    return each(&ratio, range);
-                }
-                let samples: Vec<Vec<f64>> = cells.iter().map(|&cell| ratio(cell)).collect();
-                let seeds = samples.iter().map(Vec::len).min().unwrap_or(0);
-                let mean = |seed: usize| {
-                    samples.iter().map(|s| s[seed]).sum::<f64>() / samples.len() as f64
+                let (sample, what) = match pooled {
+                    Pooled::Not => return each(&ratio, range),
+                    Pooled::Ratios => (mean(cells.iter().map(|&cell| ratio(cell))), "mean"),
+                    Pooled::Totals => {
+                        let pairs = cells.iter().map(|&cell| self.pairs(cell, than, metric));
+                        let (own, other): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
+                            pairs.map(|pairs| pairs.into_iter().unzip()).unzip();
+                        let means = [own, other].map(|samples| mean(samples.into_iter()));
+                        let [own, other] = means;
+                        (
+                            self::ratio(&own.into_iter().zip(other).collect::<Vec<_>>()),
+                            "totals",
+                        )
+                    }
                 };
                 vec![Trial {
-                    name: format!("mean of {} cells", cells.len()),
-                    sample: (0..seeds).map(mean).collect(),
+                    name: format!("{what} of {} cells", cells.len()),
+                    sample,
                     range,
                     from: (self.grid, cells),
                 }]
@@ -581,6 +588,14 @@ impl Source<'_> {
     }
 }
 
+/// Seed by seed the mean of several samples; as long as the shortest.
+fn mean(samples: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
+    let samples: Vec<Vec<f64>> = samples.collect();
+    let seeds = samples.iter().map(Vec::len).min().unwrap_or(0);
+    let of_seed = |seed: usize| samples.iter().map(|s| s[seed]).sum::<f64>() / samples.len() as f64;
+    (0..seeds).map(of_seed).collect()
+}
+
 /// A sample whose mean is the ratio of the means less 1, and whose spread is the ratio's by the delta method.
 fn ratio(pairs: &[(f64, f64)]) -> Vec<f64> {
     let n = pairs.len() as f64;
@@ -629,6 +644,13 @@ mod tests {
         let p = [0.01, 0.2, 0.03];
         let of = |m| partial_conjunction(p.into_iter(), m);
         assert_eq!((of(1), of(2), of(3)), (0.03, 0.06, 0.2));
+    }
+
+    #[test]
+    fn closed_form_mean_of_samples() {
+        let samples = [vec![1.0, 3.0, 9.0], vec![3.0, 5.0]];
+        assert_eq!(mean(samples.into_iter()), [2.0, 4.0]);
+        assert!(mean(std::iter::empty()).is_empty());
     }
 
     /// The mean is the ratio's, the spread that of a linear function of both means.

@@ -1,0 +1,61 @@
+//! Long work, and those who watch it: a bar that says how much is left, and Ctrl-C.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+use wayside_core::{Error, Result};
+
+/// The first Ctrl-C asks for an end by `stop`, which says whether that was asked for before; the second ends
+/// the program.
+///
+/// # Errors
+/// A system that passes on no signals.
+pub(crate) fn stop_on_signal(stop: impl Fn() -> bool + Send + 'static) -> Result<()> {
+    let handler = move || {
+        if stop() {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))
+}
+
+/// Does `work`; unless `quiet`, and if it takes longer than a second, with a bar on stderr. `counts` says how many
+/// of the `things` are done, and of how many.
+pub(crate) fn with_bar<T>(
+    things: &str,
+    quiet: bool,
+    counts: impl Fn() -> (u64, u64) + Send,
+    work: impl FnOnce() -> T,
+) -> T {
+    if quiet {
+        return work();
+    }
+    thread::scope(|scope| {
+        let (done, until_done) = mpsc::channel::<()>();
+        scope.spawn(move || show(things, &counts, &until_done));
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+fn show(things: &str, counts: &dyn Fn() -> (u64, u64), until_done: &mpsc::Receiver<()>) {
+    let waiting = |time| until_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+    if !waiting(Duration::from_secs(1)) {
+        return;
+    }
+    let template = format!("{{bar:40}} {{pos}}/{{len}} {things}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template).expect("the template is right");
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
+        .with_style(style)
+        .with_elapsed(Duration::from_secs(1));
+    while waiting(Duration::from_millis(100)) {
+        let (done, all) = counts();
+        bar.set_length(all);
+        bar.set_position(done);
+    }
+    bar.finish_and_clear();
+}
