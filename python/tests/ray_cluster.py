@@ -21,13 +21,12 @@ import wayside.ray
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
-def refused(address):
-    """Whether a process with another token may not join."""
-    other = {**os.environ, "RAY_AUTH_TOKEN": "0" * 64, "RAY_gcs_rpc_server_connect_timeout_s": "2"}
+def intruder(address):
+    """A process with another token that wants to join."""
+    other = {**os.environ, "RAY_AUTH_TOKEN": "0" * 64}
     other.pop("RAY_AUTH_TOKEN_PATH")
     code = f"import ray; ray.init(address={address!r}, log_to_driver=False)"
-    done = subprocess.run([sys.executable, "-c", code], env=other, capture_output=True, text=True)
-    return done.returncode != 0 and "AuthenticationError" in done.stderr
+    return subprocess.Popen([sys.executable, "-c", code], env=other, stderr=subprocess.PIPE, text=True)
 
 
 def listening():
@@ -54,7 +53,8 @@ def main():
     study, out = sys.argv[1:]
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     second = cluster.add_node(num_cpus=1, object_store_memory=NODE["object_store_memory"])
-    said = {"refused": refused(cluster.address), "interfaces": [name for _, name in socket.if_nameindex()]}
+    stranger = intruder(cluster.address)
+    said = {"interfaces": [name for _, name in socket.if_nameindex()]}
     ray.init(address=cluster.address, log_to_driver=False)
     said["nodes"] = sum(node["Alive"] for node in ray.nodes())
     parts = Path(out) / "cells"
@@ -64,13 +64,13 @@ def main():
         nonlocal second
         seen.append((done, needed))
         if second is not None:
-            said["lost"] = works(second.unique_id)
+            worked = works(second.node_id)
             cluster.remove_node(second, allow_graceful=False)
+            said["lost"] = worked and not second.any_processes_alive()
             second = None
 
     said["claims"] = wayside.ray.study(study, out=out, progress=progress)
     said["seen"], said["listening"] = list(seen), listening()
-    said["left"] = sum(node["Alive"] for node in ray.nodes())
 
     # again: nothing is run
     seen.clear()
@@ -89,6 +89,8 @@ def main():
         list(wayside.ray._anywhere(wayside.ray._plan(study, False), [(99, 0, [0])], 0))
     except ValueError as e:
         said["error"] = [type(e).__name__, str(e)]
+    error = stranger.communicate(timeout=120)[1]
+    said["refused"] = stranger.returncode != 0 and "AuthenticationError" in error
     ray.shutdown()
     cluster.shutdown()
     print(json.dumps(said))
