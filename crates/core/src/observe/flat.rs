@@ -61,6 +61,8 @@ pub(super) struct Flat {
     places: Vec<Option<u32>>,
     next: Vec<u32>,
     reach: Reach,
+    /// Feature that names an RSU, by row.
+    ids: Vec<f32>,
 }
 
 /// Who can be reached from whom, looked up once for a backhaul.
@@ -121,6 +123,9 @@ impl Flat {
             ]
         };
         let id = |rsu: u32| share(f64::from(rsu + 1) / sizes.rsus as f64);
+        self.ids.clear();
+        self.ids.extend((0..sizes.rsus as u32).map(id));
+        let ids = self.ids.as_slice();
         let beta = sizes.candidates - 1;
         for &task in &self.places {
             let rows = &mut observation.rows;
@@ -136,17 +141,18 @@ impl Flat {
                 slot.vehicles.y_m[vehicle],
             ));
             rows.extend([
-                links.first().map_or(0.0, |link| id(link.rsu)),
+                links.first().map_or(0.0, |link| ids[link.rsu as usize]),
                 share(0.5 * slot.tasks.cycles[task] / layout.scales.cycles),
                 share(0.5 * slot.tasks.data_bits[task] / layout.scales.data_bits),
                 share(0.5 * slot.tasks.deadline_s[task] / layout.scales.deadline_s),
                 squash(slot.vehicles.local_wait_s[vehicle] / slot.slot_s),
             ]);
-            rows.extend(
-                (0..sizes.candidates)
-                    .map(|k| candidate(links, beta, k).map_or(0.0, |link| id(link.rsu))),
-            );
+            // as of `candidate`; the last is the vehicle itself
+            let covering = links.iter().take(beta).map(|link| ids[link.rsu as usize]);
+            rows.extend(covering.cycle().take(beta));
+            rows.push(0.0);
             if links.is_empty() {
+                rows.resize(rows.len() + beta, 0.0);
                 nothing(sizes, &mut observation.legal);
                 continue;
             }
