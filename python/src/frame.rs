@@ -268,18 +268,17 @@ struct Bits(Vec<u64>);
 impl Bits {
     fn of(flags: &[bool]) -> Self {
         let mut words = Vec::with_capacity(flags.len() / 64 + 2);
+        // moves bit 0 of byte k to bit k of the highest byte
+        let pack = |eight: &[bool; 8]| {
+            u64::from_le_bytes(eight.map(u8::from)).wrapping_mul(0x0102_0408_1020_4080) >> 56
+        };
         for flags in flags.chunks(64) {
-            let mut word = 0;
-            for (i, eight) in flags.chunks(8).enumerate() {
-                let mut bytes = [0; 8];
-                for (byte, &flag) in bytes.iter_mut().zip(eight) {
-                    *byte = u8::from(flag);
-                }
-                // moves bit 0 of byte k to bit k of the highest byte
-                let packed = u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-                word |= packed << (8 * i);
-            }
-            words.push(word);
+            let (eights, rest) = flags.as_chunks::<8>();
+            let mut last = [false; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            let packed = eights.iter().chain((!rest.is_empty()).then_some(&last));
+            let set = |word, (i, eight)| word | pack(eight) << (8 * i);
+            words.push(packed.enumerate().fold(0, set));
         }
         // so that a head that ends here may look beyond
         words.push(0);
