@@ -1,6 +1,6 @@
 //! Spaces of fixed size for observations and actions whose number changes from slot to slot.
 
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyUntypedArrayMethods as _};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use wayside_core::Slot;
@@ -188,38 +188,42 @@ impl Frame {
             );
             return Err(PyValueError::new_err(message));
         }
+        out.clear();
         let mut masked = 0;
-        let mut legal = Vec::with_capacity(actions.len());
         let mut start = 0;
         for (i, (&action, &size)) in actions.iter().zip(&self.nvec).enumerate() {
-            let at = usize::try_from(action).ok().filter(|&a| a < size);
-            let Some(at) = at else {
-                let message = format!("action[{i}]: must be in 0..{size}, got {action}");
-                return Err(PyValueError::new_err(message));
-            };
             let head = &mask[start..start + size];
             start += size;
-            if head[at] {
-                legal.push(at as u32);
-                continue;
-            }
-            if strict {
-                let message = format!("action[{i}]: {action} is masked");
-                return Err(PyValueError::new_err(message));
-            }
-            masked += 1;
-            let first = head.iter().position(|legal| *legal);
-            legal.push(first.unwrap_or(0) as u32);
-        }
-        out.clear();
-        match self.layout.form {
-            Form::Flat { .. } => out.extend(legal),
-            Form::Sequential { .. } => out.extend(legal.iter().take(observation.heads.len())),
-            Form::Shared { .. } => {
-                let (heads, _) = self.of_row();
-                for place in self.places(slot)? {
-                    out.extend_from_slice(&legal[place * heads..][..heads]);
+            // negative ones are out of range as well
+            let at = action as usize;
+            match head.get(at) {
+                Some(true) => out.push(at as u32),
+                None => {
+                    let message = format!("action[{i}]: must be in 0..{size}, got {action}");
+                    return Err(PyValueError::new_err(message));
                 }
+                Some(false) if strict => {
+                    let message = format!("action[{i}]: {action} is masked");
+                    return Err(PyValueError::new_err(message));
+                }
+                Some(false) => {
+                    masked += 1;
+                    let first = head.iter().position(|legal| *legal);
+                    out.push(first.unwrap_or(0) as u32);
+                }
+            }
+        }
+        match self.layout.form {
+            Form::Flat { .. } => {}
+            Form::Sequential { .. } => out.truncate(observation.heads.len()),
+            Form::Shared { .. } => {
+                // places rise, so that none is overwritten before it is read
+                let (heads, _) = self.of_row();
+                let places = self.places(slot)?;
+                for (task, &place) in places.iter().enumerate() {
+                    out.copy_within(place * heads..(place + 1) * heads, task * heads);
+                }
+                out.truncate(places.len() * heads);
             }
         }
         Ok(masked)
@@ -235,21 +239,80 @@ pub(crate) fn choose<'py>(
     nvec: PyReadonlyArray1<'_, i64>,
     units: PyReadonlyArray1<'_, f64>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let (mut rest, nvec) = (mask.as_slice()?, nvec.as_slice()?);
+    let (mask, nvec, units) = (mask.as_slice()?, nvec.as_slice()?, units.as_slice()?);
+    let bits = Bits::of(mask);
     let mut actions = Vec::with_capacity(units.len());
-    for (&unit, &size) in units.as_slice()?.iter().zip(nvec.iter().cycle()) {
+    let mut start = 0;
+    for (&unit, &size) in units.iter().zip(nvec.iter().cycle()) {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let Some((head, after)) = rest.split_at_checked(size) else {
-            return Err(PyValueError::new_err("mask: must be as long as all heads"));
-        };
-        rest = after;
-        let legal = head.iter().filter(|legal| **legal).count();
-        let nth = (unit * legal as f64) as usize;
-        let places = head.iter().enumerate().filter(|(_, legal)| **legal);
-        actions.push(places.map(|(place, _)| place as i64).nth(nth).unwrap_or(0));
+        let end = start + size.min(mask.len() + 1);
+        if end > mask.len() {
+            break;
+        }
+        actions.push(if size <= 64 {
+            nth_bit(bits.head(start, size), unit)
+        } else {
+            nth_flag(&mask[start..end], unit)
+        });
+        start = end;
     }
-    if !rest.is_empty() {
+    if start < mask.len() || actions.len() < units.len() {
         return Err(PyValueError::new_err("mask: must be as long as all heads"));
     }
     Ok(actions.into_pyarray(py))
+}
+
+/// Flags, 64 to a word, the first lowest.
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn of(flags: &[bool]) -> Self {
+        let mut words = Vec::with_capacity(flags.len() / 64 + 2);
+        // moves bit 0 of byte k to bit k of the highest byte
+        let pack = |eight: &[bool; 8]| {
+            u64::from_le_bytes(eight.map(u8::from)).wrapping_mul(0x0102_0408_1020_4080) >> 56
+        };
+        for flags in flags.chunks(64) {
+            let (eights, rest) = flags.as_chunks::<8>();
+            let mut last = [false; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            let packed = eights.iter().chain((!rest.is_empty()).then_some(&last));
+            let set = |word, (i, eight)| word | pack(eight) << (8 * i);
+            words.push(packed.enumerate().fold(0, set));
+        }
+        // so that a head that ends here may look beyond
+        words.push(0);
+        Self(words)
+    }
+
+    /// The `size` flags from `start` on, of at most 64.
+    fn head(&self, start: usize, size: usize) -> u64 {
+        if size == 0 {
+            return 0;
+        }
+        let (word, at) = (start / 64, start % 64);
+        let both = u128::from(self.0[word]) | u128::from(self.0[word + 1]) << 64;
+        (both >> at) as u64 & (u64::MAX >> (64 - size))
+    }
+}
+
+/// The place of the bit at share `unit` of those that are set.
+fn nth_bit(mut bits: u64, unit: f64) -> i64 {
+    let nth = (unit * f64::from(bits.count_ones())) as u32;
+    for _ in 0..nth {
+        bits &= bits.wrapping_sub(1);
+    }
+    if bits == 0 {
+        0
+    } else {
+        bits.trailing_zeros().into()
+    }
+}
+
+/// The same of flags of any number.
+fn nth_flag(flags: &[bool], unit: f64) -> i64 {
+    let legal = flags.iter().filter(|legal| **legal).count();
+    let nth = (unit * legal as f64) as usize;
+    let mut places = flags.iter().enumerate().filter(|(_, legal)| **legal);
+    places.nth(nth).map_or(0, |(place, _)| place as i64)
 }

@@ -5,7 +5,9 @@
 //! | `scenario` | scenarios, laid out once and shared |
 //! | `frame` | observations and actions of changing size in spaces of fixed size |
 //! | `env`, `vector` | one environment; several, stepped side by side without the GIL |
-//! | `run` | runs, decisions and bounds; Ctrl-C |
+//! | `run` | runs, decisions and bounds |
+//! | `study` | studies, block by block |
+//! | `interrupt` | Ctrl-C |
 //! | `policy` | policies written in Python, and the slot as they see it |
 //! | `table` | results as Arrow tables |
 //!
@@ -13,9 +15,11 @@
 
 mod env;
 mod frame;
+mod interrupt;
 mod policy;
 mod run;
 mod scenario;
+mod study;
 mod table;
 mod vector;
 
@@ -36,6 +40,8 @@ mod _native {
     use super::run::{Results, decide, policies, run};
     #[pymodule_export]
     use super::scenario::Scenario;
+    #[pymodule_export]
+    use super::study::Study;
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]

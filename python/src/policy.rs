@@ -5,13 +5,18 @@ use numpy::{IntoPyArray, PyReadonlyArray2};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use wayside_core::Scenario;
 use wayside_core::decision::{Decision, Placement};
-use wayside_core::engine::Contender;
 use wayside_core::engine::world::World;
+use wayside_core::engine::{Contender, Trained};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
+use wayside_core::scenario::PolicyOptions;
+use wayside_learn::builtin::{BUILTIN_POLICIES, builtin};
+use wayside_learn::learned::LearnedPolicy;
 use wayside_study::run::Control;
 
 /// In place of an RSU: there is none.
@@ -208,9 +213,37 @@ impl Failure {
     }
 }
 
+/// Names and summaries of the policies that come with Wayside, the trained ones last.
+pub(crate) fn known() -> Vec<(&'static str, &'static str)> {
+    let infos = PolicyKind::ALL.map(|kind| kind.info());
+    let mut known: Vec<_> = infos.map(|info| (info.name, info.summary)).to_vec();
+    for trained in BUILTIN_POLICIES {
+        if known.iter().all(|(name, _)| *name != trained.algorithm) {
+            known.push((trained.algorithm, trained.summary));
+        }
+    }
+    known
+}
+
+/// A policy that comes with Wayside: an analytic one, or the trained one that is nearest to the scenario. `None` for
+/// a name that there is not.
+pub(crate) fn by_name(
+    name: &str,
+    scenario: Option<&Scenario>,
+) -> wayside_core::Result<Option<Entrant>> {
+    if let Some(kind) = PolicyKind::from_name(name) {
+        return Ok(Some(Entrant::Kind(kind)));
+    }
+    if BUILTIN_POLICIES.iter().all(|b| b.algorithm != name) {
+        return Ok(None);
+    }
+    Ok(Some(Entrant::trained(name, builtin(name, scenario)?)))
+}
+
 /// A policy that enters a run.
 pub(crate) enum Entrant {
     Kind(PolicyKind),
+    Trained(Box<Trained<LearnedPolicy>>),
     /// A class, or an object of which every seed gets a copy.
     Python {
         name: String,
@@ -220,16 +253,30 @@ pub(crate) enum Entrant {
 }
 
 impl Entrant {
-    pub(crate) fn new(policy: &Bound<'_, PyAny>, failure: &Failure) -> PyResult<Self> {
+    fn trained(name: &str, scorer: LearnedPolicy) -> Self {
+        let name = name.to_owned();
+        Self::Trained(Box::new(Trained { name, scorer }))
+    }
+
+    /// What Python names: a policy that comes along, the file of a trained one, or its own.
+    pub(crate) fn new(
+        policy: &Bound<'_, PyAny>,
+        scenario: Option<&Scenario>,
+        failure: &Failure,
+    ) -> PyResult<Self> {
         if let Ok(name) = policy.extract::<String>() {
-            return match PolicyKind::from_name(&name) {
-                Some(kind) => Ok(Self::Kind(kind)),
-                None => {
-                    let names = PolicyKind::ALL.map(|kind| kind.info().name).join(", ");
-                    let message = format!("policy: must be one of {names}, got {name}");
-                    Err(PyValueError::new_err(message))
-                }
-            };
+            if let Some(found) = by_name(&name, scenario).map_err(raised)? {
+                return Ok(found);
+            }
+            if name.ends_with(".safetensors") || name.contains(['/', std::path::MAIN_SEPARATOR]) {
+                let policy = LearnedPolicy::read(Path::new(&name)).map_err(raised)?;
+                return Ok(Self::trained(&name, policy));
+            }
+            let names: Vec<_> = known().iter().map(|(name, _)| *name).collect();
+            return Err(PyValueError::new_err(format!(
+                "policy: must be one of {}, or the path of a policy.safetensors, got {name}",
+                names.join(", ")
+            )));
         }
         if !policy.hasattr("decide")? {
             let message = format!(
@@ -253,48 +300,59 @@ impl Entrant {
         })
     }
 
-    /// The policy of one seed.
-    pub(crate) fn policy(
+    /// The policy for one slot that came from outside, as with seed 0.
+    pub(crate) fn for_slot(
         &self,
-        options: &wayside_core::scenario::PolicyOptions,
-        streams: Streams,
+        slot: &wayside_core::Slot,
+        options: &PolicyOptions,
     ) -> PyResult<Box<dyn Policy>> {
         match self {
-            Self::Kind(kind) => Ok(kind.build(options, streams)),
+            Self::Kind(kind) => Ok(kind.build(options, Streams::new(0))),
+            Self::Trained(trained) => trained.for_slot(slot).map_err(raised),
             Self::Python {
                 object, failure, ..
-            } => Python::attach(|py| {
-                let object = object.bind(py);
-                let own = if object.cast::<PyType>().is_ok() {
-                    object.call0()?
-                } else {
-                    py.import("copy")?.call_method1("deepcopy", (object,))?
-                };
-                Ok(Box::new(PythonPolicy {
-                    object: own.unbind(),
-                    failure: failure.clone(),
-                }) as Box<dyn Policy>)
-            }),
+            } => own(object, failure),
         }
     }
+}
+
+/// The policy of one seed: an instance, or a copy of the object.
+fn own(object: &Py<PyAny>, failure: &Failure) -> PyResult<Box<dyn Policy>> {
+    Python::attach(|py| {
+        let object = object.bind(py);
+        let own = if object.cast::<PyType>().is_ok() {
+            object.call0()?
+        } else {
+            py.import("copy")?.call_method1("deepcopy", (object,))?
+        };
+        Ok(Box::new(PythonPolicy {
+            object: own.unbind(),
+            failure: failure.clone(),
+        }) as Box<dyn Policy>)
+    })
 }
 
 impl Contender for Entrant {
     fn name(&self) -> &str {
         match self {
             Self::Kind(kind) => kind.info().name,
+            Self::Trained(trained) => trained.name(),
             Self::Python { name, .. } => name,
         }
     }
 
     fn enter(&self, world: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
-        self.policy(&world.scenario.policy, streams).map_err(|e| {
-            let text = e.to_string();
-            if let Self::Python { failure, .. } = self {
+        match self {
+            Self::Kind(kind) => kind.enter(world, streams),
+            Self::Trained(trained) => trained.enter(world, streams),
+            Self::Python {
+                object, failure, ..
+            } => own(object, failure).map_err(|e| {
+                let text = e.to_string();
                 failure.set(e);
-            }
-            wayside_core::Error::invalid("policy", None, self.name(), text)
-        })
+                wayside_core::Error::invalid("policy", None, self.name(), text)
+            }),
+        }
     }
 }
 

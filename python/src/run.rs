@@ -1,19 +1,15 @@
 //! Runs, decisions and bounds.
 
-use crate::policy::{Entrant, Failure};
+use crate::interrupt::interruptible;
+use crate::policy::{self, Entrant, Failure};
 use crate::raised;
 use crate::scenario::Scenario;
 use crate::table::{self, Table};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::{BoundKind, Contender as _, Options};
-use wayside_core::policy::PolicyKind;
-use wayside_core::rng::Streams;
 use wayside_core::scenario::BUILTIN_SCENARIOS;
 use wayside_study::Summary;
 use wayside_study::decision;
@@ -21,14 +17,13 @@ use wayside_study::figures::Setting;
 use wayside_study::output::{Folder, Manifest};
 use wayside_study::run::Plan;
 
-/// How often Python's signals are looked for.
-const SIGNALS: Duration = Duration::from_millis(50);
-
 /// What a run found.
 #[pyclass(frozen, module = "wayside._native")]
 pub(crate) struct Results {
     summary: Summary,
     replications: Vec<Replication>,
+    /// A table for every seed, where they were asked for.
+    tasks: Option<Table>,
 }
 
 #[pymethods]
@@ -42,13 +37,17 @@ impl Results {
     fn slots(&self) -> PyResult<Table> {
         table::slots(&self.replications, self.summary.timing.is_some())
     }
+
+    /// One row per seed, policy, slot and task, where they were asked for.
+    fn tasks(&self) -> Option<Table> {
+        self.tasks.clone()
+    }
 }
 
 /// Names and summaries of the policies that come with Wayside.
 #[pyfunction]
 pub(crate) fn policies() -> Vec<(&'static str, &'static str)> {
-    let infos = PolicyKind::ALL.map(|kind| kind.info());
-    infos.map(|info| (info.name, info.summary)).to_vec()
+    policy::known()
 }
 
 fn bound_kind(bound: Option<&str>) -> PyResult<BoundKind> {
@@ -80,10 +79,10 @@ pub(crate) fn run(
     let failure = Failure::default();
     let entrants: Vec<Entrant> = policies
         .iter()
-        .map(|policy| Entrant::new(policy, &failure))
+        .map(|policy| Entrant::new(policy, Some(scenario.scenario()), &failure))
         .collect::<PyResult<_>>()?;
     let names: Vec<String> = entrants.iter().map(|e| e.name().to_owned()).collect();
-    check(&names, &seeds, out.is_some(), tasks)?;
+    check(&names, &seeds)?;
     let world = scenario.world()?;
     let scenario = scenario.scenario();
     let slots = scenario.time.slots;
@@ -99,9 +98,13 @@ pub(crate) fn run(
         }
         None => None,
     };
-    let parts = match &folder {
-        Some(folder) if tasks => Some(folder.task_parts().map_err(raised)?),
-        _ => None,
+    let without_folder = match tasks && folder.is_none() {
+        true => Some(tempfile::tempdir()?),
+        false => None,
+    };
+    let parts = match (&folder, &without_folder) {
+        (Some(folder), _) if tasks => Some(folder.task_parts().map_err(raised)?),
+        (_, parts) => parts.as_ref().map(|parts| parts.path().to_owned()),
     };
     let plan = Plan {
         world: &world,
@@ -113,39 +116,22 @@ pub(crate) fn run(
         tasks: parts.as_deref(),
     };
     let control = failure.control();
-    let finished = &AtomicBool::new(false);
-    let (replications, interrupt) = thread::scope(|scope| {
-        let (plan, waiter) = (&plan, thread::current());
-        let worker = scope.spawn(move || {
-            let result = wayside_study::run::run(plan, control);
-            finished.store(true, Ordering::Release);
-            waiter.unpark();
-            result
-        });
-        let mut interrupt = None;
-        while !finished.load(Ordering::Acquire) && !worker.is_finished() {
-            py.detach(|| thread::park_timeout(SIGNALS));
-            if let Err(e) = py.check_signals() {
-                control.cancelled.store(true, Ordering::Relaxed);
-                interrupt.get_or_insert(e);
-            }
-        }
-        let result = py.detach(|| worker.join());
-        (result, interrupt)
+    let (replications, interrupt) = interruptible(py, &control.cancelled, || {
+        wayside_study::run::run(&plan, control)
     });
     // an exception in Python's code comes first: it is why the rest was cancelled
     if let Some(error) = failure.take().or(interrupt) {
         return Err(error);
     }
-    let replications = replications
-        .map_err(|_| PyRuntimeError::new_err("run: a thread panicked"))?
-        .map_err(raised)?;
+    let replications = replications?.map_err(raised)?;
+    let tasks_of = |parts: &Path| table::tasks(parts, &seeds);
+    let tasks = parts.as_deref().map(tasks_of).transpose()?;
     let summary = Summary::new(&scenario.name, &replications, timing);
     if let Some(folder) = folder {
         let write = || {
             let setting = Setting::new(&world, replications[0].seed)?;
             folder.write_results(&summary, &replications, &setting)?;
-            if tasks {
+            if tasks.is_some() {
                 folder.write_tasks(&replications)?;
             }
             folder.finish(true)
@@ -155,10 +141,11 @@ pub(crate) fn run(
     Ok(Results {
         summary,
         replications,
+        tasks,
     })
 }
 
-fn check(names: &[String], seeds: &[u64], out: bool, tasks: bool) -> PyResult<()> {
+fn check(names: &[String], seeds: &[u64]) -> PyResult<()> {
     let refused = |message: String| Err(PyValueError::new_err(message));
     if names.is_empty() {
         return refused("policies: must name at least one".into());
@@ -176,9 +163,6 @@ fn check(names: &[String], seeds: &[u64], out: bool, tasks: bool) -> PyResult<()
             return refused(format!("seeds: {seed} is there twice"));
         }
     }
-    if tasks && !out {
-        return refused("tasks: must come with out, the folder that gets tasks.parquet".into());
-    }
     Ok(())
 }
 
@@ -194,11 +178,11 @@ pub(crate) fn decide(
     let failure = Failure::default();
     let named = wayside_core::Slot::from_json(file, slot).map_err(raised)?;
     let kind = bound_kind(bound)?;
-    let entrant = Entrant::new(policy, &failure)?;
+    let entrant = Entrant::new(policy, None, &failure)?;
     let options = wayside_core::Scenario::builtin(BUILTIN_SCENARIOS[0].name, &[])
         .map_err(raised)?
         .policy;
-    let policy = entrant.policy(&options, Streams::new(0))?;
+    let policy = entrant.for_slot(&named.slot, &options)?;
     let report = py.detach(|| decision::decide(&named, (entrant.name(), policy), &options, kind));
     match failure.take() {
         Some(error) => Err(error),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow
@@ -52,6 +53,12 @@ def test_oracle_the_program_finds_the_same_to_the_last_bit(tmp_path):
     table, file = pyarrow.table(results.slots), pyarrow.parquet.read_table(theirs / "slots.parquet")
     assert table.equals(file)
     assert results.slots.column_names == file.column_names
+    tasks = pyarrow.parquet.read_table(theirs / "tasks.parquet")
+    assert pyarrow.table(results.tasks).equals(tasks)
+    # the same without files
+    again = run(policies, bound="split", tasks=True)
+    assert pyarrow.table(again.tasks).equals(tasks)
+    assert len(again.tasks) == tasks.num_rows == 2 * 3 * 6 * 12
     assert results.summary == json.loads((theirs / "summary.json").read_text())
 
 
@@ -76,6 +83,34 @@ def test_oracle_a_policy_in_python_is_the_same_policy():
     assert metric["mean"] == results.metric("nearest", "objective")["mean"]
     assert metric["difference"]["mean"] == 0.0
     assert run(Nearest()).metric("mine", "objective")["mean"] == metric["mean"]
+
+
+POLICIES = Path(__file__).parent.parent.parent / "policies"
+
+
+def test_oracle_trained_policies_run_by_name_and_from_files(tmp_path):
+    program = os.environ.get("WAYSIDE_BIN")
+    if program is None:
+        pytest.skip("WAYSIDE_BIN names no program to compare with")
+    file = POLICIES / "ac-wang2025.safetensors"
+    results = run(["price", "ppo", file, "ac"], overrides={})
+    command = f"{program} run wang2025 --policy price,ppo,{file},ac --seeds 0..1 --slots 6 --no-timing --format json"
+    done = subprocess.run(command.split(), check=True, capture_output=True, text=True)
+    assert results.summary == json.loads(done.stdout)
+    assert results.metric("ac", "objective")["mean"] == results.metric(str(file), "objective")["mean"]
+    # trained or not, it decides one slot
+    decision = wayside.decide(SLOT, "ppo")
+    assert decision["policy"] == "ppo"
+    assert decision == {**wayside.decide(SLOT, "ppo"), "decision_time_s": decision["decision_time_s"]}
+
+
+def test_property_files_that_hold_no_policy_raise(tmp_path):
+    with pytest.raises(OSError, match="none.safetensors"):
+        run("none.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"x" * 40)
+    with pytest.raises(ValueError, match="broken.safetensors"):
+        run(broken)
 
 
 def test_property_every_seed_has_a_policy_of_its_own():
@@ -175,7 +210,7 @@ def test_property_errors_have_the_text_of_the_program():
         (lambda: run(["price", "price"]), "policies: price is there twice"),
         (lambda: run("price", seeds=[]), "seeds: must hold at least one"),
         (lambda: run("price", bound="tight"), "bound: must be None, simple or split, got tight"),
-        (lambda: run("price", tasks=True), "tasks: must come with out"),
+        (lambda: run("price").tasks, "tasks: must be asked for"),
         (lambda: wayside.decide("{}"), "slot"),
         (lambda: wayside.decide({"slot_s": float("nan")}), "slot"),
     ]:
@@ -260,4 +295,4 @@ def test_property_scenarios_are_read_by_attribute_and_replaced():
     assert set(Scenario.builtin()) >= {"wang2025", "coupled", "hotspot", "lin2025"}
     for name in Scenario.builtin():
         assert Scenario(name).scenario.name == name
-    assert "price" in wayside.policies()
+    assert {"price", "ppo", "ac"} <= set(wayside.policies())

@@ -1,5 +1,7 @@
 """The Gymnasium environment."""
 
+import os
+import sys
 import warnings
 
 import gymnasium
@@ -10,6 +12,7 @@ from gymnasium.utils.env_checker import check_env
 import wayside
 from wayside.env import OffloadingEnv
 from wayside.masks import MaskedSampler
+from wayside.vector import OffloadingVectorEnv
 
 FORMS = ["flat", "shared", "sequential"]
 SMALL = {"fleet.size": 12}
@@ -224,3 +227,47 @@ def test_closed_form_sampler_draws_legal_actions_evenly():
     assert set(drawn[:, 1, 0]) == {1}
     assert set(drawn[:, 1, 1]) == {0, 1}
     assert abs((drawn[:, 0, 0] == 0).mean() - 0.5) < 0.04
+
+
+def test_oracle_sampler_takes_the_action_that_the_obvious_way_takes():
+    nvec = [1, 64, 65, 3, 100, 9, 63]
+    rng = np.random.default_rng(3)
+    for density in (0.02, 0.5, 1.0):
+        mask = rng.random((20, sum(nvec))) < density
+        drawn = MaskedSampler(nvec).sample(mask, np.random.default_rng(7))
+        units = np.random.default_rng(7).random((20, len(nvec)))
+        for row, actions, shares in zip(mask, drawn, units):
+            heads = np.split(row, np.cumsum(nvec)[:-1])
+            for head, action, unit in zip(heads, actions, shares):
+                legal = np.flatnonzero(head)
+                assert action == (legal[int(unit * len(legal))] if len(legal) else 0)
+    for wrong in (mask[:, :-1], np.ones(sum(nvec) + 1, dtype=bool)):
+        with pytest.raises(ValueError, match="mask: must be as long as all heads"):
+            MaskedSampler(nvec).sample(wrong, rng)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_property_steps_leave_no_memory_behind():
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    vector = OffloadingVectorEnv(8, "wang2025", "sequential", overrides=SMALL, slots=50)
+    single = make("flat", slots=50)
+    vector.reset(seed=0)
+    single.reset(seed=0)
+    rng = np.random.default_rng(0)
+    samplers = [MaskedSampler(env._env.nvec) for env in (vector, single)]
+
+    def go(count):
+        for _ in range(count):
+            vector.step(samplers[0].sample(vector.action_masks(), rng)[:, 0])
+            *_, over, _ = single.step(samplers[1].sample(single.action_masks(), rng))
+            if over:
+                single.reset()
+
+    go(1000)
+    before = resident()
+    go(6000)
+    # a kilobyte for every hundredth step would be half a MiB; 10^6 steps are in benches/steps.py
+    assert resident() - before < 0.5

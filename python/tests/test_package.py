@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import wayside
@@ -48,3 +49,27 @@ def test_property_the_stubs_are_those_of_the_native_part(tmp_path):
 def test_property_it_says_that_it_is_typed():
     assert (HERE / "py.typed").exists()
     assert wayside.__version__
+
+
+def test_property_source_distributions_hold_what_the_crates_carry(tmp_path):
+    root = Path(__file__).parent.parent.parent
+    maturin = [sys.executable, "-m", "maturin", "sdist", "-o", str(tmp_path)]
+    done = subprocess.run(maturin, capture_output=True, text=True, cwd=root / "python")
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(tmp_path.iterdir())) as archive:
+        held = {name.split("/", 1)[-1] for name in archive.getnames()}
+    for folder in ("scenarios", "studies", "policies"):
+        files = [p for p in (root / folder).rglob("*") if p.is_file()]
+        assert files
+        assert {str(p.relative_to(root)) for p in files} <= held
+    assert {"wayside/ray.py", "wayside/py.typed", "python/src/lib.rs", "crates/core/src/lib.rs"} <= held
+
+
+def test_property_the_example_in_numpy_learns(tmp_path):
+    example = Path(__file__).parent.parent / "examples" / "policy_gradient.py"
+    done = subprocess.run(
+        [sys.executable, example, "40000"], capture_output=True, text=True, cwd=tmp_path
+    )
+    # it ends in an assertion of its own
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the bound" in done.stdout

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+import wayside
 from wayside.env import OffloadingEnv
 from wayside.masks import MaskedSampler
 from wayside.vector import OffloadingVectorEnv
@@ -131,6 +132,7 @@ def test_property_after_a_fork_new_ones_work_and_old_ones_raise():
     old, single = make(), OffloadingEnv("wang2025", overrides=SMALL)
     old.reset(seed=0)
     expected, _ = single.reset(seed=0)
+    before = wayside.run("wang2025", "nearest", seeds=[0, 1], slots=2, overrides=SMALL, threads=2)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -146,6 +148,8 @@ def test_property_after_a_fork_new_ones_work_and_old_ones_raise():
             new.step(np.zeros((3, len(new.single_action_space.nvec)), dtype=int))
             new.close()
             same = single.reset(seed=0)[0].tobytes() == expected.tobytes()
+            run = wayside.run("wang2025", "nearest", seeds=[0, 1], slots=2, overrides=SMALL, threads=2)
+            same &= run.metric("nearest", "objective") == before.metric("nearest", "objective")
             said += b" same" if same else b" other"
         finally:
             os.write(writing, said)

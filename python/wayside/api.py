@@ -39,7 +39,7 @@ class Policy(Protocol):
         ...
 
 
-AnyPolicy: TypeAlias = "str | Policy | type[Policy]"
+AnyPolicy: TypeAlias = "str | os.PathLike[str] | Policy | type[Policy]"
 
 
 class Placement(TypedDict):
@@ -79,6 +79,7 @@ class Results:
     ==============  ==============================================================================
     ``slots``       table, one row per seed, policy and slot; ``pyarrow.table(results.slots)``,
                     ``polars.DataFrame(results.slots)`` take it as it is, without a copy
+    ``tasks``       table, one row per seed, policy, slot and task, where ``run`` was asked for it
     ``summary``     per policy every metric with its mean and 95 % confidence interval over seeds
     ==============  ==============================================================================
     """
@@ -96,6 +97,18 @@ class Results:
         if self._slots is None:
             self._slots = self._native.slots()
         return self._slots
+
+    @property
+    def tasks(self) -> _native.Table:
+        """One row per seed, policy, slot and task; the columns of ``tasks.parquet``.
+
+        Raises:
+            ValueError: ``run`` was not asked for them.
+        """
+        tasks = self._native.tasks()
+        if tasks is None:
+            raise ValueError("tasks: must be asked for: run(..., tasks=True)")
+        return tasks
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -140,7 +153,8 @@ def run(
 
     Args:
         scenario: a :class:`Scenario`, the name of a built-in one, or a TOML file.
-        policies: names (:func:`policies`) and policies of your own (:class:`Policy`).
+        policies: names (:func:`policies`), files of trained ones (``policy.safetensors``, as ``wayside train``
+            leaves them) and policies of your own (:class:`Policy`).
         seeds: one replication each; they alone decide what happens.
         slots: length of a replication; the scenario's by default.
         bound: ``"simple"`` or ``"split"`` certifies how far from the optimum every slot is.
@@ -149,7 +163,7 @@ def run(
             policies written in Python.
         timing: whether to keep decision times, the only numbers that differ between two runs.
         out: folder for the files that ``wayside run --out`` leaves.
-        tasks: whether to write ``tasks.parquet`` there as well.
+        tasks: whether to keep every task: ``results.tasks``, and ``tasks.parquet`` in ``out``.
         force: whether ``out`` may hold another run.
 
     Raises:
@@ -160,8 +174,9 @@ def run(
     found = scenario_of(scenario, overrides)
     if slots is not None:
         found = found.replace({"time.slots": slots})
-    single = isinstance(policies, (str, type)) or hasattr(policies, "decide")
+    single = isinstance(policies, (str, os.PathLike, type)) or hasattr(policies, "decide")
     entrants: list[Any] = [policies] if single else list(policies)  # type: ignore[arg-type]
+    entrants = [_named(entrant) for entrant in entrants]
     return Results(
         _native.run(
             found._native,
@@ -175,6 +190,14 @@ def run(
             force,
         )
     )
+
+
+def _named(policy: Any) -> Any:
+    """``policy``, a path as its text: one that has a separator, so that it is no name."""
+    if not isinstance(policy, os.PathLike):
+        return policy
+    path = os.fspath(policy)
+    return path if os.path.dirname(path) else os.path.join(os.curdir, path)
 
 
 def _slot_text(slot: str | Path | Mapping[str, Any]) -> tuple[str, str]:
@@ -197,11 +220,11 @@ def decide(
 
     Args:
         slot: a mapping, JSON text, or the path of a JSON file, in the format of ``wayside schema slot``.
-        policy: a name, or a policy of your own.
+        policy: a name, the file of a trained one, or a policy of your own.
         bound: ``"simple"`` or ``"split"`` certifies how far from the optimum the decision is.
     """
     file, text = _slot_text(slot)
-    decision: Decision = json.loads(_native.decide(file, text, policy, bound))
+    decision: Decision = json.loads(_native.decide(file, text, _named(policy), bound))
     return decision
 
 

@@ -50,6 +50,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         quick: options.quick,
         threads: options.threads.map_or(0, usize::from),
         registry: &registry,
+        program: runner::program(),
     };
     let Some((data, claims)) = run(&plan, &folder.parts(), options.quiet)? else {
         say("interrupted: what is finished is kept, and the same command goes on from there");

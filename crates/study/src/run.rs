@@ -3,7 +3,8 @@
 //! Seeds share nothing but the world, and results are ordered by seed, so that the number of threads
 //! changes no byte of them.
 
-use crate::tasks::Part;
+use crate::read::Values;
+use crate::tasks::{self, Part};
 use rayon::prelude::*;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
@@ -31,7 +32,7 @@ pub struct Plan<'a, C> {
     pub threads: usize,
     /// Folder that gets every slot as `seed0_slot000.json`, in the format that `decide` reads.
     pub dump_slots: Option<&'a Path>,
-    /// Folder that gets the tasks of every seed, for [`crate::output::Folder::write_tasks`] to join.
+    /// Folder that gets the tasks of every seed, for [`tasks`] to read or [`crate::output::Folder::write_tasks`] to join.
     pub tasks: Option<&'a Path>,
 }
 
@@ -69,6 +70,14 @@ pub fn run<C: Contender + Sync>(plan: &Plan<'_, C>, control: &Control) -> Result
     let results: Vec<Result<Option<Replication>>> =
         pool.install(|| plan.seeds.par_iter().with_max_len(1).map(one).collect());
     results.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// The tasks of one seed, from the folder that [`Plan::tasks`] named: the columns of `tasks.parquet`.
+///
+/// # Errors
+/// A seed that was not run to its end.
+pub fn tasks(folder: &Path, seed: u64) -> Result<Vec<(String, Values)>> {
+    tasks::columns_of(folder, seed).map_err(|e| Error::io(folder, e))
 }
 
 fn replication<C: Contender>(

@@ -49,7 +49,7 @@ fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 28] {
 ///
 /// # Errors
 /// What the writer said.
-pub(crate) fn write_slots<W: io::Write + Send>(
+pub fn write_slots<W: io::Write + Send>(
     to: W,
     replications: &[Replication],
     timing: bool,

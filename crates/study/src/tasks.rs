@@ -5,6 +5,7 @@
 //! order in which their outcomes come to be known, and costs of lost tasks are null.
 
 use crate::columns::{Column, Table};
+use crate::read::{self, Values};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -222,6 +223,11 @@ pub(crate) fn join<W: io::Write + Send>(
         table.append(&path(folder, seed))?;
     }
     table.finish()
+}
+
+/// The columns of the part of `seed`.
+pub(crate) fn columns_of(folder: &Path, seed: u64) -> io::Result<Vec<(String, Values)>> {
+    read::columns(std::fs::read(path(folder, seed))?)
 }
 
 fn path(folder: &Path, seed: u64) -> PathBuf {

@@ -2,6 +2,9 @@
 
 use super::{Beyond, Edge, Routes, Target};
 
+/// As many targets are looked through one by one sooner than searched layer by layer.
+const FEW: usize = 32;
+
 /// One direction of a link.
 #[derive(Clone, Copy)]
 struct HalfLink {
@@ -58,6 +61,9 @@ impl Routes {
     #[must_use]
     pub fn find(&self, from: u32, to: u32) -> Option<&Target> {
         let targets = self.targets(from);
+        if targets.len() <= FEW {
+            return targets.iter().find(|target| target.rsu == to);
+        }
         let farthest = targets.last()?.hops;
         (0..=farthest).find_map(|hops| {
             targets

@@ -44,8 +44,12 @@ impl Sizes {
         [self.candidates, self.rsus].into_iter().chain(spans)
     }
 
+    fn outputs_of_place(&self) -> usize {
+        self.heads().sum()
+    }
+
     pub(super) fn outputs(&self) -> usize {
-        self.places() * self.heads().sum::<usize>()
+        self.places() * self.outputs_of_place()
     }
 }
 
@@ -61,14 +65,21 @@ pub(super) struct Flat {
     places: Vec<Option<u32>>,
     next: Vec<u32>,
     reach: Reach,
+    /// Feature that names an RSU, by row.
+    ids: Vec<f32>,
+    /// The RSUs with CPU left, and the targets of one task.
+    available: Vec<u64>,
+    targets: Vec<u64>,
 }
 
 /// Who can be reached from whom, looked up once for a backhaul.
 #[derive(Clone, Debug, Default)]
 struct Reach {
     routes: Option<Arc<Routes>>,
-    /// Row by row: whether a route leads there.
-    pairs: Vec<bool>,
+    /// Sets of RSUs, one for each: those that a route leads to.
+    sets: Vec<u64>,
+    /// Words of a set, 64 RSUs to each.
+    words: usize,
 }
 
 impl Reach {
@@ -78,28 +89,37 @@ impl Reach {
             return;
         }
         let rsus = slot.rsus.len();
-        self.pairs.clear();
-        self.pairs.resize(rsus * rsus, false);
+        self.words = rsus.div_ceil(64);
+        self.sets.clear();
+        self.sets.resize(rsus * self.words, 0);
         for m in 0..rsus {
             for target in slot.routes.targets(m as u32) {
-                self.pairs[m * rsus + target.rsu as usize] = true;
+                insert(&mut self.sets[m * self.words..], target.rsu);
             }
         }
         self.routes = Some(Arc::clone(&slot.routes));
     }
 
     /// As [`routed`](super::decode::routed).
-    fn routed(&self, entry: u32, target: u32, rsus: usize) -> Placement {
-        let reached = self.from(entry, rsus)[target as usize];
+    fn routed(&self, entry: u32, target: u32) -> Placement {
+        let reached = holds(self.from(entry), target);
         Placement::Rsu {
             entry,
             execution: if reached { target } else { entry },
         }
     }
 
-    fn from(&self, m: u32, rsus: usize) -> &[bool] {
-        &self.pairs[m as usize * rsus..][..rsus]
+    fn from(&self, m: u32) -> &[u64] {
+        &self.sets[m as usize * self.words..][..self.words]
     }
+}
+
+fn insert(set: &mut [u64], rsu: u32) {
+    set[rsu as usize / 64] |= 1 << (rsu % 64);
+}
+
+fn holds(set: &[u64], rsu: u32) -> bool {
+    set[rsu as usize / 64] >> (rsu % 64) & 1 == 1
 }
 
 impl Flat {
@@ -121,74 +141,84 @@ impl Flat {
             ]
         };
         let id = |rsu: u32| share(f64::from(rsu + 1) / sizes.rsus as f64);
+        self.ids.clear();
+        self.ids.extend((0..sizes.rsus as u32).map(id));
+        let ids = self.ids.as_slice();
+        self.available.clear();
+        self.available.resize(self.reach.words, 0);
+        for m in (0..sizes.rsus as u32).filter(|&m| slot.rsus.available_cpu_hz(m as usize) > 0.0) {
+            insert(&mut self.available, m);
+        }
         let beta = sizes.candidates - 1;
-        for &task in &self.places {
-            let rows = &mut observation.rows;
+        // what stays zero and false is not there
+        observation.rows.resize(sizes.width(), 0.0);
+        observation.legal.resize(sizes.outputs(), false);
+        let (tasks, rsus) = observation
+            .rows
+            .split_at_mut(sizes.places() * (OWN + sizes.candidates));
+        let rows = tasks.chunks_exact_mut(OWN + sizes.candidates);
+        let legal = observation.legal.chunks_exact_mut(sizes.outputs_of_place());
+        for ((&task, row), legal) in self.places.iter().zip(rows).zip(legal) {
             let Some(task) = task.map(|task| task as usize) else {
-                rows.resize(rows.len() + OWN + sizes.candidates, 0.0);
-                nothing(sizes, &mut observation.legal);
+                nothing(sizes, legal);
                 continue;
             };
             let vehicle = slot.tasks.vehicle[task] as usize;
             let links = slot.links(task);
-            rows.extend(place(
-                slot.vehicles.x_m[vehicle],
-                slot.vehicles.y_m[vehicle],
-            ));
-            rows.extend([
-                links.first().map_or(0.0, |link| id(link.rsu)),
+            let (own, candidates) = row.split_at_mut(OWN);
+            let [x, y] = place(slot.vehicles.x_m[vehicle], slot.vehicles.y_m[vehicle]);
+            own.copy_from_slice(&[
+                x,
+                y,
+                links.first().map_or(0.0, |link| ids[link.rsu as usize]),
                 share(0.5 * slot.tasks.cycles[task] / layout.scales.cycles),
                 share(0.5 * slot.tasks.data_bits[task] / layout.scales.data_bits),
                 share(0.5 * slot.tasks.deadline_s[task] / layout.scales.deadline_s),
                 squash(slot.vehicles.local_wait_s[vehicle] / slot.slot_s),
             ]);
-            rows.extend(
-                (0..sizes.candidates)
-                    .map(|k| candidate(links, beta, k).map_or(0.0, |link| id(link.rsu))),
-            );
             if links.is_empty() {
-                nothing(sizes, &mut observation.legal);
+                nothing(sizes, legal);
                 continue;
             }
-            self.allow(slot, sizes, links, &mut observation.legal);
+            // the sequence of `candidate`; the last is the vehicle itself
+            let covering = &links[..links.len().min(beta)];
+            for turn in candidates[..beta].chunks_mut(covering.len().max(1)) {
+                for (id, link) in turn.iter_mut().zip(covering) {
+                    *id = ids[link.rsu as usize];
+                }
+            }
+            // any candidate; any target with CPU left that one of them reaches; any rule
+            let (entries, rest) = legal.split_at_mut(sizes.candidates);
+            let (targets, rules) = rest.split_at_mut(sizes.rsus);
+            entries.fill(true);
+            rules.fill(true);
+            self.targets.clear();
+            self.targets.resize(self.reach.words, 0);
+            for link in covering {
+                for (set, more) in self.targets.iter_mut().zip(self.reach.from(link.rsu)) {
+                    *set |= more;
+                }
+            }
+            for (set, available) in self.targets.iter_mut().zip(&self.available) {
+                *set &= available;
+            }
+            if self.targets.iter().all(|&set| set == 0) {
+                insert(&mut self.targets, links[0].rsu);
+            }
+            for (targets, set) in targets.chunks_mut(64).zip(&self.targets) {
+                for (m, legal) in targets.iter_mut().enumerate() {
+                    *legal = set >> m & 1 == 1;
+                }
+            }
         }
-        for m in 0..sizes.rsus {
-            observation
-                .rows
-                .push(cut(slot.rsus.available_cpu_hz(m) / cpu_hz));
-            observation
-                .rows
-                .extend(place(slot.rsus.x_m[m], slot.rsus.y_m[m]));
+        for (m, row) in rsus.chunks_exact_mut(RSU).enumerate() {
+            let [x, y] = place(slot.rsus.x_m[m], slot.rsus.y_m[m]);
+            row.copy_from_slice(&[cut(slot.rsus.available_cpu_hz(m) / cpu_hz), x, y]);
         }
         let mut end = 0;
         for outputs in (0..sizes.places()).flat_map(|_| sizes.heads()) {
             end += outputs as u32;
             observation.heads.push(end);
-        }
-    }
-
-    /// Any candidate; any target with CPU left that one of them reaches; any rule.
-    fn allow(&self, slot: &Slot, sizes: Sizes, links: &[RadioLink], legal: &mut Vec<bool>) {
-        legal.resize(legal.len() + sizes.candidates, true);
-        let first = legal.len();
-        legal.resize(first + sizes.rsus, false);
-        let targets = &mut legal[first..];
-        for link in links.iter().take(sizes.candidates - 1) {
-            for (legal, reached) in targets
-                .iter_mut()
-                .zip(self.reach.from(link.rsu, sizes.rsus))
-            {
-                *legal |= reached;
-            }
-        }
-        for (m, legal) in targets.iter_mut().enumerate() {
-            *legal &= slot.rsus.available_cpu_hz(m) > 0.0;
-        }
-        if !targets.contains(&true) {
-            targets[links[0].rsu as usize] = true;
-        }
-        if sizes.spans > 1 {
-            legal.resize(legal.len() + sizes.spans, true);
         }
     }
 
@@ -222,7 +252,7 @@ impl Flat {
             choices[task] = match entry {
                 None => Choice::default(),
                 Some(link) => Choice {
-                    placement: self.reach.routed(link.rsu, action[1], sizes.rsus),
+                    placement: self.reach.routed(link.rsu, action[1]),
                     span: action.get(2).map_or(0, |&span| span as u8),
                 },
             };
@@ -231,9 +261,10 @@ impl Flat {
 }
 
 /// Heads with one legal choice each: local, and whatever goes with it.
-fn nothing(sizes: Sizes, legal: &mut Vec<bool>) {
+fn nothing(sizes: Sizes, legal: &mut [bool]) {
+    let mut start = 0;
     for (head, outputs) in sizes.heads().enumerate() {
-        let only = if head == 0 { outputs - 1 } else { 0 };
-        legal.extend((0..outputs).map(|choice| choice == only));
+        legal[start + if head == 0 { outputs - 1 } else { 0 }] = true;
+        start += outputs;
     }
 }

@@ -1,8 +1,9 @@
 //! Studies: grids of runs, with figures and claims declared as data, and the verdict on each claim.
 //!
-//! A [`Study`] is read from TOML (`decode`). [`runner`] runs the cells of its grids, [`verdict`] judges its
+//! A [`Study`] is read from TOML (`decode`). [`runner`] runs the cells of its grids, [`blocks`] of them here or elsewhere; [`verdict`] judges its
 //! claims on what they left ([`data::Data`]), [`results`] writes it all down.
 
+pub mod blocks;
 mod cells;
 pub mod data;
 mod decode;

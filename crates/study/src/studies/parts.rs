@@ -9,12 +9,13 @@ use super::data::{Row, columns};
 use super::metrics::NAMES;
 use crate::columns::Table;
 use crate::output::draft_file;
+use bytes::Bytes;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -22,8 +23,8 @@ use std::sync::LazyLock;
 #[derive(Clone, Debug)]
 pub(super) struct Parts(PathBuf);
 
-/// Which program is running: another one may find other numbers.
-static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+/// Which program is running.
+pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
     let built = std::env::current_exe().and_then(fs::metadata);
     let built = built.map(|m| (m.len(), m.modified().ok()));
     format!("{} {built:?}", env!("CARGO_PKG_VERSION"))
@@ -45,9 +46,9 @@ impl Parts {
         Ok(Self(folder.to_owned()))
     }
 
-    /// The name of the part that depends on `on` and the program.
-    pub(super) fn name(on: &[&str]) -> String {
-        let mut all = PROGRAM.clone();
+    /// The name of the part that depends on `on` and the program: another one may find other numbers.
+    pub(super) fn name(program: &str, on: &[&str]) -> String {
+        let mut all = program.to_owned();
         for part in on {
             write!(all, "\n{}:{part}", part.len()).expect("a string takes everything");
         }
@@ -60,43 +61,44 @@ impl Parts {
 
     /// The rows of a part, where it is there and whole.
     pub(super) fn read(&self, name: &str, like: &Row) -> Option<Vec<Row>> {
-        let file = File::open(self.path(name)).ok()?;
-        let reader = SerializedFileReader::new(file).ok()?;
-        if reader
-            .metadata()
-            .file_metadata()
-            .schema_descr()
-            .num_columns()
-            != columns(true).len()
-        {
-            return None;
-        }
-        let rows = reader.get_row_iter(None).ok()?.map(|row| {
-            let row = row.ok()?;
-            Some(Row {
-                seed: row.get_ulong(3).ok()?,
-                policy: row.get_string(4).ok()?.clone(),
-                values: (0..NAMES.len())
-                    .map(|i| row.get_double(5 + i).ok())
-                    .collect(),
-                ..like.clone()
-            })
-        });
-        rows.collect()
+        decode(fs::read(self.path(name)).ok()?, like)
     }
 
-    pub(super) fn write(&self, name: &str, rows: &[Row]) -> io::Result<()> {
-        let columns = columns(true);
+    pub(super) fn write(&self, name: &str, part: &[u8]) -> io::Result<()> {
         let mut draft = draft_file(&self.0)?;
-        let mut table = Table::create(BufWriter::new(draft.as_file_mut()), "part", &columns)?;
-        table.write(&columns, rows)?;
-        table
-            .finish()?
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
+        draft.write_all(part)?;
         draft.persist(self.path(name))?;
         Ok(())
     }
+}
+
+/// Rows as a part: the bytes of its file.
+pub(super) fn encode(rows: &[Row]) -> io::Result<Vec<u8>> {
+    let columns = columns(true);
+    let mut table = Table::create(Vec::new(), "part", &columns)?;
+    table.write(&columns, rows)?;
+    table.finish()
+}
+
+/// The rows of a part, where it is whole; grid and cell as of `like`.
+pub(super) fn decode(part: Vec<u8>, like: &Row) -> Option<Vec<Row>> {
+    let reader = SerializedFileReader::new(Bytes::from(part)).ok()?;
+    let schema = reader.metadata().file_metadata().schema_descr();
+    if schema.num_columns() != columns(true).len() {
+        return None;
+    }
+    let rows = reader.get_row_iter(None).ok()?.map(|row| {
+        let row = row.ok()?;
+        Some(Row {
+            seed: row.get_ulong(3).ok()?,
+            policy: row.get_string(4).ok()?.clone(),
+            values: (0..NAMES.len())
+                .map(|i| row.get_double(5 + i).ok())
+                .collect(),
+            ..like.clone()
+        })
+    });
+    rows.collect()
 }
 
 /// Removes files that were being written when their program was killed.

@@ -81,7 +81,13 @@ impl Folder {
     /// Where finished blocks are kept.
     #[must_use]
     pub fn parts(&self) -> PathBuf {
-        self.root.join("cells")
+        Self::parts_of(&self.root)
+    }
+
+    /// Where the folder `root` keeps finished blocks.
+    #[must_use]
+    pub fn parts_of(root: &Path) -> PathBuf {
+        root.join("cells")
     }
 
     /// Writes everything.

@@ -4,23 +4,21 @@
 //! grid, cell and seed, and which further seeds are run depends on results alone: so neither the number of
 //! threads nor an interruption changes a byte of the results.
 
-use super::cells::Cell;
+use super::blocks::{Block, Job, encode};
 use super::data::{Data, Row};
-use super::metrics::{self, Witness};
-use super::parts::Parts;
+use super::parts::{PROGRAM, Parts};
 use super::recorded;
 use super::verdict::{self, Judged};
-use super::{Grid, Measure, Study};
+use super::{Measure, Study};
 use crate::claim::Claim;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender, Options, replicate_observed};
-use wayside_core::policy::{Policy, PolicyKind};
-use wayside_core::rng::Streams;
+use wayside_core::engine::Contender;
+use wayside_core::policy::PolicyKind;
 use wayside_core::{Error, Result, Scenario};
 
 /// Seeds of a block.
@@ -36,6 +34,12 @@ pub fn analytic(name: &str, _: Option<&Scenario>) -> Option<Box<dyn Contender>> 
     PolicyKind::from_name(name).map(|kind| Box::new(kind) as Box<dyn Contender>)
 }
 
+/// Which program this is, by version, size and time of its file.
+#[must_use]
+pub fn program() -> &'static str {
+    &PROGRAM
+}
+
 /// How a study is run.
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
@@ -47,6 +51,8 @@ pub struct Plan<'a> {
     pub threads: usize,
     /// Who is called what.
     pub registry: &'a Registry,
+    /// What runs the blocks, see [`program`]: results of another one are not taken.
+    pub program: &'a str,
 }
 
 /// What another thread may see and say while a study runs.
@@ -60,15 +66,6 @@ pub struct Control {
     pub total: AtomicU64,
 }
 
-/// A block of seeds of one cell.
-struct Block<'a> {
-    grid: usize,
-    spec: &'a Grid,
-    at: usize,
-    cell: &'a Cell,
-    seeds: Vec<u64>,
-}
-
 /// Runs what is not in `folder` yet. The rows and the claims judged on them; `None` where it was cancelled.
 ///
 /// # Errors
@@ -78,12 +75,85 @@ pub fn run(
     folder: &Path,
     control: &Control,
 ) -> Result<Option<(Data, Vec<Claim>)>> {
-    let Plan { study, quick, .. } = *plan;
     let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(plan.threads)
         .build()
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
+    let failed = AtomicBool::new(false);
+    let stop = || control.cancelled.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
+    let find_or_run = |block: &Block| -> Result<Option<Vec<Row>>> {
+        if stop() {
+            return Ok(None);
+        }
+        let job = Job::new(plan, block)?;
+        if let Some(rows) = parts.read(&job.part, &job.like) {
+            return Ok(Some(rows));
+        }
+        let Some(rows) = job.run(&stop)? else {
+            return Ok(None);
+        };
+        let kept = parts.write(&job.part, &encode(&rows)?);
+        kept.map_err(|e| Error::io(folder, e))?;
+        Ok(Some(rows))
+    };
+    let one = |block: &Block| {
+        let result = find_or_run(block);
+        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        control.done.fetch_add(1, Ordering::Relaxed);
+        result
+    };
+    look_by_look(plan, &mut |blocks| {
+        let count = blocks.len() as u64;
+        control.total.fetch_add(count, Ordering::Relaxed);
+        // Collected before the first error is looked for, so that it is that of the first block.
+        let results: Vec<Result<Option<Vec<Row>>>> =
+            pool.install(|| blocks.par_iter().with_max_len(1).map(one).collect());
+        let rows: Vec<Option<Vec<Row>>> = results.into_iter().collect::<Result<_>>()?;
+        Ok(rows.into_iter().collect())
+    })
+}
+
+/// How far a study has come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// Blocks that are needed next, in their order, and are not in the folder.
+    Missing(Vec<Block>),
+    /// The rows, and the claims judged on them.
+    Complete(Data, Vec<Claim>),
+}
+
+/// Looks how far the study in `folder` has come, and runs nothing. Who keeps the missing blocks there
+/// ([`Block::run`], [`Block::keep`]), wherever they are run, and looks again, comes to the end of [`run`].
+///
+/// # Errors
+/// A folder that cannot be made; a scenario that has changed.
+pub fn progress(plan: &Plan<'_>, folder: &Path) -> Result<Progress> {
+    let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
+    let mut missing = Vec::new();
+    let complete = look_by_look(plan, &mut |blocks| {
+        let mut found = Vec::new();
+        for block in blocks {
+            let job = Job::new(plan, block)?;
+            match parts.read(&job.part, &job.like) {
+                Some(rows) => found.push(rows),
+                None => missing.push(block.clone()),
+            }
+        }
+        Ok(missing.is_empty().then_some(found))
+    })?;
+    Ok(match complete {
+        Some((data, claims)) => Progress::Complete(data, claims),
+        None => Progress::Missing(missing),
+    })
+}
+
+/// The rows of blocks, in their order; `None` to stop.
+type Blocks<'a> = dyn FnMut(&[Block]) -> Result<Option<Vec<Vec<Row>>>> + 'a;
+
+/// Judges the claims after each number of seeds, and goes on with the cells of those that are undecided.
+fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Data, Vec<Claim>)>> {
+    let Plan { study, quick, .. } = *plan;
     let mut data = Data::default();
     for (i, grid) in study.grids.iter().enumerate() {
         if grid.measure == Measure::Recorded {
@@ -96,58 +166,24 @@ pub fn run(
         let missing = names.filter(|name| (plan.registry)(name, None).is_none());
         data.missing.insert(i, missing.cloned().collect());
     }
-    let cells: Vec<Vec<Cell>> = study.grids.iter().map(|grid| grid.cells(quick)).collect();
-    let looks = study.seeds.looks(quick);
     // The cells that get the next seeds; all of them at first.
-    let mut open: BTreeSet<(usize, usize)> = (0..cells.len())
-        .flat_map(|grid| (0..cells[grid].len()).map(move |cell| (grid, cell)))
+    let mut open: BTreeSet<(usize, usize)> = study
+        .grids
+        .iter()
+        .enumerate()
+        .flat_map(|(i, grid)| (0..grid.cells(quick).len()).map(move |cell| (i, cell)))
         .collect();
     let mut claims = Vec::new();
     let mut from = 0;
-    for &to in &looks {
-        let blocks: Vec<Block<'_>> = open
+    for to in study.seeds.looks(quick) {
+        let blocks: Vec<Block> = open
             .iter()
-            .flat_map(|&(grid, at)| {
-                let spec = &study.grids[grid];
-                // What is measured without policies has no seeds.
-                let (from, to) = match spec.measure {
-                    Measure::Policies => (from, to),
-                    Measure::Information => (from.min(1), 1),
-                    Measure::Recorded => (0, 0),
-                };
-                let cell = &cells[grid][at];
-                let starts = (from..to).step_by(BLOCK);
-                starts.map(move |start| Block {
-                    grid,
-                    spec,
-                    at,
-                    cell,
-                    seeds: (start..to.min(start + BLOCK))
-                        .map(|seed| study.seeds.first + seed as u64)
-                        .collect(),
-                })
-            })
+            .flat_map(|&(grid, cell)| blocks(study, grid, cell, from..to))
             .collect();
-        control
-            .total
-            .fetch_add(blocks.len() as u64, Ordering::Relaxed);
-        let failed = AtomicBool::new(false);
-        let stop = || control.cancelled.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
-        let one = |block: &Block<'_>| {
-            let result = block.find_or_run(plan, &parts, folder, &stop);
-            failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            control.done.fetch_add(1, Ordering::Relaxed);
-            result
+        let Some(rows) = rows_of(&blocks)? else {
+            return Ok(None);
         };
-        // Collected before the first error is looked for, so that it is that of the first block.
-        let results: Vec<Result<Option<Vec<Row>>>> =
-            pool.install(|| blocks.par_iter().with_max_len(1).map(one).collect());
-        for rows in results {
-            match rows? {
-                Some(rows) => data.add(rows),
-                None => return Ok(None),
-            }
-        }
+        rows.into_iter().for_each(|rows| data.add(rows));
         Judged { claims, open } = verdict::judge(study, &data, quick);
         from = to;
         if open.is_empty() {
@@ -157,110 +193,20 @@ pub fn run(
     Ok(Some((data, claims)))
 }
 
-impl Block<'_> {
-    /// `None` where the run was stopped.
-    fn find_or_run(
-        &self,
-        plan: &Plan<'_>,
-        parts: &Parts,
-        folder: &Path,
-        stop: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Option<Vec<Row>>> {
-        if stop() {
-            return Ok(None);
-        }
-        let scenario = self.spec.resolve(self.cell)?;
-        let contenders: Vec<(&String, Box<dyn Contender>)> = self
-            .spec
-            .policies
-            .iter()
-            .chain(&self.spec.awaited)
-            .filter_map(|name| Some((name, (plan.registry)(name, Some(&scenario))?)))
-            .collect();
-        let names: Vec<&str> = contenders.iter().map(|(name, _)| name.as_str()).collect();
-        let name = Parts::name(&[
-            &scenario.to_toml(),
-            &names.join(","),
-            &format!("{:?}", (self.spec.measure, self.spec.bound, &self.seeds)),
-        ]);
-        let like = Row {
-            grid: self.grid,
-            grid_id: self.spec.id.clone(),
-            cell: self.at,
-            cell_name: self.spec.name_of(self.cell, &[]),
-            seed: 0,
-            policy: String::new(),
-            values: Vec::new(),
-        };
-        if let Some(rows) = parts.read(&name, &like) {
-            return Ok(Some(rows));
-        }
-        let world = World::new(&scenario)?;
-        let mut rows = Vec::new();
-        match self.spec.measure {
-            Measure::Recorded => {}
-            Measure::Information => {
-                let values = metrics::information(&world);
-                rows.push(Row {
-                    seed: self.seeds[0],
-                    values: values.unwrap_or_else(|| vec![None; metrics::NAMES.len()]),
-                    ..like
-                });
-            }
-            Measure::Policies => {
-                // A trained policy may not serve every scenario; it has no rows there.
-                let serves = |c: &dyn Contender| c.enter(&world, Streams::new(0)).is_ok();
-                let boxes: Vec<Named> = contenders
-                    .into_iter()
-                    .filter(|(_, contender)| serves(contender.as_ref()))
-                    .map(|(name, contender)| Named(name.clone(), contender))
-                    .collect();
-                for &seed in &self.seeds {
-                    let options = Options {
-                        slots: scenario.time.slots,
-                        bound: if self.spec.bound {
-                            BoundKind::Simple
-                        } else {
-                            BoundKind::Off
-                        },
-                    };
-                    let bound = self.spec.bound && world.faults.is_empty();
-                    let mut witness = Witness::new(boxes.len(), bound, stop);
-                    let run = replicate_observed(&world, &boxes, seed, options, &mut witness)?;
-                    let Some(replication) = run else {
-                        return Ok(None);
-                    };
-                    let values = witness.values(&replication);
-                    rows.extend(
-                        boxes
-                            .iter()
-                            .zip(values)
-                            .map(|(Named(policy, _), values)| Row {
-                                seed,
-                                policy: policy.clone(),
-                                values,
-                                ..like.clone()
-                            }),
-                    );
-                }
-            }
-        }
-        parts
-            .write(&name, &rows)
-            .map_err(|e| Error::io(folder, e))?;
-        Ok(Some(rows))
-    }
-}
-
-/// A contender under the name that the study knows it by.
-struct Named(String, Box<dyn Contender>);
-
-impl Contender for Named {
-    fn name(&self) -> &str {
-        &self.0
-    }
-
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
-        self.1.enter(world, streams)
-    }
+/// The seeds of places `seeds` of a cell, block by block.
+fn blocks(study: &Study, grid: usize, cell: usize, seeds: Range<usize>) -> Vec<Block> {
+    let seeds = match study.grids[grid].measure {
+        Measure::Policies => seeds,
+        // What is measured without policies has no seeds.
+        Measure::Information => seeds.start.min(1)..1,
+        Measure::Recorded => 0..0,
+    };
+    let block = |start: usize| Block {
+        grid,
+        cell,
+        seeds: (start..seeds.end.min(start + BLOCK))
+            .map(|seed| study.seeds.first + seed as u64)
+            .collect(),
+    };
+    seeds.clone().step_by(BLOCK).map(block).collect()
 }

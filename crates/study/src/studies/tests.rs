@@ -1,6 +1,7 @@
+use super::blocks::Block;
 use super::data::Data;
 use super::results::Folder;
-use super::runner::{Control, Plan, Registry, analytic, run};
+use super::runner::{Control, Plan, Progress, Registry, analytic, program, progress, run};
 use super::*;
 use crate::claim::{Claim, Verdict};
 use crate::output::Manifest;
@@ -107,6 +108,7 @@ fn found(study: &Study, threads: usize, folder: &Path, registry: &Registry) -> (
         quick: false,
         threads,
         registry,
+        program: program(),
     };
     run(&plan, folder, &Control::default()).unwrap().unwrap()
 }
@@ -173,6 +175,7 @@ fn property_threads_and_interruptions_change_no_byte() {
                 quick: false,
                 threads,
                 registry: &analytic,
+                program: program(),
             };
             let control = Control::default();
             std::thread::scope(|scope| {
@@ -188,19 +191,97 @@ fn property_threads_and_interruptions_change_no_byte() {
         let folder = Folder::open(&target, &study, false, false).unwrap();
         let (data, claims) = found(&study, threads, &folder.parts(), &analytic);
         folder.finish(&study, &data, &claims, false).unwrap();
-        let names = [
-            "results.parquet",
-            "claims.json",
-            "validation.md",
-            "report.html",
-            "figures/objective.svg",
-            "tables/delay.csv",
-        ];
-        names.map(|name| std::fs::read(target.join(name)).unwrap())
+        results(&target)
     };
     let undisturbed = bytes("one", 1, 0);
     assert_eq!(undisturbed, bytes("three", 3, 0));
     assert_eq!(undisturbed, bytes("interrupted", 2, 3));
+}
+
+/// Files of a study that have equal bytes for equal inputs.
+fn results(target: &Path) -> [Vec<u8>; 6] {
+    [
+        "results.parquet",
+        "claims.json",
+        "validation.md",
+        "report.html",
+        "figures/objective.svg",
+        "tables/delay.csv",
+    ]
+    .map(|name| std::fs::read(target.join(name)).unwrap())
+}
+
+#[test]
+fn property_blocks_run_elsewhere_change_no_byte() {
+    let (study, root) = (small(), tempfile::tempdir().unwrap());
+    let (here, there) = (root.path().join("here"), root.path().join("there"));
+    let folder = Folder::open(&here, &study, false, false).unwrap();
+    let (data, claims) = found(&study, 2, &folder.parts(), &analytic);
+    folder.finish(&study, &data, &claims, false).unwrap();
+
+    let plan = Plan {
+        study: &study,
+        quick: false,
+        threads: 1,
+        registry: &analytic,
+        program: "elsewhere",
+    };
+    let folder = Folder::open(&there, &study, false, false).unwrap();
+    let parts = folder.parts();
+    let mut rounds = 0;
+    let (data, claims) = loop {
+        match progress(&plan, &parts).unwrap() {
+            Progress::Complete(data, claims) => break (data, claims),
+            Progress::Missing(blocks) => {
+                // whichever comes first
+                for block in blocks.iter().rev() {
+                    let (name, part) = block.run(&plan, &|| false).unwrap().unwrap();
+                    block.keep(&plan, &parts, &name, part).unwrap();
+                }
+            }
+        }
+        rounds += 1;
+    };
+    // one claim stays undecided, so that all looks are taken
+    assert_eq!(rounds, study.seeds.looks(false).len());
+    folder.finish(&study, &data, &claims, false).unwrap();
+    assert_eq!(results(&here), results(&there));
+}
+
+#[test]
+fn property_parts_of_another_program_or_broken_ones_are_refused() {
+    let (study, root) = (small(), tempfile::tempdir().unwrap());
+    let plan = Plan {
+        study: &study,
+        quick: true,
+        threads: 1,
+        registry: &analytic,
+        program: "ours",
+    };
+    let Progress::Missing(blocks) = progress(&plan, root.path()).unwrap() else {
+        panic!("nothing has been run");
+    };
+    let (block, stopped) = (&blocks[0], || true);
+    assert_eq!(block.run(&plan, &stopped).unwrap(), None);
+    let other = Plan {
+        program: "theirs",
+        ..plan
+    };
+    let (name, part) = block.run(&other, &|| false).unwrap().unwrap();
+    let kept = |name: &str, part: Vec<u8>| block.keep(&plan, root.path(), name, part);
+    let error = kept(&name, part.clone()).unwrap_err().to_string();
+    assert!(error.contains("was run by another"), "{error}");
+    let (name, part) = block.run(&plan, &|| false).unwrap().unwrap();
+    let error = kept(&name, part[..part.len() - 1].to_vec()).unwrap_err();
+    assert!(error.to_string().contains("cannot be read"), "{error}");
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    let far = Block {
+        cell: 99,
+        ..block.clone()
+    };
+    let error = far.run(&plan, &|| false).unwrap_err().to_string();
+    assert!(error.contains("must be a cell of the study"), "{error}");
+    kept(&name, part).unwrap();
 }
 
 #[test]

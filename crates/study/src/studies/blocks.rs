@@ -1,0 +1,200 @@
+//! Blocks of work: seeds of one cell, run anywhere, the result as the bytes of a part.
+
+use super::cells::Cell;
+use super::data::Row;
+use super::metrics::{self, Witness};
+use super::parts::{self, Parts};
+use super::runner::Plan;
+use super::{Grid, Measure};
+use std::io;
+use std::path::Path;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Contender, Options, replicate_observed};
+use wayside_core::policy::Policy;
+use wayside_core::rng::Streams;
+use wayside_core::{Error, Result, Scenario};
+
+/// Seeds of one cell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Block {
+    /// Place of the grid in the study.
+    pub grid: usize,
+    /// Place of the cell in the grid.
+    pub cell: usize,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+}
+
+impl Block {
+    /// Runs it: its part, and the part's name, which is the same wherever all that the numbers depend on is the same.
+    /// `None` where it was stopped.
+    ///
+    /// # Errors
+    /// A block that is not one of the plan; a policy that cannot serve the scenario.
+    pub fn run(
+        &self,
+        plan: &Plan<'_>,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<(String, Vec<u8>)>> {
+        let job = Job::new(plan, self)?;
+        let Some(rows) = job.run(stop)? else {
+            return Ok(None);
+        };
+        Ok(Some((job.part, encode(&rows)?)))
+    }
+
+    /// Keeps a part that was run elsewhere in `folder`.
+    ///
+    /// # Errors
+    /// A part of other inputs or of another program, or one that is not whole; a file that cannot be written.
+    pub fn keep(&self, plan: &Plan<'_>, folder: &Path, name: &str, part: Vec<u8>) -> Result<()> {
+        let job = Job::new(plan, self)?;
+        let refused = |message: &str| {
+            let Self { grid, cell, seeds } = self;
+            let seeds = (seeds.first(), seeds.last());
+            let path = format!("grid {grid}, cell {cell}, seeds {seeds:?}");
+            Err(Error::invalid(&plan.study.name, None, path, message))
+        };
+        if name != job.part {
+            return refused(
+                "must be run by the same Wayside on the same files, was run by another",
+            );
+        }
+        let whole = parts::decode(part.clone(), &job.like);
+        if whole.is_none_or(|rows| rows.iter().any(|row| !self.seeds.contains(&row.seed))) {
+            return refused("must be a whole part, got one that cannot be read");
+        }
+        let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
+        parts.write(name, &part).map_err(|e| Error::io(folder, e))
+    }
+}
+
+pub(super) fn encode(rows: &[Row]) -> Result<Vec<u8>> {
+    parts::encode(rows).map_err(|e| Error::io(Path::new("part"), io::Error::other(e)))
+}
+
+/// A block with all that it takes to run it.
+pub(super) struct Job<'a> {
+    grid: &'a Grid,
+    seeds: &'a [u64],
+    scenario: Scenario,
+    contenders: Vec<(&'a String, Box<dyn Contender>)>,
+    /// Where its rows belong.
+    pub(super) like: Row,
+    /// Name of its part.
+    pub(super) part: String,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(plan: &Plan<'a>, block: &'a Block) -> Result<Self> {
+        let absent = || {
+            let path = format!("grid {}, cell {}", block.grid, block.cell);
+            Error::invalid(&plan.study.name, None, path, "must be a cell of the study")
+        };
+        let grid = plan.study.grids.get(block.grid).ok_or_else(absent)?;
+        let cells = grid.cells(plan.quick);
+        let cell: &Cell = cells.get(block.cell).ok_or_else(absent)?;
+        let scenario = grid.resolve(cell)?;
+        let contenders: Vec<(&String, Box<dyn Contender>)> = grid
+            .policies
+            .iter()
+            .chain(&grid.awaited)
+            .filter_map(|name| Some((name, (plan.registry)(name, Some(&scenario))?)))
+            .collect();
+        let names: Vec<&str> = contenders.iter().map(|(name, _)| name.as_str()).collect();
+        let part = Parts::name(
+            plan.program,
+            &[
+                &scenario.to_toml(),
+                &names.join(","),
+                &format!("{:?}", (grid.measure, grid.bound, &block.seeds)),
+            ],
+        );
+        let like = Row {
+            grid: block.grid,
+            grid_id: grid.id.clone(),
+            cell: block.cell,
+            cell_name: grid.name_of(cell, &[]),
+            seed: 0,
+            policy: String::new(),
+            values: Vec::new(),
+        };
+        Ok(Self {
+            grid,
+            seeds: &block.seeds,
+            scenario,
+            contenders,
+            like,
+            part,
+        })
+    }
+
+    /// `None` where it was stopped.
+    pub(super) fn run(&self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Vec<Row>>> {
+        let (world, like) = (World::new(&self.scenario)?, &self.like);
+        match self.grid.measure {
+            Measure::Information => {
+                let values = metrics::information(&world);
+                Ok(Some(vec![Row {
+                    seed: self.seeds[0],
+                    values: values.unwrap_or_else(|| vec![None; metrics::NAMES.len()]),
+                    ..like.clone()
+                }]))
+            }
+            Measure::Policies => self.replicate(&world, stop),
+        }
+    }
+
+    fn replicate(
+        &self,
+        world: &World,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Vec<Row>>> {
+        // A trained policy may not serve every scenario; it has no rows there.
+        let serves = |c: &dyn Contender| c.enter(world, Streams::new(0)).is_ok();
+        let entrants: Vec<Named<'_>> = self
+            .contenders
+            .iter()
+            .filter(|(_, contender)| serves(contender.as_ref()))
+            .map(|(name, contender)| Named(name, contender.as_ref()))
+            .collect();
+        let options = Options {
+            slots: self.scenario.time.slots,
+            bound: if self.grid.bound {
+                BoundKind::Simple
+            } else {
+                BoundKind::Off
+            },
+        };
+        let bound = self.grid.bound && world.faults.is_empty();
+        let mut rows = Vec::new();
+        for &seed in self.seeds {
+            let mut witness = Witness::new(entrants.len(), bound, stop);
+            let run = replicate_observed(world, &entrants, seed, options, &mut witness)?;
+            let Some(replication) = run else {
+                return Ok(None);
+            };
+            let values = witness.values(&replication);
+            rows.extend(entrants.iter().zip(values).map(|(entrant, values)| Row {
+                seed,
+                policy: entrant.0.to_owned(),
+                values,
+                ..self.like.clone()
+            }));
+        }
+        Ok(Some(rows))
+    }
+}
+
+/// A contender under the name that the study knows it by.
+struct Named<'a>(&'a str, &'a dyn Contender);
+
+impl Contender for Named<'_> {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+        self.1.enter(world, streams)
+    }
+}
