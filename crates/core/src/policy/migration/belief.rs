@@ -103,6 +103,45 @@ fn at_least(k: u32, n: u32, p: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Scenario;
+    use crate::engine::world::{Traffic, World};
+    use crate::rng::Streams;
+
+    /// Where all are busy: who reports all cores free is taken for one of the others, and they for what they say.
+    #[test]
+    fn property_liars_are_not_believed() {
+        let sets = [("execution.capability".to_owned(), "0".to_owned())];
+        let world = World::new(&Scenario::builtin("lin2025", &sets).expect("valid"));
+        let world = world.expect("a world");
+        for seed in 0..20 {
+            let mut slot = world.empty_slot();
+            let mut traffic = Traffic::new(&world, Streams::new(seed)).expect("traffic");
+            traffic.advance(0, &mut slot).expect("a slot");
+            let mut view = View::default();
+            view.observe(&slot, 3);
+            let liars = 1 + seed as usize % 9;
+            for server in &view.servers[1..=liars] {
+                let cores = server.cores.start as usize..server.cores.end as usize;
+                view.core_free_s[cores].fill(0.0);
+            }
+            let mut believed = view.clone();
+            Belief::default().form(&mut believed, 0.003);
+            assert_eq!(believed.cores(0), view.cores(0), "a server knows itself");
+            let first = |view: &View, i: usize| view.cores(i).iter().copied().fold(9.0, f64::min);
+            let mut reports: Vec<f64> = (1..view.servers.len()).map(|i| first(&view, i)).collect();
+            let usual_s = median(&mut reports);
+            assert!(usual_s > 0.0);
+            for i in 1..view.servers.len() {
+                let (before_s, after_s) = (first(&view, i), first(&believed, i));
+                let expected_s = if i <= liars { usual_s } else { before_s };
+                let slack_s = if i <= liars { 0.01 * usual_s } else { 0.02 };
+                assert!(
+                    (after_s - expected_s).abs() < slack_s,
+                    "seed {seed}, {i}: {before_s} {after_s} {usual_s}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn closed_form_tail_and_median() {
