@@ -3,13 +3,19 @@
 #[path = "../tests/it/lin.rs"]
 mod lin;
 
+use std::ops::ControlFlow;
+
 use lin::Lin;
 use wayside_core::Scenario;
+use wayside_core::bound::queues::{Offer, QueueBound};
+use wayside_core::engine::world::World;
+use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::policy::PolicyKind;
 use wayside_core::policy::migration::view::View;
 use wayside_core::policy::migration::{Selector, SelectorKind};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
+use wayside_core::slot::Slot;
 
 const CAPABILITIES: [f64; 10] = [0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.90];
 const NUMS: [usize; 4] = [20, 30, 40, 50];
@@ -30,6 +36,76 @@ fn cell(lin: &Lin, name: &str, options: &PolicyOptions, seeds: std::ops::Range<u
         on_time += ran.on_time();
     }
     (total_s / n as f64, on_time / n as f64)
+}
+
+/// Gain over MCATM and gap to the bound in every cell: means, intervals, worst cells.
+fn gain(options: &PolicyOptions, seeds: std::ops::Range<u64>) {
+    let many = (seeds.end - seeds.start) as f64;
+    for data_bytes in [(400e3, 500e3), (500e3, 500e3)] {
+        println!("data {data_bytes:?} byte");
+        for name in ["ect", "ect-h", "ect-cloud"] {
+            let offer = match name {
+                "ect-cloud" => Offer::ALL,
+                _ => Offer::SERVERS,
+            };
+            let mut pooled = vec![0.0; (seeds.end - seeds.start) as usize];
+            let mut least = (f64::INFINITY, 0.0, 0);
+            let mut largest_gap = (0.0, 0.0, 0);
+            let mut mean_gap = 0.0;
+            for capability in CAPABILITIES {
+                for num in NUMS {
+                    let lin = Lin {
+                        capability,
+                        num,
+                        data_bytes,
+                        ..Lin::default()
+                    };
+                    let total = |name: &str, seed| {
+                        let slot = lin.slot(seed);
+                        let mut policy = kind(name).build(options, Streams::new(seed));
+                        lin::run(&slot, &mut *policy).0.total_s()
+                    };
+                    let bound = |seed| {
+                        let slot = lin.slot(seed);
+                        let queues = slot.queues.as_ref().expect("queues");
+                        let bounds = QueueBound::default().delays(&slot, queues, offer);
+                        bounds.ten_s.max(bounds.asg_s)
+                    };
+                    let own: Vec<f64> = seeds.clone().map(|seed| total(name, seed)).collect();
+                    let mcatm: Vec<f64> = seeds.clone().map(|seed| total("mcatm", seed)).collect();
+                    let (sum, other) = (own.iter().sum::<f64>(), mcatm.iter().sum::<f64>());
+                    let ratio = sum / other;
+                    for ((pooled, own), mcatm) in pooled.iter_mut().zip(&own).zip(&mcatm) {
+                        // the ratio's spread by the delta method
+                        *pooled += (1.0 - ratio - (own - ratio * mcatm) * many / other) / 40.0;
+                    }
+                    if 1.0 - ratio < least.0 {
+                        least = (1.0 - ratio, capability, num);
+                    }
+                    let gap = sum / seeds.clone().map(bound).sum::<f64>() - 1.0;
+                    mean_gap += gap / 40.0;
+                    if gap > largest_gap.0 {
+                        largest_gap = (gap, capability, num);
+                    }
+                }
+            }
+            let mean = pooled.iter().sum::<f64>() / many;
+            let variance =
+                pooled.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (many - 1.0).max(1.0);
+            println!(
+                "{name:10} gain over mcatm {:.3} % +- {:.3}, least {:.2} % at {} {}; gap to the bound {:.2} %, largest {:.2} % at {} {}",
+                100.0 * mean,
+                196.0 * (variance / many).sqrt(),
+                100.0 * least.0,
+                least.1,
+                least.2,
+                100.0 * mean_gap,
+                100.0 * largest_gap.0,
+                largest_gap.1,
+                largest_gap.2
+            );
+        }
+    }
 }
 
 /// Fig. 10: standard deviation of the selection counts of one batch, over the servers, mean of the seeds.
@@ -172,6 +248,95 @@ fn fig11(options: &PolicyOptions, seeds: u64) {
     }
 }
 
+/// Total delays [s] of every policy, by seed, in the world of a study's cell.
+fn engine(sets: &[(String, String)], names: &[&str], seeds: std::ops::Range<u64>) -> Vec<Vec<f64>> {
+    let world = World::new(&Scenario::builtin("lin2025", sets).expect("valid")).expect("a world");
+    let kinds: Vec<PolicyKind> = names.iter().map(|name| kind(name)).collect();
+    let options = Options {
+        slots: 1,
+        bound: BoundKind::Off,
+    };
+    let mut totals = vec![Vec::new(); names.len()];
+    for seed in seeds {
+        let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
+        let ran = replicate(&world, &kinds, seed, options, go_on).expect("a run");
+        for (totals, lane) in totals.iter_mut().zip(ran.expect("complete").policies) {
+            let record = &lane.slots[0];
+            totals.push(record.delay_s * f64::from(record.tasks));
+        }
+    }
+    totals
+}
+
+/// Gains over MCATM in the worlds of the study, with false information or without.
+fn study(sets: &[(String, String)], seeds: std::ops::Range<u64>, shares: &[&str]) {
+    let names = ["mcatm", "ect", "ect-h"];
+    let many = (seeds.end - seeds.start) as f64;
+    for false_kind in ["idle", "redraw"] {
+        for share in shares {
+            let mut pooled = vec![vec![0.0; many as usize]; 2];
+            let mut cells: Vec<Vec<(f64, f64, f64, usize)>> = vec![Vec::new(); 2];
+            for capability in CAPABILITIES {
+                for num in NUMS {
+                    let mut sets = sets.to_vec();
+                    for (key, value) in [
+                        ("information.false_kind", format!("{false_kind:?}")),
+                        ("information.false_share", (*share).to_owned()),
+                        ("execution.capability", capability.to_string()),
+                        ("fleet.size", num.to_string()),
+                    ] {
+                        sets.push((key.to_owned(), value));
+                    }
+                    let totals = engine(&sets, &names, seeds.clone());
+                    let other: f64 = totals[0].iter().sum();
+                    for i in 0..2 {
+                        let own = &totals[i + 1];
+                        let ratio = own.iter().sum::<f64>() / other;
+                        let sample: Vec<f64> = own
+                            .iter()
+                            .zip(&totals[0])
+                            .map(|(own, mcatm)| 1.0 - ratio - (own - ratio * mcatm) * many / other)
+                            .collect();
+                        let spread = sample
+                            .iter()
+                            .map(|x| (x - (1.0 - ratio)).powi(2))
+                            .sum::<f64>();
+                        let half = 1.96 * (spread / (many - 1.0) / many).sqrt();
+                        cells[i].push((1.0 - ratio, half, capability, num));
+                        for (pooled, gain) in pooled[i].iter_mut().zip(&sample) {
+                            *pooled += gain / 40.0;
+                        }
+                    }
+                }
+            }
+            for i in 0..2 {
+                let mean = pooled[i].iter().sum::<f64>() / many;
+                let variance =
+                    pooled[i].iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (many - 1.0);
+                cells[i].sort_by(|p, q| p.0.total_cmp(&q.0));
+                print!(
+                    "{false_kind} {share} {}: {:.3} % +- {:.3}, cells below 0: {}; least:",
+                    names[i + 1],
+                    100.0 * mean,
+                    196.0 * (variance / many).sqrt(),
+                    cells[i].iter().filter(|cell| cell.0 < 0.0).count()
+                );
+                for (gain, half, capability, num) in &cells[i][..3] {
+                    print!(
+                        "  {:.2} +- {:.2} at {capability} {num}",
+                        100.0 * gain,
+                        100.0 * half
+                    );
+                }
+                println!();
+            }
+            if *share == "0" && false_kind == "idle" && shares.len() == 1 {
+                return;
+            }
+        }
+    }
+}
+
 /// Total delay under false related information.
 fn falsehood(options: &PolicyOptions, seeds: std::ops::Range<u64>) {
     for redrawn in [false, true] {
@@ -229,6 +394,13 @@ fn main() {
         "fig10" => fig10(&options, seeds),
         "fig11" => fig11(&options, seeds),
         "false" => falsehood(&options, first..first + seeds),
-        _ => panic!("cells, fig10, fig11 or false"),
+        "study" => study(&sets, first..first + seeds, &["0"]),
+        "lies" => study(
+            &sets,
+            first..first + seeds,
+            &["0", "0.1", "0.2", "0.3", "0.4"],
+        ),
+        "gain" => gain(&options, first..first + seeds),
+        _ => panic!("cells, gain, study, lies, fig10, fig11 or false"),
     }
 }

@@ -41,6 +41,10 @@ fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 28] {
         ("propagation_s", Column::Real(|r| r.slot.propagation_s)),
         ("lost", Column::Count(|r| r.slot.lost)),
         ("success", Column::Count(|r| r.slot.success)),
+        (
+            "on_time_most",
+            Column::MaybeReal(|r| r.slot.on_time_most.map(f64::from)),
+        ),
         ("decision_time_s", Column::Real(|r| r.slot.decision_time_s)),
     ]
 }

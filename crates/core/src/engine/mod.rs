@@ -124,10 +124,13 @@ pub fn replicate_observed<C: Contender>(
             if observer.slot(t, &slot).is_break() {
                 return Ok(None);
             }
-            let lower_bound = bound.solve(&slot);
+            let bounds = lane::Bounds {
+                cost: bound.solve(&slot),
+                on_time: bound.queue_bounds().map(|bounds| bounds.on_time),
+            };
             for (policy, lane) in lanes.iter_mut().enumerate() {
                 let mut ended = |task: &Ended| observer.ended(policy, task);
-                lane.step(t, &mut slot, &traffic, lower_bound, &mut ended);
+                lane.step(t, &mut slot, &traffic, bounds, &mut ended);
                 observer.decided(t, policy, &slot, lane.decider());
             }
         }

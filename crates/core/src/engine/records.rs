@@ -189,6 +189,9 @@ pub struct SlotRecord {
     pub compute_s: f64,
     /// Certified lower bound of `objective`, where asked for.
     pub lower_bound: Option<f64>,
+    /// Most tasks that any policy could have had done within their deadlines, where bounds were asked for and tasks
+    /// queue for cores.
+    pub on_time_most: Option<u32>,
     /// Tasks done within their deadline.
     pub deadline_met: u32,
     /// Tasks lost to faults: `tasks` is the number of those that ended and those lost.

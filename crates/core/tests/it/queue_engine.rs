@@ -44,6 +44,38 @@ fn mean(run: &PolicyRun, of: fn(&SlotRecord) -> f64) -> f64 {
     sum / total(run, |s| f64::from(s.finished()))
 }
 
+/// No policy has more tasks in time than the record says is possible, nor costs less; with faults there is no bound.
+#[test]
+fn property_records_keep_their_bounds() {
+    let bounded = Options {
+        slots: 1,
+        bound: BoundKind::Simple,
+    };
+    let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
+    let (mut tight, mut possible) = (0, 0);
+    for capability in ["0.1", "0.2", "0.6"] {
+        let world = world(
+            "lin2025",
+            &[("execution.capability", capability), ("fleet.size", "40")],
+        );
+        for seed in 0..4 {
+            let run = replicate(&world, &PolicyKind::ALL, seed, bounded, go_on);
+            for run in run.unwrap().expect("not stopped").policies {
+                let record = &run.slots[0];
+                let most = record.on_time_most.expect("asked for");
+                assert!(record.deadline_met <= most && most <= 40, "{}", run.policy);
+                let bound = record.lower_bound.expect("asked for");
+                assert!(record.objective >= bound - 1e-9, "{}", run.policy);
+                possible += 1;
+                tight += usize::from(record.deadline_met == most);
+            }
+        }
+        let off = run(&world, PolicyKind::Nearest, 0, 1);
+        assert_eq!(off.slots[0].on_time_most, None);
+    }
+    assert!(0 < tight && tight < possible, "{tight} of {possible}");
+}
+
 /// See `scenarios/ring-fifo.toml`: 0.2025 s of waiting and 0.3025 s in all, whatever the slot.
 #[test]
 fn closed_form_ring_fifo_whatever_the_slot() {

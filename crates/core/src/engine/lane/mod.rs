@@ -39,6 +39,15 @@ pub struct Ended {
     pub outcome: Result<Outcome, Lost>,
 }
 
+/// Certified bounds on the tasks of a decision, where asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// On their summed cost.
+    pub(super) cost: Option<f64>,
+    /// On how many end within their deadlines, where tasks queue.
+    pub(super) on_time: Option<u32>,
+}
+
 /// A policy with what it carries over from decision to decision.
 pub(super) enum Lane {
     /// The tasks of a slot share the CPU of servers.
@@ -74,12 +83,12 @@ impl Lane {
         t: usize,
         slot: &mut Slot,
         traffic: &Traffic<'_>,
-        lower_bound: Option<f64>,
+        bounds: Bounds,
         ended: &mut dyn FnMut(&Ended),
     ) {
         match self {
-            Self::Shared(lane) => lane.step(t, slot, traffic, lower_bound),
-            Self::Queues(lane) => lane.step(t, slot, traffic, lower_bound, ended),
+            Self::Shared(lane) => lane.step(t, slot, traffic, bounds.cost),
+            Self::Queues(lane) => lane.step(t, slot, traffic, bounds, ended),
         }
     }
 

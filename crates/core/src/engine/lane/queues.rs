@@ -4,7 +4,7 @@
 use super::super::decider::Decider;
 use super::super::records::{PolicyRun, QueueRun, SlotRecord};
 use super::super::world::{self, Traffic, World};
-use super::Ended;
+use super::{Bounds, Ended};
 use crate::decision::Placement;
 use crate::evaluate::{self, Outcome};
 use crate::information::Rounds;
@@ -111,7 +111,7 @@ impl QueueLane {
         t: usize,
         slot: &mut Slot,
         traffic: &Traffic<'_>,
-        lower_bound: Option<f64>,
+        bounds: Bounds,
         ended: &mut dyn FnMut(&Ended),
     ) {
         self.accounts.open(t);
@@ -126,10 +126,14 @@ impl QueueLane {
         let tasks = slot.tasks.len() as u32;
         record.tasks += tasks;
         record.vehicles = slot.vehicles.len() as u32;
-        record.lower_bound = match (record.lower_bound, lower_bound) {
-            (sum, Some(bound)) if tasks > 0 => Some(sum.unwrap_or(0.0) + bound),
-            (sum, _) => sum,
-        };
+        if tasks > 0 {
+            if let Some(cost) = bounds.cost {
+                *record.lower_bound.get_or_insert(0.0) += cost;
+            }
+            if let Some(on_time) = bounds.on_time {
+                *record.on_time_most.get_or_insert(0) += on_time;
+            }
+        }
         record.decision_time_s += self.decider.decision_time_s();
     }
 

@@ -1,9 +1,12 @@
 //! ECT, earliest completion: ours, to beat MCATM.
 
 use super::begin;
+use super::belief::Belief;
 use super::calendar::LinkCalendar;
+use super::mend::Mender;
 use super::options::MigrationOptions;
 use super::paths::PathCache;
+use super::rehearsal::{Seat, Stage};
 use super::view::{CoreCalendar, View};
 use crate::decision::{Decision, Placement};
 use crate::policy::Policy;
@@ -14,12 +17,16 @@ use std::ops::Range;
 ///
 /// Shortest first is right for cores that serve several tasks, but it keeps the smallest tasks at home and
 /// sends the largest over the links. So there is a second plan, in which the largest tasks take the idle
-/// cores at home before the rest are placed; the plan with the smaller predicted sum of ends is the answer.
+/// cores at home before the rest are placed. The plan with the smaller predicted sum of ends is mended by
+/// tasks that change places (`mend`); that is the answer.
 #[derive(Clone, Debug)]
 pub struct Ect {
     max_hops: u32,
     /// Time per earlier choice of a server and free core of it, against stale information \[s\].
     hedge_s: f64,
+    /// Share of the reports held for false.
+    doubt: f64,
+    belief: Belief,
     /// Whether the cloud is one more candidate.
     cloud: bool,
     view: View,
@@ -34,21 +41,17 @@ pub struct Ect {
     order: Vec<u32>,
     plan: Plan,
     other: Plan,
+    /// Most tasks rehearsed to mend a plan.
+    effort: usize,
+    mender: Mender,
 }
 
 /// Where every task goes, and the sum of their predicted ends \[s\].
 #[derive(Clone, Debug, Default)]
 struct Plan {
-    answers: Vec<Option<Answer>>,
+    seats: Vec<Seat>,
+    placed: Vec<bool>,
     total_s: f64,
-}
-
-/// Where a task goes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Answer {
-    Vehicle,
-    Cloud,
-    Server { server: u32, path: u32 },
 }
 
 impl Ect {
@@ -57,7 +60,9 @@ impl Ect {
     pub fn new(hedged: bool, cloud: bool, options: &MigrationOptions) -> Self {
         Self {
             max_hops: options.max_hops,
-            hedge_s: if hedged { options.hedge_s } else { 0.0 },
+            hedge_s: if hedged { options.ect_h.hedge_s } else { 0.0 },
+            doubt: if hedged { options.ect_h.doubt } else { 0.0 },
+            belief: Belief::default(),
             cloud,
             view: View::default(),
             cores: CoreCalendar::default(),
@@ -69,6 +74,8 @@ impl Ect {
             order: Vec::new(),
             plan: Plan::default(),
             other: Plan::default(),
+            effort: options.effort,
+            mender: Mender::default(),
         }
     }
 
@@ -92,7 +99,10 @@ impl Ect {
                 self.per_free_core.push(1.0 / (free(i).min(mean) + 0.5));
             }
         }
-        let tasks = &view.tasks;
+        if self.doubt > 0.0 {
+            self.belief.form(&mut self.view, self.doubt);
+        }
+        let tasks = &self.view.tasks;
         self.order.clear();
         self.order.extend(0..tasks.len() as u32);
         self.order.sort_unstable_by(|&a, &b| {
@@ -110,19 +120,23 @@ impl Ect {
         self.links.start(&slot.network);
         self.chosen.clear();
         self.chosen.resize(self.view.servers.len(), 0.0);
-        self.plan.answers.clear();
-        self.plan.answers.resize(self.order.len(), None);
-        self.plan.total_s = 0.0;
+        let tasks = self.order.len();
+        let plan = &mut self.plan;
+        plan.seats.clear();
+        plan.seats.resize(tasks, Seat::Vehicle);
+        plan.placed.clear();
+        plan.placed.resize(tasks, false);
+        plan.total_s = 0.0;
         if large_home {
-            for i in (0..self.order.len()).rev() {
+            for i in (0..tasks).rev() {
                 self.keep(self.order[i] as usize);
             }
         }
-        for i in 0..self.order.len() {
+        for i in 0..tasks {
             let n = self.order[i] as usize;
-            if self.plan.answers[n].is_none() {
-                let (answer, end_s) = self.place(slot, n);
-                self.plan.answers[n] = Some(answer);
+            if !self.plan.placed[n] {
+                let (seat, end_s) = self.place(slot, n);
+                self.plan.seats[n] = seat;
                 self.plan.total_s += end_s;
             }
         }
@@ -138,23 +152,24 @@ impl Ect {
         if end_s <= task.ready_s + task.cycles / view.servers[own].core_hz {
             let (server, path) = (own as u32, self.paths[own].start);
             self.cores.reserve(view, own, task.ready_s, task.cycles);
-            self.plan.answers[n] = Some(Answer::Server { server, path });
+            self.plan.seats[n] = Seat::Server { server, path };
+            self.plan.placed[n] = true;
             self.plan.total_s += end_s;
         }
     }
 
     /// Places task `n` where it ends first, reserves its way and its core, and tells its end \[s\].
-    fn place(&mut self, slot: &Slot, n: usize) -> (Answer, f64) {
+    fn place(&mut self, slot: &Slot, n: usize) -> (Seat, f64) {
         let (view, network) = (&self.view, &slot.network);
         let task = &view.tasks[n];
         let Some(source) = task.source else {
-            return (Answer::Vehicle, 0.0);
+            return (Seat::Vehicle, 0.0);
         };
         let backlog_bits = view.backlog_bits(source);
         let own = view.own(source);
-        let (mut answer, mut least_s) = (Answer::Vehicle, f64::INFINITY);
+        let (mut seat, mut least_s) = (Seat::Vehicle, f64::INFINITY);
         if let (true, Some(round_trip_s)) = (self.cloud, slot.cloud_round_trip_s) {
-            (answer, least_s) = (Answer::Cloud, task.ready_s + round_trip_s);
+            (seat, least_s) = (Seat::Cloud, task.ready_s + round_trip_s);
         }
         let (mut arrival_s, mut predicted_s) = (task.ready_s, least_s);
         for server in own..view.candidates(source).end {
@@ -163,7 +178,14 @@ impl Ect {
                 true => 0.0,
                 false => self.hedge_s * self.chosen[server] * self.per_free_core[server],
             };
+            let core_s = self.cores.free_s(view, server);
+            let run_s = task.cycles / view.servers[server].core_hz;
             for path in self.paths[server].clone() {
+                // Most paths are too long, or their server too busy, without looking at queues.
+                let bare_s = task.ready_s + self.cache.bare_s(path, task.data_bits);
+                if core_s.max(bare_s) + run_s + hedge_s >= least_s {
+                    continue;
+                }
                 let links = self.cache.path(path);
                 let there_s = self.links.arrival_s(
                     network,
@@ -172,15 +194,15 @@ impl Ect {
                     task.ready_s,
                     task.data_bits,
                 );
-                let end_s = self.cores.end_s(view, server, there_s, task.cycles);
+                let end_s = core_s.max(there_s) + run_s;
                 if end_s + hedge_s < least_s {
                     let server = server as u32;
-                    answer = Answer::Server { server, path };
+                    seat = Seat::Server { server, path };
                     (least_s, predicted_s, arrival_s) = (end_s + hedge_s, end_s, there_s);
                 }
             }
         }
-        if let Answer::Server { server, path } = answer {
+        if let Seat::Server { server, path } = seat {
             let links = self.cache.path(path);
             let server = server as usize;
             self.links
@@ -190,14 +212,12 @@ impl Ect {
                 self.chosen[row as usize] += 1.0;
             }
         }
-        (
-            answer,
-            if predicted_s.is_finite() {
-                predicted_s
-            } else {
-                0.0
-            },
-        )
+        let end_s = if predicted_s.is_finite() {
+            predicted_s
+        } else {
+            0.0
+        };
+        (seat, end_s)
     }
 }
 
@@ -210,28 +230,28 @@ impl Policy for Ect {
         if self.other.total_s < self.plan.total_s {
             std::mem::swap(&mut self.plan, &mut self.other);
         }
+        let stage = Stage {
+            network: &slot.network,
+            view: &self.view,
+            cache: &self.cache,
+            cloud_s: slot.cloud_round_trip_s.unwrap_or(f64::INFINITY),
+        };
+        self.mender
+            .mend(&stage, &self.paths, &mut self.plan.seats, self.effort);
         begin(decision);
-        for (task, answer) in self.view.tasks.iter().zip(&self.plan.answers) {
-            let entry = |source: Option<u32>| self.view.sources[source.unwrap_or(0) as usize].entry;
-            match answer.unwrap_or(Answer::Vehicle) {
-                Answer::Vehicle => {
-                    decision.placements.push(Placement::Local);
-                    decision.paths.push(&[]);
-                }
-                Answer::Cloud => {
-                    let entry = entry(task.source);
-                    decision.placements.push(Placement::Cloud { entry });
-                    decision.paths.push(&[]);
-                }
-                Answer::Server { server, path } => {
+        for (task, &seat) in self.view.tasks.iter().zip(&self.plan.seats) {
+            let entry = self.view.sources.get(task.source.unwrap_or(0) as usize);
+            let entry = entry.map_or(0, |source| source.entry);
+            let (placement, path): (_, &[u32]) = match seat {
+                Seat::Vehicle => (Placement::Local, &[]),
+                Seat::Cloud => (Placement::Cloud { entry }, &[]),
+                Seat::Server { server, path } => {
                     let execution = self.view.servers[server as usize].rsu;
-                    let entry = entry(task.source);
-                    decision
-                        .placements
-                        .push(Placement::Rsu { entry, execution });
-                    decision.paths.push(self.cache.path(path));
+                    (Placement::Rsu { entry, execution }, self.cache.path(path))
                 }
-            }
+            };
+            decision.placements.push(placement);
+            decision.paths.push(path);
         }
     }
 }

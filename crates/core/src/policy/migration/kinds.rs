@@ -107,27 +107,27 @@ impl MigrationKind {
             Self::Ect { hedged, cloud } => match (hedged, cloud) {
                 (false, false) => (
                     "ect",
-                    "shortest task first, each where it is predicted to end first",
+                    "shortest task first, each where it is predicted to end first; then tasks change places",
                     "Wayside",
-                    "policy.migration, policy.pacb",
+                    "policy.migration, policy.pacb, policy.ect",
                 ),
                 (true, false) => (
                     "ect-h",
                     "ect, hedged against stale information",
                     "Wayside",
-                    "policy.migration, policy.pacb, policy.ect-h",
+                    "policy.migration, policy.pacb, policy.ect, policy.ect-h",
                 ),
                 (false, true) => (
                     "ect-cloud",
                     "ect with the cloud as one more candidate",
                     "Wayside",
-                    "policy.migration, policy.pacb",
+                    "policy.migration, policy.pacb, policy.ect",
                 ),
                 (true, true) => (
                     "ect-h-cloud",
                     "ect-h with the cloud as one more candidate",
                     "Wayside",
-                    "policy.migration, policy.pacb, policy.ect-h",
+                    "policy.migration, policy.pacb, policy.ect, policy.ect-h",
                 ),
             },
             Combined(selector, router) => {

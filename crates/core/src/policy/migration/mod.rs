@@ -5,13 +5,16 @@
 //! Its method section is not at hand; what stands in for it, and why, is decision 15.
 
 pub mod ahp;
+mod belief;
 pub mod calendar;
 pub mod ect;
 pub mod kinds;
+mod mend;
 pub mod oesda;
 pub mod options;
 pub mod pacb;
 pub mod paths;
+mod rehearsal;
 pub mod route;
 pub mod search;
 pub mod select;

@@ -19,8 +19,10 @@ pub struct MigrationOptions {
     pub pacb: Pacb,
     /// `[policy.oesda]`.
     pub oesda: Oesda,
-    /// `[policy.ect-h] hedge_s` \[s\].
-    pub hedge_s: f64,
+    /// `[policy.ect] effort`: most tasks rehearsed to mend a plan.
+    pub effort: usize,
+    /// `[policy.ect-h]`.
+    pub ect_h: Hedge,
 }
 
 /// Criteria in three groups, judged in two layers.
@@ -131,6 +133,15 @@ pub struct Oesda {
     pub cloud: CloudRule,
 }
 
+/// `[policy.ect-h]`: what guards against stale and false information.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hedge {
+    /// Time added per earlier choice of a server, by its free cores \[s\].
+    pub hedge_s: f64,
+    /// Share of the reports held for false before any was seen.
+    pub doubt: f64,
+}
+
 /// When OESDA uses the cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloudRule {
@@ -184,7 +195,11 @@ impl Default for MigrationOptions {
                 tolerance_s: 0.51,
                 cloud: CloudRule::Mean,
             },
-            hedge_s: 0.03,
+            effort: 4000,
+            ect_h: Hedge {
+                hedge_s: 0.03,
+                doubt: 0.003,
+            },
         }
     }
 }
@@ -223,10 +238,16 @@ impl MigrationOptions {
             wvahp: s.section("wvahp", "The selector WVAHP", |s| wvahp(s, &standard.wvahp)),
             pacb: s.section("pacb", "The router PACB", |s| pacb(s, &standard.pacb)),
             oesda: s.section("oesda", "The policy oesda", |s| oesda(s, &standard.oesda)),
-            hedge_s: s.section("ect-h", "The policies ect-h and ect-h-cloud", |s| {
-                let doc = "time added per earlier choice of a server, by its free cores [s]";
-                let kind = Float::NON_NEGATIVE.up_to(1e6);
-                s.default("hedge_s", kind, standard.hedge_s, doc)
+            effort: s.section("ect", "All policies whose name begins with ect", |s| {
+                let doc = "most tasks rehearsed to mend a plan; 0 leaves it as it was made";
+                let count = Count {
+                    min: 0,
+                    max: 1_000_000_000,
+                };
+                s.default("effort", count, standard.effort, doc)
+            }),
+            ect_h: s.section("ect-h", "The policies ect-h and ect-h-cloud", |s| {
+                hedge(s, &standard.ect_h)
             }),
         }
     }
@@ -259,8 +280,11 @@ impl MigrationOptions {
         out.put("tolerance_s", number(self.oesda.tolerance_s));
         let cloud = Choice(&CLOUD_RULES).show(&self.oesda.cloud);
         out.put("cloud", cloud.to_string());
+        out.section("[policy.ect]");
+        out.put("effort", self.effort.to_string());
         out.section("[policy.ect-h]");
-        out.put("hedge_s", number(self.hedge_s));
+        out.put("hedge_s", number(self.ect_h.hedge_s));
+        out.put("doubt", number(self.ect_h.doubt));
     }
 }
 
@@ -394,6 +418,23 @@ fn oesda(s: &mut Section<'_>, standard: &Oesda) -> Oesda {
             standard.cloud,
             "when tasks go to the cloud: `mean` those predicted late once the mean exceeds the tolerance, \
              `late` those predicted late, `never`",
+        ),
+    }
+}
+
+fn hedge(s: &mut Section<'_>, standard: &Hedge) -> Hedge {
+    Hedge {
+        hedge_s: s.default(
+            "hedge_s",
+            Float::NON_NEGATIVE.up_to(1e6),
+            standard.hedge_s,
+            "time added per earlier choice of a server, by its free cores [s]",
+        ),
+        doubt: s.default(
+            "doubt",
+            Float::between(0.0, 0.5),
+            standard.doubt,
+            "share of the reports held for false before any was seen; 0 believes them all",
         ),
     }
 }

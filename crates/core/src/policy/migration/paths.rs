@@ -19,6 +19,8 @@ pub struct PathCache {
     /// `links[start[i]..start[i + 1]]` are the links of path `i`.
     start: Vec<u32>,
     links: Vec<u32>,
+    /// Time per bit and time of flight of every path.
+    bare_s: Vec<(f64, f64)>,
     hops_to: Vec<u32>,
 }
 
@@ -36,6 +38,7 @@ impl PathCache {
             sets: BTreeMap::new(),
             start: vec![0],
             links: Vec::new(),
+            bare_s: Vec::new(),
             hops_to: Vec::new(),
         }
     }
@@ -49,6 +52,7 @@ impl PathCache {
             self.sets.clear();
             self.start.truncate(1);
             self.links.clear();
+            self.bare_s.clear();
         }
         self.network = Arc::clone(network);
     }
@@ -60,6 +64,16 @@ impl PathCache {
         &self.links[self.start[i as usize] as usize..self.start[i as usize + 1] as usize]
     }
 
+    /// No less than this takes `data_bits` along path `i`, store and forward, without any queue \[s\].
+    #[must_use]
+    #[inline]
+    pub fn bare_s(&self, i: u32, data_bits: f64) -> f64 {
+        // A hair off: calendars sum up in another order.
+        const HAIR: f64 = 1e-12;
+        let (bit_s, flight_s) = self.bare_s[i as usize];
+        (data_bits * bit_s + flight_s) * (1.0 - HAIR)
+    }
+
     /// Numbers of the paths between two servers, best first: by static cost, hops, then rows of links from the
     /// last one back, so that the first is the path that Dijkstra takes.
     /// Without a way between them there are none; from a server to itself there is one, without links.
@@ -69,6 +83,11 @@ impl PathCache {
         }
         let first = self.start.len() as u32 - 1;
         for path in self.best(from, to) {
+            let links = path.iter().map(|&row| &self.network.links()[row as usize]);
+            self.bare_s
+                .push(links.fold((0.0, 0.0), |(bit_s, flight_s), link| {
+                    (bit_s + 1.0 / link.rate_bps, flight_s + link.propagation_s)
+                }));
             self.links.extend(path);
             self.start.push(self.links.len() as u32);
         }

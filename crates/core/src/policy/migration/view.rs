@@ -301,14 +301,20 @@ impl CoreCalendar {
         self.free_s.clone_from(&other.free_s);
     }
 
+    /// When the first core of a server is free; infinite without cores \[s\].
+    #[must_use]
+    #[inline]
+    pub fn free_s(&self, view: &View, server: usize) -> f64 {
+        let cores = &view.servers[server].cores;
+        let free_s = &self.free_s[cores.start as usize..cores.end as usize];
+        free_s.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
     /// When `cycles` that are there at `ready_s` end on the earliest free core; infinite without cores.
     #[must_use]
     #[inline]
     pub fn end_s(&self, view: &View, server: usize, ready_s: f64, cycles: f64) -> f64 {
-        let server = &view.servers[server];
-        let cores = &self.free_s[server.cores.start as usize..server.cores.end as usize];
-        let free_s = cores.iter().copied().fold(f64::INFINITY, f64::min);
-        free_s.max(ready_s) + cycles / server.core_hz
+        self.free_s(view, server).max(ready_s) + cycles / view.servers[server].core_hz
     }
 
     /// Promises that core, in the eyes of every source.

@@ -1,0 +1,311 @@
+//! Mends a plan: tasks that had better change places, as far as a rehearsal agrees.
+//!
+//! Shortest first sends small tasks to near servers and large ones over many links. Where all run as they come, it had
+//! better be the other way round. So pairs of tasks change places, those first that promise most; then tasks
+//! try other paths to their servers.
+
+use super::rehearsal::{Rehearsal, Seat, Stage, Weight};
+use std::ops::Range;
+
+/// Less gained than this is rounding \[s\].
+const LEAST_S: f64 = 1e-9;
+
+/// A pair that promises less is not rehearsed \[s\].
+const LEAST_PROMISE_S: f64 = 1e-6;
+
+/// Paths tried to the server of every task.
+const PATHS: usize = 3;
+
+/// Of more tasks not all pairs are looked at.
+const MOST_PARTNERS: usize = 64;
+
+/// Mends plans, keeping its memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mender {
+    rehearsal: Rehearsal,
+    weights: Vec<Weight>,
+    /// The tasks by the end of their uploads, and the place of each among them.
+    order: Vec<u32>,
+    rank: Vec<u32>,
+    lines: Lines,
+    /// What a pair promises \[s\], and the ranks of its tasks.
+    pairs: Vec<(f64, u32, u32)>,
+    moved: Vec<bool>,
+    /// Tasks that may still be rehearsed.
+    left: usize,
+}
+
+impl Mender {
+    /// Mends the plan `seats`, rehearsing at most `effort` tasks; `paths` are those to every server of the view.
+    pub(super) fn mend(
+        &mut self,
+        stage: &Stage<'_>,
+        paths: &[Range<u32>],
+        seats: &mut [Seat],
+        effort: usize,
+    ) {
+        let tasks = &stage.view.tasks;
+        self.order.clear();
+        self.order.extend(0..tasks.len() as u32);
+        self.order.sort_unstable_by(|&a, &b| {
+            let ready_s = |n: u32| tasks[n as usize].ready_s;
+            ready_s(a).total_cmp(&ready_s(b)).then(a.cmp(&b))
+        });
+        self.rank.resize(tasks.len(), 0);
+        for (rank, &n) in (0..).zip(&self.order) {
+            self.rank[n as usize] = rank;
+        }
+        self.left = effort;
+        while let Some(mut least_s) = self.try_out(stage, seats) {
+            let before_s = least_s;
+            self.change_places(stage, seats, &mut least_s);
+            self.change_paths(stage, paths, seats, &mut least_s);
+            if least_s >= before_s {
+                return;
+            }
+        }
+    }
+
+    /// What the plan comes to, unless all effort is spent \[s\].
+    fn try_out(&mut self, stage: &Stage<'_>, seats: &[Seat]) -> Option<f64> {
+        self.left = self.left.checked_sub(seats.len().max(1))?;
+        Some(self.rehearsal.total_s(stage, seats))
+    }
+
+    /// Lets pairs of tasks change places, in rounds, as long as that helps; the plan was the last rehearsed.
+    fn change_places(&mut self, stage: &Stage<'_>, seats: &mut [Seat], least_s: &mut f64) {
+        loop {
+            self.rehearsal.weigh(seats, &mut self.weights);
+            self.lines.stand(stage, seats, &self.rank, &self.weights);
+            self.find_pairs(stage, seats);
+            self.moved.clear();
+            self.moved.resize(seats.len(), false);
+            let mut helped = false;
+            for i in 0..self.pairs.len() {
+                let (_, a, b) = self.pairs[i];
+                let (a, b) = (
+                    self.order[a as usize] as usize,
+                    self.order[b as usize] as usize,
+                );
+                if self.moved[a] || self.moved[b] {
+                    continue;
+                }
+                seats.swap(a, b);
+                let Some(total_s) = self.try_out(stage, seats) else {
+                    seats.swap(a, b);
+                    return;
+                };
+                if total_s < *least_s - LEAST_S {
+                    *least_s = total_s;
+                    (self.moved[a], self.moved[b]) = (true, true);
+                    helped = true;
+                } else {
+                    seats.swap(a, b);
+                }
+            }
+            if !helped || self.try_out(stage, seats).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// The pairs of the same source that promise something, best first.
+    fn find_pairs(&mut self, stage: &Stage<'_>, seats: &[Seat]) {
+        let tasks = &stage.view.tasks;
+        let movable = |n: usize| seats[n] != Seat::Vehicle;
+        self.pairs.clear();
+        let gaps = (1..tasks.len()).step_by(tasks.len() / MOST_PARTNERS + 1);
+        for gap in gaps {
+            for (rank, (&a, &b)) in (0..).zip(self.order.iter().zip(&self.order[gap..])) {
+                let (i, j) = (a as usize, b as usize);
+                let alike = seats[i] == seats[j] || tasks[i].source != tasks[j].source;
+                if alike || !movable(i) || !movable(j) {
+                    continue;
+                }
+                let change_s =
+                    self.change_s(stage, seats, i, j) + self.change_s(stage, seats, j, i);
+                if change_s < -LEAST_PROMISE_S {
+                    self.pairs.push((change_s, rank, rank + gap as u32));
+                }
+            }
+        }
+        self.pairs
+            .sort_unstable_by(|p, q| p.0.total_cmp(&q.0).then((p.1, p.2).cmp(&(q.1, q.2))));
+    }
+
+    /// What changes at the seat of `n` if `other` takes it and `n` takes the other's, to first order \[s\].
+    fn change_s(&self, stage: &Stage<'_>, seats: &[Seat], n: usize, other: usize) -> f64 {
+        let (task, new) = (&stage.view.tasks[n], &stage.view.tasks[other]);
+        let weight = &self.weights[n];
+        let link = stage.first_link(seats[n]);
+        let first_s = match link {
+            None => weight.later * (new.ready_s - task.ready_s),
+            // The line in front of a link stays as it is.
+            Some(_) if link == stage.first_link(seats[other]) => 0.0,
+            Some(row) => {
+                let bits = (task.data_bits, new.data_bits);
+                let rate_bps = stage.network.links()[row as usize].rate_bps;
+                self.lines
+                    .change_bits(n, bits, self.rank[other], &self.rank)
+                    / rate_bps
+            }
+        };
+        first_s
+            + weight.per_bit_s * (new.data_bits - task.data_bits)
+            + weight.per_cycle_s * (new.cycles - task.cycles)
+    }
+
+    /// Lets every task try the first paths to its server.
+    fn change_paths(
+        &mut self,
+        stage: &Stage<'_>,
+        paths: &[Range<u32>],
+        seats: &mut [Seat],
+        least_s: &mut f64,
+    ) {
+        for i in 0..self.order.len() {
+            let n = self.order[i] as usize;
+            let Seat::Server { server, .. } = seats[n] else {
+                continue;
+            };
+            for path in paths[server as usize].clone().take(PATHS) {
+                let other = Seat::Server { server, path };
+                if seats[n] == other {
+                    continue;
+                }
+                let seat = std::mem::replace(&mut seats[n], other);
+                match self.try_out(stage, seats) {
+                    Some(total_s) if total_s < *least_s - LEAST_S => *least_s = total_s,
+                    Some(_) => seats[n] = seat,
+                    None => {
+                        seats[n] = seat;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The tasks in line for every first link, in the order in which their uploads end, as if it were never idle.
+#[derive(Clone, Debug, Default)]
+struct Lines {
+    /// First links with their tasks.
+    tasks: Vec<(u32, u32)>,
+    /// Data and weights of all before a place, of all lines \[bit\].
+    bits: Vec<f64>,
+    later: Vec<f64>,
+    /// Place of every task, and where its line begins and ends.
+    place: Vec<usize>,
+    line: Vec<Range<usize>>,
+}
+
+impl Lines {
+    fn stand(&mut self, stage: &Stage<'_>, seats: &[Seat], ranks: &[u32], weights: &[Weight]) {
+        self.tasks.clear();
+        let first = |(n, &seat): (u32, &Seat)| Some((stage.first_link(seat)?, n));
+        self.tasks.extend((0..).zip(seats).filter_map(first));
+        self.tasks
+            .sort_unstable_by_key(|&(link, n)| (link, ranks[n as usize]));
+        self.bits.clear();
+        self.later.clear();
+        let (mut bits, mut later) = (0.0, 0.0);
+        self.bits.push(bits);
+        self.later.push(later);
+        self.place.resize(seats.len(), 0);
+        self.line.resize(seats.len(), 0..0);
+        let mut begin = 0;
+        while begin < self.tasks.len() {
+            let link = self.tasks[begin].0;
+            let many = self.tasks[begin..].iter().take_while(|(l, _)| *l == link);
+            let end = begin + many.count();
+            for place in begin..end {
+                let n = self.tasks[place].1 as usize;
+                (self.place[n], self.line[n]) = (place, begin..end);
+                bits += stage.view.tasks[n].data_bits;
+                later += weights[n].later;
+                self.bits.push(bits);
+                self.later.push(later);
+            }
+            begin = end;
+        }
+    }
+
+    /// Change of the sum of weighted ends in the line of task `n` \[bit\] if one with other data and `rank` stands
+    /// there instead, which then has the place that its upload gives it, and the weight of `n`.
+    fn change_bits(&self, n: usize, (old, new): (f64, f64), rank: u32, ranks: &[u32]) -> f64 {
+        let (place, line) = (self.place[n], self.line[n].clone());
+        let before = self.tasks[line.clone()].partition_point(|&(_, m)| ranks[m as usize] < rank);
+        let to = line.start + before;
+        let weight = |places: Range<usize>| self.later[places.end] - self.later[places.start];
+        let own = weight(place..place + 1);
+        if to > place {
+            // Those between move up by what it had, those behind by the difference.
+            -old * weight(place + 1..to)
+                + (new - old) * weight(to..line.end)
+                + own * (self.bits[to] - self.bits[place] - 2.0 * old + new)
+        } else {
+            new * weight(to..place)
+                + (new - old) * weight(place + 1..line.end)
+                + own * (self.bits[to] - self.bits[place] + new - old)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Streams;
+
+    /// Sum of weighted ends of a line, by adding up.
+    fn plainly(line: &[(u32, f64, f64)]) -> f64 {
+        let mut at = 0.0;
+        line.iter()
+            .map(|(_, bits, later)| {
+                at += bits;
+                at * later
+            })
+            .sum()
+    }
+
+    #[test]
+    fn oracle_lines_by_adding_up() {
+        let mut stream = Streams::new(4).stream("lines");
+        for _ in 0..2000 {
+            let many = 2 + stream.below(8);
+            // Tasks of even rank stand in two lines, those of odd rank may come.
+            let ranks: Vec<u32> = (0..many as u32).map(|n| 2 * n).collect();
+            let mut lines = Lines::default();
+            let first = 1 + stream.below(many - 1);
+            let (mut bits, mut later) = (0.0, 0.0);
+            (lines.bits, lines.later) = (vec![0.0], vec![0.0]);
+            let mut plain = Vec::new();
+            for n in 0..many {
+                let (b, l) = (stream.uniform(1.0, 2.0), stream.below(3) as f64);
+                let line = if n < first { 0..first } else { first..many };
+                lines.tasks.push((u32::from(n >= first), n as u32));
+                lines.place.push(n);
+                lines.line.push(line);
+                (bits, later) = (bits + b, later + l);
+                lines.bits.push(bits);
+                lines.later.push(later);
+                plain.push((ranks[n], b, l));
+            }
+            let (n, rank) = (stream.below(many), 2 * stream.below(many + 1) as u32);
+            let new = stream.uniform(1.0, 2.0);
+            let (old, rank) = (plain[n].1, rank.saturating_sub(1) | 1);
+            let line = lines.line[n].clone();
+            let before = plainly(&plain[line.clone()]);
+            let mut changed: Vec<_> = plain[line].to_vec();
+            let at = changed
+                .iter()
+                .position(|task| task.0 == ranks[n])
+                .expect("there");
+            changed[at] = (rank, new, plain[n].2);
+            changed.sort_by_key(|task| task.0);
+            let expected = plainly(&changed) - before;
+            let found = lines.change_bits(n, (old, new), rank, &ranks);
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! What a plan comes to, event by event, on what the view shows: the look-ahead by which ECT mends its plan.
+//!
+//! Calendars promise in the order of planning; links and cores serve in the order of coming. And every end is
+//! a chain of services, each begun when the one before it ended, so that one walk back over them tells how the
+//! sum of ends changes with every task: the derivative of a max-plus system.
+
+use super::paths::PathCache;
+use super::view::View;
+use crate::backhaul::network::Network;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Where a task goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    Vehicle,
+    Cloud,
+    /// A row of the view, and a number of the cache.
+    Server {
+        server: u32,
+        path: u32,
+    },
+}
+
+/// What a plan is made on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stage<'a> {
+    pub(super) network: &'a Network,
+    pub(super) view: &'a View,
+    pub(super) cache: &'a PathCache,
+    /// To the cloud and back \[s\]; nothing goes there without.
+    pub(super) cloud_s: f64,
+}
+
+impl Stage<'_> {
+    /// The first link that a task in `seat` takes.
+    pub(super) fn first_link(&self, seat: Seat) -> Option<u32> {
+        match seat {
+            Seat::Server { path, .. } => self.cache.path(path).first().copied(),
+            Seat::Vehicle | Seat::Cloud => None,
+        }
+    }
+}
+
+/// How the sum of all ends changes with the task in a seat.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weight {
+    /// With the instant at which it leaves its first link, or its upload where it takes none.
+    pub(super) later: f64,
+    /// With its data, on the links after the first \[s/bit\].
+    pub(super) per_bit_s: f64,
+    /// With its cycles \[s\].
+    pub(super) per_cycle_s: f64,
+}
+
+/// A task on a link or a core.
+#[derive(Clone, Copy, Debug)]
+struct Service {
+    task: u32,
+    /// The service whose end it began at; `NOTHING` where that was the upload's, or of before the plan.
+    after: u32,
+    /// Whether its task came later than its turn, so that it began as the task came.
+    at_once: bool,
+    kind: Kind,
+    /// Time per bit, or per cycle \[s\].
+    unit_s: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    FirstLink,
+    Link,
+    Core,
+}
+
+const NOTHING: u32 = u32::MAX;
+
+/// Runs plans through, keeping its memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rehearsal {
+    /// Instant bits (instants are not negative), task, links behind it.
+    events: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    core_free_s: Vec<f64>,
+    link_free_s: Vec<f64>,
+    /// The last service of every core, link and task.
+    core_last: Vec<u32>,
+    link_last: Vec<u32>,
+    task_last: Vec<u32>,
+    /// In the order of their begin on every core and link, and of every task.
+    services: Vec<Service>,
+    /// How the sum of ends changes with the end of a service, in all and by its own task's next service.
+    end_weight: Vec<f64>,
+    own_weight: Vec<f64>,
+}
+
+impl Rehearsal {
+    /// The sum of the ends of all tasks, vehicles' left out \[s\].
+    pub(super) fn total_s(&mut self, stage: &Stage<'_>, seats: &[Seat]) -> f64 {
+        let view = stage.view;
+        self.core_free_s.clone_from(&view.core_free_s);
+        let links = stage.network.links().len();
+        for (list, len) in [
+            (&mut self.core_last, self.core_free_s.len()),
+            (&mut self.link_last, links),
+            (&mut self.task_last, seats.len()),
+        ] {
+            list.clear();
+            list.resize(len, NOTHING);
+        }
+        self.link_free_s.clear();
+        self.link_free_s.resize(links, 0.0);
+        self.services.clear();
+        self.events.clear();
+        let mut total_s = 0.0;
+        for (n, (task, seat)) in (0..).zip(view.tasks.iter().zip(seats)) {
+            match seat {
+                Seat::Vehicle => {}
+                Seat::Cloud => total_s += task.ready_s + stage.cloud_s,
+                Seat::Server { .. } => self.events.push(Reverse((task.ready_s.to_bits(), n, 0))),
+            }
+        }
+        while let Some(Reverse((bits, n, hops))) = self.events.pop() {
+            let Seat::Server { server, path } = seats[n as usize] else {
+                continue;
+            };
+            let at_s = f64::from_bits(bits);
+            match stage.cache.path(path).get(hops as usize) {
+                Some(&row) => {
+                    let there_s = self.send(stage, n, row, hops == 0, at_s);
+                    self.events.push(Reverse((there_s.to_bits(), n, hops + 1)));
+                }
+                None => total_s += self.run(view, n, server, at_s),
+            }
+        }
+        total_s
+    }
+
+    /// Sends task `n`, there at `at_s`, over a link; its arrival at the other end \[s\].
+    fn send(&mut self, stage: &Stage<'_>, n: u32, row: u32, first: bool, at_s: f64) -> f64 {
+        let link = &stage.network.links()[row as usize];
+        let task = &stage.view.tasks[n as usize];
+        let source = task.source.unwrap_or(0);
+        let backlog_s = link.transmission_s(stage.view.backlog_bits(source)[row as usize]);
+        let free_s = self.link_free_s[row as usize].max(backlog_s);
+        let kind = if first { Kind::FirstLink } else { Kind::Link };
+        let after = match free_s > self.link_free_s[row as usize] {
+            true => NOTHING,
+            false => self.link_last[row as usize],
+        };
+        let id = self.serve(n, after, at_s >= free_s, kind, 1.0 / link.rate_bps);
+        self.link_last[row as usize] = id;
+        let sent_s = free_s.max(at_s) + link.transmission_s(task.data_bits);
+        self.link_free_s[row as usize] = sent_s;
+        sent_s + link.propagation_s
+    }
+
+    /// Runs task `n`, there at `at_s`, on the earliest free core of a server, in the eyes of every source; its end \[s\].
+    fn run(&mut self, view: &View, n: u32, server: u32, at_s: f64) -> f64 {
+        let cycles = view.tasks[n as usize].cycles;
+        let id = self.services.len() as u32;
+        let mut own_end_s = f64::INFINITY;
+        for &row in view.same(server as usize) {
+            let known = &view.servers[row as usize];
+            let cores = known.cores.start as usize..known.cores.end as usize;
+            let earliest =
+                cores.min_by(|&a, &b| self.core_free_s[a].total_cmp(&self.core_free_s[b]));
+            let Some(core) = earliest else { continue };
+            let (free_s, last) = (self.core_free_s[core], self.core_last[core]);
+            let end_s = free_s.max(at_s) + cycles / known.core_hz;
+            self.core_free_s[core] = end_s;
+            self.core_last[core] = id;
+            if row == server {
+                self.serve(n, last, at_s >= free_s, Kind::Core, 1.0 / known.core_hz);
+                own_end_s = end_s;
+            }
+        }
+        own_end_s
+    }
+
+    /// Notes a service that came `after` another on its link or core, unless it began at once.
+    fn serve(&mut self, task: u32, after: u32, at_once: bool, kind: Kind, unit_s: f64) -> u32 {
+        let id = self.services.len() as u32;
+        let own = std::mem::replace(&mut self.task_last[task as usize], id);
+        self.services.push(Service {
+            task,
+            after: if at_once { own } else { after },
+            at_once,
+            kind,
+            unit_s,
+        });
+        id
+    }
+
+    /// How the sum of ends of the plan rehearsed last changes with the task in every seat.
+    pub(super) fn weigh(&mut self, seats: &[Seat], weights: &mut Vec<Weight>) {
+        weights.clear();
+        weights.extend(seats.iter().map(|seat| Weight {
+            later: f64::from(u8::from(*seat == Seat::Cloud)),
+            ..Weight::default()
+        }));
+        for list in [&mut self.end_weight, &mut self.own_weight] {
+            list.clear();
+            list.resize(self.services.len(), 0.0);
+        }
+        for (id, service) in self.services.iter().enumerate().rev() {
+            let weight = &mut weights[service.task as usize];
+            let of_end = self.end_weight[id] + f64::from(u8::from(service.kind == Kind::Core));
+            match service.kind {
+                Kind::FirstLink => weight.later = self.own_weight[id],
+                Kind::Link => weight.per_bit_s += of_end * service.unit_s,
+                Kind::Core => weight.per_cycle_s += of_end * service.unit_s,
+            }
+            if service.after != NOTHING {
+                self.end_weight[service.after as usize] += of_end;
+                if service.at_once {
+                    self.own_weight[service.after as usize] += of_end;
+                }
+            } else if service.at_once && service.kind == Kind::Core {
+                weight.later = of_end;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scenario;
+    use crate::engine::world::{Traffic, World};
+    use crate::queueing::{QueueNetwork, Submission};
+    use crate::rng::Streams;
+    use crate::slot::Slot;
+    use std::sync::Arc;
+
+    /// A batch of `lin2025`, its view, paths, and a plan drawn at random.
+    fn drawn(seed: u64) -> (Slot, View, PathCache, Vec<Seat>) {
+        let at = ["\"local\"", "\"random\""][seed as usize % 2];
+        let sets = [("fleet.mobility.at", at), ("execution.capability", "0.2")];
+        let sets = sets.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let world =
+            World::new(&Scenario::builtin("lin2025", &sets).expect("valid")).expect("a world");
+        let mut slot = world.empty_slot();
+        let mut traffic = Traffic::new(&world, Streams::new(seed)).expect("traffic");
+        traffic.advance(0, &mut slot).expect("a slot");
+        let mut view = View::default();
+        view.observe(&slot, 3);
+        let mut cache = PathCache::new(12, 2);
+        cache.follow(&slot.network);
+        let mut stream = Streams::new(seed).stream("seats");
+        let mut seats = Vec::new();
+        for task in &view.tasks {
+            let source = &view.sources[task.source.expect("covered") as usize];
+            let row = stream.below(source.servers.len()) + source.servers.start as usize;
+            let paths = cache.between(source.entry, view.servers[row].rsu);
+            let path = paths.start + stream.below(paths.len()) as u32;
+            seats.push(match stream.below(8) {
+                0 => Seat::Cloud,
+                _ => Seat::Server {
+                    server: row as u32,
+                    path,
+                },
+            });
+        }
+        (slot, view, cache, seats)
+    }
+
+    fn stage<'a>(slot: &'a Slot, view: &'a View, cache: &'a PathCache) -> Stage<'a> {
+        Stage {
+            network: &slot.network,
+            view,
+            cache,
+            cloud_s: slot.cloud_round_trip_s.expect("a cloud"),
+        }
+    }
+
+    /// Where nothing unknown happens a rehearsal is what the simulator makes of the plan.
+    #[test]
+    fn oracle_rehearsals_are_simulations() {
+        let mut rehearsal = Rehearsal::default();
+        for seed in 0..40 {
+            let (slot, view, cache, seats) = drawn(seed);
+            let queues = slot.queues.as_ref().expect("queues");
+            let mut network = QueueNetwork::new(
+                Arc::clone(&slot.network),
+                &queues.core_start,
+                &queues.core_hz,
+                &queues.present.core_free_s,
+            );
+            let mut total_s = 0.0;
+            for (n, (task, seat)) in (0..).zip(view.tasks.iter().zip(&seats)) {
+                match *seat {
+                    Seat::Server { path, .. } => network.submit(Submission {
+                        key: n,
+                        ready_s: task.ready_s,
+                        entry: view.sources[task.source.expect("covered") as usize].entry,
+                        path: cache.path(path),
+                        data_bits: task.data_bits,
+                        cycles: task.cycles,
+                    }),
+                    _ => total_s += task.ready_s + 0.2,
+                }
+            }
+            network.drain(&mut |finished| {
+                total_s += finished.outcome.expect("nothing fails").finished_s;
+            });
+            let rehearsed_s = rehearsal.total_s(&stage(&slot, &view, &cache), &seats);
+            assert!(
+                (rehearsed_s - total_s).abs() < 1e-9,
+                "seed {seed}: {rehearsed_s} {total_s}"
+            );
+        }
+    }
+
+    /// Weights of cycles, and of uploads that no link follows, against differences.
+    #[test]
+    fn oracle_weights_are_differences() {
+        let (mut rehearsal, mut weights) = (Rehearsal::default(), Vec::new());
+        let mut waited = 0;
+        for seed in 0..20 {
+            let (slot, mut view, cache, seats) = drawn(seed);
+            let total_s = rehearsal.total_s(&stage(&slot, &view, &cache), &seats);
+            rehearsal.weigh(&seats, &mut weights);
+            for n in 0..seats.len() {
+                let task = view.tasks[n];
+                let linkless = stage(&slot, &view, &cache).first_link(seats[n]).is_none();
+                let mut change_s = |cycles: f64, ready_s: f64| {
+                    view.tasks[n].cycles += cycles;
+                    view.tasks[n].ready_s += ready_s;
+                    let after_s = rehearsal.total_s(&stage(&slot, &view, &cache), &seats);
+                    view.tasks[n] = task;
+                    after_s - total_s
+                };
+                // a nanosecond changes no order
+                let cycles = 2.4;
+                let expected_s = weights[n].per_cycle_s * cycles;
+                let found_s = change_s(cycles, 0.0);
+                assert!(
+                    (found_s - expected_s).abs() < 1e-11,
+                    "seed {seed} {n}: {found_s} {expected_s}"
+                );
+                waited += usize::from(expected_s > 1.5e-9);
+                if linkless {
+                    let found_s = change_s(0.0, 1e-9);
+                    assert!(
+                        (found_s - weights[n].later * 1e-9).abs() < 1e-11,
+                        "seed {seed} {n}"
+                    );
+                }
+            }
+        }
+        assert!(waited > 100, "{waited} that others waited for");
+    }
+}
