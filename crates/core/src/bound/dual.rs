@@ -7,7 +7,6 @@
 
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
-use crate::slot::order::Order;
 use crate::slot::table::{TaskRow, TaskTable, Upload};
 
 /// How far a solve goes. Temperatures are relative to the mean cost of a task.
@@ -183,12 +182,10 @@ pub struct Dual {
     floor: Floor,
     /// Mean bound of a task in the last slot.
     mean_cost: f64,
-    /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines; the order is
-    /// canonical so that whoever places tasks next can take it over.
-    order: Order,
-    /// Constants of the tasks, in that order.
+    /// Constants of the tasks by their nearest RSU: neighbours in it share routes, prices and cache lines;
+    /// the order is canonical so that whoever places tasks next can take it over.
     table: TaskTable,
-    /// Per task the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
+    /// Per row the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
     chosen: Vec<Option<(u32, u32)>>,
     choices: Vec<Choice>,
     /// Choices of tasks that hesitate: `hesitant[start[i]..start[i + 1]]`.
@@ -300,16 +297,10 @@ impl Dual {
             let beyond = self.gather(slot, &row, 0.0);
             let best = self.choices.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
             let best = best.filter(|choice| choice.cost < row.local);
-            self.chosen[row.task as usize] = best.map(|choice| (choice.entry, choice.execution));
+            self.chosen[i] = best.map(|choice| (choice.entry, choice.execution));
             value += best.map_or(row.local, |choice| choice.cost).min(beyond);
         }
         value - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
-    }
-
-    /// Per task the entry and execution RSU of its cheapest way at the prices found; `None` for local.
-    #[must_use]
-    pub fn choices(&self) -> &[Option<(u32, u32)>] {
-        &self.chosen
     }
 
     /// The cheapest way of task `n` to any RSU when its uploads cost `uploads` (one per link) and the CPU
@@ -373,16 +364,11 @@ impl Dual {
         best
     }
 
-    /// The canonical order of the last slot's tasks.
-    #[must_use]
-    pub fn order(&self) -> &[u32] {
-        self.order.tasks()
-    }
-
-    /// Constants of the last slot's tasks, in that order.
-    #[must_use]
-    pub fn table(&self) -> &TaskTable {
-        &self.table
+    /// Constants of the last slot's tasks in canonical order, and per row the entry and execution RSU of its
+    /// cheapest way at the prices found, `None` for local. The next solve fills the table anew, so until
+    /// then it may be exchanged for another.
+    pub fn table_and_choices(&mut self) -> (&mut TaskTable, &[Option<(u32, u32)>]) {
+        (&mut self.table, &self.chosen)
     }
 
     fn prepare(&mut self, slot: &Slot) {
@@ -396,10 +382,9 @@ impl Dual {
         self.offers.clear();
         self.offers.resize(rsus, Offer::default());
         self.stamp = 0;
-        self.order.canonical(slot);
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);
-        self.table.fill(slot, self.order.tasks());
+        self.table.fill_canonical(slot);
         if self.prices.band.len() != rsus {
             self.cold_start();
         }

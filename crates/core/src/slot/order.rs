@@ -62,7 +62,7 @@ impl Order {
 }
 
 /// By cycles, then data, then position, and only at last by number.
-fn larger(slot: &Slot, a: u32, b: u32) -> std::cmp::Ordering {
+pub(super) fn larger(slot: &Slot, a: u32, b: u32) -> std::cmp::Ordering {
     let (i, j) = (a as usize, b as usize);
     let tasks = &slot.tasks;
     let at = |column: &[f64], task: usize| column[tasks.vehicle[task] as usize];

@@ -116,19 +116,16 @@ impl Assignment {
         least.fold(self.table.row(task).local, f64::min) < stay - LEAST_GAIN * stay.abs()
     }
 
-    /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
-    pub fn sweep(&mut self, slot: &Slot, order: &[u32], sweeps: usize) {
+    /// Improves every task in turn, at most `sweeps` times or until nothing moves.
+    pub fn sweep(&mut self, slot: &Slot, sweeps: usize) {
+        let tasks = self.placements.len();
         let mut settled = 0;
-        for &task in order
-            .iter()
-            .cycle()
-            .take(sweeps.saturating_mul(order.len()))
-        {
-            if self.improve(slot, task as usize) {
+        for task in (0..tasks).cycle().take(sweeps.saturating_mul(tasks)) {
+            if self.improve(slot, task) {
                 settled = 0;
             } else {
                 settled += 1;
-                if settled == order.len() {
+                if settled == tasks {
                     break;
                 }
             }
@@ -248,7 +245,7 @@ impl Assignment {
                     continue;
                 }
                 let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
-                    fit.minimum_hz(slot, task, &slot.links(task)[index], target)
+                    fit.minimum_hz(slot, row, &slot.links(row.task as usize)[index], target)
                 });
                 let execution = &executions[target.rsu as usize];
                 let way = &mut trial.ways[target.rsu as usize];
