@@ -39,8 +39,12 @@ pub struct Assignment {
     trial: Trial,
     /// Number of moves so far.
     moves: u32,
-    /// Per RSU the last move that touched an RSU within its reach.
+    /// Per RSU the last move that tasks entering there could take notice of.
     touched: Vec<u32>,
+    /// Per entry RSU the most hops from it at which a task has looked at the CPU of an RSU in this slot.
+    scanned: Vec<u32>,
+    /// The most of them.
+    farthest: u32,
     /// Per row the moves done when it was last looked at and stayed.
     seen: Vec<u32>,
 }
@@ -105,6 +109,9 @@ impl Assignment {
         self.moves = 1;
         self.touched.clear();
         self.touched.resize(rsus, 1);
+        self.scanned.clear();
+        self.scanned.resize(rsus, 0);
+        self.farthest = 0;
         self.seen.clear();
         self.seen.resize(slot.tasks.len(), 0);
     }
@@ -221,6 +228,11 @@ impl Assignment {
             let upload = self.upload(task, entry);
             let at = &mut self.entries[entry as usize];
             *at = at.with(upload);
+            if entry != execution
+                && let Some(target) = slot.routes.find(entry, execution)
+            {
+                self.look(entry, target.hops);
+            }
             let minimum_hz = self.least_share(slot, task, entry, execution);
             self.executions[execution as usize].push(
                 task as u32,
@@ -228,6 +240,13 @@ impl Assignment {
                 minimum_hz,
             );
         }
+    }
+
+    /// Notes that a task entering at `entry` looks at the CPU of an RSU `hops` away.
+    fn look(&mut self, entry: u32, hops: u32) {
+        let scanned = &mut self.scanned[entry as usize];
+        *scanned = (*scanned).max(hops);
+        self.farthest = self.farthest.max(hops);
     }
 
     fn least_share(&self, slot: &Slot, row: usize, entry: u32, execution: u32) -> f64 {

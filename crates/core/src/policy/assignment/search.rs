@@ -63,7 +63,7 @@ impl Assignment {
         }
     }
 
-    /// Whether any RSU within reach of `task` changed since it was last looked at.
+    /// Whether any RSU that `task` looks at changed since it was last looked at.
     fn is_touched(&self, task: usize) -> bool {
         let seen = self.seen[task];
         let uploads = self.table.uploads(self.table.row(task));
@@ -72,19 +72,21 @@ impl Assignment {
             .any(|upload| self.touched[upload.rsu as usize] > seen)
     }
 
-    /// Notes a change at the RSUs of `placement` for everybody who can reach them.
+    /// Notes a change at the RSUs of `placement` for everybody who looks at them: what happens at an entry
+    /// concerns those who can enter there, what happens to the CPU those who have looked so far.
     pub(super) fn touch(&mut self, slot: &Slot, placement: Placement) {
         let Placement::Rsu { entry, execution } = placement else {
             return;
         };
         self.moves += 1;
-        for rsu in [entry, execution] {
-            // Reach is symmetric: links work both ways.
-            for target in slot.routes.targets(rsu) {
-                self.touched[target.rsu as usize] = self.moves;
-            }
-            if entry == execution {
+        self.touched[entry as usize] = self.moves;
+        // Reach is symmetric: links work both ways.
+        for target in slot.routes.targets(execution) {
+            if target.hops > self.farthest {
                 break;
+            }
+            if target.hops <= self.scanned[target.rsu as usize] {
+                self.touched[target.rsu as usize] = self.moves;
             }
         }
     }
@@ -213,6 +215,8 @@ impl Assignment {
             trial,
             fit,
             table,
+            scanned,
+            farthest,
             ..
         } = self;
         trial.stamp += 1;
@@ -244,6 +248,9 @@ impl Assignment {
                     }
                     continue;
                 }
+                let seen = &mut scanned[upload.rsu as usize];
+                *seen = (*seen).max(target.hops);
+                *farthest = (*farthest).max(target.hops);
                 let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
                     fit.minimum_hz(slot, row, &slot.links(row.task as usize)[index], target)
                 });
