@@ -27,6 +27,10 @@ pub struct Effort {
     /// Gain, relative to the bound, below which a step is the last one and is taken without a pass over
     /// the tasks to check it.
     pub trust: f64,
+    /// Most conjugate-gradient turns per Newton step.
+    pub turns: usize,
+    /// Choices this many temperatures above the best weigh nothing (12: 6e-6; 9: 1e-4).
+    pub cutoff: f64,
 }
 
 impl Effort {
@@ -39,8 +43,11 @@ impl Effort {
         steps: 10,
         tolerance: 1e-9,
         trust: 0.0,
+        turns: 8,
+        cutoff: 12.0,
     };
-    /// For a policy that only wants good prices, from those of the last slot.
+    /// For a policy that only wants good prices, from those of the last slot: a rough step now is worth
+    /// more than a fine one later.
     pub const DECIDE: Self = Self {
         cold_temperature: 3e-3,
         warm_temperature: 1e-3,
@@ -49,6 +56,8 @@ impl Effort {
         steps: 4,
         tolerance: 2e-5,
         trust: 2e-4,
+        turns: 3,
+        cutoff: 9.0,
     };
 }
 
@@ -212,18 +221,12 @@ struct Newton {
     product: Vec<f64>,
 }
 
-/// Choices this many temperatures above the best weigh nothing (6e-6).
-const CUTOFF: f64 = 12.0;
-
 /// Most that a Newton step changes a price, relative to it.
 const MOST_CHANGE: f64 = 0.4;
 
 /// Share of the Newton step taken on trust. Measured whole steps gained a third to two thirds of what they
 /// promised, so the dual bends that much more than its curvature at the start says.
 const TRUSTED_LENGTH: f64 = 0.7;
-
-/// Most conjugate-gradient turns per Newton step; a rough step now is worth more than a fine one later.
-const MAX_TURNS: usize = 8;
 
 /// Newton steps that a solve without prices of an earlier slot may take on top.
 const COLD_STEPS: usize = 16;
@@ -484,9 +487,9 @@ impl Dual {
 
     /// Newton steps at one temperature.
     fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, steps: usize, effort: Effort) {
-        let mut value = self.smooth(slot, temperature);
+        let mut value = self.smooth(slot, temperature, effort);
         for _ in 0..steps {
-            let expected = self.newton_step(temperature, scale);
+            let expected = self.newton_step(temperature, scale, effort);
             if expected <= effort.tolerance * value.abs() {
                 break;
             }
@@ -495,7 +498,7 @@ impl Dual {
                 self.move_prices(TRUSTED_LENGTH);
                 break;
             }
-            let gained = self.backtrack(slot, temperature, value);
+            let gained = self.backtrack(slot, temperature, effort, value);
             value += gained;
             if gained.abs() <= 1e-3 * expected {
                 break;
@@ -504,12 +507,12 @@ impl Dual {
     }
 
     /// Takes the Newton step, shortened where it must be; the gain. The dual is concave, so this ends.
-    fn backtrack(&mut self, slot: &Slot, temperature: f64, value: f64) -> f64 {
+    fn backtrack(&mut self, slot: &Slot, temperature: f64, effort: Effort, value: f64) -> f64 {
         self.keep_start();
         let mut length = 1.0;
         while length > 1e-3 {
             self.move_prices(length);
-            let gained = self.smooth(slot, temperature) - value;
+            let gained = self.smooth(slot, temperature, effort) - value;
             if gained > 0.0 {
                 return gained;
             }
@@ -540,7 +543,7 @@ impl Dual {
     }
 
     /// The smoothed dual at the present prices; fills gradient and curvature.
-    fn smooth(&mut self, slot: &Slot, temperature: f64) -> f64 {
+    fn smooth(&mut self, slot: &Slot, temperature: f64, effort: Effort) -> f64 {
         let rsus = self.prices.band.len();
         self.floor.set(&self.sites, &self.prices.cpu);
         self.newton.reset(2 * rsus);
@@ -550,7 +553,7 @@ impl Dual {
         let mut value = 0.0;
         for i in 0..self.table.rows().len() {
             let row = self.table.rows()[i];
-            self.gather(slot, &row, CUTOFF * temperature);
+            self.gather(slot, &row, effort.cutoff * temperature);
             value += self.soften(row.local, temperature);
             self.differentiate(temperature);
         }
@@ -619,7 +622,7 @@ impl Dual {
     }
 
     /// Solves for the Newton step on the prices that are free to move; the gain it promises.
-    fn newton_step(&mut self, temperature: f64, scale: f64) -> f64 {
+    fn newton_step(&mut self, temperature: f64, scale: f64, effort: Effort) -> f64 {
         let rsus = self.prices.band.len();
         let newton = &mut self.newton;
         for i in 0..2 * rsus {
@@ -634,7 +637,7 @@ impl Dual {
             newton.damping[i] = gradient.abs() / (price + 0.3 * scale) + 1e-9 / scale;
             newton.diagonal[i] += newton.bend[i] + newton.damping[i];
         }
-        newton.solve(&self.hesitant, &self.start, rsus, temperature);
+        newton.solve(&self.hesitant, &self.start, rsus, temperature, effort.turns);
         // Far from the optimum the quadratic is trusted only so far. Price by price, so that one crowded
         // place of a large map does not shorten everybody's step.
         for i in 0..2 * rsus {
@@ -674,7 +677,14 @@ impl Newton {
     }
 
     /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
-    fn solve(&mut self, hesitant: &[Doubt], start: &[u32], rsus: usize, temperature: f64) {
+    fn solve(
+        &mut self,
+        hesitant: &[Doubt],
+        start: &[u32],
+        rsus: usize,
+        temperature: f64,
+        turns: usize,
+    ) {
         let size = 2 * rsus;
         self.step.clear();
         self.step.resize(size, 0.0);
@@ -685,7 +695,7 @@ impl Newton {
             energy += self.residual[i] * self.direction[i];
         }
         let enough = 0.05 * energy;
-        for _ in 0..MAX_TURNS {
+        for _ in 0..turns {
             if energy <= enough || energy <= 0.0 {
                 break;
             }
