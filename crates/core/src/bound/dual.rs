@@ -7,7 +7,7 @@
 
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
-use crate::slot::table::{TaskRow, TaskTable, Upload};
+use crate::slot::table::{TaskRow, TaskTable};
 
 /// How far a solve goes. Temperatures are relative to the mean cost of a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,8 +92,29 @@ struct Doubt {
     entry: u32,
     execution: u32,
     weight: f32,
-    band: f32,
-    cpu: f32,
+    /// Shares, as the upper halves of `f32`: three digits steer well enough.
+    band: u16,
+    cpu: u16,
+}
+
+impl Doubt {
+    fn new(choice: &Choice) -> Self {
+        let upper = |share: f64| ((share as f32).to_bits() >> 16) as u16;
+        Self {
+            entry: choice.entry,
+            execution: choice.execution,
+            weight: choice.weight as f32,
+            band: upper(choice.band),
+            cpu: upper(choice.cpu),
+        }
+    }
+
+    /// (b, F / F_m).
+    #[inline]
+    fn shares(&self) -> (f64, f64) {
+        let whole = |upper: u16| f64::from(f32::from_bits(u32::from(upper) << 16));
+        (whole(self.band), whole(self.cpu))
+    }
 }
 
 /// What a task would run at an RSU for, at the present price.
@@ -403,7 +424,7 @@ impl Dual {
         for row in self.table.rows() {
             if let Some(nearest) = self.table.uploads(row).first() {
                 let m = nearest.rsu as usize;
-                self.prices.band[m] += nearest.alone.sqrt();
+                self.prices.band[m] += nearest.alone().sqrt();
                 cycles[m] += row.cycles;
                 count[m] += 1.0;
             }
@@ -444,8 +465,9 @@ impl Dual {
         let least_spb = slot.routes.least_seconds_per_bit;
         let mut limit = row.local + margin;
         let mut beyond = f64::INFINITY;
-        for &Upload { rsu: entry, alone } in table.uploads(row) {
-            let (upload, band) = upload_at(prices.band[entry as usize], alone);
+        for upload in table.uploads(row) {
+            let entry = upload.rsu;
+            let (upload, band) = upload_at(prices.band[entry as usize], upload.alone());
             if upload + least_execution > limit {
                 continue;
             }
@@ -597,13 +619,7 @@ impl Dual {
             newton.bend[cpu] -= choice.weight * offer.share_slope;
             if choice.weight > LEAST_WEIGHT {
                 heaviest = heaviest.max(choice.weight);
-                self.hesitant.push(Doubt {
-                    entry: choice.entry,
-                    execution: choice.execution,
-                    weight: choice.weight as f32,
-                    band: choice.band as f32,
-                    cpu: choice.cpu as f32,
-                });
+                self.hesitant.push(Doubt::new(choice));
             }
         }
         // A task that has made up its mind has no covariance.
@@ -614,8 +630,9 @@ impl Dual {
                 let (entry, execution) = (doubt.entry as usize, rsus + doubt.execution as usize);
                 let weight = f64::from(doubt.weight);
                 let spread = weight * (1.0 - weight) / temperature;
-                newton.diagonal[entry] += spread * f64::from(doubt.band * doubt.band);
-                newton.diagonal[execution] += spread * f64::from(doubt.cpu * doubt.cpu);
+                let (band, cpu) = doubt.shares();
+                newton.diagonal[entry] += spread * band * band;
+                newton.diagonal[execution] += spread * cpu * cpu;
             }
             self.start.push(self.hesitant.len() as u32);
         }
@@ -740,8 +757,8 @@ impl Newton {
         for bounds in start.windows(2) {
             let choices = &hesitant[bounds[0] as usize..bounds[1] as usize];
             let slope = |d: &Doubt| {
-                f64::from(d.band) * direction[d.entry as usize]
-                    + f64::from(d.cpu) * direction[rsus + d.execution as usize]
+                let (band, cpu) = d.shares();
+                band * direction[d.entry as usize] + cpu * direction[rsus + d.execution as usize]
             };
             let mean = choices
                 .iter()
@@ -749,8 +766,9 @@ impl Newton {
                 .sum::<f64>();
             for doubt in choices {
                 let pull = f64::from(doubt.weight) * (slope(doubt) - mean) / temperature;
-                product[doubt.entry as usize] += pull * f64::from(doubt.band);
-                product[rsus + doubt.execution as usize] += pull * f64::from(doubt.cpu);
+                let (band, cpu) = doubt.shares();
+                product[doubt.entry as usize] += pull * band;
+                product[rsus + doubt.execution as usize] += pull * cpu;
             }
         }
         for i in 0..2 * rsus {

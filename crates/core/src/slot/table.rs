@@ -35,8 +35,8 @@ pub struct TaskRow {
 pub struct Upload {
     /// Entry RSU.
     pub rsu: u32,
-    /// a_nm, see [`Slot::upload_cost`].
-    pub alone: f64,
+    /// a_nm as bytes, so that an upload takes 12 of them: passes over large tables wait for memory.
+    alone: [u8; 8],
 }
 
 impl TaskTable {
@@ -138,8 +138,15 @@ impl Upload {
     fn of(slot: &Slot, task: usize, link: &RadioLink) -> Self {
         Self {
             rsu: link.rsu,
-            alone: slot.upload_cost(task, link),
+            alone: slot.upload_cost(task, link).to_ne_bytes(),
         }
+    }
+
+    /// a_nm, see [`Slot::upload_cost`].
+    #[must_use]
+    #[inline]
+    pub fn alone(&self) -> f64 {
+        f64::from_ne_bytes(self.alone)
     }
 }
 

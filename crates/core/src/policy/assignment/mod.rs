@@ -16,10 +16,10 @@ use crate::alloc::server::Server;
 use crate::backhaul::Target;
 use crate::decision::Placement;
 use crate::model::transfer;
-use crate::slot::table::{TaskRow, TaskTable};
+use crate::slot::table::{TaskRow, TaskTable, Upload};
 use crate::slot::{RadioLink, Slot};
 use execution::{Entry, Execution};
-use search::{Trial, Way};
+use search::{Place, Trial, Way};
 
 /// Placements of all tasks, and what they cost.
 #[derive(Clone, Debug, Default)]
@@ -213,12 +213,12 @@ impl Assignment {
         }
     }
 
-    fn put(&mut self, slot: &Slot, task: usize, placement: Placement, price: f64) {
-        self.insert(slot, task, placement);
-        if let Placement::Rsu { execution, .. } = placement {
+    /// Puts `task` at a place, where P2 is solved already.
+    fn put(&mut self, slot: &Slot, task: usize, place: Place) {
+        self.insert(slot, task, place.at);
+        if let Placement::Rsu { execution, .. } = place.at {
             let execution = &mut self.executions[execution as usize];
-            execution.server.price = price;
-            execution.settle();
+            (execution.cost, execution.server.price) = place.optimum;
         }
     }
 
@@ -264,7 +264,7 @@ impl Assignment {
     fn upload(&self, task: usize, entry: u32) -> f64 {
         let uploads = self.table.uploads(self.table.row(task));
         let upload = uploads.iter().find(|upload| upload.rsu == entry);
-        upload.map_or(f64::INFINITY, |upload| upload.alone)
+        upload.map_or(f64::INFINITY, Upload::alone)
     }
 
     fn leave_entry(&mut self, task: usize, entry: u32) {

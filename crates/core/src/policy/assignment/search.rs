@@ -26,6 +26,16 @@ pub(super) struct Way {
     pub(super) bound: f64,
 }
 
+/// A place for a task that is out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) at: Placement,
+    /// What the task adds to the cost there.
+    pub(super) cost: f64,
+    /// Cost and price of P2 at the execution RSU with the task.
+    pub(super) optimum: (f64, f64),
+}
+
 impl Assignment {
     /// Moves `task` to its best place given all others; whether that changed anything.
     pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
@@ -37,30 +47,27 @@ impl Assignment {
         if !self.could_improve(slot, task) {
             return false;
         }
-        let (old_price, old_cost) = match old {
+        let optimum = match old {
             Placement::Local | Placement::Cloud { .. } => (0.0, 0.0),
             Placement::Rsu { execution, .. } => {
                 let execution = &self.executions[execution as usize];
-                (execution.server.price, execution.cost)
+                (execution.cost, execution.server.price)
             }
         };
         self.take_out(task);
-        let stay = self.cost_back(slot, task, old, old_cost);
-        let (best, cost, price) = self.best_place(slot, task);
-        if cost < stay - LEAST_GAIN * stay.abs() {
-            self.put(slot, task, best, price);
+        let stay = Place {
+            at: old,
+            cost: self.cost_back(slot, task, old, optimum.0),
+            optimum,
+        };
+        let best = self.best_place(slot, task, stay);
+        let moves = best.cost < stay.cost - LEAST_GAIN * stay.cost.abs();
+        self.put(slot, task, if moves { best } else { stay });
+        if moves {
             self.touch(slot, old);
-            self.touch(slot, best);
-            true
-        } else {
-            self.insert(slot, task, old);
-            if let Placement::Rsu { execution, .. } = old {
-                let execution = &mut self.executions[execution as usize];
-                execution.server.price = old_price;
-                execution.cost = old_cost;
-            }
-            false
+            self.touch(slot, best.at);
         }
+        moves
     }
 
     /// Whether any RSU that `task` looks at changed since it was last looked at.
@@ -137,9 +144,9 @@ impl Assignment {
     /// Takes `task` out and puts it at its best place, whatever it cost before.
     pub fn put_best(&mut self, slot: &Slot, task: usize) {
         self.take_out(task);
-        let (best, _, price) = self.best_place(slot, task);
-        self.put(slot, task, best, price);
-        self.touch(slot, best);
+        let best = self.best_place(slot, task, self.on_vehicle(task));
+        self.put(slot, task, best);
+        self.touch(slot, best.at);
     }
 
     /// Takes `tasks` out and puts them back one after the other, each at its best place.
@@ -172,11 +179,30 @@ impl Assignment {
         }
     }
 
-    /// The cheapest placement of `task`, which is out: (placement, cost, price at its execution RSU).
-    fn best_place(&mut self, slot: &Slot, task: usize) -> (Placement, f64, f64) {
+    fn on_vehicle(&self, task: usize) -> Place {
+        Place {
+            at: Placement::Local,
+            cost: self.table.row(task).local,
+            optimum: (0.0, 0.0),
+        }
+    }
+
+    /// The cheapest place of `task`, which is out, when the cost at `known` is known already.
+    fn best_place(&mut self, slot: &Slot, task: usize, known: Place) -> Place {
         let cycles = self.table.row(task).cycles;
-        let mut best = (Placement::Local, self.table.row(task).local, 0.0);
-        self.reach(slot, task, best.1);
+        let local = self.on_vehicle(task);
+        let mut best = if known.cost < local.cost {
+            known
+        } else {
+            local
+        };
+        self.reach(slot, task, best.cost);
+        if let Placement::Rsu { entry, execution } = known.at {
+            let way = &mut self.trial.ways[execution as usize];
+            if way.entry == entry {
+                way.bound = f64::INFINITY;
+            }
+        }
         loop {
             let Trial { ways, reached, .. } = &mut self.trial;
             let Some(&rsu) = reached.iter().min_by(|&&a, &&b| {
@@ -188,21 +214,22 @@ impl Assignment {
                 return best;
             };
             let way = &mut ways[rsu as usize];
-            if way.bound >= best.1 {
+            if way.bound >= best.cost {
                 return best;
             }
             way.bound = f64::INFINITY;
-            let (added, price) =
-                self.executions[rsu as usize].added(task as u32, cycles, way.minimum_hz);
-            if way.cost + added < best.1 {
-                best = (
-                    Placement::Rsu {
+            let execution = &mut self.executions[rsu as usize];
+            let optimum = execution.optimum_with(task as u32, cycles, way.minimum_hz);
+            let cost = way.cost + (optimum.0 - execution.cost);
+            if cost < best.cost {
+                best = Place {
+                    at: Placement::Rsu {
                         entry: way.entry,
                         execution: rsu,
                     },
-                    way.cost + added,
-                    price,
-                );
+                    cost,
+                    optimum,
+                };
             }
         }
     }
@@ -233,7 +260,7 @@ impl Assignment {
             {
                 continue;
             }
-            let entering = at.with(upload.alone).cost() - at.cost();
+            let entering = at.with(upload.alone()).cost() - at.cost();
             for target in slot.routes.targets(upload.rsu) {
                 let cost = entering + slot.migration_cost(data_bits, target);
                 if cost + least_execution >= limit {
