@@ -29,8 +29,10 @@ pub struct Effort {
     pub trust: f64,
     /// Most conjugate-gradient turns per Newton step.
     pub turns: usize,
-    /// Choices this many temperatures above the best weigh nothing (12: 6e-6; 9: 1e-4).
+    /// Choices this many temperatures above the best weigh nothing (12: 6e-6; 7: 1e-3).
     pub cutoff: f64,
+    /// Choices lighter than this count in the gradient but not in the curvature, which only steers.
+    pub least_weight: f64,
 }
 
 impl Effort {
@@ -45,6 +47,7 @@ impl Effort {
         trust: 0.0,
         turns: 8,
         cutoff: 12.0,
+        least_weight: 1e-3,
     };
     /// For a policy that only wants good prices, from those of the last slot: a rough step now is worth
     /// more than a fine one later.
@@ -57,7 +60,8 @@ impl Effort {
         tolerance: 2e-5,
         trust: 2e-4,
         turns: 3,
-        cutoff: 9.0,
+        cutoff: 7.0,
+        least_weight: 2e-3,
     };
 }
 
@@ -251,9 +255,6 @@ const TRUSTED_LENGTH: f64 = 0.7;
 
 /// Newton steps that a solve without prices of an earlier slot may take on top.
 const COLD_STEPS: usize = 16;
-
-/// Choices lighter than this count in the gradient but not in the curvature, which only steers.
-const LEAST_WEIGHT: f64 = 1e-3;
 
 impl Dual {
     /// The prices of the last solve.
@@ -577,7 +578,7 @@ impl Dual {
             let row = self.table.rows()[i];
             self.gather(slot, &row, effort.cutoff * temperature);
             value += self.soften(row.local, temperature);
-            self.differentiate(temperature);
+            self.differentiate(temperature, effort.least_weight);
         }
         for m in 0..rsus {
             value -= self.prices.band[m] + self.prices.cpu[m];
@@ -602,7 +603,7 @@ impl Dual {
     }
 
     /// Adds the gathered choices to gradient and curvature.
-    fn differentiate(&mut self, temperature: f64) {
+    fn differentiate(&mut self, temperature: f64, least_weight: f64) {
         let rsus = self.prices.band.len();
         let newton = &mut self.newton;
         let begin = self.hesitant.len();
@@ -617,13 +618,13 @@ impl Dual {
             }
             let offer = &self.offers[choice.execution as usize];
             newton.bend[cpu] -= choice.weight * offer.share_slope;
-            if choice.weight > LEAST_WEIGHT {
+            if choice.weight > least_weight {
                 heaviest = heaviest.max(choice.weight);
                 self.hesitant.push(Doubt::new(choice));
             }
         }
         // A task that has made up its mind has no covariance.
-        if heaviest > 1.0 - LEAST_WEIGHT {
+        if heaviest > 1.0 - least_weight {
             self.hesitant.truncate(begin);
         } else if self.hesitant.len() > begin {
             for doubt in &self.hesitant[begin..] {
