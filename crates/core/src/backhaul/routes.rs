@@ -2,9 +2,6 @@
 
 use super::{Beyond, Edge, Routes, Target};
 
-/// As many targets are looked through one by one sooner than searched layer by layer.
-const FEW: usize = 32;
-
 /// One direction of a link.
 #[derive(Clone, Copy)]
 struct HalfLink {
@@ -61,15 +58,15 @@ impl Routes {
     #[must_use]
     pub fn find(&self, from: u32, to: u32) -> Option<&Target> {
         let targets = self.targets(from);
-        if targets.len() <= FEW {
-            return targets.iter().find(|target| target.rsu == to);
+        let (near, far) = targets.split_at(NEAR.min(targets.len()));
+        if let Some(target) = near.iter().find(|target| target.rsu == to) {
+            return Some(target);
         }
-        let farthest = targets.last()?.hops;
-        (0..=farthest).find_map(|hops| {
-            targets
-                .binary_search_by_key(&(hops, to), |t| (t.hops, t.rsu))
+        let (first, last) = (far.first()?.hops, far.last()?.hops);
+        (first..=last).find_map(|hops| {
+            far.binary_search_by_key(&(hops, to), |t| (t.hops, t.rsu))
                 .ok()
-                .map(|i| &targets[i])
+                .map(|i| &far[i])
         })
     }
 
@@ -177,6 +174,9 @@ impl Routes {
             .collect();
     }
 }
+
+/// Targets tried one by one before searching: most tasks run where they enter or next to it.
+const NEAR: usize = 8;
 
 /// Most pairs of RSUs within reach of each other: 1.3 GB of them.
 pub const MAX_TARGETS: usize = 32_000_000;

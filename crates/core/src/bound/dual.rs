@@ -7,8 +7,7 @@
 
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
-use crate::slot::order::Order;
-use crate::slot::table::{TaskRow, TaskTable, Upload};
+use crate::slot::table::{TaskRow, TaskTable};
 
 /// How far a solve goes. Temperatures are relative to the mean cost of a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +27,12 @@ pub struct Effort {
     /// Gain, relative to the bound, below which a step is the last one and is taken without a pass over
     /// the tasks to check it.
     pub trust: f64,
+    /// Most conjugate-gradient turns per Newton step.
+    pub turns: usize,
+    /// Choices this many temperatures above the best weigh nothing (12: 6e-6; 7: 1e-3).
+    pub cutoff: f64,
+    /// Choices lighter than this count in the gradient but not in the curvature, which only steers.
+    pub least_weight: f64,
 }
 
 impl Effort {
@@ -40,8 +45,12 @@ impl Effort {
         steps: 10,
         tolerance: 1e-9,
         trust: 0.0,
+        turns: 8,
+        cutoff: 12.0,
+        least_weight: 1e-3,
     };
-    /// For a policy that only wants good prices, from those of the last slot.
+    /// For a policy that only wants good prices, from those of the last slot: a rough step now is worth
+    /// more than a fine one later.
     pub const DECIDE: Self = Self {
         cold_temperature: 3e-3,
         warm_temperature: 1e-3,
@@ -50,6 +59,9 @@ impl Effort {
         steps: 4,
         tolerance: 2e-5,
         trust: 2e-4,
+        turns: 3,
+        cutoff: 7.0,
+        least_weight: 2e-3,
     };
 }
 
@@ -84,8 +96,29 @@ struct Doubt {
     entry: u32,
     execution: u32,
     weight: f32,
-    band: f32,
-    cpu: f32,
+    /// Shares, as the upper halves of `f32`: three digits steer well enough.
+    band: u16,
+    cpu: u16,
+}
+
+impl Doubt {
+    fn new(choice: &Choice) -> Self {
+        let upper = |share: f64| ((share as f32).to_bits() >> 16) as u16;
+        Self {
+            entry: choice.entry,
+            execution: choice.execution,
+            weight: choice.weight as f32,
+            band: upper(choice.band),
+            cpu: upper(choice.cpu),
+        }
+    }
+
+    /// (b, F / F_m).
+    #[inline]
+    fn shares(&self) -> (f64, f64) {
+        let whole = |upper: u16| f64::from(f32::from_bits(u32::from(upper) << 16));
+        (whole(self.band), whole(self.cpu))
+    }
 }
 
 /// What a task would run at an RSU for, at the present price.
@@ -183,12 +216,10 @@ pub struct Dual {
     floor: Floor,
     /// Mean bound of a task in the last slot.
     mean_cost: f64,
-    /// Tasks by their nearest RSU: neighbours in it share routes, prices and cache lines; the order is
-    /// canonical so that whoever places tasks next can take it over.
-    order: Order,
-    /// Constants of the tasks, in that order.
+    /// Constants of the tasks by their nearest RSU: neighbours in it share routes, prices and cache lines;
+    /// the order is canonical so that whoever places tasks next can take it over.
     table: TaskTable,
-    /// Per task the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
+    /// Per row the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
     chosen: Vec<Option<(u32, u32)>>,
     choices: Vec<Choice>,
     /// Choices of tasks that hesitate: `hesitant[start[i]..start[i + 1]]`.
@@ -215,9 +246,6 @@ struct Newton {
     product: Vec<f64>,
 }
 
-/// Choices this many temperatures above the best weigh nothing (6e-6).
-const CUTOFF: f64 = 12.0;
-
 /// Most that a Newton step changes a price, relative to it.
 const MOST_CHANGE: f64 = 0.4;
 
@@ -225,14 +253,8 @@ const MOST_CHANGE: f64 = 0.4;
 /// promised, so the dual bends that much more than its curvature at the start says.
 const TRUSTED_LENGTH: f64 = 0.7;
 
-/// Most conjugate-gradient turns per Newton step; a rough step now is worth more than a fine one later.
-const MAX_TURNS: usize = 8;
-
 /// Newton steps that a solve without prices of an earlier slot may take on top.
 const COLD_STEPS: usize = 16;
-
-/// Choices lighter than this count in the gradient but not in the curvature, which only steers.
-const LEAST_WEIGHT: f64 = 1e-3;
 
 impl Dual {
     /// The prices of the last solve.
@@ -300,16 +322,10 @@ impl Dual {
             let beyond = self.gather(slot, &row, 0.0);
             let best = self.choices.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
             let best = best.filter(|choice| choice.cost < row.local);
-            self.chosen[row.task as usize] = best.map(|choice| (choice.entry, choice.execution));
+            self.chosen[i] = best.map(|choice| (choice.entry, choice.execution));
             value += best.map_or(row.local, |choice| choice.cost).min(beyond);
         }
         value - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
-    }
-
-    /// Per task the entry and execution RSU of its cheapest way at the prices found; `None` for local.
-    #[must_use]
-    pub fn choices(&self) -> &[Option<(u32, u32)>] {
-        &self.chosen
     }
 
     /// The cheapest way of task `n` to any RSU when its uploads cost `uploads` (one per link) and the CPU
@@ -373,16 +389,11 @@ impl Dual {
         best
     }
 
-    /// The canonical order of the last slot's tasks.
-    #[must_use]
-    pub fn order(&self) -> &[u32] {
-        self.order.tasks()
-    }
-
-    /// Constants of the last slot's tasks, in that order.
-    #[must_use]
-    pub fn table(&self) -> &TaskTable {
-        &self.table
+    /// Constants of the last slot's tasks in canonical order, and per row the entry and execution RSU of its
+    /// cheapest way at the prices found, `None` for local. The next solve fills the table anew, so until
+    /// then it may be exchanged for another.
+    pub fn table_and_choices(&mut self) -> (&mut TaskTable, &[Option<(u32, u32)>]) {
+        (&mut self.table, &self.chosen)
     }
 
     fn prepare(&mut self, slot: &Slot) {
@@ -396,10 +407,9 @@ impl Dual {
         self.offers.clear();
         self.offers.resize(rsus, Offer::default());
         self.stamp = 0;
-        self.order.canonical(slot);
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);
-        self.table.fill(slot, self.order.tasks());
+        self.table.fill_canonical(slot);
         if self.prices.band.len() != rsus {
             self.cold_start();
         }
@@ -415,7 +425,7 @@ impl Dual {
         for row in self.table.rows() {
             if let Some(nearest) = self.table.uploads(row).first() {
                 let m = nearest.rsu as usize;
-                self.prices.band[m] += nearest.alone.sqrt();
+                self.prices.band[m] += nearest.alone().sqrt();
                 cycles[m] += row.cycles;
                 count[m] += 1.0;
             }
@@ -456,8 +466,9 @@ impl Dual {
         let least_spb = slot.routes.least_seconds_per_bit;
         let mut limit = row.local + margin;
         let mut beyond = f64::INFINITY;
-        for &Upload { rsu: entry, alone } in table.uploads(row) {
-            let (upload, band) = upload_at(prices.band[entry as usize], alone);
+        for upload in table.uploads(row) {
+            let entry = upload.rsu;
+            let (upload, band) = upload_at(prices.band[entry as usize], upload.alone());
             if upload + least_execution > limit {
                 continue;
             }
@@ -499,9 +510,9 @@ impl Dual {
 
     /// Newton steps at one temperature.
     fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, steps: usize, effort: Effort) {
-        let mut value = self.smooth(slot, temperature);
+        let mut value = self.smooth(slot, temperature, effort);
         for _ in 0..steps {
-            let expected = self.newton_step(temperature, scale);
+            let expected = self.newton_step(temperature, scale, effort);
             if expected <= effort.tolerance * value.abs() {
                 break;
             }
@@ -510,7 +521,7 @@ impl Dual {
                 self.move_prices(TRUSTED_LENGTH);
                 break;
             }
-            let gained = self.backtrack(slot, temperature, value);
+            let gained = self.backtrack(slot, temperature, effort, value);
             value += gained;
             if gained.abs() <= 1e-3 * expected {
                 break;
@@ -519,12 +530,12 @@ impl Dual {
     }
 
     /// Takes the Newton step, shortened where it must be; the gain. The dual is concave, so this ends.
-    fn backtrack(&mut self, slot: &Slot, temperature: f64, value: f64) -> f64 {
+    fn backtrack(&mut self, slot: &Slot, temperature: f64, effort: Effort, value: f64) -> f64 {
         self.keep_start();
         let mut length = 1.0;
         while length > 1e-3 {
             self.move_prices(length);
-            let gained = self.smooth(slot, temperature) - value;
+            let gained = self.smooth(slot, temperature, effort) - value;
             if gained > 0.0 {
                 return gained;
             }
@@ -555,7 +566,7 @@ impl Dual {
     }
 
     /// The smoothed dual at the present prices; fills gradient and curvature.
-    fn smooth(&mut self, slot: &Slot, temperature: f64) -> f64 {
+    fn smooth(&mut self, slot: &Slot, temperature: f64, effort: Effort) -> f64 {
         let rsus = self.prices.band.len();
         self.floor.set(&self.sites, &self.prices.cpu);
         self.newton.reset(2 * rsus);
@@ -565,9 +576,9 @@ impl Dual {
         let mut value = 0.0;
         for i in 0..self.table.rows().len() {
             let row = self.table.rows()[i];
-            self.gather(slot, &row, CUTOFF * temperature);
+            self.gather(slot, &row, effort.cutoff * temperature);
             value += self.soften(row.local, temperature);
-            self.differentiate(temperature);
+            self.differentiate(temperature, effort.least_weight);
         }
         for m in 0..rsus {
             value -= self.prices.band[m] + self.prices.cpu[m];
@@ -592,7 +603,7 @@ impl Dual {
     }
 
     /// Adds the gathered choices to gradient and curvature.
-    fn differentiate(&mut self, temperature: f64) {
+    fn differentiate(&mut self, temperature: f64, least_weight: f64) {
         let rsus = self.prices.band.len();
         let newton = &mut self.newton;
         let begin = self.hesitant.len();
@@ -607,34 +618,29 @@ impl Dual {
             }
             let offer = &self.offers[choice.execution as usize];
             newton.bend[cpu] -= choice.weight * offer.share_slope;
-            if choice.weight > LEAST_WEIGHT {
+            if choice.weight > least_weight {
                 heaviest = heaviest.max(choice.weight);
-                self.hesitant.push(Doubt {
-                    entry: choice.entry,
-                    execution: choice.execution,
-                    weight: choice.weight as f32,
-                    band: choice.band as f32,
-                    cpu: choice.cpu as f32,
-                });
+                self.hesitant.push(Doubt::new(choice));
             }
         }
         // A task that has made up its mind has no covariance.
-        if heaviest > 1.0 - LEAST_WEIGHT {
+        if heaviest > 1.0 - least_weight {
             self.hesitant.truncate(begin);
         } else if self.hesitant.len() > begin {
             for doubt in &self.hesitant[begin..] {
                 let (entry, execution) = (doubt.entry as usize, rsus + doubt.execution as usize);
                 let weight = f64::from(doubt.weight);
                 let spread = weight * (1.0 - weight) / temperature;
-                newton.diagonal[entry] += spread * f64::from(doubt.band * doubt.band);
-                newton.diagonal[execution] += spread * f64::from(doubt.cpu * doubt.cpu);
+                let (band, cpu) = doubt.shares();
+                newton.diagonal[entry] += spread * band * band;
+                newton.diagonal[execution] += spread * cpu * cpu;
             }
             self.start.push(self.hesitant.len() as u32);
         }
     }
 
     /// Solves for the Newton step on the prices that are free to move; the gain it promises.
-    fn newton_step(&mut self, temperature: f64, scale: f64) -> f64 {
+    fn newton_step(&mut self, temperature: f64, scale: f64, effort: Effort) -> f64 {
         let rsus = self.prices.band.len();
         let newton = &mut self.newton;
         for i in 0..2 * rsus {
@@ -649,7 +655,7 @@ impl Dual {
             newton.damping[i] = gradient.abs() / (price + 0.3 * scale) + 1e-9 / scale;
             newton.diagonal[i] += newton.bend[i] + newton.damping[i];
         }
-        newton.solve(&self.hesitant, &self.start, rsus, temperature);
+        newton.solve(&self.hesitant, &self.start, rsus, temperature, effort.turns);
         // Far from the optimum the quadratic is trusted only so far. Price by price, so that one crowded
         // place of a large map does not shorten everybody's step.
         for i in 0..2 * rsus {
@@ -689,7 +695,14 @@ impl Newton {
     }
 
     /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
-    fn solve(&mut self, hesitant: &[Doubt], start: &[u32], rsus: usize, temperature: f64) {
+    fn solve(
+        &mut self,
+        hesitant: &[Doubt],
+        start: &[u32],
+        rsus: usize,
+        temperature: f64,
+        turns: usize,
+    ) {
         let size = 2 * rsus;
         self.step.clear();
         self.step.resize(size, 0.0);
@@ -700,7 +713,7 @@ impl Newton {
             energy += self.residual[i] * self.direction[i];
         }
         let enough = 0.05 * energy;
-        for _ in 0..MAX_TURNS {
+        for _ in 0..turns {
             if energy <= enough || energy <= 0.0 {
                 break;
             }
@@ -745,8 +758,8 @@ impl Newton {
         for bounds in start.windows(2) {
             let choices = &hesitant[bounds[0] as usize..bounds[1] as usize];
             let slope = |d: &Doubt| {
-                f64::from(d.band) * direction[d.entry as usize]
-                    + f64::from(d.cpu) * direction[rsus + d.execution as usize]
+                let (band, cpu) = d.shares();
+                band * direction[d.entry as usize] + cpu * direction[rsus + d.execution as usize]
             };
             let mean = choices
                 .iter()
@@ -754,8 +767,9 @@ impl Newton {
                 .sum::<f64>();
             for doubt in choices {
                 let pull = f64::from(doubt.weight) * (slope(doubt) - mean) / temperature;
-                product[doubt.entry as usize] += pull * f64::from(doubt.band);
-                product[rsus + doubt.execution as usize] += pull * f64::from(doubt.cpu);
+                let (band, cpu) = doubt.shares();
+                product[doubt.entry as usize] += pull * band;
+                product[rsus + doubt.execution as usize] += pull * cpu;
             }
         }
         for i in 0..2 * rsus {

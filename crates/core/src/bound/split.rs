@@ -65,7 +65,7 @@ impl Target {
         self.order.canonical(slot);
         self.assignment
             .start_from(slot, self.order.tasks(), &self.decision.placements);
-        self.assignment.sweep(slot, self.order.tasks(), 4);
+        self.assignment.sweep(slot, 4);
         self.assignment.cost(slot)
     }
 }

@@ -33,10 +33,7 @@ impl Policy for BestResponse {
         self.order.canonical(slot);
         self.assignment
             .start_from(slot, self.order.tasks(), &decision.placements);
-        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
-        decision.placements.clear();
-        decision
-            .placements
-            .extend_from_slice(self.assignment.placements());
+        self.assignment.sweep(slot, self.sweeps);
+        self.assignment.write_placements(&mut decision.placements);
     }
 }

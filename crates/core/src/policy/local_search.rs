@@ -46,8 +46,7 @@ impl LocalSearch {
             return;
         }
         for _ in 0..(tasks / 12).clamp(2, 64) {
-            self.kicked
-                .push(self.order.tasks()[self.stream.below(tasks)]);
+            self.kicked.push(self.stream.below(tasks) as u32);
         }
         self.assignment.replace(slot, &self.kicked);
     }
@@ -55,8 +54,8 @@ impl LocalSearch {
     /// Moves, then swaps, until neither pays.
     fn descend(&mut self, slot: &Slot) {
         for _ in 0..MAX_SWEEPS {
-            self.assignment.sweep(slot, self.order.tasks(), MAX_SWEEPS);
-            if !self.assignment.swap(slot, self.order.tasks()) {
+            self.assignment.sweep(slot, MAX_SWEEPS);
+            if !self.assignment.swap(slot) {
                 break;
             }
         }
@@ -69,16 +68,16 @@ impl Policy for LocalSearch {
         self.order.canonical(slot);
         self.assignment
             .start_from(slot, self.order.tasks(), &decision.placements);
-        self.assignment.sweep(slot, self.order.tasks(), MAX_SWEEPS);
+        self.assignment.sweep(slot, MAX_SWEEPS);
         let mut best = self.assignment.cost(slot);
-        keep(&self.assignment, decision);
+        self.assignment.write_placements(&mut decision.placements);
         for _ in 0..self.restarts {
             self.kick(slot);
-            self.assignment.sweep(slot, self.order.tasks(), MAX_SWEEPS);
+            self.assignment.sweep(slot, MAX_SWEEPS);
             let cost = self.assignment.cost(slot);
             if cost < best * (1.0 - 1e-12) {
                 best = cost;
-                keep(&self.assignment, decision);
+                self.assignment.write_placements(&mut decision.placements);
             } else {
                 self.assignment
                     .start_from(slot, self.order.tasks(), &decision.placements);
@@ -86,13 +85,6 @@ impl Policy for LocalSearch {
         }
         // Swaps look at pairs, so they come once, at the end.
         self.descend(slot);
-        keep(&self.assignment, decision);
+        self.assignment.write_placements(&mut decision.placements);
     }
-}
-
-fn keep(assignment: &Assignment, decision: &mut Decision) {
-    decision.placements.clear();
-    decision
-        .placements
-        .extend_from_slice(assignment.placements());
 }

@@ -32,21 +32,17 @@ impl Price {
 impl Policy for Price {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         self.dual.solve(slot, Effort::DECIDE);
-        decision.placements.clear();
-        let choices = self.dual.choices().iter();
-        decision
-            .placements
-            .extend(choices.map(|choice| match *choice {
-                Some((entry, execution)) => Placement::Rsu { entry, execution },
-                None => Placement::Local,
-            }));
-        let (table, order) = (self.dual.table(), self.dual.order());
+        let (table, choices) = self.dual.table_and_choices();
         self.assignment
-            .start_with(slot, table, order, &decision.placements);
-        self.assignment.sweep(slot, order, self.sweeps);
-        decision.placements.clear();
-        decision
-            .placements
-            .extend_from_slice(self.assignment.placements());
+            .start_with(slot, table, choices.iter().copied().map(placement));
+        self.assignment.sweep(slot, self.sweeps);
+        self.assignment.write_placements(&mut decision.placements);
     }
+}
+
+fn placement(choice: Option<(u32, u32)>) -> Placement {
+    choice.map_or(Placement::Local, |(entry, execution)| Placement::Rsu {
+        entry,
+        execution,
+    })
 }

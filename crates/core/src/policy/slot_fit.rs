@@ -39,7 +39,7 @@ impl SlotFit {
         Nearest.decide(slot, decision);
         self.assignment
             .start_from(slot, self.order.tasks(), &decision.placements);
-        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
+        self.assignment.sweep(slot, self.sweeps);
         Fit {
             entering: self
                 .assignment
@@ -56,14 +56,11 @@ impl Policy for SlotFit {
         self.order.by_size(slot);
         let fit = self.plan(slot, decision);
         self.assignment.reset_fitted(slot, self.order.tasks(), fit);
-        for &task in self.order.tasks() {
-            self.assignment.put_best(slot, task as usize);
+        for row in 0..self.order.tasks().len() {
+            self.assignment.put_best(slot, row);
         }
-        self.assignment.sweep(slot, self.order.tasks(), self.sweeps);
-        decision.placements.clear();
-        decision
-            .placements
-            .extend_from_slice(self.assignment.placements());
+        self.assignment.sweep(slot, self.sweeps);
+        self.assignment.write_placements(&mut decision.placements);
         self.assignment.minimum_hz(slot, &mut decision.minimum_hz);
     }
 }

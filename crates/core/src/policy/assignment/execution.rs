@@ -99,12 +99,12 @@ impl Execution {
             .0
     }
 
-    /// What one more task adds, exactly, and the price then.
-    pub(super) fn added(&mut self, task: u32, cycles: f64, minimum_hz: f64) -> (f64, f64) {
+    /// [`optimum`](Self::optimum) with one more task.
+    pub(super) fn optimum_with(&mut self, task: u32, cycles: f64, minimum_hz: f64) -> (f64, f64) {
         self.push(task, cycles, minimum_hz);
-        let (cost, price) = self.optimum();
+        let optimum = self.optimum();
         self.pop();
-        (cost - self.cost, price)
+        optimum
     }
 
     /// Whether one more task still gets its free demand.

@@ -4,6 +4,9 @@
 //! optimum G_m' of P2 for the tasks there, and every task adds its migration. So moving a task changes
 //! two entries and two executions, and the best place for it is found exactly: a lower bound for every
 //! RSU from its present price, then P2 solved only where that bound can still win.
+//!
+//! Tasks are named by their rows in the table, the order in which they are improved. So a sweep walks
+//! through memory, however the slot numbers its tasks.
 
 mod execution;
 mod search;
@@ -13,17 +16,17 @@ use crate::alloc::server::Server;
 use crate::backhaul::Target;
 use crate::decision::Placement;
 use crate::model::transfer;
-use crate::slot::table::TaskTable;
+use crate::slot::table::{TaskRow, TaskTable, Upload};
 use crate::slot::{RadioLink, Slot};
 use execution::{Entry, Execution};
-use search::{Trial, Way};
+use search::{Place, Trial, Way};
 
 /// Placements of all tasks, and what they cost.
 #[derive(Clone, Debug, Default)]
 pub struct Assignment {
     /// Constants of the tasks.
     table: TaskTable,
-    /// Placement of every task.
+    /// Placement of every row.
     placements: Vec<Placement>,
     entries: Vec<Entry>,
     executions: Vec<Execution>,
@@ -36,11 +39,13 @@ pub struct Assignment {
     trial: Trial,
     /// Number of moves so far.
     moves: u32,
-    /// Per RSU the last move that touched an RSU within its reach.
+    /// Per RSU the last move that tasks entering there could take notice of.
     touched: Vec<u32>,
-    /// Place of every task in the order of a swap pass.
-    rank: Vec<u32>,
-    /// Per task the moves done when it was last looked at and stayed.
+    /// Per entry RSU the most hops from it at which a task has looked at the CPU of an RSU in this slot.
+    scanned: Vec<u32>,
+    /// The most of them.
+    farthest: u32,
+    /// Per row the moves done when it was last looked at and stayed.
     seen: Vec<u32>,
 }
 
@@ -54,15 +59,14 @@ pub struct Fit {
 
 impl Fit {
     /// Least share with which `task` ends within the slot \[Hz\]; infinite if none does.
-    fn minimum_hz(&self, slot: &Slot, task: usize, link: &RadioLink, target: &Target) -> f64 {
-        let data_bits = slot.tasks.data_bits[task];
+    fn minimum_hz(&self, slot: &Slot, row: &TaskRow, link: &RadioLink, target: &Target) -> f64 {
         let entering = self.entering[link.rsu as usize];
-        let moved_s = transfer::upload_s(data_bits, link.seconds_per_bit, entering)
-            + transfer::migration_s(data_bits, target.seconds_per_bit)
+        let moved_s = transfer::upload_s(row.data_bits, link.seconds_per_bit, entering)
+            + transfer::migration_s(row.data_bits, target.seconds_per_bit)
             + target.wait_s;
         let left_s = slot.slot_s * (1.0 - FIT_MARGIN) - moved_s;
         if left_s > 0.0 {
-            slot.tasks.cycles[task] / left_s
+            row.cycles / left_s
         } else {
             f64::INFINITY
         }
@@ -76,17 +80,12 @@ const FIT_MARGIN: f64 = 1e-9;
 const LEAST_GAIN: f64 = 1e-12;
 
 impl Assignment {
-    /// Starts a slot with every task on its vehicle and no rule on when it ends.
-    pub fn reset_free(&mut self, slot: &Slot, order: &[u32]) {
-        self.table.fill(slot, order);
-        self.reset(slot, None);
-    }
-
     /// Puts every task of the table on its vehicle.
     fn reset(&mut self, slot: &Slot, fit: Option<Fit>) {
         self.fit = fit;
         self.placements.clear();
-        self.placements.resize(slot.tasks.len(), Placement::Local);
+        self.placements
+            .resize(self.table.rows().len(), Placement::Local);
         let rsus = slot.rsus.len();
         self.entries.clear();
         self.entries.resize(rsus, Entry::default());
@@ -110,6 +109,9 @@ impl Assignment {
         self.moves = 1;
         self.touched.clear();
         self.touched.resize(rsus, 1);
+        self.scanned.clear();
+        self.scanned.resize(rsus, 0);
+        self.farthest = 0;
         self.seen.clear();
         self.seen.resize(slot.tasks.len(), 0);
     }
@@ -120,44 +122,45 @@ impl Assignment {
         self.reset(slot, Some(fit));
     }
 
-    /// The least share of every task \[Hz\]; 0 on vehicles.
+    /// The least share of every task of the slot \[Hz\]; 0 on vehicles.
     pub fn minimum_hz(&self, slot: &Slot, out: &mut Vec<f64>) {
         out.clear();
-        out.extend(
-            (0..self.placements.len()).map(|task| match self.placements[task] {
-                Placement::Local | Placement::Cloud { .. } => 0.0,
-                Placement::Rsu { entry, execution } => {
-                    self.least_share(slot, task, entry, execution)
-                }
-            }),
-        );
+        out.resize(self.placements.len(), 0.0);
+        for (row, placement) in self.placements.iter().enumerate() {
+            if let Placement::Rsu { entry, execution } = *placement {
+                out[self.table.row(row).task as usize] =
+                    self.least_share(slot, row, entry, execution);
+            }
+        }
     }
 
-    /// Starts a slot from given placements, set in `order`; tasks stay local where an RSU has no CPU left.
+    /// Starts a slot from given placements of its tasks, set in `order`; tasks stay local where an RSU has
+    /// no CPU left.
     pub fn start_from(&mut self, slot: &Slot, order: &[u32], placements: &[Placement]) {
-        self.reset_free(slot, order);
-        self.place_all(slot, order, placements);
+        self.table.fill(slot, order);
+        self.reset(slot, None);
+        self.place_rows(slot, order.iter().map(|&task| placements[task as usize]));
     }
 
-    /// The same with a table already filled in `order`.
+    /// The same with the placements of the rows of a table already filled, which is exchanged for the
+    /// present one.
     pub fn start_with(
         &mut self,
         slot: &Slot,
-        table: &TaskTable,
-        order: &[u32],
-        placements: &[Placement],
+        table: &mut TaskTable,
+        placements: impl Iterator<Item = Placement>,
     ) {
-        self.table.copy_from(table);
+        std::mem::swap(&mut self.table, table);
         self.reset(slot, None);
-        self.place_all(slot, order, placements);
+        self.place_rows(slot, placements);
     }
 
-    fn place_all(&mut self, slot: &Slot, order: &[u32], placements: &[Placement]) {
-        for &task in order {
-            match placements[task as usize] {
+    fn place_rows(&mut self, slot: &Slot, placements: impl Iterator<Item = Placement>) {
+        for (row, placement) in placements.enumerate() {
+            match placement {
                 Placement::Rsu { execution, .. }
                     if slot.rsus.available_cpu_hz(execution as usize) <= 0.0 => {}
-                placement => self.insert(slot, task as usize, placement),
+                placement => self.insert(slot, row, placement),
             }
         }
         for execution in &mut self.executions {
@@ -170,10 +173,13 @@ impl Assignment {
         self.entries.iter().map(|entry| entry.count)
     }
 
-    /// The placements.
-    #[must_use]
-    pub fn placements(&self) -> &[Placement] {
-        &self.placements
+    /// Puts the placement of every task of the slot in `out`.
+    pub fn write_placements(&self, out: &mut Vec<Placement>) {
+        out.clear();
+        out.resize(self.placements.len(), Placement::Local);
+        for (row, &placement) in self.table.rows().iter().zip(&self.placements) {
+            out[row.task as usize] = placement;
+        }
     }
 
     /// Cost of the whole assignment: the sum over tasks that (15) averages, under exact P2 without (16e).
@@ -182,13 +188,13 @@ impl Assignment {
         let entries = self.entries.iter().map(Entry::cost).sum::<f64>();
         let executions = self.executions.iter().map(|e| e.cost).sum::<f64>();
         let rest = (0..self.placements.len())
-            .map(|task| match self.placements[task] {
-                Placement::Local => self.table.row(task).local,
+            .map(|row| match self.placements[row] {
+                Placement::Local => self.table.row(row).local,
                 Placement::Cloud { .. } => f64::INFINITY,
                 Placement::Rsu { entry, execution } => {
                     let target = slot.routes.find(entry, execution);
                     target.map_or(f64::INFINITY, |t| {
-                        slot.migration_cost(self.table.row(task).data_bits, t)
+                        slot.migration_cost(self.table.row(row).data_bits, t)
                     })
                 }
             })
@@ -207,12 +213,12 @@ impl Assignment {
         }
     }
 
-    fn put(&mut self, slot: &Slot, task: usize, placement: Placement, price: f64) {
-        self.insert(slot, task, placement);
-        if let Placement::Rsu { execution, .. } = placement {
+    /// Puts `task` at a place, where P2 is solved already.
+    fn put(&mut self, slot: &Slot, task: usize, place: Place) {
+        self.insert(slot, task, place.at);
+        if let Placement::Rsu { execution, .. } = place.at {
             let execution = &mut self.executions[execution as usize];
-            execution.server.price = price;
-            execution.settle();
+            (execution.cost, execution.server.price) = place.optimum;
         }
     }
 
@@ -222,6 +228,11 @@ impl Assignment {
             let upload = self.upload(task, entry);
             let at = &mut self.entries[entry as usize];
             *at = at.with(upload);
+            if entry != execution
+                && let Some(target) = slot.routes.find(entry, execution)
+            {
+                self.look(entry, target.hops);
+            }
             let minimum_hz = self.least_share(slot, task, entry, execution);
             self.executions[execution as usize].push(
                 task as u32,
@@ -231,12 +242,21 @@ impl Assignment {
         }
     }
 
-    fn least_share(&self, slot: &Slot, task: usize, entry: u32, execution: u32) -> f64 {
+    /// Notes that a task entering at `entry` looks at the CPU of an RSU `hops` away.
+    fn look(&mut self, entry: u32, hops: u32) {
+        let scanned = &mut self.scanned[entry as usize];
+        *scanned = (*scanned).max(hops);
+        self.farthest = self.farthest.max(hops);
+    }
+
+    fn least_share(&self, slot: &Slot, row: usize, entry: u32, execution: u32) -> f64 {
         let Some(fit) = &self.fit else { return 0.0 };
-        let link = slot.links(task).iter().find(|link| link.rsu == entry);
+        let row = self.table.row(row);
+        let mut links = slot.links(row.task as usize).iter();
+        let link = links.find(|link| link.rsu == entry);
         let target = slot.routes.find(entry, execution);
         match (link, target) {
-            (Some(link), Some(target)) => fit.minimum_hz(slot, task, link, target),
+            (Some(link), Some(target)) => fit.minimum_hz(slot, row, link, target),
             _ => f64::INFINITY,
         }
     }
@@ -244,7 +264,7 @@ impl Assignment {
     fn upload(&self, task: usize, entry: u32) -> f64 {
         let uploads = self.table.uploads(self.table.row(task));
         let upload = uploads.iter().find(|upload| upload.rsu == entry);
-        upload.map_or(f64::INFINITY, |upload| upload.alone)
+        upload.map_or(f64::INFINITY, Upload::alone)
     }
 
     fn leave_entry(&mut self, task: usize, entry: u32) {

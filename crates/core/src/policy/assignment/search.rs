@@ -26,6 +26,16 @@ pub(super) struct Way {
     pub(super) bound: f64,
 }
 
+/// A place for a task that is out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) at: Placement,
+    /// What the task adds to the cost there.
+    pub(super) cost: f64,
+    /// Cost and price of P2 at the execution RSU with the task.
+    pub(super) optimum: (f64, f64),
+}
+
 impl Assignment {
     /// Moves `task` to its best place given all others; whether that changed anything.
     pub fn improve(&mut self, slot: &Slot, task: usize) -> bool {
@@ -37,33 +47,30 @@ impl Assignment {
         if !self.could_improve(slot, task) {
             return false;
         }
-        let (old_price, old_cost) = match old {
+        let optimum = match old {
             Placement::Local | Placement::Cloud { .. } => (0.0, 0.0),
             Placement::Rsu { execution, .. } => {
                 let execution = &self.executions[execution as usize];
-                (execution.server.price, execution.cost)
+                (execution.cost, execution.server.price)
             }
         };
         self.take_out(task);
-        let stay = self.cost_back(slot, task, old, old_cost);
-        let (best, cost, price) = self.best_place(slot, task);
-        if cost < stay - LEAST_GAIN * stay.abs() {
-            self.put(slot, task, best, price);
+        let stay = Place {
+            at: old,
+            cost: self.cost_back(slot, task, old, optimum.0),
+            optimum,
+        };
+        let best = self.best_place(slot, task, stay);
+        let moves = best.cost < stay.cost - LEAST_GAIN * stay.cost.abs();
+        self.put(slot, task, if moves { best } else { stay });
+        if moves {
             self.touch(slot, old);
-            self.touch(slot, best);
-            true
-        } else {
-            self.insert(slot, task, old);
-            if let Placement::Rsu { execution, .. } = old {
-                let execution = &mut self.executions[execution as usize];
-                execution.server.price = old_price;
-                execution.cost = old_cost;
-            }
-            false
+            self.touch(slot, best.at);
         }
+        moves
     }
 
-    /// Whether any RSU within reach of `task` changed since it was last looked at.
+    /// Whether any RSU that `task` looks at changed since it was last looked at.
     fn is_touched(&self, task: usize) -> bool {
         let seen = self.seen[task];
         let uploads = self.table.uploads(self.table.row(task));
@@ -72,19 +79,21 @@ impl Assignment {
             .any(|upload| self.touched[upload.rsu as usize] > seen)
     }
 
-    /// Notes a change at the RSUs of `placement` for everybody who can reach them.
+    /// Notes a change at the RSUs of `placement` for everybody who looks at them: what happens at an entry
+    /// concerns those who can enter there, what happens to the CPU those who have looked so far.
     pub(super) fn touch(&mut self, slot: &Slot, placement: Placement) {
         let Placement::Rsu { entry, execution } = placement else {
             return;
         };
         self.moves += 1;
-        for rsu in [entry, execution] {
-            // Reach is symmetric: links work both ways.
-            for target in slot.routes.targets(rsu) {
-                self.touched[target.rsu as usize] = self.moves;
-            }
-            if entry == execution {
+        self.touched[entry as usize] = self.moves;
+        // Reach is symmetric: links work both ways.
+        for target in slot.routes.targets(execution) {
+            if target.hops > self.farthest {
                 break;
+            }
+            if target.hops <= self.scanned[target.rsu as usize] {
+                self.touched[target.rsu as usize] = self.moves;
             }
         }
     }
@@ -116,19 +125,16 @@ impl Assignment {
         least.fold(self.table.row(task).local, f64::min) < stay - LEAST_GAIN * stay.abs()
     }
 
-    /// Improves every task of `order` in turn, at most `sweeps` times or until nothing moves.
-    pub fn sweep(&mut self, slot: &Slot, order: &[u32], sweeps: usize) {
+    /// Improves every task in turn, at most `sweeps` times or until nothing moves.
+    pub fn sweep(&mut self, slot: &Slot, sweeps: usize) {
+        let tasks = self.placements.len();
         let mut settled = 0;
-        for &task in order
-            .iter()
-            .cycle()
-            .take(sweeps.saturating_mul(order.len()))
-        {
-            if self.improve(slot, task as usize) {
+        for task in (0..tasks).cycle().take(sweeps.saturating_mul(tasks)) {
+            if self.improve(slot, task) {
                 settled = 0;
             } else {
                 settled += 1;
-                if settled == order.len() {
+                if settled == tasks {
                     break;
                 }
             }
@@ -138,9 +144,9 @@ impl Assignment {
     /// Takes `task` out and puts it at its best place, whatever it cost before.
     pub fn put_best(&mut self, slot: &Slot, task: usize) {
         self.take_out(task);
-        let (best, _, price) = self.best_place(slot, task);
-        self.put(slot, task, best, price);
-        self.touch(slot, best);
+        let best = self.best_place(slot, task, self.on_vehicle(task));
+        self.put(slot, task, best);
+        self.touch(slot, best.at);
     }
 
     /// Takes `tasks` out and puts them back one after the other, each at its best place.
@@ -173,11 +179,30 @@ impl Assignment {
         }
     }
 
-    /// The cheapest placement of `task`, which is out: (placement, cost, price at its execution RSU).
-    fn best_place(&mut self, slot: &Slot, task: usize) -> (Placement, f64, f64) {
+    fn on_vehicle(&self, task: usize) -> Place {
+        Place {
+            at: Placement::Local,
+            cost: self.table.row(task).local,
+            optimum: (0.0, 0.0),
+        }
+    }
+
+    /// The cheapest place of `task`, which is out, when the cost at `known` is known already.
+    fn best_place(&mut self, slot: &Slot, task: usize, known: Place) -> Place {
         let cycles = self.table.row(task).cycles;
-        let mut best = (Placement::Local, self.table.row(task).local, 0.0);
-        self.reach(slot, task, best.1);
+        let local = self.on_vehicle(task);
+        let mut best = if known.cost < local.cost {
+            known
+        } else {
+            local
+        };
+        self.reach(slot, task, best.cost);
+        if let Placement::Rsu { entry, execution } = known.at {
+            let way = &mut self.trial.ways[execution as usize];
+            if way.entry == entry {
+                way.bound = f64::INFINITY;
+            }
+        }
         loop {
             let Trial { ways, reached, .. } = &mut self.trial;
             let Some(&rsu) = reached.iter().min_by(|&&a, &&b| {
@@ -189,21 +214,22 @@ impl Assignment {
                 return best;
             };
             let way = &mut ways[rsu as usize];
-            if way.bound >= best.1 {
+            if way.bound >= best.cost {
                 return best;
             }
             way.bound = f64::INFINITY;
-            let (added, price) =
-                self.executions[rsu as usize].added(task as u32, cycles, way.minimum_hz);
-            if way.cost + added < best.1 {
-                best = (
-                    Placement::Rsu {
+            let execution = &mut self.executions[rsu as usize];
+            let optimum = execution.optimum_with(task as u32, cycles, way.minimum_hz);
+            let cost = way.cost + (optimum.0 - execution.cost);
+            if cost < best.cost {
+                best = Place {
+                    at: Placement::Rsu {
                         entry: way.entry,
                         execution: rsu,
                     },
-                    way.cost + added,
-                    price,
-                );
+                    cost,
+                    optimum,
+                };
             }
         }
     }
@@ -216,6 +242,8 @@ impl Assignment {
             trial,
             fit,
             table,
+            scanned,
+            farthest,
             ..
         } = self;
         trial.stamp += 1;
@@ -232,7 +260,7 @@ impl Assignment {
             {
                 continue;
             }
-            let entering = at.with(upload.alone).cost() - at.cost();
+            let entering = at.with(upload.alone()).cost() - at.cost();
             for target in slot.routes.targets(upload.rsu) {
                 let cost = entering + slot.migration_cost(data_bits, target);
                 if cost + least_execution >= limit {
@@ -247,8 +275,11 @@ impl Assignment {
                     }
                     continue;
                 }
+                let seen = &mut scanned[upload.rsu as usize];
+                *seen = (*seen).max(target.hops);
+                *farthest = (*farthest).max(target.hops);
                 let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
-                    fit.minimum_hz(slot, task, &slot.links(task)[index], target)
+                    fit.minimum_hz(slot, row, &slot.links(row.task as usize)[index], target)
                 });
                 let execution = &executions[target.rsu as usize];
                 let way = &mut trial.ways[target.rsu as usize];

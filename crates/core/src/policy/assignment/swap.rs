@@ -10,14 +10,10 @@ const SWAP_HOPS: u32 = 2;
 impl Assignment {
     /// Exchanges the entry or the execution RSUs of pairs of tasks near each other where that pays, once
     /// over all tasks; whether any did.
-    pub fn swap(&mut self, slot: &Slot, order: &[u32]) -> bool {
+    pub fn swap(&mut self, slot: &Slot) -> bool {
         let mut swapped = false;
-        self.rank.resize(order.len(), 0);
-        for (rank, &task) in order.iter().enumerate() {
-            self.rank[task as usize] = rank as u32;
-        }
-        for (rank, &task) in order.iter().enumerate() {
-            let Placement::Rsu { entry, .. } = self.placements[task as usize] else {
+        for task in 0..self.placements.len() {
+            let Placement::Rsu { entry, .. } = self.placements[task] else {
                 continue;
             };
             for target in slot.routes.targets(entry) {
@@ -27,9 +23,7 @@ impl Assignment {
                 let mut index = 0;
                 while let Some(&other) = self.executions[target.rsu as usize].tasks.get(index) {
                     // Each pair once; a swap that pays may put another task at this index.
-                    if self.rank[other as usize] > rank as u32
-                        && self.swap_pair(slot, task as usize, other as usize)
-                    {
+                    if other as usize > task && self.swap_pair(slot, task, other as usize) {
                         swapped = true;
                     }
                     index += 1;
