@@ -12,7 +12,7 @@ struct Row<'a> {
 }
 
 /// The columns, in order; the last is the only one that depends on the clock.
-fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 28] {
+fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 29] {
     [
         ("seed", Column::Unsigned(|r| r.seed)),
         ("policy", Column::Text(|r| r.policy)),
