@@ -307,7 +307,7 @@ mod tests {
             let (mut bits, mut later) = (0.0, 0.0);
             (lines.bits, lines.later) = (vec![0.0], vec![0.0]);
             let mut plain = Vec::new();
-            for n in 0..many {
+            for (n, &rank) in ranks.iter().enumerate() {
                 let (b, l) = (stream.uniform(1.0, 2.0), stream.below(3) as f64);
                 let line = u32::from(n >= first);
                 lines.tasks.push((line, n as u32));
@@ -316,7 +316,7 @@ mod tests {
                 (bits, later) = (bits + b, later + l);
                 lines.bits.push(bits);
                 lines.later.push(later);
-                plain.push((ranks[n], b, l));
+                plain.push((rank, b, l));
             }
             let (n, rank) = (stream.below(many), 2 * stream.below(many + 1) as u32);
             let new = stream.uniform(1.0, 2.0);
