@@ -117,6 +117,8 @@ mod tests {
             let mut slot = world.empty_slot();
             let mut traffic = Traffic::new(&world, Streams::new(seed)).expect("traffic");
             traffic.advance(0, &mut slot).expect("a slot");
+            // what is so is what was heard
+            slot.queues.as_mut().expect("queues").information = None;
             let mut view = View::default();
             view.observe(&slot, 3);
             let liars = 1 + seed as usize % 9;

@@ -2,7 +2,7 @@
 //!
 //! Shortest first sends small tasks to near servers and large ones over many links. Where all run as they come, it had
 //! better be the other way round. So pairs of tasks change places, those first that promise most; then tasks
-//! try other paths to their servers.
+//! try the shortest paths to their servers.
 
 use super::rehearsal::{Rehearsal, Seat, Stage, Weight};
 use std::ops::Range;
@@ -12,9 +12,6 @@ const LEAST_S: f64 = 1e-9;
 
 /// A pair that promises less is not rehearsed \[s\].
 const LEAST_PROMISE_S: f64 = 1e-6;
-
-/// Paths tried to the server of every task.
-const PATHS: usize = 3;
 
 /// Of more tasks not all pairs are looked at.
 const MOST_PARTNERS: usize = 64;
@@ -69,7 +66,7 @@ impl Mender {
     /// What the plan comes to, unless all effort is spent \[s\].
     fn try_out(&mut self, stage: &Stage<'_>, seats: &[Seat]) -> Option<f64> {
         self.left = self.left.checked_sub(seats.len().max(1))?;
-        Some(self.rehearsal.total_s(stage, seats))
+        Some(self.rehearsal.total_s(stage, &self.order, seats))
     }
 
     /// Lets pairs of tasks change places, in rounds, as long as that helps; the plan was the last rehearsed.
@@ -77,6 +74,7 @@ impl Mender {
         loop {
             self.rehearsal.weigh(seats, &mut self.weights);
             self.lines.stand(stage, seats, &self.rank, &self.weights);
+            self.lines.index(&self.rank, seats.len());
             self.find_pairs(stage, seats);
             self.moved.clear();
             self.moved.resize(seats.len(), false);
@@ -122,8 +120,7 @@ impl Mender {
                 if alike || !movable(i) || !movable(j) {
                     continue;
                 }
-                let change_s =
-                    self.change_s(stage, seats, i, j) + self.change_s(stage, seats, j, i);
+                let change_s = self.change_s(stage, i, j) + self.change_s(stage, j, i);
                 if change_s < -LEAST_PROMISE_S {
                     self.pairs.push((change_s, rank, rank + gap as u32));
                 }
@@ -134,28 +131,25 @@ impl Mender {
     }
 
     /// What changes at the seat of `n` if `other` takes it and `n` takes the other's, to first order \[s\].
-    fn change_s(&self, stage: &Stage<'_>, seats: &[Seat], n: usize, other: usize) -> f64 {
+    fn change_s(&self, stage: &Stage<'_>, n: usize, other: usize) -> f64 {
         let (task, new) = (&stage.view.tasks[n], &stage.view.tasks[other]);
         let weight = &self.weights[n];
-        let link = stage.first_link(seats[n]);
-        let first_s = match link {
-            None => weight.later * (new.ready_s - task.ready_s),
-            // The line in front of a link stays as it is.
-            Some(_) if link == stage.first_link(seats[other]) => 0.0,
-            Some(row) => {
-                let bits = (task.data_bits, new.data_bits);
-                let rate_bps = stage.network.links()[row as usize].rate_bps;
-                self.lines
-                    .change_bits(n, bits, self.rank[other], &self.rank)
-                    / rate_bps
-            }
+        let line = self.lines.line[n];
+        let first_s = if line == NO_LINE {
+            weight.later * (new.ready_s - task.ready_s)
+        } else if line == self.lines.line[other] {
+            0.0 // who stands there stays the same
+        } else {
+            let bits = (task.data_bits, new.data_bits);
+            let rate_bps = stage.network.links()[self.lines.link(n) as usize].rate_bps;
+            self.lines.change_bits(n, bits, self.rank[other]) / rate_bps
         };
         first_s
             + weight.per_bit_s * (new.data_bits - task.data_bits)
             + weight.per_cycle_s * (new.cycles - task.cycles)
     }
 
-    /// Lets every task try the first paths to its server.
+    /// Lets every task that makes a detour try the first path to its server.
     fn change_paths(
         &mut self,
         stage: &Stage<'_>,
@@ -165,27 +159,32 @@ impl Mender {
     ) {
         for i in 0..self.order.len() {
             let n = self.order[i] as usize;
-            let Seat::Server { server, .. } = seats[n] else {
+            let Seat::Server { server, path } = seats[n] else {
                 continue;
             };
-            for path in paths[server as usize].clone().take(PATHS) {
-                let other = Seat::Server { server, path };
-                if seats[n] == other {
-                    continue;
-                }
-                let seat = std::mem::replace(&mut seats[n], other);
-                match self.try_out(stage, seats) {
-                    Some(total_s) if total_s < *least_s - LEAST_S => *least_s = total_s,
-                    Some(_) => seats[n] = seat,
-                    None => {
-                        seats[n] = seat;
-                        return;
-                    }
+            let first = paths[server as usize].start;
+            if path == first {
+                continue;
+            }
+            let seat = seats[n];
+            seats[n] = Seat::Server {
+                server,
+                path: first,
+            };
+            match self.try_out(stage, seats) {
+                Some(total_s) if total_s < *least_s - LEAST_S => *least_s = total_s,
+                Some(_) => seats[n] = seat,
+                None => {
+                    seats[n] = seat;
+                    return;
                 }
             }
         }
     }
 }
+
+/// A task that takes no link.
+const NO_LINE: u32 = u32::MAX;
 
 /// The tasks in line for every first link, in the order in which their uploads end, as if it were never idle.
 #[derive(Clone, Debug, Default)]
@@ -195,9 +194,14 @@ struct Lines {
     /// Data and weights of all before a place, of all lines \[bit\].
     bits: Vec<f64>,
     later: Vec<f64>,
-    /// Place of every task, and where its line begins and ends.
+    /// Place of every task, and its line, [`NO_LINE`] where it stands in none.
     place: Vec<usize>,
-    line: Vec<Range<usize>>,
+    line: Vec<u32>,
+    /// Places of every line.
+    places: Vec<Range<usize>>,
+    /// By line and rank: the place in front of which a task of that rank stands.
+    before: Vec<usize>,
+    ranks: usize,
 }
 
 impl Lines {
@@ -213,7 +217,9 @@ impl Lines {
         self.bits.push(bits);
         self.later.push(later);
         self.place.resize(seats.len(), 0);
-        self.line.resize(seats.len(), 0..0);
+        self.line.clear();
+        self.line.resize(seats.len(), NO_LINE);
+        self.places.clear();
         let mut begin = 0;
         while begin < self.tasks.len() {
             let link = self.tasks[begin].0;
@@ -221,22 +227,43 @@ impl Lines {
             let end = begin + many.count();
             for place in begin..end {
                 let n = self.tasks[place].1 as usize;
-                (self.place[n], self.line[n]) = (place, begin..end);
+                (self.place[n], self.line[n]) = (place, self.places.len() as u32);
                 bits += stage.view.tasks[n].data_bits;
                 later += weights[n].later;
                 self.bits.push(bits);
                 self.later.push(later);
             }
+            self.places.push(begin..end);
             begin = end;
         }
     }
 
+    /// Finds the place of every rank below `ranks` in every line.
+    fn index(&mut self, rank_of: &[u32], ranks: usize) {
+        self.ranks = ranks;
+        self.before.clear();
+        for places in &self.places {
+            let mut to = places.start;
+            for rank in 0..ranks as u32 {
+                while to < places.end && rank_of[self.tasks[to].1 as usize] < rank {
+                    to += 1;
+                }
+                self.before.push(to);
+            }
+        }
+    }
+
+    /// The link that task `n` stands in front of.
+    fn link(&self, n: usize) -> u32 {
+        self.tasks[self.place[n]].0
+    }
+
     /// Change of the sum of weighted ends in the line of task `n` \[bit\] if one with other data and `rank` stands
     /// there instead, which then has the place that its upload gives it, and the weight of `n`.
-    fn change_bits(&self, n: usize, (old, new): (f64, f64), rank: u32, ranks: &[u32]) -> f64 {
-        let (place, line) = (self.place[n], self.line[n].clone());
-        let before = self.tasks[line.clone()].partition_point(|&(_, m)| ranks[m as usize] < rank);
-        let to = line.start + before;
+    fn change_bits(&self, n: usize, (old, new): (f64, f64), rank: u32) -> f64 {
+        let (place, number) = (self.place[n], self.line[n] as usize);
+        let line = &self.places[number];
+        let to = self.before[number * self.ranks + rank as usize];
         let weight = |places: Range<usize>| self.later[places.end] - self.later[places.start];
         let own = weight(place..place + 1);
         if to > place {
@@ -280,21 +307,23 @@ mod tests {
             let (mut bits, mut later) = (0.0, 0.0);
             (lines.bits, lines.later) = (vec![0.0], vec![0.0]);
             let mut plain = Vec::new();
-            for n in 0..many {
+            for (n, &rank) in ranks.iter().enumerate() {
                 let (b, l) = (stream.uniform(1.0, 2.0), stream.below(3) as f64);
-                let line = if n < first { 0..first } else { first..many };
-                lines.tasks.push((u32::from(n >= first), n as u32));
+                let line = u32::from(n >= first);
+                lines.tasks.push((line, n as u32));
                 lines.place.push(n);
                 lines.line.push(line);
                 (bits, later) = (bits + b, later + l);
                 lines.bits.push(bits);
                 lines.later.push(later);
-                plain.push((ranks[n], b, l));
+                plain.push((rank, b, l));
             }
             let (n, rank) = (stream.below(many), 2 * stream.below(many + 1) as u32);
             let new = stream.uniform(1.0, 2.0);
             let (old, rank) = (plain[n].1, rank.saturating_sub(1) | 1);
-            let line = lines.line[n].clone();
+            lines.places = vec![0..first, first..many];
+            lines.index(&ranks, 2 * many + 2);
+            let line = lines.places[lines.line[n] as usize].clone();
             let before = plainly(&plain[line.clone()]);
             let mut changed: Vec<_> = plain[line].to_vec();
             let at = changed
@@ -304,7 +333,7 @@ mod tests {
             changed[at] = (rank, new, plain[n].2);
             changed.sort_by_key(|task| task.0);
             let expected = plainly(&changed) - before;
-            let found = lines.change_bits(n, (old, new), rank, &ranks);
+            let found = lines.change_bits(n, (old, new), rank);
             assert!((found - expected).abs() < 1e-9, "{found} {expected}");
         }
     }
