@@ -1,6 +1,5 @@
 //! What placing a slot's tasks needs to know of each, side by side in memory.
 
-use super::order::Places;
 use super::{RadioLink, Slot, order};
 use std::cmp::Ordering;
 
@@ -10,7 +9,6 @@ use std::cmp::Ordering;
 pub struct TaskTable {
     rows: Vec<TaskRow>,
     uploads: Vec<Upload>,
-    places: Places,
     /// Scratch of [`fill_canonical`](Self::fill_canonical): per place the next free row and upload.
     next: Vec<(u32, u32)>,
 }
@@ -66,7 +64,7 @@ impl TaskTable {
         self.uploads.resize(uploads as usize, Upload::default());
         for task in 0..slot.tasks.len() {
             let links = slot.links(task);
-            let (row, upload) = &mut self.next[self.places.of(slot, task)];
+            let (row, upload) = &mut self.next[place(slot, task)];
             let (first, end) = (*upload as usize, *upload as usize + links.len());
             for (upload, link) in self.uploads[first..end].iter_mut().zip(links) {
                 *upload = Upload::of(slot, task, link);
@@ -84,11 +82,10 @@ impl TaskTable {
 
     /// Puts in `next` where the rows and uploads of every place begin, and at last where they all end.
     fn count_places(&mut self, slot: &Slot) {
-        self.places.lay_out(slot);
         self.next.clear();
         self.next.resize(slot.rsus.len() + 2, (0, 0));
         for task in 0..slot.tasks.len() {
-            let (rows, uploads) = &mut self.next[self.places.of(slot, task) + 1];
+            let (rows, uploads) = &mut self.next[place(slot, task) + 1];
             *rows += 1;
             *uploads += slot.links(task).len() as u32;
         }
@@ -148,6 +145,11 @@ impl Upload {
     pub fn alone(&self) -> f64 {
         f64::from_ne_bytes(self.alone)
     }
+}
+
+/// Where `task` is sorted: at its nearest RSU, after all of them where there is none.
+fn place(slot: &Slot, task: usize) -> usize {
+    (slot.nearest_rsu(task) as usize).min(slot.rsus.len())
 }
 
 /// By cycles, then data; position and number decide only between tasks of one size.
