@@ -14,7 +14,8 @@ import numpy as np
 import wayside  # noqa: F401
 from wayside.masks import MaskedSampler
 
-WINDOWS = 50
+WINDOW = 200
+"""Steps that take some milliseconds."""
 
 
 def resident():
@@ -39,18 +40,19 @@ def rate(env, steps, form):
             if not vector and truncated:
                 env.reset()
 
-    window = max(1, steps // (vector or 1) // WINDOWS)
-    go(2 * window)
+    window = WINDOW // (vector or 1)
+    for _ in range(10):
+        go(window)
     before = resident()
     done = window * (vector or 1)
     walls, cpus = [], []
-    for _ in range(WINDOWS):
+    for _ in range(max(1, steps // WINDOW)):
         wall, cpu = time.perf_counter(), time.process_time()
         go(window)
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     name = f"vector({vector})" if vector else "single"
-    total = WINDOWS * done
+    total = done * len(walls)
     print(
         f"{form:10} {name:9} wall {total / sum(walls):7.0f} steps/s, best window {done / min(walls):7.0f}; "
         f"a second of CPU {total / sum(cpus):7.0f}, best window {done / min(cpus):7.0f}; "

@@ -250,7 +250,7 @@ pub(crate) fn choose<'py>(
             break;
         }
         actions.push(if size <= 64 {
-            nth_bit(bits.head(start, size), unit)
+            nth_bit(bits.head(start, size), size, unit)
         } else {
             nth_flag(&mask[start..end], unit)
         });
@@ -296,11 +296,13 @@ impl Bits {
     }
 }
 
-/// The place of the bit at share `unit` of those that are set.
-fn nth_bit(mut bits: u64, unit: f64) -> i64 {
-    let nth = (unit * f64::from(bits.count_ones())) as u32;
-    for _ in 0..nth {
-        bits &= bits.wrapping_sub(1);
+/// The place of the bit at share `unit` of those that are set among the lowest `size`. Without a branch that hangs on
+/// what was drawn, for none could be foretold.
+fn nth_bit(mut bits: u64, size: usize, unit: f64) -> i64 {
+    let nth = (unit * f64::from(bits.count_ones())) as usize;
+    for round in 1..size {
+        // takes the lowest one away, in the first `nth` rounds
+        bits &= bits.wrapping_sub(u64::from(round <= nth));
     }
     if bits == 0 {
         0

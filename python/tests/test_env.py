@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -271,3 +272,52 @@ def test_property_steps_leave_no_memory_behind():
     go(6000)
     # a kilobyte for every hundredth step would be half a MiB; 10^6 steps are in benches/steps.py
     assert resident() - before < 0.5
+
+
+def dense():
+    """``wang2025`` with RSUs every 120 m: more of them than a word has bits."""
+    text = (Path(__file__).parent.parent.parent / "scenarios" / "city-grid.toml").read_text()
+    text = text.replace('kind = "fcd"\npath = "builtin:city-grid"', 'kind = "straight"\nspeed_mps = 9')
+    text = text.replace("spacing_m = 250\nrange_m = 500", "spacing_m = 120\nrange_m = 200")
+    return wayside.Scenario.from_toml(text + "\n[area]\nwidth_m = 1200\nheight_m = 1600\n", {"fleet.size": 30})
+
+
+@pytest.mark.parametrize("scenario", ["wang2025", "coupled", "dense"])
+def test_oracle_flat_shows_candidates_and_targets_as_the_obvious_way_does(scenario):
+    scenario = dense() if scenario == "dense" else scenario
+    env = OffloadingEnv(scenario, "flat", overrides={"fleet.size": 30}, slots=6)
+    rng = np.random.default_rng(1)
+    observation, _ = env.reset(seed=4)
+    entries, rsus = env.action_space.nvec[:2]
+    heads = env.action_space.nvec[2:3] if len(env.action_space.nvec) == 3 * 30 else []
+    own, beta = 7, entries - 1
+    for _ in range(6):
+        slot = env.slot()
+        routes = set(zip(slot.routes["from"].tolist(), slot.routes["to"].tolist()))
+        rows = observation[: 30 * (own + entries)].reshape(30, -1)
+        masks = env.action_masks().reshape(30, -1)
+        for vehicle, row, mask in zip(slot.tasks["vehicle"], rows, masks):
+            start, end = slot.coverage["start"][vehicle : vehicle + 2]
+            links = slot.coverage["rsu"][start:end].tolist()
+            covering = links[:beta]
+            free = [m for m in range(rsus) if slot.rsus["available_cpu_hz"][m] > 0]
+            reached = [any((m, to) in routes for m in covering) and to in free for to in range(rsus)]
+            ids = np.zeros(entries)
+            entry, target = np.zeros(entries, dtype=bool), np.zeros(rsus, dtype=bool)
+            rules = [np.zeros(size, dtype=bool) for size in heads]
+            if covering:
+                ids[:beta] = [(covering[k % len(covering)] + 1) / rsus for k in range(beta)]
+                entry[:] = True
+                target[:] = reached if any(reached) else [m == links[0] for m in range(rsus)]
+                for rule in rules:
+                    rule[:] = True
+            else:
+                entry[-1] = target[0] = True
+                for rule in rules:
+                    rule[0] = True
+            np.testing.assert_array_equal(row[own:], ids.astype(np.float32))
+            assert row[2] == (np.float32((links[0] + 1) / rsus) if links else 0.0)
+            np.testing.assert_array_equal(mask, np.concatenate([entry, target, *rules]))
+        action = MaskedSampler(env._env.nvec).sample(env.action_masks(), rng)
+        observation, *_ = env.step(action)
+    assert rsus > 64 or isinstance(scenario, str)

@@ -149,7 +149,8 @@ class Scenario:
         return self._root
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        # "root" where there is none yet
+        if name.startswith("_") or name == "root":
             raise AttributeError(name)
         return getattr(self.root, name)
 
