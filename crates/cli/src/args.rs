@@ -146,7 +146,8 @@ Encoders:
 
 Options of the algorithm (names of stable-baselines3; --list-options prints all, with their defaults):
   learning_rate, n_steps, batch_size, n_epochs, gamma, gae_lambda, clip_range, ent_coef, vf_coef, max_grad_norm,
-  target_kl, total_timesteps, normalize_advantage, schedule (constant, linear), ratio (joint, vehicle)
+  target_kl, total_timesteps, normalize_advantage, schedule (constant, linear), ratio (joint, vehicle);
+  of sac: buffer_size, learning_starts, batch_size, tau, train_freq, gradient_steps, ent_coef, target_entropy
 Options of the trainer:
   n_envs, net_arch, eval_freq, eval_seeds, eval_slots, target_gap, shaping
 
@@ -157,7 +158,7 @@ Examples:
   wayside run wang2025 --policy ppo/policy.safetensors,price --bound
   tensorboard --logdir ppo/")]
 pub(crate) struct Train {
-    /// What learns: ppo (proximal policy optimisation), ac (the paper's actor-critic).
+    /// What learns: ppo (proximal policy optimisation), ac (the paper's actor-critic), sac (soft actor-critic for choices).
     #[arg(value_name = "ALGO", value_parser = algorithm)]
     pub(crate) algorithm: Algorithm,
     /// Scenario: a TOML file, or the name of a built-in one.
@@ -387,7 +388,8 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
     match text {
         "ppo" => Ok(Algorithm::Ppo),
         "ac" => Ok(Algorithm::Ac),
-        _ => Err("expected ppo or ac".to_owned()),
+        "sac" => Ok(Algorithm::Sac),
+        _ => Err("expected ppo, ac or sac".to_owned()),
     }
 }
 

@@ -404,6 +404,19 @@ impl Layout {
         }
     }
 
+    /// Lengths of the heads of one task: exact, but for `sequential`, where it is the most that a task has.
+    pub fn heads(&self) -> impl Iterator<Item = usize> {
+        let (flat, shared, sequential) = match self.form {
+            Form::Flat { .. } => (Some(self.flat_sizes().heads()), None, None),
+            Form::Shared { .. } => (None, Some(self.shared_sizes().heads()), None),
+            Form::Sequential { options, .. } => (None, None, Some(1 + options * self.spans)),
+        };
+        let of_task = flat.into_iter().flatten();
+        of_task
+            .chain(shared.into_iter().flatten())
+            .chain(sequential)
+    }
+
     fn flat_sizes(&self) -> flat::Sizes {
         let Form::Flat {
             vehicles,

@@ -2,15 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use wayside_core::engine::env;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
-use wayside_core::observe::{CONTEXT, Layout};
+use wayside_core::observe::{self, CONTEXT, Layout};
+use wayside_core::rng::Streams;
+use wayside_core::scenario::Mobility;
 
+use super::course::{Class, Course};
+use super::environment::Environment;
 use crate::ac::AcConfig;
 use crate::mlp::Activation;
 use crate::net::{NetSpec, Pool};
-use crate::on_policy::{Learner, Schedule};
+use crate::on_policy::Schedule;
 use crate::ppo::{PpoConfig, Ratio};
+use crate::sac::SacConfig;
+use crate::sac::discrete::{DiscreteSac, Form};
 
 /// What learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +27,8 @@ pub enum Algorithm {
     Ppo,
     /// The paper's actor-critic.
     Ac,
+    /// Soft actor-critic for choices.
+    Sac,
 }
 
 impl Algorithm {
@@ -29,6 +38,7 @@ impl Algorithm {
         match self {
             Self::Ppo => "ppo",
             Self::Ac => "ac",
+            Self::Sac => "sac",
         }
     }
 }
@@ -106,6 +116,8 @@ pub enum Config {
     Ppo(PpoConfig),
     /// Of AC.
     Ac(AcConfig),
+    /// Of SAC.
+    Sac(SacConfig),
 }
 
 impl Config {
@@ -115,6 +127,7 @@ impl Config {
         match self {
             Self::Ppo(config) => config.gamma,
             Self::Ac(config) => config.gamma,
+            Self::Sac(config) => config.gamma,
         }
     }
 
@@ -124,18 +137,26 @@ impl Config {
         match self {
             Self::Ppo(config) => config.total_timesteps,
             Self::Ac(config) => config.total_timesteps,
+            Self::Sac(config) => config.total_timesteps,
         }
     }
 
-    /// The learner.
-    ///
-    /// # Errors
-    /// Every option out of its range, at once.
-    pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
-        match self {
-            Self::Ppo(config) => config.learner(net, envs, seed),
-            Self::Ac(config) => config.learner(net, envs, seed),
+    /// The defaults of `algorithm`.
+    fn defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> Self {
+        match algorithm {
+            Algorithm::Ppo => Self::Ppo(ppo_defaults(encoder, world)),
+            Algorithm::Ac => Self::Ac(ac_defaults(encoder, world)),
+            Algorithm::Sac => Self::Sac(sac_defaults(encoder, world)),
         }
+    }
+
+    /// From all its options by name.
+    fn from_json(algorithm: Algorithm, value: Value) -> serde_json::Result<Self> {
+        Ok(match algorithm {
+            Algorithm::Ppo => Self::Ppo(serde_json::from_value(value)?),
+            Algorithm::Ac => Self::Ac(serde_json::from_value(value)?),
+            Algorithm::Sac => Self::Sac(serde_json::from_value(value)?),
+        })
     }
 }
 
@@ -163,11 +184,8 @@ impl Settings {
         world: &World,
         overrides: &[(String, String)],
     ) -> Result<Self> {
-        let mut train = object(&train_defaults(encoder, world));
-        let mut config = object(&match algorithm {
-            Algorithm::Ppo => Config::Ppo(ppo_defaults(encoder, world)),
-            Algorithm::Ac => Config::Ac(ac_defaults(encoder, world)),
-        });
+        let mut train = object(&train_defaults(algorithm, encoder, world));
+        let mut config = object(&Config::defaults(algorithm, encoder, world));
         let mut problems = Problems::default();
         for (name, text) in overrides {
             let known = if train.contains_key(name) {
@@ -206,6 +224,46 @@ impl Settings {
             encoder,
             train,
             config,
+        })
+    }
+
+    /// What the policy sees and says in `world`.
+    ///
+    /// # Errors
+    /// `flat` for a fleet from a trace.
+    pub fn layout(&self, world: &World) -> Result<Layout> {
+        self.encoder.layout(world)
+    }
+
+    /// Learner and environments.
+    pub(super) fn course<'w>(
+        &self,
+        world: &'w World,
+        layout: &Layout,
+        seed: u64,
+    ) -> Result<Box<dyn Course + 'w>> {
+        let (train, streams) = (&self.train, Streams::new(seed));
+        let engines = env::batch(world, layout, train.episode_slots, streams, train.n_envs)?;
+        let (shaping, gamma) = (train.shaping, self.config.gamma());
+        let envs: Vec<_> = engines
+            .into_iter()
+            .map(|env| Environment::new(env, shaping, gamma))
+            .collect();
+        let (net, n) = (self.net(layout), train.n_envs);
+        Ok(match &self.config {
+            Config::Ppo(config) => {
+                let learner = config.learner(net, n, seed)?;
+                Box::new(Class { learner, envs })
+            }
+            Config::Ac(config) => {
+                let learner = config.learner(net, n, seed)?;
+                Box::new(Class { learner, envs })
+            }
+            Config::Sac(config) => {
+                let form = form(layout, world, net.factors_per_vehicle)?;
+                let learner = DiscreteSac::new(config.clone(), form, &train.net_arch, n, seed)?;
+                Box::new(Class { learner, envs })
+            }
         })
     }
 
@@ -254,6 +312,35 @@ impl Settings {
     }
 }
 
+/// The largest slot of `world` in that layout.
+fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Form> {
+    let fleet = &world.scenario.fleet;
+    let (row_width, _) = layout.shape();
+    let heads = layout.heads().map(|len| len as u32);
+    let (rows, factors) = match layout.form {
+        observe::Form::Sequential { .. } => (layout.heads().sum(), heads.collect()),
+        _ if matches!(fleet.mobility, Mobility::Fcd(_)) => {
+            let message =
+                "must not be a trace: the replay keeps slots of one size; `sequential` can";
+            return Err(Error::invalid("scenario", None, "fleet.mobility", message));
+        }
+        _ => {
+            let tasks = fleet.size * world.scenario.task.per_vehicle;
+            let flat = matches!(layout.form, observe::Form::Flat { .. });
+            let rows = if flat { 1 } else { tasks };
+            let each = heads.collect::<Vec<_>>();
+            (rows, each.repeat(tasks))
+        }
+    };
+    Ok(Form {
+        rows,
+        row_width,
+        globals: CONTEXT,
+        factors,
+        factors_per_vehicle,
+    })
+}
+
 fn object(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => map,
@@ -267,14 +354,8 @@ fn check(
     config: &Map<String, Value>,
 ) -> std::result::Result<(TrainOptions, Config), serde_json::Error> {
     let train = serde_json::from_value(Value::Object(train.clone()))?;
-    let config = Value::Object(config.clone());
-    Ok((
-        train,
-        match algorithm {
-            Algorithm::Ppo => Config::Ppo(serde_json::from_value(config)?),
-            Algorithm::Ac => Config::Ac(serde_json::from_value(config)?),
-        },
-    ))
+    let config = Config::from_json(algorithm, Value::Object(config.clone()))?;
+    Ok((train, config))
 }
 
 fn problem(name: &str, message: String) -> Problem {
@@ -329,7 +410,7 @@ fn range(train: &TrainOptions) -> Result<()> {
     problems.into_result(())
 }
 
-fn train_defaults(encoder: Encoder, world: &World) -> TrainOptions {
+fn train_defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> TrainOptions {
     TrainOptions {
         n_envs: if encoder == Encoder::Sequential {
             16
@@ -338,7 +419,10 @@ fn train_defaults(encoder: Encoder, world: &World) -> TrainOptions {
         },
         episode_slots: world.scenario.time.slots,
         net_arch: vec![64, 64],
-        activation: Activation::Tanh,
+        activation: match algorithm {
+            Algorithm::Sac => Activation::Relu,
+            _ => Activation::Tanh,
+        },
         own_critic: encoder != Encoder::Shared,
         shaping: true,
         eval_freq: 5,
@@ -413,5 +497,44 @@ fn ac_defaults(encoder: Encoder, world: &World) -> AcConfig {
             200_000
         },
         ..AcConfig::default()
+    }
+}
+
+/// A replay of slots takes room, all of it in every checkpoint: some 70 MB with these.
+fn sac_defaults(encoder: Encoder, world: &World) -> SacConfig {
+    let carry_over = world.scenario.time.carry_over;
+    let common = SacConfig {
+        gamma: gamma(world),
+        learning_rate: 1e-3,
+        normalize_reward: true,
+        target_entropy: Some(0.1),
+        ent_coef: 0.1,
+        ..SacConfig::default()
+    };
+    match encoder {
+        Encoder::Sequential => SacConfig {
+            buffer_size: if carry_over { 15_000 } else { 50_000 },
+            learning_starts: 5_000,
+            turn_gamma: 0.9,
+            n_steps: 128,
+            total_timesteps: 200_000,
+            ..common
+        },
+        Encoder::Shared => SacConfig {
+            buffer_size: 2_000,
+            learning_starts: 200,
+            batch_size: 32,
+            n_steps: 32,
+            total_timesteps: 20_000,
+            ..common
+        },
+        Encoder::Flat => SacConfig {
+            buffer_size: 8_000,
+            learning_starts: 1_000,
+            batch_size: 128,
+            n_steps: 64,
+            total_timesteps: 50_000,
+            ..common
+        },
     }
 }
