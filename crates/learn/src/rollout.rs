@@ -216,7 +216,7 @@ impl Lane {
                 let step = env.step(&slot.actions, &mut slot.credits);
                 let discount = if step.end == End::Turn { 1.0 } else { c.gamma };
                 let reward =
-                    self.episodes[e].count(step.reward, discount, &mut self.return_moments);
+                    self.episodes[e].count(step.reward, discount, Some(&mut self.return_moments));
                 let reward = c
                     .reward_scale
                     .map_or(reward, |scale| scale.scale_only(reward));
@@ -304,11 +304,18 @@ pub(crate) fn load_episodes(envs: usize, state: &State) -> Result<Vec<Episode>> 
 
 impl Episode {
     /// Counts a reward; `discount` is that between this step and the next.
-    pub(crate) fn count(&mut self, reward: f64, discount: f64, returns: &mut Moments) -> f32 {
+    pub(crate) fn count(
+        &mut self,
+        reward: f64,
+        discount: f64,
+        returns: Option<&mut Moments>,
+    ) -> f32 {
         self.reward += reward;
         self.length += 1.0;
         self.discounted += reward;
-        returns.add(&[self.discounted as f32]);
+        if let Some(returns) = returns {
+            returns.add(&[self.discounted as f32]);
+        }
         self.discounted *= discount;
         reward as f32
     }

@@ -100,7 +100,8 @@ pub(crate) struct Task<'a> {
     pub(super) alpha: f32,
     /// 1 / members of the minibatch.
     pub(super) share: f32,
-    reward_scale: Option<&'a Running>,
+    /// What rewards are normalised by, and whether they are centred.
+    rewards: Option<(&'a Running, bool)>,
 }
 
 impl<'a> Task<'a> {
@@ -108,14 +109,14 @@ impl<'a> Task<'a> {
         networks: &'a Networks,
         replay: &'a Replay,
         size: usize,
-        reward_scale: Option<&'a Running>,
+        rewards: Option<(&'a Running, bool)>,
     ) -> Self {
         Self {
             networks,
             replay,
             alpha: networks.temperature.alpha(),
             share: 1.0 / size as f32,
-            reward_scale,
+            rewards,
         }
     }
 
@@ -138,9 +139,13 @@ impl<'a> Task<'a> {
     pub(super) fn aim(&self, members: &[usize], values: &mut [f32]) {
         for (value, &i) in values.iter_mut().zip(members) {
             let t = self.replay.get(i);
-            let reward = self
-                .reward_scale
-                .map_or(t.reward, |scale| scale.scale_only(t.reward));
+            let mut reward = [t.reward];
+            match self.rewards {
+                Some((moments, true)) => moments.apply(&mut reward),
+                Some((moments, false)) => reward[0] = moments.scale_only(t.reward),
+                None => {}
+            }
+            let [reward] = reward;
             *value = reward + t.discount * *value;
         }
     }
@@ -176,6 +181,7 @@ pub struct Soft<K: Kind> {
     replay: Replay,
     shards: Vec<Shard<K::Buffers>>,
     seats: Vec<Seat>,
+    /// Moments of discounted returns, or of rewards where these are centred; and of this iteration.
     returns: Option<Running>,
     moments: Moments,
     /// Observations of all environments, and the actor's answer.
@@ -221,7 +227,7 @@ impl<K: Kind> Soft<K> {
         Ok(Self {
             shards: (0..config.shards).map(shard).collect(),
             seats: (0..envs).map(seat).collect(),
-            returns: config.normalize_reward.then(|| Running::new(1)),
+            returns: (config.normalize_reward || config.center_reward).then(|| Running::new(1)),
             moments: Moments::new(1),
             replay: Replay::new(widths, config.buffer_size),
             hidden: hidden.to_vec(),
@@ -271,7 +277,11 @@ impl<K: Kind> Soft<K> {
                     End::Turn => self.config.turn_gamma,
                     End::No | End::Truncated => self.config.gamma,
                 };
-                let reward = seat.episode.count(step.reward, discount, &mut self.moments);
+                let of_returns = (!self.config.center_reward).then_some(&mut self.moments);
+                let reward = seat.episode.count(step.reward, discount, of_returns);
+                if self.config.center_reward {
+                    self.moments.add(&[reward]);
+                }
                 self.replay.push(Transition {
                     observation: &seat.slots[0].rows,
                     next_observation: &seat.slots[1].rows,
@@ -378,7 +388,7 @@ impl<K: Kind> Soft<K> {
             kind.noise(shard, stream);
         }
         let rate = config.learning_rate;
-        let returns = self.returns.as_ref();
+        let returns = self.returns.as_ref().map(|r| (r, config.center_reward));
         let task = Task::new(networks, replay, size, returns);
         shards.par_iter_mut().for_each(|shard| {
             shard.losses = Losses::default();

@@ -49,6 +49,9 @@ pub struct SacConfig {
     pub target_entropy: Option<f64>,
     /// Rewards are scaled by the running deviation of returns; the replay keeps them as they were.
     pub normalize_reward: bool,
+    /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
+    /// critics differences to learn rather than the sum that all actions have in common.
+    pub center_reward: bool,
     /// Parts of a minibatch that are computed in parallel. Changes results; the number of threads does not.
     pub shards: usize,
 }
@@ -71,6 +74,7 @@ impl Default for SacConfig {
             auto_ent_coef: true,
             target_entropy: None,
             normalize_reward: false,
+            center_reward: false,
             shards: 2,
         }
     }

@@ -17,10 +17,12 @@ mod environment;
 mod evaluate;
 mod events;
 mod logs;
+mod lysac;
 mod options;
 mod report;
 
 pub use evaluate::Evaluation;
+pub use lysac::LysacConfig;
 pub use options::{Algorithm, Config, Encoder, Settings, TrainOptions};
 pub use report::{Progress, Report};
 

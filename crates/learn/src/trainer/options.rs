@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wayside_core::engine::env;
+use wayside_core::engine::queue_env::QueueEnv;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::observe::{self, CONTEXT, Layout};
@@ -11,12 +12,14 @@ use wayside_core::scenario::Mobility;
 
 use super::course::{Class, Course};
 use super::environment::Environment;
+use super::lysac::{Batches, LysacConfig};
 use crate::ac::AcConfig;
 use crate::mlp::Activation;
 use crate::net::{NetSpec, Pool};
 use crate::on_policy::Schedule;
 use crate::ppo::{PpoConfig, Ratio};
 use crate::sac::SacConfig;
+use crate::sac::continuous::Sac;
 use crate::sac::discrete::{DiscreteSac, Form};
 
 /// What learns.
@@ -29,6 +32,8 @@ pub enum Algorithm {
     Ac,
     /// Soft actor-critic for choices.
     Sac,
+    /// Lyapunov-guided soft actor-critic for batches that queue; it has a form of its own, whatever the encoder.
+    Lysac,
 }
 
 impl Algorithm {
@@ -39,6 +44,7 @@ impl Algorithm {
             Self::Ppo => "ppo",
             Self::Ac => "ac",
             Self::Sac => "sac",
+            Self::Lysac => "lysac",
         }
     }
 }
@@ -118,6 +124,8 @@ pub enum Config {
     Ac(AcConfig),
     /// Of SAC.
     Sac(SacConfig),
+    /// Of LySAC.
+    Lysac(LysacConfig),
 }
 
 impl Config {
@@ -128,6 +136,7 @@ impl Config {
             Self::Ppo(config) => config.gamma,
             Self::Ac(config) => config.gamma,
             Self::Sac(config) => config.gamma,
+            Self::Lysac(config) => config.sac.gamma,
         }
     }
 
@@ -138,6 +147,7 @@ impl Config {
             Self::Ppo(config) => config.total_timesteps,
             Self::Ac(config) => config.total_timesteps,
             Self::Sac(config) => config.total_timesteps,
+            Self::Lysac(config) => config.sac.total_timesteps,
         }
     }
 
@@ -147,6 +157,7 @@ impl Config {
             Algorithm::Ppo => Self::Ppo(ppo_defaults(encoder, world)),
             Algorithm::Ac => Self::Ac(ac_defaults(encoder, world)),
             Algorithm::Sac => Self::Sac(sac_defaults(encoder, world)),
+            Algorithm::Lysac => Self::Lysac(LysacConfig::new(&world.scenario)),
         }
     }
 
@@ -156,6 +167,7 @@ impl Config {
             Algorithm::Ppo => Self::Ppo(serde_json::from_value(value)?),
             Algorithm::Ac => Self::Ac(serde_json::from_value(value)?),
             Algorithm::Sac => Self::Sac(serde_json::from_value(value)?),
+            Algorithm::Lysac => Self::Lysac(serde_json::from_value(value)?),
         })
     }
 }
@@ -219,6 +231,9 @@ impl Settings {
         let (train, config) = check(algorithm, &train, &config)
             .map_err(|e| Error::invalid("--option", None, "", e.to_string()))?;
         range(&train)?;
+        if let Config::Lysac(config) = &config {
+            config.check()?;
+        }
         Ok(Self {
             algorithm,
             encoder,
@@ -232,7 +247,10 @@ impl Settings {
     /// # Errors
     /// `flat` for a fleet from a trace.
     pub fn layout(&self, world: &World) -> Result<Layout> {
-        self.encoder.layout(world)
+        match self.algorithm {
+            Algorithm::Lysac => Ok(Layout::plan(world)),
+            _ => self.encoder.layout(world),
+        }
     }
 
     /// Learner and environments.
@@ -243,6 +261,21 @@ impl Settings {
         seed: u64,
     ) -> Result<Box<dyn Course + 'w>> {
         let (train, streams) = (&self.train, Streams::new(seed));
+        if let Config::Lysac(config) = &self.config {
+            let worlds = config.worlds(&world.scenario)?;
+            let (weights, slots) = (config.weights(), train.episode_slots);
+            let env = |i: usize| {
+                let name = format!("env.{i}");
+                let engine = QueueEnv::new(worlds.clone(), layout, weights, slots, streams, &name)?;
+                Ok(Batches::new(engine))
+            };
+            let envs = (0..train.n_envs).map(env).collect::<Result<Vec<_>>>()?;
+            let (observation, outputs) = layout.shape();
+            let sizes = (observation, outputs / 2);
+            let sac = config.sac.clone();
+            let learner = Sac::new(sac, sizes, &train.net_arch, train.n_envs, seed)?;
+            return Ok(Box::new(Class { learner, envs }));
+        }
         let engines = env::batch(world, layout, train.episode_slots, streams, train.n_envs)?;
         let (shaping, gamma) = (train.shaping, self.config.gamma());
         let envs: Vec<_> = engines
@@ -259,6 +292,7 @@ impl Settings {
                 let learner = config.learner(net, n, seed)?;
                 Box::new(Class { learner, envs })
             }
+            Config::Lysac(_) => unreachable!("above"),
             Config::Sac(config) => {
                 let form = form(layout, world, net.factors_per_vehicle)?;
                 let learner = DiscreteSac::new(config.clone(), form, &train.net_arch, n, seed)?;
@@ -358,7 +392,7 @@ fn check(
     Ok((train, config))
 }
 
-fn problem(name: &str, message: String) -> Problem {
+pub(super) fn problem(name: &str, message: String) -> Problem {
     Problem {
         file: "--option".to_owned(),
         line: None,
@@ -412,21 +446,27 @@ fn range(train: &TrainOptions) -> Result<()> {
 
 fn train_defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> TrainOptions {
     TrainOptions {
-        n_envs: if encoder == Encoder::Sequential {
-            16
-        } else {
-            8
+        n_envs: match (algorithm, encoder) {
+            (Algorithm::Lysac, _) => 1,
+            (_, Encoder::Sequential) => 16,
+            _ => 8,
         },
-        episode_slots: world.scenario.time.slots,
-        net_arch: vec![64, 64],
+        episode_slots: match algorithm {
+            Algorithm::Lysac => 10,
+            _ => world.scenario.time.slots,
+        },
+        net_arch: match algorithm {
+            Algorithm::Lysac => vec![256, 256],
+            _ => vec![64, 64],
+        },
         activation: match algorithm {
-            Algorithm::Sac => Activation::Relu,
+            Algorithm::Sac | Algorithm::Lysac => Activation::Relu,
             _ => Activation::Tanh,
         },
         own_critic: encoder != Encoder::Shared,
         shaping: true,
-        eval_freq: 5,
-        eval_seeds: 4,
+        eval_freq: if algorithm == Algorithm::Lysac { 20 } else { 5 },
+        eval_seeds: if algorithm == Algorithm::Lysac { 16 } else { 4 },
         eval_slots: 30.min(world.scenario.time.slots),
         target_gap: None,
     }

@@ -20,7 +20,7 @@ impl Report {
     pub fn none(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Ppo | Algorithm::Ac => Self::OnPolicy(on_policy::Report::default()),
-            Algorithm::Sac => Self::Sac(sac::SacReport::default()),
+            Algorithm::Sac | Algorithm::Lysac => Self::Sac(sac::SacReport::default()),
         }
     }
 

@@ -35,10 +35,9 @@ fn settings_of(
     encoder: Encoder,
     options: &[(&str, &str)],
 ) -> Settings {
-    let soon = if algorithm == Algorithm::Sac {
-        SOON
-    } else {
-        &[]
+    let soon = match algorithm {
+        Algorithm::Sac | Algorithm::Lysac => SOON,
+        _ => &[],
     };
     let small = [
         ("n_envs", "3"),
@@ -122,6 +121,7 @@ fn cases() -> Vec<(Algorithm, World, Encoder)> {
     let on_policy = on_policy.into_iter().map(case(Algorithm::Ppo));
     on_policy
         .chain(sac.into_iter().map(case(Algorithm::Sac)))
+        .chain([("lin2025", Encoder::Sequential)].map(case(Algorithm::Lysac)))
         .collect()
 }
 
@@ -150,6 +150,14 @@ fn property_threads_and_interruptions_change_nothing() {
 const OUT: &str = "WAYSIDE_TEST_TRAINING";
 const WHAT: &str = "WAYSIDE_TEST_ALGORITHM";
 
+/// Where it takes place.
+fn ground(algorithm: Algorithm) -> World {
+    match algorithm {
+        Algorithm::Lysac => world("lin2025", 5),
+        _ => world("coupled", 5),
+    }
+}
+
 /// The training that is killed.
 fn long(algorithm: Algorithm, world: &World) -> Settings {
     settings_of(algorithm, world, Encoder::Sequential, LONG)
@@ -161,12 +169,13 @@ fn victim() {
     let Ok(out) = std::env::var(OUT) else {
         return;
     };
-    let (world, out) = (world("coupled", 5), Path::new(&out));
-    let resume = out.join(CHECKPOINT).exists();
     let algorithm = match std::env::var(WHAT).as_deref() {
         Ok("sac") => Algorithm::Sac,
+        Ok("lysac") => Algorithm::Lysac,
         _ => Algorithm::Ppo,
     };
+    let (world, out) = (ground(algorithm), Path::new(&out));
+    let resume = out.join(CHECKPOINT).exists();
     train(
         plan(&world, long(algorithm, &world), out),
         resume,
@@ -180,7 +189,7 @@ const LONG: &[(&str, &str)] = &[("total_timesteps", "7200"), ("eval_freq", "1")]
 
 #[test]
 fn property_killed_trainings_end_in_the_same_bytes() {
-    for algorithm in [Algorithm::Ppo, Algorithm::Sac] {
+    for algorithm in [Algorithm::Ppo, Algorithm::Sac, Algorithm::Lysac] {
         kill(algorithm);
     }
 }
@@ -188,7 +197,7 @@ fn property_killed_trainings_end_in_the_same_bytes() {
 fn kill(algorithm: Algorithm) {
     let folder = tempfile::tempdir().unwrap();
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
-    let world = world("coupled", 5);
+    let world = ground(algorithm);
     train(
         plan(&world, long(algorithm, &world), &whole),
         false,
@@ -256,8 +265,8 @@ fn closed_form_a_short_training_finds_the_best_of_what_it_began_with() {
 
 #[test]
 fn property_no_learning_rate_no_change() {
-    let world = world("wang2025", 6);
-    for algorithm in [Algorithm::Ppo, Algorithm::Sac] {
+    for algorithm in [Algorithm::Ppo, Algorithm::Sac, Algorithm::Lysac] {
+        let world = ground(algorithm);
         let folder = tempfile::tempdir().unwrap();
         let still = &[("learning_rate", "0")];
         let settings = settings_of(algorithm, &world, Encoder::Sequential, still);
@@ -356,6 +365,23 @@ fn property_folders_and_options_are_checked() {
         ("net_arch", "0", "net_arch: must be within 1..=4096, got 0"),
         ("xyz", "1", "is no option"),
     ];
+    let lysac = [
+        ("vehicles", "10,none", "vehicles: invalid type"),
+        (
+            "capability",
+            "1.5",
+            "capability: must be within 0..=1, got [1.5]",
+        ),
+        ("slot_s", "0", "slot_s: must be > 0, got 0.0"),
+        ("tau_", "1", "did you mean tau?"),
+    ];
+    for (name, value, message) in lysac {
+        let options = [(name.to_owned(), value.to_owned())];
+        let lin = ground(Algorithm::Lysac);
+        let error = Settings::new(Algorithm::Lysac, Encoder::Sequential, &lin, &options);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
     for (name, value, message) in wrong {
         let options = [(name.to_owned(), value.to_owned())];
         let error = Settings::new(Algorithm::Ppo, Encoder::Shared, &world, &options).unwrap_err();

@@ -13,7 +13,7 @@ use crate::queueing::Lost;
 use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::Slot;
-use queues::QueueLane;
+pub(super) use queues::QueueLane;
 use shared::SharedLane;
 
 pub(super) use shared::account;

@@ -21,6 +21,8 @@ pub struct MigrationOptions {
     pub oesda: Oesda,
     /// `[policy.ect-h] hedge_s` \[s\].
     pub hedge_s: f64,
+    /// `[policy.lysac] episodes`: E, plans proposed for a batch.
+    pub lysac_episodes: usize,
 }
 
 /// Criteria in three groups, judged in two layers.
@@ -185,6 +187,7 @@ impl Default for MigrationOptions {
                 cloud: CloudRule::Mean,
             },
             hedge_s: 0.03,
+            lysac_episodes: 100,
         }
     }
 }
@@ -228,6 +231,14 @@ impl MigrationOptions {
                 let kind = Float::NON_NEGATIVE.up_to(1e6);
                 s.default("hedge_s", kind, standard.hedge_s, doc)
             }),
+            lysac_episodes: s.section("lysac", "The policy lysac", |s| {
+                let doc = "plans proposed for a batch, of which the best is carried out";
+                let count = Count {
+                    min: 1,
+                    max: 1_000_000,
+                };
+                s.default("episodes", count, standard.lysac_episodes, doc)
+            }),
         }
     }
 
@@ -261,6 +272,8 @@ impl MigrationOptions {
         out.put("cloud", cloud.to_string());
         out.section("[policy.ect-h]");
         out.put("hedge_s", number(self.hedge_s));
+        out.section("[policy.lysac]");
+        out.put("episodes", self.lysac_episodes.to_string());
     }
 }
 
