@@ -76,7 +76,7 @@ impl Frame {
                 candidates,
                 targets,
             } => heads(candidates, targets, rows),
-            Form::Sequential { .. } => vec![rows],
+            Form::Sequential { .. } | Form::Plan { .. } => vec![rows],
         };
         Ok(Self {
             layout,

@@ -146,18 +146,22 @@ Encoders:
 
 Options of the algorithm (names of stable-baselines3; --list-options prints all, with their defaults):
   learning_rate, n_steps, batch_size, n_epochs, gamma, gae_lambda, clip_range, ent_coef, vf_coef, max_grad_norm,
-  target_kl, total_timesteps, normalize_advantage, schedule (constant, linear), ratio (joint, vehicle)
+  target_kl, total_timesteps, normalize_advantage, schedule (constant, linear), ratio (joint, vehicle);
+  of sac and lysac: buffer_size, learning_starts, batch_size, tau, train_freq, gradient_steps, ent_coef, target_entropy
+  of lysac: vehicles, capability (lists, of which each episode draws), tasks_per_vehicle, arrival, slot_s, tradeoff
 Options of the trainer:
   n_envs, net_arch, eval_freq, eval_seeds, eval_slots, target_gap, shaping
 
 Examples:
   wayside train ppo wang2025 --out ppo/                  seconds to a gap below 1 %
   wayside train ppo coupled --set time.slot_s=0.25 --out c25/ --option total_timesteps=5000000
+  wayside train lysac lin2025 --out lysac/               10 vehicles of 5 tasks each, all capabilities
   wayside train ppo wang2025 --out ppo/ --resume         after Ctrl-C, or worse
   wayside run wang2025 --policy ppo/policy.safetensors,price --bound
   tensorboard --logdir ppo/")]
 pub(crate) struct Train {
-    /// What learns: ppo (proximal policy optimisation), ac (the paper's actor-critic).
+    /// What learns: ppo (proximal policy optimisation), ac (the paper's actor-critic), sac (soft actor-critic for choices),
+    /// lysac (Lyapunov-guided soft actor-critic, for lin2025).
     #[arg(value_name = "ALGO", value_parser = algorithm)]
     pub(crate) algorithm: Algorithm,
     /// Scenario: a TOML file, or the name of a built-in one.
@@ -387,7 +391,9 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
     match text {
         "ppo" => Ok(Algorithm::Ppo),
         "ac" => Ok(Algorithm::Ac),
-        _ => Err("expected ppo or ac".to_owned()),
+        "sac" => Ok(Algorithm::Sac),
+        "lysac" => Ok(Algorithm::Lysac),
+        _ => Err("expected ppo, ac, sac or lysac".to_owned()),
     }
 }
 

@@ -93,7 +93,7 @@ impl Entrant {
     pub(crate) fn for_slot(&self, slot: &Slot, options: &PolicyOptions) -> Result<Box<dyn Policy>> {
         match self {
             Self::Kind(kind) => Ok(kind.build(options, Streams::new(0))),
-            Self::Trained(trained) => trained.for_slot(slot),
+            Self::Trained(trained) => trained.for_slot(slot, options),
         }
     }
 }

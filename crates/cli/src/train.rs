@@ -7,12 +7,12 @@ use crate::watched;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
-use wayside_learn::trainer::{Ended, POLICY, Plan, Progress, Settings, Trainer};
+use wayside_learn::trainer::{Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
 
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
@@ -122,8 +122,10 @@ fn command(args: &Train) -> String {
         words.push(format!("--option {name}={value}"));
     }
     words.push(format!("--seed {}", args.seed));
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("out"));
-    words.push(format!("--out {}", out.display()));
+    // where it went is this machine's affair; the name alone says enough
+    let out = args.out.as_deref().and_then(Path::file_name);
+    let out = out.map_or("out".into(), |name| name.to_string_lossy());
+    words.push(format!("--out {out}"));
     words.join(" ")
 }
 
@@ -133,6 +135,20 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     let asked = Arc::clone(&stop);
     watched::stop_on_signal(move || asked.swap(true, Ordering::Relaxed))?;
     Ok(stop)
+}
+
+/// What the live table shows of one kind of learner alone: head, tag, digits.
+fn own(report: &Report) -> [(&'static str, &'static str, usize); 2] {
+    match report {
+        Report::OnPolicy(_) => [
+            ("KL", "train/approx_kl", 4),
+            ("clipped", "train/clip_fraction", 3),
+        ],
+        Report::Sac(_) => [
+            ("alpha", "train/ent_coef", 5),
+            ("critic", "train/critic_loss", 4),
+        ],
+    }
 }
 
 /// The live table: a row per evaluation, and below them a bar with the present iteration.
@@ -161,32 +177,34 @@ impl Screen {
 
     fn show(&mut self, progress: &Progress) {
         let report = &progress.report;
-        self.bar.set_position(report.total_timesteps);
+        let tag = |name: &str| report.tag(name).unwrap_or(f64::NAN);
+        let own = own(report).map(|(name, of, digits)| (name, tag(of), digits));
+        let entropy = -tag("train/entropy_loss");
+        self.bar.set_position(report.total_timesteps());
+        let [(name, value, digits), _] = own;
         self.bar.set_message(format!(
-            "reward {:.4}, entropy {:.2}, KL {:.4}, {:.0} steps/s",
+            "reward {:.4}, entropy {entropy:.2}, {name} {value:.digits$}, {:.0} steps/s",
             progress.reward.unwrap_or(f64::NAN),
-            -report.entropy_loss,
-            report.approx_kl,
             progress.fps
         ));
         let (Some(score), false) = (progress.score, self.quiet) else {
             return;
         };
         // before the first iteration there is no more than a score
-        let learned = |digits: usize, value: f64| match report.iterations {
+        let learned = |digits: usize, value: f64| match report.iterations() {
             0 => "-".to_owned(),
             _ => format!("{value:.digits$}"),
         };
         let row = format!(
             "{:>9} {:>8} {:>9} {:>9.4} {:>9.2} {:>8} {:>8} {:>7} {:>9} {:>7.0}",
-            report.total_timesteps,
+            report.total_timesteps(),
             progress.slots,
             learned(4, progress.reward.unwrap_or(f64::NAN)),
             score.objective,
             100.0 * score.gap,
-            learned(3, -report.entropy_loss),
-            learned(4, report.approx_kl),
-            learned(3, report.clip_fraction),
+            learned(3, entropy),
+            learned(own[0].2, own[0].1),
+            learned(own[1].2, own[1].1),
             learned(0, progress.fps),
             progress.wall_s,
         );
@@ -199,8 +217,8 @@ impl Screen {
                 "J",
                 "gap [%]",
                 "entropy",
-                "KL",
-                "clipped",
+                own[0].0,
+                own[1].0,
                 "steps/s",
                 "time [s]"
             )

@@ -7,7 +7,6 @@ use wayside_core::error::Result;
 
 use crate::net::NetSpec;
 use crate::on_policy::{Learner, Schedule, Settings};
-use crate::ppo::Check;
 
 /// Options of AC; names of stable-baselines3.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -67,20 +66,6 @@ impl AcConfig {
     /// # Errors
     /// Every option out of its range, at once.
     pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
-        let mut check = Check::default();
-        check.counts(&[
-            ("n_steps", self.n_steps),
-            ("total_timesteps", self.total_timesteps as usize),
-        ]);
-        check.counts(&[("lanes", self.lanes), ("shards", self.shards)]);
-        check.shares(&[("gamma", self.gamma)]);
-        check.not_negative(&[
-            ("learning_rate", self.learning_rate),
-            ("ent_coef", self.ent_coef),
-            ("vf_coef", self.vf_coef),
-        ]);
-        check.positive(&[("max_grad_norm", self.max_grad_norm)]);
-        check.done()?;
         let settings = Settings {
             n_steps: self.n_steps,
             batch_size: None,

@@ -26,6 +26,12 @@ impl Factors<'_> {
         })
     }
 
+    /// Number of logits L.
+    #[must_use]
+    pub fn logits(&self) -> usize {
+        self.lens.iter().map(|&len| len as usize).sum()
+    }
+
     /// Turns logits `[L]` into log-probabilities in place and writes the probabilities `[L]`. Forbidden choices: 0 in both.
     pub fn normalise(&self, logits: &mut [f32], probabilities: &mut [f32]) {
         for range in self.ranges() {

@@ -9,7 +9,19 @@ struct View<'a> {
     col: usize,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// A matrix whose rows of `width` numbers come one after the other.
+    fn by_rows(data: &'a [f32], width: usize) -> Self {
+        let (row, col) = (width, 1);
+        Self { data, row, col }
+    }
+
+    /// The transpose of such a matrix.
+    fn transposed(data: &'a [f32], width: usize) -> Self {
+        let (row, col) = (1, width);
+        Self { data, row, col }
+    }
+
     fn covers(&self, rows: usize, cols: usize) -> bool {
         (rows - 1) * self.row + (cols - 1) * self.col < self.data.len()
     }
@@ -66,16 +78,7 @@ pub(crate) fn forward(
     inputs: usize,
     outputs: usize,
 ) {
-    let w = View {
-        data: w,
-        row: 1,
-        col: outputs,
-    };
-    let x = View {
-        data: x,
-        row: 1,
-        col: inputs,
-    };
+    let (w, x) = (View::transposed(w, outputs), View::transposed(x, inputs));
     product(y, false, &w, &x, (outputs, rows, inputs));
 }
 
@@ -88,16 +91,7 @@ pub(crate) fn weights(
     inputs: usize,
     outputs: usize,
 ) {
-    let dy = View {
-        data: dy,
-        row: 1,
-        col: outputs,
-    };
-    let x = View {
-        data: x,
-        row: inputs,
-        col: 1,
-    };
+    let (dy, x) = (View::transposed(dy, outputs), View::by_rows(x, inputs));
     product(dw, true, &dy, &x, (outputs, inputs, rows));
 }
 
@@ -110,16 +104,7 @@ pub(crate) fn inputs(
     inputs: usize,
     outputs: usize,
 ) {
-    let w = View {
-        data: w,
-        row: outputs,
-        col: 1,
-    };
-    let dy = View {
-        data: dy,
-        row: 1,
-        col: outputs,
-    };
+    let (w, dy) = (View::by_rows(w, outputs), View::transposed(dy, outputs));
     product(dx, false, &w, &dy, (inputs, rows, outputs));
 }
 

@@ -9,7 +9,8 @@ use crate::dist::{Factors, Objective, Sums, Taken};
 use crate::net::{Batch, Net, NetSpec};
 use crate::normalise::Running;
 use crate::policy::{Policy, Seen, load_seen};
-use crate::rollout::{Collect, Episode, Lane};
+use crate::ppo::Check;
+use crate::rollout::{Collect, Lane, load_episodes, save_episodes};
 use crate::slot::Env;
 use crate::state::{State, invalid};
 
@@ -53,6 +54,39 @@ pub(crate) struct Settings {
     pub(crate) shards: usize,
 }
 
+impl Settings {
+    /// Every option out of its range, at once.
+    fn check(&self, envs: usize) -> Result<()> {
+        let mut check = Check::default();
+        check.counts(&[
+            ("envs", envs),
+            ("n_steps", self.n_steps),
+            ("batch_size", self.batch_size.unwrap_or(1)),
+            ("n_epochs", self.n_epochs),
+            ("total_timesteps", self.total_timesteps as usize),
+            ("lanes", self.lanes),
+            ("shards", self.shards),
+        ]);
+        check.shares(&[
+            ("gamma", self.gamma),
+            ("gae_lambda", self.gae_lambda),
+            ("turn_lambda", self.turn_lambda),
+        ]);
+        check.not_negative(&[
+            ("learning_rate", self.learning_rate),
+            ("ent_coef", self.ent_coef),
+            ("vf_coef", self.vf_coef),
+            ("credit_coef", self.credit_coef),
+        ]);
+        check.positive(&[
+            ("clip_range", self.clip_range.unwrap_or(1.0)),
+            ("max_grad_norm", self.max_grad_norm.unwrap_or(1.0)),
+            ("target_kl", self.target_kl.unwrap_or(1.0)),
+        ]);
+        check.done()
+    }
+}
+
 /// What an iteration did; the fields carry the names of stable-baselines3, [`Report::tags`] the groups.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
@@ -90,15 +124,21 @@ impl Report {
             ("train/grad_norm", self.grad_norm),
             ("train/n_updates", self.n_updates as f64),
         ];
-        let episodes = [
-            ("rollout/ep_rew_mean", self.ep_rew_mean),
-            ("rollout/ep_len_mean", self.ep_len_mean),
-        ];
-        episodes
-            .into_iter()
-            .filter_map(|(tag, v)| v.map(|v| (tag, v)))
-            .chain(always)
+        episodes(self.ep_rew_mean, self.ep_len_mean).chain(always)
     }
+}
+
+/// The tags of episodes that ended, where any did.
+pub(crate) fn episodes(
+    reward: Option<f64>,
+    length: Option<f64>,
+) -> impl Iterator<Item = (&'static str, f64)> {
+    let tags = [
+        ("rollout/ep_rew_mean", reward),
+        ("rollout/ep_len_mean", length),
+    ];
+    tags.into_iter()
+        .filter_map(|(tag, value)| Some((tag, value?)))
 }
 
 /// A part of a minibatch: its gradient and the buffers to find it.
@@ -135,9 +175,7 @@ pub struct Learner {
 
 impl Learner {
     pub(crate) fn new(settings: Settings, spec: NetSpec, envs: usize, seed: u64) -> Result<Self> {
-        if envs == 0 {
-            return Err(invalid("envs", "must be > 0, got 0".to_owned()));
-        }
+        settings.check(envs)?;
         let net = Net::new(spec)?;
         let params = net.init(Streams::new(seed));
         let count = settings.lanes.min(envs);
@@ -414,13 +452,7 @@ impl Learner {
         if let Some(returns) = &self.returns {
             returns.save("normaliser.returns", &mut state);
         }
-        let episodes: Vec<f64> = self
-            .lanes
-            .iter()
-            .flat_map(|l| &l.episodes)
-            .flat_map(|e| [e.reward, e.length, e.discounted])
-            .collect();
-        state.put("episodes", &episodes);
+        save_episodes(self.lanes.iter().flat_map(|l| &l.episodes), &mut state);
         state
     }
 
@@ -441,7 +473,7 @@ impl Learner {
             state.get_len("adam.m", params.len())?,
             state.get_len("adam.v", params.len())?,
         );
-        let episodes: Vec<f64> = state.get_len("episodes", 3 * self.envs)?;
+        let episodes = load_episodes(self.envs, state)?;
         let seen = load_seen(&spec, state)?;
         if seen.is_some() != self.seen.is_some() {
             return Err(invalid(
@@ -464,16 +496,9 @@ impl Learner {
             (seed, iterations, timesteps, steps);
         (self.params, self.adam.m, self.adam.v) = (params, m, v);
         (self.seen, self.returns) = (seen, returns);
-        let mut each = episodes.chunks_exact(3);
-        for episode in self.lanes.iter_mut().flat_map(|l| &mut l.episodes) {
-            if let Some(&[reward, length, discounted]) = each.next() {
-                *episode = Episode {
-                    reward,
-                    length,
-                    discounted,
-                };
-            }
-        }
+        let open = self.lanes.iter_mut().flat_map(|l| &mut l.episodes);
+        open.zip(episodes)
+            .for_each(|(episode, saved)| *episode = saved);
         Ok(())
     }
 }

@@ -114,32 +114,6 @@ impl PpoConfig {
     /// # Errors
     /// Every option out of its range, at once.
     pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
-        let mut check = Check::default();
-        check.counts(&[
-            ("n_steps", self.n_steps),
-            ("batch_size", self.batch_size),
-            ("n_epochs", self.n_epochs),
-            ("total_timesteps", self.total_timesteps as usize),
-            ("lanes", self.lanes),
-            ("shards", self.shards),
-        ]);
-        check.shares(&[
-            ("gamma", self.gamma),
-            ("gae_lambda", self.gae_lambda),
-            ("turn_lambda", self.turn_lambda),
-        ]);
-        check.not_negative(&[
-            ("learning_rate", self.learning_rate),
-            ("ent_coef", self.ent_coef),
-            ("vf_coef", self.vf_coef),
-        ]);
-        check.positive(&[
-            ("clip_range", self.clip_range),
-            ("max_grad_norm", self.max_grad_norm),
-        ]);
-        check.positive(&[("target_kl", self.target_kl.unwrap_or(1.0))]);
-        check.not_negative(&[("credit_coef", self.credit_coef)]);
-        check.done()?;
         let settings = Settings {
             n_steps: self.n_steps,
             batch_size: Some(self.batch_size),

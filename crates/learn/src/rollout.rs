@@ -1,6 +1,7 @@
 //! Collecting `[T, E]` slots. The environments are split into a fixed number of lanes; each lane steps its own in lock
 //! step, on one core, into its own store, so that the result does not depend on the number of threads.
 
+use wayside_core::error::Result;
 use wayside_core::rng::{Stream, Streams};
 
 use crate::gae::{Trajectories, advantages};
@@ -8,6 +9,7 @@ use crate::net::Net;
 use crate::normalise::{Moments, Running};
 use crate::policy::{Choice, Decider, Seen};
 use crate::slot::{End, Env, Slot};
+use crate::state::State;
 
 /// Slots one after the other, time-major; each with as many rows, logits, factors and vehicles as it had.
 #[derive(Debug, Default)]
@@ -214,7 +216,7 @@ impl Lane {
                 let step = env.step(&slot.actions, &mut slot.credits);
                 let discount = if step.end == End::Turn { 1.0 } else { c.gamma };
                 let reward =
-                    self.episodes[e].count(step.reward, discount, &mut self.return_moments);
+                    self.episodes[e].count(step.reward, discount, Some(&mut self.return_moments));
                 let reward = c
                     .reward_scale
                     .map_or(reward, |scale| scale.scale_only(reward));
@@ -281,13 +283,39 @@ impl Lane {
     }
 }
 
+/// Writes the sums of open episodes, one per environment.
+pub(crate) fn save_episodes<'a>(episodes: impl Iterator<Item = &'a Episode>, state: &mut State) {
+    let sums: Vec<f64> = episodes
+        .flat_map(|e| [e.reward, e.length, e.discounted])
+        .collect();
+    state.put("episodes", &sums);
+}
+
+/// What [`save_episodes`] wrote for `envs` environments.
+pub(crate) fn load_episodes(envs: usize, state: &State) -> Result<Vec<Episode>> {
+    let sums: Vec<f64> = state.get_len("episodes", 3 * envs)?;
+    let episode = |sums: &[f64]| Episode {
+        reward: sums[0],
+        length: sums[1],
+        discounted: sums[2],
+    };
+    Ok(sums.chunks_exact(3).map(episode).collect())
+}
+
 impl Episode {
     /// Counts a reward; `discount` is that between this step and the next.
-    fn count(&mut self, reward: f64, discount: f64, returns: &mut Moments) -> f32 {
+    pub(crate) fn count(
+        &mut self,
+        reward: f64,
+        discount: f64,
+        returns: Option<&mut Moments>,
+    ) -> f32 {
         self.reward += reward;
         self.length += 1.0;
         self.discounted += reward;
-        returns.add(&[self.discounted as f32]);
+        if let Some(returns) = returns {
+            returns.add(&[self.discounted as f32]);
+        }
         self.discounted *= discount;
         reward as f32
     }

@@ -2,11 +2,13 @@
 
 use super::world::World;
 use crate::error::Result;
-use crate::observe::Scorer;
+use crate::observe::{Form, Scorer};
 use crate::policy::learned::Learned;
+use crate::policy::lysac::Lysac;
 use crate::policy::migration::surrogate::Surrogate;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
+use crate::scenario::PolicyOptions;
 use crate::slot::Slot;
 
 /// What enters a run: makes the policy of every seed.
@@ -45,14 +47,19 @@ impl<S: Scorer + Clone + 'static> Trained<S> {
     ///
     /// # Errors
     /// A layout that cannot serve it.
-    pub fn for_slot(&self, slot: &Slot) -> Result<Box<dyn Policy>> {
+    pub fn for_slot(&self, slot: &Slot, options: &PolicyOptions) -> Result<Box<dyn Policy>> {
         self.scorer.layout().serves(slot)?;
-        self.policy()
+        self.policy(options, Streams::new(0))
     }
 
     /// It takes slots with queues and without.
-    fn policy(&self) -> Result<Box<dyn Policy>> {
-        Ok(Box::new(Surrogate::new(Learned::new(self.scorer.clone())?)))
+    fn policy(&self, options: &PolicyOptions, streams: Streams) -> Result<Box<dyn Policy>> {
+        let scorer = self.scorer.clone();
+        if let Form::Plan { .. } = scorer.layout().form {
+            let episodes = options.migration.lysac_episodes;
+            return Ok(Box::new(Lysac::new(scorer, episodes, streams)?));
+        }
+        Ok(Box::new(Surrogate::new(Learned::new(scorer)?)))
     }
 }
 
@@ -61,9 +68,9 @@ impl<S: Scorer + Clone + 'static> Contender for Trained<S> {
         &self.name
     }
 
-    fn enter(&self, world: &World, _: Streams) -> Result<Box<dyn Policy>> {
+    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
         self.scorer.layout().serves_world(world)?;
-        self.policy()
+        self.policy(&world.scenario.policy, streams)
     }
 }
 

@@ -62,6 +62,12 @@ impl Decider {
         self.settler.queue(slot, &self.decision.placements);
     }
 
+    /// Takes over a decision from outside, for tasks that queue.
+    pub(super) fn impose(&mut self, slot: &Slot, decision: &Decision) {
+        self.decision.clone_from(decision);
+        self.settler.queue(slot, &self.decision.placements);
+    }
+
     /// The links that `task` is sent over: those that the policy chose, or else the shortest route,
     /// written to `route`.
     ///

@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::Outcome;
 use crate::observe::{Encoder, Layout, Observation};
 use crate::rng::{Stream, Streams};
+use crate::scenario::Execution;
 use crate::slot::Slot;
 
 /// The bit that seeds drawn for training have.
@@ -104,6 +105,10 @@ impl<'w> Env<'w> {
     ) -> Result<Self> {
         let world = world.into();
         layout.serves_world(&world)?;
+        if world.scenario.execution != Execution::SharedCpu {
+            let message = "must not be \"queues\": these episodes share CPU (P2); `lysac` learns where tasks queue";
+            return Err(Error::invalid("scenario", None, "execution.kind", message));
+        }
         if slots == 0 {
             return Err(Error::invalid(
                 "environment",

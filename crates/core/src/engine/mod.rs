@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod decider;
 pub mod env;
 mod lane;
+pub mod queue_env;
 pub mod records;
 pub mod world;
 

@@ -39,7 +39,7 @@ impl Sizes {
     }
 
     /// Lengths of the heads of a task: entry, target, and where there are any, rules on the end.
-    fn heads(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+    pub(super) fn heads(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let spans = (self.spans > 1).then_some(self.spans);
         [self.candidates, self.rsus].into_iter().chain(spans)
     }

@@ -57,6 +57,13 @@ pub enum Form {
         /// Which tasks are decided together.
         turns: Turns,
     },
+    /// One row for a batch of tasks that queue, and continuous actions: see [`super::plan`].
+    Plan {
+        /// Servers besides the local one: of more that are seen those where a task could begin first.
+        servers: usize,
+        /// How far they may be \[hops\].
+        max_hops: u32,
+    },
 }
 
 /// Which tasks of a slot are decided together, seeing the same tentative loads.
@@ -178,6 +185,18 @@ impl Layout {
         Self::new(form, world)
     }
 
+    /// `plan` for the servers that tasks of `world` may be migrated to.
+    #[must_use]
+    pub fn plan(world: &World) -> Self {
+        let max_hops = world.scenario.policy.migration.max_hops;
+        let near = |m: usize| {
+            let targets = world.routes.targets(m as u32).iter();
+            targets.filter(|t| (1..=max_hops).contains(&t.hops)).count()
+        };
+        let servers = (0..world.rsus.len()).map(near).max().unwrap_or(0);
+        Self::new(Form::Plan { servers, max_hops }, world)
+    }
+
     /// Whether the layout itself makes sense, as one from a file may not.
     ///
     /// # Errors
@@ -226,6 +245,7 @@ impl Layout {
                 size("targets", targets, 1)?;
             }
             Form::Sequential { options, .. } => size("options", options, 1)?,
+            Form::Plan { servers, .. } => size("servers", servers, 0)?,
         }
         let s = &self.scales;
         let positive = [

@@ -18,6 +18,7 @@
 //! | `flat` | 1 | 1 | all | entry, target (and rule) of every place for a task |
 //! | `shared` | 1 | 1 per task | beta + 1 + targets (+ rules) | entry, target (and rule) of every task |
 //! | `sequential` | up to 1 per task | 1 per placement offered | 1 | 1 per task of the turn |
+//! | `plan` | none: continuous actions for a batch that queues, see [`plan`] | | | |
 //!
 //! Every feature lies in `[-1, 1]`. `sq(x)` is x / (1 + |x|); `cut` is to `[-1, 1]`, `share` to `[0, 1]`. C̄, D̄,
 //! T̄ are the means of a task, F̂ the largest RSU, c̄ the cost of the mean task on the mean vehicle, all
@@ -120,6 +121,7 @@ mod decode;
 mod features;
 mod flat;
 mod layout;
+pub mod plan;
 mod sequential;
 mod shared;
 mod tentative;
@@ -272,6 +274,9 @@ impl Encoder {
     /// A layout that makes no sense.
     pub fn new(layout: Layout) -> Result<Self> {
         layout.check()?;
+        if matches!(layout.form, Form::Plan { .. }) {
+            return Err(layout.other_form("flat, shared or sequential"));
+        }
         let (width, outputs) = layout.shape();
         Ok(Self {
             observation: Observation {
@@ -347,6 +352,7 @@ impl Encoder {
             Form::Shared { .. } => {
                 shared::observe(slot, layout, layout.shared_sizes(), crowd, observation);
             }
+            Form::Plan { .. } => unreachable!("refused when made"),
         }
         observation.context.extend(crowd.still);
         observation.context.resize(CONTEXT, 0.0);
@@ -373,6 +379,7 @@ impl Encoder {
             }
             Form::Shared { .. } => shared::act(slot, self.layout.shared_sizes(), actions, choices),
             Form::Sequential { .. } => self.sequential.act(slot, actions, choices),
+            Form::Plan { .. } => unreachable!("refused when made"),
         }
     }
 
@@ -401,7 +408,60 @@ impl Layout {
             Form::Flat { .. } => (self.flat_sizes().width(), self.flat_sizes().outputs()),
             Form::Shared { .. } => (self.shared_sizes().width(), self.shared_sizes().outputs()),
             Form::Sequential { .. } => (sequential::WIDTH, 1),
+            Form::Plan { .. } => {
+                let sizes = self.plan_sizes();
+                (sizes.width(), 2 * sizes.actions())
+            }
         }
+    }
+
+    /// What plans batches by continuous actions.
+    ///
+    /// # Errors
+    /// A layout that makes no sense, or of another form.
+    pub fn planner(&self) -> Result<plan::Planner> {
+        self.check()?;
+        match self.form {
+            Form::Plan { .. } => Ok(plan::Planner::with(self.plan_sizes(), self.scales)),
+            _ => Err(self.other_form("plan")),
+        }
+    }
+
+    /// An observation for a [`planner`](Self::planner) to fill.
+    #[must_use]
+    pub fn planned(&self) -> Observation {
+        let (width, outputs) = self.shape();
+        Observation {
+            width,
+            outputs,
+            ..Observation::default()
+        }
+    }
+
+    fn other_form(&self, wanted: &str) -> Error {
+        let message = format!("must be {wanted}, got {:?}", self.form);
+        Error::invalid("observation layout", None, "layout.form", message)
+    }
+
+    fn plan_sizes(&self) -> plan::Sizes {
+        let Form::Plan { servers, max_hops } = self.form else {
+            unreachable!("asked for `plan` alone")
+        };
+        plan::Sizes { servers, max_hops }
+    }
+
+    /// Lengths of the heads of one task: exact, but for `sequential`, where it is the most that a task has.
+    pub fn heads(&self) -> impl Iterator<Item = usize> {
+        let (flat, shared, sequential) = match self.form {
+            Form::Flat { .. } => (Some(self.flat_sizes().heads()), None, None),
+            Form::Shared { .. } => (None, Some(self.shared_sizes().heads()), None),
+            Form::Sequential { options, .. } => (None, None, Some(1 + options * self.spans)),
+            Form::Plan { .. } => (None, None, None),
+        };
+        let of_task = flat.into_iter().flatten();
+        of_task
+            .chain(shared.into_iter().flatten())
+            .chain(sequential)
     }
 
     fn flat_sizes(&self) -> flat::Sizes {

@@ -27,7 +27,7 @@ impl Sizes {
         OWN + (self.candidates - 1) * CANDIDATE + self.targets * TARGET + STILL
     }
 
-    fn heads(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+    pub(super) fn heads(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let spans = (self.spans > 1).then_some(self.spans);
         [self.candidates, self.targets].into_iter().chain(spans)
     }

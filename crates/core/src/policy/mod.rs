@@ -5,6 +5,7 @@ pub mod baselines;
 pub mod best_response;
 pub mod learned;
 pub mod local_search;
+pub mod lysac;
 pub mod migration;
 pub mod price;
 pub mod repair;

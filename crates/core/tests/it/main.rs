@@ -7,6 +7,7 @@ mod hand;
 mod information;
 mod large;
 mod lin;
+mod lysac;
 mod migration;
 mod observe;
 mod p2_limits;

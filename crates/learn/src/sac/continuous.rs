@@ -1,14 +1,15 @@
 //! SAC with continuous actions in (-1, 1): a Gaussian per action, squashed by tanh.
 
-use rayon::prelude::*;
 use wayside_core::error::Result;
-use wayside_core::rng::{Stream, Streams};
+use wayside_core::rng::Stream;
 
-use super::replay::{Replay, Transition, Widths};
-use super::{Losses, Networks, SacConfig, SacReport, Temperature, follow};
-use crate::mlp::{Activation, Mlp, Tape};
-use crate::slot::{End, Step};
-use crate::state::{State, invalid};
+use super::SacConfig;
+use super::discrete::actor;
+use super::learner::{Draw, Kind, Shard, Soft, Stage, Task};
+use super::networks::Ends;
+use super::replay::Widths;
+use crate::policy::Policy;
+use crate::slot::{Slot, Step};
 
 /// An environment with a fixed observation and continuous actions.
 pub trait ContinuousEnv {
@@ -48,456 +49,241 @@ fn squash_gradient(action: f32, log_std: f32, noise: f32, alpha: f32, dq: f32) -
     )
 }
 
-/// Buffers for a part of a minibatch.
+/// A squashed Gaussian per action.
+#[derive(Clone, Debug)]
+pub struct Gaussian {
+    observation: usize,
+    actions: usize,
+}
+
+/// Buffers of a shard.
 #[derive(Debug, Default)]
-struct Shard {
-    members: Vec<usize>,
+pub(crate) struct Buffers {
     /// Standard normal numbers for next and present actions, `[S, actions]` each.
     noise: [Vec<f32>; 2],
-    observations: Vec<f32>,
     /// Observation and action side by side, `[S, observation + actions]`.
     pairs: Vec<f32>,
     d_pairs: [Vec<f32>; 2],
     log_density: Vec<f32>,
-    actor: Tape,
-    critics: [Tape; 2],
-    actor_grads: Vec<f32>,
-    critic_grads: Vec<f32>,
-    losses: Losses,
 }
 
-/// The learner.
-#[derive(Debug)]
-pub struct Sac {
-    config: SacConfig,
-    observation: usize,
-    actions: usize,
-    actor: Mlp,
-    critics: [Mlp; 2],
-    networks: Networks,
-    replay: Replay,
-    shards: Vec<Shard>,
-    seed: u64,
-    iterations: u64,
-    timesteps: u64,
-    updates: u64,
-}
+/// SAC for continuous actions.
+pub type Sac = Soft<Gaussian>;
 
 impl Sac {
     /// For observations of width `observation` and `actions` actions.
     ///
     /// # Errors
     /// Every option out of its range, at once.
-    pub fn new(config: SacConfig, observation: usize, actions: usize, seed: u64) -> Result<Self> {
-        config.check(&[("observation", observation), ("actions", actions)])?;
-        let sizes = |first: usize, last: usize| -> Vec<usize> {
-            std::iter::once(first)
-                .chain(config.hidden.iter().copied())
-                .chain([last])
-                .collect()
-        };
-        let actor = Mlp::new(0, &sizes(observation, 2 * actions), Activation::Relu, false);
-        let first = Mlp::new(0, &sizes(observation + actions, 1), Activation::Relu, false);
-        let second = Mlp::new(
-            first.end(),
-            &sizes(observation + actions, 1),
-            Activation::Relu,
-            false,
-        );
-        let streams = Streams::new(seed);
-        let (mut actor_params, mut critic_params) =
-            (vec![0.0; actor.end()], vec![0.0; second.end()]);
-        actor.init(
-            &mut actor_params,
-            0.01,
-            &mut streams.stream("learn.init.actor"),
-        );
-        first.init(
-            &mut critic_params,
-            1.0,
-            &mut streams.stream("learn.init.critic.0"),
-        );
-        second.init(
-            &mut critic_params,
-            1.0,
-            &mut streams.stream("learn.init.critic.1"),
-        );
-        let temperature =
-            Temperature::new(&config, config.target_entropy.unwrap_or(-(actions as f64)));
-        let shard = |_| Shard {
-            actor_grads: vec![0.0; actor_params.len()],
-            critic_grads: vec![0.0; critic_params.len()],
-            ..Shard::default()
-        };
-        Ok(Self {
-            shards: (0..config.shards).map(shard).collect(),
-            replay: Replay::new(
-                Widths {
-                    observation,
-                    action: actions,
-                    mask: 0,
-                },
-                config.buffer_size,
-            ),
-            networks: Networks::new(actor_params, critic_params, temperature),
-            critics: [first, second],
-            config,
+    pub fn new(
+        config: SacConfig,
+        (observation, actions): (usize, usize),
+        hidden: &[usize],
+        envs: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let kind = Gaussian {
             observation,
             actions,
-            actor,
-            seed,
-            iterations: 0,
-            timesteps: 0,
-            updates: 0,
-        })
-    }
-
-    /// Takes `steps` steps, and learns after each that is due.
-    pub fn iterate(&mut self, env: &mut impl ContinuousEnv, steps: usize) -> SacReport {
-        let stream = |name: &str| {
-            Streams::new(self.seed).stream(&format!("learn.sac.{name}.{}", self.iterations))
         };
-        let (mut act, mut learn) = (stream("act"), stream("learn"));
-        let (mut now, mut next) = (vec![0.0; self.observation], vec![0.0; self.observation]);
-        let mut action = vec![0.0; self.actions];
-        let (mut tape, mut report, mut losses, mut updates) = (
-            Tape::default(),
-            SacReport::default(),
-            Losses::default(),
-            0.0,
-        );
-        for _ in 0..steps {
-            env.observe(&mut now);
-            if self.timesteps < self.config.learning_starts {
-                action
-                    .iter_mut()
-                    .for_each(|a| *a = act.uniform(-1.0, 1.0) as f32);
-            } else {
-                self.act(&now, Some(&mut act), &mut tape, &mut action);
-            }
-            let step = env.step(&action);
-            report.rew_mean += step.reward / steps as f64;
-            env.observe(&mut next);
-            self.replay.push(Transition {
-                observation: &now,
-                next_observation: &next,
-                action: &action,
-                mask: &[],
-                next_mask: &[],
-                reward: step.reward as f32,
-                goes_on: f32::from(u8::from(step.end != End::Terminated)),
-            });
-            if step.end != End::No {
-                env.reset();
-            }
-            self.timesteps += 1;
-            if self.timesteps >= self.config.learning_starts
-                && self.timesteps.is_multiple_of(self.config.train_freq)
-            {
-                for _ in 0..self.config.gradient_steps {
-                    let l = self.update(&mut learn);
-                    losses = Losses {
-                        actor: losses.actor + l.actor,
-                        critic: losses.critic + l.critic,
-                        entropy: losses.entropy + l.entropy,
-                    };
-                    updates += 1.0;
-                }
-            }
-        }
-        self.iterations += 1;
-        let n = f64::max(updates, 1.0);
-        SacReport {
-            total_timesteps: self.timesteps,
-            n_updates: self.updates,
-            actor_loss: losses.actor / n,
-            critic_loss: losses.critic / n,
-            entropy: losses.entropy / n,
-            ent_coef: f64::from(self.networks.temperature.alpha()),
-            ..report
-        }
+        Self::with(config, kind, hidden, envs, seed)
     }
 
     /// The most probable action (the squashed mean) for one observation.
-    pub fn decide(&self, observation: &[f32], action: &mut [f32]) {
-        self.act(observation, None, &mut Tape::default(), action);
+    pub fn decide(&mut self, observation: &[f32], action: &mut Vec<f32>) {
+        let mut slot = self.kind.slot();
+        slot.row().copy_from_slice(observation);
+        self.likeliest(&slot, action);
     }
 
-    fn act(
-        &self,
-        observation: &[f32],
-        stream: Option<&mut Stream>,
-        tape: &mut Tape,
-        action: &mut [f32],
-    ) {
-        self.actor
-            .forward(&self.networks.actor, observation, 1, tape);
-        let (mean, log_std) = tape.output().split_at(self.actions);
-        let mut noise = stream;
-        for ((a, m), s) in action.iter_mut().zip(mean).zip(log_std) {
-            let e = noise.as_mut().map_or(0.0, |stream| stream.normal() as f32);
-            *a = squash(*m, *s, e).0;
-        }
-    }
-
-    /// One update of critics, actor, temperature and targets, on a minibatch drawn with replacement.
-    fn update(&mut self, stream: &mut Stream) -> Losses {
-        let (size, count) = (self.config.batch_size, self.shards.len());
-        for (i, shard) in self.shards.iter_mut().enumerate() {
-            let n = (i + 1) * size / count - i * size / count;
-            shard.members.clear();
-            shard
-                .members
-                .extend((0..n).map(|_| stream.below(self.replay.len())));
-            for noise in &mut shard.noise {
-                noise.clear();
-                noise.extend((0..n * self.actions).map(|_| stream.normal() as f32));
-            }
-        }
-        let task = Task {
-            observation: self.observation,
-            actions: self.actions,
-            actor: &self.actor,
-            critics: &self.critics,
-            replay: &self.replay,
-            gamma: self.config.gamma as f32,
-            alpha: self.networks.temperature.alpha(),
-            share: 1.0 / size as f32,
-        };
-        let n = &mut self.networks;
-        let rate = self.config.learning_rate;
-        self.shards
-            .par_iter_mut()
-            .for_each(|shard| task.critic_gradient(&n.actor, &n.critics, &n.targets, shard));
-        let shards = &self.shards;
-        n.critic_adam.step(
-            &mut n.critics,
-            |i| shards.get(i).map(|s| s.critic_grads.as_slice()),
-            rate,
-            None,
-        );
-        self.shards
-            .par_iter_mut()
-            .for_each(|shard| task.actor_gradient(&n.actor, &n.critics, shard));
-        let shards = &self.shards;
-        n.actor_adam.step(
-            &mut n.actor,
-            |i| shards.get(i).map(|s| s.actor_grads.as_slice()),
-            rate,
-            None,
-        );
-        let mut losses = Losses::default();
-        for shard in &self.shards {
-            losses.actor += shard.losses.actor;
-            losses.critic += shard.losses.critic;
-            losses.entropy += shard.losses.entropy;
-        }
-        n.temperature.update(losses.entropy, rate);
-        follow(&mut n.targets, &n.critics, self.config.tau as f32);
-        self.updates += 1;
-        losses
-    }
-
-    /// All that the next iteration depends on, the replay included, but not the environment.
-    #[must_use]
-    pub fn save_state(&self) -> State {
-        let card = serde_json::json!({
-            "observation": self.observation, "actions": self.actions, "hidden": self.config.hidden, "seed": self.seed,
-            "iterations": self.iterations, "timesteps": self.timesteps, "updates": self.updates,
-        });
-        let mut state = State::new(card);
-        self.networks.save(&mut state);
-        self.replay.save(&mut state);
-        state
-    }
-
-    /// Continues where [`Sac::save_state`] stood.
+    /// The actor as a policy whose outputs are means, then logarithms of deviations.
     ///
     /// # Errors
-    /// If the state is of other sizes; the learner is then unchanged.
-    pub fn load_state(&mut self, state: &State) -> Result<()> {
-        let sizes: (usize, usize) = (
-            state.card_value("observation")?,
-            state.card_value("actions")?,
-        );
-        if sizes != (self.observation, self.actions) {
-            let want = (self.observation, self.actions);
-            return Err(invalid(
-                "observation, actions",
-                format!("must be {want:?}, got {sizes:?}"),
-            ));
-        }
-        let (networks, replay) = (self.networks.loaded(state)?, self.replay.loaded(state)?);
-        let (seed, iterations) = (state.card_value("seed")?, state.card_value("iterations")?);
-        let (timesteps, updates) = (state.card_value("timesteps")?, state.card_value("updates")?);
-        (self.networks, self.replay) = (networks, replay);
-        (self.seed, self.iterations, self.timesteps, self.updates) =
-            (seed, iterations, timesteps, updates);
+    /// None that is known.
+    pub fn policy(&self) -> Result<Policy> {
+        actor(self, self.kind.ends().actor, 1, 0)
+    }
+}
+
+/// A [`ContinuousEnv`] as the learner wants it.
+impl<E: ContinuousEnv> Stage<Gaussian> for E {
+    fn show(&mut self, _: &Gaussian, slot: &mut Slot) -> Result<()> {
+        slot.clear();
+        self.observe(slot.row());
         Ok(())
     }
 
-    /// Parameters of the actor.
-    #[must_use]
-    pub fn params(&self) -> &[f32] {
-        &self.networks.actor
+    fn take(&mut self, _: &Gaussian, action: &[f32], _: &mut Slot) -> Step {
+        self.step(action)
+    }
+
+    fn restart(&mut self) {
+        self.reset();
     }
 }
 
-/// What every shard of a minibatch needs.
-struct Task<'a> {
-    observation: usize,
-    actions: usize,
-    actor: &'a Mlp,
-    critics: &'a [Mlp; 2],
-    replay: &'a Replay,
-    gamma: f32,
-    alpha: f32,
-    share: f32,
-}
-
-impl Task<'_> {
-    /// Draws actions for `shard.observations` with noise `which`, writes pairs and log-densities.
-    fn propose(&self, actor: &[f32], which: usize, shard: &mut Shard) {
-        let (o, n) = (self.observation, self.actions);
-        self.actor.forward(
-            actor,
-            &shard.observations,
-            shard.members.len(),
-            &mut shard.actor,
-        );
-        shard.pairs.clear();
-        shard.log_density.clear();
-        let rows = shard
-            .observations
-            .chunks_exact(o)
-            .zip(shard.actor.output().chunks_exact(2 * n));
-        for ((seen, out), noise) in rows.zip(shard.noise[which].chunks_exact(n)) {
-            shard.pairs.extend_from_slice(seen);
+impl Gaussian {
+    /// Draws actions for `shard.rows` with noise `which`; writes pairs and log-densities.
+    fn propose(&self, task: &Task, which: usize, shard: &mut Shard<Buffers>) {
+        let (n, actions) = (task.networks, self.actions);
+        let rows = shard.members.len();
+        n.actor
+            .forward(&n.actor_params, &shard.rows, rows, &mut shard.actor);
+        let own = &mut shard.own;
+        own.pairs.clear();
+        own.log_density.clear();
+        let seen = shard.rows.chunks_exact(self.observation);
+        let output = shard.actor.output().chunks_exact(2 * actions);
+        let noise = own.noise[which].chunks_exact(actions);
+        for ((seen, out), noise) in seen.zip(output).zip(noise) {
+            own.pairs.extend_from_slice(seen);
             let mut sum = 0.0;
-            for i in 0..n {
-                let (action, log_density) = squash(out[i], out[n + i], noise[i]);
-                shard.pairs.push(action);
+            for i in 0..actions {
+                let (action, log_density) = squash(out[i], out[actions + i], noise[i]);
+                own.pairs.push(action);
                 sum += log_density;
             }
-            shard.log_density.push(sum);
+            own.log_density.push(sum);
         }
     }
 
-    fn evaluate(&self, critics: &[f32], shard: &mut Shard) {
-        for (critic, tape) in self.critics.iter().zip(&mut shard.critics) {
-            critic.forward(critics, &shard.pairs, shard.members.len(), tape);
+    fn evaluate(&self, task: &Task, params: &[f32], shard: &mut Shard<Buffers>) {
+        let rows = shard.members.len();
+        let pairs = &shard.own.pairs;
+        task.networks.judge(params, pairs, rows, &mut shard.critics);
+    }
+}
+
+impl Kind for Gaussian {
+    type Buffers = Buffers;
+
+    fn widths(&self) -> Widths {
+        Widths {
+            observation: self.observation,
+            action: self.actions,
+            mask: 0,
         }
     }
 
-    /// Half the squared error of both critics against r + gamma (min Q'(s', a') - alpha log pi(a' | s')).
-    fn critic_gradient(&self, actor: &[f32], critics: &[f32], targets: &[f32], shard: &mut Shard) {
-        shard.observations.clear();
-        for &i in &shard.members {
-            shard
-                .observations
-                .extend_from_slice(self.replay.get(i).next_observation);
+    fn ends(&self) -> Ends {
+        Ends {
+            actor: (self.observation, 2 * self.actions),
+            critic: (self.observation + self.actions, 1),
         }
-        self.propose(actor, 0, shard);
-        self.evaluate(targets, shard);
+    }
+
+    fn rows(&self) -> usize {
+        1
+    }
+
+    fn slot(&self) -> Slot {
+        Slot::new(self.observation, 0)
+    }
+
+    fn target_entropy(&self, asked: Option<f64>) -> f64 {
+        asked.unwrap_or(-(self.actions as f64))
+    }
+
+    fn card(&self) -> serde_json::Value {
+        serde_json::json!({ "observation": self.observation, "actions": self.actions })
+    }
+
+    fn choose(&self, output: &mut [f32], _: &Slot, mut draw: Draw, action: &mut Vec<f32>) {
+        let (mean, log_std) = output.split_at(self.actions);
+        action.clear();
+        action.extend(mean.iter().zip(log_std).map(|(m, s)| match &mut draw {
+            Draw::Uniform(stream) => stream.uniform(-1.0, 1.0) as f32,
+            Draw::Sample(stream) => squash(*m, *s, stream.normal() as f32).0,
+            Draw::Greedy => squash(*m, *s, 0.0).0,
+        }));
+    }
+
+    fn noise(&self, shard: &mut Shard<Buffers>, stream: &mut Stream) {
+        let count = shard.members.len() * self.actions;
+        for noise in &mut shard.own.noise {
+            noise.clear();
+            noise.extend((0..count).map(|_| stream.normal() as f32));
+        }
+    }
+
+    fn critic_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
+        let n = task.networks;
+        task.load(shard, true);
+        self.propose(task, 0, shard);
+        self.evaluate(task, &n.target_params, shard);
+        shard.targets.clear();
         let [q0, q1] = &shard.critics;
-        for ((target, q0), (q1, &i)) in shard
-            .log_density
-            .iter_mut()
-            .zip(q0.output())
-            .zip(q1.output().iter().zip(&shard.members))
-        {
-            let t = self.replay.get(i);
-            *target = t.reward + self.gamma * t.goes_on * (q0.min(*q1) - self.alpha * *target);
-        }
-        shard.pairs.clear();
+        let values = q0.output().iter().zip(q1.output());
+        let soft = values
+            .zip(&shard.own.log_density)
+            .map(|((q0, q1), density)| q0.min(*q1) - task.alpha * density);
+        shard.targets.extend(soft);
+        task.aim(&shard.members, &mut shard.targets);
+
+        task.load(shard, false);
+        shard.own.pairs.clear();
         for &i in &shard.members {
-            let t = self.replay.get(i);
-            shard.pairs.extend_from_slice(t.observation);
-            shard.pairs.extend_from_slice(t.action);
+            let t = task.replay.get(i);
+            shard.own.pairs.extend_from_slice(t.observation);
+            shard.own.pairs.extend_from_slice(t.action);
         }
-        self.evaluate(critics, shard);
-        shard.critic_grads.fill(0.0);
-        shard.losses = Losses::default();
-        for (critic, tape) in self.critics.iter().zip(&mut shard.critics) {
+        self.evaluate(task, &n.critic_params, shard);
+        for (critic, tape) in n.critics.iter().zip(&mut shard.critics) {
             let (q, dq) = tape.output_and_gradient();
-            for ((q, dq), target) in q.iter().zip(dq).zip(&shard.log_density) {
-                *dq = self.share * (q - target);
-                shard.losses.critic += f64::from(self.share * 0.5 * (q - target) * (q - target));
+            for ((q, dq), target) in q.iter().zip(dq).zip(&shard.targets) {
+                *dq = task.share * (q - target);
+                shard.losses.critic += f64::from(task.share * 0.5 * (q - target) * (q - target));
             }
-            critic.backward(
-                critics,
-                &shard.pairs,
-                tape,
-                Some(&mut shard.critic_grads),
-                None,
-            );
+            let grads = Some(shard.critic_grads.as_mut_slice());
+            critic.backward(&n.critic_params, &shard.own.pairs, tape, grads, None);
         }
     }
 
-    /// alpha log pi(a | s) - min Q(s, a) for a drawn from the actor, through the action.
-    fn actor_gradient(&self, actor: &[f32], critics: &[f32], shard: &mut Shard) {
+    /// For actions drawn from the actor, and through them.
+    fn actor_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
         let (o, n) = (self.observation, self.actions);
-        shard.observations.clear();
-        for &i in &shard.members {
-            shard
-                .observations
-                .extend_from_slice(self.replay.get(i).observation);
-        }
-        self.propose(actor, 1, shard);
-        self.evaluate(critics, shard);
+        self.propose(task, 1, shard);
+        self.evaluate(task, &task.networks.critic_params, shard);
         let [first, second] = &mut shard.critics;
         {
             let ((q0, d0), (q1, d1)) = (first.output_and_gradient(), second.output_and_gradient());
             for s in 0..shard.members.len() {
-                (d0[s], d1[s]) = if q0[s] <= q1[s] {
-                    (1.0, 0.0)
-                } else {
-                    (0.0, 1.0)
-                };
-                let log_density = shard.log_density[s];
-                shard.losses.actor +=
-                    f64::from(self.share * (self.alpha * log_density - q0[s].min(q1[s])));
-                shard.losses.entropy -= f64::from(self.share * log_density);
+                let less = q0[s] <= q1[s];
+                (d0[s], d1[s]) = (f32::from(less), f32::from(!less));
+                let log_density = shard.own.log_density[s];
+                let loss = task.alpha * log_density - q0[s].min(q1[s]);
+                shard.losses.actor += f64::from(task.share * loss);
+                shard.losses.entropy -= f64::from(task.share * log_density);
             }
         }
-        for ((critic, tape), d) in self
-            .critics
-            .iter()
-            .zip([first, second])
-            .zip(&mut shard.d_pairs)
-        {
-            d.resize(shard.pairs.len(), 0.0);
-            critic.backward(critics, &shard.pairs, tape, None, Some(d));
+        let networks = task.networks;
+        let own = &mut shard.own;
+        let tapes = networks.critics.iter().zip([first, second]);
+        for ((critic, tape), d) in tapes.zip(&mut own.d_pairs) {
+            d.resize(own.pairs.len(), 0.0);
+            critic.backward(&networks.critic_params, &own.pairs, tape, None, Some(d));
         }
         let (out, d_out) = shard.actor.output_and_gradient();
         for s in 0..shard.members.len() {
             for i in 0..n {
                 let (pair, at) = (s * (o + n) + o + i, s * 2 * n + i);
-                let dq = shard.d_pairs[0][pair] + shard.d_pairs[1][pair];
-                let (d_mean, d_std) = squash_gradient(
-                    shard.pairs[pair],
-                    out[at + n],
-                    shard.noise[1][s * n + i],
-                    self.alpha,
-                    dq,
-                );
-                (d_out[at], d_out[at + n]) = (self.share * d_mean, self.share * d_std);
+                let dq = own.d_pairs[0][pair] + own.d_pairs[1][pair];
+                let noise = own.noise[1][s * n + i];
+                let (d_mean, d_std) =
+                    squash_gradient(own.pairs[pair], out[at + n], noise, task.alpha, dq);
+                (d_out[at], d_out[at + n]) = (task.share * d_mean, task.share * d_std);
             }
         }
-        shard.actor_grads.fill(0.0);
-        self.actor.backward(
-            actor,
-            &shard.observations,
-            &mut shard.actor,
-            Some(&mut shard.actor_grads),
-            None,
-        );
+        let (rows, grads) = (&shard.rows, Some(shard.actor_grads.as_mut_slice()));
+        let actor = &networks.actor;
+        actor.backward(&networks.actor_params, rows, &mut shard.actor, grads, None);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wayside_core::rng::Streams;
 
     /// alpha log-density - Q in f64 with Q(a) = 0.7 a - 0.3 a^2.
     fn twin(mean: f64, log_std: f64, noise: f64, alpha: f64) -> f64 {

@@ -1,27 +1,33 @@
 //! SAC with the factorised masked categorical (after Christodoulou 2019): expectations over choices are sums, not samples.
 //!
 //! The critics value every choice of every factor, `Q_f(s, a_f)`, by the same rows as the actor; the value of an action
-//! is the mean over factors (value decomposition, Sunehag et al. 2018), as are entropy and temperature. The number of
-//! rows and the factors are the same in every slot: a scenario with a fixed number of vehicles.
+//! is the mean over factors (value decomposition, Sunehag et al. 2018), as are entropy and temperature. The replay keeps
+//! slots of one form; a slot that is smaller is padded with rows of zeros and choices that are masked, and its means are over
+//! the factors that it shows.
 
-use rayon::prelude::*;
 use wayside_core::error::Result;
-use wayside_core::rng::{Stream, Streams};
+use wayside_core::rng::Stream;
 
-use super::replay::{Replay, Transition, Widths};
-use super::{Losses, Networks, SacConfig, SacReport, Temperature, follow};
+use super::SacConfig;
+use super::learner::{Draw, Kind, Shard, Soft, Stage, Task};
+use super::networks::Ends;
+use super::replay::Widths;
 use crate::dist::Factors;
-use crate::mlp::{Activation, Mlp, Tape};
-use crate::slot::{End, Env, Slot};
-use crate::state::{State, invalid};
+use crate::mlp::Activation;
+use crate::net::{Net, NetSpec, Pool};
+use crate::policy::Policy;
+use crate::slot::{Env, Slot, Step};
+use crate::state::invalid;
 
-/// The fixed form of a slot.
+/// The form of the largest slot.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Form {
     /// Rows of a slot.
     pub rows: usize,
     /// Width of a row.
     pub row_width: usize,
+    /// What environments show beside the rows; nobody here looks at it.
+    pub globals: usize,
     /// Choices of each factor; together `rows` times the logits per row.
     pub factors: Vec<u32>,
     /// Consecutive factors that belong to one vehicle.
@@ -32,325 +38,154 @@ impl Form {
     fn logits(&self) -> usize {
         self.factors.iter().map(|&f| f as usize).sum()
     }
+
+    /// Whether the factors of a slot are the first ones of the form, the last of them perhaps shorter.
+    fn holds(&self, lens: &[u32]) -> bool {
+        let last = lens.len().saturating_sub(1);
+        let fits =
+            |(i, (len, most)): (usize, (&u32, &u32))| len == most || (i == last && len < most);
+        lens.len() <= self.factors.len() && lens.iter().zip(&self.factors).enumerate().all(fits)
+    }
+
+    /// Fills a slot up to the form; its `lens` stay those that it has.
+    fn pad(&self, slot: &mut Slot) {
+        slot.rows.resize(self.rows * self.row_width, 0.0);
+        slot.mask.resize(self.logits(), false);
+    }
+
+    /// The factors that a padded mask shows: the first ones that have a choice.
+    fn shown<'a>(&'a self, mask: &'a [bool]) -> Factors<'a> {
+        let all = Factors {
+            mask,
+            lens: &self.factors,
+        };
+        let count = all.ranges().take_while(|r| mask[r.clone()].contains(&true));
+        Factors {
+            mask,
+            lens: &self.factors[..count.count()],
+        }
+    }
 }
 
-/// Buffers for a part of a minibatch.
-#[derive(Debug, Default)]
-struct Shard {
-    members: Vec<usize>,
-    rows: Vec<f32>,
-    mask: Vec<bool>,
-    probabilities: Vec<f32>,
-    targets: Vec<f32>,
-    actor: Tape,
-    critics: [Tape; 2],
-    actor_grads: Vec<f32>,
-    critic_grads: Vec<f32>,
-    losses: Losses,
-}
-
-/// The learner.
-#[derive(Debug)]
-pub struct DiscreteSac {
-    config: SacConfig,
+/// The factorised masked categorical.
+#[derive(Clone, Debug)]
+pub struct Categorical {
     form: Form,
-    actor: Mlp,
-    critics: [Mlp; 2],
-    networks: Networks,
-    replay: Replay,
-    shards: Vec<Shard>,
-    slots: [Slot; 2],
-    seed: u64,
-    iterations: u64,
-    timesteps: u64,
-    updates: u64,
+    logits: usize,
 }
+
+/// Buffers of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    probabilities: Vec<f32>,
+}
+
+/// SAC for choices.
+pub type DiscreteSac = Soft<Categorical>;
 
 impl DiscreteSac {
-    /// For slots of one form.
+    /// For slots of at most that form.
     ///
     /// # Errors
     /// Every option out of its range, at once; or a form whose factors do not share the rows' logits evenly.
-    pub fn new(config: SacConfig, form: Form, seed: u64) -> Result<Self> {
-        let options = form.factors.iter().copied().min().unwrap_or(0) as usize;
-        config.check(&[
-            ("rows", form.rows),
-            ("row_width", form.row_width),
-            ("factors", options),
-        ])?;
+    pub fn new(
+        config: SacConfig,
+        form: Form,
+        hidden: &[usize],
+        envs: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let logits = form.logits();
         let vehicles_whole = form.factors_per_vehicle > 0
             && form.factors.len().is_multiple_of(form.factors_per_vehicle);
-        if !form.logits().is_multiple_of(form.rows) || !vehicles_whole {
-            return Err(invalid(
-                "factors",
-                format!("must be whole vehicles and as many logits for each row, got {form:?}"),
-            ));
+        let choices = form.factors.iter().all(|&f| f > 0) && logits > 0;
+        if form.rows == 0 || !logits.is_multiple_of(form.rows) || !vehicles_whole || !choices {
+            let message =
+                format!("must be whole vehicles and as many logits for each row, got {form:?}");
+            return Err(invalid("factors", message));
         }
-        let sizes: Vec<usize> = std::iter::once(form.row_width)
-            .chain(config.hidden.iter().copied())
-            .chain([form.logits() / form.rows])
-            .collect();
-        let net = |offset| Mlp::new(offset, &sizes, Activation::Relu, false);
-        let (actor, first) = (net(0), net(0));
-        let second = net(first.end());
-        let streams = Streams::new(seed);
-        let (mut actor_params, mut critic_params) =
-            (vec![0.0; actor.end()], vec![0.0; second.end()]);
-        actor.init(
-            &mut actor_params,
-            0.01,
-            &mut streams.stream("learn.init.actor"),
-        );
-        first.init(
-            &mut critic_params,
-            1.0,
-            &mut streams.stream("learn.init.critic.0"),
-        );
-        second.init(
-            &mut critic_params,
-            1.0,
-            &mut streams.stream("learn.init.critic.1"),
-        );
-        let largest = form.factors.iter().map(|&f| f64::from(f).ln()).sum::<f64>()
-            / form.factors.len() as f64;
-        let temperature = Temperature::new(&config, largest * config.target_entropy.unwrap_or(0.5));
-        let shard = |_| Shard {
-            actor_grads: vec![0.0; actor_params.len()],
-            critic_grads: vec![0.0; critic_params.len()],
-            ..Shard::default()
-        };
-        let widths = Widths {
-            observation: form.rows * form.row_width,
-            action: form.factors.len(),
-            mask: form.logits(),
-        };
-        Ok(Self {
-            shards: (0..config.shards).map(shard).collect(),
-            slots: [Slot::new(form.row_width, 0), Slot::new(form.row_width, 0)],
-            replay: Replay::new(widths, config.buffer_size),
-            networks: Networks::new(actor_params, critic_params, temperature),
-            critics: [first, second],
-            config,
-            form,
-            actor,
-            seed,
-            iterations: 0,
-            timesteps: 0,
-            updates: 0,
-        })
+        Self::with(config, Categorical { form, logits }, hidden, envs, seed)
     }
 
-    /// Takes `steps` steps, and learns after each that is due.
+    /// The most probable choice of every factor that `env` shows.
     ///
     /// # Errors
-    /// If the environment shows a slot of another form, or asks for a second round.
-    pub fn iterate<E: Env>(&mut self, env: &mut E, steps: usize) -> Result<SacReport> {
-        let stream = |name: &str| {
-            Streams::new(self.seed).stream(&format!("learn.sac.{name}.{}", self.iterations))
-        };
-        let (mut act, mut learn) = (stream("act"), stream("learn"));
-        let (mut tape, mut probabilities) = (Tape::default(), Vec::new());
-        let (mut report, mut losses, mut updates) = (SacReport::default(), Losses::default(), 0.0);
-        let (mut masks, mut choices) = ([Vec::new(), Vec::new()], Vec::new());
-        for _ in 0..steps {
-            self.observe(env, 0)?;
-            let uniform = self.timesteps < self.config.learning_starts;
-            self.act(Some((&mut act, uniform)), &mut tape, &mut probabilities);
-            let slot = &mut self.slots[0];
-            slot.credits
-                .resize(slot.actions.len() / self.form.factors_per_vehicle, 0.0);
-            let step = env.step(&slot.actions, &mut slot.credits);
-            report.rew_mean += step.reward / steps as f64;
-            self.observe(env, 1)?;
-            for (mask, slot) in masks.iter_mut().zip(&self.slots) {
-                mask.clear();
-                mask.extend(slot.mask.iter().map(|m| u8::from(*m)));
-            }
-            choices.clear();
-            choices.extend(self.slots[0].actions.iter().map(|a| *a as f32));
-            self.replay.push(Transition {
-                observation: &self.slots[0].rows,
-                next_observation: &self.slots[1].rows,
-                action: &choices,
-                mask: &masks[0],
-                next_mask: &masks[1],
-                reward: step.reward as f32,
-                goes_on: f32::from(u8::from(step.end != End::Terminated)),
-            });
-            if step.end != End::No {
-                env.reset();
-            }
-            self.timesteps += 1;
-            if self.timesteps >= self.config.learning_starts
-                && self.timesteps.is_multiple_of(self.config.train_freq)
-            {
-                for _ in 0..self.config.gradient_steps {
-                    let l = self.update(&mut learn);
-                    losses = Losses {
-                        actor: losses.actor + l.actor,
-                        critic: losses.critic + l.critic,
-                        entropy: losses.entropy + l.entropy,
-                    };
-                    updates += 1.0;
-                }
-            }
-        }
-        self.iterations += 1;
-        let n = f64::max(updates, 1.0);
-        Ok(SacReport {
-            total_timesteps: self.timesteps,
-            n_updates: self.updates,
-            actor_loss: losses.actor / n,
-            critic_loss: losses.critic / n,
-            entropy: losses.entropy / n,
-            ent_coef: f64::from(self.networks.temperature.alpha()),
-            ..report
-        })
+    /// If the environment shows a slot that the form does not hold.
+    pub fn decide<E: Env>(&mut self, env: &mut E) -> Result<Vec<u32>> {
+        let (mut slot, mut action) = (self.kind.slot(), Vec::new());
+        env.show(&self.kind, &mut slot)?;
+        self.likeliest(&slot, &mut action);
+        let choices = action.iter().map(|a| *a as u32);
+        Ok(choices.take(slot.lens.len()).collect())
     }
 
-    /// The most probable choice of every factor.
+    /// The actor as a policy: the form of the network that decides in a run, with a value of zero.
     ///
     /// # Errors
-    /// If the environment shows a slot of another form.
-    pub fn decide<E: Env>(&mut self, env: &mut E) -> Result<&[u32]> {
-        self.observe(env, 0)?;
-        self.act(None, &mut Tape::default(), &mut Vec::new());
-        Ok(&self.slots[0].actions)
+    /// None that is known.
+    pub fn policy(&self) -> Result<Policy> {
+        let form = &self.kind.form;
+        let row = self.kind.ends().actor;
+        actor(self, row, form.factors_per_vehicle, form.globals)
     }
+}
 
-    fn observe<E: Env>(&mut self, env: &mut E, which: usize) -> Result<()> {
-        let slot = &mut self.slots[which];
+/// The actor of a learner as a [`Policy`]: its layers, then a linear value of zero.
+pub(super) fn actor<K: Kind>(
+    learner: &Soft<K>,
+    (row_width, logits_per_row): (usize, usize),
+    factors_per_vehicle: usize,
+    globals: usize,
+) -> Result<Policy> {
+    let net = Net::new(NetSpec {
+        row_width,
+        globals,
+        hidden: learner.hidden().to_vec(),
+        logits_per_row,
+        factors_per_vehicle,
+        value_hidden: Vec::new(),
+        pool: Pool::Trunk,
+        activation: Activation::Relu,
+    })?;
+    let mut params = learner.params().to_vec();
+    params.resize(net.parameters(), 0.0);
+    Ok(Policy::new(net, params, None))
+}
+
+impl<E: Env> Stage<Categorical> for E {
+    fn show(&mut self, kind: &Categorical, slot: &mut Slot) -> Result<()> {
         slot.clear();
-        let more = env.observe(0, &[], slot);
-        let fits = slot.row_count() == self.form.rows && slot.lens == self.form.factors && !more;
-        let decidable = Factors {
-            mask: &slot.mask,
-            lens: &slot.lens,
-        }
-        .ranges()
-        .all(|r| slot.mask[r].contains(&true));
-        if fits && decidable {
+        let more = self.observe(0, &[], slot);
+        let (form, mask) = (&kind.form, &slot.mask);
+        let lens = &slot.lens;
+        let decidable = Factors { mask, lens }
+            .ranges()
+            .all(|r| mask[r].contains(&true));
+        if slot.row_count() <= form.rows && form.holds(lens) && !more && decidable {
+            form.pad(slot);
             return Ok(());
         }
-        let got = format!(
-            "{} rows, factors {:?}, another round: {more}, each decidable: {decidable}",
+        let message = format!(
+            "must be held by the form {form:?} in one round, got {} rows, factors {lens:?}, another round: {more}, each \
+             decidable: {decidable}",
             slot.row_count(),
-            slot.lens
         );
-        Err(invalid(
-            "slot",
-            format!("must have the form {:?} in one round, got {got}", self.form),
-        ))
+        Err(invalid("slot", message))
     }
 
-    /// Chooses for slot 0: drawn (uniformly where asked), or the most probable.
-    fn act(&mut self, draw: Option<(&mut Stream, bool)>, tape: &mut Tape, p: &mut Vec<f32>) {
-        let slot = &mut self.slots[0];
-        self.actor
-            .forward(&self.networks.actor, &slot.rows, self.form.rows, tape);
-        let factors = Factors {
-            mask: &slot.mask,
-            lens: &slot.lens,
-        };
-        let (logits, _) = tape.output_and_gradient();
-        p.resize(logits.len(), 0.0);
+    fn take(&mut self, kind: &Categorical, action: &[f32], slot: &mut Slot) -> Step {
+        let shown = slot.lens.len();
         slot.actions.clear();
-        match draw {
-            Some((stream, uniform)) => {
-                if uniform {
-                    logits.fill(0.0);
-                }
-                factors.normalise(logits, p);
-                factors.sample(p, stream, &mut slot.actions);
-            }
-            None => factors.argmax(logits, &mut slot.actions),
-        }
+        slot.actions
+            .extend(action[..shown].iter().map(|a| *a as u32));
+        slot.credits.clear();
+        slot.credits
+            .resize(shown / kind.form.factors_per_vehicle, 0.0);
+        self.step(&slot.actions, &mut slot.credits)
     }
 
-    fn update(&mut self, stream: &mut Stream) -> Losses {
-        let (size, count) = (self.config.batch_size, self.shards.len());
-        for (i, shard) in self.shards.iter_mut().enumerate() {
-            let n = (i + 1) * size / count - i * size / count;
-            shard.members.clear();
-            shard
-                .members
-                .extend((0..n).map(|_| stream.below(self.replay.len())));
-        }
-        let task = Task {
-            form: &self.form,
-            actor: &self.actor,
-            critics: &self.critics,
-            replay: &self.replay,
-            gamma: self.config.gamma as f32,
-            alpha: self.networks.temperature.alpha(),
-            share: 1.0 / size as f32,
-        };
-        let n = &mut self.networks;
-        let rate = self.config.learning_rate;
-        self.shards
-            .par_iter_mut()
-            .for_each(|shard| task.critic_gradient(&n.actor, &n.critics, &n.targets, shard));
-        let shards = &self.shards;
-        n.critic_adam.step(
-            &mut n.critics,
-            |i| shards.get(i).map(|s| s.critic_grads.as_slice()),
-            rate,
-            None,
-        );
-        self.shards
-            .par_iter_mut()
-            .for_each(|shard| task.actor_gradient(&n.actor, &n.critics, shard));
-        let shards = &self.shards;
-        n.actor_adam.step(
-            &mut n.actor,
-            |i| shards.get(i).map(|s| s.actor_grads.as_slice()),
-            rate,
-            None,
-        );
-        let mut losses = Losses::default();
-        for shard in &self.shards {
-            losses.actor += shard.losses.actor;
-            losses.critic += shard.losses.critic;
-            losses.entropy += shard.losses.entropy;
-        }
-        n.temperature.update(losses.entropy, rate);
-        follow(&mut n.targets, &n.critics, self.config.tau as f32);
-        self.updates += 1;
-        losses
-    }
-
-    /// All that the next iteration depends on, the replay included, but not the environment.
-    #[must_use]
-    pub fn save_state(&self) -> State {
-        let card = serde_json::json!({
-            "form": self.form, "hidden": self.config.hidden, "seed": self.seed,
-            "iterations": self.iterations, "timesteps": self.timesteps, "updates": self.updates,
-        });
-        let mut state = State::new(card);
-        self.networks.save(&mut state);
-        self.replay.save(&mut state);
-        state
-    }
-
-    /// Continues where [`DiscreteSac::save_state`] stood.
-    ///
-    /// # Errors
-    /// If the state is of another form or other sizes; the learner is then unchanged.
-    pub fn load_state(&mut self, state: &State) -> Result<()> {
-        let form: Form = state.card_value("form")?;
-        if form != self.form {
-            return Err(invalid(
-                "form",
-                format!("must be {:?}, got {form:?}", self.form),
-            ));
-        }
-        let (networks, replay) = (self.networks.loaded(state)?, self.replay.loaded(state)?);
-        let (seed, iterations) = (state.card_value("seed")?, state.card_value("iterations")?);
-        let (timesteps, updates) = (state.card_value("timesteps")?, state.card_value("updates")?);
-        (self.networks, self.replay) = (networks, replay);
-        (self.seed, self.iterations, self.timesteps, self.updates) =
-            (seed, iterations, timesteps, updates);
-        Ok(())
+    fn restart(&mut self) {
+        self.reset();
     }
 }
 
@@ -363,7 +198,7 @@ fn soft_value(
     alpha: f32,
     scale: f32,
 ) -> (f32, f32) {
-    let share = 1.0 / factors.lens.len() as f32;
+    let share = 1.0 / factors.lens.len().max(1) as f32;
     let (mut value, mut entropy) = (0.0, 0.0);
     for range in factors.ranges() {
         let mut mean = 0.0;
@@ -380,148 +215,153 @@ fn soft_value(
     (share * value, share * entropy)
 }
 
-/// What every shard of a minibatch needs.
-struct Task<'a> {
-    form: &'a Form,
-    actor: &'a Mlp,
-    critics: &'a [Mlp; 2],
-    replay: &'a Replay,
-    gamma: f32,
-    alpha: f32,
-    share: f32,
-}
-
-impl Task<'_> {
-    /// Policy of all slots in `shard.rows`, and values by `critics`.
-    fn evaluate(&self, actor: &[f32], critics: &[f32], shard: &mut Shard) {
-        let rows = shard.members.len() * self.form.rows;
-        self.actor
-            .forward(actor, &shard.rows, rows, &mut shard.actor);
-        for (critic, tape) in self.critics.iter().zip(&mut shard.critics) {
-            critic.forward(critics, &shard.rows, rows, tape);
-        }
-        shard
-            .probabilities
-            .resize(shard.members.len() * self.form.logits(), 0.0);
-    }
-
-    fn load(&self, shard: &mut Shard, next: bool) {
-        shard.rows.clear();
-        shard.mask.clear();
-        for &i in &shard.members {
-            let t = self.replay.get(i);
-            let (rows, mask) = if next {
-                (t.next_observation, t.next_mask)
-            } else {
-                (t.observation, t.mask)
-            };
-            shard.rows.extend_from_slice(rows);
-            shard.mask.extend(mask.iter().map(|m| *m != 0));
-        }
+impl Categorical {
+    /// Policy of all slots in `shard.rows`, and values by the critics with `params`.
+    fn evaluate(&self, task: &Task, params: &[f32], shard: &mut Shard<Buffers>) {
+        let (n, rows) = (task.networks, shard.members.len() * self.form.rows);
+        n.actor
+            .forward(&n.actor_params, &shard.rows, rows, &mut shard.actor);
+        n.judge(params, &shard.rows, rows, &mut shard.critics);
+        let logits = shard.members.len() * self.logits;
+        shard.own.probabilities.resize(logits, 0.0);
     }
 
     /// [`soft_value`] of every slot; its gradient is left in place of the logits.
-    fn soft_values(&self, shard: &mut Shard, scale: f32, mut each: impl FnMut(usize, f32, f32)) {
-        let width = self.form.logits();
+    fn soft_values(
+        &self,
+        task: &Task,
+        shard: &mut Shard<Buffers>,
+        scale: f32,
+        mut each: impl FnMut(f32, f32),
+    ) {
         let (logits, _) = shard.actor.output_and_gradient();
         let [q0, q1] = &shard.critics;
         for s in 0..shard.members.len() {
-            let range = s * width..(s + 1) * width;
-            let factors = Factors {
-                mask: &shard.mask[range.clone()],
-                lens: &self.form.factors,
-            };
-            let (z, p) = (
-                &mut logits[range.clone()],
-                &mut shard.probabilities[range.clone()],
-            );
+            let range = s * self.logits..(s + 1) * self.logits;
+            let factors = self.form.shown(&shard.mask[range.clone()]);
+            let z = &mut logits[range.clone()];
+            let p = &mut shard.own.probabilities[range.clone()];
             factors.normalise(z, p);
-            let (value, entropy) = soft_value(
-                factors,
-                (z, p),
-                [&q0.output()[range.clone()], &q1.output()[range]],
-                self.alpha,
-                scale,
-            );
-            each(s, value, entropy);
+            let q = [&q0.output()[range.clone()], &q1.output()[range]];
+            let (value, entropy) = soft_value(factors, (&mut *z, p), q, task.alpha, scale);
+            z[factors.logits()..].fill(0.0);
+            each(value, entropy);
+        }
+    }
+}
+
+impl Kind for Categorical {
+    type Buffers = Buffers;
+
+    fn widths(&self) -> Widths {
+        Widths {
+            observation: self.form.rows * self.form.row_width,
+            action: self.form.factors.len(),
+            mask: self.logits,
         }
     }
 
-    /// Half the squared error of both critics against r + gamma E[min Q' - alpha log pi].
-    fn critic_gradient(&self, actor: &[f32], critics: &[f32], targets: &[f32], shard: &mut Shard) {
-        self.load(shard, true);
-        self.evaluate(actor, targets, shard);
-        let mut after = std::mem::take(&mut shard.targets);
-        after.clear();
-        self.soft_values(shard, 0.0, |_, value, _| after.push(value));
-        for (target, &i) in after.iter_mut().zip(&shard.members) {
-            let t = self.replay.get(i);
-            *target = t.reward + self.gamma * t.goes_on * *target;
+    fn ends(&self) -> Ends {
+        let row = (self.form.row_width, self.logits / self.form.rows);
+        Ends {
+            actor: row,
+            critic: row,
         }
-        shard.targets = after;
-        self.load(shard, false);
-        shard.critic_grads.fill(0.0);
-        shard.losses = Losses::default();
-        let (width, count) = (self.form.logits(), self.form.factors.len() as f32);
-        for (critic, tape) in self.critics.iter().zip(&mut shard.critics) {
-            critic.forward(
-                critics,
-                &shard.rows,
-                shard.members.len() * self.form.rows,
-                tape,
-            );
+    }
+
+    fn rows(&self) -> usize {
+        self.form.rows
+    }
+
+    fn slot(&self) -> Slot {
+        Slot::new(self.form.row_width, self.form.globals)
+    }
+
+    fn target_entropy(&self, asked: Option<f64>) -> f64 {
+        let factors = &self.form.factors;
+        let largest = factors.iter().map(|&f| f64::from(f).ln()).sum::<f64>();
+        asked.unwrap_or(0.5) * largest / factors.len() as f64
+    }
+
+    fn card(&self) -> serde_json::Value {
+        serde_json::json!(self.form)
+    }
+
+    fn choose(&self, output: &mut [f32], slot: &Slot, draw: Draw, action: &mut Vec<f32>) {
+        let factors = self.form.shown(&slot.mask);
+        let (mut choices, mut p) = (Vec::new(), vec![0.0; output.len()]);
+        match draw {
+            Draw::Greedy => factors.argmax(output, &mut choices),
+            Draw::Uniform(stream) => {
+                output.fill(0.0);
+                factors.normalise(output, &mut p);
+                factors.sample(&p, stream, &mut choices);
+            }
+            Draw::Sample(stream) => {
+                factors.normalise(output, &mut p);
+                factors.sample(&p, stream, &mut choices);
+            }
+        }
+        action.clear();
+        action.extend(choices.into_iter().map(|choice| choice as f32));
+        action.resize(self.form.factors.len(), 0.0);
+    }
+
+    /// Expectations need no random numbers.
+    fn noise(&self, _: &mut Shard<Buffers>, _: &mut Stream) {}
+
+    fn critic_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
+        let n = task.networks;
+        task.load(shard, true);
+        self.evaluate(task, &n.target_params, shard);
+        let mut targets = std::mem::take(&mut shard.targets);
+        targets.clear();
+        self.soft_values(task, shard, 0.0, |value, _| targets.push(value));
+        task.aim(&shard.members, &mut targets);
+        shard.targets = targets;
+
+        task.load(shard, false);
+        let rows = shard.members.len() * self.form.rows;
+        n.judge(&n.critic_params, &shard.rows, rows, &mut shard.critics);
+        for (critic, tape) in n.critics.iter().zip(&mut shard.critics) {
             let (q, dq) = tape.output_and_gradient();
             dq.fill(0.0);
             for (s, (&i, target)) in shard.members.iter().zip(&shard.targets).enumerate() {
-                let taken = || {
-                    let starts = self.form.factors.iter().scan(s * width, |at, len| {
-                        let start = *at;
-                        *at += *len as usize;
-                        Some(start)
-                    });
-                    starts
-                        .zip(self.replay.get(i).action)
-                        .map(|(start, a)| start + *a as usize)
-                };
+                let (first, action) = (s * self.logits, task.replay.get(i).action);
+                let factors = self.form.shown(&shard.mask[first..first + self.logits]);
+                let pairs = || factors.ranges().zip(action);
+                let taken = || pairs().map(|(range, a)| first + range.start + *a as usize);
+                let count = factors.lens.len().max(1) as f32;
                 let error = taken().map(|at| q[at]).sum::<f32>() / count - target;
-                taken().for_each(|at| dq[at] = self.share * error / count);
-                shard.losses.critic += f64::from(self.share * 0.5 * error * error);
+                taken().for_each(|at| dq[at] = task.share * error / count);
+                shard.losses.critic += f64::from(task.share * 0.5 * error * error);
             }
-            critic.backward(
-                critics,
-                &shard.rows,
-                tape,
-                Some(&mut shard.critic_grads),
-                None,
-            );
+            let grads = Some(shard.critic_grads.as_mut_slice());
+            critic.backward(&n.critic_params, &shard.rows, tape, grads, None);
         }
     }
 
-    /// -E[min Q - alpha log pi].
-    fn actor_gradient(&self, actor: &[f32], critics: &[f32], shard: &mut Shard) {
-        self.evaluate(actor, critics, shard);
+    fn actor_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
+        let n = task.networks;
+        self.evaluate(task, &n.critic_params, shard);
         let mut losses = shard.losses;
-        self.soft_values(shard, self.share, |_, value, entropy| {
-            losses.actor -= f64::from(self.share * value);
-            losses.entropy += f64::from(self.share * entropy);
+        self.soft_values(task, shard, task.share, |value, entropy| {
+            losses.actor -= f64::from(task.share * value);
+            losses.entropy += f64::from(task.share * entropy);
         });
         shard.losses = losses;
         let (gradient, d_logits) = shard.actor.output_and_gradient();
         d_logits.copy_from_slice(gradient);
-        shard.actor_grads.fill(0.0);
-        self.actor.backward(
-            actor,
-            &shard.rows,
-            &mut shard.actor,
-            Some(&mut shard.actor_grads),
-            None,
-        );
+        let grads = Some(shard.actor_grads.as_mut_slice());
+        n.actor
+            .backward(&n.actor_params, &shard.rows, &mut shard.actor, grads, None);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wayside_core::rng::Streams;
 
     /// -E[min Q - alpha log pi], mean over factors, in f64.
     fn twin(z: &[f64], mask: &[bool], lens: &[u32], q: &[f64], alpha: f64) -> f64 {

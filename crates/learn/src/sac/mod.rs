@@ -1,17 +1,19 @@
 //! Soft actor-critic (Haarnoja et al. 2018, "Soft actor-critic algorithms and applications"): twin critics, target
-//! critics, automatic temperature. [`continuous`] has tanh-Gaussian actions, [`discrete`] the factorised masked categorical.
+//! critics, automatic temperature. [`learner`] is the algorithm; [`continuous`] has tanh-Gaussian actions, [`discrete`] the
+//! factorised masked categorical.
 
 pub mod continuous;
 pub mod discrete;
+pub mod learner;
+mod networks;
 mod replay;
 
 use wayside_core::error::Result;
 
-use crate::adam::Adam;
+use crate::on_policy::episodes;
 use crate::ppo::Check;
-use crate::state::State;
 
-/// Options of SAC; names and defaults of stable-baselines3.
+/// Options of SAC; names and defaults of stable-baselines3 where it has them.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SacConfig {
@@ -27,10 +29,17 @@ pub struct SacConfig {
     pub tau: f64,
     /// Discount.
     pub gamma: f64,
-    /// Steps between updates.
+    /// The same between the turns of a slot, where no time passes. Below 1 it is the weight that a turn gives to what
+    /// comes after it in the slot.
+    pub turn_gamma: f64,
+    /// Steps of every environment between updates.
     pub train_freq: u64,
     /// Updates each time.
     pub gradient_steps: usize,
+    /// Steps of every environment in an iteration.
+    pub n_steps: usize,
+    /// Steps of all environments after which training ends.
+    pub total_timesteps: u64,
     /// Temperature to begin with.
     pub ent_coef: f64,
     /// Whether the temperature is learned.
@@ -38,8 +47,11 @@ pub struct SacConfig {
     /// Entropy that the temperature aims at. None: minus the number of actions (continuous), or half of the largest
     /// possible (discrete; as share of the largest possible where given).
     pub target_entropy: Option<f64>,
-    /// Hidden layers of actor and critics.
-    pub hidden: Vec<usize>,
+    /// Rewards are scaled by the running deviation of returns; the replay keeps them as they were.
+    pub normalize_reward: bool,
+    /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
+    /// critics differences to learn rather than the sum that all actions have in common.
+    pub center_reward: bool,
     /// Parts of a minibatch that are computed in parallel. Changes results; the number of threads does not.
     pub shards: usize,
 }
@@ -53,12 +65,16 @@ impl Default for SacConfig {
             batch_size: 256,
             tau: 0.005,
             gamma: 0.99,
+            turn_gamma: 1.0,
             train_freq: 1,
             gradient_steps: 1,
+            n_steps: 100,
+            total_timesteps: 1_000_000,
             ent_coef: 1.0,
             auto_ent_coef: true,
             target_entropy: None,
-            hidden: vec![256, 256],
+            normalize_reward: false,
+            center_reward: false,
             shards: 2,
         }
     }
@@ -70,14 +86,17 @@ impl SacConfig {
         check.counts(&[
             ("buffer_size", self.buffer_size),
             ("batch_size", self.batch_size),
+            ("n_steps", self.n_steps),
             ("shards", self.shards),
-        ]);
-        check.counts(&[
             ("train_freq", self.train_freq as usize),
-            ("hidden", self.hidden.iter().copied().min().unwrap_or(0)),
+            ("total_timesteps", self.total_timesteps as usize),
         ]);
         check.counts(sizes);
-        check.shares(&[("tau", self.tau), ("gamma", self.gamma)]);
+        check.shares(&[
+            ("tau", self.tau),
+            ("gamma", self.gamma),
+            ("turn_gamma", self.turn_gamma),
+        ]);
         check.not_negative(&[("learning_rate", self.learning_rate)]);
         check.positive(&[("ent_coef", self.ent_coef)]);
         check.done()
@@ -88,8 +107,12 @@ impl SacConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
 pub struct SacReport {
+    pub iterations: u64,
     pub total_timesteps: u64,
     pub n_updates: u64,
+    pub ep_rew_mean: Option<f64>,
+    pub ep_len_mean: Option<f64>,
+    pub learning_rate: f64,
     pub rew_mean: f64,
     pub actor_loss: f64,
     pub critic_loss: f64,
@@ -97,118 +120,19 @@ pub struct SacReport {
     pub entropy: f64,
 }
 
-/// The weight alpha of the entropy, learned through its logarithm.
-#[derive(Clone, Debug)]
-struct Temperature {
-    log_alpha: Vec<f32>,
-    adam: Adam,
-    learned: bool,
-    target_entropy: f64,
-}
-
-impl Temperature {
-    fn new(config: &SacConfig, target_entropy: f64) -> Self {
-        let log_alpha = vec![config.ent_coef.ln() as f32];
-        Self {
-            log_alpha,
-            adam: Adam::new(1, 1e-8),
-            learned: config.auto_ent_coef,
-            target_entropy,
-        }
-    }
-
-    fn alpha(&self) -> f32 {
-        self.log_alpha[0].exp()
-    }
-
-    /// Minimises log alpha (entropy - target): up where the policy is too sure.
-    fn update(&mut self, entropy: f64, rate: f64) {
-        if self.learned {
-            let gradient = [(entropy - self.target_entropy) as f32];
-            self.adam.step(
-                &mut self.log_alpha,
-                |i| (i == 0).then_some(&gradient[..]),
-                rate,
-                None,
-            );
-        }
-    }
-}
-
-/// target += tau (source - target).
-fn follow(target: &mut [f32], source: &[f32], tau: f32) {
-    target
-        .iter_mut()
-        .zip(source)
-        .for_each(|(t, s)| *t += tau * (s - *t));
-}
-
-/// Sums of a shard of a minibatch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Losses {
-    actor: f64,
-    critic: f64,
-    entropy: f64,
-}
-
-/// Actor, critics with their targets, temperature and the optimisers: all but the replay.
-#[derive(Debug)]
-struct Networks {
-    actor: Vec<f32>,
-    critics: Vec<f32>,
-    targets: Vec<f32>,
-    actor_adam: Adam,
-    critic_adam: Adam,
-    temperature: Temperature,
-}
-
-impl Networks {
-    fn new(actor: Vec<f32>, critics: Vec<f32>, temperature: Temperature) -> Self {
-        Self {
-            actor_adam: Adam::new(actor.len(), 1e-8),
-            critic_adam: Adam::new(critics.len(), 1e-8),
-            targets: critics.clone(),
-            actor,
-            critics,
-            temperature,
-        }
-    }
-
-    fn save(&self, state: &mut State) {
-        state.put("actor", &self.actor);
-        state.put("critics", &self.critics);
-        state.put("targets", &self.targets);
-        state.put("log_alpha", &self.temperature.log_alpha);
-        for (name, adam) in [
-            ("actor", &self.actor_adam),
-            ("critics", &self.critic_adam),
-            ("log_alpha", &self.temperature.adam),
-        ] {
-            state.put(&format!("{name}.adam.m"), &adam.m);
-            state.put(&format!("{name}.adam.v"), &adam.v);
-            state.card[format!("{name}.adam_steps")] = adam.steps.into();
-        }
-    }
-
-    /// A copy with the numbers of `state`.
-    fn loaded(&self, state: &State) -> Result<Self> {
-        let adam = |name: &str, like: &Adam| -> Result<Adam> {
-            let mut adam = like.clone();
-            adam.m = state.get_len(&format!("{name}.adam.m"), like.m.len())?;
-            adam.v = state.get_len(&format!("{name}.adam.v"), like.v.len())?;
-            adam.steps = state.card_value(&format!("{name}.adam_steps"))?;
-            Ok(adam)
-        };
-        let mut temperature = self.temperature.clone();
-        temperature.log_alpha = state.get_len("log_alpha", 1)?;
-        temperature.adam = adam("log_alpha", &self.temperature.adam)?;
-        Ok(Self {
-            actor: state.get_len("actor", self.actor.len())?,
-            critics: state.get_len("critics", self.critics.len())?,
-            targets: state.get_len("targets", self.targets.len())?,
-            actor_adam: adam("actor", &self.actor_adam)?,
-            critic_adam: adam("critics", &self.critic_adam)?,
-            temperature,
-        })
+impl SacReport {
+    /// Tag and value of all that is known, in a fixed order.
+    pub fn tags(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let always = [
+            ("time/iterations", self.iterations as f64),
+            ("time/total_timesteps", self.total_timesteps as f64),
+            ("train/learning_rate", self.learning_rate),
+            ("train/actor_loss", self.actor_loss),
+            ("train/critic_loss", self.critic_loss),
+            ("train/ent_coef", self.ent_coef),
+            ("train/entropy_loss", -self.entropy),
+            ("train/n_updates", self.n_updates as f64),
+        ];
+        episodes(self.ep_rew_mean, self.ep_len_mean).chain(always)
     }
 }

@@ -6,7 +6,7 @@ use crate::state::{State, invalid};
 
 /// Widths of what a transition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Widths {
+pub(crate) struct Widths {
     pub(super) observation: usize,
     pub(super) action: usize,
     pub(super) mask: usize,
@@ -25,8 +25,8 @@ pub(super) struct Replay {
     masks: Vec<u8>,
     next_masks: Vec<u8>,
     rewards: Vec<f32>,
-    /// 1 where the next state is not terminal.
-    goes_on: Vec<f32>,
+    /// What a reward of the next step counts: 0 after a terminal one.
+    discounts: Vec<f32>,
 }
 
 /// One transition.
@@ -35,10 +35,11 @@ pub(super) struct Transition<'a> {
     pub(super) observation: &'a [f32],
     pub(super) next_observation: &'a [f32],
     pub(super) action: &'a [f32],
+    /// 1 for what may be chosen.
     pub(super) mask: &'a [u8],
     pub(super) next_mask: &'a [u8],
     pub(super) reward: f32,
-    pub(super) goes_on: f32,
+    pub(super) discount: f32,
 }
 
 fn write<T: Copy>(column: &mut Vec<T>, at: usize, values: &[T]) {
@@ -62,7 +63,7 @@ impl Replay {
             masks: Vec::new(),
             next_masks: Vec::new(),
             rewards: Vec::new(),
-            goes_on: Vec::new(),
+            discounts: Vec::new(),
         }
     }
 
@@ -78,7 +79,7 @@ impl Replay {
         write(&mut self.masks, at, t.mask);
         write(&mut self.next_masks, at, t.next_mask);
         write(&mut self.rewards, at, &[t.reward]);
-        write(&mut self.goes_on, at, &[t.goes_on]);
+        write(&mut self.discounts, at, &[t.discount]);
         self.stored += 1;
     }
 
@@ -92,7 +93,7 @@ impl Replay {
             mask: &self.masks[of(w.mask)],
             next_mask: &self.next_masks[of(w.mask)],
             reward: self.rewards[i],
-            goes_on: self.goes_on[i],
+            discount: self.discounts[i],
         }
     }
 
@@ -104,7 +105,7 @@ impl Replay {
         state.put("replay.masks", &self.masks);
         state.put("replay.next_masks", &self.next_masks);
         state.put("replay.rewards", &self.rewards);
-        state.put("replay.goes_on", &self.goes_on);
+        state.put("replay.discounts", &self.discounts);
     }
 
     /// A replay of the same form with the transitions of `state`.
@@ -131,7 +132,7 @@ impl Replay {
             masks: state.get_len("replay.masks", n * w.mask)?,
             next_masks: state.get_len("replay.next_masks", n * w.mask)?,
             rewards: state.get_len("replay.rewards", n)?,
-            goes_on: state.get_len("replay.goes_on", n)?,
+            discounts: state.get_len("replay.discounts", n)?,
         })
     }
 }

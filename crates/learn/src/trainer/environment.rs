@@ -5,11 +5,12 @@
 //! turn; gamma' is 1 within a slot and gamma between slots. This is potential-based (Ng, Harada and Russell 1999): it moves
 //! reward to the decision that brought it and leaves the optimum where it is.
 
-use serde::{Deserialize, Serialize};
-use wayside_core::engine::env::{Env as Engine, SlotEnd, Snapshot};
-use wayside_core::error::{Error, Result};
+use serde_json::Value;
+use wayside_core::engine::env::Env as Engine;
+use wayside_core::error::Result;
 use wayside_core::observe::Observation;
 
+use super::course::{Attended, Tally};
 use crate::slot::{End, Env, Observe, Slot, Step};
 
 /// One environment, with the sums that a trainer reports.
@@ -17,21 +18,7 @@ pub(crate) struct Environment<'w> {
     engine: Engine<'w>,
     shaping: bool,
     gamma: f64,
-    /// Sum of true rewards of the episode so far.
-    episode: f64,
-    /// Sum of true rewards, and number, of the slots since the last [`Environment::take_sums`].
-    sums: (f64, u64),
-    /// True rewards of the episodes that ended since then.
-    finished: Vec<f64>,
-    /// What the engine refused; learners cannot fail, so the trainer asks for it.
-    failed: Option<Error>,
-}
-
-/// Where an environment stands.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Standing {
-    engine: Snapshot,
-    episode: f64,
+    tally: Tally,
 }
 
 impl<'w> Environment<'w> {
@@ -40,35 +27,8 @@ impl<'w> Environment<'w> {
             engine,
             shaping,
             gamma,
-            episode: 0.0,
-            sums: (0.0, 0),
-            finished: Vec::new(),
-            failed: None,
+            tally: Tally::default(),
         }
-    }
-
-    /// Sum of true rewards and number of slots since the last call; the episodes that ended go to `finished`.
-    pub(crate) fn take_sums(&mut self, finished: &mut Vec<f64>) -> (f64, u64) {
-        finished.append(&mut self.finished);
-        std::mem::take(&mut self.sums)
-    }
-
-    /// What the engine refused, if it did.
-    pub(crate) fn failure(&mut self) -> Result<()> {
-        self.failed.take().map_or(Ok(()), Err)
-    }
-
-    pub(crate) fn standing(&self) -> Option<Standing> {
-        Some(Standing {
-            engine: self.engine.snapshot()?,
-            episode: self.episode,
-        })
-    }
-
-    pub(crate) fn restore(&mut self, standing: &Standing) -> Result<()> {
-        self.engine.restore(&standing.engine)?;
-        self.episode = standing.episode;
-        Ok(())
     }
 
     /// P(s): minus the tentative cost, 0 where the form has none.
@@ -79,21 +39,20 @@ impl<'w> Environment<'w> {
             0.0
         }
     }
+}
 
-    /// The slot is over: true sums, and how the episode goes on.
-    fn close(&mut self, slot: SlotEnd) -> End {
-        self.episode += slot.reward;
-        self.sums.0 += slot.reward;
-        self.sums.1 += 1;
-        if !slot.truncated {
-            return End::No;
-        }
-        self.finished.push(std::mem::take(&mut self.episode));
-        if slot.bootstrap {
-            End::Truncated
-        } else {
-            End::Terminated
-        }
+impl Attended for Environment<'_> {
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    fn standing(&self) -> Option<Value> {
+        let engine = serde_json::to_value(self.engine.snapshot()?).ok()?;
+        Some(self.tally.beside(engine))
+    }
+
+    fn restore(&mut self, standing: &Value) -> Result<()> {
+        self.engine.restore(&self.tally.parted(standing)?)
     }
 }
 
@@ -125,7 +84,7 @@ impl Env for Environment<'_> {
             Ok(turn) => {
                 let (true_reward, end, discount) = match turn.slot {
                     None => (0.0, End::Turn, 1.0),
-                    Some(slot) => (slot.reward, self.close(slot), self.gamma),
+                    Some(slot) => (slot.reward, self.tally.close(slot), self.gamma),
                 };
                 let after = if end == End::Terminated {
                     0.0
@@ -137,19 +96,13 @@ impl Env for Environment<'_> {
                     end,
                 }
             }
-            Err(error) => {
-                self.failed.get_or_insert(error);
-                Step {
-                    reward: 0.0,
-                    end: End::Terminated,
-                }
-            }
+            Err(error) => self.tally.fail(error),
         }
     }
 
     fn reset(&mut self) {
         if let Err(error) = self.engine.reset_next() {
-            self.failed.get_or_insert(error);
+            self.tally.fail(error);
         }
     }
 }

@@ -9,20 +9,23 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use wayside_core::error::{Error, Result};
 
-use super::{Progress, events};
+use super::{Algorithm, Progress, Report, events};
+use crate::learned::Score;
 
 /// Name of the table.
 const TABLE: &str = "progress.csv";
 
-/// Columns of the table, tags of the events: those of stable-baselines3, then ours. Times come last: they alone differ
-/// between trainings of one seed.
-const COLUMNS: [&str; 23] = [
+/// Columns of the table, tags of the events: those of stable-baselines3, then ours.
+const FIRST: [&str; 6] = [
     "time/iterations",
     "time/total_timesteps",
     "wayside/slots",
     "wayside/reward",
     "rollout/ep_rew_mean",
     "rollout/ep_len_mean",
+];
+
+const ON_POLICY: [&str; 9] = [
     "train/learning_rate",
     "train/policy_gradient_loss",
     "train/value_loss",
@@ -32,6 +35,19 @@ const COLUMNS: [&str; 23] = [
     "train/clip_fraction",
     "train/explained_variance",
     "train/n_updates",
+];
+
+const SAC: [&str; 6] = [
+    "train/learning_rate",
+    "train/actor_loss",
+    "train/critic_loss",
+    "train/ent_coef",
+    "train/entropy_loss",
+    "train/n_updates",
+];
+
+/// Times come last: they alone differ between trainings of one seed.
+const LAST: [&str; 8] = [
     "wayside/objective",
     "wayside/lower_bound",
     "wayside/gap",
@@ -42,36 +58,37 @@ const COLUMNS: [&str; 23] = [
     "time/cpu_s",
 ];
 
-fn values(p: &Progress) -> [Option<f64>; COLUMNS.len()] {
-    let r = &p.report;
-    let score = |f: fn(&crate::learned::Score) -> f64| p.score.as_ref().map(f);
-    // before the first iteration there is nothing to say of one
-    let learned = |value: f64| (r.iterations > 0).then_some(value);
-    [
-        Some(r.iterations as f64),
-        Some(r.total_timesteps as f64),
-        Some(p.slots as f64),
-        p.reward,
-        r.ep_rew_mean,
-        r.ep_len_mean,
-        learned(r.learning_rate),
-        learned(r.policy_gradient_loss),
-        learned(r.value_loss),
-        learned(r.loss),
-        learned(r.entropy_loss),
-        learned(r.approx_kl),
-        learned(r.clip_fraction),
-        learned(r.explained_variance),
-        Some(r.n_updates as f64),
-        score(|s| s.objective),
-        score(|s| s.lower_bound),
-        score(|s| s.gap),
-        score(|s| s.delay_s),
-        score(|s| s.energy_j),
-        score(|s| s.deadline_met),
-        Some(p.wall_s),
-        p.cpu_s,
-    ]
+/// All columns for what is reported of one kind of learner.
+fn columns(report: &Report) -> impl Iterator<Item = &'static str> {
+    let train: &[_] = match report {
+        Report::OnPolicy(_) => &ON_POLICY,
+        Report::Sac(_) => &SAC,
+    };
+    FIRST.iter().chain(train).chain(&LAST).copied()
+}
+
+fn value(p: &Progress, tag: &str) -> Option<f64> {
+    let score = |f: fn(&Score) -> f64| p.score.as_ref().map(f);
+    match tag {
+        "wayside/slots" => Some(p.slots as f64),
+        "wayside/reward" => p.reward,
+        "wayside/objective" => score(|s| s.objective),
+        "wayside/lower_bound" => score(|s| s.lower_bound),
+        "wayside/gap" => score(|s| s.gap),
+        "wayside/delay_s" => score(|s| s.delay_s),
+        "wayside/energy_j" => score(|s| s.energy_j),
+        "wayside/deadline_met" => score(|s| s.deadline_met),
+        "time/time_elapsed" => Some(p.wall_s),
+        "time/cpu_s" => p.cpu_s,
+        // before the first iteration there is nothing to say of one
+        _ if tag.starts_with("train/")
+            && tag != "train/n_updates"
+            && p.report.iterations() == 0 =>
+        {
+            None
+        }
+        _ => p.report.tag(tag),
+    }
 }
 
 /// How far the logs had come at a checkpoint.
@@ -140,9 +157,10 @@ impl Log {
 }
 
 impl Logs {
-    pub(crate) fn create(folder: &Path) -> Result<Self> {
+    pub(crate) fn create(folder: &Path, algorithm: Algorithm) -> Result<Self> {
         let mut table = Log::create(folder.join(TABLE))?;
-        table.buffer.extend_from_slice(COLUMNS.join(",").as_bytes());
+        let head: Vec<_> = columns(&Report::none(algorithm)).collect();
+        table.buffer.extend_from_slice(head.join(",").as_bytes());
         table.buffer.push(b'\n');
         let name = format!("events.out.tfevents.{}.wayside", wall_s() as u64);
         let mut events = Log::create(folder.join(name))?;
@@ -158,19 +176,18 @@ impl Logs {
     }
 
     pub(crate) fn add(&mut self, progress: &Progress) -> Result<()> {
-        let values = values(progress);
+        let all = || columns(&progress.report).map(|tag| (tag, value(progress, tag)));
         let mut line = String::new();
-        for (i, value) in values.iter().enumerate() {
+        for (i, (_, value)) in all().enumerate() {
             let comma = if i == 0 { "" } else { "," };
             let cell = value.map(|v| v.to_string()).unwrap_or_default();
             let _ = write!(line, "{comma}{cell}");
         }
         line.push('\n');
         self.table.buffer.extend_from_slice(line.as_bytes());
-        let known = COLUMNS.into_iter().zip(values);
-        let known = known.filter_map(|(tag, value)| Some((tag, value?)));
+        let known = all().filter_map(|(tag, value)| Some((tag, value?)));
         let all = known.chain([("time/fps", progress.fps)]);
-        let step = progress.report.total_timesteps;
+        let step = progress.report.total_timesteps();
         events::scalars(wall_s(), step, all, &mut self.events.buffer)
             .map_err(|e| Error::io(&self.events.path, e))?;
         if progress.score.is_some() {

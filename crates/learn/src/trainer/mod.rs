@@ -12,30 +12,33 @@
 //! A checkpoint is written after an iteration, whole or not at all, and says how long the logs were: going on from it
 //! cuts them there, so that a training that was killed leaves the same files as one that was not, times aside.
 
+mod course;
 mod environment;
 mod evaluate;
 mod events;
 mod logs;
+mod lysac;
 mod options;
+mod report;
 
 pub use evaluate::Evaluation;
+pub use lysac::LysacConfig;
 pub use options::{Algorithm, Config, Encoder, Settings, TrainOptions};
+pub use report::{Progress, Report};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use environment::{Environment, Standing};
+use course::Course;
 use logs::Logs;
 use serde_json::json;
+use wayside_core::engine::BoundKind;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, env};
 use wayside_core::error::{Error, Result};
 use wayside_core::observe::Layout;
-use wayside_core::rng::Streams;
 
 use crate::learned::{Card, LearnedPolicy, Score, scenario_hash};
-use crate::on_policy::{Learner, Report};
 use crate::state::{State, in_file, invalid};
 
 /// File of the checkpoint, in the folder of the training.
@@ -45,25 +48,6 @@ pub const POLICY: &str = "policy.safetensors";
 
 /// Seconds after which a checkpoint is due.
 const CHECKPOINT_S: f64 = 10.0;
-
-/// What an iteration brought.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
-    /// What the learner says; episodes count their true rewards.
-    pub report: Report,
-    /// Slots learned from so far.
-    pub slots: u64,
-    /// Mean reward -J of a slot, of those that ended in this iteration.
-    pub reward: Option<f64>,
-    /// The evaluation, where there was one.
-    pub score: Option<Score>,
-    /// Wall-clock time of training so far, over all its runs \[s\].
-    pub wall_s: f64,
-    /// CPU time likewise, where the system tells \[s\].
-    pub cpu_s: Option<f64>,
-    /// Steps a second in this run.
-    pub fps: f64,
-}
 
 /// How training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +81,7 @@ pub struct Plan<'w> {
 pub struct Trainer<'w> {
     plan: Plan<'w>,
     layout: Layout,
-    learner: Learner,
-    envs: Vec<Environment<'w>>,
+    course: Box<dyn Course + 'w>,
     evaluation: Evaluation,
     logs: Logs,
     slots: u64,
@@ -120,34 +103,16 @@ impl<'w> Trainer<'w> {
     /// a file system that refuses.
     pub fn new(plan: Plan<'w>, resume: bool) -> Result<Self> {
         let settings = &plan.settings;
-        let layout = settings.encoder.layout(plan.world)?;
-        let mut learner =
-            settings
-                .config
-                .learner(settings.net(&layout), settings.train.n_envs, plan.seed)?;
-        let streams = Streams::new(plan.seed);
+        let layout = settings.layout(plan.world)?;
+        let mut course = settings.course(plan.world, &layout, plan.seed)?;
         let train = &settings.train;
-        let mut envs: Vec<Environment> = env::batch(
-            plan.world,
-            &layout,
-            train.episode_slots,
-            streams,
-            train.n_envs,
-        )?
-        .into_iter()
-        .map(|env| Environment::new(env, train.shaping, settings.config.gamma()))
-        .collect();
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));
         let logs = if resume {
             let state = State::read(&path)?;
             let named = |error| in_file(error, &path);
             same_training(&state, &plan).map_err(named)?;
-            learner.load_state(&state).map_err(named)?;
-            let standings: Vec<Standing> = state.card_value("environments").map_err(named)?;
-            for (env, standing) in envs.iter_mut().zip(&standings) {
-                env.restore(standing)?;
-            }
+            course.load(&state).map_err(named)?;
             slots = state.card_value("slots").map_err(named)?;
             best = state.card_value("best").map_err(named)?;
             before = state.card_value("spent_s").map_err(named)?;
@@ -163,7 +128,7 @@ impl<'w> Trainer<'w> {
                 ));
             }
             std::fs::create_dir_all(&plan.out).map_err(|e| Error::io(&plan.out, e))?;
-            Logs::create(&plan.out)?
+            Logs::create(&plan.out, settings.algorithm)?
         };
         Ok(Self {
             evaluation: Evaluation::new(
@@ -171,14 +136,13 @@ impl<'w> Trainer<'w> {
                 train.eval_slots,
                 BoundKind::Split,
             ),
-            steps_before: learner.timesteps(),
+            steps_before: course.timesteps(),
             last: None,
             target_reached: false,
             began: (Instant::now(), cpu_s()),
             plan,
             layout,
-            learner,
-            envs,
+            course,
             logs,
             slots,
             best,
@@ -196,10 +160,13 @@ impl<'w> Trainer<'w> {
             let score = Some(self.evaluate()?);
             let (wall_s, cpu_s) = self.spent_s();
             let progress = Progress {
+                report: Report::none(self.plan.settings.algorithm),
+                slots: 0,
+                reward: None,
                 score,
                 wall_s,
                 cpu_s,
-                ..Progress::default()
+                fps: 0.0,
             };
             self.logs.add(&progress)?;
             watch(&progress);
@@ -209,7 +176,7 @@ impl<'w> Trainer<'w> {
             if self.target_reached {
                 break Ended::Target;
             }
-            if self.learner.timesteps() >= self.plan.settings.config.total_timesteps() {
+            if self.course.timesteps() >= self.plan.settings.config.total_timesteps() {
                 break Ended::Done;
             }
             if stop.load(Ordering::Relaxed) {
@@ -228,23 +195,16 @@ impl<'w> Trainer<'w> {
 
     /// One iteration of the learner, with the evaluation that is due.
     fn iterate(&mut self) -> Result<Progress> {
-        let mut report = self.learner.iterate(&mut self.envs)?;
-        let (mut reward, mut slots, mut finished) = (0.0, 0, Vec::new());
-        for env in &mut self.envs {
-            env.failure()?;
-            let sums = env.take_sums(&mut finished);
-            reward += sums.0;
-            slots += sums.1;
-        }
+        let mut finished = Vec::new();
+        let (mut report, reward, slots) = self.course.iterate(&mut finished)?;
         self.slots += slots;
-        let episodes = finished.len() as f64;
+        let (episodes, train) = (finished.len() as f64, &self.plan.settings.train);
         let mean = |sum: f64| (!finished.is_empty()).then_some(sum / episodes);
-        report.ep_rew_mean = mean(finished.iter().sum());
-        report.ep_len_mean = mean(self.plan.settings.train.episode_slots as f64 * episodes);
+        let length = mean(train.episode_slots as f64 * episodes);
+        report.episodes(mean(finished.iter().sum()), length);
 
-        let train = &self.plan.settings.train;
-        let over = self.learner.timesteps() >= self.plan.settings.config.total_timesteps();
-        let due = report.iterations % train.eval_freq == 0 || over;
+        let over = self.course.timesteps() >= self.plan.settings.config.total_timesteps();
+        let due = report.iterations() % train.eval_freq == 0 || over;
         let score = if due { Some(self.evaluate()?) } else { None };
         let (wall_s, cpu_s) = self.spent_s();
         let run_s = self.began.0.elapsed().as_secs_f64();
@@ -255,7 +215,7 @@ impl<'w> Trainer<'w> {
             score,
             wall_s,
             cpu_s,
-            fps: (self.learner.timesteps() - self.steps_before) as f64 / run_s,
+            fps: (self.course.timesteps() - self.steps_before) as f64 / run_s,
         };
         self.logs.add(&progress)?;
         Ok(progress)
@@ -292,7 +252,7 @@ impl<'w> Trainer<'w> {
             scenario_hash: scenario_hash(&plan.world.scenario),
             layout: self.layout.clone(),
             seed: plan.seed,
-            timesteps: self.learner.timesteps(),
+            timesteps: self.course.timesteps(),
             slots: self.slots,
             score,
             evaluated: (train.evaluation_seeds(), train.eval_slots),
@@ -300,7 +260,7 @@ impl<'w> Trainer<'w> {
             version: plan.version.clone(),
             options: plan.settings.to_json(),
         };
-        LearnedPolicy::new(card, self.learner.policy())
+        LearnedPolicy::new(card, self.course.policy()?)
     }
 
     /// Score of the best policy so far: that in `policy.safetensors`.
@@ -325,11 +285,8 @@ impl<'w> Trainer<'w> {
     }
 
     fn checkpoint(&mut self) -> Result<()> {
-        let mut state = self.learner.save_state();
-        let standings: Vec<Standing> = self.envs.iter().filter_map(Environment::standing).collect();
+        let mut state = self.course.save();
         let card = &mut state.card;
-        card["environments"] =
-            serde_json::to_value(standings).map_err(|e| invalid("environments", e.to_string()))?;
         card["plan"] = identity(&self.plan);
         card["slots"] = self.slots.into();
         card["best"] = json!(self.best);

@@ -2,15 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use wayside_core::engine::env;
+use wayside_core::engine::queue_env::QueueEnv;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
-use wayside_core::observe::{CONTEXT, Layout};
+use wayside_core::observe::{self, CONTEXT, Layout};
+use wayside_core::rng::Streams;
+use wayside_core::scenario::Mobility;
 
+use super::course::{Class, Course};
+use super::environment::Environment;
+use super::lysac::{Batches, LysacConfig};
 use crate::ac::AcConfig;
 use crate::mlp::Activation;
 use crate::net::{NetSpec, Pool};
-use crate::on_policy::{Learner, Schedule};
+use crate::on_policy::Schedule;
 use crate::ppo::{PpoConfig, Ratio};
+use crate::sac::SacConfig;
+use crate::sac::continuous::Sac;
+use crate::sac::discrete::{DiscreteSac, Form};
 
 /// What learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +30,10 @@ pub enum Algorithm {
     Ppo,
     /// The paper's actor-critic.
     Ac,
+    /// Soft actor-critic for choices.
+    Sac,
+    /// Lyapunov-guided soft actor-critic for batches that queue; it has a form of its own, whatever the encoder.
+    Lysac,
 }
 
 impl Algorithm {
@@ -29,6 +43,8 @@ impl Algorithm {
         match self {
             Self::Ppo => "ppo",
             Self::Ac => "ac",
+            Self::Sac => "sac",
+            Self::Lysac => "lysac",
         }
     }
 }
@@ -106,6 +122,10 @@ pub enum Config {
     Ppo(PpoConfig),
     /// Of AC.
     Ac(AcConfig),
+    /// Of SAC.
+    Sac(SacConfig),
+    /// Of LySAC.
+    Lysac(LysacConfig),
 }
 
 impl Config {
@@ -115,6 +135,8 @@ impl Config {
         match self {
             Self::Ppo(config) => config.gamma,
             Self::Ac(config) => config.gamma,
+            Self::Sac(config) => config.gamma,
+            Self::Lysac(config) => config.sac.gamma,
         }
     }
 
@@ -124,18 +146,29 @@ impl Config {
         match self {
             Self::Ppo(config) => config.total_timesteps,
             Self::Ac(config) => config.total_timesteps,
+            Self::Sac(config) => config.total_timesteps,
+            Self::Lysac(config) => config.sac.total_timesteps,
         }
     }
 
-    /// The learner.
-    ///
-    /// # Errors
-    /// Every option out of its range, at once.
-    pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
-        match self {
-            Self::Ppo(config) => config.learner(net, envs, seed),
-            Self::Ac(config) => config.learner(net, envs, seed),
+    /// The defaults of `algorithm`.
+    fn defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> Self {
+        match algorithm {
+            Algorithm::Ppo => Self::Ppo(ppo_defaults(encoder, world)),
+            Algorithm::Ac => Self::Ac(ac_defaults(encoder, world)),
+            Algorithm::Sac => Self::Sac(sac_defaults(encoder, world)),
+            Algorithm::Lysac => Self::Lysac(LysacConfig::new(&world.scenario)),
         }
+    }
+
+    /// From all its options by name.
+    fn from_json(algorithm: Algorithm, value: Value) -> serde_json::Result<Self> {
+        Ok(match algorithm {
+            Algorithm::Ppo => Self::Ppo(serde_json::from_value(value)?),
+            Algorithm::Ac => Self::Ac(serde_json::from_value(value)?),
+            Algorithm::Sac => Self::Sac(serde_json::from_value(value)?),
+            Algorithm::Lysac => Self::Lysac(serde_json::from_value(value)?),
+        })
     }
 }
 
@@ -163,11 +196,8 @@ impl Settings {
         world: &World,
         overrides: &[(String, String)],
     ) -> Result<Self> {
-        let mut train = object(&train_defaults(encoder, world));
-        let mut config = object(&match algorithm {
-            Algorithm::Ppo => Config::Ppo(ppo_defaults(encoder, world)),
-            Algorithm::Ac => Config::Ac(ac_defaults(encoder, world)),
-        });
+        let mut train = object(&train_defaults(algorithm, encoder, world));
+        let mut config = object(&Config::defaults(algorithm, encoder, world));
         let mut problems = Problems::default();
         for (name, text) in overrides {
             let known = if train.contains_key(name) {
@@ -201,11 +231,73 @@ impl Settings {
         let (train, config) = check(algorithm, &train, &config)
             .map_err(|e| Error::invalid("--option", None, "", e.to_string()))?;
         range(&train)?;
+        if let Config::Lysac(config) = &config {
+            config.check()?;
+        }
         Ok(Self {
             algorithm,
             encoder,
             train,
             config,
+        })
+    }
+
+    /// What the policy sees and says in `world`.
+    ///
+    /// # Errors
+    /// `flat` for a fleet from a trace.
+    pub fn layout(&self, world: &World) -> Result<Layout> {
+        match self.algorithm {
+            Algorithm::Lysac => Ok(Layout::plan(world)),
+            _ => self.encoder.layout(world),
+        }
+    }
+
+    /// Learner and environments.
+    pub(super) fn course<'w>(
+        &self,
+        world: &'w World,
+        layout: &Layout,
+        seed: u64,
+    ) -> Result<Box<dyn Course + 'w>> {
+        let (train, streams) = (&self.train, Streams::new(seed));
+        if let Config::Lysac(config) = &self.config {
+            let worlds = config.worlds(&world.scenario)?;
+            let (weights, slots) = (config.weights(), train.episode_slots);
+            let env = |i: usize| {
+                let name = format!("env.{i}");
+                let engine = QueueEnv::new(worlds.clone(), layout, weights, slots, streams, &name)?;
+                Ok(Batches::new(engine))
+            };
+            let envs = (0..train.n_envs).map(env).collect::<Result<Vec<_>>>()?;
+            let (observation, outputs) = layout.shape();
+            let sizes = (observation, outputs / 2);
+            let sac = config.sac.clone();
+            let learner = Sac::new(sac, sizes, &train.net_arch, train.n_envs, seed)?;
+            return Ok(Box::new(Class { learner, envs }));
+        }
+        let engines = env::batch(world, layout, train.episode_slots, streams, train.n_envs)?;
+        let (shaping, gamma) = (train.shaping, self.config.gamma());
+        let envs: Vec<_> = engines
+            .into_iter()
+            .map(|env| Environment::new(env, shaping, gamma))
+            .collect();
+        let (net, n) = (self.net(layout), train.n_envs);
+        Ok(match &self.config {
+            Config::Ppo(config) => {
+                let learner = config.learner(net, n, seed)?;
+                Box::new(Class { learner, envs })
+            }
+            Config::Ac(config) => {
+                let learner = config.learner(net, n, seed)?;
+                Box::new(Class { learner, envs })
+            }
+            Config::Lysac(_) => unreachable!("above"),
+            Config::Sac(config) => {
+                let form = form(layout, world, net.factors_per_vehicle)?;
+                let learner = DiscreteSac::new(config.clone(), form, &train.net_arch, n, seed)?;
+                Box::new(Class { learner, envs })
+            }
         })
     }
 
@@ -254,6 +346,35 @@ impl Settings {
     }
 }
 
+/// The largest slot of `world` in that layout.
+fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Form> {
+    let fleet = &world.scenario.fleet;
+    let (row_width, _) = layout.shape();
+    let heads = layout.heads().map(|len| len as u32);
+    let (rows, factors) = match layout.form {
+        observe::Form::Sequential { .. } => (layout.heads().sum(), heads.collect()),
+        _ if matches!(fleet.mobility, Mobility::Fcd(_)) => {
+            let message =
+                "must not be a trace: the replay keeps slots of one size; `sequential` can";
+            return Err(Error::invalid("scenario", None, "fleet.mobility", message));
+        }
+        _ => {
+            let tasks = fleet.size * world.scenario.task.per_vehicle;
+            let flat = matches!(layout.form, observe::Form::Flat { .. });
+            let rows = if flat { 1 } else { tasks };
+            let each = heads.collect::<Vec<_>>();
+            (rows, each.repeat(tasks))
+        }
+    };
+    Ok(Form {
+        rows,
+        row_width,
+        globals: CONTEXT,
+        factors,
+        factors_per_vehicle,
+    })
+}
+
 fn object(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => map,
@@ -267,17 +388,11 @@ fn check(
     config: &Map<String, Value>,
 ) -> std::result::Result<(TrainOptions, Config), serde_json::Error> {
     let train = serde_json::from_value(Value::Object(train.clone()))?;
-    let config = Value::Object(config.clone());
-    Ok((
-        train,
-        match algorithm {
-            Algorithm::Ppo => Config::Ppo(serde_json::from_value(config)?),
-            Algorithm::Ac => Config::Ac(serde_json::from_value(config)?),
-        },
-    ))
+    let config = Config::from_json(algorithm, Value::Object(config.clone()))?;
+    Ok((train, config))
 }
 
-fn problem(name: &str, message: String) -> Problem {
+pub(super) fn problem(name: &str, message: String) -> Problem {
     Problem {
         file: "--option".to_owned(),
         line: None,
@@ -329,20 +444,29 @@ fn range(train: &TrainOptions) -> Result<()> {
     problems.into_result(())
 }
 
-fn train_defaults(encoder: Encoder, world: &World) -> TrainOptions {
+fn train_defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> TrainOptions {
     TrainOptions {
-        n_envs: if encoder == Encoder::Sequential {
-            16
-        } else {
-            8
+        n_envs: match (algorithm, encoder) {
+            (Algorithm::Lysac, _) => 1,
+            (_, Encoder::Sequential) => 16,
+            _ => 8,
         },
-        episode_slots: world.scenario.time.slots,
-        net_arch: vec![64, 64],
-        activation: Activation::Tanh,
+        episode_slots: match algorithm {
+            Algorithm::Lysac => 10,
+            _ => world.scenario.time.slots,
+        },
+        net_arch: match algorithm {
+            Algorithm::Lysac => vec![256, 256],
+            _ => vec![64, 64],
+        },
+        activation: match algorithm {
+            Algorithm::Sac | Algorithm::Lysac => Activation::Relu,
+            _ => Activation::Tanh,
+        },
         own_critic: encoder != Encoder::Shared,
         shaping: true,
-        eval_freq: 5,
-        eval_seeds: 4,
+        eval_freq: if algorithm == Algorithm::Lysac { 20 } else { 5 },
+        eval_seeds: if algorithm == Algorithm::Lysac { 16 } else { 4 },
         eval_slots: 30.min(world.scenario.time.slots),
         target_gap: None,
     }
@@ -413,5 +537,44 @@ fn ac_defaults(encoder: Encoder, world: &World) -> AcConfig {
             200_000
         },
         ..AcConfig::default()
+    }
+}
+
+/// A replay of slots takes room, all of it in every checkpoint: some 70 MB with these.
+fn sac_defaults(encoder: Encoder, world: &World) -> SacConfig {
+    let carry_over = world.scenario.time.carry_over;
+    let common = SacConfig {
+        gamma: gamma(world),
+        learning_rate: 1e-3,
+        normalize_reward: true,
+        target_entropy: Some(0.1),
+        ent_coef: 0.1,
+        ..SacConfig::default()
+    };
+    match encoder {
+        Encoder::Sequential => SacConfig {
+            buffer_size: if carry_over { 15_000 } else { 50_000 },
+            learning_starts: 5_000,
+            turn_gamma: 0.9,
+            n_steps: 128,
+            total_timesteps: 200_000,
+            ..common
+        },
+        Encoder::Shared => SacConfig {
+            buffer_size: 2_000,
+            learning_starts: 200,
+            batch_size: 32,
+            n_steps: 32,
+            total_timesteps: 20_000,
+            ..common
+        },
+        Encoder::Flat => SacConfig {
+            buffer_size: 8_000,
+            learning_starts: 1_000,
+            batch_size: 128,
+            n_steps: 64,
+            total_timesteps: 50_000,
+            ..common
+        },
     }
 }

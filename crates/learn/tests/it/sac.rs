@@ -46,11 +46,25 @@ fn small() -> SacConfig {
         learning_rate: 3e-3,
         batch_size: 64,
         gamma: 0.9,
-        hidden: vec![32, 32],
         tau: 0.02,
         buffer_size: 3000,
         ..SacConfig::default()
     }
+}
+
+/// The same with so many steps an iteration.
+fn steps(n_steps: usize) -> SacConfig {
+    SacConfig { n_steps, ..small() }
+}
+
+const HIDDEN: [usize; 2] = [32, 32];
+
+fn sac(config: SacConfig, seed: u64) -> Sac {
+    Sac::new(config, (1, 1), &HIDDEN, 1, seed).unwrap()
+}
+
+fn discrete(config: SacConfig, form: Form, seed: u64) -> DiscreteSac {
+    DiscreteSac::new(config, form, &HIDDEN, 1, seed).unwrap()
 }
 
 fn line() -> Line {
@@ -59,10 +73,10 @@ fn line() -> Line {
 
 #[test]
 fn closed_form_continuous_sac_finds_the_way_to_zero() {
-    let mut sac = Sac::new(small(), 1, 1, 1).unwrap();
-    sac.iterate(&mut line(), 4000);
+    let mut sac = sac(steps(4000), 1);
+    sac.iterate(&mut [line()]).unwrap();
     for x in [-0.9f32, -0.5, -0.25, 0.0, 0.25, 0.5, 0.9] {
-        let mut action = [0.0];
+        let mut action = Vec::new();
         sac.decide(&[x], &mut action);
         let after = (x + 0.5 * action[0]).abs();
         let best = (x.abs() - 0.5).max(0.0);
@@ -77,6 +91,7 @@ fn corridor() -> Form {
     Form {
         rows: 1,
         row_width: 4,
+        globals: 0,
         factors: vec![2],
         factors_per_vehicle: 1,
     }
@@ -86,10 +101,10 @@ fn corridor() -> Form {
 fn closed_form_discrete_sac_finds_the_optimum_of_the_corridor() {
     let config = SacConfig {
         target_entropy: Some(0.1),
-        ..small()
+        ..steps(4000)
     };
-    let mut sac = DiscreteSac::new(config, corridor(), 1).unwrap();
-    sac.iterate(&mut Corridor::default(), 4000).unwrap();
+    let mut sac = discrete(config, corridor(), 1);
+    sac.iterate(&mut [Corridor::default()]).unwrap();
     for cell in 0..4 {
         assert_eq!(
             sac.decide(&mut Corridor { cell }).unwrap(),
@@ -99,28 +114,52 @@ fn closed_form_discrete_sac_finds_the_optimum_of_the_corridor() {
     }
 }
 
-/// One vehicle, two factors, some choices forbidden.
+/// Vehicles with two factors each, some choices forbidden; one vehicle, or one to three in slots padded to three.
 #[test]
 fn closed_form_discrete_sac_matches_all_keys() {
-    let form = Form {
-        rows: 1,
-        row_width: 7,
-        factors: vec![4, 3],
-        factors_per_vehicle: 2,
-    };
-    let mut sac = DiscreteSac::new(
-        SacConfig {
+    for (vehicles, n_steps) in [(1, 3000), (3, 5000)] {
+        let form = Form {
+            rows: vehicles,
+            row_width: 7,
+            globals: 0,
+            factors: [4, 3].repeat(vehicles),
+            factors_per_vehicle: 2,
+        };
+        let config = SacConfig {
             target_entropy: Some(0.1),
-            ..small()
-        },
-        form,
-        1,
-    )
-    .unwrap();
-    let mut env = Keys::new(1, 1, false);
-    sac.iterate(&mut env, 3000).unwrap();
+            ..steps(n_steps)
+        };
+        let mut sac = discrete(config, form, 1);
+        let mut env = Keys::new(1, vehicles, false);
+        sac.iterate(std::slice::from_mut(&mut env)).unwrap();
+        for _ in 0..100 {
+            let actions = sac.decide(&mut env).unwrap();
+            let mut credits = vec![0.0; actions.len() / 2];
+            let reward = env.step(&actions, &mut credits).reward;
+            assert!((reward - 1.0).abs() < 1e-9, "{actions:?} brought {reward}");
+        }
+    }
+}
+
+/// The same where every option has a row: a slot of fewer options than the form is padded.
+#[test]
+fn closed_form_discrete_sac_points_at_the_key() {
+    let form = Form {
+        rows: 6,
+        row_width: 2,
+        globals: 0,
+        factors: vec![6],
+        factors_per_vehicle: 1,
+    };
+    let config = SacConfig {
+        target_entropy: Some(0.1),
+        ..steps(2000)
+    };
+    let mut sac = discrete(config, form, 1);
+    let mut env = Keys::new(1, 1, true);
+    sac.iterate(std::slice::from_mut(&mut env)).unwrap();
     for _ in 0..100 {
-        let actions = sac.decide(&mut env).unwrap().to_vec();
+        let actions = sac.decide(&mut env).unwrap();
         let reward = env.step(&actions, &mut [0.0]).reward;
         assert!((reward - 1.0).abs() < 1e-9, "{actions:?} brought {reward}");
     }
@@ -128,18 +167,13 @@ fn closed_form_discrete_sac_matches_all_keys() {
 
 #[test]
 fn property_zero_learning_rate_changes_nothing() {
-    let mut sac = Sac::new(
-        SacConfig {
-            learning_rate: 0.0,
-            ..small()
-        },
-        1,
-        1,
-        1,
-    )
-    .unwrap();
+    let config = SacConfig {
+        learning_rate: 0.0,
+        ..steps(150)
+    };
+    let mut sac = sac(config, 1);
     let before = sac.params().to_vec();
-    let report = sac.iterate(&mut line(), 150);
+    let report = sac.iterate(&mut [line()]).unwrap();
     assert!(report.n_updates > 0);
     assert_eq!(before, sac.params());
 }
@@ -155,23 +189,24 @@ fn property_threads_and_resumption_change_nothing() {
             // a small buffer, so that it wraps
             let config = SacConfig {
                 buffer_size: 150,
-                ..small()
+                normalize_reward: true,
+                ..steps(125)
             };
-            let mut env = (line(), Corridor::default());
-            let mut a = Sac::new(config.clone(), 1, 1, 1).unwrap();
-            let mut b = DiscreteSac::new(config.clone(), corridor(), 1).unwrap();
-            a.iterate(&mut env.0, 200);
-            b.iterate(&mut env.1, 200).unwrap();
+            let mut env = ([line()], [Corridor::default()]);
+            let mut a = sac(config.clone(), 1);
+            let mut b = discrete(config.clone(), corridor(), 1);
+            a.iterate(&mut env.0).unwrap();
+            b.iterate(&mut env.1).unwrap();
             if resume {
                 let again = |state: &State| State::from_bytes(&state.to_bytes().unwrap()).unwrap();
                 let (state_a, state_b) = (again(&a.save_state()), again(&b.save_state()));
-                a = Sac::new(config.clone(), 1, 1, 77).unwrap();
-                b = DiscreteSac::new(config, corridor(), 77).unwrap();
+                a = sac(config.clone(), 77);
+                b = discrete(config, corridor(), 77);
                 a.load_state(&state_a).unwrap();
                 b.load_state(&state_b).unwrap();
             }
-            a.iterate(&mut env.0, 50);
-            b.iterate(&mut env.1, 50).unwrap();
+            a.iterate(&mut env.0).unwrap();
+            b.iterate(&mut env.1).unwrap();
             (
                 a.save_state().to_bytes().unwrap(),
                 b.save_state().to_bytes().unwrap(),
@@ -185,32 +220,26 @@ fn property_threads_and_resumption_change_nothing() {
 
 #[test]
 fn property_wrong_forms_are_errors() {
-    let mut sac = DiscreteSac::new(small(), corridor(), 1).unwrap();
-    let error = sac
-        .iterate(&mut Keys::new(1, 1, true), 5)
-        .unwrap_err()
-        .to_string();
+    let mut sac = discrete(small(), corridor(), 1);
+    let error = sac.iterate(&mut [Keys::new(1, 1, true)]).unwrap_err();
+    let error = error.to_string();
     assert!(
-        error.contains("must have the form") && error.contains("[4]"),
+        error.contains("must be held by the form") && error.contains("[4]"),
         "{error}"
     );
-    let error = Sac::new(
-        SacConfig {
-            tau: 2.0,
-            batch_size: 0,
-            ..small()
-        },
-        0,
-        1,
-        1,
-    )
-    .unwrap_err()
-    .to_string();
+    let error = sac.iterate::<Corridor>(&mut []).unwrap_err().to_string();
+    assert!(error.contains("must be 1 environments, got 0"), "{error}");
+    let config = SacConfig {
+        tau: 2.0,
+        batch_size: 0,
+        ..small()
+    };
+    let error = Sac::new(config, (0, 1), &HIDDEN, 1, 1).unwrap_err();
     for part in [
         "tau: must be between 0 and 1, got 2",
         "batch_size: must be > 0",
         "observation: must be > 0",
     ] {
-        assert!(error.contains(part), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
     }
 }

@@ -23,6 +23,22 @@ fn world(scenario: &str, vehicles: usize) -> World {
 }
 
 fn settings(world: &World, encoder: Encoder, options: &[(&str, &str)]) -> Settings {
+    settings_of(Algorithm::Ppo, world, encoder, options)
+}
+
+/// What makes SAC learn from its second iteration on, and its replay wrap.
+const SOON: &[(&str, &str)] = &[("learning_starts", "100"), ("buffer_size", "300")];
+
+fn settings_of(
+    algorithm: Algorithm,
+    world: &World,
+    encoder: Encoder,
+    options: &[(&str, &str)],
+) -> Settings {
+    let soon = match algorithm {
+        Algorithm::Sac | Algorithm::Lysac => SOON,
+        _ => &[],
+    };
     let small = [
         ("n_envs", "3"),
         ("n_steps", "30"),
@@ -35,8 +51,8 @@ fn settings(world: &World, encoder: Encoder, options: &[(&str, &str)]) -> Settin
         ("total_timesteps", "540"),
     ];
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    let all: Vec<_> = small.iter().chain(options).map(owned).collect();
-    Settings::new(Algorithm::Ppo, encoder, world, &all).unwrap()
+    let all: Vec<_> = small.iter().chain(soon).chain(options).map(owned).collect();
+    Settings::new(algorithm, encoder, world, &all).unwrap()
 }
 
 fn plan<'w>(world: &'w World, settings: Settings, out: &Path) -> Plan<'w> {
@@ -60,7 +76,7 @@ fn train(plan: Plan, resume: bool, threads: usize, most: u64) -> (Ended, Vec<Pro
         let (stop, mut seen) = (AtomicBool::new(false), Vec::new());
         let mut watch = |progress: &Progress| {
             seen.push(*progress);
-            let enough = progress.report.iterations >= most;
+            let enough = progress.report.iterations() >= most;
             stop.store(enough, Ordering::Relaxed);
         };
         let ended = Trainer::new(plan, resume)
@@ -89,37 +105,63 @@ fn left(out: &Path) -> (Vec<u8>, Vec<String>, Vec<u8>) {
 }
 
 /// The encoders, with and without slots that depend on each other.
-fn cases() -> Vec<(World, Encoder)> {
-    vec![
-        (world("wang2025", 6), Encoder::Sequential),
-        (world("coupled", 5), Encoder::Sequential),
-        (world("coupled", 5), Encoder::Shared),
-        (world("wang2025", 6), Encoder::Flat),
-    ]
+fn cases() -> Vec<(Algorithm, World, Encoder)> {
+    let on_policy = [
+        ("wang2025", Encoder::Sequential),
+        ("coupled", Encoder::Sequential),
+        ("coupled", Encoder::Shared),
+        ("wang2025", Encoder::Flat),
+    ];
+    let sac = [
+        ("coupled", Encoder::Sequential),
+        ("wang2025", Encoder::Shared),
+        ("coupled", Encoder::Flat),
+    ];
+    let case = |algorithm| move |(name, encoder)| (algorithm, world(name, 5), encoder);
+    let on_policy = on_policy.into_iter().map(case(Algorithm::Ppo));
+    on_policy
+        .chain(sac.into_iter().map(case(Algorithm::Sac)))
+        .chain([("lin2025", Encoder::Sequential)].map(case(Algorithm::Lysac)))
+        .collect()
 }
 
 #[test]
 fn property_threads_and_interruptions_change_nothing() {
-    for (world, encoder) in cases() {
+    for (algorithm, world, encoder) in cases() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(&world, encoder, &[]);
+        let settings = settings_of(algorithm, &world, encoder, &[]);
         let out = |name: &str| folder.path().join(name);
         let new = |name: &str| plan(&world, settings.clone(), &out(name));
         let (ended, seen) = train(new("one"), false, 1, u64::MAX);
         assert_eq!(ended, Ended::Done);
         assert_eq!(seen.len(), 7, "one before the six iterations");
         train(new("three"), false, 3, u64::MAX);
-        assert_eq!(left(&out("one")), left(&out("three")), "{encoder:?}");
+        let case = format!("{algorithm:?} {encoder:?}");
+        assert!(left(&out("one")) == left(&out("three")), "{case}");
 
         for (from, to) in [(false, 1), (true, 4), (true, 4)] {
             assert_eq!(train(new("parts"), from, 2, to).0, Ended::Interrupted);
         }
         assert_eq!(train(new("parts"), true, 2, u64::MAX).0, Ended::Done);
-        assert_eq!(left(&out("one")), left(&out("parts")), "{encoder:?}");
+        assert!(left(&out("one")) == left(&out("parts")), "{case}");
     }
 }
 
 const OUT: &str = "WAYSIDE_TEST_TRAINING";
+const WHAT: &str = "WAYSIDE_TEST_ALGORITHM";
+
+/// Where it takes place.
+fn ground(algorithm: Algorithm) -> World {
+    match algorithm {
+        Algorithm::Lysac => world("lin2025", 5),
+        _ => world("coupled", 5),
+    }
+}
+
+/// The training that is killed.
+fn long(algorithm: Algorithm, world: &World) -> Settings {
+    settings_of(algorithm, world, Encoder::Sequential, LONG)
+}
 
 /// Not a test by itself: the training that the next test kills.
 #[test]
@@ -127,10 +169,19 @@ fn victim() {
     let Ok(out) = std::env::var(OUT) else {
         return;
     };
-    let (world, out) = (world("coupled", 5), Path::new(&out));
+    let algorithm = match std::env::var(WHAT).as_deref() {
+        Ok("sac") => Algorithm::Sac,
+        Ok("lysac") => Algorithm::Lysac,
+        _ => Algorithm::Ppo,
+    };
+    let (world, out) = (ground(algorithm), Path::new(&out));
     let resume = out.join(CHECKPOINT).exists();
-    let settings = settings(&world, Encoder::Sequential, LONG);
-    train(plan(&world, settings, out), resume, 2, u64::MAX);
+    train(
+        plan(&world, long(algorithm, &world), out),
+        resume,
+        2,
+        u64::MAX,
+    );
 }
 
 /// Long enough to be killed some times.
@@ -138,16 +189,27 @@ const LONG: &[(&str, &str)] = &[("total_timesteps", "7200"), ("eval_freq", "1")]
 
 #[test]
 fn property_killed_trainings_end_in_the_same_bytes() {
+    for algorithm in [Algorithm::Ppo, Algorithm::Sac, Algorithm::Lysac] {
+        kill(algorithm);
+    }
+}
+
+fn kill(algorithm: Algorithm) {
     let folder = tempfile::tempdir().unwrap();
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
-    let world = world("coupled", 5);
-    let settings = settings(&world, Encoder::Sequential, LONG);
-    train(plan(&world, settings, &whole), false, 1, u64::MAX);
+    let world = ground(algorithm);
+    train(
+        plan(&world, long(algorithm, &world), &whole),
+        false,
+        1,
+        u64::MAX,
+    );
     let mut kills = 0;
     for round in 0..200 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "trainer::victim"])
             .env(OUT, &killed)
+            .env(WHAT, algorithm.name())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -173,7 +235,10 @@ fn property_killed_trainings_end_in_the_same_bytes() {
         }
     }
     assert!(kills > 0, "the training was over before it could be killed");
-    assert_eq!(left(&whole), left(&killed), "after {kills} kills");
+    assert!(
+        left(&whole) == left(&killed),
+        "{algorithm:?} after {kills} kills"
+    );
 }
 
 #[test]
@@ -200,15 +265,18 @@ fn closed_form_a_short_training_finds_the_best_of_what_it_began_with() {
 
 #[test]
 fn property_no_learning_rate_no_change() {
-    let world = world("wang2025", 6);
-    let folder = tempfile::tempdir().unwrap();
-    let settings = settings(&world, Encoder::Sequential, &[("learning_rate", "0")]);
-    let (_, seen) = train(plan(&world, settings, folder.path()), false, 1, u64::MAX);
-    let scores: Vec<_> = seen.iter().filter_map(|p| p.score).collect();
-    assert!(
-        scores.len() > 2 && scores.iter().all(|s| *s == scores[0]),
-        "{scores:?}"
-    );
+    for algorithm in [Algorithm::Ppo, Algorithm::Sac, Algorithm::Lysac] {
+        let world = ground(algorithm);
+        let folder = tempfile::tempdir().unwrap();
+        let still = &[("learning_rate", "0")];
+        let settings = settings_of(algorithm, &world, Encoder::Sequential, still);
+        let (_, seen) = train(plan(&world, settings, folder.path()), false, 1, u64::MAX);
+        let scores: Vec<_> = seen.iter().filter_map(|p| p.score).collect();
+        assert!(
+            scores.len() > 2 && scores.iter().all(|s| *s == scores[0]),
+            "{scores:?}"
+        );
+    }
 }
 
 #[test]
@@ -297,6 +365,23 @@ fn property_folders_and_options_are_checked() {
         ("net_arch", "0", "net_arch: must be within 1..=4096, got 0"),
         ("xyz", "1", "is no option"),
     ];
+    let lysac = [
+        ("vehicles", "10,none", "vehicles: invalid type"),
+        (
+            "capability",
+            "1.5",
+            "capability: must be within 0..=1, got [1.5]",
+        ),
+        ("slot_s", "0", "slot_s: must be > 0, got 0.0"),
+        ("tau_", "1", "did you mean tau?"),
+    ];
+    for (name, value, message) in lysac {
+        let options = [(name.to_owned(), value.to_owned())];
+        let lin = ground(Algorithm::Lysac);
+        let error = Settings::new(Algorithm::Lysac, Encoder::Sequential, &lin, &options);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
     for (name, value, message) in wrong {
         let options = [(name.to_owned(), value.to_owned())];
         let error = Settings::new(Algorithm::Ppo, Encoder::Shared, &world, &options).unwrap_err();
@@ -318,15 +403,18 @@ fn property_masks_are_never_violated() {
     };
     let (mut decisions, mut forbidden) = (0, 0);
     for world in [scenario("wang2025"), scenario("coupled")] {
-        for encoder in [Encoder::Sequential, Encoder::Shared, Encoder::Flat] {
+        let of = |algorithm| move |encoder| (algorithm, encoder);
+        let encoders = [Encoder::Sequential, Encoder::Shared, Encoder::Flat];
+        let (ppo, sac) = (of(Algorithm::Ppo), of(Algorithm::Sac));
+        for (algorithm, encoder) in encoders.map(ppo).into_iter().chain(encoders.map(sac)) {
             let folder = tempfile::tempdir().unwrap();
-            let settings = settings(&world, encoder, &[("total_timesteps", "90")]);
+            let settings = settings_of(algorithm, &world, encoder, &[("total_timesteps", "90")]);
             let plan = plan(&world, settings, folder.path());
             let mut policy = Trainer::new(plan, false).unwrap().policy(None).unwrap();
             let layout = policy.card().layout.clone();
             let mut env = Engine::new(&world, layout, 50, Streams::new(1), "env").unwrap();
             let (mut logits, mut actions) = (Vec::new(), Vec::new());
-            for _ in 0..4000 {
+            for _ in 0..2000 {
                 let shown: &Observation = env.observation();
                 wayside_core::observe::Scorer::score(&mut policy, shown, &mut logits);
                 // logits that would like most what is forbidden

@@ -13,7 +13,7 @@ use crate::queueing::Lost;
 use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::Slot;
-use queues::QueueLane;
+pub(super) use queues::QueueLane;
 use shared::SharedLane;
 
 pub(super) use shared::account;
@@ -40,12 +40,12 @@ pub struct Ended {
 }
 
 /// Certified bounds on the tasks of a decision, where asked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::engine) struct Bounds {
     /// On their summed cost.
-    pub(super) cost: Option<f64>,
+    pub(in crate::engine) cost: Option<f64>,
     /// On how many end within their deadlines, where tasks queue.
-    pub(super) on_time: Option<u32>,
+    pub(in crate::engine) on_time: Option<u32>,
 }
 
 /// A policy with what it carries over from decision to decision.

@@ -5,7 +5,7 @@ use super::super::decider::Decider;
 use super::super::records::{PolicyRun, QueueRun, SlotRecord};
 use super::super::world::{self, Traffic, World};
 use super::{Bounds, Ended};
-use crate::decision::Placement;
+use crate::decision::{Decision, Placement};
 use crate::evaluate::{self, Outcome};
 use crate::information::Rounds;
 use crate::policy::Policy;
@@ -51,7 +51,7 @@ struct Pending {
 }
 
 impl QueueLane {
-    pub(super) fn new(
+    pub(in crate::engine) fn new(
         world: &World,
         name: &str,
         policy: Box<dyn Policy>,
@@ -114,10 +114,36 @@ impl QueueLane {
         bounds: Bounds,
         ended: &mut dyn FnMut(&Ended),
     ) {
+        self.open(t, slot, traffic.came_from(), ended);
+        self.decider.place(slot);
+        self.close(slot, bounds, ended);
+    }
+
+    /// Everything happens up to now, and is shown.
+    pub(in crate::engine) fn open(
+        &mut self,
+        t: usize,
+        slot: &mut Slot,
+        came_from: &[Option<u32>],
+        ended: &mut dyn FnMut(&Ended),
+    ) {
         self.accounts.open(t);
         self.run_until(slot.now_s, ended);
-        self.load_state(slot, traffic.came_from());
-        self.decider.place(slot);
+        self.load_state(slot, came_from);
+    }
+
+    /// Decides by a decision from outside.
+    pub(in crate::engine) fn impose(&mut self, slot: &Slot, decision: &Decision) {
+        self.decider.impose(slot, decision);
+    }
+
+    /// Sends the tasks out as decided.
+    pub(in crate::engine) fn close(
+        &mut self,
+        slot: &mut Slot,
+        bounds: Bounds,
+        ended: &mut dyn FnMut(&Ended),
+    ) {
         self.submit(slot, ended);
         let queues = slot.queues.as_mut().expect("tasks queue for cores");
         std::mem::swap(&mut queues.rounds, &mut self.heard);
@@ -135,6 +161,18 @@ impl QueueLane {
             }
         }
         record.decision_time_s += self.decider.decision_time_s();
+    }
+
+    /// What becomes of those tasks of the slot last closed that are not known yet, if nothing arises after them.
+    pub(in crate::engine) fn foresee(&self, ended: &mut dyn FnMut(&Ended)) {
+        let accounts = &self.accounts;
+        let slot = accounts.run.slots.len() as u32 - 1;
+        self.servers.clone().drain(&mut |finished| {
+            let pending = &accounts.pending[finished.key as usize];
+            if pending.ended.slot == slot {
+                ended(&accounts.outcome(pending, finished));
+            }
+        });
     }
 
     fn run_until(&mut self, now_s: f64, ended: &mut dyn FnMut(&Ended)) {
@@ -288,14 +326,20 @@ impl Accounts {
     fn finished(&mut self, finished: Finished, ended: &mut dyn FnMut(&Ended)) {
         let key = finished.key as u32;
         self.free.push(key);
+        let task = self.outcome(&self.pending[key as usize], finished);
+        self.end(&task, ended);
+    }
+
+    /// A task as the servers say that it ended.
+    fn outcome(&self, pending: &Pending, finished: Finished) -> Ended {
         let Pending {
             ended: mut task,
             uploaded,
-        } = self.pending[key as usize];
+        } = *pending;
         task.outcome = finished
             .outcome
             .map(|travel| self.travelled(&mut task, uploaded, &travel));
-        self.end(&task, ended);
+        task
     }
 
     /// A fault may have led the task to another server than the one chosen.

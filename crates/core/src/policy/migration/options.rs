@@ -23,6 +23,8 @@ pub struct MigrationOptions {
     pub effort: usize,
     /// `[policy.ect-h]`.
     pub ect_h: Hedge,
+    /// `[policy.lysac] episodes`: E, plans proposed for a batch.
+    pub lysac_episodes: usize,
 }
 
 /// Criteria in three groups, judged in two layers.
@@ -200,6 +202,7 @@ impl Default for MigrationOptions {
                 hedge_s: 0.03,
                 doubt: 0.003,
             },
+            lysac_episodes: 100,
         }
     }
 }
@@ -249,6 +252,14 @@ impl MigrationOptions {
             ect_h: s.section("ect-h", "The policies ect-h and ect-h-cloud", |s| {
                 hedge(s, &standard.ect_h)
             }),
+            lysac_episodes: s.section("lysac", "The policy lysac", |s| {
+                let doc = "plans proposed for a batch, of which the best is carried out";
+                let count = Count {
+                    min: 1,
+                    max: 1_000_000,
+                };
+                s.default("episodes", count, standard.lysac_episodes, doc)
+            }),
         }
     }
 
@@ -285,6 +296,8 @@ impl MigrationOptions {
         out.section("[policy.ect-h]");
         out.put("hedge_s", number(self.ect_h.hedge_s));
         out.put("doubt", number(self.ect_h.doubt));
+        out.section("[policy.lysac]");
+        out.put("episodes", self.lysac_episodes.to_string());
     }
 }
 
