@@ -11,6 +11,8 @@ use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::policy::PolicyKind;
 use wayside_core::scenario::Scenario;
 use wayside_core::slot::Slot;
+use wayside_core::slot::order::Order;
+use wayside_core::slot::table::TaskTable;
 
 use crate::support::{Recipe, builtin, cost, decide, excess, over_seeds, permuted};
 
@@ -283,4 +285,33 @@ fn property_better_policies_are_better() {
         assert!(cost(PolicyKind::BestResponse) <= cost(PolicyKind::Nearest) * (1.0 + 1e-12));
         assert!(search <= cost(PolicyKind::Price) * (1.0 + 1e-12));
     });
+}
+
+/// The table written place by place is the one read in the canonical order, also into used memory.
+#[test]
+fn oracle_table_in_canonical_order() {
+    let (mut fast, mut slow, mut order) =
+        (TaskTable::default(), TaskTable::default(), Order::default());
+    let mut uploads = 0;
+    for seed in 0..50 {
+        let slot = Recipe::default().slot(seed);
+        fast.fill_canonical(&slot);
+        order.canonical(&slot);
+        slow.fill(&slot, order.tasks());
+        assert_eq!(fast.rows().len(), slot.tasks.len());
+        assert_eq!(fast.rows().len(), slow.rows().len());
+        for (a, b) in fast.rows().iter().zip(slow.rows()) {
+            assert_eq!(
+                (a.task, a.cycles, a.data_bits, a.local),
+                (b.task, b.cycles, b.data_bits, b.local)
+            );
+            let of = |table: &TaskTable, row| -> Vec<(u32, f64)> {
+                let uploads = table.uploads(row).iter();
+                uploads.map(|upload| (upload.rsu, upload.alone())).collect()
+            };
+            assert_eq!(of(&fast, a), of(&slow, b));
+            uploads += fast.uploads(a).len();
+        }
+    }
+    assert!(uploads > 0);
 }
