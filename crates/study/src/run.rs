@@ -32,7 +32,7 @@ pub struct Plan<'a, C> {
     pub threads: usize,
     /// Folder that gets every slot as `seed0_slot000.json`, in the format that `decide` reads.
     pub dump_slots: Option<&'a Path>,
-    /// Folder that gets the tasks of every seed, for [`tasks`] to read or [`crate::output::Folder::write_tasks`] to join.
+    /// Folder that gets the tasks of every seed, for [`tasks()`] to read or [`crate::output::Folder::write_tasks`] to join.
     pub tasks: Option<&'a Path>,
 }
 

@@ -269,7 +269,7 @@ fn property_parts_of_another_program_or_broken_ones_are_refused() {
     };
     let (name, part) = block.run(&other, &|| false).unwrap().unwrap();
     let kept = |name: &str, part: Vec<u8>| block.keep(&plan, root.path(), name, part);
-    let error = kept(&name, part.clone()).unwrap_err().to_string();
+    let error = kept(&name, part).unwrap_err().to_string();
     assert!(error.contains("was run by another"), "{error}");
     let (name, part) = block.run(&plan, &|| false).unwrap().unwrap();
     let error = kept(&name, part[..part.len() - 1].to_vec()).unwrap_err();
