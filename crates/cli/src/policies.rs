@@ -7,6 +7,20 @@ use serde_json::Value;
 use wayside_core::policy::PolicyKind;
 use wayside_learn::builtin::{BUILTIN_POLICIES, Builtin};
 
+fn source(found: &Builtin) -> &'static str {
+    match found.algorithm {
+        "lysac" => "Sci. Rep. 15, 28126, after arXiv 2311.18671",
+        _ => "Wang et al., IV-C",
+    }
+}
+
+fn options(found: &Builtin) -> &'static str {
+    match found.algorithm {
+        "lysac" => "policy.lysac.episodes",
+        _ => "-",
+    }
+}
+
 pub(crate) fn execute(args: &Policies) -> Outcome {
     let row = |kind: PolicyKind| {
         let info = kind.info();
@@ -23,8 +37,8 @@ pub(crate) fn execute(args: &Policies) -> Outcome {
         [
             found.algorithm.into(),
             found.summary.into(),
-            format!("Wang et al., IV-C; trained in {}", found.scenario).into(),
-            "-".into(),
+            format!("{}; trained in {}", source(found), found.scenario).into(),
+            options(found).into(),
             "whole slot".into(),
         ]
     };

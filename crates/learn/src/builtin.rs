@@ -39,6 +39,7 @@ pub const BUILTIN_POLICIES: &[Builtin] = trained![
     "ppo" "wang2025" false "proximal policy optimisation, task after task",
     "ppo" "coupled" true "proximal policy optimisation with rules on when tasks must end",
     "ac" "wang2025" false "actor-critic, task after task",
+    "lysac" "lin2025" false "Lyapunov-guided soft actor-critic, the best of many plans for a batch",
 ];
 
 impl Builtin {

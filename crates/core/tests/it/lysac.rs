@@ -105,6 +105,15 @@ impl Clone for Echo {
     }
 }
 
+/// A task that has ended: slot and vehicle in which it arose, bits, and the instant [s].
+type Known = (u32, usize, f64, f64);
+
+/// Bits of vehicle `u`, of those tasks.
+fn bits(tasks: &[Known], u: usize, of: impl Fn(&Known) -> bool) -> f64 {
+    let mine = tasks.iter().filter(|task| task.1 == u && of(task));
+    mine.map(|task| task.2).sum()
+}
+
 /// The slow twin: Q, Z and rewards from the records of a run in which a policy took the same actions, task by task.
 #[test]
 fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
@@ -112,7 +121,7 @@ fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
     use wayside_core::engine::{Ended, Observer, replicate_observed};
 
     #[derive(Default)]
-    struct Tasks(Vec<(u32, usize, f64, f64)>, Vec<usize>);
+    struct Tasks(Vec<Known>, Vec<usize>);
     impl Observer for Tasks {
         fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
             if t == 0 {
@@ -175,26 +184,22 @@ fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
     let (mut q, mut z) = ([0.0f64; 4], 0.0f64);
     for (t, account) in accounts.iter().enumerate() {
         let next_s = (t + 1) as f64 * 0.1;
-        let sum = |of: &dyn Fn(&(u32, usize, f64, f64)) -> bool, u: usize| -> f64 {
-            let mine = tasks.0.iter().filter(|task| task.1 == u && of(task));
-            mine.map(|task| task.2).sum()
-        };
         let d = account.delay_s.unwrap();
         let mut drift = 0.0;
-        for u in 0..4 {
-            let a = sum(&|task| task.0 == t as u32, u);
+        for (u, q) in q.iter_mut().enumerate() {
+            let a = bits(&tasks.0, u, |task| task.0 == t as u32);
             // in flight when the slot began: arisen before it, and not counted as served in an earlier one
-            let earlier = |task: &(u32, usize, f64, f64)| {
+            let earlier = |task: &Known| {
                 let (arose, end_s) = (task.0 as usize, task.3);
                 let counted = (arose + 1..t).any(|s| end_s <= (s + 1) as f64 * 0.1);
                 arose < t && !counted && end_s <= next_s
             };
-            let b = sum(&earlier, u);
-            assert!((account.queued_bits[u] - q[u]).abs() < 1.0, "Q in slot {t}");
+            let b = bits(&tasks.0, u, earlier);
+            assert!((account.queued_bits[u] - *q).abs() < 1.0, "Q in slot {t}");
             assert!((account.arrived_bits[u] - a).abs() < 1.0, "a in slot {t}");
             assert!((account.served_bits[u] - b).abs() < 1.0, "b in slot {t}");
-            drift += q[u] * (a - b) / unit / unit / 4.0;
-            q[u] = (q[u] - b).max(0.0) + a;
+            drift += *q * (a - b) / unit / unit / 4.0;
+            *q = (*q - b).max(0.0) + a;
         }
         assert!((account.virtual_s - z).abs() < 1e-12, "Z in slot {t}");
         drift += z / 0.27 * (d / 0.27 - 1.0);

@@ -92,6 +92,25 @@ fn regress_learning_earns_its_place_where_slots_are_coupled() {
     }
 }
 
+/// Its page has the numbers; all cores that idle, and a cloud, are within its reach.
+#[test]
+fn regress_lysac_plans_batches_of_any_size_and_capability() {
+    for (scenario, capability, tasks, most_s) in [
+        ("lin2025", "0.2", "50", 0.34),
+        ("lin2025", "0.8", "50", 0.215),
+        ("lin2025", "0.8", "10", 0.21),
+        ("lin2025-n5", "0.8", "20", 0.30),
+        ("lin2025-n30", "0.8", "50", 0.22),
+    ] {
+        let set = [("execution.capability", capability), ("fleet.size", tasks)];
+        let world = world(scenario, &set);
+        let seeds: Vec<u64> = (0..10).collect();
+        let (delay_s, bound_s) = costs(&world, &trained("lysac", &world), &seeds, 1);
+        let case = format!("{scenario} at {capability} with {tasks}: {delay_s}");
+        assert!(delay_s < most_s && delay_s >= bound_s, "{case}");
+    }
+}
+
 struct Borrowed<'a>(&'a dyn Contender);
 
 impl Contender for Borrowed<'_> {
