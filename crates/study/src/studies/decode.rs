@@ -4,7 +4,7 @@ use super::kinds::{AxisValues, Changes, Condition};
 use super::recorded::Table;
 use super::{
     Against, Axis, ClaimSpec, FigureSpec, Grid, Measure, Pooled, PublishedPoint, Relation,
-    SCENARIO_AXIS, Seeds, Study, TableSpec, Test, Where, metrics,
+    SCENARIO_AXIS, SEEDS, Seeds, Study, TableSpec, Test, Where, metrics,
 };
 use std::path::Path;
 use wayside_core::document::{
@@ -381,8 +381,11 @@ fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
     let title = s.required("title", Text::NAME, "what it shows");
     let name = s.required("grid", Text::NAME, "its grid");
     let grid = grid_of(s, "grid", &name, grids);
-    let x = s.required("x", Text::NAME, "the axis drawn horizontally");
-    is_axis(s, "x", &x, grid);
+    let doc = "the axis drawn horizontally; `seed`: every run by itself";
+    let x = s.required("x", Text::NAME, doc);
+    if x != SEEDS {
+        is_axis(s, "x", &x, grid);
+    }
     let y = metric(s, "y", "the metric drawn vertically");
     let from = "its name";
     let y_label = s.inherited(

@@ -128,6 +128,9 @@ pub struct Record {
 /// The key that varies over scenarios.
 pub const SCENARIO_AXIS: &str = "scenario";
 
+/// What a figure draws horizontally to show run by run instead of the mean over seeds.
+pub const SEEDS: &str = "seed";
+
 /// A key and its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
@@ -168,7 +171,7 @@ pub struct FigureSpec {
     pub title: String,
     /// Its grid.
     pub grid: String,
-    /// The axis drawn horizontally.
+    /// The axis drawn horizontally, or [`SEEDS`].
     pub x: String,
     /// The metric drawn vertically.
     pub y: String,
@@ -359,7 +362,9 @@ macro_rules! builtins {
 pub const BUILTIN_STUDIES: &[Builtin] = builtins![".toml": "wang2025", "lin2025", "cross"];
 
 /// The records of built-in studies.
-const BUILTIN_RECORDS: &[Builtin] = builtins!["": "records/wang2025-training.csv"];
+const BUILTIN_RECORDS: &[Builtin] = builtins![
+    "": "records/wang2025-training.csv", "records/lin2025-lysac-training.csv",
+];
 
 impl Study {
     /// Reads and checks a study; relative paths are relative to `folder`.

@@ -3,12 +3,11 @@
 //! `results.parquet`, `claims.json`, `validation.md`, `report.html`, tables and figures have equal bytes for
 //! equal inputs; `manifest.json`, `timing.csv` and figures of decision times tell when and where it ran.
 
-use super::cells::Cell;
 use super::data::Data;
 use super::metrics::{DECISION_TIME, unit};
 use super::page;
 use super::parts::remove_drafts;
-use super::{FigureSpec, SCENARIO_AXIS, Study, TableSpec};
+use super::{FigureSpec, SCENARIO_AXIS, SEEDS, Study, TableSpec};
 use crate::claim::Claim;
 use crate::figures::{self, Axis, Figure, Names, Point, Published, Scale, Series};
 use crate::output::{Manifest, draft_file};
@@ -185,7 +184,7 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         .position(|g| g.id == spec.grid)
         .expect("found above");
     let cells = grid.cells(quick);
-    let x = grid.axis(&spec.x);
+    let x = (spec.x != SEEDS).then(|| grid.axis(&spec.x));
     let among: Vec<usize> = (0..cells.len())
         .filter(|&c| grid.is_among(&cells[c], &spec.cells))
         .collect();
@@ -206,11 +205,8 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
             labels
         }
     };
-    let is_numeric = among.iter().all(|&c| cells[c].values[x].number.is_some());
-    let place = |cell: &Cell, nth: usize| match cell.values[x].number {
-        Some(number) if is_numeric => number,
-        _ => nth as f64,
-    };
+    let number = |c: usize| cells[c].values[x?].number;
+    let is_numeric = among.iter().all(|&c| number(c).is_some());
     let mut seeds = usize::MAX;
     let series = labels.iter().enumerate().filter_map(|(style, label)| {
         let own = |c: &&usize| {
@@ -225,26 +221,33 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
             (_, Some(policy), _) | (_, None, Some(policy)) => policy.as_str(),
             (_, None, None) => "",
         };
-        let points: Vec<Point> = among
-            .iter()
-            .filter(own)
-            .enumerate()
-            .filter_map(|(nth, &c)| {
-                let sample: Vec<f64> = data
-                    .sample(at, c, policy, &spec.y)
-                    .into_iter()
-                    .flatten()
-                    .collect();
-                let estimate = stats::estimate(&sample)?;
-                seeds = seeds.min(sample.len());
-                Some(Point {
-                    x: place(&cells[c], nth),
-                    y: estimate.mean,
-                    interval: estimate.ci95,
-                    label: None,
-                })
+        let samples = among.iter().filter(own).map(|&c| {
+            let sample = data.sample(at, c, policy, &spec.y);
+            (c, sample.into_iter().flatten().collect::<Vec<f64>>())
+        });
+        let mean = |(nth, (c, sample)): (usize, (usize, Vec<f64>))| {
+            let estimate = stats::estimate(&sample)?;
+            seeds = seeds.min(sample.len());
+            Some(Point {
+                x: number(c).filter(|_| is_numeric).unwrap_or(nth as f64),
+                y: estimate.mean,
+                interval: estimate.ci95,
+                label: None,
             })
-            .collect();
+        };
+        let run = |(nth, y): (usize, f64)| Point {
+            x: (nth + 1) as f64,
+            y,
+            ..Point::default()
+        };
+        let points: Vec<Point> = match x {
+            Some(_) => samples.enumerate().filter_map(mean).collect(),
+            None => samples
+                .flat_map(|(_, sample)| sample)
+                .enumerate()
+                .map(run)
+                .collect(),
+        };
         (!points.is_empty()).then(|| Series {
             name: match spec.series.as_str() {
                 "policy" => label.clone(),
@@ -273,12 +276,17 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         id: spec.id.clone(),
         title: spec.title.clone(),
         caption: match seeds {
+            _ if x.is_none() => "Each run by itself, one seed each.".to_owned(),
             usize::MAX | 1 => "One seed, hence no interval.".to_owned(),
             n => format!(
                 "Mean over {n} seeds or more, with its 95 % confidence interval (Student's t)."
             ),
         },
-        x: Axis::new(&grid.axes[x].label, None, Scale::Linear),
+        x: Axis::new(
+            x.map_or("Run", |x| &grid.axes[x].label),
+            None,
+            Scale::Linear,
+        ),
         y: Axis::new(&spec.y_label, unit(&spec.y), Scale::Linear).named("value"),
         series,
         references: Vec::new(),
