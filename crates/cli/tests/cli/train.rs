@@ -137,7 +137,7 @@ fn property_bad_trainings_are_refused() {
     refused(
         &["train", "dqn", "wang2025", "--out", text(&out)],
         2,
-        &["expected ppo or ac"],
+        &["expected ppo, ac, sac or lysac"],
     );
     refused(
         &["train", "ppo", "wang2026", "--out", text(&out)],
