@@ -134,7 +134,7 @@ impl Frame {
         rows.clear();
         mask.clear();
         match self.layout.form {
-            Form::Flat { .. } => {
+            Form::Flat { .. } | Form::Plan { .. } => {
                 rows.extend_from_slice(&observation.rows);
                 mask.extend_from_slice(&observation.legal);
             }
@@ -214,7 +214,7 @@ impl Frame {
             }
         }
         match self.layout.form {
-            Form::Flat { .. } => {}
+            Form::Flat { .. } | Form::Plan { .. } => {}
             Form::Sequential { .. } => out.truncate(observation.heads.len()),
             Form::Shared { .. } => {
                 // places rise, so that none is overwritten before it is read

@@ -308,7 +308,7 @@ impl Entrant {
     ) -> PyResult<Box<dyn Policy>> {
         match self {
             Self::Kind(kind) => Ok(kind.build(options, Streams::new(0))),
-            Self::Trained(trained) => trained.for_slot(slot).map_err(raised),
+            Self::Trained(trained) => trained.for_slot(slot, options).map_err(raised),
             Self::Python {
                 object, failure, ..
             } => own(object, failure),

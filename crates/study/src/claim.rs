@@ -33,6 +33,24 @@ pub struct Claim {
     pub cells: Vec<Comparison>,
 }
 
+impl Claim {
+    /// `5 of 5 cells`, where the number found is a share.
+    #[must_use]
+    pub fn count(&self) -> Option<String> {
+        let share = self.measured?;
+        let (all, what) = match self.cells.len() {
+            // `share of 24 groups of 10 runs ...`
+            0 => {
+                let mut words = self.measure.strip_prefix("share of ")?.split(' ');
+                (words.next()?.parse().ok()?, words.next()?)
+            }
+            cells => (cells as f64, "cells"),
+        };
+        let found: f64 = share * all;
+        Some(format!("{} of {all} {what}", found.round()))
+    }
+}
+
 /// What became of a claim.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

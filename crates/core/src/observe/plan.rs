@@ -14,7 +14,7 @@
 //! has from their related information, so that all this may be stale.
 //!
 //! A type is a fifth of the batch by size. The action holds, for each type, a logit for the local server, for each of the
-//! others and for the cloud, and a logit for its share of the local CPU; each in (-1, 1), times [`GAIN`]. [`Planner::decode`]
+//! others and for the cloud, and a logit for its share of the local CPU; each in (-1, 1), times `GAIN`. [`Planner::decode`]
 //! makes whole tasks of shares.
 
 use super::Observation;

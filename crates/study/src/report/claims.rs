@@ -30,7 +30,7 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
             Cell::new(&claim.figure),
             Cell::new(&number(claim.published)),
             Cell {
-                text: number(claim.measured),
+                text: claim.count().unwrap_or_else(|| number(claim.measured)),
                 note: interval.unwrap_or_default(),
                 ..Cell::default()
             },

@@ -117,19 +117,8 @@ fn with_interval(x: f64, interval: Option<[f64; 2]>) -> String {
 }
 
 fn ours(claim: &Claim) -> String {
-    match claim.measured {
-        None => "–".into(),
-        Some(share) if !claim.cells.is_empty() => {
-            let all = claim.cells.len();
-            format!("{} of {all} cells", (share * all as f64).round())
-        }
-        Some(share) if claim.measure.starts_with("share of") => {
-            let what: Vec<_> = claim.measure.split(' ').skip(2).take(2).collect();
-            let all: f64 = what[0].parse().unwrap_or(1.0);
-            format!("{} of {}", (share * all).round(), what.join(" "))
-        }
-        Some(x) => with_interval(x, claim.ci95),
-    }
+    let value = || Some(with_interval(claim.measured?, claim.ci95));
+    claim.count().or_else(value).unwrap_or_else(|| "–".into())
 }
 
 /// The note of a claim, and where it is not as claimed.
