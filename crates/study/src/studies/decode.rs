@@ -529,6 +529,8 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
     let cells = condition(s, grid);
     let doc = "share of the cells in which it has to hold";
     let share = s.default("share", Float::UNIT, 1.0, doc);
+    let doc = "whether the metric's spread over seeds is meant: its distance from the median of all seeds";
+    let spread = s.default("spread", Flag, false, doc);
     let doc = "how it has to compare";
     let relation = s.optional(
         "relation",
@@ -600,6 +602,7 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         group.is_some() && kind == Ordering,
     );
     let is_pooled = pooled != Pooled::Not;
+    wants("spread", spread, spread && !needs(&[Exact, Pending]));
     wants("pooled", is_pooled, is_pooled && kind == Ratio);
 
     let name = name.unwrap_or_default();
@@ -657,5 +660,6 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         against,
         cells,
         share,
+        spread,
     }
 }

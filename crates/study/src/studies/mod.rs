@@ -255,6 +255,9 @@ pub enum Test {
         cells: Where,
         /// Share of the cells in which it has to hold.
         share: f64,
+        /// Whether the metric's spread over seeds is meant: of each seed its distance from the median of the
+        /// cell (Brown and Forsythe 1974), instead of its value.
+        spread: bool,
     },
 }
 

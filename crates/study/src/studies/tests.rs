@@ -421,9 +421,19 @@ where = { slots = 20 }
 "#;
 
 fn recorded(csv: &str) -> wayside_core::Result<(Study, tempfile::TempDir)> {
+    recorded_as(csv, "", "")
+}
+
+/// With `old` in the study replaced by `new`.
+fn recorded_as(
+    csv: &str,
+    old: &str,
+    new: &str,
+) -> wayside_core::Result<(Study, tempfile::TempDir)> {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("records.csv"), csv).unwrap();
-    Study::from_toml("s.toml", RECORDED, root.path()).map(|study| (study, root))
+    let text = RECORDED.replacen(old, new, 1);
+    Study::from_toml("s.toml", &text, root.path()).map(|study| (study, root))
 }
 
 #[test]
@@ -448,6 +458,17 @@ fn closed_form_records_are_judged_like_runs() {
         (difference - (0.02 + 0.0005 * 2.5)).abs() < 1e-12,
         "{difference}"
     );
+    // The spread: distances .0015, .0005, .0005, .0015 from the median, less two thirds of them.
+    let (study, root) = recorded_as(
+        &csv,
+        "metric = \"reward\"",
+        "metric = \"reward\"\nspread = true",
+    )
+    .unwrap();
+    let (_, spread) = found(&study, 1, &root.path().join("cells"), &analytic);
+    let measured = spread[0].measured.unwrap();
+    assert!((measured - 0.001 / 2.0).abs() < 1e-12, "{measured}");
+
     let figures = super::results::figures(&study, &data, false);
     let points: Vec<_> = figures[0].1.series.iter().map(|s| s.points.len()).collect();
     assert_eq!(points, [1, 1]);

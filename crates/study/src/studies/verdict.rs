@@ -228,6 +228,7 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
         against,
         cells: condition,
         share,
+        spread,
     } = &spec.test
     else {
         return because("");
@@ -256,6 +257,7 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
         data,
         metric,
         policy,
+        spread: *spread,
     };
     let mut claim = claim(spec.note.clone());
     if let Against::Exactly(value) = against {
@@ -400,6 +402,7 @@ struct Source<'a> {
     data: &'a Data,
     metric: &'a str,
     policy: &'a str,
+    spread: bool,
 }
 
 impl Source<'_> {
@@ -415,7 +418,14 @@ impl Source<'_> {
             Measure::Policies | Measure::Recorded => policy,
             Measure::Information => "",
         };
-        self.data.sample(self.grid, cell, policy, metric)
+        let sample = self.data.sample(self.grid, cell, policy, metric);
+        if !self.spread {
+            return sample;
+        }
+        let known: Vec<f64> = sample.iter().copied().flatten().collect();
+        let median = stats::quantile(&known, 0.5);
+        let distance = |x: Option<f64>| Some((x? - median?).abs());
+        sample.into_iter().map(distance).collect()
     }
 
     fn values(&self, cell: usize) -> Vec<f64> {
