@@ -469,6 +469,14 @@ fn closed_form_records_are_judged_like_runs() {
     let measured = spread[0].measured.unwrap();
     assert!((measured - 0.001 / 2.0).abs() < 1e-12, "{measured}");
 
+    // Run by run: every seed a point of its own, without an interval.
+    let (runs, _root) = recorded_as(&csv, "x = \"slots\"", "x = \"seed\"").unwrap();
+    let figures = super::results::figures(&runs, &data, false);
+    let ppo = &figures[0].1.series[0].points;
+    let at: Vec<_> = ppo.iter().map(|p| (p.x, p.interval)).collect();
+    assert_eq!(at, [(1.0, None), (2.0, None), (3.0, None), (4.0, None)]);
+    assert!((ppo[3].y - (-0.27 + 1.5 * 0.004)).abs() < 1e-12);
+
     let figures = super::results::figures(&study, &data, false);
     let points: Vec<_> = figures[0].1.series.iter().map(|s| s.points.len()).collect();
     assert_eq!(points, [1, 1]);
