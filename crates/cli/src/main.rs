@@ -18,6 +18,10 @@ mod watched;
 use args::{Cli, Command};
 use clap::Parser as _;
 use std::process::ExitCode;
+use wayside_core::huge_pages::HugePages;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {

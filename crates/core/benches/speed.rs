@@ -17,9 +17,14 @@ use wayside_core::alloc::Allocator;
 use wayside_core::decision::Decision;
 use wayside_core::engine::world::{Traffic, World};
 use wayside_core::engine::{BoundKind, Options, replicate};
+use wayside_core::huge_pages::HugePages;
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::{Scenario, Slot};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 fn world(overrides: &[(&str, String)]) -> World {
     let overrides: Vec<_> = overrides
@@ -150,16 +155,13 @@ fn queues(c: &mut Criterion) {
     group.finish();
 }
 
-/// Maps of 1,000, 9,900 and 100,227 vehicles.
-const GROWTH: [(usize, usize); 3] = [(10, 11), (33, 33), (105, 105)];
+/// Columns, rows and timed slots of maps of 1,000, 9,900 and 100,227 vehicles: each decides about as many tasks.
+const GROWTH: [(usize, usize, usize); 3] = [(10, 11, 125), (33, 33, 15), (105, 105, 5)];
 
 /// Slots before the timed ones, so that the prices of every map are equally old.
 const WARM_SLOTS: usize = 5;
-/// Slots in a timing: how many steps the prices take differs from slot to slot.
-const TIMED_SLOTS: usize = 5;
-/// Timings of every map, and how often each goes through its slots in one, before and after the largest.
+/// Timings of every map.
 const ROUNDS: usize = 9;
-const REPEATS: [usize; GROWTH.len()] = [25, 3, 1];
 
 /// `price` on one map of `GROWTH`.
 struct Grown {
@@ -169,10 +171,10 @@ struct Grown {
 }
 
 impl Grown {
-    fn new((columns, rows): (usize, usize)) -> Self {
+    fn new((columns, rows, timed_slots): (usize, usize, usize)) -> Self {
         let world = grown(columns, rows);
         let mut grown = Self {
-            slots: slots(&world, WARM_SLOTS + TIMED_SLOTS),
+            slots: slots(&world, WARM_SLOTS + timed_slots),
             policy: PolicyKind::Price.build(&world.scenario.policy, Streams::new(0)),
             decision: Decision::default(),
         };
@@ -182,12 +184,12 @@ impl Grown {
         grown
     }
 
-    /// Decides the timed slots `repeats` times; the time per vehicle and slot \[s\].
-    fn time_s(&mut self, repeats: usize) -> f64 {
+    /// Decides the timed slots; the time per vehicle and slot \[s\].
+    fn time_s(&mut self) -> f64 {
         let begin_s = cpu_s();
         let slots = &self.slots[WARM_SLOTS..];
         let mut vehicles = 0;
-        for slot in slots.iter().cycle().take(repeats * TIMED_SLOTS) {
+        for slot in slots {
             self.policy.decide(black_box(slot), &mut self.decision);
             vehicles += slot.tasks.len();
         }
@@ -219,7 +221,7 @@ fn growth() {
         let mut times_s = [0.0; GROWTH.len()];
         for k in [0, 1, 2, 1, 0] {
             let share = if k == 2 { 1.0 } else { 0.5 };
-            times_s[k] += share * maps[k].time_s(REPEATS[k]);
+            times_s[k] += share * maps[k].time_s();
         }
         rounds.push(times_s);
     }

@@ -18,6 +18,7 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
+pub mod huge_pages;
 pub mod ids;
 pub mod information;
 pub mod mobility;

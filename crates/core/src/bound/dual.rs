@@ -58,9 +58,9 @@ impl Effort {
         cooling: 0.15,
         steps: 4,
         tolerance: 2e-5,
-        trust: 2e-4,
+        trust: 1e-3,
         turns: 3,
-        cutoff: 7.0,
+        cutoff: 5.0,
         least_weight: 2e-3,
     };
 }
@@ -468,7 +468,12 @@ impl Dual {
         let mut beyond = f64::INFINITY;
         for upload in table.uploads(row) {
             let entry = upload.rsu;
-            let (upload, band) = upload_at(prices.band[entry as usize], upload.alone());
+            let (lambda, alone) = (prices.band[entry as usize], upload.alone());
+            // u(lambda, a) >= a + min(lambda, a): most links are too dear already without a root.
+            if alone + lambda.min(alone) + least_execution > limit {
+                continue;
+            }
+            let (upload, band) = upload_at(lambda, alone);
             if upload + least_execution > limit {
                 continue;
             }

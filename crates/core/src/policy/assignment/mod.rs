@@ -9,6 +9,7 @@
 //! through memory, however the slot numbers its tasks.
 
 mod execution;
+mod looks;
 mod search;
 mod swap;
 
@@ -19,6 +20,7 @@ use crate::model::transfer;
 use crate::slot::table::{TaskRow, TaskTable, Upload};
 use crate::slot::{RadioLink, Slot};
 use execution::{Entry, Execution};
+use looks::Looks;
 use search::{Place, Trial, Way};
 
 /// Placements of all tasks, and what they cost.
@@ -41,10 +43,7 @@ pub struct Assignment {
     moves: u32,
     /// Per RSU the last move that tasks entering there could take notice of.
     touched: Vec<u32>,
-    /// Per entry RSU the most hops from it at which a task has looked at the CPU of an RSU in this slot.
-    scanned: Vec<u32>,
-    /// The most of them.
-    farthest: u32,
+    looks: Looks,
     /// Per row the moves done when it was last looked at and stayed.
     seen: Vec<u32>,
 }
@@ -109,9 +108,7 @@ impl Assignment {
         self.moves = 1;
         self.touched.clear();
         self.touched.resize(rsus, 1);
-        self.scanned.clear();
-        self.scanned.resize(rsus, 0);
-        self.farthest = 0;
+        self.looks.reset(rsus);
         self.seen.clear();
         self.seen.resize(slot.tasks.len(), 0);
     }
@@ -231,7 +228,7 @@ impl Assignment {
             if entry != execution
                 && let Some(target) = slot.routes.find(entry, execution)
             {
-                self.look(entry, target.hops);
+                self.looks.look(slot, entry, target.hops);
             }
             let minimum_hz = self.least_share(slot, task, entry, execution);
             self.executions[execution as usize].push(
@@ -240,13 +237,6 @@ impl Assignment {
                 minimum_hz,
             );
         }
-    }
-
-    /// Notes that a task entering at `entry` looks at the CPU of an RSU `hops` away.
-    fn look(&mut self, entry: u32, hops: u32) {
-        let scanned = &mut self.scanned[entry as usize];
-        *scanned = (*scanned).max(hops);
-        self.farthest = self.farthest.max(hops);
     }
 
     fn least_share(&self, slot: &Slot, row: usize, entry: u32, execution: u32) -> f64 {

@@ -87,14 +87,8 @@ impl Assignment {
         };
         self.moves += 1;
         self.touched[entry as usize] = self.moves;
-        // Reach is symmetric: links work both ways.
-        for target in slot.routes.targets(execution) {
-            if target.hops > self.farthest {
-                break;
-            }
-            if target.hops <= self.scanned[target.rsu as usize] {
-                self.touched[target.rsu as usize] = self.moves;
-            }
+        for looker in self.looks.lookers(slot, execution) {
+            self.touched[looker as usize] = self.moves;
         }
     }
 
@@ -242,8 +236,7 @@ impl Assignment {
             trial,
             fit,
             table,
-            scanned,
-            farthest,
+            looks,
             ..
         } = self;
         trial.stamp += 1;
@@ -275,9 +268,7 @@ impl Assignment {
                     }
                     continue;
                 }
-                let seen = &mut scanned[upload.rsu as usize];
-                *seen = (*seen).max(target.hops);
-                *farthest = (*farthest).max(target.hops);
+                looks.look(slot, upload.rsu, target.hops);
                 let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
                     fit.minimum_hz(slot, row, &slot.links(row.task as usize)[index], target)
                 });

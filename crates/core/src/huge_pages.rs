@@ -1,0 +1,183 @@
+//! An allocator that asks for huge pages where tables are large.
+//!
+//! A slot of a large city is passed over several times, and its tables are larger than the caches. With pages of
+//! 4 KiB the processor then spends its time in page tables: huge pages take a twelfth off `price` with 100,000
+//! vehicles (`docs/benchmarks.md`). Most systems grant them on request only, and nobody who fills a `Vec` can
+//! make the request, so it is made where memory comes from.
+
+// An allocator cannot be written without. Every call goes on to `System` under one rule for the layout.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// The system's allocator, with blocks of [`HUGE_BYTES`] and more on huge pages where the system has them.
+///
+/// Programs choose it by `#[global_allocator]`; libraries do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HugePages;
+
+/// Size of a huge page \[byte\]. Where another size holds, blocks are aligned to no purpose.
+pub const HUGE_BYTES: usize = 2 << 20;
+
+impl HugePages {
+    /// Whether a block is large enough.
+    fn serves(layout: Layout) -> bool {
+        layout.size() >= HUGE_BYTES
+    }
+
+    /// How a block really lies: a large one fills whole huge pages.
+    fn placed(layout: Layout) -> Layout {
+        if !Self::serves(layout) {
+            return layout;
+        }
+        // What is too large to be rounded up is left to the system to refuse.
+        layout
+            .align_to(HUGE_BYTES)
+            .map_or(layout, |aligned| aligned.pad_to_align())
+    }
+
+    /// Asks for huge pages; a system without them answers with an error, which changes nothing.
+    #[cfg(target_os = "linux")]
+    fn advise(block: *mut u8, placed: Layout) {
+        if !block.is_null() && Self::serves(placed) {
+            // SAFETY: the range is the block just allocated, and the advice does not change its contents.
+            unsafe {
+                libc::madvise(block.cast(), placed.size(), libc::MADV_HUGEPAGE);
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn advise(_: *mut u8, _: Layout) {}
+}
+
+// SAFETY: every block comes from `System` under `placed(layout)`, which depends on the layout alone and is at least
+// as large and as aligned, and goes back to it under the same.
+unsafe impl GlobalAlloc for HugePages {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let placed = Self::placed(layout);
+        // SAFETY: no smaller than `layout`, whose size the caller vouches for.
+        let block = unsafe { System.alloc(placed) };
+        Self::advise(block, placed);
+        block
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if !Self::serves(layout) {
+            // SAFETY: handed on as it is.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        // SAFETY: the caller's conditions are those of `alloc`; the block is ours and as large as `layout`.
+        unsafe {
+            let block = self.alloc(layout);
+            if !block.is_null() {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the layout under which it was allocated.
+        unsafe { System.dealloc(block, Self::placed(layout)) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller vouches that `size` is not zero and can be rounded up to the alignment.
+        let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        match (Self::serves(layout), Self::serves(new)) {
+            // SAFETY: handed on as it is.
+            (false, false) => unsafe { System.realloc(block, layout, size) },
+            (true, true) if Self::placed(layout) == Self::placed(new) => block,
+            // SAFETY: two blocks, each at least as large as what is copied; the old one is not used again.
+            _ => unsafe {
+                let moved = self.alloc(new);
+                if !moved.is_null() {
+                    moved.copy_from_nonoverlapping(block, layout.size().min(size));
+                    self.dealloc(block, layout);
+                }
+                moved
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, 8).expect("small")
+    }
+
+    /// Contents are kept across every kind of change of size.
+    #[test]
+    fn property_blocks_keep_what_is_in_them() {
+        let sizes = [
+            100,
+            HUGE_BYTES - 1,
+            HUGE_BYTES,
+            HUGE_BYTES + 1,
+            2 * HUGE_BYTES,
+            5 * HUGE_BYTES + 77,
+        ];
+        for from in sizes {
+            for to in sizes {
+                // SAFETY: sizes and layouts as the contract wants them; only bytes inside the blocks are touched.
+                unsafe {
+                    let block = HugePages.alloc_zeroed(layout(from));
+                    assert!(!block.is_null());
+                    assert!((0..from).all(|i| *block.add(i) == 0));
+                    for i in 0..from {
+                        *block.add(i) = (i % 251) as u8;
+                    }
+                    let moved = HugePages.realloc(block, layout(from), to);
+                    assert!((0..from.min(to)).all(|i| *moved.add(i) == (i % 251) as u8));
+                    if to >= HUGE_BYTES {
+                        assert_eq!(moved.addr() % HUGE_BYTES, 0);
+                    }
+                    moved.write_bytes(1, to);
+                    HugePages.dealloc(moved, layout(to));
+                }
+            }
+        }
+    }
+
+    /// Truth: the kernel, which marks mappings so advised with `hg`.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn oracle_the_kernel_was_asked() {
+        let large = layout(3 * HUGE_BYTES);
+        // SAFETY: allocated and given back under one layout.
+        let flags = unsafe {
+            let block = HugePages.alloc(large);
+            let flags = flags_of(block.addr());
+            HugePages.dealloc(block, large);
+            flags
+        };
+        match flags {
+            Some(flags) => assert!(flags.split(' ').any(|flag| flag == "hg"), "{flags}"),
+            None => println!("skipped: /proc/self/smaps does not show flags"),
+        }
+    }
+
+    /// `VmFlags` of the mapping around an address.
+    #[cfg(target_os = "linux")]
+    fn flags_of(address: usize) -> Option<String> {
+        let maps = std::fs::read_to_string("/proc/self/smaps").ok()?;
+        let mut inside = false;
+        for line in maps.lines() {
+            let range = line.split(' ').next().and_then(|r| r.split_once('-'));
+            if let Some((begin, end)) = range
+                && let Ok(begin) = usize::from_str_radix(begin, 16)
+                && let Ok(end) = usize::from_str_radix(end, 16)
+            {
+                inside = (begin..end).contains(&address);
+            }
+            if inside && let Some(flags) = line.strip_prefix("VmFlags: ") {
+                return Some(flags.to_owned());
+            }
+        }
+        None
+    }
+}
