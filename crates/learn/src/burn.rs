@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! `Device::default()` takes the best that is compiled in, or what the variable `BURN_DEVICE` names. On `flex` the same seed gives
+//! [`default_device`] takes the best that is compiled in, or what the variable `BURN_DEVICE` names. On `flex` the same seed gives
 //! the same bytes; GPUs sum in an order of their own.
 
 use burn_tensor::activation::relu;
@@ -235,6 +235,18 @@ impl Backend for Burn {
         self.passed = None;
         Ok(())
     }
+}
+
+/// The device that Burn takes by itself: the best that is compiled in, or the one that the variable `BURN_DEVICE` names.
+///
+/// # Errors
+/// If it names none of this build; Burn's own words about it go to stderr, for it panics.
+pub fn default_device() -> Result<Device> {
+    std::panic::catch_unwind(Device::default).map_err(|_| {
+        let named = std::env::var("BURN_DEVICE").unwrap_or_default();
+        let message = format!("must name a device of this build, got {named:?}");
+        Error::invalid("BURN_DEVICE", None, "", message)
+    })
 }
 
 /// A leaf whose gradient is kept.

@@ -132,7 +132,7 @@ impl Core {
             Self::Own => Ok(learner),
             #[cfg(feature = "burn")]
             Self::Burn => {
-                let (net, device) = (learner.net().clone(), burn_tensor::Device::default());
+                let (net, device) = (learner.net().clone(), crate::burn::default_device()?);
                 learner.by(Box::new(crate::burn::Burn::new(net, device)?))
             }
         }
