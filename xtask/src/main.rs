@@ -10,6 +10,7 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: cargo xtask test     everything that CI checks
+       cargo xtask burn     learning by Burn
        cargo xtask links    relative links of the Markdown files
        cargo xtask python   the Python package's tests
        cargo xtask wheel    the Python package as target/wheels/*.whl";
@@ -38,6 +39,8 @@ const TEST: &[Step] = &[
     }),
     ("examples", examples),
     ("Python", python::tests),
+    ("without AVX-512", without_avx512),
+    ("learning by Burn", burn),
     ("tests", tests),
 ];
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["test"] => run(TEST),
+        ["burn"] => run(&[("learning by Burn", burn)]),
         ["links"] => run(&[("links in Markdown", links)]),
         ["python"] => run(&[("Python", python::tests)]),
         ["wheel"] => run(&[("wheel", python::wheel)]),
@@ -105,6 +109,34 @@ fn cargo(arguments: &[&str]) -> bool {
 
 fn documentation() -> bool {
     succeeds(command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// What depends on the kernels of matrix products, without the widest. With all of the workspace selected its third-party
+/// crates keep their features: `-p wayside-learn` would build nearly all of them anew.
+fn without_avx512() -> bool {
+    cargo(&[
+        "test",
+        "--workspace",
+        "--no-default-features",
+        "--test",
+        "cores",
+    ])
+}
+
+/// Learning by Burn, which no other build contains; hardly optimised, for it takes minutes otherwise.
+fn burn() -> bool {
+    let of = |arguments: &[&str]| {
+        let common = [
+            "-p",
+            "wayside-learn",
+            "--features",
+            "burn",
+            "--profile",
+            "quick",
+        ];
+        cargo(&[&["test"], &common[..], arguments].concat())
+    };
+    of(&["--test", "cores"]) && of(&["--doc", "burn"])
 }
 
 /// Says what the tests will not do for want of a browser.

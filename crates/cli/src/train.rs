@@ -12,12 +12,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
+#[cfg(feature = "burn")]
+use wayside_learn::trainer::Core;
 use wayside_learn::trainer::{Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
 
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let world = World::new(&scenario)?;
     let settings = Settings::new(args.algorithm, args.encoder, &world, &args.options)?;
+    #[cfg(feature = "burn")]
+    let settings = Settings {
+        core: args.backend,
+        ..settings
+    };
     let out = match (&args.out, args.list_options) {
         (Some(out), false) => out,
         _ => return list(args, &settings),
@@ -120,6 +127,10 @@ fn command(args: &Train) -> String {
     ));
     for (name, value) in &args.options {
         words.push(format!("--option {name}={value}"));
+    }
+    #[cfg(feature = "burn")]
+    if args.backend != Core::Own {
+        words.push("--backend burn".to_owned());
     }
     words.push(format!("--seed {}", args.seed));
     // where it went is this machine's affair; the name alone says enough

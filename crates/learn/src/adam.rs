@@ -23,8 +23,8 @@ pub struct Adam {
     squares: Vec<f64>,
 }
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
+pub(crate) const BETA1: f32 = 0.9;
+pub(crate) const BETA2: f32 = 0.999;
 
 impl Adam {
     /// State for `len` parameters, all moments zero.

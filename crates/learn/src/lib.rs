@@ -84,15 +84,21 @@
 //! | [`sac`] | SAC, continuous and discrete |
 //! | [`policy`], [`state`] | deciding; what outlasts the process |
 //! | [`adam`] | the optimiser |
+//! | [`backend`] | the seam to other cores than ours; Burn, with the feature `burn` |
 //! | [`trainer`] | training in scenarios, from options to a policy file; resumes to the bit |
 //! | [`learned`], [`builtin`] | policy files and their cards; those that come along |
 
 pub mod ac;
 pub mod adam;
+pub mod backend;
 pub mod builtin;
+#[cfg(feature = "burn")]
+pub mod burn;
 pub mod dist;
 pub mod gae;
 pub mod learned;
+#[cfg(test)]
+mod levels;
 mod matrix;
 pub mod mlp;
 pub mod net;

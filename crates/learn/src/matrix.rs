@@ -27,6 +27,22 @@ impl<'a> View<'a> {
     }
 }
 
+/// Sizes m, n, k; `dst`, `a`, `b` with the strides of their columns and rows; whether `dst` is kept; factors and conjugations that we do not use.
+#[rustfmt::skip]
+pub(crate) type Kernel = unsafe fn(
+    usize, usize, usize, *mut f32, isize, isize, bool, *const f32, isize, isize, *const f32, isize, isize,
+    f32, f32, bool, bool, bool, Parallelism,
+);
+
+/// The widest kernel that the processor and our features have.
+fn kernel() -> Kernel {
+    #[cfg(test)]
+    if let Some(kernel) = crate::levels::forced_kernel() {
+        return kernel;
+    }
+    gemm_f32::gemm::f32::get_gemm_fn()
+}
+
 /// `dst (m x n, column-major) = keep * dst + a (m x k) b (k x n)`.
 fn product(dst: &mut [f32], keep: bool, a: &View, b: &View, (m, n, k): (usize, usize, usize)) {
     if m * n * k == 0 {
@@ -43,7 +59,7 @@ fn product(dst: &mut [f32], keep: bool, a: &View, b: &View, (m, n, k): (usize, u
     // overlaps neither input; strides are lengths of slices, hence far below isize::MAX.
     #[allow(unsafe_code)]
     unsafe {
-        gemm_f32::gemm::f32::get_gemm_fn()(
+        kernel()(
             m,
             n,
             k,
@@ -131,6 +147,11 @@ mod tests {
     /// the bound of recursive summation; so two kernels differ by at most twice that.
     #[test]
     fn oracle_every_kernel_is_near_the_naive_product_in_f64() {
+        near_the_naive_product();
+        crate::levels::each(|_| near_the_naive_product());
+    }
+
+    fn near_the_naive_product() {
         let mut stream = Streams::new(1).stream("matrix");
         for (r, i, o) in [
             (1, 1, 1),

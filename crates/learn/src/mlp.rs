@@ -54,6 +54,14 @@ impl Tape {
             _ => (&mut [], &mut []),
         }
     }
+
+    /// Room for an output of `len` numbers, and its gradient, that are computed elsewhere ([`crate::backend`]).
+    pub(crate) fn make_room(&mut self, len: usize) {
+        for of in [&mut self.values, &mut self.grads] {
+            of.resize_with(1, Vec::new);
+            of[0].resize(len, 0.0);
+        }
+    }
 }
 
 impl Mlp {
@@ -82,6 +90,12 @@ impl Mlp {
                 .windows(2)
                 .map(|w| (w[0] + 1) * w[1])
                 .sum::<usize>()
+    }
+
+    /// Widths from input to output.
+    #[cfg(feature = "burn")]
+    pub(crate) fn sizes(&self) -> &[usize] {
+        &self.sizes
     }
 
     /// Number of layers.

@@ -182,6 +182,12 @@ impl Net {
         &self.spec
     }
 
+    /// Trunk, head and value, in the order of their parameters.
+    #[cfg(feature = "burn")]
+    pub(crate) fn parts(&self) -> [&Mlp; 3] {
+        [&self.trunk, &self.head, &self.value]
+    }
+
     /// Number of parameters.
     #[must_use]
     pub fn parameters(&self) -> usize {

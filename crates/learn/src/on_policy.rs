@@ -5,6 +5,7 @@ use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 
 use crate::adam::Adam;
+use crate::backend::{self, Backend};
 use crate::dist::{Factors, Objective, Sums, Taken};
 use crate::net::{Batch, Net, NetSpec};
 use crate::normalise::Running;
@@ -13,6 +14,8 @@ use crate::ppo::Check;
 use crate::rollout::{Collect, Lane, load_episodes, save_episodes};
 use crate::slot::Env;
 use crate::state::{State, invalid};
+
+mod elsewhere;
 
 /// Rows that pass through the networks at once: with 64 wide layers a megabyte, so that a core keeps them in its cache.
 const CHUNK_ROWS: usize = 1024;
@@ -171,6 +174,8 @@ pub struct Learner {
     shards: Vec<Shard>,
     /// Lane and slot of every slot, shuffled.
     order: Vec<(u32, u32)>,
+    /// Who computes minibatches, if not we.
+    backend: Option<Box<dyn Backend>>,
 }
 
 impl Learner {
@@ -200,10 +205,11 @@ impl Learner {
         Ok(Self {
             seen: settings.normalize_observation.then(seen),
             returns: settings.normalize_reward.then(|| Running::new(1)),
-            adam: Adam::new(params.len(), 1e-5),
+            adam: Adam::new(params.len(), backend::EPSILON),
             lanes: (0..count).map(lane).collect(),
             shards: (0..settings.shards).map(shard).collect(),
             order: Vec::new(),
+            backend: None,
             iterations: 0,
             timesteps: 0,
             settings,
@@ -219,7 +225,7 @@ impl Learner {
     /// The environments must be the same from call to call, as many as the learner was made for.
     ///
     /// # Errors
-    /// If there are more or fewer environments.
+    /// If there are more or fewer environments, or another core's device fails.
     ///
     /// # Panics
     /// If an environment breaks the contract of [`crate::slot::Observe`].
@@ -242,7 +248,7 @@ impl Learner {
         'epochs: for epoch in 0..self.settings.n_epochs {
             self.shuffle(epoch);
             for start in (0..self.order.len()).step_by(size) {
-                let sums = self.gradient(start, (start + size).min(self.order.len()));
+                let sums = self.gradient(start, (start + size).min(self.order.len()))?;
                 total.add(&sums);
                 // as stable-baselines3: the update that would go on too far is not made
                 if self
@@ -252,14 +258,11 @@ impl Learner {
                 {
                     break 'epochs;
                 }
-                let shards = &self.shards;
-                let part = |i: usize| shards.get(i).map(|s| s.grads.as_slice());
-                norms += self
-                    .adam
-                    .step(&mut self.params, part, rate, self.settings.max_grad_norm);
+                norms += self.update(rate)?;
                 updates += 1.0;
             }
         }
+        self.fetch()?;
         self.iterations += 1;
         self.timesteps += self.order.len() as u64;
         let mean = total.mean();
@@ -334,7 +337,7 @@ impl Learner {
     }
 
     /// Gradient of the minibatch `order[start..end]`, left in the shards, and its sums.
-    fn gradient(&mut self, start: usize, end: usize) -> Sums {
+    fn gradient(&mut self, start: usize, end: usize) -> Result<Sums> {
         let members = &self.order[start..end];
         let (mean, deviation) = self.advantage_moments(members);
         let count = self.shards.len();
@@ -354,12 +357,27 @@ impl Learner {
             scale: 1.0 / deviation,
             share: 1.0 / members.len() as f32,
         };
-        self.shards
-            .par_iter_mut()
-            .for_each(|shard| task.gradient(shard));
+        match &mut self.backend {
+            None => self
+                .shards
+                .par_iter_mut()
+                .for_each(|shard| task.gradient(shard)),
+            Some(backend) => task.elsewhere(&mut self.shards[0], backend.as_mut())?,
+        }
         let mut sums = Sums::default();
         self.shards.iter().for_each(|shard| sums.add(&shard.sums));
-        sums
+        Ok(sums)
+    }
+
+    /// One step down the gradient of the last minibatch; its norm.
+    fn update(&mut self, rate: f64) -> Result<f64> {
+        let max_norm = self.settings.max_grad_norm;
+        if let Some(backend) = &mut self.backend {
+            return elsewhere::step(&mut self.shards[0], backend.as_mut(), rate, max_norm);
+        }
+        let shards = &self.shards;
+        let part = |i: usize| shards.get(i).map(|s| s.grads.as_slice());
+        Ok(self.adam.step(&mut self.params, part, rate, max_norm))
     }
 
     /// Mean and standard deviation of the minibatch's advantages, per slot or per vehicle; (0, 1) where not normalised.
@@ -499,7 +517,7 @@ impl Learner {
         let open = self.lanes.iter_mut().flat_map(|l| &mut l.episodes);
         open.zip(episodes)
             .for_each(|(episode, saved)| *episode = saved);
-        Ok(())
+        self.send()
     }
 }
 

@@ -6,7 +6,17 @@
 /// Runs `f` with the widest vectors that the processor has. What `f` calls must be inlined into it.
 #[inline]
 pub(crate) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
+    arch().dispatch(f)
+}
+
+/// The widest instruction set that the processor and our features have.
+#[inline]
+fn arch() -> pulp::Arch {
+    #[cfg(test)]
+    if let Some(level) = crate::levels::forced() {
+        return level;
+    }
+    pulp::Arch::new()
 }
 
 /// Hyperbolic tangent: a rational function of degree 13/6 (the coefficients of Eigen's `ptanh`), absolute error < 4e-7.

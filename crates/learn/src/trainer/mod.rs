@@ -23,7 +23,7 @@ mod report;
 
 pub use evaluate::Evaluation;
 pub use lysac::LysacConfig;
-pub use options::{Algorithm, Config, Encoder, Settings, TrainOptions};
+pub use options::{Algorithm, Config, Core, Encoder, Settings, TrainOptions};
 pub use report::{Progress, Report};
 
 use std::path::{Path, PathBuf};

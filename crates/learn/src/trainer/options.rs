@@ -16,7 +16,7 @@ use super::lysac::{Batches, LysacConfig};
 use crate::ac::AcConfig;
 use crate::mlp::Activation;
 use crate::net::{NetSpec, Pool};
-use crate::on_policy::Schedule;
+use crate::on_policy::{Learner, Schedule};
 use crate::ppo::{PpoConfig, Ratio};
 use crate::sac::SacConfig;
 use crate::sac::continuous::Sac;
@@ -114,6 +114,31 @@ impl TrainOptions {
     }
 }
 
+/// Who computes the networks of PPO and AC: not an option, for it decides nothing but where and how fast
+/// ([`crate::backend`]), so that a training may go on by another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Core {
+    /// Our own core.
+    #[default]
+    Own,
+    /// Burn, on its default device.
+    #[cfg(feature = "burn")]
+    Burn,
+}
+
+impl Core {
+    fn takes_over(self, learner: Learner) -> Result<Learner> {
+        match self {
+            Self::Own => Ok(learner),
+            #[cfg(feature = "burn")]
+            Self::Burn => {
+                let (net, device) = (learner.net().clone(), crate::burn::default_device()?);
+                learner.by(Box::new(crate::burn::Burn::new(net, device)?))
+            }
+        }
+    }
+}
+
 /// Options of an algorithm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -183,6 +208,8 @@ pub struct Settings {
     pub train: TrainOptions,
     /// The algorithm's options.
     pub config: Config,
+    /// Who computes the networks.
+    pub core: Core,
 }
 
 impl Settings {
@@ -239,6 +266,7 @@ impl Settings {
             encoder,
             train,
             config,
+            core: Core::default(),
         })
     }
 
@@ -261,6 +289,11 @@ impl Settings {
         seed: u64,
     ) -> Result<Box<dyn Course + 'w>> {
         let (train, streams) = (&self.train, Streams::new(seed));
+        let on_policy = matches!(self.config, Config::Ppo(_) | Config::Ac(_));
+        if !on_policy && self.core != Core::Own {
+            let message = format!("must be own for {}", self.algorithm.name());
+            return Err(Error::invalid("--backend", None, "", message));
+        }
         if let Config::Lysac(config) = &self.config {
             let worlds = config.worlds(&world.scenario)?;
             let (weights, slots) = (config.weights(), train.episode_slots);
@@ -285,11 +318,11 @@ impl Settings {
         let (net, n) = (self.net(layout), train.n_envs);
         Ok(match &self.config {
             Config::Ppo(config) => {
-                let learner = config.learner(net, n, seed)?;
+                let learner = self.core.takes_over(config.learner(net, n, seed)?)?;
                 Box::new(Class { learner, envs })
             }
             Config::Ac(config) => {
-                let learner = config.learner(net, n, seed)?;
+                let learner = self.core.takes_over(config.learner(net, n, seed)?)?;
                 Box::new(Class { learner, envs })
             }
             Config::Lysac(_) => unreachable!("above"),

@@ -1,0 +1,267 @@
+//! The networks by Burn: its devices, among them GPUs, and its automatic gradients, behind the seam of [`crate::backend`].
+//!
+//! Burn chooses its backend at run time, by the device. Built with the feature `burn` alone there is `flex`, plain Rust on
+//! the processor, which is here for tests: our own core is faster. Other devices are features of the crate `burn-tensor`,
+//! and code that depends on it as well names them:
+//!
+//! ```
+//! use burn_tensor::Device;
+//! use wayside_learn::{burn::Burn, net::NetSpec, ppo::PpoConfig};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let spec = NetSpec::shared(42, 15, 1, &[64, 64]);
+//! let learner = PpoConfig::default().learner(spec.clone(), 8, 7)?;
+//! let learner = learner.by(Box::new(Burn::new(spec, Device::flex())?))?; // or Device::cuda(0), with burn-tensor/cuda
+//! # assert_eq!(learner.timesteps(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`default_device`] takes the best that is compiled in, or what the variable `BURN_DEVICE` names. On `flex` the same seed gives
+//! the same bytes; GPUs sum in an order of their own.
+
+use burn_tensor::activation::relu;
+use burn_tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use wayside_core::error::{Error, Result};
+
+use crate::adam::{BETA1, BETA2};
+use crate::backend::{Backend, EPSILON, Slots, Weights, failed, no_forward};
+use crate::mlp::Activation;
+use crate::net::{Net, NetSpec, Pool};
+
+/// The networks of a [`NetSpec`] on a device of Burn.
+#[derive(Debug)]
+pub struct Burn {
+    net: Net,
+    device: Device,
+    /// `W, b` of every layer, in the order of the flat vector.
+    parameters: Vec<Parameter>,
+    /// Updates done.
+    steps: u64,
+    /// Logits `[R, logits_per_row]` and values `[S, 1]` of the last forward pass, with what led to them.
+    passed: Option<(Tensor<2>, Tensor<2>)>,
+}
+
+/// A matrix (a bias has one row) and its moments.
+#[derive(Debug)]
+struct Parameter {
+    value: Tensor<2>,
+    m: Tensor<2>,
+    v: Tensor<2>,
+}
+
+impl Burn {
+    /// All parameters zero, on `device`.
+    ///
+    /// # Errors
+    /// As of [`Net::new`].
+    pub fn new(spec: NetSpec, device: Device) -> Result<Self> {
+        let net = Net::new(spec)?;
+        let zeros = vec![0.0; net.parameters()];
+        let mut this = Self {
+            net,
+            device,
+            parameters: Vec::new(),
+            steps: 0,
+            passed: None,
+        };
+        this.load(&Weights {
+            params: zeros.clone(),
+            m: zeros.clone(),
+            v: zeros,
+            steps: 0,
+        })?;
+        Ok(this)
+    }
+
+    /// `[rows, inputs]` of every parameter.
+    fn shapes(&self) -> impl Iterator<Item = [usize; 2]> {
+        let layers = self
+            .net
+            .parts()
+            .into_iter()
+            .flat_map(|n| n.sizes().windows(2));
+        layers.flat_map(|w| [[w[0], w[1]], [1, w[1]]])
+    }
+
+    fn tensor(&self, data: &[f32], shape: [usize; 2]) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(data.to_vec(), shape), &self.device)
+    }
+
+    /// `x [R, inputs]` through dense layers; the last is activated in a trunk, not in a head.
+    fn dense(&self, layers: &[Parameter], mut x: Tensor<2>, activate_last: bool) -> Tensor<2> {
+        let depth = layers.len() / 2;
+        for (l, wb) in layers.chunks_exact(2).enumerate() {
+            x = x.matmul(wb[0].value.clone()) + wb[1].value.clone();
+            if activate_last || l + 1 < depth {
+                x = match self.net.spec().activation {
+                    Activation::Tanh => x.tanh(),
+                    Activation::Relu => relu(x),
+                };
+            }
+        }
+        x
+    }
+
+    /// Mean over the rows of each slot: `x [R, width]` to `[S, width]`, zero where there are none.
+    fn means(&self, x: Tensor<2>, row_ends: &[usize]) -> Tensor<2> {
+        let [rows, width] = x.dims();
+        let (mut slot_of, mut share) = (vec![0i64; rows], vec![0.0; rows]);
+        let mut from = 0;
+        for (s, &to) in row_ends.iter().enumerate() {
+            slot_of[from..to].fill(s as i64);
+            share[from..to].fill(1.0 / (to - from).max(1) as f32);
+            from = to;
+        }
+        let slot_of = Tensor::<1, Int>::from_data(TensorData::new(slot_of, [rows]), &self.device);
+        let shares = x * self.tensor(&share, [rows, 1]);
+        Tensor::zeros([row_ends.len(), width], &self.device).select_assign(
+            0,
+            slot_of,
+            shares,
+            IndexingUpdateOp::Add,
+        )
+    }
+}
+
+impl Backend for Burn {
+    fn forward(&mut self, slots: Slots, logits: &mut [f32], values: &mut [f32]) -> Result<()> {
+        let spec = self.net.spec();
+        let count = slots.row_ends.len();
+        // a tensor without elements is not for every device: one row that belongs to no slot stands for none
+        let rows = if slots.rows.is_empty() {
+            self.tensor(&vec![0.0; spec.row_width], [1, spec.row_width])
+        } else {
+            self.tensor(
+                slots.rows,
+                [slots.rows.len() / spec.row_width, spec.row_width],
+            )
+        };
+        let [trunk, head, _] = self.net.parts().map(|n| 2 * (n.sizes().len() - 1));
+        let (trunk, rest) = self.parameters.split_at(trunk);
+        let (head, value) = rest.split_at(head);
+
+        let features = self.dense(trunk, rows.clone(), true);
+        let z = self.dense(head, features.clone(), false);
+        let pooled = match spec.pool {
+            Pool::Trunk => features,
+            Pool::Rows => rows,
+        };
+        let mut seen = self.means(pooled, slots.row_ends);
+        if spec.globals > 0 {
+            let globals = self.tensor(slots.globals, [count, spec.globals]);
+            seen = Tensor::cat(vec![seen, globals], 1);
+        }
+        let v = self.dense(value, seen, false);
+
+        read(&z, logits)?;
+        read(&v, values)?;
+        self.passed = Some((z, v));
+        Ok(())
+    }
+
+    fn update(
+        &mut self,
+        d_logits: &[f32],
+        d_values: &[f32],
+        rate: f64,
+        max_norm: Option<f64>,
+    ) -> Result<f64> {
+        let (logits, values) = self.passed.take().ok_or_else(no_forward)?;
+        let mut d_logits = d_logits.to_vec();
+        d_logits.resize(logits.dims().iter().product(), 0.0); // of the row that stands for none
+        // the product of derivatives and outputs has the gradient of the loss
+        let d_logits = self.tensor(&d_logits, logits.dims());
+        let d_values = self.tensor(d_values, values.dims());
+        let along = (logits * d_logits).sum() + (values * d_values).sum();
+        let mut all = along.backward();
+        let gradients: Vec<Tensor<2>> = (self.parameters.iter())
+            .map(|p| p.value.grad_remove(&mut all))
+            .map(|g| g.ok_or_else(|| failed("update", "a parameter has no gradient")))
+            .collect::<Result<_>>()?;
+
+        let squares = gradients.iter().map(|g| g.clone().square().sum());
+        let squares = squares
+            .reduce(|a, b| a + b)
+            .map_or(Ok(0.0), |sum| sum.try_into_scalar::<f32>().map_err(device))?;
+        let norm = f64::from(squares).sqrt();
+        let clip = max_norm.map_or(1.0, |max| (max / (norm + 1e-6)).min(1.0)) as f32;
+
+        self.steps += 1;
+        let t = self.steps as i32;
+        let rate_hat = (rate / (1.0 - f64::from(BETA1).powi(t))) as f32;
+        let root_hat = (1.0 / (1.0 - f64::from(BETA2).powi(t)).sqrt()) as f32;
+        for (p, g) in self.parameters.iter_mut().zip(gradients) {
+            let g = g * clip;
+            p.m = p.m.clone() * BETA1 + g.clone() * (1.0 - BETA1);
+            p.v = p.v.clone() * BETA2 + g.square() * (1.0 - BETA2);
+            let step = p.m.clone() * rate_hat / (p.v.clone().sqrt() * root_hat + EPSILON);
+            p.value = learnable(p.value.clone().inner() - step);
+        }
+        Ok(norm)
+    }
+
+    fn save(&self) -> Result<Weights> {
+        let n = self.net.parameters();
+        let gather = |of: &dyn Fn(&Parameter) -> Tensor<2>| {
+            let mut all = Vec::with_capacity(n);
+            for p in &self.parameters {
+                let data = of(p).try_into_data().map_err(device)?;
+                all.extend_from_slice(data.as_slice::<f32>().map_err(device)?);
+            }
+            Ok::<_, Error>(all)
+        };
+        Ok(Weights {
+            params: gather(&|p| p.value.clone().inner())?,
+            m: gather(&|p| p.m.clone())?,
+            v: gather(&|p| p.v.clone())?,
+            steps: self.steps,
+        })
+    }
+
+    fn load(&mut self, weights: &Weights) -> Result<()> {
+        weights.check(self.net.parameters())?;
+        let mut at = 0;
+        let parameters = self.shapes().map(|shape| {
+            let range = at..at + shape[0] * shape[1];
+            at = range.end;
+            Parameter {
+                value: learnable(self.tensor(&weights.params[range.clone()], shape)),
+                m: self.tensor(&weights.m[range.clone()], shape),
+                v: self.tensor(&weights.v[range], shape),
+            }
+        });
+        self.parameters = parameters.collect();
+        self.steps = weights.steps;
+        self.passed = None;
+        Ok(())
+    }
+}
+
+/// The device that Burn takes by itself: the best that is compiled in, or the one that the variable `BURN_DEVICE` names.
+///
+/// # Errors
+/// If it names none of this build; Burn's own words about it go to stderr, for it panics.
+pub fn default_device() -> Result<Device> {
+    std::panic::catch_unwind(Device::default).map_err(|_| {
+        let named = std::env::var("BURN_DEVICE").unwrap_or_default();
+        let message = format!("must name a device of this build, got {named:?}");
+        Error::invalid("BURN_DEVICE", None, "", message)
+    })
+}
+
+/// A leaf whose gradient is kept.
+fn learnable(value: Tensor<2>) -> Tensor<2> {
+    value.autodiff().require_grad()
+}
+
+/// Copies a tensor of at least as many numbers to `out`.
+fn read(tensor: &Tensor<2>, out: &mut [f32]) -> Result<()> {
+    let data = tensor.clone().inner().try_into_data().map_err(device)?;
+    let all = data.as_slice::<f32>().map_err(device)?;
+    out.copy_from_slice(&all[..out.len()]);
+    Ok(())
+}
+
+fn device(error: impl std::fmt::Debug) -> Error {
+    failed("device", format!("must compute, got {error:?}"))
+}
