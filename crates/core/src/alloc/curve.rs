@@ -201,9 +201,12 @@ impl Curve {
 /// Execution cost at a fixed F, see [`Curve::at`]: what depends on F alone is found once for many tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rate {
-    weight: f64,
-    over: f64,
-    times: [f64; 2],
+    /// What cycles are multiplied by,
+    pub weight: f64,
+    /// then divided by,
+    pub over: f64,
+    /// and multiplied by again.
+    pub times: [f64; 2],
 }
 
 impl Rate {

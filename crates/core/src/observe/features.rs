@@ -2,7 +2,7 @@
 
 /// x / (1 + |x|): order is kept, the result lies in `[-1, 1]`; 1 for infinity, 0 for what is no number.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub(super) fn squash(x: f64) -> f32 {
     let bounded = x / (1.0 + x.abs());
     // selected, not branched on: so loops over features vectorise
@@ -13,7 +13,7 @@ pub(super) fn squash(x: f64) -> f32 {
 
 /// x cut to `[-1, 1]`; 0 for what is no number.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub(super) fn cut(x: f64) -> f32 {
     let bounded = x.clamp(-1.0, 1.0);
     let bounded = if x.is_nan() { 0.0 } else { bounded };
@@ -22,7 +22,7 @@ pub(super) fn cut(x: f64) -> f32 {
 
 /// x cut to `[0, 1]`; 0 for what is no number.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub(super) fn share(x: f64) -> f32 {
     let bounded = x.clamp(0.0, 1.0);
     let bounded = if x.is_nan() { 0.0 } else { bounded };
@@ -31,29 +31,18 @@ pub(super) fn share(x: f64) -> f32 {
 
 /// 1 for true.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub(super) fn flag(condition: bool) -> f32 {
     f32::from(u8::from(condition))
 }
 
 /// Quotients, side by side: divisions are what encoders wait for, and two go for the price of one.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub(super) fn over<const N: usize>(dividends: [f64; N], divisors: [f64; N]) -> [f64; N] {
     let mut quotients = [0.0; N];
     for i in 0..N {
         quotients[i] = dividends[i] / divisors[i];
     }
     quotients
-}
-
-/// [`squash`] of every number.
-#[must_use]
-#[inline]
-pub(super) fn squashed<const N: usize>(x: [f64; N]) -> [f32; N] {
-    let mut squashed = [0.0; N];
-    for i in 0..N {
-        squashed[i] = squash(x[i]);
-    }
-    squashed
 }

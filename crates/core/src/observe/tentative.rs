@@ -101,6 +101,13 @@ impl Site {
         }
     }
 
+    /// What follows for one more task that takes any share: what its cycles cost, the cycles that are here already, and
+    /// their cost.
+    #[inline]
+    pub(super) fn next(&self) -> (Rate, f64, f64) {
+        (self.next, self.cycles, self.cost)
+    }
+
     /// What one more task of `cycles` that takes any share adds.
     #[inline]
     pub(super) fn added(&self, cycles: f64) -> f64 {

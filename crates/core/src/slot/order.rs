@@ -73,7 +73,8 @@ impl Order {
 }
 
 /// A whole number in the order of [`f64::total_cmp`].
-fn ordered(x: f64) -> i64 {
+#[inline]
+pub(crate) fn ordered(x: f64) -> i64 {
     let bits = x.to_bits() as i64;
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }

@@ -17,7 +17,7 @@ use super::tentative::{Execution, Site};
 use super::{CONTEXT, Layout, Observation, Turns};
 use crate::decision::Placement;
 use crate::slot::Slot;
-use crate::slot::order::Order;
+use crate::slot::order::{Order, ordered};
 use rows::Rows;
 use ways::{Way, Ways};
 
@@ -36,9 +36,10 @@ pub(super) struct Sequential {
     turns: Vec<u32>,
     next_turn: usize,
     sites: Vec<Site>,
+    prices: Prices,
     ways: Ways,
-    /// RSUs by what they promise the present task, the least total first.
-    ranked: Vec<(f64, u32)>,
+    /// RSUs by what they promise the present task, the least total first: totals as [`ordered`], and RSUs.
+    ranked: Vec<(i64, u32)>,
     /// Rank within its place and number of every task, to line them up.
     ranks: Vec<(u32, u32)>,
     /// What the heads of the present turn offer but the vehicle, in the order of the rows.
@@ -48,6 +49,73 @@ pub(super) struct Sequential {
     without: Option<(usize, Site)>,
     totals: Totals,
     rows: Rows,
+}
+
+/// What one more task that takes any share adds, by RSU; in columns, so that RSUs are compared side by side.
+#[derive(Clone, Debug, Default)]
+struct Prices {
+    weight: Vec<f64>,
+    over: Vec<f64>,
+    times: [Vec<f64>; 2],
+    cycles: Vec<f64>,
+    cost: Vec<f64>,
+    /// Whether it has CPU left.
+    open: Vec<bool>,
+    /// What the present task would cost.
+    totals: Vec<f64>,
+}
+
+impl Prices {
+    fn begin(&mut self, sites: &[Site]) {
+        let [first, second] = &mut self.times;
+        for column in [
+            &mut self.weight,
+            &mut self.over,
+            first,
+            second,
+            &mut self.cycles,
+            &mut self.cost,
+            &mut self.totals,
+        ] {
+            column.clear();
+            column.resize(sites.len(), 0.0);
+        }
+        self.open.clear();
+        self.open
+            .extend(sites.iter().map(|site| site.available_hz > 0.0));
+        for (m, site) in sites.iter().enumerate() {
+            self.update(m, site);
+        }
+    }
+
+    /// The site of RSU `m` has changed.
+    #[inline]
+    fn update(&mut self, m: usize, site: &Site) {
+        let (next, cycles, cost) = site.next();
+        self.weight[m] = next.weight;
+        self.over[m] = next.over;
+        self.times[0][m] = next.times[0];
+        self.times[1][m] = next.times[1];
+        self.cycles[m] = cycles;
+        self.cost[m] = cost;
+    }
+
+    /// Totals of a task of `cycles`, given what the ways cost; as [`Site::added`], to the bit.
+    #[inline]
+    fn total(&mut self, ways: &[f64], cycles: f64) -> impl Iterator<Item = (i64, u32)> {
+        let rsus = self.totals.len();
+        let (weight, over) = (&self.weight[..rsus], &self.over[..rsus]);
+        let (first, second) = (&self.times[0][..rsus], &self.times[1][..rsus]);
+        let (there, cost) = (&self.cycles[..rsus], &self.cost[..rsus]);
+        let ways = &ways[..rsus];
+        for (m, total) in self.totals.iter_mut().enumerate() {
+            let all = weight[m] * (there[m] + cycles) / over[m] * first[m] * second[m];
+            *total = ways[m] + (all - cost[m]);
+        }
+        let open = self.totals.iter().zip(&self.open).zip(0..);
+        open.filter(|((_, open), _)| **open)
+            .map(|((total, _), m)| (ordered(*total), m))
+    }
 }
 
 /// One placement at an RSU with one rule on the end.
@@ -115,6 +183,7 @@ impl Sequential {
             }
         }
         self.sites.iter_mut().for_each(Site::settle);
+        self.prices.begin(&self.sites);
         self.totals.cost = self.totals.rest + self.sites.iter().map(Site::cost).sum::<f64>();
     }
 
@@ -207,8 +276,9 @@ impl Sequential {
             let task = head.task as usize;
             match without.take() {
                 Some((m, site)) => {
+                    self.totals.forget(&site);
+                    self.prices.update(m, &site);
                     self.sites[m] = site;
-                    self.totals.forget(&self.sites[m]);
                 }
                 None => {
                     self.take_out(slot, task);
@@ -239,6 +309,7 @@ impl Sequential {
         site.leave(upload);
         site.drop(slot.tasks.cycles[task]);
         site.settle();
+        self.prices.update(m, site);
         self.totals.forget(site);
         Some((m, before))
     }
@@ -271,6 +342,7 @@ impl Sequential {
             self.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
         }
         site.settle();
+        self.prices.update(execution as usize, site);
         self.totals.rest += trial.way.migration + if holds { own } else { 0.0 };
         Choice {
             placement: Placement::Rsu { entry, execution },
@@ -314,7 +386,10 @@ impl Sequential {
         observation.legal.resize(end, true);
         debug_assert_eq!(observation.rows.len(), end * WIDTH);
         self.totals = totals;
-        self.without = before.map(|(m, site)| (m, std::mem::replace(&mut self.sites[m], site)));
+        self.without = before.map(|(m, site)| {
+            self.prices.update(m, &site);
+            (m, std::mem::replace(&mut self.sites[m], site))
+        });
     }
 
     /// The `options` RSUs that promise most.
@@ -323,10 +398,20 @@ impl Sequential {
         let Self {
             ranked,
             sites,
+            prices,
             ways,
             ..
         } = self;
         ranked.clear();
+        if let Some(costs) = ways.to_all()
+            && spans == 1
+            && options <= FEW
+        {
+            for one in prices.total(costs, cycles) {
+                keep(ranked, options, one);
+            }
+            return;
+        }
         let least = |m: u32| {
             if spans == 1 {
                 return ways.cost(m) + sites[m as usize].added(cycles);
@@ -337,17 +422,19 @@ impl Sequential {
                 .map(|trial| trial.total)
                 .fold(f64::INFINITY, f64::min)
         };
-        let all = ways.reached().iter().map(|&m| (least(m), m));
-        if options <= FEW {
-            all.for_each(|one| keep(ranked, options, one));
-            return;
+        match ways.to_all() {
+            Some(costs) => {
+                let open =
+                    (0..costs.len() as u32).filter(|m| sites[*m as usize].available_hz > 0.0);
+                ranked.extend(open.map(|m| (ordered(least(m)), m)));
+            }
+            None => ranked.extend(ways.reached().iter().map(|&m| (ordered(least(m)), m))),
         }
-        ranked.extend(all);
         if ranked.len() > options {
-            ranked.select_nth_unstable_by(options - 1, by_cost);
+            ranked.select_nth_unstable(options - 1);
             ranked.truncate(options);
         }
-        ranked.sort_unstable_by(by_cost);
+        ranked.sort_unstable();
     }
 
     /// Tries every rule on the end that can be kept at the RSUs of the shortlist.
@@ -361,7 +448,9 @@ impl Sequential {
         } = self;
         for &(_, m) in &*ranked {
             let way = ways.way(slot, sites, task, m);
-            trials.extend((0..spans).filter_map(|span| try_span(slot, sites, task, m, &way, span)));
+            for span in 0..spans {
+                trials.extend(try_span(slot, sites, task, m, &way, span));
+            }
         }
     }
 
@@ -413,7 +502,7 @@ impl Totals {
 }
 
 /// The placement of `task` at `m`, where the rule on its end can be kept.
-#[inline]
+#[inline(always)]
 fn try_span(
     slot: &Slot,
     sites: &[Site],
@@ -426,7 +515,7 @@ fn try_span(
     let least_hz = least_share_hz(slot, task, way.moved_s, span);
     let execution = site.execution(slot.tasks.cycles[task], least_hz);
     let fits = span == 0 || least_hz <= site.unpromised_hz();
-    fits.then(|| Trial {
+    fits.then_some(Trial {
         rsu: m,
         span: span as u8,
         way: *way,
@@ -436,22 +525,16 @@ fn try_span(
     })
 }
 
-fn by_cost(a: &(f64, u32), b: &(f64, u32)) -> std::cmp::Ordering {
-    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
-}
-
 /// Puts `one` in its place among the `most` cheapest.
 #[inline]
-fn keep(cheapest: &mut Vec<(f64, u32)>, most: usize, one: (f64, u32)) {
-    if cheapest.len() == most {
-        if by_cost(&one, &cheapest[most - 1]).is_gt() {
-            return;
-        }
-        cheapest.pop();
+fn keep(cheapest: &mut Vec<(i64, u32)>, most: usize, one: (i64, u32)) {
+    if cheapest.len() < most {
+        cheapest.push(one);
+    } else if one > cheapest[most - 1] {
+        return;
     }
-    let mut at = cheapest.len();
-    cheapest.push(one);
-    while at > 0 && by_cost(&one, &cheapest[at - 1]).is_lt() {
+    let mut at = cheapest.len() - 1;
+    while at > 0 && one < cheapest[at - 1] {
         cheapest[at] = cheapest[at - 1];
         at -= 1;
     }

@@ -13,7 +13,7 @@ pub(super) struct Ways {
     mesh: Mesh,
     /// Upload cost of its own and added to others, by radio link of the task.
     entries: Vec<(f64, f64)>,
-    /// RSUs with CPU left that it can get to.
+    /// RSUs with CPU left that it can get to, where it cannot get to all.
     reached: Vec<u32>,
     /// By RSU: cost of the way, of the migration within it, and the radio link; where the stamp is the task's.
     cost: Vec<f64>,
@@ -97,9 +97,15 @@ impl Ways {
         self.stamp = 0;
     }
 
-    /// The RSUs that the present task can get to.
+    /// The RSUs with CPU left that the present task can get to, where it cannot get to [all](Self::to_all).
     pub(super) fn reached(&self) -> &[u32] {
         &self.reached
+    }
+
+    /// Costs of the ways by RSU, where there is one to each.
+    #[inline]
+    pub(super) fn to_all(&self) -> Option<&[f64]> {
+        (self.mesh.rsus > 0).then_some(&self.cost[..self.mesh.rsus])
     }
 
     /// Cost of the way to `m`.
@@ -133,10 +139,6 @@ impl Ways {
             if at != cheapest && !(all && cost(&self.entries[at]) >= farthest) {
                 self.enter(slot, sites, data_bits, link.rsu, at);
             }
-        }
-        if self.mesh.rsus > 0 {
-            let free = |m: &u32| sites[*m as usize].available_hz > 0.0;
-            self.reached.extend((0..self.mesh.rsus as u32).filter(free));
         }
     }
 
@@ -211,7 +213,7 @@ impl Ways {
     }
 
     /// The way of `task` to `m`, which it has reached.
-    #[inline]
+    #[inline(always)]
     pub(super) fn way(&self, slot: &Slot, sites: &[Site], task: usize, m: u32) -> Way {
         let at = self.link[m as usize] as usize;
         let link = &slot.links(task)[at];
