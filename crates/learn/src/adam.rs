@@ -56,13 +56,16 @@ impl Adam {
             .enumerate()
             .for_each(|(block, (sum, square))| {
                 let at = block * BLOCK;
-                let part = |shard: &'a [f32]| &shard[at..at + sum.len()];
-                match shards(0) {
-                    Some(first) => sum.copy_from_slice(part(first)),
-                    None => sum.fill(0.0),
+                let end = at + sum.len();
+                let part = |shard: &'a [f32]| &shard[at..end];
+                // the first two at once: this waits for memory
+                match (shards(0), shards(1)) {
+                    (Some(first), Some(second)) => add_up(sum, part(first), part(second)),
+                    (Some(only), None) => sum.copy_from_slice(part(only)),
+                    (None, _) => sum.fill(0.0),
                 }
-                for shard in (1..).map_while(&shards) {
-                    add(sum, &shard[at..at + sum.len()]);
+                for shard in (2..).map_while(&shards) {
+                    add(sum, part(shard));
                 }
                 *square = sum_of_squares(sum);
             });
@@ -96,6 +99,17 @@ impl Adam {
             });
         norm
     }
+}
+
+fn add_up(sum: &mut [f32], a: &[f32], b: &[f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for ((s, a), b) in sum.iter_mut().zip(a).zip(b) {
+                *s = a + b;
+            }
+        },
+    );
 }
 
 fn add(sum: &mut [f32], part: &[f32]) {

@@ -162,8 +162,8 @@ impl Backend for Own {
             .output_and_gradient()
             .1
             .copy_from_slice(d_values);
-        self.grads.fill(0.0);
-        self.net.backward(&self.params, batch, &mut self.grads);
+        self.net
+            .backward(&self.params, batch, &mut self.grads, false);
         let grads = &self.grads;
         let one = |shard: usize| (shard == 0).then_some(grads.as_slice());
         Ok(self.adam.step(&mut self.params, one, rate, max_norm))

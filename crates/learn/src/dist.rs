@@ -5,7 +5,7 @@
 
 use wayside_core::rng::Stream;
 
-use crate::simd::exp_slice;
+use crate::simd::{exp_slice, vectorised};
 
 /// The factors of a slot: which logits belong together, and which are allowed.
 #[derive(Clone, Copy, Debug)]
@@ -34,27 +34,40 @@ impl Factors<'_> {
 
     /// Turns logits `[L]` into log-probabilities in place and writes the probabilities `[L]`. Forbidden choices: 0 in both.
     pub fn normalise(&self, logits: &mut [f32], probabilities: &mut [f32]) {
+        // selected, not branched on: masks are as good as random
         for range in self.ranges() {
             let (z, mask) = (&mut logits[range.clone()], &self.mask[range]);
-            let allowed = z.iter().zip(mask).filter(|(_, ok)| **ok);
-            let max = allowed.fold(f32::NEG_INFINITY, |max, (z, _)| max.max(*z));
+            let mut max = f32::NEG_INFINITY;
+            for (z, &ok) in z.iter().zip(mask) {
+                let z = if ok { *z } else { f32::NEG_INFINITY };
+                max = if z > max { z } else { max };
+            }
             z.iter_mut().for_each(|z| *z -= max);
         }
         exp_slice(logits, probabilities);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (p, &ok) in probabilities.iter_mut().zip(self.mask) {
+                    *p = if ok { *p } else { 0.0 };
+                }
+            },
+        );
         for range in self.ranges() {
-            let (z, mask) = (&mut logits[range.clone()], &self.mask[range.clone()]);
-            let p = &mut probabilities[range];
-            let mut sum = 0.0;
-            for (p, &ok) in p.iter_mut().zip(mask) {
-                *p = if ok { *p } else { 0.0 };
-                sum += *p;
-            }
+            let p = &mut probabilities[range.clone()];
+            let sum: f32 = p.iter().sum();
             let (inverse, log_sum) = (1.0 / sum, sum.ln());
-            for ((z, p), &ok) in z.iter_mut().zip(p).zip(mask) {
-                *z = if ok { *z - log_sum } else { 0.0 };
-                *p *= inverse;
-            }
+            p.iter_mut().for_each(|p| *p *= inverse);
+            logits[range].iter_mut().for_each(|z| *z -= log_sum);
         }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (z, &ok) in logits.iter_mut().zip(self.mask) {
+                    *z = if ok { *z } else { 0.0 };
+                }
+            },
+        );
     }
 
     /// Draws a choice per factor by inverting its distribution function; one uniform number each.

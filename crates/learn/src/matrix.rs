@@ -98,17 +98,16 @@ pub(crate) fn forward(
     product(y, false, &w, &x, (outputs, rows, inputs));
 }
 
-/// `dw [inputs, outputs] += x^T dy`.
+/// `dw [inputs, outputs] = keep * dw + x^T dy`.
 pub(crate) fn weights(
     dw: &mut [f32],
+    keep: bool,
     x: &[f32],
     dy: &[f32],
-    rows: usize,
-    inputs: usize,
-    outputs: usize,
+    (rows, inputs, outputs): (usize, usize, usize),
 ) {
     let (dy, x) = (View::transposed(dy, outputs), View::by_rows(x, inputs));
-    product(dw, true, &dy, &x, (outputs, inputs, rows));
+    product(dw, keep, &dy, &x, (outputs, inputs, rows));
 }
 
 /// `dx [rows, inputs] = dy [rows, outputs] w^T`.
@@ -185,8 +184,11 @@ mod tests {
                 i,
             );
             let mut dw = vec![1.0; i * o];
-            weights(&mut dw, &x, &dy, r, i, o);
+            weights(&mut dw, true, &x, &dy, (r, i, o));
+            let mut alone = vec![f32::NAN; i * o];
+            weights(&mut alone, false, &x, &dy, (r, i, o));
             let mut want = naive(|a, b| x[b * i + a], |a, b| dy[a * o + b], (i, o, r));
+            near(&alone, &want, r);
             want.iter_mut().for_each(|v| *v += 1.0);
             near(&dw, &want, r + 1);
             let mut dx = vec![9.0; r * i];

@@ -175,7 +175,19 @@ impl Mlp {
         params: &[f32],
         input: &[f32],
         tape: &mut Tape,
-        mut grads: Option<&mut [f32]>,
+        grads: Option<&mut [f32]>,
+        d_input: Option<&mut [f32]>,
+    ) {
+        self.backward_onto(params, input, tape, grads.map(|g| (g, true)), d_input);
+    }
+
+    /// The same; writes over `grads` where they are not to be kept, which saves clearing and reading them.
+    pub(crate) fn backward_onto(
+        &self,
+        params: &[f32],
+        input: &[f32],
+        tape: &mut Tape,
+        mut grads: Option<(&mut [f32], bool)>,
         mut d_input: Option<&mut [f32]>,
     ) {
         let rows = tape.rows;
@@ -191,9 +203,12 @@ impl Mlp {
             } else {
                 &tape.values[layer - 1]
             };
-            if let Some(grads) = &mut grads {
+            if let Some((grads, keep)) = &mut grads {
                 let (dw, db) = grads[at..].split_at_mut(inputs * outputs);
-                matrix::weights(dw, x, dy, rows, inputs, outputs);
+                matrix::weights(dw, *keep, x, dy, (rows, inputs, outputs));
+                if !*keep {
+                    db[..outputs].fill(0.0);
+                }
                 add_columns(&mut db[..outputs], dy);
             }
             let dx = if layer == 0 {

@@ -263,32 +263,39 @@ impl Net {
         batch.value_in = value_in;
     }
 
-    /// Adds the gradient of the parameters to `grads`, given those of logits and values in the batch's tapes.
-    pub(crate) fn backward(&self, params: &[f32], batch: &mut Batch, grads: &mut [f32]) {
+    /// Adds the gradient of the parameters to `grads`, given those of logits and values in the batch's tapes; or writes it
+    /// over them, where they are not to be kept.
+    pub(crate) fn backward(
+        &self,
+        params: &[f32],
+        batch: &mut Batch,
+        grads: &mut [f32],
+        keep: bool,
+    ) {
         let (slots, width, pooled) = (batch.row_ends.len(), self.value.inputs(), self.pooled());
         let (features, d_features) = batch.trunk.output_and_gradient();
-        self.head.backward(
+        self.head.backward_onto(
             params,
             features,
             &mut batch.head,
-            Some(&mut *grads),
+            Some((&mut *grads, keep)),
             Some(d_features),
         );
         match self.spec.pool {
-            Pool::Rows => self.value.backward(
+            Pool::Rows => self.value.backward_onto(
                 params,
                 &batch.value_in,
                 &mut batch.value,
-                Some(&mut *grads),
+                Some((&mut *grads, keep)),
                 None,
             ),
             Pool::Trunk => {
                 batch.d_value_in.resize(slots * width, 0.0);
-                self.value.backward(
+                self.value.backward_onto(
                     params,
                     &batch.value_in,
                     &mut batch.value,
-                    Some(&mut *grads),
+                    Some((&mut *grads, keep)),
                     Some(&mut batch.d_value_in),
                 );
                 let mut start = 0;
@@ -305,11 +312,11 @@ impl Net {
                 }
             }
         }
-        self.trunk.backward(
+        self.trunk.backward_onto(
             params,
             &batch.rows,
             &mut batch.trunk,
-            Some(&mut *grads),
+            Some((&mut *grads, keep)),
             None,
         );
     }
@@ -399,8 +406,9 @@ mod tests {
                 for (i, d) in d_logits.iter_mut().chain(d_values).enumerate() {
                     *d = f64::sin(i as f64 + 1.0) as f32;
                 }
-                let mut grads = vec![0.0; params.len()];
-                net.backward(&params, &mut batch, &mut grads);
+                // whatever was there is written over
+                let mut grads = vec![f32::NAN; params.len()];
+                net.backward(&params, &mut batch, &mut grads, false);
                 let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
                 let (p, rows, globals) = (wide(&params), wide(&rows), wide(&globals));
                 for i in 0..p.len() {

@@ -537,7 +537,9 @@ struct Task<'a> {
 impl Task<'_> {
     /// Gradient of the loss over the shard's slots, as many at a time as fit the cache.
     fn gradient(&self, shard: &mut Shard) {
-        shard.grads.fill(0.0);
+        if shard.members.is_empty() {
+            shard.grads.fill(0.0);
+        }
         shard.sums = Sums::default();
         let width = self.net.spec().row_width;
         let mut from = 0;
@@ -557,7 +559,7 @@ impl Task<'_> {
             self.net.forward(self.params, &mut shard.batch);
             self.loss(shard, from, to);
             self.net
-                .backward(self.params, &mut shard.batch, &mut shard.grads);
+                .backward(self.params, &mut shard.batch, &mut shard.grads, from > 0);
             from = to;
         }
     }

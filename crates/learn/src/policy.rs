@@ -25,6 +25,9 @@ pub(crate) enum Choice<'a> {
     Greedy,
 }
 
+/// Slots whose values are found at once.
+const VALUES: usize = 128;
+
 /// Buffers for deciding; reused.
 #[derive(Debug, Default)]
 pub(crate) struct Decider {
@@ -35,19 +38,37 @@ pub(crate) struct Decider {
     /// `[E, pooled + globals]`.
     value_in: Vec<f32>,
     value: Tape,
+    /// Where asked for, what the critic would see, decision by decision: [`Decider::values`] asks it once for all.
+    later: Option<Vec<f32>>,
     /// Raw moments of what was shown, where asked for.
     pub(crate) moments: Option<Seen<Moments>>,
 }
 
 impl Decider {
+    /// For rollouts: counts moments where asked for, and leaves values for [`Decider::values`].
     pub(crate) fn new(moments: Option<Seen<Moments>>) -> Self {
         Self {
             moments,
+            later: Some(Vec::new()),
             ..Self::default()
         }
     }
 
-    /// Observes, and decides, every environment that is `active`; fills its slot: rows, choices, log-probabilities, value.
+    /// Values of all slots since the last call, decision by decision, also of those that were not active: many rows at once
+    /// read the critic's weights once.
+    pub(crate) fn values(&mut self, net: &Net, params: &[f32], values: &mut Vec<f32>) {
+        let width = net.pooled() + net.spec().globals;
+        let inputs = self.later.get_or_insert_default();
+        values.clear();
+        for chunk in inputs.chunks(VALUES * width) {
+            net.value(params, chunk, chunk.len() / width, &mut self.value);
+            values.extend_from_slice(self.value.output());
+        }
+        inputs.clear();
+    }
+
+    /// Observes, and decides, every environment that is `active`; fills its slot: rows, choices, log-probabilities, and the value
+    /// where it is not asked for later.
     ///
     /// # Panics
     /// If an environment shows factors that do not add up to the logits of its rows, or forbids every choice of one.
@@ -139,6 +160,10 @@ impl Decider {
                 seen.globals.apply(&mut slot.globals);
             }
             input[pooled..].copy_from_slice(&slot.globals);
+        }
+        if let Some(inputs) = &mut self.later {
+            inputs.extend_from_slice(&self.value_in);
+            return;
         }
         net.value(params, &self.value_in, slots.len(), &mut self.value);
         for ((slot, value), _) in slots

@@ -27,6 +27,7 @@ pub(crate) struct Store {
     pub(crate) values: Vec<f32>,
     next_values: Vec<f32>,
     ended: Vec<bool>,
+    cut: Vec<bool>,
     within: Vec<bool>,
     pub(crate) advantages: Vec<f32>,
     pub(crate) returns: Vec<f32>,
@@ -65,9 +66,8 @@ impl Store {
         self.credits.clear();
         self.ends.clear();
         self.rewards.clear();
-        self.values.clear();
-        self.next_values.clear();
         self.ended.clear();
+        self.cut.clear();
         self.within.clear();
     }
 
@@ -87,9 +87,8 @@ impl Store {
             vehicles: self.log_probs.len(),
         });
         self.rewards.push(reward);
-        self.values.push(slot.value);
-        self.next_values.push(0.0);
         self.ended.push(end.is_over());
+        self.cut.push(end == End::Truncated);
         self.within.push(end == End::Turn);
     }
 
@@ -152,6 +151,9 @@ pub(crate) struct Lane {
     active: Vec<bool>,
     streams: Vec<Stream>,
     pub(crate) decider: Decider,
+    /// Values of all decisions of a rollout; for every step whether a second one found the last states of episodes.
+    values: Vec<f32>,
+    cuts: Vec<bool>,
     pub(crate) store: Store,
     pub(crate) episodes: Vec<Episode>,
     /// Reward and length of the episodes that ended in this rollout.
@@ -172,6 +174,8 @@ impl Lane {
             active: vec![true; envs],
             streams: Vec::with_capacity(envs),
             decider: Decider::new(observe_moments.then(moments)),
+            values: Vec::new(),
+            cuts: Vec::new(),
             store: Store::default(),
             episodes: vec![Episode::default(); envs],
             finished: Vec::new(),
@@ -197,6 +201,7 @@ impl Lane {
                     .stream(&format!("learn.action.{}.{e}", c.iteration)),
             );
         }
+        self.cuts.clear();
         for t in 0..c.n_steps {
             self.active.fill(true);
             self.decider.decide(
@@ -206,9 +211,6 @@ impl Lane {
                 &mut self.slots,
                 Choice::Sample(&mut self.streams),
             );
-            if t > 0 {
-                self.bootstrap((t - 1) * n);
-            }
             let mut cut = false;
             for (e, env) in envs.iter_mut().enumerate() {
                 let slot = &mut self.slots[e];
@@ -233,10 +235,8 @@ impl Lane {
                     &mut self.slots,
                     Choice::Sample(&mut self.streams),
                 );
-                for e in (0..n).filter(|&e| self.active[e]) {
-                    self.store.next_values[t * n + e] = self.slots[e].value;
-                }
             }
+            self.cuts.push(cut);
             for (e, env) in envs.iter_mut().enumerate() {
                 if self.store.ended[t * n + e] {
                     let episode = std::mem::take(&mut self.episodes[e]);
@@ -253,16 +253,30 @@ impl Lane {
             &mut self.slots,
             Choice::Sample(&mut self.streams),
         );
-        self.bootstrap((c.n_steps - 1) * n);
+        self.decider.values(c.net, c.params, &mut self.values);
+        self.value(n);
         self.estimate(n, c);
     }
 
-    /// Writes the values just found as those that follow the step at `at`, unless an episode ended with it.
-    fn bootstrap(&mut self, at: usize) {
-        for (e, slot) in self.slots.iter().enumerate() {
-            if !self.store.ended[at + e] {
-                self.store.next_values[at + e] = slot.value;
+    /// Gives every step its value and the one after it: that of the next step where the episode went on, that of the last
+    /// state where it was cut off, 0 where it was over.
+    fn value(&mut self, n: usize) {
+        let s = &mut self.store;
+        s.values.clear();
+        s.next_values.clear();
+        let mut decision = 0;
+        for (t, &cut) in self.cuts.iter().enumerate() {
+            let next = decision + 1 + usize::from(cut);
+            for e in 0..n {
+                let after = match (s.ended[t * n + e], s.cut[t * n + e]) {
+                    (false, _) => self.values[next * n + e],
+                    (true, true) => self.values[(decision + 1) * n + e],
+                    (true, false) => 0.0,
+                };
+                s.values.push(self.values[decision * n + e]);
+                s.next_values.push(after);
             }
+            decision = next;
         }
     }
 

@@ -98,6 +98,25 @@ impl Curve {
         }
     }
 
+    /// [`cost`](Self::cost) at `cpu_hz` for any cycles, to the bit.
+    #[must_use]
+    #[inline]
+    pub fn at(&self, cpu_hz: f64) -> Rate {
+        let rate = |weight: f64, over: f64, times: [f64; 2]| Rate {
+            weight,
+            over,
+            times,
+        };
+        match *self {
+            Self::Tradeoff { omega, free_hz } => {
+                let y = free_hz / cpu_hz;
+                rate(omega, free_hz, [y + 0.5 / (y * y), 1.0])
+            }
+            Self::DelayOnly { weight, .. } => rate(weight, cpu_hz, [1.0; 2]),
+            Self::EnergyOnly { energy_coeff } => rate(energy_coeff, 1.0, [cpu_hz; 2]),
+        }
+    }
+
     /// Least execution cost of one cycle at any F: the value at price 0.
     #[must_use]
     pub fn free_cost_per_cycle(&self) -> f64 {
@@ -179,6 +198,26 @@ impl Curve {
     }
 }
 
+/// Execution cost at a fixed F, see [`Curve::at`]: what depends on F alone is found once for many tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rate {
+    /// What cycles are multiplied by,
+    pub weight: f64,
+    /// then divided by,
+    pub over: f64,
+    /// and multiplied by again.
+    pub times: [f64; 2],
+}
+
+impl Rate {
+    /// Weighted execution cost of `cycles`.
+    #[must_use]
+    #[inline]
+    pub fn cost(&self, cycles: f64) -> f64 {
+        self.weight * cycles / self.over * self.times[0] * self.times[1]
+    }
+}
+
 /// What a task would run for at a price, see [`Curve::offer`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Offer {
@@ -254,6 +293,23 @@ mod tests {
         assert!(matches!(Curve::new(0.5, 0.0), Curve::DelayOnly { .. }));
         assert!(matches!(Curve::new(0.0, 3e-28), Curve::EnergyOnly { .. }));
         assert!(matches!(Curve::new(0.0, 0.0), Curve::DelayOnly { .. }));
+    }
+
+    #[test]
+    fn oracle_a_rate_costs_what_the_curve_does_to_the_bit() {
+        for curve in [
+            Curve::new(0.65, 3e-28),
+            Curve::new(0.5, 0.0),
+            Curve::new(1.0, 3e-28),
+            Curve::new(0.0, 3e-28),
+        ] {
+            for cpu_hz in [1.7e7, 1.3e9, 1.45e9, 15e9] {
+                for cycles in [0.0, 3.1e8, 4.123_456_7e8] {
+                    let rate = curve.at(cpu_hz).cost(cycles);
+                    assert_eq!(rate.to_bits(), curve.cost(cycles, cpu_hz).to_bits());
+                }
+            }
+        }
     }
 
     #[test]

@@ -12,9 +12,18 @@ pub struct CoverageIndex {
     cell_m: f64,
     columns: usize,
     rows: usize,
-    /// `rsus[start[c]..start[c + 1]]` are the RSUs whose range may reach into cell c.
+    /// `near[start[c]..start[c + 1]]` are the RSUs whose range may reach into cell c.
     start: Vec<u32>,
-    rsus: Vec<u32>,
+    near: Vec<Near>,
+}
+
+/// An RSU, with what decides whether it covers a place: side by side in the order in which they are asked.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    x_m: f64,
+    y_m: f64,
+    range2_m2: f64,
+    rsu: u32,
 }
 
 /// More cells than this per RSU would only cost memory.
@@ -36,7 +45,7 @@ impl CoverageIndex {
                 columns: 0,
                 rows: 0,
                 start: vec![0],
-                rsus: Vec::new(),
+                near: Vec::new(),
             };
         }
         let (x_min_m, y_min_m) = (least(&rsus.x_m) - range_m, least(&rsus.y_m) - range_m);
@@ -63,6 +72,15 @@ impl CoverageIndex {
                 }
             }
         }
+        let near = |rsu: u32| {
+            let m = rsu as usize;
+            Near {
+                x_m: rsus.x_m[m],
+                y_m: rsus.y_m[m],
+                range2_m2: rsus.range_m[m] * rsus.range_m[m],
+                rsu,
+            }
+        };
         let mut start = vec![0];
         for cell in &members {
             start.push(start[start.len() - 1] + cell.len() as u32);
@@ -75,7 +93,7 @@ impl CoverageIndex {
             columns,
             rows,
             start,
-            rsus: members.concat(),
+            near: members.concat().into_iter().map(near).collect(),
         }
     }
 
@@ -95,11 +113,11 @@ impl CoverageIndex {
         for v in 0..vehicles.len() {
             let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
             near.clear();
-            for &m in self.candidates(x_m, y_m) {
-                let (dx, dy) = (rsus.x_m[m as usize] - x_m, rsus.y_m[m as usize] - y_m);
+            for rsu in self.candidates(x_m, y_m) {
+                let (dx, dy) = (rsu.x_m - x_m, rsu.y_m - y_m);
                 let distance2 = dx * dx + dy * dy;
-                if distance2 <= rsus.range_m[m as usize] * rsus.range_m[m as usize] {
-                    near.push((distance2, m));
+                if distance2 <= rsu.range2_m2 {
+                    near.push((distance2, rsu.rsu));
                 }
             }
             near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -116,13 +134,13 @@ impl CoverageIndex {
         }
     }
 
-    fn candidates(&self, x_m: f64, y_m: f64) -> &[u32] {
+    fn candidates(&self, x_m: f64, y_m: f64) -> &[Near] {
         let column = (x_m - self.x_min_m) / self.cell_m;
         let row = (y_m - self.y_min_m) / self.cell_m;
         if column < 0.0 || row < 0.0 || column >= self.columns as f64 || row >= self.rows as f64 {
             return &[];
         }
         let cell = row as usize * self.columns + column as usize;
-        &self.rsus[self.start[cell] as usize..self.start[cell + 1] as usize]
+        &self.near[self.start[cell] as usize..self.start[cell + 1] as usize]
     }
 }

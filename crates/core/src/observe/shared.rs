@@ -44,10 +44,13 @@ pub(super) fn observe(
     crowd: &Crowd,
     observation: &mut Observation,
 ) {
-    for task in 0..slot.tasks.len() {
-        let before = observation.rows.len();
-        row(slot, layout, sizes, crowd, task, &mut observation.rows);
-        debug_assert_eq!(observation.rows.len(), before + sizes.width());
+    // what stays zero is not there
+    observation
+        .rows
+        .resize(slot.tasks.len() * sizes.width(), 0.0);
+    let rows = observation.rows.chunks_exact_mut(sizes.width());
+    for (task, row) in rows.enumerate() {
+        write(slot, layout, sizes, crowd, task, row);
         allow(slot, sizes, task, &mut observation.legal);
     }
     let mut end = 0;
@@ -57,14 +60,8 @@ pub(super) fn observe(
     }
 }
 
-fn row(
-    slot: &Slot,
-    layout: &Layout,
-    sizes: Sizes,
-    crowd: &Crowd,
-    task: usize,
-    rows: &mut Vec<f32>,
-) {
+/// Writes the row of a task.
+fn write(slot: &Slot, layout: &Layout, sizes: Sizes, crowd: &Crowd, task: usize, row: &mut [f32]) {
     let scales = &layout.scales;
     let vehicle = slot.tasks.vehicle[task] as usize;
     let links = slot.links(task);
@@ -77,7 +74,8 @@ fn row(
             (slot.vehicles.y_m[vehicle] - slot.rsus.y_m[m]) / range_m,
         )
     });
-    rows.extend([
+    let (own, rest) = row.split_at_mut(OWN);
+    own.copy_from_slice(&[
         cut(slot.tasks.cycles[task] / scales.cycles - 1.0),
         cut(data_bits / scales.data_bits - 1.0),
         cut(slot.tasks.deadline_s[task] / scales.deadline_s - 1.0),
@@ -90,28 +88,29 @@ fn row(
     ]);
 
     let upload_scale = 0.1 * scales.cost;
-    let candidates = links.iter().take(sizes.candidates - 1);
-    for link in candidates.clone() {
+    let (candidates, rest) = rest.split_at_mut((sizes.candidates - 1) * CANDIDATE);
+    for (row, link) in candidates.chunks_exact_mut(CANDIDATE).zip(links) {
         let m = link.rsu as usize;
         let alone = slot.upload_cost(task, link);
         let crowded = alone * f64::from(crowd.tasks[m].max(1));
-        rows.extend([
+        let [demand, free, beyond] = crowd.rsus[m];
+        row.copy_from_slice(&[
             1.0,
             squash(alone / upload_scale),
             squash(crowded / upload_scale),
+            demand,
+            free,
+            beyond,
         ]);
-        rows.extend(crowd.rsus[m]);
     }
-    let missing = sizes.candidates - 1 - candidates.len();
-    rows.resize(rows.len() + missing * CANDIDATE, 0.0);
 
     let reach = links
         .first()
         .map_or(&[][..], |link| slot.routes.targets(link.rsu));
-    let targets = reach.iter().take(sizes.targets);
-    for target in targets.clone() {
+    let (targets, still) = rest.split_at_mut(sizes.targets * TARGET);
+    for (row, target) in targets.chunks_exact_mut(TARGET).zip(reach) {
         let [demand, free, _] = crowd.rsus[target.rsu as usize];
-        rows.extend([
+        row.copy_from_slice(&[
             1.0,
             share(f64::from(target.hops) / 8.0),
             squash(slot.migration_cost(data_bits, target) / upload_scale),
@@ -119,9 +118,7 @@ fn row(
             free,
         ]);
     }
-    let missing = sizes.targets - targets.len();
-    rows.resize(rows.len() + missing * TARGET, 0.0);
-    rows.extend(crowd.still);
+    still.copy_from_slice(&crowd.still);
 }
 
 /// The candidates there are, and local; targets with CPU left, or the first where none has; any rule.

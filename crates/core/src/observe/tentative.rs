@@ -6,7 +6,8 @@
 //! omega C/F + (1 - omega) kappa F^2 C; exact where they are equal or CPU is plenty. Tasks with such a rule hold
 //! the share it needs.
 
-use crate::alloc::curve::{CPU_FLOOR_HZ, Curve};
+use super::features::{cut, over, share, squash};
+use crate::alloc::curve::{CPU_FLOOR_HZ, Curve, Rate};
 use crate::slot::{LEAST_FREE_SHARE, Slot};
 
 /// One RSU.
@@ -29,7 +30,15 @@ pub(super) struct Site {
     cycles: f64,
     /// Their execution cost.
     cost: f64,
+    /// Share of one more of them \[Hz\], and what execution costs with it.
+    next_hz: f64,
+    next: Rate,
+    /// Features of a row that takes such a share, once somebody has asked.
+    line: Option<Line>,
 }
+
+/// Features 16 and 19 to 25 of a row, which say how an RSU stands.
+pub(super) type Line = [f32; 8];
 
 /// What executing one more task at a site means.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +71,9 @@ impl Site {
             elastic: 0.0,
             cycles: 0.0,
             cost: 0.0,
+            next_hz: 0.0,
+            next: Rate::default(),
+            line: None,
         }
     }
 
@@ -89,20 +101,31 @@ impl Site {
         }
     }
 
+    /// What follows for one more task that takes any share: what its cycles cost, the cycles that are here already, and
+    /// their cost.
+    #[inline]
+    pub(super) fn next(&self) -> (Rate, f64, f64) {
+        (self.next, self.cycles, self.cost)
+    }
+
+    /// What one more task of `cycles` that takes any share adds.
+    #[inline]
+    pub(super) fn added(&self, cycles: f64) -> f64 {
+        self.next.cost(self.cycles + cycles) - self.cost
+    }
+
     /// One more task of `cycles` that needs a share of `least_hz` (0: any).
     #[inline]
     pub(super) fn execution(&self, cycles: f64, least_hz: f64) -> Execution {
-        let pool_hz = self.unpromised_hz();
-        let share_hz = self.share_hz(self.elastic + 1.0, pool_hz);
-        if least_hz <= share_hz {
-            let cost = self.curve.cost(self.cycles + cycles, share_hz);
+        if least_hz <= self.next_hz {
             return Execution {
-                hz: share_hz,
-                own: self.curve.cost(cycles, share_hz),
-                added: cost - self.cost,
+                hz: self.next_hz,
+                own: self.next.cost(cycles),
+                added: self.added(cycles),
                 holds: false,
             };
         }
+        let pool_hz = self.unpromised_hz();
         let own = self.curve.cost(cycles, least_hz);
         let others = self.elastic_cost(self.elastic, self.cycles, pool_hz - least_hz);
         Execution {
@@ -111,6 +134,58 @@ impl Site {
             added: own + others - self.cost,
             holds: true,
         }
+    }
+
+    /// Features of a row that takes `execution` here, at RSU `m`.
+    #[inline]
+    pub(super) fn line(&mut self, slot: &Slot, m: usize, execution: &Execution) -> Line {
+        if execution.holds {
+            return self.new_line(slot, m, execution.hz);
+        }
+        match self.line {
+            Some(line) => line,
+            None => *self.line.insert(self.new_line(slot, m, execution.hz)),
+        }
+    }
+
+    fn new_line(&self, slot: &Slot, m: usize, hz: f64) -> Line {
+        let left_hz = self.unpromised_hz() - hz;
+        let (reserved_hz, releasing_hz) =
+            (slot.rsus.reserved_cpu_hz[m], slot.rsus.releasing_cpu_hz[m]);
+        let mut divisors = [self.capacity_hz; 8];
+        divisors[5] = hz;
+        let [
+            takes,
+            available,
+            held,
+            elastic,
+            left,
+            left_shares,
+            beyond,
+            by_then,
+        ] = over(
+            [
+                10.0 * hz,
+                self.available_hz,
+                self.held_hz,
+                self.elastic * self.free_demand_hz,
+                left_hz,
+                left_hz,
+                reserved_hz - releasing_hz,
+                releasing_hz,
+            ],
+            divisors,
+        );
+        [
+            squash(takes),
+            share(available),
+            share(held),
+            squash(elastic),
+            cut(left),
+            squash(left_shares),
+            share(beyond),
+            share(by_then),
+        ]
     }
 
     pub(super) fn enter(&mut self, upload: f64) {
@@ -128,17 +203,18 @@ impl Site {
         };
     }
 
+    /// Takes a task in; [`settle`](Self::settle) it before anything is asked.
     pub(super) fn execute(&mut self, cycles: f64) {
         self.elastic += 1.0;
         self.cycles += cycles;
-        self.settle();
     }
 
+    /// The same of a task with a promise.
     pub(super) fn hold(&mut self, hz: f64) {
         self.held_hz += hz;
-        self.settle();
     }
 
+    /// Takes a task out; settle it, too.
     pub(super) fn drop(&mut self, cycles: f64) {
         self.elastic -= 1.0;
         self.cycles = if self.elastic > 0.0 {
@@ -146,10 +222,14 @@ impl Site {
         } else {
             0.0
         };
-        self.settle();
     }
 
-    fn settle(&mut self) {
-        self.cost = self.elastic_cost(self.elastic, self.cycles, self.unpromised_hz());
+    /// Finds what follows from the tasks that execute here.
+    pub(super) fn settle(&mut self) {
+        let pool_hz = self.unpromised_hz();
+        self.cost = self.elastic_cost(self.elastic, self.cycles, pool_hz);
+        self.next_hz = self.share_hz(self.elastic + 1.0, pool_hz);
+        self.next = self.curve.at(self.next_hz);
+        self.line = None;
     }
 }

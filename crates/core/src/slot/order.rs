@@ -10,6 +10,8 @@ pub struct Order {
     place: Vec<u32>,
     /// The tasks whose nearest RSU is m are `tasks[end[m - 1]..end[m]]`.
     end: Vec<u32>,
+    /// What decides between most tasks, beside each: scratch of [`by_size`](Self::by_size).
+    sized: Vec<(i64, u32)>,
 }
 
 impl Order {
@@ -56,9 +58,25 @@ impl Order {
 
     /// Large before small wherever they are; ties as in the canonical order.
     pub fn by_size(&mut self, slot: &Slot) {
-        self.by_place(slot);
-        self.tasks.sort_unstable_by(|&a, &b| larger(slot, a, b));
+        let cycles = slot.tasks.cycles.iter();
+        self.sized.clear();
+        self.sized.extend(
+            cycles
+                .zip(0..)
+                .map(|(&cycles, task)| (!ordered(cycles), task)),
+        );
+        self.sized
+            .sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| larger(slot, a.1, b.1)));
+        self.tasks.clear();
+        self.tasks.extend(self.sized.iter().map(|&(_, task)| task));
     }
+}
+
+/// A whole number in the order of [`f64::total_cmp`].
+#[inline]
+pub(crate) fn ordered(x: f64) -> i64 {
+    let bits = x.to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
 /// By cycles, then data, then position, and only at last by number.
@@ -72,4 +90,30 @@ pub(super) fn larger(slot: &Slot, a: u32, b: u32) -> std::cmp::Ordering {
         .then(at(&slot.vehicles.x_m, i).total_cmp(&at(&slot.vehicles.x_m, j)))
         .then(at(&slot.vehicles.y_m, i).total_cmp(&at(&slot.vehicles.y_m, j)))
         .then(a.cmp(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ordered;
+
+    #[test]
+    fn oracle_whole_numbers_are_ordered_as_total_cmp() {
+        let numbers = [
+            f64::NEG_INFINITY,
+            -2.5,
+            -1e-300,
+            -0.0,
+            0.0,
+            1e-300,
+            3e8,
+            3.000_000_1e8,
+            f64::INFINITY,
+            f64::NAN,
+        ];
+        for a in numbers {
+            for b in numbers {
+                assert_eq!(ordered(a).cmp(&ordered(b)), a.total_cmp(&b), "{a} {b}");
+            }
+        }
+    }
 }

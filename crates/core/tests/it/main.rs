@@ -21,6 +21,7 @@ mod queue_faults;
 mod queue_support;
 mod queue_twin;
 mod queueing;
+mod sequential_twin;
 mod support;
 mod traffic;
 mod twin;

@@ -14,7 +14,7 @@ use super::course::{Attended, Tally};
 use crate::slot::{End, Env, Observe, Slot, Step};
 
 /// One environment, with the sums that a trainer reports.
-pub(crate) struct Environment<'w> {
+pub struct Environment<'w> {
     engine: Engine<'w>,
     shaping: bool,
     gamma: f64,
@@ -22,7 +22,9 @@ pub(crate) struct Environment<'w> {
 }
 
 impl<'w> Environment<'w> {
-    pub(crate) fn new(engine: Engine<'w>, shaping: bool, gamma: f64) -> Self {
+    /// With `shaping`, potentials are discounted by `gamma` between slots.
+    #[must_use]
+    pub fn new(engine: Engine<'w>, shaping: bool, gamma: f64) -> Self {
         Self {
             engine,
             shaping,

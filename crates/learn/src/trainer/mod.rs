@@ -21,6 +21,7 @@ mod lysac;
 mod options;
 mod report;
 
+pub use environment::Environment;
 pub use evaluate::Evaluation;
 pub use lysac::LysacConfig;
 pub use options::{Algorithm, Config, Core, Encoder, Settings, TrainOptions};

@@ -1,0 +1,593 @@
+//! `sequential` again, slowly and plainly: every task is taken out and put back, every way to every RSU is tried, every
+//! feature is computed where it is needed. The rows of the engine must be equal to the bit.
+
+use std::collections::BTreeMap;
+
+use wayside_core::alloc::curve::{CPU_FLOOR_HZ, Curve};
+use wayside_core::engine::world::{Traffic, World};
+use wayside_core::observe::{CONTEXT, Encoder, Form, Layout, Observation, Turns};
+use wayside_core::rng::Streams;
+use wayside_core::slot::order::Order;
+use wayside_core::slot::{LEAST_FREE_SHARE, Slot};
+
+use crate::support::{Recipe, builtin};
+
+const WIDTH: usize = 36;
+/// Features of the context that stand still while a slot is decided.
+const STILL: usize = CONTEXT - 8;
+
+fn squash(x: f64) -> f32 {
+    match x / (1.0 + x.abs()) {
+        y if !y.is_nan() => y as f32,
+        _ if x > 0.0 => 1.0,
+        _ => 0.0,
+    }
+}
+
+fn cut(x: f64) -> f32 {
+    if x.is_nan() {
+        0.0
+    } else {
+        x.clamp(-1.0, 1.0) as f32
+    }
+}
+
+fn share(x: f64) -> f32 {
+    if x.is_nan() {
+        0.0
+    } else {
+        x.clamp(0.0, 1.0) as f32
+    }
+}
+
+fn flag(condition: bool) -> f32 {
+    f32::from(u8::from(condition))
+}
+
+/// Loads of an RSU.
+#[derive(Clone)]
+struct Site {
+    curve: Curve,
+    free_demand_hz: f64,
+    capacity_hz: f64,
+    available_hz: f64,
+    entering: f64,
+    upload: f64,
+    held_hz: f64,
+    elastic: f64,
+    cycles: f64,
+}
+
+impl Site {
+    fn new(slot: &Slot, m: usize) -> Self {
+        let curve = Curve::new(slot.omega, slot.rsus.energy_coeff[m]);
+        Self {
+            free_demand_hz: match curve {
+                Curve::Tradeoff { free_hz, .. } => free_hz,
+                Curve::DelayOnly { .. } => f64::INFINITY,
+                Curve::EnergyOnly { .. } => CPU_FLOOR_HZ,
+            },
+            curve,
+            capacity_hz: slot.rsus.cpu_hz[m],
+            available_hz: slot.rsus.available_cpu_hz(m),
+            entering: 0.0,
+            upload: 0.0,
+            held_hz: 0.0,
+            elastic: 0.0,
+            cycles: 0.0,
+        }
+    }
+
+    fn free_hz(&self) -> f64 {
+        self.available_hz - self.held_hz
+    }
+
+    fn share_hz(&self, count: f64, pool_hz: f64) -> f64 {
+        (pool_hz.max(LEAST_FREE_SHARE * self.capacity_hz) / count).min(self.free_demand_hz)
+    }
+
+    fn execution_cost(&self, pool_hz: f64) -> f64 {
+        if self.elastic > 0.0 {
+            let share_hz = self.share_hz(self.elastic, pool_hz);
+            self.curve.cost(self.cycles, share_hz)
+        } else {
+            0.0
+        }
+    }
+
+    fn cost(&self) -> f64 {
+        self.entering * self.upload + self.execution_cost(self.free_hz())
+    }
+
+    fn leave(&mut self, upload: f64, cycles: f64) {
+        self.entering -= 1.0;
+        self.upload = if self.entering > 0.0 {
+            self.upload - upload
+        } else {
+            0.0
+        };
+        self.elastic -= 1.0;
+        self.cycles = if self.elastic > 0.0 {
+            self.cycles - cycles
+        } else {
+            0.0
+        };
+    }
+}
+
+/// A placement at an RSU, with all that a row says of it.
+#[derive(Clone)]
+struct Offer {
+    entry: usize,
+    rsu: usize,
+    span: usize,
+    hops: u32,
+    moved_s: f64,
+    upload: f64,
+    own_upload: f64,
+    others_upload: f64,
+    migration: f64,
+    hz: f64,
+    execution: f64,
+    added: f64,
+    holds: bool,
+    total: f64,
+}
+
+#[derive(Clone, Default)]
+struct Totals {
+    elastic_hz: f64,
+    held_hz: f64,
+    decided: f64,
+    decided_local: f64,
+    beyond_hz: [f64; 2],
+    waits_s: f64,
+    rest: f64,
+}
+
+struct Twin<'a> {
+    slot: &'a Slot,
+    layout: &'a Layout,
+    options: usize,
+    sites: Vec<Site>,
+    totals: Totals,
+    turns: Vec<Vec<usize>>,
+    /// Task and offers of every head of the present turn.
+    heads: Vec<(usize, Vec<Offer>)>,
+}
+
+impl<'a> Twin<'a> {
+    fn new(slot: &'a Slot, layout: &'a Layout) -> Self {
+        let Form::Sequential { options, turns } = layout.form else {
+            panic!("sequential alone")
+        };
+        let mut order = Order::default();
+        order.canonical(slot);
+        let mut places: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut all: Vec<Vec<usize>> = Vec::new();
+        for &task in order.tasks() {
+            let rank = places.entry(slot.nearest_rsu(task as usize)).or_default();
+            all.resize((*rank + 1).max(all.len()), Vec::new());
+            all[*rank].push(task as usize);
+            *rank += 1;
+        }
+        if turns == Turns::Single {
+            let mut tasks: Vec<usize> = all.concat();
+            let size = |task: usize| (slot.tasks.cycles[task], slot.tasks.data_bits[task]);
+            tasks.sort_by(|&a, &b| size(b).partial_cmp(&size(a)).expect("numbers"));
+            all = tasks.into_iter().map(|task| vec![task]).collect();
+        }
+        let mut twin = Self {
+            slot,
+            layout,
+            options,
+            sites: (0..slot.rsus.len()).map(|m| Site::new(slot, m)).collect(),
+            totals: Totals::default(),
+            turns: all,
+            heads: Vec::new(),
+        };
+        for task in twin.turns.concat() {
+            match twin.expected(task) {
+                Some((m, upload)) => {
+                    let site = &mut twin.sites[m];
+                    site.entering += 1.0;
+                    site.upload += upload;
+                    site.elastic += 1.0;
+                    site.cycles += slot.tasks.cycles[task];
+                    twin.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
+                }
+                None => twin.totals.rest += slot.local_cost(task),
+            }
+        }
+        twin.turns.reverse();
+        twin
+    }
+
+    /// The nearest RSU, if it has CPU left, and a_nm there.
+    fn expected(&self, task: usize) -> Option<(usize, f64)> {
+        let link = self.slot.links(task).first()?;
+        let m = link.rsu as usize;
+        (self.sites[m].available_hz > 0.0).then(|| (m, self.slot.upload_cost(task, link)))
+    }
+
+    fn take_out(&mut self, task: usize) {
+        match self.expected(task) {
+            Some((m, upload)) => {
+                let site = &mut self.sites[m];
+                site.leave(upload, self.slot.tasks.cycles[task]);
+                self.totals.elastic_hz -= site.free_demand_hz.min(site.capacity_hz);
+            }
+            None => self.totals.rest -= self.slot.local_cost(task),
+        }
+    }
+
+    /// The next turn's rows and context; none where the slot is decided.
+    fn observe(&mut self) -> (Vec<f32>, Vec<f32>) {
+        self.heads.clear();
+        let mut rows = Vec::new();
+        while self.heads.is_empty()
+            && let Some(tasks) = self.turns.pop()
+        {
+            for task in tasks {
+                if self.slot.links(task).is_empty() {
+                    self.totals.decided += 1.0;
+                    self.totals.decided_local += 1.0;
+                    continue;
+                }
+                let (sites, totals) = (self.sites.clone(), self.totals.clone());
+                self.take_out(task);
+                let offers = self.offers(task);
+                let local = self.slot.local_cost(task);
+                let best = offers.iter().map(|o| o.total).fold(local, f64::min);
+                rows.extend(self.local_row(task, best));
+                for offer in &offers {
+                    rows.extend(self.rsu_row(task, offer, best));
+                }
+                self.heads.push((task, offers));
+                (self.sites, self.totals) = (sites, totals);
+            }
+        }
+        (rows, self.context())
+    }
+
+    /// Every entry with every target; of each RSU the cheapest, of them the cheapest few, with every rule that holds.
+    fn offers(&self, task: usize) -> Vec<Offer> {
+        let (slot, cycles) = (self.slot, self.slot.tasks.cycles[task]);
+        let data_bits = slot.tasks.data_bits[task];
+        let mut ways: BTreeMap<u32, Offer> = BTreeMap::new();
+        let mut links: Vec<_> = slot.links(task).iter().collect();
+        let cost = |link: &wayside_core::slot::RadioLink| {
+            let site = &self.sites[link.rsu as usize];
+            let own = (site.entering + 1.0) * slot.upload_cost(task, link);
+            (own, site.upload)
+        };
+        // of ways that cost the same that by the cheapest entry, then that by the nearest
+        let cheapest = (0..links.len())
+            .min_by(|&a, &b| {
+                let sum = |i: usize| cost(links[i]).0 + cost(links[i]).1;
+                sum(a).total_cmp(&sum(b))
+            })
+            .expect("covered");
+        let first = links.remove(cheapest);
+        links.insert(0, first);
+        for link in links {
+            let (own, others) = cost(link);
+            let entering = self.sites[link.rsu as usize].entering + 1.0;
+            for target in slot.routes.targets(link.rsu) {
+                if self.sites[target.rsu as usize].available_hz <= 0.0 {
+                    continue;
+                }
+                let migration = slot.migration_cost(data_bits, target);
+                let way = Offer {
+                    entry: link.rsu as usize,
+                    rsu: target.rsu as usize,
+                    span: 0,
+                    hops: target.hops,
+                    moved_s: data_bits * link.seconds_per_bit * entering
+                        + data_bits * target.seconds_per_bit
+                        + target.wait_s,
+                    upload: own / entering,
+                    own_upload: own,
+                    others_upload: others,
+                    migration,
+                    hz: 0.0,
+                    execution: 0.0,
+                    added: 0.0,
+                    holds: false,
+                    total: own + others + migration,
+                };
+                let known = ways.get(&target.rsu);
+                if known.is_none_or(|known| way.total < known.total) {
+                    ways.insert(target.rsu, way);
+                }
+            }
+        }
+        let mut all: Vec<(f64, Vec<Offer>)> = Vec::new();
+        for way in ways.into_values() {
+            let site = &self.sites[way.rsu];
+            let mut offers = Vec::new();
+            for span in 0..self.layout.spans {
+                let left_s = span as f64 * slot.slot_s * (1.0 - 1e-9) - way.moved_s;
+                let least_hz = match span {
+                    0 => 0.0,
+                    _ if left_s > 0.0 => cycles / left_s,
+                    _ => f64::INFINITY,
+                };
+                if span > 0 && least_hz > site.free_hz() {
+                    continue;
+                }
+                let share_hz = site.share_hz(site.elastic + 1.0, site.free_hz());
+                let before = site.execution_cost(site.free_hz());
+                let holds = least_hz > share_hz;
+                let hz = if holds { least_hz } else { share_hz };
+                let execution = site.curve.cost(cycles, hz);
+                let after = if holds {
+                    execution + site.execution_cost(site.free_hz() - hz)
+                } else {
+                    site.curve.cost(site.cycles + cycles, hz)
+                };
+                let added = after - before;
+                let total = way.total + added;
+                offers.push(Offer {
+                    span,
+                    hz,
+                    execution,
+                    added,
+                    holds,
+                    total,
+                    ..way.clone()
+                });
+            }
+            let least = offers.iter().map(|o| o.total).fold(f64::INFINITY, f64::min);
+            all.push((least, offers));
+        }
+        // stable: of equals the RSU of the lower number
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        all.truncate(self.options);
+        all.into_iter().flat_map(|(_, offers)| offers).collect()
+    }
+
+    fn tail(&self, task: usize) -> [f32; 10] {
+        let (slot, scales, totals) = (self.slot, &self.layout.scales, &self.totals);
+        let vehicle = slot.tasks.vehicle[task] as usize;
+        let free_hz: f64 = self.sites.iter().map(|s| s.available_hz).sum();
+        let capacity_hz: f64 = self.sites.iter().map(|s| s.capacity_hz).sum();
+        [
+            cut(slot.tasks.cycles[task] / scales.cycles - 1.0),
+            cut(slot.tasks.data_bits[task] / scales.data_bits - 1.0),
+            squash(slot.vehicles.local_wait_s[vehicle] / slot.slot_s),
+            squash(slot.local_cost(task) / scales.cost),
+            share(slot.links(task).len() as f64 / 8.0),
+            share(totals.decided / slot.tasks.len() as f64),
+            squash((totals.held_hz + totals.elastic_hz) / free_hz),
+            share(free_hz / capacity_hz),
+            share(totals.decided_local / totals.decided.max(1.0)),
+            squash(slot.slot_s * slot.vehicles.cpu_hz[vehicle] / scales.cycles),
+        ]
+    }
+
+    fn local_delay_s(&self, task: usize) -> f64 {
+        let vehicle = self.slot.tasks.vehicle[task] as usize;
+        let vehicles = &self.slot.vehicles;
+        self.slot.tasks.cycles[task] / vehicles.cpu_hz[vehicle] + vehicles.local_wait_s[vehicle]
+    }
+
+    fn local_row(&self, task: usize, best: f64) -> [f32; WIDTH] {
+        let (scale, local) = (self.layout.scales.cost, self.slot.local_cost(task));
+        let (delay_s, deadline_s) = (self.local_delay_s(task), self.slot.tasks.deadline_s[task]);
+        let mut row = [0.0; WIDTH];
+        row[0] = 1.0;
+        row[7] = squash(local / (0.5 * scale));
+        row[9] = squash(local / (0.5 * scale));
+        row[10] = squash((local - best) / (0.005 * scale));
+        row[11] = squash((local - best) / (0.05 * scale));
+        row[12] = squash((local - best) / (0.5 * scale));
+        row[13] = cut((deadline_s - delay_s) / deadline_s);
+        row[14] = squash(delay_s / self.slot.slot_s);
+        row[26..].copy_from_slice(&self.tail(task));
+        row
+    }
+
+    /// Slots until it ends, and those begun.
+    fn slots(&self, task: usize, offer: &Offer) -> (f64, f64) {
+        let delay_s = offer.moved_s + self.slot.tasks.cycles[task] / offer.hz;
+        let slots = delay_s / self.slot.slot_s;
+        (slots, (slots - 1e-6).ceil().max(1.0))
+    }
+
+    fn rsu_row(&self, task: usize, offer: &Offer, best: f64) -> [f32; WIDTH] {
+        let (slot, scale) = (self.slot, self.layout.scales.cost);
+        let (site, hz) = (&self.sites[offer.rsu], offer.hz);
+        let (cycles, deadline_s) = (slot.tasks.cycles[task], slot.tasks.deadline_s[task]);
+        let delay_s = offer.moved_s + cycles / hz;
+        let (slots, held) = self.slots(task, offer);
+        let left_hz = site.free_hz() - hz;
+        let capacity_hz = site.capacity_hz;
+        let reserved_hz = slot.rsus.reserved_cpu_hz[offer.rsu];
+        let releasing_hz = slot.rsus.releasing_cpu_hz[offer.rsu];
+        let mut row = [0.0; WIDTH];
+        row[1] = flag(offer.hops > 0);
+        row[2] = flag(offer.span == 1);
+        row[3] = flag(offer.span == 2);
+        row[4] = squash(offer.own_upload / (0.1 * scale));
+        row[5] = squash(offer.others_upload / (0.1 * scale));
+        row[6] = squash(offer.migration / (0.1 * scale));
+        row[7] = squash(offer.execution / (0.5 * scale));
+        row[8] = squash((offer.added - offer.execution) / (0.1 * scale));
+        row[9] = squash(offer.total / (0.5 * scale));
+        row[10] = squash((offer.total - best) / (0.005 * scale));
+        row[11] = squash((offer.total - best) / (0.05 * scale));
+        row[12] = squash((offer.total - best) / (0.5 * scale));
+        row[13] = cut((deadline_s - delay_s) / deadline_s);
+        row[14] = squash(slots);
+        row[15] = share(held - slots);
+        row[16] = squash(10.0 * hz / capacity_hz);
+        row[17] = squash(10.0 * hz * held / capacity_hz);
+        row[18] = share(cycles / (hz * held * slot.slot_s));
+        row[19] = share(site.available_hz / capacity_hz);
+        row[20] = share(site.held_hz / capacity_hz);
+        row[21] = squash(site.elastic * site.free_demand_hz / capacity_hz);
+        row[22] = cut(left_hz / capacity_hz);
+        row[23] = squash(left_hz / hz);
+        row[24] = share((reserved_hz - releasing_hz) / capacity_hz);
+        row[25] = share(releasing_hz / capacity_hz);
+        row[26..].copy_from_slice(&self.tail(task));
+        row
+    }
+
+    fn cost(&self) -> f64 {
+        self.totals.rest + self.sites.iter().map(Site::cost).sum::<f64>()
+    }
+
+    /// What changes of the context.
+    fn context(&self) -> Vec<f32> {
+        let totals = &self.totals;
+        let tasks = (self.slot.tasks.len() as f64).max(1.0);
+        let free_hz: f64 = self.sites.iter().map(|s| s.available_hz).sum();
+        let capacity_hz: f64 = self.sites.iter().map(|s| s.capacity_hz).sum();
+        vec![
+            share(totals.decided / tasks),
+            squash(self.cost() / tasks / (0.5 * self.layout.scales.cost)),
+            share(totals.decided_local / totals.decided.max(1.0)),
+            share(totals.held_hz / free_hz),
+            squash(totals.elastic_hz / free_hz),
+            share(totals.beyond_hz[0] / capacity_hz),
+            share(totals.beyond_hz[1] / capacity_hz),
+            squash(totals.waits_s / tasks / self.slot.slot_s),
+        ]
+    }
+
+    fn act(&mut self, actions: &[u32]) {
+        for ((task, offers), &action) in std::mem::take(&mut self.heads).iter().zip(actions) {
+            self.take_out(*task);
+            self.totals.decided += 1.0;
+            if action == 0 {
+                self.totals.decided_local += 1.0;
+                self.totals.rest += self.slot.local_cost(*task);
+                let waits_s = self.local_delay_s(*task) - self.slot.slot_s;
+                self.totals.waits_s += waits_s.max(0.0);
+                continue;
+            }
+            let offer = &offers[action as usize - 1];
+            let (_, held) = self.slots(*task, offer);
+            for (sum, least) in self.totals.beyond_hz.iter_mut().zip([1.0, 2.0]) {
+                *sum += if held > least { offer.hz } else { 0.0 };
+            }
+            let entry = &mut self.sites[offer.entry];
+            entry.entering += 1.0;
+            entry.upload += offer.upload;
+            let site = &mut self.sites[offer.rsu];
+            let mut rest = offer.migration;
+            if offer.holds {
+                site.held_hz += offer.hz;
+                self.totals.held_hz += offer.hz;
+                rest += offer.execution;
+            } else {
+                site.elastic += 1.0;
+                site.cycles += self.slot.tasks.cycles[*task];
+                self.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
+            }
+            self.totals.rest += rest;
+        }
+    }
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Goes through `slot` by random actions, half of them the first RSU's; how many rows.
+fn agree(encoder: &mut Encoder, slot: &Slot, layout: &Layout, seed: u64) -> usize {
+    let mut stream = Streams::new(seed).stream("twin");
+    let mut twin = Twin::new(slot, layout);
+    let mut count = 0;
+    encoder.begin(slot);
+    while encoder.observe(slot) {
+        let observation: &Observation = encoder.observation();
+        let (rows, context) = twin.observe();
+        assert_eq!(bits(&observation.rows), bits(&rows));
+        assert_eq!(bits(&observation.context[STILL..]), bits(&context));
+        assert_eq!(
+            encoder.tentative_cost().map(f64::to_bits),
+            Some(twin.cost().to_bits())
+        );
+        let heads = (0..observation.heads.len()).map(|i| observation.head(i).len());
+        let choose = |len: usize| match stream.below(2) {
+            0 => len.min(2) as u32 - 1,
+            _ => stream.below(len) as u32,
+        };
+        let actions: Vec<u32> = heads.map(choose).collect();
+        count += observation.len();
+        encoder.act(slot, &actions);
+        twin.act(&actions);
+    }
+    assert!(twin.observe().0.is_empty());
+    count
+}
+
+fn forms() -> [Form; 5] {
+    let form = |options, turns| Form::Sequential { options, turns };
+    [
+        form(4, Turns::Single),
+        form(6, Turns::Single),
+        form(1, Turns::Single),
+        form(40, Turns::Single),
+        form(4, Turns::Places),
+    ]
+}
+
+#[test]
+fn oracle_rows_of_sequential_are_those_of_the_slow_twin_to_the_bit() {
+    let mut count = 0;
+    for (name, overrides, slots) in [
+        ("wang2025", vec![], 3),
+        (
+            "wang2025",
+            vec![("fleet.size", "400"), ("backhaul.max_hops", "2")],
+            1,
+        ),
+        ("wang2025", vec![("objective.omega", "1.0")], 1),
+        ("coupled", vec![("time.slot_s", "0.25")], 2),
+    ] {
+        let world = World::new(&builtin(name, &overrides)).expect("built in");
+        let mut slot = world.empty_slot();
+        let mut traffic = Traffic::new(&world, Streams::new(3)).expect("no trace");
+        for form in forms() {
+            let layout = Layout::new(form, &world);
+            let mut encoder = Encoder::new(layout.clone()).expect("sound");
+            for t in 0..slots {
+                traffic.advance(t, &mut slot).expect("no trace");
+                // some RSUs are full, some vehicles busy, as with `carry_over`
+                for m in 0..slot.rsus.len() {
+                    let held = [0.0, 0.3, 0.9995][(m + t) % 3] * slot.rsus.cpu_hz[m];
+                    slot.rsus.reserved_cpu_hz[m] = held;
+                    slot.rsus.releasing_cpu_hz[m] = 0.5 * held;
+                }
+                for (v, wait_s) in slot.vehicles.local_wait_s.iter_mut().enumerate() {
+                    *wait_s = [0.0, 0.7][v % 2];
+                }
+                count += agree(&mut encoder, &slot, &layout, t as u64);
+            }
+        }
+    }
+    assert!(count > 10_000, "{count}");
+}
+
+#[test]
+fn oracle_rows_of_odd_slots_are_those_of_the_slow_twin_to_the_bit() {
+    let world = World::new(&builtin("wang2025", &[])).expect("built in");
+    for seed in 0..40 {
+        let slot = Recipe {
+            vehicles: 1 + seed as usize % 30,
+            rsus: 1 + seed as usize % 9,
+            ..Recipe::default()
+        }
+        .slot(seed);
+        for form in forms() {
+            let mut layout = Layout::new(form, &world);
+            layout.spans = if seed % 2 == 0 { 1 } else { 3 };
+            let mut encoder = Encoder::new(layout.clone()).expect("sound");
+            agree(&mut encoder, &slot, &layout, seed);
+        }
+    }
+}
