@@ -62,6 +62,11 @@ impl Running {
         }
     }
 
+    /// What was taken in so far weighs `keep` times as much from now on.
+    pub(crate) fn forget(&mut self, keep: f64) {
+        self.count *= keep;
+    }
+
     /// Takes in another batch (Chan et al.).
     pub(crate) fn merge(&mut self, batch: &Moments) {
         if batch.count < 1.0 {
@@ -149,5 +154,24 @@ mod tests {
         let mut row = [mean as f32 + 3.0 * variance.sqrt() as f32];
         running.apply(&mut row);
         assert!((row[0] - 3.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn closed_form_what_is_forgotten_weighs_less() {
+        let batch = |xs: &[f32]| {
+            let mut moments = Moments::new(1);
+            xs.iter().for_each(|x| moments.add(&[*x]));
+            moments
+        };
+        let mut running = Running::new(1);
+        running.merge(&batch(&[-8.0, -6.0, -8.0, -6.0]));
+        running.forget(0.5);
+        running.merge(&batch(&[-1.0, -1.0]));
+        // two at -7, of variance 1, and two at -1: the mean is -4, the variance (2 (1 + 9) + 2 * 9) / 4
+        assert!((running.mean[0] + 4.0).abs() < 1e-12);
+        assert!((running.variance[0] - 9.5).abs() < 1e-12);
+        running.forget(0.0);
+        running.merge(&batch(&[2.0, 4.0]));
+        assert!((running.mean[0] - 3.0).abs() < 1e-12 && (running.variance[0] - 1.0).abs() < 1e-12);
     }
 }

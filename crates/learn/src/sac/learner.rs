@@ -9,6 +9,7 @@ use super::replay::{Replay, Transition, Widths};
 use super::{SacConfig, SacReport};
 use crate::mlp::Tape;
 use crate::normalise::{Moments, Running};
+use crate::on_policy::Schedule;
 use crate::rollout::{Episode, load_episodes, save_episodes};
 use crate::slot::{End, Slot, Step};
 use crate::state::{State, invalid};
@@ -263,6 +264,7 @@ impl<K: Kind> Soft<K> {
         let stream = |name: &str| streams.stream(&format!("learn.sac.{name}.{}", self.iterations));
         let (mut act, mut learn) = (stream("act"), stream("learn"));
         let (mut losses, updates) = (Losses::default(), self.updates);
+        let rate = self.rate();
         let (mut reward, mut ended) = (0.0, Vec::new());
         self.moments.clear();
         for _ in 0..self.config.n_steps {
@@ -302,12 +304,13 @@ impl<K: Kind> Soft<K> {
                 && turns.is_multiple_of(self.config.train_freq)
             {
                 for _ in 0..self.config.gradient_steps {
-                    losses.add(&self.update(&mut learn));
+                    losses.add(&self.update(rate, &mut learn));
                 }
             }
         }
         // constant within an iteration, as everything that is normalised
         if let Some(returns) = &mut self.returns {
+            returns.forget(self.config.reward_keep);
             returns.merge(&self.moments);
         }
         self.iterations += 1;
@@ -322,7 +325,7 @@ impl<K: Kind> Soft<K> {
             n_updates: self.updates,
             ep_rew_mean: mean(|e| e.reward),
             ep_len_mean: mean(|e| e.length),
-            learning_rate: self.config.learning_rate,
+            learning_rate: rate,
             rew_mean: reward / (self.config.n_steps * envs.len()) as f64,
             actor_loss: losses.actor / n,
             critic_loss: losses.critic / n,
@@ -369,8 +372,17 @@ impl<K: Kind> Soft<K> {
         self.kind.choose(output, slot, Draw::Greedy, action);
     }
 
+    /// Step size of Adam for the present iteration.
+    fn rate(&self) -> f64 {
+        let done = self.timesteps as f64 / self.config.total_timesteps as f64;
+        match self.config.schedule {
+            Schedule::Constant => self.config.learning_rate,
+            Schedule::Linear => self.config.learning_rate * (1.0 - done).max(0.0),
+        }
+    }
+
     /// One update of critics, actor, temperature and targets, on a minibatch drawn with replacement.
-    fn update(&mut self, stream: &mut Stream) -> Losses {
+    fn update(&mut self, rate: f64, stream: &mut Stream) -> Losses {
         let Self {
             config,
             kind,
@@ -387,7 +399,6 @@ impl<K: Kind> Soft<K> {
             shard.members.extend((0..n).map(draw));
             kind.noise(shard, stream);
         }
-        let rate = config.learning_rate;
         let returns = self.returns.as_ref().map(|r| (r, config.center_reward));
         let task = Task::new(networks, replay, size, returns);
         shards.par_iter_mut().for_each(|shard| {

@@ -10,7 +10,7 @@ mod replay;
 
 use wayside_core::error::Result;
 
-use crate::on_policy::episodes;
+use crate::on_policy::{Schedule, episodes};
 use crate::ppo::Check;
 
 /// Options of SAC; names and defaults of stable-baselines3 where it has them.
@@ -19,6 +19,8 @@ use crate::ppo::Check;
 pub struct SacConfig {
     /// Step size of Adam, for actor, critics and temperature.
     pub learning_rate: f64,
+    /// How it goes on.
+    pub schedule: Schedule,
     /// Transitions remembered.
     pub buffer_size: usize,
     /// Random steps before learning.
@@ -52,6 +54,9 @@ pub struct SacConfig {
     /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
     /// critics differences to learn rather than the sum that all actions have in common.
     pub center_reward: bool,
+    /// What earlier iterations weigh in these moments after another one. Below 1 they follow the policy as it gets better, so that
+    /// small differences between good actions count as much as large ones between bad actions did.
+    pub reward_keep: f64,
     /// Parts of a minibatch that are computed in parallel. Changes results; the number of threads does not.
     pub shards: usize,
 }
@@ -60,6 +65,7 @@ impl Default for SacConfig {
     fn default() -> Self {
         Self {
             learning_rate: 3e-4,
+            schedule: Schedule::Constant,
             buffer_size: 1_000_000,
             learning_starts: 100,
             batch_size: 256,
@@ -75,6 +81,7 @@ impl Default for SacConfig {
             target_entropy: None,
             normalize_reward: false,
             center_reward: false,
+            reward_keep: 1.0,
             shards: 2,
         }
     }
@@ -96,6 +103,7 @@ impl SacConfig {
             ("tau", self.tau),
             ("gamma", self.gamma),
             ("turn_gamma", self.turn_gamma),
+            ("reward_keep", self.reward_keep),
         ]);
         check.not_negative(&[("learning_rate", self.learning_rate)]);
         check.positive(&[("ent_coef", self.ent_coef)]);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use wayside_core::engine::env::SlotEnd;
 use wayside_core::engine::queue_env::{QueueEnv, Weights};
 use wayside_core::engine::world::World;
 use wayside_core::error::{Problems, Result};
@@ -37,6 +38,8 @@ pub struct LysacConfig {
     pub tradeoff: f64,
     /// Weight of the share of tasks that end late.
     pub late_penalty: f64,
+    /// Whether critics guess at what would follow the last slot of an episode, where nobody ever acts; else nothing does.
+    pub bootstrap: bool,
 }
 
 impl LysacConfig {
@@ -44,14 +47,19 @@ impl LysacConfig {
     pub(super) fn new(scenario: &Scenario) -> Self {
         Self {
             sac: SacConfig {
-                learning_rate: 1e-3,
+                learning_rate: 2e-3,
                 learning_starts: 500,
                 buffer_size: 50_000,
-                n_steps: 50,
-                total_timesteps: 10_000,
+                gradient_steps: 2,
+                n_steps: 10,
+                total_timesteps: 40_000,
                 center_reward: true,
+                // the reward of a slot falls from -8 to -1 while it learns, and what is to be learned then is in the second digit
+                reward_keep: 0.95,
                 // a hundred actions have much entropy, and what it counts is to be small beside a reward from the start
-                ent_coef: 2e-3,
+                ent_coef: 0.01,
+                // minus the number of actions, as usual, leaves each so little that critics do not learn what another would be worth
+                target_entropy: Some(-50.0),
                 ..SacConfig::default()
             },
             vehicles: vec![scenario.fleet.size.div_ceil(5)],
@@ -62,6 +70,7 @@ impl LysacConfig {
             delay_weight: 1.0,
             tradeoff: 10.0,
             late_penalty: 1.0,
+            bootstrap: false,
         }
     }
 
@@ -138,13 +147,17 @@ impl LysacConfig {
 /// One environment, with the sums that a trainer reports.
 pub(crate) struct Batches {
     engine: QueueEnv,
+    bootstrap: bool,
     tally: Tally,
 }
 
 impl Batches {
-    pub(crate) fn new(engine: QueueEnv) -> Self {
-        let tally = Tally::default();
-        Self { engine, tally }
+    pub(crate) fn new(engine: QueueEnv, bootstrap: bool) -> Self {
+        Self {
+            engine,
+            bootstrap,
+            tally: Tally::default(),
+        }
     }
 }
 
@@ -157,7 +170,10 @@ impl ContinuousEnv for Batches {
         match self.engine.act(action) {
             Ok(slot) => Step {
                 reward: slot.reward,
-                end: self.tally.close(slot),
+                end: self.tally.close(SlotEnd {
+                    bootstrap: slot.bootstrap && self.bootstrap,
+                    ..slot
+                }),
             },
             Err(error) => self.tally.fail(error),
         }
@@ -182,5 +198,31 @@ impl Attended for Batches {
 
     fn restore(&mut self, standing: &Value) -> Result<()> {
         self.engine.restore(&self.tally.parted(standing)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::End;
+    use wayside_core::observe::Layout;
+    use wayside_core::rng::Streams;
+
+    #[test]
+    fn property_nothing_follows_an_episode_unless_it_was_cut_short() {
+        let set = [("fleet.size", "2"), ("time.slot_s", "0.1")];
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let set: Vec<_> = set.iter().map(owned).collect();
+        let world = Arc::new(World::new(&Scenario::builtin("lin2025", &set).unwrap()).unwrap());
+        let layout = Layout::plan(&world);
+        let weights = LysacConfig::new(&world.scenario).weights();
+        for (bootstrap, last) in [(false, End::Terminated), (true, End::Truncated)] {
+            let (worlds, streams) = (vec![Arc::clone(&world)], Streams::new(1));
+            let engine = QueueEnv::new(worlds, &layout, weights, 3, streams, "env.0").unwrap();
+            let action = vec![0.0; engine.actions()];
+            let mut batches = Batches::new(engine, bootstrap);
+            let ends: Vec<End> = (0..3).map(|_| batches.step(&action).end).collect();
+            assert_eq!(ends, [End::No, End::No, last]);
+        }
     }
 }

@@ -300,7 +300,7 @@ impl Settings {
             let env = |i: usize| {
                 let name = format!("env.{i}");
                 let engine = QueueEnv::new(worlds.clone(), layout, weights, slots, streams, &name)?;
-                Ok(Batches::new(engine))
+                Ok(Batches::new(engine, config.bootstrap))
             };
             let envs = (0..train.n_envs).map(env).collect::<Result<Vec<_>>>()?;
             let (observation, outputs) = layout.shape();
@@ -480,7 +480,7 @@ fn range(train: &TrainOptions) -> Result<()> {
 fn train_defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> TrainOptions {
     TrainOptions {
         n_envs: match (algorithm, encoder) {
-            (Algorithm::Lysac, _) => 1,
+            (Algorithm::Lysac, _) => 40,
             (_, Encoder::Sequential) => 16,
             _ => 8,
         },

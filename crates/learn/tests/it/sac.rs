@@ -1,5 +1,6 @@
 //! SAC, continuous and discrete.
 
+use wayside_learn::on_policy::Schedule;
 use wayside_learn::sac::SacConfig;
 use wayside_learn::sac::continuous::{ContinuousEnv, Sac};
 use wayside_learn::sac::discrete::{DiscreteSac, Form};
@@ -176,6 +177,23 @@ fn property_zero_learning_rate_changes_nothing() {
     let report = sac.iterate(&mut [line()]).unwrap();
     assert!(report.n_updates > 0);
     assert_eq!(before, sac.params());
+}
+
+#[test]
+fn closed_form_the_learning_rate_falls_to_zero() {
+    let config = SacConfig {
+        schedule: Schedule::Linear,
+        total_timesteps: 200,
+        learning_starts: 0,
+        ..steps(100)
+    };
+    let (mut sac, mut envs) = (sac(config, 1), [line()]);
+    for share in [1.0, 0.5, 0.0] {
+        let before = sac.params().to_vec();
+        let rate = sac.iterate(&mut envs).unwrap().learning_rate;
+        assert!((rate - 3e-3 * share).abs() < 1e-12, "{rate}");
+        assert_eq!(share == 0.0, before == sac.params());
+    }
 }
 
 #[test]

@@ -92,15 +92,15 @@ fn regress_learning_earns_its_place_where_slots_are_coupled() {
     }
 }
 
-/// Its page has the numbers; all cores that idle, and a cloud, are within its reach.
+/// Its page has the numbers; everything to the cloud takes 0.206 s, and so it must be worth having learned.
 #[test]
 fn regress_lysac_plans_batches_of_any_size_and_capability() {
     for (scenario, capability, tasks, most_s) in [
-        ("lin2025", "0.2", "50", 0.34),
-        ("lin2025", "0.8", "50", 0.215),
-        ("lin2025", "0.8", "10", 0.21),
-        ("lin2025-n5", "0.8", "20", 0.30),
-        ("lin2025-n30", "0.8", "50", 0.22),
+        ("lin2025", "0.2", "50", 0.205),
+        ("lin2025", "0.8", "50", 0.2),
+        ("lin2025", "0.8", "10", 0.19),
+        ("lin2025-n5", "0.8", "20", 0.2),
+        ("lin2025-n30", "0.8", "50", 0.2),
     ] {
         let set = [("execution.capability", capability), ("fleet.size", tasks)];
         let world = world(scenario, &set);

@@ -538,8 +538,9 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         "exact and value claims have none",
         doc,
     );
-    let doc = "the limit of a claim of the kind limit or ratio";
-    let limit = s.optional("limit", Float::ANY, "other kinds have none", doc);
+    let doc = "the limit of a claim of the kind limit or ratio; what each step of a trend is compared with";
+    let without = "0 for a trend, other kinds have none";
+    let limit = s.optional("limit", Float::ANY, without, doc);
     let doc = "largest distance from the published value, for the kind value";
     let within = s.optional("within", Float::NON_NEGATIVE, "other kinds have none", doc);
     let doc = "whose metric it is compared with";
@@ -587,7 +588,11 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         relation.is_some(),
         needs(&[Limit, Ordering, Ratio, Trend, Rise]),
     );
-    wants("limit", limit.is_some(), needs(&[Limit, Ratio]));
+    wants(
+        "limit",
+        limit.is_some(),
+        needs(&[Limit, Ratio]) || (limit.is_some() && kind == Trend),
+    );
     wants("within", within.is_some(), kind == Value);
     wants("than", than.is_some(), needs(&[Ordering, Ratio, Rise]));
     wants(
@@ -646,7 +651,11 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
             metric,
             pooled,
         },
-        Trend => Against::Trend { axis, relation },
+        Trend => Against::Trend {
+            axis,
+            relation,
+            limit,
+        },
         Rise => Against::Rise {
             axis,
             relation,

@@ -329,6 +329,8 @@ pub enum Against {
         axis: String,
         /// `Less` and `AtMost`: falls; `Greater` and `AtLeast`: rises.
         relation: Relation,
+        /// What each step is compared with, usually 0: a rise of less than so much.
+        limit: f64,
     },
     /// Its distance between the ends of the axis is smaller than the other policy's.
     Rise {

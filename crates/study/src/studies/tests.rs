@@ -483,6 +483,30 @@ fn closed_form_records_are_judged_like_runs() {
 }
 
 #[test]
+fn closed_form_a_trend_may_have_a_limit() {
+    let mut csv = "seed,policy,slots,reward\n".to_owned();
+    for seed in 1..=4 {
+        let noise = 0.001 * f64::from(seed);
+        csv += &format!("{seed},ppo,5,-0.3\n{seed},ppo,20,{}\n", -0.25 + noise);
+        csv += &format!("{seed},ac,5,-0.3\n");
+    }
+    let settles = "kind = \"trend\"\naxis = \"slots\"\nrelation = \"less\"\nlimit = ";
+    let ordering = "kind = \"ordering\"\nrelation = \"greater\"";
+    // it rises by 0.051 to 0.054
+    for (limit, verdict) in [("0.06", Verdict::Holds), ("0.04", Verdict::Fails)] {
+        let text = RECORDED
+            .replace(ordering, &format!("{settles}{limit}"))
+            .replace("than = \"ac\"\nwhere = { slots = 20 }\n", "");
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("records.csv"), &csv).unwrap();
+        let study = Study::from_toml("s.toml", &text, root.path()).unwrap();
+        let (_, claims) = found(&study, 1, &root.path().join("cells"), &analytic);
+        assert_eq!(claims[0].verdict, verdict);
+        assert!((claims[0].measured.unwrap() - 0.0525).abs() < 1e-12);
+    }
+}
+
+#[test]
 fn property_every_problem_of_records_is_named() {
     let csv = "seed,policy,slots,reward\n1,ppo,20,much\nx,ac,20,NaN\n1,ppo,20,0\n";
     let error = recorded(csv).unwrap_err().to_string();

@@ -539,7 +539,11 @@ impl Source<'_> {
                     from: (self.grid, cells),
                 }]
             }
-            Against::Trend { axis, relation } => self
+            Against::Trend {
+                axis,
+                relation,
+                limit,
+            } => self
                 .lines(&cells, axis)
                 .iter()
                 .flat_map(|line| line.windows(2))
@@ -554,7 +558,7 @@ impl Source<'_> {
                     Trial {
                         name: known.join(", "),
                         sample: after.iter().zip(before).map(|(a, b)| a - b).collect(),
-                        range: Range::of(*relation, 0.0),
+                        range: Range::of(*relation, *limit),
                         from: (self.grid, ends.to_vec()),
                     }
                 })
