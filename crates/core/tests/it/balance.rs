@@ -227,16 +227,15 @@ fn oracle_clarabel_where_balance_cannot_be_met() {
             Some(true),
             "{ours:?}"
         );
+        assert!(ours.duality_gap <= 1e-9, "{ours:?}");
         let cheapest = at(ours.lbm)?.expect("within what is allowed");
-        Some(excess(ours.cost, cheapest))
+        Some(excess(ours.cost, cheapest).abs())
     });
     let differences: Vec<f64> = differences.into_iter().flatten().collect();
-    let above = largest(differences.iter().copied());
-    println!(
-        "{} compared, above by at most {above:.1e}",
-        differences.len()
-    );
-    assert!(differences.len() > 50 && above <= 1e-6, "{above:e}");
+    let most = largest(differences.iter().copied());
+    println!("{} compared, {most:.1e} apart", differences.len());
+    // The cost rises so steeply here that Clarabel's tolerance of 1e-10 in the loads shows.
+    assert!(differences.len() > 50 && most <= 1e-4, "{most:e}");
 }
 
 /// Both choices from the padded candidates: never out of the coverage, and each target as often as it is in the list.
