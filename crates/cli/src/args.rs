@@ -181,9 +181,9 @@ pub(crate) struct Train {
     /// Changes the scenario: a dotted key of its file and a value; repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// What the network sees: sequential, shared or flat.
-    #[arg(long, value_name = "KIND", value_parser = encoder, default_value = "sequential")]
-    pub(crate) encoder: Encoder,
+    /// What the network sees: sequential, shared or flat [default: sequential; flat with --option agent=paper].
+    #[arg(long, value_name = "KIND", value_parser = encoder)]
+    pub(crate) encoder: Option<Encoder>,
     /// Who computes the networks of ppo and ac: own, or burn on its first device or the one that BURN_DEVICE names.
     #[cfg(feature = "burn")]
     #[arg(long, value_name = "CORE", value_parser = core, default_value = "own")]

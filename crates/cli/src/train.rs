@@ -14,7 +14,7 @@ use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
 #[cfg(feature = "burn")]
 use wayside_learn::trainer::Core;
-use wayside_learn::trainer::{Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
+use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
 
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
@@ -31,18 +31,19 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     };
     let stop = stop_on_signal()?;
     let total = settings.config.total_timesteps();
+    let command = command(args, settings.encoder);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.map_or(0, usize::from))
         .build()
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
-    let (ended, best) = pool.install(|| -> Result<_> {
+    let (ended, best, doubts) = pool.install(|| -> Result<_> {
         let mut trainer = Trainer::new(
             Plan {
                 world: &world,
                 settings,
                 seed: args.seed,
                 out: out.clone(),
-                command: command(args),
+                command,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             args.resume,
@@ -50,8 +51,11 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         let mut screen = Screen::new(total, args.quiet);
         let ended = trainer.run(&stop, &mut |progress| screen.show(progress))?;
         screen.close();
-        Ok((ended, trainer.best()))
+        Ok((ended, trainer.best(), trainer.doubts()))
     })?;
+    for doubt in doubts {
+        say(format_args!("warning: {doubt}"));
+    }
     if ended == Ended::Interrupted {
         say(format_args!(
             "interrupted; --resume goes on from the checkpoint in {}",
@@ -111,7 +115,7 @@ fn list(args: &Train, settings: &Settings) -> Outcome {
 }
 
 /// The command that makes the same policy again.
-fn command(args: &Train) -> String {
+fn command(args: &Train, encoder: Encoder) -> String {
     let mut words = vec![
         "wayside train".to_owned(),
         args.algorithm.name().to_owned(),
@@ -120,7 +124,7 @@ fn command(args: &Train) -> String {
     for (key, value) in &args.set {
         words.push(format!("--set {key}={value}"));
     }
-    let encoder = serde_json::to_value(args.encoder).unwrap_or_default();
+    let encoder = serde_json::to_value(encoder).unwrap_or_default();
     words.push(format!(
         "--encoder {}",
         encoder.as_str().unwrap_or_default()

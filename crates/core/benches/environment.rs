@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput};
 use wayside_core::Scenario;
 use wayside_core::engine::env::Env;
 use wayside_core::engine::world::World;
-use wayside_core::observe::{Form, Layout, Observation, Turns};
+use wayside_core::observe::{Form, Layout, Observation, Target, Turns};
 use wayside_core::rng::Streams;
 
 /// CPU time of this thread, else wall time.
@@ -103,7 +103,11 @@ fn main() {
             turns: Turns::Places,
         };
         let layouts = [
-            ("flat", Layout::flat(&world).expect("a fixed fleet"), false),
+            (
+                "flat",
+                Layout::flat(&world, Target::Any).expect("a fixed fleet"),
+                false,
+            ),
             ("shared", Layout::shared(&world), false),
             ("sequential", Layout::sequential(&world), true),
             ("sequential-places-4", Layout::new(places, &world), true),

@@ -167,7 +167,8 @@ fn property_warm_environments_take_no_memory() {
         let scenario = Scenario::builtin(name, &[]).expect("built in");
         let world = World::new(&scenario).expect("no files");
         for layout in [
-            observe::Layout::flat(&world).expect("a fixed fleet"),
+            observe::Layout::flat(&world, observe::Target::Any).expect("a fixed fleet"),
+            observe::Layout::flat(&world, observe::Target::Candidates).expect("a fixed fleet"),
             observe::Layout::shared(&world),
             observe::Layout::sequential(&world),
         ] {

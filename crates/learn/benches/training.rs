@@ -18,7 +18,7 @@ use std::time::Instant;
 use wayside_core::Scenario;
 use wayside_core::engine::env;
 use wayside_core::engine::world::World;
-use wayside_core::observe::{Form, Layout};
+use wayside_core::observe::{Form, Layout, Target};
 use wayside_core::rng::Streams;
 use wayside_learn::on_policy::Learner;
 use wayside_learn::trainer::{Algorithm, Config, Encoder, Environment, Settings};
@@ -103,6 +103,7 @@ fn heads_of_clean_ppo(form: Form) -> Form {
             tasks_per_vehicle,
             rsus,
             candidates: 4,
+            target: Target::Any,
         },
         _ => Form::Shared {
             candidates: 4,

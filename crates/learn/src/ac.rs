@@ -32,7 +32,7 @@ pub struct AcConfig {
     pub normalize_advantage: bool,
     /// Observations get running mean 0 and deviation 1.
     pub normalize_observation: bool,
-    /// Rewards are scaled by the running deviation of returns.
+    /// As [`crate::ppo::PpoConfig::normalize_reward`].
     pub normalize_reward: bool,
     /// As [`crate::ppo::PpoConfig::lanes`].
     pub lanes: usize,
@@ -86,6 +86,7 @@ impl AcConfig {
             normalize_advantage: self.normalize_advantage,
             normalize_observation: self.normalize_observation,
             normalize_reward: self.normalize_reward,
+            buffer: None,
             lanes: self.lanes,
             shards: self.shards,
         };

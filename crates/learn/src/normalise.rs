@@ -106,11 +106,6 @@ impl Running {
         }
     }
 
-    /// Variance 1, the mean left in place: a reward must keep its sign.
-    pub(crate) fn scale_only(&self, x: f32) -> f32 {
-        (x * self.scale[0]).clamp(-CLIP, CLIP)
-    }
-
     pub(crate) fn save(&self, name: &str, state: &mut State) {
         state.put(&format!("{name}.count"), &[self.count]);
         state.put(&format!("{name}.mean"), &self.mean);
@@ -129,9 +124,71 @@ impl Running {
     }
 }
 
+/// What rewards are divided by, or centred by.
+///
+/// By the deviation of the discounted return, as Gymnasium and stable-baselines3; but where returns hardly vary while rewards
+/// are far from zero (with a discount of 0 or little more: then the return is the reward) that turns all rewards into
+/// one constant at the cut. So never by less than the root mean square of rewards: at most 1 % can then lie beyond 10
+/// (Chebyshev), whatever they are. Nothing is subtracted: where episodes end, a shift of rewards moves the optimum.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rewards {
+    /// Of discounted returns, and of rewards.
+    running: Running,
+    /// Mean 0 and deviation 1 of the rewards themselves, instead.
+    centre: bool,
+}
+
+impl Rewards {
+    pub(crate) fn new(centre: bool) -> Self {
+        Self {
+            running: Running::new(2),
+            centre,
+        }
+    }
+
+    /// Moments for [`Rewards::merge`].
+    pub(crate) fn moments() -> Moments {
+        Moments::new(2)
+    }
+
+    pub(crate) fn forget(&mut self, keep: f64) {
+        self.running.forget(keep);
+    }
+
+    pub(crate) fn merge(&mut self, batch: &Moments) {
+        self.running.merge(batch);
+    }
+
+    /// What the learner is shown for `reward`, and whether it was cut.
+    pub(crate) fn shown(&self, reward: f32) -> (f32, bool) {
+        let r = &self.running;
+        let x = if self.centre {
+            (reward - r.shift[1]) * r.scale[1]
+        } else if r.count > 0.0 {
+            let square = r.variance[1] + r.mean[1] * r.mean[1];
+            reward * (1.0 / (r.variance[0].max(square) + 1e-8).sqrt()) as f32
+        } else {
+            reward
+        };
+        (x.clamp(-CLIP, CLIP), x.abs() > CLIP)
+    }
+
+    pub(crate) fn save(&self, name: &str, state: &mut State) {
+        self.running.save(name, state);
+    }
+
+    pub(crate) fn loaded(&self, name: &str, state: &State) -> Result<Self> {
+        Ok(Self {
+            running: Running::load(2, name, state)?,
+            centre: self.centre,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wayside_core::rng::Streams;
 
     #[test]
     fn oracle_batches_merge_to_the_moments_of_all() {
@@ -173,5 +230,53 @@ mod tests {
         running.forget(0.0);
         running.merge(&batch(&[2.0, 4.0]));
         assert!((running.mean[0] - 3.0).abs() < 1e-12 && (running.variance[0] - 1.0).abs() < 1e-12);
+    }
+
+    /// Rewards of all kinds: far from zero, rare, of heavy tails, of growing returns.
+    #[test]
+    fn property_at_most_one_reward_in_a_hundred_is_cut() {
+        let mut stream = Streams::new(6).stream("rewards");
+        for kind in 0..5 {
+            for gamma in [0.0, 0.1, 0.9, 0.99] {
+                let draw = |i: usize| match kind {
+                    0 => -0.38 + 0.012 * stream.normal(),
+                    1 => 1e4 + stream.normal(),
+                    2 => f64::from(u8::from(i.is_multiple_of(100))) * -0.38,
+                    3 => stream.normal().powi(5),
+                    _ => 1e-3 * stream.normal(),
+                };
+                let rewards: Vec<f64> = (0..5000).map(draw).collect();
+                let (mut moments, mut discounted) = (Rewards::moments(), 0.0);
+                for &reward in &rewards {
+                    discounted = gamma * discounted + reward;
+                    moments.add(&[discounted as f32, reward as f32]);
+                }
+                for centre in [false, true] {
+                    let mut normaliser = Rewards::new(centre);
+                    normaliser.merge(&moments);
+                    let cut = |&&reward: &&f64| normaliser.shown(reward as f32).1;
+                    let share = rewards.iter().filter(cut).count() as f64 / 5000.0;
+                    assert!(share <= 0.01, "kind {kind}, gamma {gamma}: {share}");
+                }
+            }
+        }
+    }
+
+    /// Where returns vary more than rewards are large, Gymnasium's `NormalizeReward` it is.
+    #[test]
+    fn closed_form_returns_that_vary_scale_by_their_deviation() {
+        let (mut moments, mut returns, mut discounted) = (Rewards::moments(), Vec::new(), 0.0);
+        for i in 0..100 {
+            let reward = f64::from(i % 7) - 2.0;
+            discounted = 0.99 * discounted + reward;
+            returns.push(discounted);
+            moments.add(&[discounted as f32, reward as f32]);
+        }
+        let mean = returns.iter().sum::<f64>() / 100.0;
+        let deviation = (returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 100.0).sqrt();
+        let mut normaliser = Rewards::new(false);
+        normaliser.merge(&moments);
+        let (shown, cut) = normaliser.shown(3.0);
+        assert!(!cut && (f64::from(shown) - 3.0 / deviation).abs() < 1e-6);
     }
 }

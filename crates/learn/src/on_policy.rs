@@ -8,13 +8,14 @@ use crate::adam::Adam;
 use crate::backend::{self, Backend};
 use crate::dist::{Factors, Objective, Sums, Taken};
 use crate::net::{Batch, Net, NetSpec};
-use crate::normalise::Running;
+use crate::normalise::{Rewards, Running};
 use crate::policy::{Policy, Seen, load_seen};
 use crate::ppo::Check;
-use crate::rollout::{Collect, Lane, load_episodes, save_episodes};
+use crate::rollout::{Collect, Lane, Store, load_episodes, save_episodes};
 use crate::slot::Env;
 use crate::state::{State, invalid};
 
+mod buffer;
 mod elsewhere;
 
 /// Rows that pass through the networks at once: with 64 wide layers a megabyte, so that a core keeps them in its cache.
@@ -53,6 +54,9 @@ pub(crate) struct Settings {
     pub(crate) normalize_advantage: bool,
     pub(crate) normalize_observation: bool,
     pub(crate) normalize_reward: bool,
+    /// Slots that a buffer must hold before learning begins, and holds at most. None: every rollout is learned from at once,
+    /// and forgotten.
+    pub(crate) buffer: Option<(usize, usize)>,
     pub(crate) lanes: usize,
     pub(crate) shards: usize,
 }
@@ -81,6 +85,10 @@ impl Settings {
             ("vf_coef", self.vf_coef),
             ("credit_coef", self.credit_coef),
         ]);
+        if let Some((least, most)) = self.buffer {
+            check.counts(&[("min_buffer_size", least)]);
+            check.room(least, most);
+        }
         check.positive(&[
             ("clip_range", self.clip_range.unwrap_or(1.0)),
             ("max_grad_norm", self.max_grad_norm.unwrap_or(1.0)),
@@ -106,6 +114,8 @@ pub struct Report {
     pub approx_kl: f64,
     pub clip_fraction: f64,
     pub explained_variance: f64,
+    /// Share of rewards that were cut when they were normalised.
+    pub reward_clipped: f64,
     pub grad_norm: f64,
     pub n_updates: u64,
 }
@@ -124,6 +134,7 @@ impl Report {
             ("train/approx_kl", self.approx_kl),
             ("train/clip_fraction", self.clip_fraction),
             ("train/explained_variance", self.explained_variance),
+            ("train/reward_clipped", self.reward_clipped),
             ("train/grad_norm", self.grad_norm),
             ("train/n_updates", self.n_updates as f64),
         ];
@@ -165,15 +176,19 @@ pub struct Learner {
     params: Vec<f32>,
     adam: Adam,
     seen: Option<Seen<Running>>,
-    returns: Option<Running>,
+    rewards: Option<Rewards>,
     envs: usize,
     seed: u64,
     iterations: u64,
     timesteps: u64,
     lanes: Vec<Lane>,
+    /// What is learned from: the latest rollout of every lane, or with a buffer the latest few.
+    stores: Vec<Store>,
     shards: Vec<Shard>,
-    /// Lane and slot of every slot, shuffled.
+    /// Store and slot of what is learned from, shuffled.
     order: Vec<(u32, u32)>,
+    /// Store and environment of the snippets that are learned from, where there is a buffer.
+    snippets: Vec<(u32, u32)>,
     /// Who computes minibatches, if not we.
     backend: Option<Box<dyn Backend>>,
 }
@@ -204,9 +219,13 @@ impl Learner {
         };
         Ok(Self {
             seen: settings.normalize_observation.then(seen),
-            returns: settings.normalize_reward.then(|| Running::new(1)),
+            rewards: settings.normalize_reward.then(|| Rewards::new(false)),
             adam: Adam::new(params.len(), backend::EPSILON),
             lanes: (0..count).map(lane).collect(),
+            stores: (0..count * Self::depth(&settings, envs))
+                .map(|_| Store::default())
+                .collect(),
+            snippets: Vec::new(),
             shards: (0..settings.shards).map(shard).collect(),
             order: Vec::new(),
             backend: None,
@@ -238,33 +257,27 @@ impl Learner {
         }
         let rate = self.learning_rate();
         self.collect(envs);
+        let collected = self.order.len() as u64;
+        let clipped: u64 = self.lanes.iter().map(|lane| lane.clipped).sum();
         let mut report = Report {
             learning_rate: rate,
+            reward_clipped: clipped as f64 / collected as f64,
             explained_variance: self.explained_variance(),
             ..Report::default()
         };
-        let (mut total, mut norms, mut updates) = (Sums::default(), 0.0, 0.0);
-        let size = self.settings.batch_size.unwrap_or(self.order.len());
-        'epochs: for epoch in 0..self.settings.n_epochs {
-            self.shuffle(epoch);
-            for start in (0..self.order.len()).step_by(size) {
-                let sums = self.gradient(start, (start + size).min(self.order.len()))?;
-                total.add(&sums);
-                // as stable-baselines3: the update that would go on too far is not made
-                if self
-                    .settings
-                    .target_kl
-                    .is_some_and(|kl| sums.mean().approx_kl > 1.5 * kl)
-                {
-                    break 'epochs;
-                }
-                norms += self.update(rate)?;
-                updates += 1.0;
-            }
+        let (mut total, mut norms) = (Sums::default(), 0.0);
+        let before = self.adam.steps;
+        let learns = match self.settings.buffer {
+            None => true,
+            Some((least, _)) => self.ready(least),
+        };
+        if learns {
+            self.learn(rate, &mut total, &mut norms)?;
         }
         self.fetch()?;
+        let updates = (self.adam.steps - before) as f64;
         self.iterations += 1;
-        self.timesteps += self.order.len() as u64;
+        self.timesteps += collected;
         let mean = total.mean();
         report.policy_gradient_loss = mean.policy_loss;
         report.value_loss = mean.value_loss;
@@ -281,6 +294,36 @@ impl Learner {
         Ok(report)
     }
 
+    /// Passes over the rollout in minibatches; or with a buffer over one minibatch drawn from it.
+    fn learn(&mut self, rate: f64, total: &mut Sums, norms: &mut f64) -> Result<()> {
+        let buffered = self.settings.buffer.is_some();
+        if buffered {
+            self.draw();
+        }
+        let size = match self.settings.batch_size {
+            Some(size) if !buffered => size,
+            _ => self.order.len(),
+        };
+        for epoch in 0..self.settings.n_epochs {
+            if buffered {
+                self.revalue();
+            } else {
+                self.shuffle(epoch);
+            }
+            for start in (0..self.order.len()).step_by(size) {
+                let sums = self.gradient(start, (start + size).min(self.order.len()))?;
+                total.add(&sums);
+                // as stable-baselines3: the update that would go on too far is not made
+                let kl = self.settings.target_kl;
+                if kl.is_some_and(|kl| sums.mean().approx_kl > 1.5 * kl) {
+                    return Ok(());
+                }
+                *norms += self.update(rate)?;
+            }
+        }
+        Ok(())
+    }
+
     fn learning_rate(&self) -> f64 {
         let done = self.timesteps as f64 / self.settings.total_timesteps as f64;
         match self.settings.schedule {
@@ -295,7 +338,7 @@ impl Learner {
             net: &self.net,
             params: &self.params,
             seen: self.seen.as_ref(),
-            reward_scale: self.returns.as_ref(),
+            rewards: self.rewards.as_ref(),
             n_steps: self.settings.n_steps,
             gamma: self.settings.gamma,
             gae_lambda: self.settings.gae_lambda,
@@ -314,15 +357,16 @@ impl Learner {
             .into_par_iter()
             .for_each(|(lane, part)| lane.collect(&c, part));
         self.order.clear();
-        for (l, lane) in self.lanes.iter().enumerate() {
-            self.order
-                .extend((0..lane.store.len() as u32).map(|s| (l as u32, s)));
+        for (s, lane) in self.latest().zip(&mut self.lanes) {
+            std::mem::swap(&mut self.stores[s], &mut lane.store);
+            let slots = 0..self.stores[s].len() as u32;
+            self.order.extend(slots.map(|slot| (s as u32, slot)));
             if let (Some(seen), Some(moments)) = (&mut self.seen, &lane.decider.moments) {
                 seen.rows.merge(&moments.rows);
                 seen.globals.merge(&moments.globals);
             }
-            if let Some(returns) = &mut self.returns {
-                returns.merge(&lane.return_moments);
+            if let Some(rewards) = &mut self.rewards {
+                rewards.merge(&lane.reward_moments);
             }
         }
     }
@@ -347,12 +391,12 @@ impl Learner {
                 &members[i * members.len() / count..(i + 1) * members.len() / count],
             );
         }
-        let (settings, net, params, lanes) = (&self.settings, &self.net, &self.params, &self.lanes);
+        let (settings, net, params) = (&self.settings, &self.net, &self.params);
         let task = Task {
             settings,
             net,
             params,
-            lanes,
+            stores: &self.stores,
             mean,
             scale: 1.0 / deviation,
             share: 1.0 / members.len() as f32,
@@ -391,8 +435,8 @@ impl Learner {
             sum += a;
             squares += a * a;
         };
-        for &(lane, slot) in members {
-            let slot = self.lanes[lane as usize].store.slot(slot as usize);
+        for &(store, slot) in members {
+            let slot = self.stores[store as usize].slot(slot as usize);
             let advantage = f64::from(slot.advantage);
             if self.settings.per_vehicle {
                 slot.credits
@@ -409,12 +453,12 @@ impl Learner {
         ((sum / n) as f32, (variance.sqrt() + 1e-8) as f32)
     }
 
-    /// 1 - Var(target - value) / Var(target) over the rollout.
+    /// 1 - Var(target - value) / Var(target) over the rollout; no number where targets do not vary.
     fn explained_variance(&self) -> f64 {
         let pairs = || {
-            self.lanes
+            self.stores[self.latest()]
                 .iter()
-                .flat_map(|l| l.store.returns.iter().zip(&l.store.values))
+                .flat_map(|s| s.returns.iter().zip(&s.values))
         };
         let variance = |f: &dyn Fn(f32, f32) -> f32| {
             let n = pairs().count() as f64;
@@ -424,7 +468,11 @@ impl Learner {
                 .sum::<f64>()
                 / n
         };
-        1.0 - variance(&|r, v| r - v) / variance(&|r, _| r)
+        let targets = variance(&|r, _| r);
+        if targets == 0.0 {
+            return f64::NAN;
+        }
+        1.0 - variance(&|r, v| r - v) / targets
     }
 
     /// Mean reward and length of the episodes that ended in this iteration.
@@ -467,10 +515,11 @@ impl Learner {
         state.card["adam_steps"] = self.adam.steps.into();
         state.put("adam.m", &self.adam.m);
         state.put("adam.v", &self.adam.v);
-        if let Some(returns) = &self.returns {
-            returns.save("normaliser.returns", &mut state);
+        if let Some(rewards) = &self.rewards {
+            rewards.save("normaliser.rewards", &mut state);
         }
         save_episodes(self.lanes.iter().flat_map(|l| &l.episodes), &mut state);
+        self.save_buffer(&mut state);
         state
     }
 
@@ -499,11 +548,10 @@ impl Learner {
                 format!("must be {}, got {}", self.seen.is_some(), seen.is_some()),
             ));
         }
-        let returns = self
-            .returns
-            .as_ref()
-            .map(|_| Running::load(1, "normaliser.returns", state))
-            .transpose()?;
+        let rewards = self.rewards.as_ref();
+        let rewards = rewards.map(|r| r.loaded("normaliser.rewards", state));
+        let rewards = rewards.transpose()?;
+        let stores = self.loaded_buffer(state)?;
         let (seed, iterations) = (state.card_value("seed")?, state.card_value("iterations")?);
         let (timesteps, steps) = (
             state.card_value("timesteps")?,
@@ -513,7 +561,7 @@ impl Learner {
         (self.seed, self.iterations, self.timesteps, self.adam.steps) =
             (seed, iterations, timesteps, steps);
         (self.params, self.adam.m, self.adam.v) = (params, m, v);
-        (self.seen, self.returns) = (seen, returns);
+        (self.seen, self.rewards, self.stores) = (seen, rewards, stores);
         let open = self.lanes.iter_mut().flat_map(|l| &mut l.episodes);
         open.zip(episodes)
             .for_each(|(episode, saved)| *episode = saved);
@@ -526,7 +574,7 @@ struct Task<'a> {
     settings: &'a Settings,
     net: &'a Net,
     params: &'a [f32],
-    lanes: &'a [Lane],
+    stores: &'a [Store],
     /// Advantages are normalised to `(a - mean) * scale`.
     mean: f32,
     scale: f32,
@@ -549,8 +597,8 @@ impl Task<'_> {
             while to < shard.members.len()
                 && (to == from || shard.batch.rows.len() < CHUNK_ROWS * width)
             {
-                let (lane, slot) = shard.members[to];
-                let slot = self.lanes[lane as usize].store.slot(slot as usize);
+                let (store, slot) = shard.members[to];
+                let slot = self.stores[store as usize].slot(slot as usize);
                 shard.batch.rows.extend_from_slice(slot.rows);
                 shard.batch.globals.extend_from_slice(slot.globals);
                 shard.batch.row_ends.push(shard.batch.rows.len() / width);
@@ -577,8 +625,8 @@ impl Task<'_> {
         let (values, d_values) = shard.batch.value.output_and_gradient();
         shard.probabilities.resize(logits.len(), 0.0);
         let mut at = 0;
-        for (i, &(lane, slot)) in shard.members[from..to].iter().enumerate() {
-            let slot = self.lanes[lane as usize].store.slot(slot as usize);
+        for (i, &(store, slot)) in shard.members[from..to].iter().enumerate() {
+            let slot = self.stores[store as usize].slot(slot as usize);
             let range = at..at + slot.mask.len();
             at = range.end;
             let factors = Factors {

@@ -8,7 +8,7 @@
 //! | ratio (21) | of the joint action, as the paper; or of each vehicle, with means over vehicles (as MAPPO): the ratio of 200 factors leaves the clip range at the first small change |
 //! | clip (22) | `clip_range` |
 //! | value loss (23) | squared error, times `vf_coef`, not clipped |
-//! | minibatches | reshuffled every epoch; Algorithm 1 draws one and passes over it repeatedly |
+//! | minibatches | reshuffled every epoch; or one drawn from a buffer for all epochs, as Algorithm 1 has it (`min_buffer_size`) |
 //! | advantage normalisation | per minibatch, as stable-baselines3 |
 //! | entropy bonus, gradient clip, target KL, schedule | as stable-baselines3 |
 //! | initialisation | orthogonal; gain sqrt 2 hidden, 0.01 logits, 1 value |
@@ -66,8 +66,13 @@ pub struct PpoConfig {
     pub normalize_advantage: bool,
     /// Observations get running mean 0 and deviation 1.
     pub normalize_observation: bool,
-    /// Rewards are scaled by the running deviation of returns.
+    /// Rewards are divided by the running deviation of returns, and never by less than the root mean square of rewards.
     pub normalize_reward: bool,
+    /// Algorithm 1 to the letter: after every `n_steps` slots of all environments one minibatch is drawn, in snippets of
+    /// `n_steps` slots, from a buffer that holds at least so many slots. 0: every rollout is learned from at once, and forgotten.
+    pub min_buffer_size: usize,
+    /// Slots that the buffer holds at most, in whole rollouts.
+    pub buffer_size: usize,
     /// What the ratio is taken of.
     pub ratio: Ratio,
     /// Weight of a vehicle's credit beside the slot's advantage; with `ratio = vehicle` only.
@@ -100,6 +105,8 @@ impl Default for PpoConfig {
             normalize_advantage: true,
             normalize_observation: false,
             normalize_reward: false,
+            min_buffer_size: 0,
+            buffer_size: 4096,
             ratio: Ratio::Joint,
             credit_coef: 0.0,
             lanes: 2,
@@ -134,6 +141,7 @@ impl PpoConfig {
             normalize_advantage: self.normalize_advantage,
             normalize_observation: self.normalize_observation,
             normalize_reward: self.normalize_reward,
+            buffer: (self.min_buffer_size > 0).then_some((self.min_buffer_size, self.buffer_size)),
             lanes: self.lanes,
             shards: self.shards,
         };
@@ -161,6 +169,11 @@ impl Check {
     pub(crate) fn counts(&mut self, of: &[(&str, usize)]) {
         of.iter()
             .for_each(|(path, v)| self.unless(*v > 0, path, "> 0", v));
+    }
+
+    pub(crate) fn room(&mut self, least: usize, most: usize) {
+        let want = format!("at least min_buffer_size ({least})");
+        self.unless(most >= least, "buffer_size", &want, most);
     }
 
     pub(crate) fn shares(&mut self, of: &[(&str, f64)]) {

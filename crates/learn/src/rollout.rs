@@ -6,10 +6,10 @@ use wayside_core::rng::{Stream, Streams};
 
 use crate::gae::{Trajectories, advantages};
 use crate::net::Net;
-use crate::normalise::{Moments, Running};
+use crate::normalise::{Moments, Rewards, Running};
 use crate::policy::{Choice, Decider, Seen};
 use crate::slot::{End, Env, Slot};
-use crate::state::State;
+use crate::state::{State, invalid};
 
 /// Slots one after the other, time-major; each with as many rows, logits, factors and vehicles as it had.
 #[derive(Debug, Default)]
@@ -40,6 +40,15 @@ struct Ends {
     logits: usize,
     factors: usize,
     vehicles: usize,
+}
+
+/// What came of one slot of a store.
+pub(crate) struct Came {
+    pub(crate) reward: f32,
+    /// Value of what followed, by the critic of that time.
+    pub(crate) next_value: f32,
+    pub(crate) ended: bool,
+    pub(crate) within: bool,
 }
 
 /// One slot of a store.
@@ -96,6 +105,130 @@ impl Store {
         self.ends.len()
     }
 
+    pub(crate) fn step(&self, i: usize) -> Came {
+        Came {
+            reward: self.rewards[i],
+            next_value: self.next_values[i],
+            ended: self.ended[i],
+            within: self.within[i],
+        }
+    }
+
+    /// All but values, advantages and returns: these are found again.
+    pub(crate) fn save(&self, name: &str, state: &mut State) {
+        let bytes = |of: &[bool]| of.iter().map(|&b| u8::from(b)).collect::<Vec<_>>();
+        let ends = self.ends.iter();
+        let ends: Vec<u32> = ends
+            .flat_map(|e| [e.rows, e.globals, e.logits, e.factors, e.vehicles])
+            .map(|at| at as u32)
+            .collect();
+        let floats = [
+            ("rows", &self.rows),
+            ("globals", &self.globals),
+            ("log_probs", &self.log_probs),
+            ("credits", &self.credits),
+            ("rewards", &self.rewards),
+            ("next_values", &self.next_values),
+        ];
+        for (part, values) in floats {
+            state.put(&format!("{name}.{part}"), values);
+        }
+        for (part, values) in [
+            ("lens", &self.lens),
+            ("actions", &self.actions),
+            ("ends", &ends),
+        ] {
+            state.put(&format!("{name}.{part}"), values);
+        }
+        let flags = [
+            ("mask", &self.mask),
+            ("ended", &self.ended),
+            ("cut", &self.cut),
+            ("within", &self.within),
+        ];
+        for (part, values) in flags {
+            state.put(&format!("{name}.{part}"), &bytes(values));
+        }
+    }
+
+    /// What [`Store::save`] saved.
+    pub(crate) fn load(name: &str, state: &State) -> Result<Self> {
+        let floats = |part: &str| state.get::<f32>(&format!("{name}.{part}"));
+        let whole = |part: &str| state.get::<u32>(&format!("{name}.{part}"));
+        let flags = |part: &str| -> Result<Vec<bool>> {
+            let bytes = state.get::<u8>(&format!("{name}.{part}"))?;
+            Ok(bytes.into_iter().map(|b| b != 0).collect())
+        };
+        let ends: Vec<Ends> = whole("ends")?
+            .chunks_exact(5)
+            .map(|e| Ends {
+                rows: e[0] as usize,
+                globals: e[1] as usize,
+                logits: e[2] as usize,
+                factors: e[3] as usize,
+                vehicles: e[4] as usize,
+            })
+            .collect();
+        let unknown = vec![0.0; ends.len()];
+        let store = Self {
+            rows: floats("rows")?,
+            globals: floats("globals")?,
+            mask: flags("mask")?,
+            lens: whole("lens")?,
+            actions: whole("actions")?,
+            log_probs: floats("log_probs")?,
+            credits: floats("credits")?,
+            rewards: floats("rewards")?,
+            values: unknown.clone(),
+            next_values: floats("next_values")?,
+            ended: flags("ended")?,
+            cut: flags("cut")?,
+            within: flags("within")?,
+            advantages: unknown.clone(),
+            returns: unknown,
+            ends,
+        };
+        store.check(name).map(|()| store)
+    }
+
+    /// Whether its parts are as long as its ends say.
+    fn check(&self, name: &str) -> Result<()> {
+        let (n, last) = (
+            self.ends.len(),
+            self.ends.last().copied().unwrap_or_default(),
+        );
+        let sorted = self.ends.windows(2).all(|w| {
+            let (a, b) = (&w[0], &w[1]);
+            a.rows <= b.rows
+                && a.globals <= b.globals
+                && a.logits <= b.logits
+                && a.factors <= b.factors
+                && a.vehicles <= b.vehicles
+        });
+        let lengths = [
+            (self.rows.len(), last.rows),
+            (self.globals.len(), last.globals),
+            (self.mask.len(), last.logits),
+            (self.lens.len(), last.factors),
+            (self.actions.len(), last.factors),
+            (self.log_probs.len(), last.vehicles),
+            (self.credits.len(), last.vehicles),
+            (self.rewards.len(), n),
+            (self.next_values.len(), n),
+            (self.ended.len(), n),
+            (self.cut.len(), n),
+            (self.within.len(), n),
+        ];
+        match lengths.iter().find(|(got, want)| got != want) {
+            None if sorted => Ok(()),
+            None => Err(invalid(name, "must have ends that grow".to_owned())),
+            Some((got, want)) => Err(invalid(
+                name,
+                format!("must hold {want} numbers, got {got}"),
+            )),
+        }
+    }
+
     pub(crate) fn slot(&self, i: usize) -> Stored<'_> {
         let from = if i == 0 {
             Ends::default()
@@ -133,8 +266,8 @@ pub(crate) struct Collect<'a> {
     pub(crate) net: &'a Net,
     pub(crate) params: &'a [f32],
     pub(crate) seen: Option<&'a Seen<Running>>,
-    /// Moments of discounted returns, where rewards are normalised.
-    pub(crate) reward_scale: Option<&'a Running>,
+    /// Where rewards are normalised.
+    pub(crate) rewards: Option<&'a Rewards>,
     pub(crate) n_steps: usize,
     pub(crate) gamma: f64,
     pub(crate) gae_lambda: f64,
@@ -158,7 +291,9 @@ pub(crate) struct Lane {
     pub(crate) episodes: Vec<Episode>,
     /// Reward and length of the episodes that ended in this rollout.
     pub(crate) finished: Vec<(f64, f64)>,
-    pub(crate) return_moments: Moments,
+    pub(crate) reward_moments: Moments,
+    /// Rewards of this rollout that were cut.
+    pub(crate) clipped: u64,
 }
 
 impl Lane {
@@ -179,7 +314,8 @@ impl Lane {
             store: Store::default(),
             episodes: vec![Episode::default(); envs],
             finished: Vec::new(),
-            return_moments: Moments::new(1),
+            reward_moments: Rewards::moments(),
+            clipped: 0,
         }
     }
 
@@ -189,7 +325,8 @@ impl Lane {
         let n = envs.len();
         self.store.clear();
         self.finished.clear();
-        self.return_moments.clear();
+        self.reward_moments.clear();
+        self.clipped = 0;
         if let Some(moments) = &mut self.decider.moments {
             moments.rows.clear();
             moments.globals.clear();
@@ -218,10 +355,11 @@ impl Lane {
                 let step = env.step(&slot.actions, &mut slot.credits);
                 let discount = if step.end == End::Turn { 1.0 } else { c.gamma };
                 let reward =
-                    self.episodes[e].count(step.reward, discount, Some(&mut self.return_moments));
-                let reward = c
-                    .reward_scale
-                    .map_or(reward, |scale| scale.scale_only(reward));
+                    self.episodes[e].count(step.reward, discount, &mut self.reward_moments);
+                let (reward, clipped) = c
+                    .rewards
+                    .map_or((reward, false), |rewards| rewards.shown(reward));
+                self.clipped += u64::from(clipped);
                 self.store.push(&self.slots[e], reward, step.end);
                 self.active[e] = step.end == End::Truncated;
                 cut |= self.active[e];
@@ -318,18 +456,11 @@ pub(crate) fn load_episodes(envs: usize, state: &State) -> Result<Vec<Episode>> 
 
 impl Episode {
     /// Counts a reward; `discount` is that between this step and the next.
-    pub(crate) fn count(
-        &mut self,
-        reward: f64,
-        discount: f64,
-        returns: Option<&mut Moments>,
-    ) -> f32 {
+    pub(crate) fn count(&mut self, reward: f64, discount: f64, moments: &mut Moments) -> f32 {
         self.reward += reward;
         self.length += 1.0;
         self.discounted += reward;
-        if let Some(returns) = returns {
-            returns.add(&[self.discounted as f32]);
-        }
+        moments.add(&[self.discounted as f32, reward as f32]);
         self.discounted *= discount;
         reward as f32
     }

@@ -4,13 +4,13 @@
 //! segment, C, D, T_max, its own queue, and the candidates; then S_R, for every RSU its CPU and position.
 //! The paper does not define road segments and its scenario has no roads: the segment of a place is the cell
 //! of the RSU nearest to it. Heads for every vehicle: initial RSU among the candidates, target RSU among
-//! all, and where there are rules on the end, which.
+//! all or among the candidates too ([`Target`]), and where there are rules on the end, which.
 
 use std::sync::Arc;
 
 use super::decode::Choice;
 use super::features::{cut, share, squash};
-use super::{Layout, Observation, Scales};
+use super::{Layout, Observation, Scales, Target};
 use crate::backhaul::Routes;
 use crate::decision::Placement;
 use crate::slot::{RadioLink, Slot};
@@ -26,6 +26,7 @@ pub(super) struct Sizes {
     pub(super) tasks_per_vehicle: usize,
     pub(super) rsus: usize,
     pub(super) candidates: usize,
+    pub(super) target: Target,
     pub(super) spans: usize,
 }
 
@@ -38,10 +39,17 @@ impl Sizes {
         self.places() * (OWN + self.candidates) + self.rsus * RSU
     }
 
+    fn targets(&self) -> usize {
+        match self.target {
+            Target::Any => self.rsus,
+            Target::Candidates => self.candidates - 1,
+        }
+    }
+
     /// Lengths of the heads of a task: entry, target, and where there are any, rules on the end.
     pub(super) fn heads(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let spans = (self.spans > 1).then_some(self.spans);
-        [self.candidates, self.rsus].into_iter().chain(spans)
+        [self.candidates, self.targets()].into_iter().chain(spans)
     }
 
     fn outputs_of_place(&self) -> usize {
@@ -189,7 +197,7 @@ impl Flat {
             }
             // any candidate; any target with CPU left that one of them reaches; any rule
             let (entries, rest) = legal.split_at_mut(sizes.candidates);
-            let (targets, rules) = rest.split_at_mut(sizes.rsus);
+            let (targets, rules) = rest.split_at_mut(sizes.targets());
             entries.fill(true);
             rules.fill(true);
             self.targets.clear();
@@ -205,9 +213,21 @@ impl Flat {
             if self.targets.iter().all(|&set| set == 0) {
                 insert(&mut self.targets, links[0].rsu);
             }
-            for (targets, set) in targets.chunks_mut(64).zip(&self.targets) {
-                for (m, legal) in targets.iter_mut().enumerate() {
-                    *legal = set >> m & 1 == 1;
+            match sizes.target {
+                Target::Any => {
+                    for (targets, set) in targets.chunks_mut(64).zip(&self.targets) {
+                        for (m, legal) in targets.iter_mut().enumerate() {
+                            *legal = set >> m & 1 == 1;
+                        }
+                    }
+                }
+                Target::Candidates => {
+                    let mut any = false;
+                    for (legal, link) in targets.iter_mut().zip(covering.iter().cycle()) {
+                        *legal = holds(&self.targets, link.rsu);
+                        any |= *legal;
+                    }
+                    targets[0] |= !any;
                 }
             }
         }
@@ -248,13 +268,21 @@ impl Flat {
             let Some(task) = task.map(|task| task as usize) else {
                 continue;
             };
-            let entry = candidate(slot.links(task), sizes.candidates - 1, action[0] as usize);
-            choices[task] = match entry {
+            let (links, beta) = (slot.links(task), sizes.candidates - 1);
+            choices[task] = match candidate(links, beta, action[0] as usize) {
                 None => Choice::default(),
-                Some(link) => Choice {
-                    placement: self.reach.routed(link.rsu, action[1]),
-                    span: action.get(2).map_or(0, |&span| span as u8),
-                },
+                Some(link) => {
+                    let target = match sizes.target {
+                        Target::Any => action[1],
+                        Target::Candidates => {
+                            candidate(links, beta, action[1] as usize).map_or(link.rsu, |l| l.rsu)
+                        }
+                    };
+                    Choice {
+                        placement: self.reach.routed(link.rsu, target),
+                        span: action.get(2).map_or(0, |&span| span as u8),
+                    }
+                }
             };
         }
     }

@@ -42,6 +42,9 @@ pub enum Form {
         rsus: usize,
         /// beta + 1: candidate RSUs, padded cyclically, and last the vehicle itself.
         candidates: usize,
+        /// Where a task may execute.
+        #[serde(default)]
+        target: Target,
     },
     /// A row per task, all decided at once by the same network.
     Shared {
@@ -64,6 +67,17 @@ pub enum Form {
         /// How far they may be \[hops\].
         max_hops: u32,
     },
+}
+
+/// Where `flat` may have a task execute. The paper says no more than "target RSU".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// At any RSU that a route leads to.
+    #[default]
+    Any,
+    /// At one of the candidates, as the paper's list has them: padded cyclically, without the vehicle.
+    Candidates,
 }
 
 /// Which tasks of a slot are decided together, seeing the same tentative loads.
@@ -150,7 +164,7 @@ impl Layout {
     ///
     /// # Errors
     /// A fleet from a trace: its number of vehicles is not fixed.
-    pub fn flat(world: &World) -> Result<Self> {
+    pub fn flat(world: &World, target: Target) -> Result<Self> {
         let scenario = &world.scenario;
         if matches!(scenario.fleet.mobility, Mobility::Fcd(_)) {
             return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
@@ -160,6 +174,7 @@ impl Layout {
             tasks_per_vehicle: scenario.task.per_vehicle,
             rsus: world.rsus.len(),
             candidates: scenario.policy.random_candidates.max(2),
+            target,
         };
         Ok(Self::new(form, world))
     }
@@ -224,6 +239,7 @@ impl Layout {
                 tasks_per_vehicle,
                 rsus,
                 candidates,
+                ..
             } => {
                 size("vehicles", vehicles, 1)?;
                 size("tasks_per_vehicle", tasks_per_vehicle, 1)?;

@@ -126,7 +126,7 @@ mod sequential;
 mod shared;
 mod tentative;
 
-pub use layout::{Form, Layout, Scales, Turns, VERSION};
+pub use layout::{Form, Layout, Scales, Target, Turns, VERSION};
 
 use crate::decision::Decision;
 use crate::error::{Error, Result};
@@ -470,6 +470,7 @@ impl Layout {
             tasks_per_vehicle,
             rsus,
             candidates,
+            target,
         } = self.form
         else {
             unreachable!("asked for `flat` alone")
@@ -479,6 +480,7 @@ impl Layout {
             tasks_per_vehicle,
             rsus,
             candidates,
+            target,
             spans: self.spans,
         }
     }

@@ -10,7 +10,7 @@ use wayside_core::engine::records::SlotRecord;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
 use wayside_core::observe::{
-    CONTEXT, Encoder, Form, Layout, Observation, Scales, Scorer, Turns, VERSION,
+    CONTEXT, Encoder, Form, Layout, Observation, Scales, Scorer, Target, Turns, VERSION,
 };
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::{Stream, Streams};
@@ -34,7 +34,8 @@ fn layouts(world: &World) -> Vec<Layout> {
         Layout::sequential(world),
         Layout::new(form(2, Turns::Places), world),
     ];
-    layouts.extend(Layout::flat(world));
+    layouts.extend(Layout::flat(world, Target::Any));
+    layouts.extend(Layout::flat(world, Target::Candidates));
     layouts
 }
 
@@ -191,6 +192,14 @@ fn property_random_actions_are_valid_in_odd_slots() {
             tasks_per_vehicle: 2,
             rsus: 5,
             candidates: 4,
+            target: Target::Any,
+        };
+        forms[4].form = Form::Flat {
+            vehicles: 22,
+            tasks_per_vehicle: 2,
+            rsus: 5,
+            candidates: 4,
+            target: Target::Candidates,
         };
         for layout in forms {
             let mut encoder = Encoder::new(layout).expect("sound");
@@ -461,10 +470,21 @@ fn closed_form_flat_padding_by_hand() {
             tasks_per_vehicle: 1,
             rsus: 3,
             candidates: 6,
+            target: Target::Any,
         },
         spans: 1,
         scales,
         ..Layout::shared(&world)
+    };
+    let of_candidates = Layout {
+        form: Form::Flat {
+            vehicles: 3,
+            tasks_per_vehicle: 1,
+            rsus: 3,
+            candidates: 6,
+            target: Target::Candidates,
+        },
+        ..layout.clone()
     };
     let mut encoder = Encoder::new(layout).expect("sound");
     encoder.begin(&slot);
@@ -496,6 +516,21 @@ fn closed_form_flat_padding_by_hand() {
         execution: 0,
     };
     assert_eq!(decision.placements, [entered, Placement::Local]);
+
+    // Targets from the same list: enters at 1 (place 2), executes at 0 (place 3).
+    let mut encoder = Encoder::new(of_candidates).expect("sound");
+    encoder.begin(&slot);
+    assert!(encoder.observe(&slot));
+    assert_eq!(encoder.observation().heads, [6, 11, 17, 22, 28, 33]);
+    assert_eq!(encoder.observation().legal[6..11], [true; 5]);
+    encoder.act(&slot, &[2, 3, 5, 0, 5, 0]);
+    encoder.decision(&slot, &mut decision);
+    let reached = slot.routes.find(1, 0).is_some();
+    let migrated = Placement::Rsu {
+        entry: 1,
+        execution: if reached { 0 } else { 1 },
+    };
+    assert_eq!(decision.placements, [migrated, Placement::Local]);
 }
 
 #[test]
@@ -562,7 +597,7 @@ fn property_layouts_survive_their_card_and_refuse_what_they_cannot_serve() {
         );
         layout.serves_world(&of_100).expect("made for it");
     }
-    let flat = Layout::flat(&of_100).expect("a fixed fleet");
+    let flat = Layout::flat(&of_100, Target::Any).expect("a fixed fleet");
     let of_200 = world("wang2025", &[("fleet.size", "200")]);
     let message = flat
         .serves_world(&of_200)

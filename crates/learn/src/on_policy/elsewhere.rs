@@ -6,6 +6,7 @@ use super::{Learner, Shard, Task};
 use crate::backend::{Backend, Slots, Weights};
 use crate::dist::Sums;
 use crate::net::NetSpec;
+use crate::state::invalid;
 
 impl Learner {
     /// Sizes of the networks.
@@ -19,6 +20,10 @@ impl Learner {
     /// # Errors
     /// If it is of other networks, or its device fails.
     pub fn by(mut self, backend: Box<dyn Backend>) -> Result<Self> {
+        if self.settings.buffer.is_some() {
+            let message = "must be 0: with another core every rollout is learned from at once";
+            return Err(invalid("min_buffer_size", message.to_owned()));
+        }
         self.backend = Some(backend);
         self.shards.truncate(1);
         self.send()?;
@@ -57,8 +62,8 @@ impl Task<'_> {
         shard.sums = Sums::default();
         let (spec, batch) = (self.net.spec(), &mut shard.batch);
         batch.clear();
-        for &(lane, slot) in &shard.members {
-            let slot = self.lanes[lane as usize].store.slot(slot as usize);
+        for &(store, slot) in &shard.members {
+            let slot = self.stores[store as usize].slot(slot as usize);
             batch.rows.extend_from_slice(slot.rows);
             batch.globals.extend_from_slice(slot.globals);
             batch.row_ends.push(batch.rows.len() / spec.row_width);

@@ -8,7 +8,7 @@ use super::networks::{Ends, Networks};
 use super::replay::{Replay, Transition, Widths};
 use super::{SacConfig, SacReport};
 use crate::mlp::Tape;
-use crate::normalise::{Moments, Running};
+use crate::normalise::{Moments, Rewards};
 use crate::on_policy::Schedule;
 use crate::rollout::{Episode, load_episodes, save_episodes};
 use crate::slot::{End, Slot, Step};
@@ -101,8 +101,8 @@ pub(crate) struct Task<'a> {
     pub(super) alpha: f32,
     /// 1 / members of the minibatch.
     pub(super) share: f32,
-    /// What rewards are normalised by, and whether they are centred.
-    rewards: Option<(&'a Running, bool)>,
+    /// What rewards are normalised by.
+    rewards: Option<&'a Rewards>,
 }
 
 impl<'a> Task<'a> {
@@ -110,7 +110,7 @@ impl<'a> Task<'a> {
         networks: &'a Networks,
         replay: &'a Replay,
         size: usize,
-        rewards: Option<(&'a Running, bool)>,
+        rewards: Option<&'a Rewards>,
     ) -> Self {
         Self {
             networks,
@@ -140,13 +140,7 @@ impl<'a> Task<'a> {
     pub(super) fn aim(&self, members: &[usize], values: &mut [f32]) {
         for (value, &i) in values.iter_mut().zip(members) {
             let t = self.replay.get(i);
-            let mut reward = [t.reward];
-            match self.rewards {
-                Some((moments, true)) => moments.apply(&mut reward),
-                Some((moments, false)) => reward[0] = moments.scale_only(t.reward),
-                None => {}
-            }
-            let [reward] = reward;
+            let reward = self.rewards.map_or(t.reward, |r| r.shown(t.reward).0);
             *value = reward + t.discount * *value;
         }
     }
@@ -182,8 +176,8 @@ pub struct Soft<K: Kind> {
     replay: Replay,
     shards: Vec<Shard<K::Buffers>>,
     seats: Vec<Seat>,
-    /// Moments of discounted returns, or of rewards where these are centred; and of this iteration.
-    returns: Option<Running>,
+    /// What rewards are normalised by, and their moments in this iteration.
+    rewards: Option<Rewards>,
     moments: Moments,
     /// Observations of all environments, and the actor's answer.
     rows: Vec<f32>,
@@ -228,8 +222,9 @@ impl<K: Kind> Soft<K> {
         Ok(Self {
             shards: (0..config.shards).map(shard).collect(),
             seats: (0..envs).map(seat).collect(),
-            returns: (config.normalize_reward || config.center_reward).then(|| Running::new(1)),
-            moments: Moments::new(1),
+            rewards: (config.normalize_reward || config.center_reward)
+                .then(|| Rewards::new(config.center_reward)),
+            moments: Rewards::moments(),
             replay: Replay::new(widths, config.buffer_size),
             hidden: hidden.to_vec(),
             networks,
@@ -265,7 +260,7 @@ impl<K: Kind> Soft<K> {
         let (mut act, mut learn) = (stream("act"), stream("learn"));
         let (mut losses, updates) = (Losses::default(), self.updates);
         let rate = self.rate();
-        let (mut reward, mut ended) = (0.0, Vec::new());
+        let (mut reward, mut clipped, mut ended) = (0.0, 0, Vec::new());
         self.moments.clear();
         for _ in 0..self.config.n_steps {
             self.act(envs, &mut act)?;
@@ -279,11 +274,9 @@ impl<K: Kind> Soft<K> {
                     End::Turn => self.config.turn_gamma,
                     End::No | End::Truncated => self.config.gamma,
                 };
-                let of_returns = (!self.config.center_reward).then_some(&mut self.moments);
-                let reward = seat.episode.count(step.reward, discount, of_returns);
-                if self.config.center_reward {
-                    self.moments.add(&[reward]);
-                }
+                let reward = seat.episode.count(step.reward, discount, &mut self.moments);
+                let cut = self.rewards.as_ref().is_some_and(|r| r.shown(reward).1);
+                clipped += u64::from(cut);
                 self.replay.push(Transition {
                     observation: &seat.slots[0].rows,
                     next_observation: &seat.slots[1].rows,
@@ -309,9 +302,9 @@ impl<K: Kind> Soft<K> {
             }
         }
         // constant within an iteration, as everything that is normalised
-        if let Some(returns) = &mut self.returns {
-            returns.forget(self.config.reward_keep);
-            returns.merge(&self.moments);
+        if let Some(rewards) = &mut self.rewards {
+            rewards.forget(self.config.reward_keep);
+            rewards.merge(&self.moments);
         }
         self.iterations += 1;
         let n = f64::max((self.updates - updates) as f64, 1.0);
@@ -327,6 +320,7 @@ impl<K: Kind> Soft<K> {
             ep_len_mean: mean(|e| e.length),
             learning_rate: rate,
             rew_mean: reward / (self.config.n_steps * envs.len()) as f64,
+            reward_clipped: clipped as f64 / (self.config.n_steps * envs.len()) as f64,
             actor_loss: losses.actor / n,
             critic_loss: losses.critic / n,
             entropy: losses.entropy / n,
@@ -399,15 +393,15 @@ impl<K: Kind> Soft<K> {
             shard.members.extend((0..n).map(draw));
             kind.noise(shard, stream);
         }
-        let returns = self.returns.as_ref().map(|r| (r, config.center_reward));
-        let task = Task::new(networks, replay, size, returns);
+        let rewards = self.rewards.as_ref();
+        let task = Task::new(networks, replay, size, rewards);
         shards.par_iter_mut().for_each(|shard| {
             shard.losses = Losses::default();
             shard.critic_grads.fill(0.0);
             kind.critic_gradient(&task, shard);
         });
         networks.step_critics(|i| shards.get(i).map(|s| s.critic_grads.as_slice()), rate);
-        let task = Task::new(networks, replay, size, returns);
+        let task = Task::new(networks, replay, size, rewards);
         shards.par_iter_mut().for_each(|shard| {
             shard.actor_grads.fill(0.0);
             kind.actor_gradient(&task, shard);
@@ -448,8 +442,8 @@ impl<K: Kind> Soft<K> {
         let mut state = State::new(card);
         self.networks.save(&mut state);
         self.replay.save(&mut state);
-        if let Some(returns) = &self.returns {
-            returns.save("normaliser.returns", &mut state);
+        if let Some(rewards) = &self.rewards {
+            rewards.save("normaliser.rewards", &mut state);
         }
         save_episodes(self.seats.iter().map(|seat| &seat.episode), &mut state);
         state
@@ -467,12 +461,12 @@ impl<K: Kind> Soft<K> {
         }
         let (networks, replay) = (self.networks.loaded(state)?, self.replay.loaded(state)?);
         let episodes = load_episodes(self.seats.len(), state)?;
-        let returns = self.returns.as_ref();
-        let returns = returns.map(|_| Running::load(1, "normaliser.returns", state));
-        let returns = returns.transpose()?;
+        let rewards = self.rewards.as_ref();
+        let rewards = rewards.map(|r| r.loaded("normaliser.rewards", state));
+        let rewards = rewards.transpose()?;
         let (seed, iterations) = (state.card_value("seed")?, state.card_value("iterations")?);
         let (timesteps, updates) = (state.card_value("timesteps")?, state.card_value("updates")?);
-        (self.networks, self.replay, self.returns) = (networks, replay, returns);
+        (self.networks, self.replay, self.rewards) = (networks, replay, rewards);
         (self.seed, self.iterations, self.timesteps, self.updates) =
             (seed, iterations, timesteps, updates);
         for (seat, episode) in self.seats.iter_mut().zip(episodes) {

@@ -49,7 +49,7 @@ pub struct SacConfig {
     /// Entropy that the temperature aims at. None: minus the number of actions (continuous), or half of the largest
     /// possible (discrete; as share of the largest possible where given).
     pub target_entropy: Option<f64>,
-    /// Rewards are scaled by the running deviation of returns; the replay keeps them as they were.
+    /// As [`crate::ppo::PpoConfig::normalize_reward`]; the replay keeps them as they were.
     pub normalize_reward: bool,
     /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
     /// critics differences to learn rather than the sum that all actions have in common.
@@ -122,6 +122,8 @@ pub struct SacReport {
     pub ep_len_mean: Option<f64>,
     pub learning_rate: f64,
     pub rew_mean: f64,
+    /// Share of rewards that were cut when they were normalised.
+    pub reward_clipped: f64,
     pub actor_loss: f64,
     pub critic_loss: f64,
     pub ent_coef: f64,
@@ -140,6 +142,7 @@ impl SacReport {
             ("train/ent_coef", self.ent_coef),
             ("train/entropy_loss", -self.entropy),
             ("train/n_updates", self.n_updates as f64),
+            ("train/reward_clipped", self.reward_clipped),
         ];
         episodes(self.ep_rew_mean, self.ep_len_mean).chain(always)
     }

@@ -69,7 +69,9 @@ pub(crate) fn show(observation: &Observation, slot: &mut Slot) {
         let legal = &observation.legal[observation.head(head)];
         slot.factor(legal.len()).copy_from_slice(legal);
     }
-    slot.globals().copy_from_slice(&observation.context);
+    // a critic may have been given none
+    let globals = slot.globals();
+    globals.copy_from_slice(&observation.context[..globals.len()]);
 }
 
 impl Observe for Environment<'_> {

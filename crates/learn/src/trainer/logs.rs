@@ -25,7 +25,7 @@ const FIRST: [&str; 6] = [
     "rollout/ep_len_mean",
 ];
 
-const ON_POLICY: [&str; 9] = [
+const ON_POLICY: [&str; 10] = [
     "train/learning_rate",
     "train/policy_gradient_loss",
     "train/value_loss",
@@ -34,15 +34,17 @@ const ON_POLICY: [&str; 9] = [
     "train/approx_kl",
     "train/clip_fraction",
     "train/explained_variance",
+    "train/reward_clipped",
     "train/n_updates",
 ];
 
-const SAC: [&str; 6] = [
+const SAC: [&str; 7] = [
     "train/learning_rate",
     "train/actor_loss",
     "train/critic_loss",
     "train/ent_coef",
     "train/entropy_loss",
+    "train/reward_clipped",
     "train/n_updates",
 ];
 

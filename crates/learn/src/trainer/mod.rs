@@ -24,7 +24,8 @@ mod report;
 pub use environment::Environment;
 pub use evaluate::Evaluation;
 pub use lysac::LysacConfig;
-pub use options::{Algorithm, Config, Core, Encoder, Settings, TrainOptions};
+pub use options::{Agent, Algorithm, Config, Core, Encoder, Settings, TrainOptions};
+use report::Health;
 pub use report::{Progress, Report};
 
 use std::path::{Path, PathBuf};
@@ -90,6 +91,7 @@ pub struct Trainer<'w> {
     best: Option<Score>,
     last: Option<Score>,
     target_reached: bool,
+    health: Health,
     /// Wall-clock and CPU time of earlier runs \[s\], and when this one began.
     before: (f64, f64),
     began: (Instant, Option<f64>),
@@ -109,6 +111,7 @@ impl<'w> Trainer<'w> {
         let train = &settings.train;
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));
+        let mut health = Health::default();
         let logs = if resume {
             let state = State::read(&path)?;
             let named = |error| in_file(error, &path);
@@ -117,6 +120,7 @@ impl<'w> Trainer<'w> {
             slots = state.card_value("slots").map_err(named)?;
             best = state.card_value("best").map_err(named)?;
             before = state.card_value("spent_s").map_err(named)?;
+            health = state.card_value("health").map_err(named)?;
             Logs::resume(&plan.out, state.card_value("logs").map_err(named)?)?
         } else {
             if path.exists() {
@@ -140,6 +144,7 @@ impl<'w> Trainer<'w> {
             steps_before: course.timesteps(),
             last: None,
             target_reached: false,
+            health,
             began: (Instant::now(), cpu_s()),
             plan,
             layout,
@@ -199,6 +204,7 @@ impl<'w> Trainer<'w> {
         let mut finished = Vec::new();
         let (mut report, reward, slots) = self.course.iterate(&mut finished)?;
         self.slots += slots;
+        self.health.count(&report);
         let (episodes, train) = (finished.len() as f64, &self.plan.settings.train);
         let mean = |sum: f64| (!finished.is_empty()).then_some(sum / episodes);
         let length = mean(train.episode_slots as f64 * episodes);
@@ -270,6 +276,12 @@ impl<'w> Trainer<'w> {
         self.best
     }
 
+    /// What makes the training doubtful, a sentence each.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        self.health.doubts()
+    }
+
     /// Where everything goes.
     #[must_use]
     pub fn out(&self) -> &Path {
@@ -291,6 +303,7 @@ impl<'w> Trainer<'w> {
         card["plan"] = identity(&self.plan);
         card["slots"] = self.slots.into();
         card["best"] = json!(self.best);
+        card["health"] = json!(self.health);
         let (wall_s, cpu_s) = self.spent_s();
         card["spent_s"] = json!([wall_s, cpu_s.unwrap_or(0.0)]);
         card["logs"] = json!(self.logs.flushed()?);

@@ -6,7 +6,7 @@ use wayside_core::engine::env;
 use wayside_core::engine::queue_env::QueueEnv;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
-use wayside_core::observe::{self, CONTEXT, Layout};
+use wayside_core::observe::{self, CONTEXT, Layout, Target};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::Mobility;
 
@@ -61,14 +61,26 @@ pub enum Encoder {
     Sequential,
 }
 
+/// Whose agent learns: what the defaults of all other options are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Agent {
+    /// Ours.
+    #[default]
+    Ours,
+    /// That of Wang et al. (IV-C): `flat`, both choices from the candidates, a critic that sees the state and no more, and
+    /// PPO or AC as textbooks have them.
+    Paper,
+}
+
 impl Encoder {
-    /// The layout for `world`.
+    /// The layout for `world`; `target` is for `flat` alone.
     ///
     /// # Errors
     /// `flat` for a fleet from a trace.
-    pub fn layout(self, world: &World) -> Result<Layout> {
+    pub fn layout(self, world: &World, target: Target) -> Result<Layout> {
         match self {
-            Self::Flat => Layout::flat(world),
+            Self::Flat => Layout::flat(world, target),
             Self::Shared => Ok(Layout::shared(world)),
             Self::Sequential => Ok(Layout::sequential(world)),
         }
@@ -79,6 +91,10 @@ impl Encoder {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainOptions {
+    /// Whose agent.
+    pub agent: Agent,
+    /// Where `flat` may have a task execute.
+    pub target: Target,
     /// Environments stepped side by side.
     pub n_envs: usize,
     /// Slots of an episode.
@@ -177,8 +193,10 @@ impl Config {
     }
 
     /// The defaults of `algorithm`.
-    fn defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> Self {
+    fn defaults(algorithm: Algorithm, agent: Agent, encoder: Encoder, world: &World) -> Self {
         match algorithm {
+            Algorithm::Ppo if agent == Agent::Paper => Self::Ppo(paper_ppo()),
+            Algorithm::Ac if agent == Agent::Paper => Self::Ac(paper_ac()),
             Algorithm::Ppo => Self::Ppo(ppo_defaults(encoder, world)),
             Algorithm::Ac => Self::Ac(ac_defaults(encoder, world)),
             Algorithm::Sac => Self::Sac(sac_defaults(encoder, world)),
@@ -213,19 +231,26 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults for `world`, changed by `overrides`: names and values as on the command line.
+    /// The defaults for `world`, changed by `overrides`: names and values as on the command line. The encoder is, if not
+    /// given, that of the agent.
     ///
     /// # Errors
     /// Every name that is no option, with the nearest that is, and every value of another type.
     pub fn new(
         algorithm: Algorithm,
-        encoder: Encoder,
+        encoder: impl Into<Option<Encoder>>,
         world: &World,
         overrides: &[(String, String)],
     ) -> Result<Self> {
-        let mut train = object(&train_defaults(algorithm, encoder, world));
-        let mut config = object(&Config::defaults(algorithm, encoder, world));
         let mut problems = Problems::default();
+        let agent = asked_agent(overrides);
+        let encoder = encoder.into().unwrap_or(match agent {
+            Agent::Ours => Encoder::Sequential,
+            Agent::Paper => Encoder::Flat,
+        });
+        paper_only(agent, algorithm, encoder, &mut problems);
+        let mut train = object(&train_defaults(algorithm, agent, encoder, world));
+        let mut config = object(&Config::defaults(algorithm, agent, encoder, world));
         for (name, text) in overrides {
             let known = if train.contains_key(name) {
                 &mut train
@@ -258,6 +283,10 @@ impl Settings {
         let (train, config) = check(algorithm, &train, &config)
             .map_err(|e| Error::invalid("--option", None, "", e.to_string()))?;
         range(&train)?;
+        if train.target == Target::Candidates && encoder != Encoder::Flat {
+            let message = "candidates is for the encoder flat alone".to_owned();
+            return problems_of(problem("target", message));
+        }
         if let Config::Lysac(config) = &config {
             config.check()?;
         }
@@ -277,7 +306,7 @@ impl Settings {
     pub fn layout(&self, world: &World) -> Result<Layout> {
         match self.algorithm {
             Algorithm::Lysac => Ok(Layout::plan(world)),
-            _ => self.encoder.layout(world),
+            _ => self.encoder.layout(world, self.train.target),
         }
     }
 
@@ -345,7 +374,10 @@ impl Settings {
         let hidden = self.train.net_arch.clone();
         NetSpec {
             row_width,
-            globals: CONTEXT,
+            globals: match self.train.agent {
+                Agent::Ours => CONTEXT,
+                Agent::Paper => 0,
+            },
             logits_per_row,
             factors_per_vehicle,
             value_hidden: if self.train.own_critic {
@@ -477,8 +509,69 @@ fn range(train: &TrainOptions) -> Result<()> {
     problems.into_result(())
 }
 
-fn train_defaults(algorithm: Algorithm, encoder: Encoder, world: &World) -> TrainOptions {
+/// The agent that the overrides name; what is none is found with all other values.
+fn asked_agent(overrides: &[(String, String)]) -> Agent {
+    let asked = overrides.iter().rev().find(|(name, _)| name == "agent");
+    let of = |(_, text): &(String, String)| serde_json::from_value(text.as_str().into()).ok();
+    asked.and_then(of).unwrap_or_default()
+}
+
+/// The paper has PPO and AC, and one state.
+fn paper_only(agent: Agent, algorithm: Algorithm, encoder: Encoder, problems: &mut Problems) {
+    if agent == Agent::Ours {
+        return;
+    }
+    if !matches!(algorithm, Algorithm::Ppo | Algorithm::Ac) {
+        let message = format!("paper is for ppo and ac, not for {}", algorithm.name());
+        problems.push(problem("agent", message));
+    }
+    if encoder != Encoder::Flat {
+        let message = "paper sees the encoder flat and no other".to_owned();
+        problems.push(problem("agent", message));
+    }
+}
+
+fn problems_of<T>(one: Problem) -> Result<T> {
+    let mut problems = Problems::default();
+    problems.push(one);
+    problems
+        .into_result(())
+        .map(|()| unreachable!("there is a problem"))
+}
+
+/// A million choices take a minute of one core; what is not given by the paper is as stable-baselines3 has it, or was tuned: see
+/// docs/policies/ppo.md.
+fn paper_ppo() -> PpoConfig {
+    PpoConfig {
+        n_steps: 256,
+        batch_size: 256,
+        n_epochs: 4,
+        learning_rate: 1e-3,
+        total_timesteps: 200_000,
+        ..PpoConfig::default()
+    }
+}
+
+/// One step of TD, gamma .99, advantages and rewards as they are: our AC as it comes.
+fn paper_ac() -> AcConfig {
+    AcConfig {
+        total_timesteps: 200_000,
+        ..AcConfig::default()
+    }
+}
+
+fn train_defaults(
+    algorithm: Algorithm,
+    agent: Agent,
+    encoder: Encoder,
+    world: &World,
+) -> TrainOptions {
     TrainOptions {
+        agent,
+        target: match agent {
+            Agent::Ours => Target::Any,
+            Agent::Paper => Target::Candidates,
+        },
         n_envs: match (algorithm, encoder) {
             (Algorithm::Lysac, _) => 40,
             (_, Encoder::Sequential) => 16,

@@ -1,5 +1,7 @@
 //! What an iteration brought, whatever learned.
 
+use serde::{Deserialize, Serialize};
+
 use crate::learned::Score;
 use crate::{on_policy, sac};
 
@@ -79,4 +81,80 @@ pub struct Progress {
     pub cpu_s: Option<f64>,
     /// Steps a second in this run.
     pub fps: f64,
+}
+
+/// Share of clipped rewards beyond which a training is doubtful.
+const MOST_CLIPPED: f64 = 0.01;
+
+/// Signs that nothing can be learned, over a whole training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Health {
+    iterations: u64,
+    /// Those whose explained variance is no number, and whether the last one is among them.
+    undefined: u64,
+    undefined_last: bool,
+    /// Sum over iterations of the share of rewards that were clipped.
+    clipped: f64,
+}
+
+impl Health {
+    pub(super) fn count(&mut self, report: &Report) {
+        let (explained, clipped) = match report {
+            Report::OnPolicy(report) => (report.explained_variance, report.reward_clipped),
+            Report::Sac(report) => (0.0, report.reward_clipped),
+        };
+        self.iterations += 1;
+        self.undefined_last = !explained.is_finite();
+        self.undefined += u64::from(self.undefined_last);
+        self.clipped += clipped;
+    }
+
+    pub(super) fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let share = self.clipped / (self.iterations as f64).max(1.0);
+        if share > MOST_CLIPPED {
+            doubts.push(format!(
+                "{:.1} % of rewards were clipped: what lies beyond is not learned from (train/reward_clipped)",
+                100.0 * share
+            ));
+        }
+        if self.undefined_last && 2 * self.undefined > self.iterations {
+            doubts.push(format!(
+                "the explained variance was undefined in {} of {} iterations: all rewards were alike (train/explained_variance)",
+                self.undefined, self.iterations
+            ));
+        }
+        doubts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(reports: &[(f64, f64)]) -> Health {
+        let mut health = Health::default();
+        for &(explained_variance, reward_clipped) in reports {
+            health.count(&Report::OnPolicy(on_policy::Report {
+                explained_variance,
+                reward_clipped,
+                ..on_policy::Report::default()
+            }));
+        }
+        health
+    }
+
+    #[test]
+    fn regress_trainings_that_cannot_learn_say_so() {
+        assert!(health(&[]).doubts().is_empty());
+        assert!(
+            health(&[(f64::NAN, 0.0), (0.1, 0.02), (0.5, 0.0)])
+                .doubts()
+                .is_empty()
+        );
+        let doubts = health(&[(-3.0, 0.0), (f64::NAN, 1.0), (f64::NEG_INFINITY, 1.0)]).doubts();
+        assert!(doubts[0].starts_with("66.7 % of rewards"), "{doubts:?}");
+        assert!(doubts[1].contains("in 2 of 3 iterations"), "{doubts:?}");
+        assert_eq!(doubts.len(), 2);
+    }
 }

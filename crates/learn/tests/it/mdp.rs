@@ -178,3 +178,43 @@ impl Env for Herd {
 
     fn reset(&mut self) {}
 }
+
+/// One state and four arms that earn -0.38, give or take 0.012: all far from zero, and nearly alike. The last is best.
+#[derive(Clone, Debug)]
+pub(crate) struct Bandit {
+    noise: Stream,
+    steps: usize,
+}
+
+impl Bandit {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            noise: Streams::new(seed).stream("bandit"),
+            steps: 0,
+        }
+    }
+}
+
+impl Observe for Bandit {
+    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+        slot.row()[0] = 1.0;
+        slot.factor(4);
+        false
+    }
+}
+
+impl Env for Bandit {
+    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+        self.steps += 1;
+        Step {
+            reward: -0.38 + 0.008 * (f64::from(actions[0]) - 1.5) + 0.008 * self.noise.normal(),
+            end: if self.steps.is_multiple_of(50) {
+                End::Truncated
+            } else {
+                End::No
+            },
+        }
+    }
+
+    fn reset(&mut self) {}
+}

@@ -9,7 +9,7 @@ use wayside_learn::ppo::{PpoConfig, Ratio};
 use wayside_learn::slot::{Env, Observe};
 use wayside_learn::state::State;
 
-use crate::mdp::{Corridor, Herd, Keys};
+use crate::mdp::{Bandit, Corridor, Herd, Keys};
 
 fn small() -> PpoConfig {
     PpoConfig {
@@ -82,6 +82,106 @@ fn closed_form_ac_finds_the_optimum_of_the_corridor() {
     assert_solves_corridor(
         &mut config.learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1).unwrap(),
         1000,
+    );
+}
+
+/// The share of the best arm among what is drawn.
+fn drawn_best(policy: &mut Policy) -> f64 {
+    let (mut env, mut stream) = (Bandit::new(9), Streams::new(9).stream("drawn"));
+    let best = |_| f64::from(u8::from(policy.sample(&mut env, &mut stream) == [3]));
+    (0..1000).map(best).sum::<f64>() / 1000.0
+}
+
+#[test]
+fn regress_rewards_far_from_zero_and_nearly_alike_are_learned_from() {
+    let spec = || NetSpec::flat(1, 4, 1, &[16]);
+    let bandits = || (0..8).map(Bandit::new).collect::<Vec<_>>();
+    for (gamma, normalize_reward) in [(0.0, true), (0.0, false), (0.2, true), (0.9, true)] {
+        let case = format!("gamma {gamma}, normalised: {normalize_reward}");
+        let ppo = PpoConfig {
+            gamma,
+            normalize_reward,
+            ..small()
+        };
+        let ac = AcConfig {
+            gamma,
+            normalize_reward,
+            normalize_advantage: true,
+            learning_rate: 3e-3,
+            n_steps: 16,
+            ..AcConfig::default()
+        };
+        let learners = [
+            ("ppo", ppo.learner(spec(), 8, 2).unwrap(), 100),
+            ("ac", ac.learner(spec(), 8, 2).unwrap(), 800),
+        ];
+        for (name, mut learner, iterations) in learners {
+            let (mut envs, mut clipped) = (bandits(), 0.0);
+            for _ in 0..iterations {
+                let report = learner.iterate(&mut envs).unwrap();
+                clipped += report.reward_clipped / f64::from(iterations);
+                assert!(report.explained_variance.is_finite(), "{name}, {case}");
+            }
+            let best = drawn_best(&mut learner.policy());
+            assert!(best > 0.9, "{name}, {case}: {best}");
+            assert!(clipped < 0.01, "{name}, {case}: {clipped}");
+        }
+    }
+}
+
+/// Algorithm 1 with a buffer, K = 16.
+fn buffered() -> PpoConfig {
+    PpoConfig {
+        n_steps: 16,
+        min_buffer_size: 300,
+        buffer_size: 700,
+        ent_coef: 0.01,
+        ..small()
+    }
+}
+
+#[test]
+fn closed_form_ppo_with_a_buffer_finds_the_optimum_of_the_corridor() {
+    let mut learner = buffered()
+        .learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1)
+        .unwrap();
+    assert_solves_corridor(&mut learner, 300);
+}
+
+#[test]
+fn property_a_buffer_learns_once_it_is_full_enough_and_goes_on_to_the_bit() {
+    let new = |seed| {
+        let spec = NetSpec::shared(7, 7, 2, &[16]);
+        buffered().learner(spec, 5, seed).unwrap()
+    };
+    let (mut whole, mut envs) = (new(1), keys(5));
+    let (mut early, mut again) = (new(1), keys(5));
+    for i in 1..=12 {
+        let report = whole.iterate(&mut envs).unwrap();
+        // 80 slots an iteration: 300 are there after the fourth; then one minibatch, four epochs
+        assert_eq!(report.n_updates, if i < 4 { 0 } else { 4 * (i - 3) });
+        assert_eq!(report.total_timesteps, 80 * i);
+    }
+    for _ in 0..6 {
+        early.iterate(&mut again).unwrap();
+    }
+    let state = State::from_bytes(&early.save_state().to_bytes().unwrap()).unwrap();
+    let mut late = new(77);
+    late.load_state(&state).unwrap();
+    for _ in 0..6 {
+        late.iterate(&mut again).unwrap();
+    }
+    let bytes = |learner: &Learner| learner.save_state().to_bytes().unwrap();
+    assert!(bytes(&whole) == bytes(&late));
+    let config = PpoConfig {
+        buffer_size: 200,
+        ..buffered()
+    };
+    let error = config.learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("buffer_size: must be at least min_buffer_size (300), got 200"),
+        "{error}"
     );
 }
 

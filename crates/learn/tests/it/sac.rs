@@ -7,7 +7,7 @@ use wayside_learn::sac::discrete::{DiscreteSac, Form};
 use wayside_learn::slot::{End, Env, Step};
 use wayside_learn::state::State;
 
-use crate::mdp::{Corridor, Keys};
+use crate::mdp::{Bandit, Corridor, Keys};
 
 /// Position x in [-1, 1]; a step moves it by half the action, and costs the squared position after it. The optimum goes to
 /// zero at once: a = -2 x where |x| <= 1/2, else as far as it can.
@@ -259,5 +259,37 @@ fn property_wrong_forms_are_errors() {
         "observation: must be > 0",
     ] {
         assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
+fn regress_rewards_far_from_zero_and_nearly_alike_are_learned_from() {
+    for (normalize_reward, center_reward) in [(true, false), (false, true)] {
+        let config = SacConfig {
+            gamma: 0.0,
+            normalize_reward,
+            center_reward,
+            ent_coef: 0.1,
+            target_entropy: Some(0.1),
+            ..steps(1500)
+        };
+        let form = Form {
+            rows: 1,
+            row_width: 1,
+            globals: 0,
+            factors: vec![4],
+            factors_per_vehicle: 1,
+        };
+        let mut sac = DiscreteSac::new(config, form, &HIDDEN, 1, 2).unwrap();
+        let mut envs = [Bandit::new(1)];
+        sac.iterate(&mut envs).unwrap();
+        let report = sac.iterate(&mut envs).unwrap();
+        assert!(report.reward_clipped < 0.01, "{report:?}");
+        let best = sac.policy().unwrap().decide(&mut Bandit::new(5)).to_vec();
+        assert_eq!(
+            best,
+            [3],
+            "normalised {normalize_reward}, centred {center_reward}"
+        );
     }
 }

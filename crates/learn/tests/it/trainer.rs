@@ -389,6 +389,71 @@ fn property_folders_and_options_are_checked() {
     }
 }
 
+#[test]
+fn property_the_agent_of_the_paper_is_chosen_whole() {
+    use wayside_core::observe::{Form, Target};
+    use wayside_learn::trainer::{Agent, Config};
+    let world = world("wang2025", 3);
+    let paper = [("agent".to_owned(), "paper".to_owned())];
+    for algorithm in [Algorithm::Ppo, Algorithm::Ac] {
+        let settings = Settings::new(algorithm, None, &world, &paper).unwrap();
+        assert_eq!(
+            (settings.encoder, settings.train.agent),
+            (Encoder::Flat, Agent::Paper)
+        );
+        let layout = settings.layout(&world).unwrap();
+        let Form::Flat {
+            target, candidates, ..
+        } = layout.form
+        else {
+            panic!("{layout:?}")
+        };
+        assert_eq!((target, candidates), (Target::Candidates, 8));
+        // initial among beta + 1, target among beta; a critic of the state alone
+        assert_eq!(settings.net(&layout).logits_per_row, 3 * (8 + 7));
+        assert_eq!(settings.net(&layout).globals, 0);
+        if let Config::Ac(config) = settings.config {
+            assert!((config.gamma - 0.99).abs() < 1e-12);
+            assert!(!config.normalize_advantage && !config.normalize_reward);
+        }
+    }
+    let refused = [
+        (
+            Algorithm::Sac,
+            None,
+            "agent",
+            "paper",
+            "agent: paper is for ppo and ac",
+        ),
+        (
+            Algorithm::Ppo,
+            Some(Encoder::Shared),
+            "agent",
+            "paper",
+            "agent: paper sees the encoder flat",
+        ),
+        (
+            Algorithm::Ppo,
+            None,
+            "agent",
+            "papers",
+            "agent: unknown variant `papers`",
+        ),
+        (
+            Algorithm::Ppo,
+            None,
+            "target",
+            "candidates",
+            "target: candidates is for the encoder flat",
+        ),
+    ];
+    for (algorithm, encoder, name, value, message) in refused {
+        let options = [(name.to_owned(), value.to_owned())];
+        let error = Settings::new(algorithm, encoder, &world, &options).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
 /// [`Engine::act`] refuses what the mask forbids, so none of these may fail.
 #[test]
 fn property_masks_are_never_violated() {
@@ -406,9 +471,13 @@ fn property_masks_are_never_violated() {
         let of = |algorithm| move |encoder| (algorithm, encoder);
         let encoders = [Encoder::Sequential, Encoder::Shared, Encoder::Flat];
         let (ppo, sac) = (of(Algorithm::Ppo), of(Algorithm::Sac));
-        for (algorithm, encoder) in encoders.map(ppo).into_iter().chain(encoders.map(sac)) {
+        let all = encoders.map(ppo).into_iter().chain(encoders.map(sac));
+        let any = all.map(|(algorithm, encoder)| (algorithm, encoder, "any"));
+        let paper = [(Algorithm::Ppo, Encoder::Flat, "candidates")];
+        for (algorithm, encoder, target) in any.chain(paper) {
             let folder = tempfile::tempdir().unwrap();
-            let settings = settings_of(algorithm, &world, encoder, &[("total_timesteps", "90")]);
+            let options = [("total_timesteps", "90"), ("target", target)];
+            let settings = settings_of(algorithm, &world, encoder, &options);
             let plan = plan(&world, settings, folder.path());
             let mut policy = Trainer::new(plan, false).unwrap().policy(None).unwrap();
             let layout = policy.card().layout.clone();
