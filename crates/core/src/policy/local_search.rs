@@ -1,7 +1,7 @@
 //! Local search: the near-optimum to compare with.
 use super::Policy;
 use super::assignment::Assignment;
-use super::price::Price;
+use super::price::{Price, PriceEffort, PriceOptions};
 use crate::decision::Decision;
 use crate::rng::{Stream, Streams};
 use crate::slot::Slot;
@@ -28,7 +28,10 @@ impl LocalSearch {
     pub fn new(restarts: usize, streams: Streams) -> Self {
         Self {
             restarts,
-            price: Price::new(2),
+            price: Price::new(PriceOptions {
+                sweeps: 2,
+                effort: PriceEffort::Accurate,
+            }),
             assignment: Assignment::default(),
             order: Order::default(),
             kicked: Vec::new(),

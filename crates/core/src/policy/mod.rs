@@ -181,7 +181,7 @@ impl PolicyKind {
                 name: "price",
                 summary: "the choice at the bound's prices, then best-response sweeps",
                 source: "Wayside",
-                options: "policy.price.sweeps",
+                options: "policy.price.sweeps, policy.price.effort",
                 needs: "whole slot",
             },
             Self::LocalSearch => PolicyInfo {
@@ -217,12 +217,12 @@ impl PolicyKind {
             Self::BestResponse => surrogate(best_response::BestResponse::new(
                 options.best_response_sweeps,
             )),
-            Self::Price => surrogate(price::Price::new(options.price_sweeps)),
+            Self::Price => surrogate(price::Price::new(options.price)),
             Self::LocalSearch => surrogate(local_search::LocalSearch::new(
                 options.local_search_restarts,
                 streams,
             )),
-            Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price_sweeps)),
+            Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price.sweeps)),
             Self::Migration(kind) => kind.build(&options.migration, streams),
         }
     }

@@ -11,6 +11,7 @@ use crate::document::{
 };
 use crate::error::{Error, Result};
 use crate::policy::migration::MigrationOptions;
+use crate::policy::price::{PriceEffort, PriceOptions};
 use std::path::{Path, PathBuf};
 
 /// Places stay within this distance of the origin \[m\], the size of the Earth.
@@ -341,6 +342,11 @@ fn straight(s: &mut Section<'_>) -> Mobility {
         ),
     }
 }
+
+pub(super) const PRICE_EFFORTS: [(&str, PriceEffort); 2] = [
+    ("accurate", PriceEffort::Accurate),
+    ("fast", PriceEffort::Fast),
+];
 
 pub(super) const CROWDS: [(&str, Crowd); 3] = [
     ("start", Crowd::Start),
@@ -731,9 +737,20 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
                 "most sweeps over the tasks",
             )
         }),
-        price_sweeps: s.section("price", "The policy price", |s| {
-            let doc = "best-response sweeps after the choice at prices";
-            s.default("sweeps", count(0, 1_000_000), 2, doc)
+        price: s.section("price", "The policy price", |s| PriceOptions {
+            sweeps: s.default(
+                "sweeps",
+                count(0, 1_000_000),
+                2,
+                "best-response sweeps after the choice at prices",
+            ),
+            effort: s.default(
+                "effort",
+                Choice(&PRICE_EFFORTS),
+                PriceEffort::Accurate,
+                "how good the prices are: `accurate` as those of the bound, `fast` a step or two from those of \
+                 the last slot",
+            ),
         }),
         local_search_restarts: s.section("local-search", "The policy local-search", |s| {
             s.default(

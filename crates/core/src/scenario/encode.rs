@@ -1,6 +1,6 @@
 //! A checked scenario back to TOML.
 
-use super::decode::{CROWDS, RANDOM};
+use super::decode::{CROWDS, PRICE_EFFORTS, RANDOM};
 use super::queueing::{COUNTINGS, FALSE_KINDS, SOURCES, SUCCESSES};
 use super::{
     Cycles, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range, Rsu,
@@ -71,7 +71,8 @@ impl Scenario {
         out.section("[policy.best-response]");
         out.put("sweeps", self.policy.best_response_sweeps);
         out.section("[policy.price]");
-        out.put("sweeps", self.policy.price_sweeps);
+        out.put("sweeps", self.policy.price.sweeps);
+        out.word("effort", &PRICE_EFFORTS, self.policy.price.effort);
         out.section("[policy.local-search]");
         out.put("restarts", self.policy.local_search_restarts);
         out.section("[policy.repair]");

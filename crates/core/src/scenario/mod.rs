@@ -17,6 +17,7 @@ pub use queueing::{
 };
 
 use crate::policy::migration::MigrationOptions;
+use crate::policy::price::PriceOptions;
 use std::path::PathBuf;
 
 /// A whole scenario. Sections and keys are those of the TOML file (`docs/scenario.md`).
@@ -347,8 +348,8 @@ pub struct PolicyOptions {
     pub random_candidates: usize,
     /// `[policy.best-response] sweeps`: most sweeps over the tasks.
     pub best_response_sweeps: usize,
-    /// `[policy.price] sweeps`: best-response sweeps after the choice at prices.
-    pub price_sweeps: usize,
+    /// `[policy.price]`.
+    pub price: PriceOptions,
     /// `[policy.local-search] restarts`.
     pub local_search_restarts: usize,
     /// `[policy.repair] enabled`: whether placements are repaired where (16e) is enforced.

@@ -1,6 +1,7 @@
 //! Integration tests, one binary. Names say who knows the truth: `closed_form_*`, `oracle_*` (an
 //! independent solver or brute force), `paper_*`, `property_*`, `regress_*`.
 
+mod bound_oracle;
 mod bounds;
 mod conic;
 mod hand;
@@ -21,6 +22,7 @@ mod queue_faults;
 mod queue_support;
 mod queue_twin;
 mod queueing;
+mod relaxation;
 mod sequential_twin;
 mod support;
 mod traffic;
