@@ -20,8 +20,10 @@ pub struct Effort {
     pub last_temperature: f64,
     /// Factor between temperatures.
     pub cooling: f64,
-    /// Newton steps at each temperature.
+    /// Newton steps at each temperature, not counting those that still gain more than `far`.
     pub steps: usize,
+    /// Gain, relative to the cost of all tasks, above which it is still a long way.
+    pub far: f64,
     /// Gain, relative to the bound, that is not worth a step.
     pub tolerance: f64,
     /// Gain, relative to the bound, below which a step is the last one and is taken without a pass over
@@ -38,11 +40,12 @@ pub struct Effort {
 impl Effort {
     /// For the certificate of a run.
     pub const CERTIFY: Self = Self {
-        cold_temperature: 3e-3,
+        cold_temperature: 3e-2,
         warm_temperature: 1e-3,
         last_temperature: 3e-5,
         cooling: 0.15,
         steps: 10,
+        far: 1e-4,
         tolerance: 1e-9,
         trust: 0.0,
         turns: 8,
@@ -52,11 +55,12 @@ impl Effort {
     /// For a policy that only wants good prices, from those of the last slot: a rough step now is worth
     /// more than a fine one later.
     pub const DECIDE: Self = Self {
-        cold_temperature: 3e-3,
+        cold_temperature: 3e-2,
         warm_temperature: 1e-3,
         last_temperature: 1e-3,
         cooling: 0.15,
         steps: 4,
+        far: 1e-2,
         tolerance: 2e-5,
         trust: 1e-3,
         turns: 3,
@@ -141,6 +145,44 @@ pub(super) struct Way {
     pub(super) execution: Option<(u32, f64)>,
 }
 
+/// Where a climb at one temperature ended.
+#[derive(Clone, Copy, Debug)]
+struct Climbed {
+    value: f64,
+    /// Steps gain little, though by the gradient there is far to go.
+    stuck: bool,
+}
+
+impl Climbed {
+    fn to(value: f64) -> Self {
+        Self {
+            value,
+            stuck: false,
+        }
+    }
+}
+
+/// The tasks nearest to an RSU.
+#[derive(Clone, Copy, Debug, Default)]
+struct Crowd {
+    count: f64,
+    cycles: f64,
+    local: f64,
+    /// Sums of a_nm and of its root.
+    upload: f64,
+    root_upload: f64,
+}
+
+impl Crowd {
+    fn join(&mut self, row: &TaskRow, alone: f64) {
+        self.count += 1.0;
+        self.cycles += row.cycles;
+        self.local += row.local;
+        self.upload += alone;
+        self.root_upload += alone.sqrt();
+    }
+}
+
 /// Constants of an RSU in one slot.
 #[derive(Clone, Copy, Debug)]
 struct Site {
@@ -214,11 +256,14 @@ pub struct Dual {
     offers: Vec<Offer>,
     stamp: u32,
     floor: Floor,
-    /// Mean bound of a task in the last slot.
+    /// About what a task costs: by the bound in the last pass with hard minima.
     mean_cost: f64,
     /// Constants of the tasks by their nearest RSU: neighbours in it share routes, prices and cache lines;
     /// the order is canonical so that whoever places tasks next can take it over.
     table: TaskTable,
+    /// Per RSU the tasks nearest to it, and the local cost of those without any; of a cold start.
+    crowds: Vec<Crowd>,
+    lonely: f64,
     /// Per row the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
     chosen: Vec<Option<(u32, u32)>>,
     choices: Vec<Choice>,
@@ -253,8 +298,8 @@ const MOST_CHANGE: f64 = 0.4;
 /// promised, so the dual bends that much more than its curvature at the start says.
 const TRUSTED_LENGTH: f64 = 0.7;
 
-/// Newton steps that a solve without prices of an earlier slot may take on top.
-const COLD_STEPS: usize = 16;
+/// Most steps at one temperature: prices change by [`MOST_CHANGE`], so they have gone everywhere by then.
+const MOST_STEPS: usize = 100;
 
 impl Dual {
     /// The prices of the last solve.
@@ -265,47 +310,42 @@ impl Dual {
 
     /// Maximises the bound and returns it: a lower bound of the sum over tasks of the cost in (15).
     pub fn solve(&mut self, slot: &Slot, effort: Effort) -> f64 {
-        let cold = self.prices.band.len() != slot.rsus.len();
+        let warm = self.prices.band.len() == slot.rsus.len();
         self.prepare(slot);
-        let tasks = slot.tasks.len();
-        if tasks > 0 && !slot.rsus.is_empty() {
-            let scale = self.cost_scale(slot, cold);
-            let mut temperature = if cold {
-                effort.cold_temperature
-            } else {
-                effort.warm_temperature
-            };
-            // From nothing it is a longer way to the first temperature's optimum.
-            let mut steps = if cold {
-                effort.steps + COLD_STEPS
-            } else {
-                effort.steps
-            };
-            loop {
-                self.climb(slot, temperature * scale, scale, steps, effort);
-                steps = effort.steps;
-                if temperature <= effort.last_temperature {
-                    break;
-                }
-                temperature = (temperature * effort.cooling).max(effort.last_temperature);
+        if !slot.tasks.is_empty() && !slot.rsus.is_empty() {
+            // Prices of a slot so different that they lead nowhere are dropped.
+            if !(warm && self.anneal(slot, effort, true)) {
+                self.cold_start();
+                self.anneal(slot, effort, false);
             }
+        } else if !warm {
+            self.cold_start();
         }
-        let value = self.value(slot);
-        self.mean_cost = value / tasks.max(1) as f64;
-        value
+        self.value(slot)
     }
 
-    /// About what a task costs: by the last slot's bound, else by this one's.
-    fn cost_scale(&mut self, slot: &Slot, cold: bool) -> f64 {
-        if cold {
-            let tasks = slot.tasks.len();
-            self.mean_cost = self.value(slot) / tasks as f64;
-            if self.mean_cost <= 0.0 {
-                self.mean_cost =
-                    self.table.rows().iter().map(|row| row.local).sum::<f64>() / tasks as f64;
+    /// Climbs at one temperature after the other; whether no climb from `warm` prices got stuck.
+    fn anneal(&mut self, slot: &Slot, effort: Effort, warm: bool) -> bool {
+        let (mut scale, first) = if warm {
+            (self.mean_cost, effort.warm_temperature)
+        } else {
+            (self.crowded_cost(), effort.cold_temperature)
+        };
+        let mut temperature = first * scale;
+        loop {
+            let climbed = self.climb(slot, temperature, scale, effort);
+            if warm && climbed.stuck {
+                return false;
             }
+            let mean_cost = climbed.value / slot.tasks.len() as f64;
+            if mean_cost < 0.5 * scale {
+                scale = mean_cost.max(0.1 * scale);
+            }
+            if temperature <= effort.last_temperature * scale {
+                return true;
+            }
+            temperature = (temperature * effort.cooling).max(effort.last_temperature * scale);
         }
-        self.mean_cost.max(f64::MIN_POSITIVE)
     }
 
     /// Takes the prices of CPU as `theta` for what follows.
@@ -313,7 +353,7 @@ impl Dual {
         self.floor.set(&self.sites, theta);
     }
 
-    /// The bound at the present prices, with hard minima.
+    /// The bound at the present prices, with hard minima; sets what depends on it.
     fn value(&mut self, slot: &Slot) -> f64 {
         self.floor.set(&self.sites, &self.prices.cpu);
         let mut value = 0.0;
@@ -325,7 +365,14 @@ impl Dual {
             self.chosen[i] = best.map(|choice| (choice.entry, choice.execution));
             value += best.map_or(row.local, |choice| choice.cost).min(beyond);
         }
-        value - self.prices.band.iter().sum::<f64>() - self.prices.cpu.iter().sum::<f64>()
+        let prices = &self.prices;
+        let bound = value - prices.band.iter().sum::<f64>() - prices.cpu.iter().sum::<f64>();
+        if !self.table.rows().is_empty() {
+            // Bad prices must not make costs seem small; at good ones shares cost less than half of `value`.
+            let cost = bound.max(0.25 * value).max(f64::MIN_POSITIVE);
+            self.mean_cost = cost / self.table.rows().len() as f64;
+        }
+        bound
     }
 
     /// The cheapest way of task `n` to any RSU when its uploads cost `uploads` (one per link) and the CPU
@@ -410,38 +457,45 @@ impl Dual {
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);
         self.table.fill_canonical(slot);
-        if self.prices.band.len() != rsus {
-            self.cold_start();
-        }
     }
 
     /// Prices under which everybody's nearest RSU is shared as it would be.
     fn cold_start(&mut self) {
         let rsus = self.sites.len();
-        self.prices.band = vec![0.0; rsus];
-        self.prices.cpu = vec![0.0; rsus];
-        let mut cycles = vec![0.0; rsus];
-        let mut count = vec![0.0; rsus];
+        self.crowds.clear();
+        self.crowds.resize(rsus, Crowd::default());
+        self.lonely = 0.0;
         for row in self.table.rows() {
-            if let Some(nearest) = self.table.uploads(row).first() {
-                let m = nearest.rsu as usize;
-                self.prices.band[m] += nearest.alone().sqrt();
-                cycles[m] += row.cycles;
-                count[m] += 1.0;
+            match self.table.uploads(row).first() {
+                Some(nearest) => self.crowds[nearest.rsu as usize].join(row, nearest.alone()),
+                None => self.lonely += row.local,
             }
         }
-        for m in 0..rsus {
-            self.prices.band[m] *= self.prices.band[m];
-            let site = self.sites[m];
-            if let Curve::Tradeoff { omega, free_hz } = site.curve
-                && count[m] * free_hz > site.available_hz
-            {
-                let y = count[m] * free_hz / site.available_hz.max(1.0);
-                let price =
-                    (y * y - 1.0 / y) * omega * (cycles[m] / count[m]) / (free_hz * free_hz);
-                self.prices.cpu[m] = price * site.available_hz;
-            }
+        self.prices.band.clear();
+        self.prices.cpu.clear();
+        for (crowd, site) in self.crowds.iter().zip(&self.sites) {
+            self.prices.band.push(crowd.root_upload * crowd.root_upload);
+            self.prices
+                .cpu
+                .push(site.crowded(crowd.count, crowd.cycles));
         }
+    }
+
+    /// Mean cost of a task where the tasks nearest to an RSU all share it or all stay on their vehicles.
+    fn crowded_cost(&self) -> f64 {
+        let crowds = self.crowds.iter().zip(&self.sites);
+        let total = crowds.map(|(crowd, site)| {
+            let share_hz = site.available_hz / crowd.count;
+            let shared = crowd.count * crowd.upload + site.curve.cost(crowd.cycles, share_hz);
+            if crowd.count == 0.0 {
+                0.0
+            } else if shared < crowd.local {
+                shared
+            } else {
+                crowd.local
+            }
+        });
+        (self.lonely + total.sum::<f64>()) / self.table.rows().len() as f64
     }
 
     /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest (local
@@ -514,24 +568,46 @@ impl Dual {
     }
 
     /// Newton steps at one temperature.
-    fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, steps: usize, effort: Effort) {
+    fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, effort: Effort) -> Climbed {
+        let far = effort.far * scale * slot.tasks.len() as f64;
         let mut value = self.smooth(slot, temperature, effort);
-        for _ in 0..steps {
-            let expected = self.newton_step(temperature, scale, effort);
-            if expected <= effort.tolerance * value.abs() {
-                break;
+        let mut steps = effort.steps;
+        for _ in 0..MOST_STEPS {
+            let expected = self.newton_step(temperature, scale, effort.turns);
+            let close = expected.abs() <= far;
+            if close && expected <= effort.tolerance * value.abs() {
+                return Climbed::to(value);
             }
-            if expected <= effort.trust * value.abs() {
+            if close && expected <= effort.trust * value.abs() {
                 self.keep_start();
                 self.move_prices(TRUSTED_LENGTH);
-                break;
+                return Climbed::to(value);
             }
-            let gained = self.backtrack(slot, temperature, effort, value);
+            let mut gained = self.backtrack(slot, temperature, effort, value);
+            if gained <= 1e-3 * expected && !close {
+                // Limited price by price and cut off at zero, a Newton step need not climb; the gradient does.
+                value = self.smooth(slot, temperature, effort);
+                self.newton_step(temperature, scale, 1);
+                gained = self.backtrack(slot, temperature, effort, value);
+            }
             value += gained;
-            if gained.abs() <= 1e-3 * expected {
-                break;
+            if gained <= 1e-3 * expected.abs() {
+                return Climbed {
+                    value,
+                    stuck: !close,
+                };
+            }
+            if gained <= far {
+                steps -= 1;
+                if steps == 0 {
+                    return Climbed {
+                        value,
+                        stuck: !close,
+                    };
+                }
             }
         }
+        Climbed { value, stuck: true }
     }
 
     /// Takes the Newton step, shortened where it must be; the gain. The dual is concave, so this ends.
@@ -644,8 +720,9 @@ impl Dual {
         }
     }
 
-    /// Solves for the Newton step on the prices that are free to move; the gain it promises.
-    fn newton_step(&mut self, temperature: f64, scale: f64, effort: Effort) -> f64 {
+    /// Solves for the Newton step on the prices that are free to move; the gain it promises. With one turn of the
+    /// conjugate gradients it is a step along the gradient.
+    fn newton_step(&mut self, temperature: f64, scale: f64, turns: usize) -> f64 {
         let rsus = self.prices.band.len();
         let newton = &mut self.newton;
         for i in 0..2 * rsus {
@@ -660,7 +737,7 @@ impl Dual {
             newton.damping[i] = gradient.abs() / (price + 0.3 * scale) + 1e-9 / scale;
             newton.diagonal[i] += newton.bend[i] + newton.damping[i];
         }
-        newton.solve(&self.hesitant, &self.start, rsus, temperature, effort.turns);
+        newton.solve(&self.hesitant, &self.start, rsus, temperature, turns);
         // Far from the optimum the quadratic is trusted only so far. Price by price, so that one crowded
         // place of a large map does not shorten everybody's step.
         for i in 0..2 * rsus {
@@ -786,6 +863,20 @@ impl Newton {
 }
 
 impl Site {
+    /// About the price theta at which `count` tasks of `cycles` in all fill the RSU; 0 where they do not.
+    fn crowded(&self, count: f64, cycles: f64) -> f64 {
+        let available_hz = self.available_hz;
+        match self.curve {
+            _ if available_hz <= 0.0 => 0.0,
+            Curve::Tradeoff { omega, free_hz } if count * free_hz > available_hz => {
+                let y = count * free_hz / available_hz;
+                (y * y - 1.0 / y) * omega * (cycles / count) / (free_hz * free_hz) * available_hz
+            }
+            Curve::DelayOnly { weight, .. } => count * weight * cycles / available_hz,
+            Curve::Tradeoff { .. } | Curve::EnergyOnly { .. } => 0.0,
+        }
+    }
+
     /// g(mu, C) with mu = theta / F_m, and the CPU share with its slope.
     fn offer(&self, theta: f64, cycles: f64) -> Offer {
         if self.available_hz <= 0.0 {

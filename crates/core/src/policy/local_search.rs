@@ -1,7 +1,7 @@
 //! Local search: the near-optimum to compare with.
 use super::Policy;
 use super::assignment::Assignment;
-use super::price::Price;
+use super::price::{Price, PriceEffort, PriceOptions};
 use super::repair::{Repair, Worth};
 use crate::decision::{Decision, Placement};
 use crate::rng::{Stream, Streams};
@@ -33,7 +33,10 @@ impl LocalSearch {
     pub fn new(restarts: usize, repair: bool, streams: Streams) -> Self {
         Self {
             restarts,
-            price: Price::new(2),
+            price: Price::new(PriceOptions {
+                sweeps: 2,
+                effort: PriceEffort::Accurate,
+            }),
             assignment: Assignment::default(),
             order: Order::default(),
             kicked: Vec::new(),

@@ -188,7 +188,7 @@ impl PolicyKind {
                 name: "price",
                 summary: "the choice at the bound's prices, then best-response sweeps",
                 source: "Wayside",
-                options: "policy.price.sweeps, .repair",
+                options: "policy.price.sweeps, .effort, .repair",
                 needs: "whole slot",
             },
             Self::LocalSearch => PolicyInfo {
@@ -229,16 +229,13 @@ impl PolicyKind {
                 best_response::BestResponse::new(options.best_response_sweeps),
                 options.best_response_repair,
             ),
-            Self::Price => repaired(
-                price::Price::new(options.price_sweeps),
-                options.price_repair,
-            ),
+            Self::Price => repaired(price::Price::new(options.price), options.price_repair),
             Self::LocalSearch => surrogate(local_search::LocalSearch::new(
                 options.local_search_restarts,
                 options.local_search_repair,
                 streams,
             )),
-            Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price_sweeps)),
+            Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price.sweeps)),
             Self::Migration(kind) => kind.build(&options.migration, streams),
         }
     }

@@ -9,20 +9,48 @@ use crate::bound::dual::{Dual, Effort};
 use crate::decision::{Decision, Placement};
 use crate::slot::Slot;
 
+/// How good the prices must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PriceEffort {
+    /// As good as the bound's own.
+    #[default]
+    Accurate,
+    /// A step or two from those of the last slot: for large maps, where most of the time is theirs.
+    Fast,
+}
+
+impl PriceEffort {
+    fn of_dual(self) -> Effort {
+        match self {
+            Self::Accurate => Effort::CERTIFY,
+            Self::Fast => Effort::DECIDE,
+        }
+    }
+}
+
+/// `[policy.price]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceOptions {
+    /// `sweeps`: best-response sweeps after the choice at prices.
+    pub sweeps: usize,
+    /// `effort`: how good the prices are.
+    pub effort: PriceEffort,
+}
+
 /// Prices stay warm from slot to slot.
 #[derive(Clone, Debug)]
 pub struct Price {
-    sweeps: usize,
+    options: PriceOptions,
     dual: Dual,
     assignment: Assignment,
 }
 
 impl Price {
-    /// `sweeps` best-response sweeps after the choice at prices.
+    /// From nothing.
     #[must_use]
-    pub fn new(sweeps: usize) -> Self {
+    pub fn new(options: PriceOptions) -> Self {
         Self {
-            sweeps,
+            options,
             dual: Dual::default(),
             assignment: Assignment::default(),
         }
@@ -31,11 +59,11 @@ impl Price {
 
 impl Policy for Price {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
-        self.dual.solve(slot, Effort::DECIDE);
+        self.dual.solve(slot, self.options.effort.of_dual());
         let (table, choices) = self.dual.table_and_choices();
         self.assignment
             .start_with(slot, table, choices.iter().copied().map(placement));
-        self.assignment.sweep(slot, self.sweeps);
+        self.assignment.sweep(slot, self.options.sweeps);
         self.assignment.write_placements(&mut decision.placements);
     }
 }

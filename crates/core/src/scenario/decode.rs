@@ -11,6 +11,7 @@ use crate::document::{
 };
 use crate::error::{Error, Result};
 use crate::policy::migration::MigrationOptions;
+use crate::policy::price::{PriceEffort, PriceOptions};
 use std::path::{Path, PathBuf};
 
 /// Places stay within this distance of the origin \[m\], the size of the Earth.
@@ -341,6 +342,11 @@ fn straight(s: &mut Section<'_>) -> Mobility {
         ),
     }
 }
+
+pub(super) const PRICE_EFFORTS: [(&str, PriceEffort); 2] = [
+    ("accurate", PriceEffort::Accurate),
+    ("fast", PriceEffort::Fast),
+];
 
 pub(super) const CROWDS: [(&str, Crowd); 3] = [
     ("start", Crowd::Start),
@@ -737,9 +743,14 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
         let doc = "most sweeps over the tasks";
         (s.default("sweeps", count(1, 1_000_000), 20, doc), repair(s))
     });
-    let (price_sweeps, price_repair) = s.section("price", "The policy price", |s| {
+    let (price, price_repair) = s.section("price", "The policy price", |s| {
         let doc = "best-response sweeps after the choice at prices";
-        (s.default("sweeps", count(0, 1_000_000), 2, doc), repair(s))
+        let sweeps = s.default("sweeps", count(0, 1_000_000), 2, doc);
+        let doc = "how good the prices are: `accurate` as those of the bound, `fast` a step or two from those of \
+                   the last slot";
+        let effort = Choice(&PRICE_EFFORTS);
+        let effort = s.default("effort", effort, PriceEffort::Accurate, doc);
+        (PriceOptions { sweeps, effort }, repair(s))
     });
     let doc = "The policy local-search";
     let (local_search_restarts, local_search_repair) = s.section("local-search", doc, |s| {
@@ -756,7 +767,7 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
         random_target,
         best_response_sweeps,
         best_response_repair,
-        price_sweeps,
+        price,
         price_repair,
         local_search_restarts,
         local_search_repair,

@@ -1,6 +1,6 @@
 //! A checked scenario back to TOML.
 
-use super::decode::{CROWDS, RANDOM, RANDOM_TARGETS};
+use super::decode::{CROWDS, PRICE_EFFORTS, RANDOM, RANDOM_TARGETS};
 use super::queueing::{COUNTINGS, FALSE_KINDS, SOURCES, SUCCESSES};
 use super::{
     Cycles, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range, Rsu,
@@ -73,7 +73,8 @@ impl Scenario {
         out.put("sweeps", self.policy.best_response_sweeps);
         out.put("repair", self.policy.best_response_repair);
         out.section("[policy.price]");
-        out.put("sweeps", self.policy.price_sweeps);
+        out.put("sweeps", self.policy.price.sweeps);
+        out.word("effort", &PRICE_EFFORTS, self.policy.price.effort);
         out.put("repair", self.policy.price_repair);
         out.section("[policy.local-search]");
         out.put("restarts", self.policy.local_search_restarts);

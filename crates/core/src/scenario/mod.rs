@@ -17,6 +17,7 @@ pub use queueing::{
 };
 
 use crate::policy::migration::MigrationOptions;
+use crate::policy::price::PriceOptions;
 use std::path::PathBuf;
 
 /// A whole scenario. Sections and keys are those of the TOML file (`docs/scenario.md`).
@@ -351,8 +352,8 @@ pub struct PolicyOptions {
     pub best_response_sweeps: usize,
     /// `[policy.best-response] repair`: whether its placements are repaired where (16e) is enforced.
     pub best_response_repair: bool,
-    /// `[policy.price] sweeps`: best-response sweeps after the choice at prices.
-    pub price_sweeps: usize,
+    /// `[policy.price]`.
+    pub price: PriceOptions,
     /// `[policy.price] repair`: whether its placements are repaired where (16e) is enforced.
     pub price_repair: bool,
     /// `[policy.local-search] restarts`.

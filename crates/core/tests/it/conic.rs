@@ -2,24 +2,25 @@
 
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{
-    DefaultSettingsBuilder, DefaultSolver, IPSolver, SolverStatus, SupportedConeT,
+    DefaultSettingsBuilder, DefaultSolution, DefaultSolver, IPSolver, SolverStatus, SupportedConeT,
 };
 use wayside_core::decision::Placement;
 use wayside_core::slot::Slot;
 
-/// P2 as a conic program in units of GHz and Gcycles: variables F and t >= 1/F of every placed task.
-struct Conic {
+/// A conic program.
+#[derive(Default)]
+pub(crate) struct Conic {
     rows: Vec<usize>,
     columns: Vec<usize>,
     values: Vec<f64>,
     /// s = b - A x lies in the cones.
-    b: Vec<f64>,
-    cones: Vec<SupportedConeT<f64>>,
+    pub(crate) b: Vec<f64>,
+    pub(crate) cones: Vec<SupportedConeT<f64>>,
 }
 
 impl Conic {
     /// Adds s = `constant` + sum of the terms as one more row.
-    fn row(&mut self, constant: f64, terms: impl IntoIterator<Item = (usize, f64)>) {
+    pub(crate) fn row(&mut self, constant: f64, terms: impl IntoIterator<Item = (usize, f64)>) {
         for (column, coefficient) in terms {
             self.rows.push(self.b.len());
             self.columns.push(column);
@@ -27,11 +28,49 @@ impl Conic {
         }
         self.b.push(constant);
     }
+
+    /// Minimises the sum of 0.5 `squares` x^2 + `linear` x.
+    pub(crate) fn solve(self, squares: &[f64], linear: &[f64]) -> DefaultSolution<f64> {
+        let columns = linear.len();
+        let diagonal: Vec<usize> = (0..columns).collect();
+        let objective = CscMatrix::new_from_triplets(
+            columns,
+            columns,
+            diagonal.clone(),
+            diagonal,
+            squares.to_vec(),
+        );
+        let constraints = CscMatrix::new_from_triplets(
+            self.b.len(),
+            columns,
+            self.rows,
+            self.columns,
+            self.values,
+        );
+        let settings = DefaultSettingsBuilder::default()
+            .verbose(false)
+            .tol_gap_abs(1e-10)
+            .tol_gap_rel(1e-10)
+            .tol_feas(1e-10)
+            .build()
+            .expect("settings are valid");
+        let mut solver = DefaultSolver::new(
+            &objective,
+            linear,
+            &constraints,
+            &self.b,
+            &self.cones,
+            settings,
+        )
+        .expect("the program is well formed");
+        solver.solve();
+        solver.solution
+    }
 }
 
 const GIGA: f64 = 1e9;
 
-/// Clarabel's optimal value of P2; `None` where it proves that no allocation is feasible.
+/// Clarabel's optimal value of P2, in units of GHz and Gcycles with variables F and t >= 1/F of every placed task; `None` where it proves that no allocation is feasible.
 pub(crate) fn clarabel(slot: &Slot, placements: &[Placement], minimum_hz: &[f64]) -> Option<f64> {
     attempt(slot, placements, minimum_hz)
         .unwrap_or_else(|status| panic!("Clarabel ended with {status:?}"))
@@ -53,13 +92,7 @@ pub(crate) fn attempt(
         .collect();
     let count = placed.len();
     let (mut squares, mut linear) = (vec![0.0; 2 * count], vec![0.0; 2 * count]);
-    let mut conic = Conic {
-        rows: Vec::new(),
-        columns: Vec::new(),
-        values: Vec::new(),
-        b: Vec::new(),
-        cones: Vec::new(),
-    };
+    let mut conic = Conic::default();
     for m in 0..slot.rsus.len() {
         let shares = (0..count).filter(|&i| placed[i].1 == m).map(|i| (i, -1.0));
         conic.row(slot.rsus.available_cpu_hz(m) / GIGA, shares);
@@ -84,39 +117,9 @@ pub(crate) fn attempt(
     if slot.enforce_balance {
         balance(&mut conic, slot, &placed);
     }
-    let objective = CscMatrix::new_from_triplets(
-        2 * count,
-        2 * count,
-        (0..2 * count).collect(),
-        (0..2 * count).collect(),
-        squares,
-    );
-    let constraints = CscMatrix::new_from_triplets(
-        conic.b.len(),
-        2 * count,
-        conic.rows,
-        conic.columns,
-        conic.values,
-    );
-    let settings = DefaultSettingsBuilder::default()
-        .verbose(false)
-        .tol_gap_abs(1e-10)
-        .tol_gap_rel(1e-10)
-        .tol_feas(1e-10)
-        .build()
-        .expect("settings are valid");
-    let mut solver = DefaultSolver::new(
-        &objective,
-        &linear,
-        &constraints,
-        &conic.b,
-        &conic.cones,
-        settings,
-    )
-    .expect("the program is well formed");
-    solver.solve();
-    match solver.solution.status {
-        SolverStatus::Solved | SolverStatus::AlmostSolved => Ok(Some(solver.solution.obj_val)),
+    let solution = conic.solve(&squares, &linear);
+    match solution.status {
+        SolverStatus::Solved | SolverStatus::AlmostSolved => Ok(Some(solution.obj_val)),
         SolverStatus::PrimalInfeasible | SolverStatus::AlmostPrimalInfeasible => Ok(None),
         status => Err(status),
     }

@@ -2,6 +2,7 @@
 //! independent solver or brute force), `paper_*`, `property_*`, `regress_*`.
 
 mod balance;
+mod bound_oracle;
 mod bounds;
 mod conic;
 mod hand;
@@ -22,6 +23,7 @@ mod queue_faults;
 mod queue_support;
 mod queue_twin;
 mod queueing;
+mod relaxation;
 mod sequential_twin;
 mod support;
 mod traffic;
