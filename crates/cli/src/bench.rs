@@ -52,7 +52,7 @@ pub(crate) fn execute(args: &args::Bench) -> Outcome {
             local_search,
         ),
         row(
-            ("price", decisions(PolicyKind::Price)),
+            ("price, fast", decisions(PolicyKind::Price)),
             "slots/s",
             local_search,
         ),
@@ -97,6 +97,7 @@ fn world(vehicles: usize) -> Result<World> {
     let overrides = [
         set("fleet.size", vehicles.to_string()),
         set("load_balance.enforce", false.to_string()),
+        set("policy.price.effort", "fast".to_owned()),
     ];
     World::new(&Scenario::builtin("wang2025", &overrides)?)
 }

@@ -47,6 +47,7 @@ fn grown(columns: usize, rows: usize) -> World {
         ("fleet.size", (columns * rows * 100 / 11).to_string()),
         ("area.width_m", (columns * 418 - 1).to_string()),
         ("area.height_m", (rows * 418 - 1).to_string()),
+        ("policy.price.effort", "fast".to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value));
     let scenario = Scenario::from_toml("grown", &text, &overrides).expect("a valid scenario");
@@ -90,7 +91,7 @@ fn p2(c: &mut Criterion, name: &str, enforce: bool) {
 
 /// Decisions on warm slots, one after the other.
 fn decisions(c: &mut Criterion) {
-    let world = world(&[]);
+    let world = world(&[("policy.price.effort", "fast".to_owned())]);
     let slots = slots(&world, 32);
     let mut group = c.benchmark_group("slot-100");
     for kind in [

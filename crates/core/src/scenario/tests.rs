@@ -1,6 +1,7 @@
 use super::*;
 use crate::engine::world::World;
 use crate::error::Error;
+use crate::policy::price::PriceEffort;
 use crate::rng::Streams;
 use serde_json::json;
 use std::path::Path;
@@ -775,6 +776,7 @@ fn closed_form_overrides_change_exactly_what_they_name() {
     rsus[0].cpu_hz = 1e9;
     expected.task.cycles = Cycles::Drawn(Range { min: 1e8, max: 2e8 });
     expected.policy.best_response_sweeps = 7;
+    expected.policy.price.effort = PriceEffort::Fast;
     let changed = small(&[
         ("fleet.size", "100"),
         ("fleet.size", "200"),
@@ -784,6 +786,7 @@ fn closed_form_overrides_change_exactly_what_they_name() {
         ("rsu.0.cpu_hz", "1e9"),
         ("task.cycles", "{ min = 1e8, max = 2e8 }"),
         ("policy.best-response.sweeps", "7"),
+        ("policy.price.effort", "fast"),
     ]);
     assert_eq!(changed, expected);
 }

@@ -1,11 +1,12 @@
-//! The simple bound from cold against the maximum of its dual, which a conic solver finds.
+//! The bounds against the maximum of the simple bound's dual, which a conic solver finds.
 
-use wayside_core::bound::dual::{Dual, Effort};
+use wayside_core::bound::dual::{Dual, Effort, Prices};
 use wayside_core::bound::split::Split;
+use wayside_core::policy::PolicyKind;
 use wayside_core::slot::Slot;
 
 use crate::relaxation::relaxation;
-use crate::support::{AREA_M, Recipe, channel, cover, largest, over_seeds};
+use crate::support::{AREA_M, Recipe, channel, cost, cover, decide, excess, largest, over_seeds};
 
 const OMEGAS: [f64; 6] = [0.0, 0.1, 0.5, 0.9, 0.99, 1.0];
 const KAPPAS: [f64; 3] = [0.0, 1e-28, 1e-26];
@@ -123,71 +124,63 @@ fn least(value: impl Fn(f64) -> f64) -> f64 {
     at_left.min(at_right).min(at(0.0))
 }
 
+/// The simple bound from cold and from the prices of a slot that has nothing to do with this one, and the split bound,
+/// against the maximum of the dual: it lies between the optimum of the relaxation, found by another method, and the
+/// dual at that optimum's multipliers, by the formula.
 #[test]
-fn tracer() {
-    for seed in std::env::var("TRACE").unwrap().split(',') {
-        let slot = varied(seed.parse().unwrap());
-        let oracle = relaxation(&slot);
-        eprintln!(
-            "seed {seed} omega {} oracle {} N {} band {:.4?} cpu {:.4?}",
-            slot.omega,
-            oracle.value,
-            slot.tasks.len(),
-            oracle.band,
-            oracle.cpu
-        );
-        let mut dual = Dual::default();
-        let simple = dual.solve(&slot, Effort::CERTIFY);
-        eprintln!("simple {simple} {:.4?}", dual.prices());
-    }
-}
-
-#[test]
-fn oracle_the_bound_from_cold_reaches_the_maximum_of_its_dual() {
+fn oracle_bounds_reach_the_maximum_of_the_dual() {
     let short = over_seeds(2000, |seed| {
         let slot = varied(seed);
-        let oracle = relaxation(&slot);
-        let at_prices = dual_value(&slot, &oracle.band, &oracle.cpu);
-        let apart = (oracle.value - at_prices).abs();
+        let relaxed = relaxation(&slot);
+        let at_multipliers = dual_value(&slot, &relaxed.band, &relaxed.cpu);
+        let apart = excess(relaxed.value, at_multipliers).abs();
+        assert!(apart <= 3e-6, "the oracle is apart by {apart:e}");
+        let most = relaxed.value.max(at_multipliers);
         let mut dual = Dual::default();
-        let alien = varied(seed + 18 * (1 + seed % 7));
-        let from_alien = {
-            let mut dual = Dual::default();
-            dual.solve(&alien, Effort::CERTIFY);
-            dual.solve(&slot, Effort::CERTIFY)
-        };
-        let simple = dual.solve(&slot, Effort::CERTIFY);
-        let split = Split::default().solve(&slot);
-        let most = oracle.value.max(at_prices);
-        let prices = dual.prices();
-        let twin = dual_value(&slot, &prices.band, &prices.cpu);
-        [
-            (most - simple) / most.max(f64::MIN_POSITIVE),
-            (most - split) / most.max(f64::MIN_POSITIVE),
-            (most - from_alien) / most.max(f64::MIN_POSITIVE),
-            apart / most.max(f64::MIN_POSITIVE),
-        ]
+        let cold = dual.solve(&slot, Effort::CERTIFY);
+        let Prices { band, cpu } = dual.prices();
+        let twin = excess(cold, dual_value(&slot, band, cpu)).abs();
+        assert!(twin <= 1e-9, "the bound is off its formula by {twin:e}");
+        dual.solve(&varied(seed + 18 * (1 + seed % 7)), Effort::CERTIFY);
+        let warm = dual.solve(&slot, Effort::CERTIFY);
+        [cold, warm, Split::default().solve(&slot)].map(|bound| excess(most, bound))
     });
-    for i in 0..4 {
-        let mut v: Vec<(f64, usize)> = short.iter().map(|s| s[i]).zip(0..).collect();
-        v.sort_by(|a, b| b.0.total_cmp(&a.0));
-        println!("{i}: worst {:?}", &v[..12]);
-        println!("{i}: least {:?}", &v[v.len() - 4..]);
-        println!("over 0.3 %: {}", v.iter().filter(|v| v.0 > 3e-3).count());
-        println!("over 0.1 %: {}", v.iter().filter(|v| v.0 > 1e-3).count());
-        println!("over 0.01 %: {}", v.iter().filter(|v| v.0 > 1e-4).count());
+    let [cold, warm, split] = [0, 1, 2].map(|i| largest(short.iter().map(|short| short[i])));
+    println!("below the maximum by at most {cold:.1e} cold, {warm:.1e} warm; split {split:.1e}");
+    // Measured: 4.5e-5, 4.5e-5, 8.5e-7. What the issue asks for is 3e-3.
+    assert!(cold <= 1e-3 && warm <= 1e-3 && split <= 3e-6);
+    let over = |bound: usize| -largest(short.iter().map(|short| -short[bound]));
+    assert!(over(0) >= -3e-6 && over(1) >= -3e-6, "above the maximum");
+}
+
+/// Costs of what policies decide from cold, summed over slots, with every weight and energy coefficient.
+#[test]
+fn regress_price_is_as_near_to_the_bound_at_every_weight() {
+    for (case, (omega, kappa)) in (0..).zip(OMEGAS.iter().flat_map(|&o| KAPPAS.map(|k| (o, k)))) {
+        let recipe = Recipe {
+            vehicles: 60,
+            rsus: 6,
+            omega: omega..omega,
+            energy_coeff: kappa..kappa,
+            ..Recipe::default()
+        };
+        let costs = over_seeds(8, |seed| {
+            let slot = recipe.slot(100 * case + seed);
+            let bound = Dual::default().solve(&slot, Effort::CERTIFY);
+            let [price, response] = [PolicyKind::Price, PolicyKind::BestResponse]
+                .map(|kind| cost(&slot, &decide(kind, &slot, seed).placements));
+            [bound, price, response]
+        });
+        let [bound, price, response] = [0, 1, 2].map(|i| costs.iter().map(|c| c[i]).sum::<f64>());
+        let gaps = [price, response].map(|cost| 100.0 * excess(cost, bound));
+        println!(
+            "omega {omega}, kappa {kappa:e}: price {:.3} %, best-response {:.3} %",
+            gaps[0], gaps[1]
+        );
+        // Points of a percent: where both are this near, chance decides.
+        assert!(
+            gaps[0] <= gaps[1] + 0.05 && gaps[0] <= 2.0,
+            "omega {omega}, kappa {kappa:e}: {gaps:?}"
+        );
     }
-    let mut table = std::collections::BTreeMap::new();
-    for (seed, s) in short.iter().enumerate() {
-        let key = (seed % 6, seed / 6 % 3);
-        let e = table.entry(key).or_insert((0, 0, 0.0f64));
-        e.0 += 1;
-        e.1 += usize::from(s[0] > 3e-3);
-        e.2 = e.2.max(s[0]);
-    }
-    for (k, v) in table {
-        println!("omega {} kappa {}: {v:?}", OMEGAS[k.0], KAPPAS[k.1]);
-    }
-    let worst = largest(short.iter().map(|s| s[0]));
-    assert!(worst <= 3e-3, "{worst}");
 }

@@ -2,7 +2,8 @@
 //!
 //! A task may split over its ways. X is the part of it that enters at an RSU, with B of the band; Y the part that is
 //! executed at one, on a share S of its CPU. What they cost is convex in both: a X^2 / B for the upload,
-//! omega C / F Y^2 / S + (1 - omega) kappa F^2 C S^2 / Y for the execution, with B <= X and S <= Y.
+//! omega C / F Y^2 / S + (1 - omega) kappa F^2 C S^2 / Y for the execution, with
+//! B <= X and S <= Y.
 
 use clarabel::solver::{SolverStatus, SupportedConeT};
 use wayside_core::slot::Slot;
