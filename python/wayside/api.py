@@ -68,7 +68,7 @@ class Decision(TypedDict):
     delay_s_mean: float | None
     energy_j_mean: float | None
     load: dict[str, Any]
-    certificate: dict[str, Any]
+    certificate: dict[str, Any] | None
     decision_time_s: float
     placements: list[Placement]
 

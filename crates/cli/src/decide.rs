@@ -66,7 +66,7 @@ fn headline(decision: &DecisionReport) -> String {
     add("J", decision.objective, "");
     add("delay", decision.delay_s_mean, " s");
     add("energy", decision.energy_j_mean, " J");
-    add("LBM", Some(decision.load.lbm), "");
+    add("LBM", decision.load.lbm, "");
     add("gap", decision.gap.map(|gap| 100.0 * gap), " %");
     parts.join(", ")
 }

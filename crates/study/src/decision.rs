@@ -30,8 +30,8 @@ pub struct DecisionReport {
     pub energy_j_mean: Option<f64>,
     /// Load of the RSUs.
     pub load: Load,
-    /// What proves the CPU shares optimal for the placements.
-    pub certificate: CertificateReport,
+    /// What proves the CPU shares optimal for the placements; null where tasks queue for cores.
+    pub certificate: Option<CertificateReport>,
     /// Wall-clock time of the decision \[s\].
     pub decision_time_s: f64,
     /// Every task, in the order of the slot.
@@ -52,12 +52,12 @@ pub struct CertificateReport {
 /// How evenly the RSUs are loaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
-    /// LBM (9).
-    pub lbm: f64,
+    /// LBM (9); null where tasks queue for cores.
+    pub lbm: Option<f64>,
     /// Its bound; null where there is none.
     pub tau: Option<f64>,
-    /// Whether the LBM keeps its bound.
-    pub satisfied: bool,
+    /// Whether the LBM keeps its bound; null where there is no LBM.
+    pub satisfied: Option<bool>,
     /// Load L_m (8), the share of its CPU in use, by RSU; empty where tasks queue for cores.
     #[schemars(with = "BTreeMap<String, f64>")]
     pub per_rsu: serde_json::Map<String, serde_json::Value>,
@@ -147,7 +147,8 @@ pub fn decide(
     let gap = objective
         .zip(lower_bound)
         .and_then(|(j, lb)| (lb > 0.0).then(|| (j - lb) / lb));
-    let lbm = load::lbm(decider.loads());
+    let shared = slot.queues.is_none();
+    let lbm = shared.then(|| load::lbm(decider.loads()));
     let certificate = decider.certificate();
     let loads = slot.rsus.id.iter().cloned().zip(decider.loads());
     DecisionReport {
@@ -161,14 +162,14 @@ pub fn decide(
         load: Load {
             lbm,
             tau: slot.tau.is_finite().then_some(slot.tau),
-            satisfied: load::excess(lbm, slot.tau) <= 0.0,
+            satisfied: lbm.map(|lbm| load::excess(lbm, slot.tau) <= 0.0),
             per_rsu: loads.map(|(id, load)| (id, load.into())).collect(),
         },
-        certificate: CertificateReport {
+        certificate: shared.then(|| CertificateReport {
             feasible: certificate.status == Status::Solved,
             kkt_residual: certificate.kkt_residual,
             duality_gap: certificate.duality_gap,
-        },
+        }),
         decision_time_s: decider.decision_time_s(),
         placements: (0..outcomes.len())
             .map(|task| placement(named, &decider, task))

@@ -86,8 +86,7 @@ fn replication<C: Contender>(
     control: &Control,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Replication>> {
-    let part =
-        |folder| Part::create(folder, seed, &plan.world.rsus.id).map_err(|e| Error::io(folder, e));
+    let part = |folder| Part::create(folder, seed, plan.world).map_err(|e| Error::io(folder, e));
     let mut scribe = Scribe {
         plan,
         seed,
@@ -281,6 +280,107 @@ mod tests {
         };
         let error = run(&blocked, &Control::default()).unwrap_err();
         assert!(matches!(error, Error::Io { path, .. } if path == file));
+    }
+
+    /// The file alone says what everything took: who queued where behind whom, simulated anew, slowly.
+    #[test]
+    fn oracle_delays_of_queues_from_the_tasks_alone() {
+        let set = [("fleet.size", "60"), ("execution.capability", "1")];
+        let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let world = World::new(&Scenario::builtin("lin2025", &set).unwrap()).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let policies = ["mcatm", "ratom"].map(|name| PolicyKind::from_name(name).unwrap());
+        let plan = Plan {
+            world: &world,
+            policies: &policies,
+            seeds: &[3],
+            options: Options {
+                slots: 1,
+                ..Options::default()
+            },
+            threads: 1,
+            dump_slots: None,
+            tasks: Some(root.path()),
+        };
+        run(&plan, &Control::default()).unwrap();
+        let joined = crate::tasks::join(Vec::new(), root.path(), [3].into_iter()).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
+        let rows: Vec<_> = reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        for kind in policies {
+            let of = |row: &&parquet::record::Row| row.get_string(1).unwrap() == kind.info().name;
+            let mut rows: Vec<_> = rows.iter().filter(of).collect();
+            rows.sort_by_key(|row| row.get_long(3).unwrap());
+            let hops: i64 = rows.iter().map(|row| row.get_long(10).unwrap()).sum();
+            assert!(rows.len() == 60 && hops > 20, "{hops} hops");
+            for (row, expected) in rows.iter().zip(travelled(&world, &rows)) {
+                let [transmission_s, propagation_s, wait_s] = expected;
+                let close = |column, expected: f64| {
+                    let found = row.get_double(column).unwrap();
+                    assert!(
+                        (found - expected).abs() < 1e-9,
+                        "{found} {expected}: {row:?}"
+                    );
+                };
+                close(14, transmission_s);
+                close(22, propagation_s);
+                close(15, wait_s);
+                let upload_s = row.get_double(13).unwrap();
+                let compute_s = row.get_double(4).unwrap() / row.get_double(11).unwrap();
+                let parts_s = upload_s + transmission_s + propagation_s + wait_s + compute_s;
+                close(12, parts_s);
+            }
+        }
+    }
+
+    /// Transmission, flight and wait of every task, in order of the tasks, of which all arise at once.
+    fn travelled(world: &World, rows: &[&parquet::record::Row]) -> Vec<[f64; 3]> {
+        let id = |name: &str| world.rsus.id.iter().position(|id| id == name).unwrap();
+        let paths: Vec<Vec<usize>> = rows
+            .iter()
+            .map(|row| row.get_string(24).unwrap().split(' ').map(id).collect())
+            .collect();
+        let mut links = vec![0.0f64; world.network.links().len()];
+        // the servers of lin2025 have six cores, which idle
+        let mut cores = vec![[0.0f64; 6]; world.rsus.len()];
+        let mut found = vec![[0.0; 3]; rows.len()];
+        let mut next: Vec<(f64, usize, usize)> = (0..rows.len())
+            .map(|task| (rows[task].get_double(13).unwrap(), task, 0))
+            .collect();
+        while let Some(first) = (0..next.len()).min_by(|&a, &b| {
+            let ((at, task, _), (bt, other, _)) = (next[a], next[b]);
+            at.total_cmp(&bt).then(task.cmp(&other))
+        }) {
+            let (at_s, task, hop) = next.swap_remove(first);
+            let path = &paths[task];
+            let free_s = match path.get(hop + 1) {
+                Some(&to) => {
+                    let row = world.network.find(path[hop] as u32, to as u32).unwrap();
+                    let link = &world.network.links()[row as usize];
+                    let free_s = &mut links[row as usize];
+                    let begin_s = free_s.max(at_s);
+                    let transmission_s = link.transmission_s(rows[task].get_double(5).unwrap());
+                    *free_s = begin_s + transmission_s;
+                    found[task][0] += transmission_s;
+                    found[task][1] += link.propagation_s;
+                    next.push((*free_s + link.propagation_s, task, hop + 1));
+                    begin_s
+                }
+                None => {
+                    let cores = &mut cores[path[hop]];
+                    let core = cores.iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
+                    let begin_s = core.max(at_s);
+                    let cycles = rows[task].get_double(4).unwrap();
+                    *core = begin_s + cycles / rows[task].get_double(11).unwrap();
+                    begin_s
+                }
+            };
+            found[task][2] += free_s - at_s;
+        }
+        found
     }
 
     #[test]

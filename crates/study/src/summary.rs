@@ -19,6 +19,10 @@ pub struct Summary {
     pub slots: usize,
     /// Version of Wayside.
     pub version: String,
+    /// Whether (16e) is enforced: lower bounds and gaps are then those of the problem without it; left out where it is
+    /// not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub balance_enforced: bool,
     /// One entry per policy, in the order asked for.
     pub policies: Vec<PolicySummary>,
     /// Decision times, the only part that may differ between two runs of one seed; absent with
@@ -195,13 +199,27 @@ impl Summary {
             .map(|policy| Runs::new(replications, policy))
             .collect();
         let slots = |r: &Replication| r.policies.iter().map(|p| p.slots.len()).max();
+        let mut records = replications
+            .iter()
+            .flat_map(|r| r.policies.iter().flat_map(|p| &p.slots));
         Self {
             scenario: scenario.into(),
             seeds: replications.iter().map(|r| r.seed).collect(),
             slots: replications.iter().filter_map(slots).max().unwrap_or(0),
             version: env!("CARGO_PKG_VERSION").into(),
+            balance_enforced: records.any(|slot| slot.enforced),
             policies: runs.iter().map(PolicySummary::new).collect(),
             timing: timing.then(|| runs.iter().filter_map(Runs::timing).collect()),
+        }
+    }
+
+    /// What the lower bound is of: `the certified lower bound` with this behind it.
+    #[must_use]
+    pub fn bound_of(&self) -> &'static str {
+        if self.balance_enforced {
+            " without (16e)"
+        } else {
+            ""
         }
     }
 

@@ -178,7 +178,13 @@ pub fn verdict(summary: &Summary) -> Option<String> {
         Some(gap) => {
             // Up, for it is certified.
             let percent = (1e4 * gap.mean).ceil() / 1e2;
-            format!("{name} is within {percent:.2} % of the optimum.")
+            if summary.balance_enforced {
+                format!(
+                    "{name} is within {percent:.2} % of the optimum (gap to the bound without (16e))."
+                )
+            } else {
+                format!("{name} is within {percent:.2} % of the optimum.")
+            }
         }
         None => {
             format!("{name} has the least J; --bound certifies how far from the optimum it is.")

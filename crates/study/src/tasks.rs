@@ -2,16 +2,19 @@
 //!
 //! Seeds run side by side and their tasks may not fit in memory together, so that each seed writes a part
 //! of its own; the parts are joined in the order of the seeds. Where tasks queue for cores, their rows are in the
-//! order in which their outcomes come to be known, and costs of lost tasks are null.
+//! order in which their outcomes come to be known, and costs of lost tasks are null. `path` names the RSUs on a task's
+//! way, both ends included: `r0 r3 r5`; where faults strike it is the way travelled, as far as that went.
 
 use crate::columns::{Column, Table};
 use crate::read::{self, Values};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
+use wayside_core::backhaul::network::Link;
 use wayside_core::decision::Placement;
 use wayside_core::engine::Ended;
 use wayside_core::engine::decider::Decider;
+use wayside_core::engine::world::World;
 use wayside_core::evaluate::Outcome;
 use wayside_core::queueing::Lost;
 use wayside_core::slot::Slot;
@@ -30,11 +33,12 @@ struct Row<'a> {
     deadline_s: f64,
     entry: Option<&'a str>,
     execution: Option<&'a str>,
+    path: Option<String>,
     cpu_hz: f64,
     outcome: Result<Outcome, Lost>,
 }
 
-fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 24] {
+fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 25] {
     [
         ("seed", Column::Unsigned(|r| r.seed)),
         ("policy", Column::Text(|r| r.policy)),
@@ -93,6 +97,7 @@ fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 24] {
             Column::MaybeReal(|r| Some(r.outcome.ok()?.propagation_s)),
         ),
         ("lost", Column::MaybeText(Row::lost)),
+        ("path", Column::MaybeText(|r| r.path.as_deref())),
     ]
 }
 
@@ -114,16 +119,21 @@ impl Row<'_> {
 pub(crate) struct Part<'a> {
     seed: u64,
     rsu_ids: &'a [String],
+    links: &'a [Link],
+    /// Memory for the links of a route.
+    route: Vec<u32>,
     table: Table<BufWriter<File>>,
     rows: Vec<Row<'a>>,
 }
 
 impl<'a> Part<'a> {
-    pub(crate) fn create(folder: &Path, seed: u64, rsu_ids: &'a [String]) -> io::Result<Self> {
+    pub(crate) fn create(folder: &Path, seed: u64, world: &'a World) -> io::Result<Self> {
         let file = BufWriter::new(File::create(path(folder, seed))?);
         Ok(Self {
             seed,
-            rsu_ids,
+            rsu_ids: &world.rsus.id,
+            links: world.network.links(),
+            route: Vec::new(),
             table: Table::create(file, "tasks", &columns())?,
             rows: Vec::new(),
         })
@@ -137,11 +147,19 @@ impl<'a> Part<'a> {
         slot: &Slot,
         decider: &Decider,
     ) -> io::Result<()> {
-        let Self { seed, rsu_ids, .. } = *self;
+        let Self {
+            seed,
+            rsu_ids,
+            links,
+            ref mut route,
+            ref mut rows,
+            ..
+        } = *self;
         let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
         let outcomes = decider.outcomes().iter().enumerate();
-        self.rows.extend(outcomes.map(|(task, &outcome)| {
-            let (entry, execution, cpu_hz) = match decider.placements()[task] {
+        rows.extend(outcomes.map(|(task, &outcome)| {
+            let placement = decider.placements()[task];
+            let (entry, execution, cpu_hz) = match placement {
                 Placement::Local => {
                     let vehicle = slot.tasks.vehicle[task] as usize;
                     (None, None, slot.vehicles.cpu_hz[vehicle])
@@ -163,6 +181,7 @@ impl<'a> Part<'a> {
                 deadline_s: slot.tasks.deadline_s[task],
                 entry,
                 execution,
+                path: way(placement, decider.path(slot, task, route), links, rsu_ids),
                 cpu_hz,
                 outcome: Ok(outcome),
             }
@@ -172,7 +191,12 @@ impl<'a> Part<'a> {
 
     /// Adds a task whose outcome is known only now.
     pub(crate) fn add_ended(&mut self, policy: &'a str, task: &Ended) -> io::Result<()> {
-        let Self { seed, rsu_ids, .. } = *self;
+        let Self {
+            seed,
+            rsu_ids,
+            links,
+            ..
+        } = *self;
         let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
         self.rows.push(Row {
             seed,
@@ -184,6 +208,7 @@ impl<'a> Part<'a> {
             deadline_s: task.deadline_s,
             entry: task.placement.entry().map(rsu_id),
             execution: task.placement.execution().map(rsu_id),
+            path: way(task.placement, task.path, links, rsu_ids),
             cpu_hz: task.cpu_hz,
             outcome: task.outcome,
         });
@@ -210,6 +235,19 @@ impl<'a> Part<'a> {
         }
         Ok(())
     }
+}
+
+/// Ids of the RSUs on the way of a task, `r0 r3 r5`; none on its vehicle and in the cloud.
+fn way(placement: Placement, path: &[u32], links: &[Link], rsu_ids: &[String]) -> Option<String> {
+    let Placement::Rsu { entry, .. } = placement else {
+        return None;
+    };
+    let mut way = rsu_ids[entry as usize].clone();
+    for &row in path {
+        way.push(' ');
+        way.push_str(&rsu_ids[links[row as usize].to as usize]);
+    }
+    Some(way)
 }
 
 /// Joins the parts of `seeds`.

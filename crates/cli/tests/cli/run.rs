@@ -30,7 +30,13 @@ fn property_table_has_a_line_per_policy() {
     assert_eq!(lines[0], "wang2025, 2 seeds, 4 slots, 64 tasks");
     assert!(lines[2].trim_start().starts_with("policy"));
     assert_eq!(lines.len(), 3 + 8 + 2);
-    assert!(lines[12].ends_with(" % of the optimum."), "{table}");
+    let verdict = " % of the optimum (gap to the bound without (16e)).";
+    assert!(lines[12].ends_with(verdict), "{table}");
+    let unbalanced = printed(&tiny(&["--bound", "--set", "load_balance.enforce=false"]));
+    assert!(
+        unbalanced.trim_end().ends_with(" % of the optimum."),
+        "{unbalanced}"
+    );
     assert!(!table.contains("slot-fit"));
 
     let carried = printed(&tiny(&["--set", "time.carry_over=true"]));
@@ -255,6 +261,40 @@ fn oracle_decide_costs_what_the_run_did() {
             );
         }
     }
+}
+
+/// What is defined by shares of CPU is null where there are none.
+#[test]
+fn property_decide_says_nothing_of_balance_where_tasks_queue() {
+    let root = tempfile::tempdir().unwrap();
+    let run = "run lin2025 --set fleet.size=5 --slots 1 --seeds 0 --policy nearest --dump-slots";
+    let args = [
+        &run.split(' ').collect::<Vec<_>>()[..],
+        &[text(root.path())],
+    ]
+    .concat();
+    printed(&args);
+    let slot = root.path().join("seed0_slot000.json");
+    let decided = json(&printed(&["decide", text(&slot), "--policy", "nearest"]));
+    assert!(decided["objective"].as_f64().unwrap() > 0.0);
+    let load = &decided["load"];
+    for found in [
+        &load["lbm"],
+        &load["tau"],
+        &load["satisfied"],
+        &decided["certificate"],
+    ] {
+        assert!(found.is_null(), "{decided}");
+    }
+    let table = printed(&[
+        "decide",
+        text(&slot),
+        "--policy",
+        "nearest",
+        "--format",
+        "table",
+    ]);
+    assert!(!table.contains("LBM"), "{table}");
 }
 
 #[cfg(unix)]

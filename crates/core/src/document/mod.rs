@@ -79,7 +79,7 @@ pub enum Origin {
 }
 
 /// A value and where it was written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Where it was written.
     pub origin: Origin,
@@ -88,7 +88,7 @@ pub struct Node {
 }
 
 /// A value of a document.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Keys in the order of the file, each with where it was written.
     Table(Vec<(String, Node)>),

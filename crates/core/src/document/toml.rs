@@ -35,12 +35,83 @@ impl Document {
     }
 }
 
-/// The value that `text` is in TOML; text that is none stands for itself, so that
-/// `--set scenario.name=quick` needs no quotes.
+/// The value that `text` is in TOML, with numbers as people type them too: `.5`, `5.`; text that is none stands for
+/// itself, so that `--set scenario.name=quick` needs no quotes.
 pub(super) fn override_value(text: &str) -> Value {
-    match DeValue::parse(text) {
-        Ok(value) => from_value(value.into_inner(), &|_| Origin::Override, 0),
-        Err(_) => Value::String(text.to_owned()),
+    let parse = |text: &str| {
+        let value = DeValue::parse(text).ok()?;
+        Some(from_value(value.into_inner(), &|_| Origin::Override, 0))
+    };
+    parse(text)
+        .or_else(|| parse(&with_zeros(text)))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// `text` with the zeros that TOML wants before and behind a decimal point, but in quotes.
+fn with_zeros(text: &str) -> String {
+    let mut out = String::new();
+    let (mut before, mut quote) = (' ', None);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if quote.is_none() && "\"'".contains(c) {
+            quote = Some(c);
+        } else if quote == Some(c) {
+            quote = None;
+        }
+        let point = c == '.' && quote.is_none();
+        let digit_follows = rest.peek().is_some_and(char::is_ascii_digit);
+        if point && digit_follows && " [,=+-".contains(before) {
+            out.push('0');
+        }
+        out.push(c);
+        if point && !digit_follows && before.is_ascii_digit() {
+            out.push('0');
+        }
+        before = c;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Value by value what a user means, or the text as it stands.
+    #[test]
+    fn closed_form_values_as_people_type_them() {
+        let real = |x| Value::Float(x);
+        for (text, expected) in [
+            (".5", real(0.5)),
+            ("-.5", real(-0.5)),
+            ("+.5", real(0.5)),
+            ("5.", real(5.0)),
+            ("-5.", real(-5.0)),
+            ("5.e3", real(5e3)),
+            (".5e-3", real(0.5e-3)),
+            ("0.5", real(0.5)),
+            ("1e3", real(1e3)),
+            ("1_000", Value::Int(1000)),
+            ("+1", Value::Int(1)),
+            ("1_000.5", real(1000.5)),
+        ] {
+            assert_eq!(override_value(text), expected, "{text}");
+        }
+        for text in [
+            ".", "-", "..5", "1.2.3", "5..", "r.5", "v5.", "./5", "5.x", "a.b", "1__0", "e3", "",
+            "[.5, \"x", "Infinity",
+        ] {
+            assert_eq!(
+                override_value(text),
+                Value::String(text.to_owned()),
+                "{text}"
+            );
+        }
+        let Value::Array(items) = override_value("[.3,5., 'a .5']") else {
+            panic!("a list")
+        };
+        let values: Vec<_> = items.into_iter().map(|item| item.value).collect();
+        let text = Value::String("a .5".to_owned());
+        assert_eq!(values, [real(0.3), real(5.0), text]);
     }
 }
 

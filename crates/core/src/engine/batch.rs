@@ -44,7 +44,7 @@ pub(super) fn outcomes(decider: &mut Decider, slot: &Slot) {
             }
         });
     }
-    servers.drain(&mut |Finished { key, outcome }| {
+    servers.drain(&mut |Finished { key, outcome, .. }| {
         let travel = outcome.expect("nothing fails");
         let (task, server) = (key as usize, travel.execution as usize);
         outcomes[task] = evaluate::travelled(

@@ -6,9 +6,10 @@ use super::batch;
 use crate::alloc::{Allocator, Certificate};
 use crate::decision::{Decision, Placement};
 use crate::evaluate::{Evaluator, Outcome};
+use crate::model::load;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
-use crate::scenario::PolicyOptions;
+use crate::scenario::{BalanceOf, PolicyOptions};
 use crate::slot::Slot;
 
 /// A policy with all that turns its placements into costs, keeping its memory from slot to slot.
@@ -29,6 +30,13 @@ impl Decider {
             settler: Settler::default(),
             decision_time_s: 0.0,
         }
+    }
+
+    /// The same, its loads those that the LBM is taken `of`.
+    #[must_use]
+    pub(super) fn measuring(mut self, of: BalanceOf) -> Self {
+        self.settler.of = of;
+        self
     }
 
     /// Decides by a policy that comes with Wayside, with the streams of one seed.
@@ -113,7 +121,7 @@ impl Decider {
         self.settler.outcomes()
     }
 
-    /// Load L_m (8) of every RSU.
+    /// Load L_m of every RSU: (8), or the demand in a run that takes the LBM of it.
     pub fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {
         self.settler.loads()
     }
@@ -150,9 +158,19 @@ pub(super) struct Settler {
     certificate: Certificate,
     outcomes: Vec<Outcome>,
     turned_back: u32,
+    /// Which loads are measured, and they.
+    of: BalanceOf,
+    loads: Vec<f64>,
 }
 
 impl Settler {
+    pub(super) fn new(of: BalanceOf) -> Self {
+        Self {
+            of,
+            ..Self::default()
+        }
+    }
+
     /// Finds the CPU shares of `decision`. Tasks at RSUs without CPU go back to their vehicles; else placements stay.
     pub(super) fn allocate(&mut self, slot: &Slot, decision: &mut Decision) {
         self.turned_back = turn_back(slot, &mut decision.placements);
@@ -168,6 +186,22 @@ impl Settler {
     pub(super) fn evaluate(&mut self, slot: &Slot, decision: &Decision) {
         self.evaluator
             .outcomes(slot, &decision.placements, &self.cpu_hz, &mut self.outcomes);
+        self.measure(slot, &decision.placements);
+    }
+
+    fn measure(&mut self, slot: &Slot, placements: &[Placement]) {
+        self.loads.clear();
+        if self.of == BalanceOf::Allocated {
+            self.loads.extend(self.allocator.loads());
+            return;
+        }
+        self.loads.resize(slot.rsus.len(), 0.0);
+        for (task, placement) in placements.iter().enumerate() {
+            if let Some(m) = placement.execution() {
+                let (m, cycles) = (m as usize, slot.tasks.cycles[task]);
+                self.loads[m] += load::demand(cycles, slot.rsus.cpu_hz[m], slot.slot_s);
+            }
+        }
     }
 
     /// Where tasks queue for cores there is nothing to share, and what becomes of them is not yet known.
@@ -180,6 +214,7 @@ impl Settler {
         self.cpu_hz.clear();
         self.cpu_hz.extend(placements.iter().map(core_hz));
         self.outcomes.clear();
+        self.loads.clear();
         self.turned_back = 0;
     }
 
@@ -196,7 +231,7 @@ impl Settler {
     }
 
     pub(super) fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {
-        self.allocator.loads()
+        self.loads.iter().copied()
     }
 }
 

@@ -128,7 +128,7 @@ impl<'w> Env<'w> {
             slot: world.empty_slot(),
             t: 0,
             carried: Carried::new(world.scenario.time.carry_over),
-            settler: Settler::default(),
+            settler: Settler::new(world.scenario.load_balance.of),
             encoder: Encoder::new(layout)?,
             decision: Decision::default(),
             record: SlotRecord::default(),
@@ -340,6 +340,7 @@ impl<'w> Env<'w> {
         settler.allocate(slot, decision);
         settler.evaluate(slot, decision);
         self.record = account(slot, &decision.placements, settler);
+        self.record.enforced = self.world.scenario.load_balance.enforce;
         self.record.slot = self.t as u32;
         self.record.clamped = self.traffic.clamped();
         let now_s = self.now_s();

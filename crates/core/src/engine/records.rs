@@ -216,6 +216,8 @@ pub struct SlotRecord {
     pub clamped: bool,
     /// Whether LBM > tau (beyond rounding).
     pub violated: bool,
+    /// Whether (16e) is enforced. Lower bounds do not know of it.
+    pub enforced: bool,
     /// Jain's fairness index of the RSU loads, 1 where all are zero.
     pub jain: f64,
     /// Wall-clock time of the decision \[s\]; the only field that may differ between runs of a seed.

@@ -15,10 +15,10 @@ use crate::mobility::{self, MobilitySource, Positions};
 use crate::model::channel::Radio;
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
-use crate::scenario::FalseKind;
 use crate::scenario::{
     self, Area, Cycles, Execution, MAX_GRID, Mobility, Parking, Range, Rsu, RsuLayout, Scenario,
 };
+use crate::scenario::{BalanceOf, FalseKind};
 use crate::slot::queues::{Information, Queues};
 use crate::slot::{Rsus, Slot};
 
@@ -240,7 +240,9 @@ impl World {
             now_s: 0.0,
             slot_s: self.scenario.time.slot_s,
             omega: self.scenario.omega,
-            enforce_balance: self.scenario.load_balance.enforce,
+            // No allocation changes where cycles are placed.
+            enforce_balance: self.scenario.load_balance.enforce
+                && self.scenario.load_balance.of == BalanceOf::Allocated,
             tau: self.scenario.load_balance.delta,
             migration_power_w: self.scenario.backhaul.migration_power_w,
             rsus: self.rsus.clone(),

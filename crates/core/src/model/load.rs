@@ -12,6 +12,12 @@ pub fn lbm(loads: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     (loads.map(|l| (l - mean) * (l - mean)).sum::<f64>() / count).sqrt()
 }
 
+/// What `cycles` are of the most that `cpu_hz` could compute in a slot: the load that they offer to an RSU.
+#[must_use]
+pub fn demand(cycles: f64, cpu_hz: f64, slot_s: f64) -> f64 {
+    cycles / (cpu_hz * slot_s)
+}
+
 /// By how much `lbm` exceeds its bound `tau`; 0 where it keeps it to rounding (1e-9 of it).
 #[must_use]
 pub fn excess(lbm: f64, tau: f64) -> f64 {
@@ -66,6 +72,7 @@ pub fn balance_bound(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::BalanceOf;
 
     #[test]
     fn closed_form_lbm_and_jain_by_hand() {
@@ -83,6 +90,7 @@ mod tests {
             alpha: 1.0,
             tau_min: 0.02,
             enforce: true,
+            of: BalanceOf::Allocated,
         };
         assert!((balance_bound(&p, 110.0, Some(100.0)).tau - 0.15).abs() < 1e-12);
         assert!((balance_bound(&p, 110.0, None).tau - 0.05).abs() < 1e-15);

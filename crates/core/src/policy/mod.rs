@@ -8,15 +8,17 @@ pub mod local_search;
 pub mod lysac;
 pub mod migration;
 pub mod price;
+pub mod punctual;
 pub mod repair;
 pub mod slot_fit;
 
 use crate::decision::Decision;
 use crate::rng::Streams;
-use crate::scenario::{Execution, PolicyOptions, Scenario};
+use crate::scenario::{Deadline, Execution, PolicyOptions, Scenario};
 use crate::slot::Slot;
 use migration::MigrationKind;
 use migration::surrogate::Surrogate;
+use punctual::Punctual;
 use repair::Repaired;
 
 /// Decides where the tasks of a slot run.
@@ -181,21 +183,21 @@ impl PolicyKind {
                 name: "best-response",
                 summary: "sweeps in which each task takes its best placement given the rest",
                 source: "Wayside",
-                options: "policy.best-response.sweeps, .repair",
+                options: "policy.best-response.sweeps, .repair, .deadline",
                 needs: "whole slot",
             },
             Self::Price => PolicyInfo {
                 name: "price",
                 summary: "the choice at the bound's prices, then best-response sweeps",
                 source: "Wayside",
-                options: "policy.price.sweeps, .effort, .repair",
+                options: "policy.price.sweeps, .effort, .repair, .deadline",
                 needs: "whole slot",
             },
             Self::LocalSearch => PolicyInfo {
                 name: "local-search",
                 summary: "moves, swaps and restarts: the near-optimum to compare with",
                 source: "Wayside",
-                options: "policy.local-search.restarts, .repair",
+                options: "policy.local-search.restarts, .repair, .deadline",
                 needs: "whole slot",
             },
             Self::SlotFit => PolicyInfo {
@@ -228,13 +230,19 @@ impl PolicyKind {
             Self::BestResponse => repaired(
                 best_response::BestResponse::new(options.best_response_sweeps),
                 options.best_response_repair,
+                options.best_response_deadline,
             ),
-            Self::Price => repaired(price::Price::new(options.price), options.price_repair),
-            Self::LocalSearch => surrogate(local_search::LocalSearch::new(
-                options.local_search_restarts,
-                options.local_search_repair,
-                streams,
-            )),
+            Self::Price => repaired(
+                price::Price::new(options.price),
+                options.price_repair,
+                options.price_deadline,
+            ),
+            Self::LocalSearch => {
+                let (restarts, repair) =
+                    (options.local_search_restarts, options.local_search_repair);
+                let search = local_search::LocalSearch::new(restarts, repair, streams);
+                surrogate(Punctual::new(search, options.local_search_deadline))
+            }
             Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price.sweeps)),
             Self::Migration(kind) => kind.build(&options.migration, streams),
         }
@@ -245,11 +253,11 @@ fn surrogate(policy: impl Policy + 'static) -> Box<dyn Policy> {
     Box::new(Surrogate::new(policy))
 }
 
-/// Repairs what `policy` decides under (16e), or not.
-fn repaired(policy: impl Policy + 'static, repair: bool) -> Box<dyn Policy> {
+/// Repairs what `policy` decides under (16e), or not, and looks at deadlines, or not.
+fn repaired(policy: impl Policy + 'static, repair: bool, deadline: Deadline) -> Box<dyn Policy> {
     if repair {
-        surrogate(Repaired::new(policy))
+        surrogate(Punctual::new(Repaired::new(policy), deadline))
     } else {
-        surrogate(policy)
+        surrogate(Punctual::new(policy, deadline))
     }
 }

@@ -103,7 +103,7 @@ impl Health {
     }
 
     /// The way from `from`, which is up, to `execution` if that can be reached, else to the nearest server that
-    /// accepts tasks (hops, then row), written to `path`; answers that server.
+    /// accepts tasks (hops, then row), added to `path`; answers that server.
     ///
     /// A path has the fewest hops; among those the smallest rows, compared from the target back.
     pub(super) fn route(
@@ -123,14 +123,14 @@ impl Health {
         };
         let reached = search.hops[execution as usize] != FAR;
         let target = if reached { Some(execution) } else { nearest() };
-        path.clear();
+        let travelled = path.len();
         let mut at = target.unwrap_or(from);
         while at != from {
             let row = search.by[at as usize];
             path.push(row);
             at = network.links()[row as usize].from;
         }
-        path.reverse();
+        path[travelled..].reverse();
         self.search = search;
         target
     }

@@ -34,11 +34,13 @@ pub struct Submission<'a> {
 
 /// What became of a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Finished {
+pub struct Finished<'a> {
     /// The caller's name for it.
     pub key: u64,
     /// Its travel, or why it was lost.
     pub outcome: Result<Travel, Lost>,
+    /// Rows of the links that it has travelled, in order.
+    pub path: &'a [u32],
 }
 
 /// The time of a task from its arrival at the entry server on: `finished_s - ready_s` is the sum of the

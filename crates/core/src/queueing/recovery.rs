@@ -18,6 +18,7 @@ impl QueueNetwork {
         let (core_start, at_s) = (&self.core_start, task.came_s);
         let accepts = |m: u32| core_start[m as usize] < core_start[m as usize + 1];
         let (at, execution) = (task.at, task.execution);
+        task.path.truncate(task.next as usize);
         let target = self
             .health
             .route(&self.network, at, execution, accepts, &mut task.path);
@@ -31,7 +32,6 @@ impl QueueNetwork {
             self.counts.replanned += 1;
         }
         task.execution = target;
-        task.next = 0;
         true
     }
 

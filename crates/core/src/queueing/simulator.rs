@@ -42,9 +42,8 @@ pub(super) struct Task {
     /// The server that holds its data, or held it before it took to its link.
     pub(super) at: u32,
     pub(super) execution: u32,
-    /// Links to go are `path[next..]`.
+    /// Links travelled are `path[..next]`, links to go `path[next..]`.
     pub(super) next: u32,
-    hops: u32,
     pub(super) path: Vec<u32>,
     /// When it came to its queue, begins to be served there, and has been served \[s\].
     pub(super) came_s: f64,
@@ -299,7 +298,6 @@ impl QueueNetwork {
                 task.wait_s += task.begin_s - task.came_s;
                 task.transmission_s += task.end_s - task.begin_s;
                 task.propagation_s += link.propagation_s;
-                task.hops += 1;
                 task.next += 1;
                 task.at = link.to;
             }
@@ -381,10 +379,11 @@ impl QueueNetwork {
                 propagation_s: task.propagation_s,
                 wait_s: task.wait_s + (task.begin_s - task.came_s),
                 compute_s: task.end_s - task.begin_s,
-                hops: task.hops,
+                hops: task.next,
                 execution: task.at,
                 finished_s: task.end_s,
             }),
+            path: &task.path[..task.next as usize],
         });
     }
 
@@ -403,6 +402,7 @@ impl QueueNetwork {
         done(Finished {
             key: task.key,
             outcome,
+            path: &task.path[..task.next as usize],
         });
     }
 }
@@ -418,7 +418,6 @@ impl Default for Task {
             at: 0,
             execution: 0,
             next: 0,
-            hops: 0,
             path: Vec::new(),
             came_s: 0.0,
             begin_s: 0.0,

@@ -1,9 +1,9 @@
 //! The keys of a scenario: decoding, JSON Schema and reference page in one.
 
 use super::{
-    Area, Backhaul, Channel, Crowd, Cycles, Execution, Fcd, FcdSource, Fleet, Hotspot, Link,
-    LinkRule, LoadBalance, Mobility, Parking, PolicyOptions, RandomTarget, Rsu, RsuLayout,
-    Scenario, Task, Time, builtin, queueing,
+    Area, Backhaul, BalanceOf, Channel, Crowd, Cycles, Deadline, DeadlineRule, Execution, Fcd,
+    FcdSource, Fleet, Hotspot, Link, LinkRule, LoadBalance, Mobility, Parking, PolicyOptions,
+    RandomTarget, Rsu, RsuLayout, Scenario, Task, Time, builtin, queueing,
 };
 use crate::document::{
     self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section,
@@ -711,8 +711,26 @@ fn load_balance(s: &mut Section<'_>) -> LoadBalance {
             false,
             "whether (16e) binds the CPU allocation; it is reported either way",
         ),
+        of: s.default(
+            "of",
+            Choice(&BALANCES),
+            BalanceOf::Allocated,
+            "whose loads L_m: `allocated` CPU as in (8), or `demand`: cycles placed at the RSU over cpu_hz slot_s, \
+             which no allocation can change, so that with `enforce` slots beyond the bound are counted only",
+        ),
     }
 }
+
+pub(super) const BALANCES: [(&str, BalanceOf); 2] = [
+    ("allocated", BalanceOf::Allocated),
+    ("demand", BalanceOf::Demand),
+];
+
+pub(super) const DEADLINES: [(&str, DeadlineRule); 3] = [
+    ("ignore", DeadlineRule::Ignore),
+    ("weigh", DeadlineRule::Weigh),
+    ("forbid", DeadlineRule::Forbid),
+];
 
 pub(super) const RANDOM_TARGETS: [(&str, RandomTarget); 2] = [
     ("any", RandomTarget::Any),
@@ -724,6 +742,14 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
     let repair = |s: &mut Section<'_>| {
         let doc = "whether it mends its placements by exact P2 where load_balance.enforce is on";
         s.default("repair", Flag, true, doc)
+    };
+    let deadline = |s: &mut Section<'_>| {
+        let doc = "what it does about tasks that would end after their deadline, which J does not know of: `ignore` \
+                   it, `weigh` a late task by `deadline_weight`, or `forbid` it where a move helps";
+        let rule = s.default("deadline", Choice(&DEADLINES), DeadlineRule::Ignore, doc);
+        let doc = "what a late task costs beyond its own cost, with deadline = \"weigh\" [as J of one task]";
+        let weight = s.default("deadline_weight", Float::NON_NEGATIVE.up_to(1e6), 1.0, doc);
+        Deadline { rule, weight }
     };
     let doc = "The policies greedy-computation and greedy-data";
     let greedy_quota = s.section("greedy", doc, |s| {
@@ -739,24 +765,25 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
         (candidates, target)
     });
     let doc = "The policy best-response";
-    let (best_response_sweeps, best_response_repair) = s.section("best-response", doc, |s| {
+    let best_response = s.section("best-response", doc, |s| {
         let doc = "most sweeps over the tasks";
-        (s.default("sweeps", count(1, 1_000_000), 20, doc), repair(s))
+        let sweeps = s.default("sweeps", count(1, 1_000_000), 20, doc);
+        (sweeps, repair(s), deadline(s))
     });
-    let (price, price_repair) = s.section("price", "The policy price", |s| {
+    let price = s.section("price", "The policy price", |s| {
         let doc = "best-response sweeps after the choice at prices";
         let sweeps = s.default("sweeps", count(0, 1_000_000), 2, doc);
         let doc = "how good the prices are: `accurate` as those of the bound, `fast` a step or two from those of \
                    the last slot";
         let effort = Choice(&PRICE_EFFORTS);
         let effort = s.default("effort", effort, PriceEffort::Accurate, doc);
-        (PriceOptions { sweeps, effort }, repair(s))
+        (PriceOptions { sweeps, effort }, repair(s), deadline(s))
     });
     let doc = "The policy local-search";
-    let (local_search_restarts, local_search_repair) = s.section("local-search", doc, |s| {
+    let local_search = s.section("local-search", doc, |s| {
         let doc = "restarts from a perturbed solution";
         let restarts = s.default("restarts", count(0, 1_000_000), 10, doc);
-        (restarts, repair(s))
+        (restarts, repair(s), deadline(s))
     });
     let instead = "is an option of each policy that has it: policy.price.repair, policy.best-response.repair, \
                    policy.local-search.repair";
@@ -765,12 +792,15 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
         greedy_quota,
         random_candidates,
         random_target,
-        best_response_sweeps,
-        best_response_repair,
-        price,
-        price_repair,
-        local_search_restarts,
-        local_search_repair,
+        best_response_sweeps: best_response.0,
+        best_response_repair: best_response.1,
+        best_response_deadline: best_response.2,
+        price: price.0,
+        price_repair: price.1,
+        price_deadline: price.2,
+        local_search_restarts: local_search.0,
+        local_search_repair: local_search.1,
+        local_search_deadline: local_search.2,
         migration: MigrationOptions::decode(s),
     }
 }

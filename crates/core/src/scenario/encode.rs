@@ -1,10 +1,10 @@
 //! A checked scenario back to TOML.
 
-use super::decode::{CROWDS, PRICE_EFFORTS, RANDOM, RANDOM_TARGETS};
+use super::decode::{BALANCES, CROWDS, DEADLINES, PRICE_EFFORTS, RANDOM, RANDOM_TARGETS};
 use super::queueing::{COUNTINGS, FALSE_KINDS, SOURCES, SUCCESSES};
 use super::{
-    Cycles, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range, Rsu,
-    RsuLayout, Scenario, builtin,
+    Cycles, Deadline, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range,
+    Rsu, RsuLayout, Scenario, builtin,
 };
 use crate::policy::migration::options::Sink;
 use std::fmt::Display;
@@ -64,6 +64,7 @@ impl Scenario {
         out.number("alpha", self.load_balance.alpha);
         out.number("tau_min", self.load_balance.tau_min);
         out.put("enforce", self.load_balance.enforce);
+        out.word("of", &BALANCES, self.load_balance.of);
         out.section("[policy.greedy]");
         out.number("quota", self.policy.greedy_quota);
         out.section("[policy.random]");
@@ -72,13 +73,16 @@ impl Scenario {
         out.section("[policy.best-response]");
         out.put("sweeps", self.policy.best_response_sweeps);
         out.put("repair", self.policy.best_response_repair);
+        out.deadline(self.policy.best_response_deadline);
         out.section("[policy.price]");
         out.put("sweeps", self.policy.price.sweeps);
         out.word("effort", &PRICE_EFFORTS, self.policy.price.effort);
         out.put("repair", self.policy.price_repair);
+        out.deadline(self.policy.price_deadline);
         out.section("[policy.local-search]");
         out.put("restarts", self.policy.local_search_restarts);
         out.put("repair", self.policy.local_search_repair);
+        out.deadline(self.policy.local_search_deadline);
         self.policy.migration.encode(&mut out);
         out.0
     }
@@ -307,6 +311,11 @@ impl Writer {
     fn word<T: PartialEq>(&mut self, key: &str, words: &[(&str, T)], meaning: T) {
         let word = words.iter().find(|(_, m)| *m == meaning);
         self.text(key, word.map_or("", |(word, _)| word));
+    }
+
+    fn deadline(&mut self, deadline: Deadline) {
+        self.word("deadline", &DEADLINES, deadline.rule);
+        self.number("deadline_weight", deadline.weight);
     }
 
     fn equipment(&mut self, rsu: &Rsu) {

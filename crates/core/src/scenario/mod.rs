@@ -335,8 +335,20 @@ pub struct LoadBalance {
     pub alpha: f64,
     /// Smallest bound used: tau = max(delta + phi, tau_min).
     pub tau_min: f64,
-    /// Whether (16e) binds the allocation; it is reported either way.
+    /// Whether (16e) binds; it is reported either way.
     pub enforce: bool,
+    /// Whose balance it is.
+    pub of: BalanceOf,
+}
+
+/// Which loads L_m the LBM (9) is taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BalanceOf {
+    /// CPU granted, (8). The allocation can bring it down by idling.
+    #[default]
+    Allocated,
+    /// Cycles placed at the RSU over those that it could compute in the slot: only placements change it.
+    Demand,
 }
 
 /// `[policy.NAME]`: options of policies.
@@ -352,17 +364,43 @@ pub struct PolicyOptions {
     pub best_response_sweeps: usize,
     /// `[policy.best-response] repair`: whether its placements are repaired where (16e) is enforced.
     pub best_response_repair: bool,
+    /// `[policy.best-response] deadline`.
+    pub best_response_deadline: Deadline,
     /// `[policy.price]`.
     pub price: PriceOptions,
     /// `[policy.price] repair`: whether its placements are repaired where (16e) is enforced.
     pub price_repair: bool,
+    /// `[policy.price] deadline`.
+    pub price_deadline: Deadline,
     /// `[policy.local-search] restarts`.
     pub local_search_restarts: usize,
     /// `[policy.local-search] repair`: whether it searches for placements that are cheap under (16e), where that
     /// is enforced.
     pub local_search_repair: bool,
+    /// `[policy.local-search] deadline`.
+    pub local_search_deadline: Deadline,
     /// Those of the policies of system 2.
     pub migration: MigrationOptions,
+}
+
+/// What a policy does about tasks that it sees end after T_max, which J does not know of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deadline {
+    /// What it does.
+    pub rule: DeadlineRule,
+    /// What a late task costs beyond its own cost, with [`DeadlineRule::Weigh`], in the unit of a task's share of J.
+    pub weight: f64,
+}
+
+/// See [`Deadline`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadlineRule {
+    /// Nothing.
+    Ignore,
+    /// Every late task costs a weight more.
+    Weigh,
+    /// As few late tasks as it finds, whatever that costs.
+    Forbid,
 }
 
 /// Among which RSUs the policy `random` draws the one that executes a task.

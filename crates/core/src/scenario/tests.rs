@@ -622,6 +622,11 @@ fn regress_every_problem_of_an_override_is_named() {
         ),
         (
             "time.slot_s",
+            "-inf",
+            &["--set: time.slot_s: must be a finite number, got -inf"],
+        ),
+        (
+            "time.slot_s",
             "",
             &["--set: time.slot_s: expected a number > 0 and <= 86400, found the text \"\""],
         ),
@@ -634,6 +639,13 @@ fn regress_every_problem_of_an_override_is_named() {
             "tme.slots",
             "3",
             &["--set: tme: unknown key \"tme\", did you mean \"time\"?"],
+        ),
+        (
+            "policy.repair.enabled",
+            "false",
+            &[
+                "--set: policy.repair: is an option of each policy that has it: policy.price.repair, policy.best-response.repair, policy.local-search.repair",
+            ],
         ),
         (
             "rsu.1.cpu_hz",

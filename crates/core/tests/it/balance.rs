@@ -1,16 +1,22 @@
 //! (16e): who may move tasks for it, what that costs, and what is done where nothing meets it.
 
+use std::ops::ControlFlow;
+
 use wayside_core::alloc::{LEAST_VIOLATION, Status};
 use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::model::load;
 use wayside_core::policy::PolicyKind::{self, *};
 use wayside_core::rng::Streams;
+use wayside_core::scenario::{Deadline, DeadlineRule};
 use wayside_core::slot::Slot;
 
 use crate::conic::attempt;
-use crate::support::{Recipe, allocate, at, builtin, cost, draw, excess, largest, over_seeds};
+use crate::support::{
+    Recipe, allocate, at, builtin, cost, draw, excess, largest, outcomes, over_seeds,
+};
 
 /// 10 to 59 tasks on five RSUs with (16e) enforced; on every other seed some CPU is held.
 fn slot(seed: u64) -> Slot {
@@ -273,5 +279,122 @@ fn closed_form_random_targets_from_the_candidates() {
             (found - 7.0 / 8.0 * places / 7.0).abs() < 0.015,
             "{targets:?}"
         );
+    }
+}
+
+/// Demand is cycles placed over what the RSU could compute in the slot. No allocation changes it, so P2 is that without
+/// (16e), and slots beyond the bound are counted.
+#[test]
+fn oracle_balance_of_demand_by_hand() {
+    let demand = builtin(
+        "wang2025",
+        &[("load_balance.of", "demand"), ("time.slot_s", "0.8")],
+    );
+    let mut plain = demand.clone();
+    plain.load_balance.enforce = false;
+    let [ours, without] = [&demand, &plain].map(|scenario| {
+        let world = World::new(scenario).unwrap();
+        let mut seen = Vec::new();
+        let options = Options {
+            slots: 6,
+            bound: BoundKind::Off,
+        };
+        let watch = &mut |_: usize, slot: &Slot| {
+            seen.push(slot.clone());
+            ControlFlow::Continue(())
+        };
+        let run = replicate(&world, &[Local, Nearest, Price], 3, options, watch);
+        (run.unwrap().unwrap().policies, seen)
+    });
+    let mut violated = 0;
+    for (ours, without) in ours.0.iter().zip(&without.0) {
+        for (a, b) in ours.slots.iter().zip(&without.slots) {
+            assert_eq!(
+                a.objective.to_bits(),
+                b.objective.to_bits(),
+                "{}",
+                ours.policy
+            );
+            assert!(a.enforced && !b.enforced);
+            assert_eq!(a.violated, a.lbm > a.tau);
+            violated += u32::from(a.violated);
+        }
+    }
+    assert!(violated > 3, "{violated}");
+    assert!(
+        ours.0[0]
+            .slots
+            .iter()
+            .all(|slot| slot.lbm.abs() < f64::MIN_POSITIVE)
+    );
+    for (record, slot) in ours.0[1].slots.iter().zip(&ours.1) {
+        let mut loads = vec![0.0; slot.rsus.len()];
+        for task in 0..slot.tasks.len() {
+            if let Some(link) = slot.links(task).first() {
+                loads[link.rsu as usize] += slot.tasks.cycles[task] / (15e9 * 0.8);
+            }
+        }
+        let mean = loads.iter().sum::<f64>() / 11.0;
+        let squares: f64 = loads.iter().map(|load| (load - mean).powi(2)).sum();
+        assert!(excess(record.lbm, (squares / 11.0).sqrt()).abs() < 1e-12);
+    }
+}
+
+/// Late tasks and cost of what `kind` decides under a rule for deadlines.
+fn late(kind: PolicyKind, deadline: Deadline, slot: &Slot) -> (usize, f64, Vec<Placement>) {
+    let mut options = builtin("wang2025", &[]).policy;
+    options.best_response_deadline = deadline;
+    options.price_deadline = deadline;
+    options.local_search_deadline = deadline;
+    let mut decision = Decision::default();
+    let mut policy = kind.build(&options, Streams::new(1));
+    policy.decide(slot, &mut decision);
+    let outcomes = outcomes(slot, &decision.placements);
+    let late = outcomes.iter().zip(&slot.tasks.deadline_s);
+    let late = late.filter(|(outcome, deadline_s)| outcome.delay_s() > **deadline_s);
+    let late = late.count();
+    (late, cost(slot, &decision.placements), decision.placements)
+}
+
+/// So little CPU that tasks are late; (16e) on every other seed.
+#[test]
+fn property_deadlines_forbidden_are_missed_least() {
+    let found = over_seeds(40, |seed| {
+        let recipe = Recipe {
+            vehicles: 40,
+            cpu_hz: 5e9..12e9,
+            ..Recipe::default()
+        };
+        let slot = Slot {
+            enforce_balance: seed.is_multiple_of(2),
+            tau: 0.1,
+            ..recipe.slot(seed)
+        };
+        [BestResponse, Price, LocalSearch].map(|kind| {
+            let weight = 0.5;
+            let rules = [
+                DeadlineRule::Ignore,
+                DeadlineRule::Weigh,
+                DeadlineRule::Forbid,
+            ];
+            let [ignored, weighed, forbidden] =
+                rules.map(|rule| late(kind, Deadline { rule, weight }, &slot));
+            let total = |(late, cost, _): &(usize, f64, _)| cost + weight * *late as f64;
+            assert!(forbidden.0 <= ignored.0, "{kind:?}");
+            assert!(
+                total(&weighed) <= total(&ignored) * (1.0 + 1e-12),
+                "{kind:?}"
+            );
+            if ignored.0 == 0 {
+                assert_eq!(ignored.2, forbidden.2, "{kind:?}");
+            }
+            [ignored.0, weighed.0, forbidden.0]
+        })
+    });
+    for kind in 0..3 {
+        let sum = |rule: usize| found.iter().map(|found| found[kind][rule]).sum::<usize>();
+        let [ignored, weighed, forbidden] = [0, 1, 2].map(sum);
+        println!("late: {ignored} ignored, {weighed} weighed, {forbidden} forbidden");
+        assert!(forbidden < ignored && weighed < ignored && ignored > 100);
     }
 }

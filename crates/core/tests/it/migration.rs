@@ -484,6 +484,43 @@ fn property_mended_plans_are_no_worse() {
     assert!(better > 200, "{better} of 600");
 }
 
+/// Batches one after the other: choices are forgotten, or all count. A first batch cannot tell.
+#[test]
+fn property_selectors_remember_for_a_slot_or_for_the_run() {
+    let lin = Lin {
+        num: 20,
+        ..Lin::default()
+    };
+    let slot = lin.slot(3);
+    for name in ["mcatm", "aahp-ospf", "wvahp-ospf"] {
+        let Some(kind) = PolicyKind::from_name(name) else {
+            panic!("{name}")
+        };
+        let [slots, runs] = ["slot", "run"].map(|history| {
+            let options = builtin("lin2025", &[("policy.migration.history", history)]).policy;
+            let mut policy = kind.build(&options, Streams::new(0));
+            [(); 4].map(|()| {
+                let mut decision = Decision::default();
+                policy.decide(&slot, &mut decision);
+                decision.placements
+            })
+        });
+        assert_eq!(slots[0], runs[0], "{name}");
+        assert!(slots.iter().all(|again| *again == slots[0]), "{name}");
+        assert!(runs.iter().any(|again| *again != runs[0]), "{name}");
+        let spread = |batches: &[Vec<Placement>]| {
+            let mut count = vec![0.0; slot.rsus.len()];
+            for placement in batches.iter().flatten() {
+                if let (true, Some(m)) = (placement.is_migrated(), placement.execution()) {
+                    count[m as usize] += 1.0;
+                }
+            }
+            count.iter().map(|n| n * n).sum::<f64>() / count.iter().sum::<f64>().powi(2)
+        };
+        assert!(spread(&runs) < spread(&slots), "{name}");
+    }
+}
+
 /// A scenario with judgments that contradict each other is turned down, with the path, what it is and what it must be.
 /// CR = (lambda - 3) / 2 / .58 with lambda = 1 + c + 1/c, c = (4 * 3 / (1/2))^(1/3).
 #[test]

@@ -181,7 +181,7 @@ fn against_twin(name: &str, instances: usize, ties: bool, most_faults: usize) ->
             servers.submit(instance.submission(job));
         }
         let mut outcomes = vec![None; instance.jobs.len()];
-        servers.drain(&mut |Finished { key, outcome }| {
+        servers.drain(&mut |Finished { key, outcome, .. }| {
             let before = outcomes[key as usize].replace(outcome);
             assert!(before.is_none(), "{key} reported twice");
         });

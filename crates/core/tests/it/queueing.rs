@@ -47,11 +47,12 @@ fn task(key: u64, ready_s: f64, cycles: f64) -> Submission<'static> {
 }
 
 fn drained(mut servers: QueueNetwork) -> Vec<Travel> {
-    let mut done: Vec<Finished> = Vec::new();
-    servers.drain(&mut |finished| done.push(finished));
-    done.sort_by_key(|finished| finished.key);
-    let travel = |finished: &Finished| finished.outcome.expect("nothing fails");
-    done.iter().map(travel).collect()
+    let mut done: Vec<(u64, Travel)> = Vec::new();
+    servers.drain(&mut |finished: Finished| {
+        done.push((finished.key, finished.outcome.expect("nothing fails")));
+    });
+    done.sort_by_key(|&(key, _)| key);
+    done.into_iter().map(|(_, travel)| travel).collect()
 }
 
 fn close(a: f64, b: f64) -> bool {

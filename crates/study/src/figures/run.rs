@@ -113,7 +113,7 @@ impl Runs<'_> {
         let references = bound.map(|bound| Reference {
             of: Direction::X,
             zone: [bound.mean; 2],
-            label: "certified lower bound".into(),
+            label: format!("certified lower bound{}", self.summary.bound_of()),
         });
         (!series.is_empty()).then(|| Figure {
             id: "comparison".into(),
@@ -143,7 +143,7 @@ impl Runs<'_> {
         });
         (!series.is_empty()).then(|| Figure {
             id: "gap".into(),
-            title: "Gap of each policy to the certified lower bound".into(),
+            title: format!("Gap of each policy to the certified lower bound{}", self.summary.bound_of()),
             caption: format!(
                 "No placement of the same tasks can do better than a gap of 0. {} Logarithmic axis.",
                 self.over_seeds()
@@ -161,7 +161,7 @@ impl Runs<'_> {
         let mut series = self.over_time(|s| Some((s.objective, f64::from(s.tasks))));
         let first = self.replications.first()?.policies.first()?;
         if let Some(mut bound) = self.line(0, &|s| Some((s.lower_bound?, f64::from(s.tasks)))) {
-            bound.name = "lower bound".into();
+            bound.name = format!("lower bound{}", self.summary.bound_of());
             bound.style = BOUND;
             for point in &mut bound.points {
                 point.interval = None;

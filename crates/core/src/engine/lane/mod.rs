@@ -20,7 +20,7 @@ pub(super) use shared::account;
 
 /// A task whose outcome came to be known after its slot, for tasks queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ended {
+pub struct Ended<'a> {
     /// The slot in which it arose.
     pub slot: u32,
     /// Its place among the tasks of the slot.
@@ -37,6 +37,8 @@ pub struct Ended {
     pub cpu_hz: f64,
     /// What it cost, or why it was lost.
     pub outcome: Result<Outcome, Lost>,
+    /// Rows of the links that it has travelled, in order. A fault may have led it another way than the policy chose.
+    pub path: &'a [u32],
 }
 
 /// Certified bounds on the tasks of a decision, where asked for.

@@ -46,7 +46,7 @@ struct Accounts {
 /// A task in flight.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
-    ended: Ended,
+    ended: Ended<'static>,
     uploaded: Outcome,
 }
 
@@ -216,6 +216,7 @@ impl QueueLane {
                 placement,
                 cpu_hz: 0.0,
                 outcome: Ok(Outcome::default()),
+                path: &[],
             };
             self.accounts.uncovered(slot.links(task).is_empty());
             match placement {
@@ -331,11 +332,12 @@ impl Accounts {
     }
 
     /// A task as the servers say that it ended.
-    fn outcome(&self, pending: &Pending, finished: Finished) -> Ended {
-        let Pending {
-            ended: mut task,
-            uploaded,
-        } = *pending;
+    fn outcome<'a>(&self, pending: &Pending, finished: Finished<'a>) -> Ended<'a> {
+        let Pending { ended, uploaded } = *pending;
+        let mut task = Ended {
+            path: finished.path,
+            ..ended
+        };
         task.outcome = finished
             .outcome
             .map(|travel| self.travelled(&mut task, uploaded, &travel));

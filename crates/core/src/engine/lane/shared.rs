@@ -12,6 +12,7 @@ use crate::slot::Slot;
 /// A policy with what it carries over from slot to slot.
 pub(in crate::engine) struct SharedLane {
     decider: Decider,
+    enforced: bool,
     carried: Carried,
     run: PolicyRun,
 }
@@ -19,7 +20,8 @@ pub(in crate::engine) struct SharedLane {
 impl SharedLane {
     pub(super) fn new(world: &World, name: &str, policy: Box<dyn Policy>) -> Self {
         Self {
-            decider: Decider::new(policy),
+            decider: Decider::new(policy).measuring(world.scenario.load_balance.of),
+            enforced: world.scenario.load_balance.enforce,
             carried: Carried::new(world.scenario.time.carry_over),
             run: PolicyRun {
                 policy: name.to_owned(),
@@ -50,6 +52,7 @@ impl SharedLane {
         self.decider.decide(slot);
         let (placements, settled) = (self.decider.placements(), self.decider.settler());
         let mut record = account(slot, placements, settled);
+        record.enforced = self.enforced;
         record.slot = t as u32;
         record.lower_bound = lower_bound.map(|sum| sum / f64::from(record.tasks.max(1)));
         record.clamped = traffic.clamped();

@@ -9,6 +9,8 @@ use serde_json::{Value as Json, json};
 pub struct MigrationOptions {
     /// `[policy.migration] max_hops`: n, how far a task may be migrated.
     pub max_hops: u32,
+    /// `[policy.migration] history`: how long selectors remember their choices.
+    pub history: History,
     /// `[policy.ahp]`: criteria of a server, and how they are judged.
     pub ahp: Ahp,
     /// `[policy.aahp] delta`: how far a decision shifts the judgments on history.
@@ -26,6 +28,17 @@ pub struct MigrationOptions {
     /// `[policy.lysac] episodes`: E, plans proposed for a batch.
     pub lysac_episodes: usize,
 }
+
+/// How long selectors remember which servers they chose: counts c_i, and with AAHP judgments and the last choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// Among the tasks that arise together: with the next batch they begin anew, as with the information they have.
+    Slot,
+    /// For the whole run, also where tasks come one by one.
+    Run,
+}
+
+const HISTORIES: [(&str, History); 2] = [("slot", History::Slot), ("run", History::Run)];
 
 /// Criteria in three groups, judged in two layers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -170,6 +183,7 @@ impl Default for MigrationOptions {
         };
         Self {
             max_hops: 3,
+            history: History::Slot,
             ahp: Ahp {
                 // [1 2 2; 1/2 1 1; 1/2 1 1]
                 layer1: Judgment::of_weights(&[2.0, 1.0, 1.0]),
@@ -220,16 +234,22 @@ impl MigrationOptions {
     /// Decodes the sections below `[policy]`.
     pub fn decode(s: &mut Section<'_>) -> Self {
         let standard = Self::default();
+        let (max_hops, history) = s.section(
+            "migration",
+            "All policies that migrate but ratos, which goes one hop far, and oesda",
+            |s| {
+                let doc = "farthest server that a task is migrated to [hops]";
+                let count = Count { min: 0, max: 1000 };
+                let max_hops = s.default("max_hops", count, standard.max_hops as usize, doc);
+                let doc = "how long AAHP and WVAHP count their choices of a server: among the tasks of a `slot` that \
+                           arise together, or over the whole `run`";
+                let history = s.default("history", Choice(&HISTORIES), standard.history, doc);
+                (max_hops as u32, history)
+            },
+        );
         Self {
-            max_hops: s.section(
-                "migration",
-                "All policies that migrate but ratos, which goes one hop far, and oesda",
-                |s| {
-                    let doc = "farthest server that a task is migrated to [hops]";
-                    let count = Count { min: 0, max: 1000 };
-                    s.default("max_hops", count, standard.max_hops as usize, doc) as u32
-                },
-            ),
+            max_hops,
+            history,
             ahp: s.section("ahp", "How servers are judged, by AAHP and WVAHP", |s| {
                 ahp(s, &standard.ahp)
             }),
@@ -267,6 +287,8 @@ impl MigrationOptions {
     pub fn encode(&self, out: &mut impl Sink) {
         out.section("[policy.migration]");
         out.put("max_hops", self.max_hops.to_string());
+        let history = Choice(&HISTORIES).show(&self.history);
+        out.put("history", history.to_string());
         out.section("[policy.ahp]");
         out.put("layer1", matrix_toml(&self.ahp.layer1));
         for ((name, _), group) in GROUPS.iter().zip(&self.ahp.groups) {

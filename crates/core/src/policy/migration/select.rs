@@ -1,7 +1,7 @@
 //! Which server a task is migrated to: AAHP, WVAHP, or at random.
 
 use super::ahp::{Judgment, MAX_CRITERIA};
-use super::options::{Ahp, CRITERIA, Criterion, MigrationOptions};
+use super::options::{Ahp, CRITERIA, Criterion, History, MigrationOptions};
 use super::view::{Task, View};
 use crate::rng::{Stream, Streams};
 
@@ -19,6 +19,7 @@ pub enum SelectorKind {
 /// Selects servers for the tasks of a slot, one after the other.
 #[derive(Clone, Debug)]
 pub struct Selector {
+    history: History,
     rule: Rule,
     standing: Standing,
 }
@@ -41,17 +42,22 @@ impl Selector {
                 Rule::Random(Box::new(streams.stream("policy.migration.random")))
             }
         };
-        let standing = Standing::default();
-        Self { rule, standing }
+        Self {
+            history: options.history,
+            rule,
+            standing: Standing::default(),
+        }
     }
 
-    /// Begins a slot: nothing is chosen yet.
+    /// Begins a slot: nothing is chosen yet, or what was chosen before still counts.
     pub fn begin(&mut self, view: &View) {
-        self.standing.begin(view);
-        match &mut self.rule {
-            Rule::Aahp(aahp) => aahp.begin(),
-            Rule::Wvahp(_) | Rule::Random(_) => {}
+        if self.history == History::Slot {
+            self.standing.forget();
+            if let Rule::Aahp(aahp) = &mut self.rule {
+                aahp.forget();
+            }
         }
+        self.standing.begin(view);
     }
 
     /// The row of the server that `task` is migrated to; `None` where its source knows of no other.
@@ -81,6 +87,8 @@ struct Standing {
     snapshot: Vec<[f64; 3]>,
     /// c_i: how often it was chosen, by anyone.
     count: Vec<u32>,
+    /// The same by the row of the server among all.
+    chosen: Vec<u32>,
     /// B_i: bits sent to it since \[bit\].
     bits: Vec<f64>,
 }
@@ -91,9 +99,19 @@ const LEAST: f64 = 0.02;
 const HORIZON_S: f64 = 0.02;
 
 impl Standing {
+    fn forget(&mut self) {
+        self.chosen.clear();
+    }
+
     fn begin(&mut self, view: &View) {
+        let rsu = |row: usize| view.servers[row].rsu as usize;
+        let rows = 0..view.servers.len();
+        let rsus = rows.clone().map(|row| rsu(row) + 1).max().unwrap_or(0);
+        if self.chosen.len() < rsus {
+            self.chosen.resize(rsus, 0);
+        }
         self.count.clear();
-        self.count.resize(view.servers.len(), 0);
+        self.count.extend(rows.map(|row| self.chosen[rsu(row)]));
         self.bits.clear();
         self.bits.resize(view.servers.len(), 0.0);
         self.snapshot.clear();
@@ -125,6 +143,7 @@ impl Standing {
     }
 
     fn choose(&mut self, view: &View, server: usize, data_bits: f64) {
+        self.chosen[view.servers[server].rsu as usize] += 1;
         for &row in view.same(server) {
             self.count[row as usize] += 1;
             self.bits[row as usize] += data_bits;
@@ -213,7 +232,7 @@ impl Aahp {
         }
     }
 
-    fn begin(&mut self) {
+    fn forget(&mut self) {
         self.judgment = self.initial;
         self.weight = self.initial.weights().weight;
         self.last = None;
