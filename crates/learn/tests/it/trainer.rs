@@ -408,9 +408,9 @@ fn property_the_agent_of_the_paper_is_chosen_whole() {
         else {
             panic!("{layout:?}")
         };
-        assert_eq!((target, candidates), (Target::Candidates, 8));
-        // initial among beta + 1, target among beta; a critic of the state alone
-        assert_eq!(settings.net(&layout).logits_per_row, 3 * (8 + 7));
+        assert_eq!((target, candidates), (Target::Any, 8));
+        // initial among beta + 1, target among all; a critic of the state alone
+        assert_eq!(settings.net(&layout).logits_per_row, 3 * (8 + 11));
         assert_eq!(settings.net(&layout).globals, 0);
         if let Config::Ac(config) = settings.config {
             assert!((config.gamma - 0.99).abs() < 1e-12);
