@@ -4,9 +4,11 @@ pub mod assignment;
 pub mod baselines;
 pub mod best_response;
 pub mod learned;
+pub mod least_total;
 pub mod local_search;
 pub mod lysac;
 pub mod migration;
+pub mod or_local;
 pub mod price;
 pub mod repair;
 pub mod slot_fit;
@@ -49,6 +51,8 @@ pub enum PolicyKind {
     GreedyData,
     /// Sweeps in which each task takes its best placement given the rest.
     BestResponse,
+    /// The least total of the rows that learned policies see.
+    LeastTotal,
     /// The choice at the bound's prices, then best-response sweeps.
     Price,
     /// Moves, swaps and restarts: the near-optimum to compare with.
@@ -90,12 +94,13 @@ impl PolicyKind {
     };
 
     /// Those of system 1, made for RSUs that share their CPU.
-    pub const SHARED_CPU: [Self; 9] = [
+    pub const SHARED_CPU: [Self; 10] = [
         Self::Local,
         Self::Random,
         Self::GreedyData,
         Self::GreedyComputation,
         Self::Nearest,
+        Self::LeastTotal,
         Self::BestResponse,
         Self::Price,
         Self::LocalSearch,
@@ -108,7 +113,12 @@ impl PolicyKind {
     pub fn defaults(scenario: &Scenario) -> Vec<Self> {
         match scenario.execution {
             Execution::SharedCpu => {
-                let joins = |kind: &Self| *kind != Self::SlotFit || scenario.time.carry_over;
+                let joins = |kind: &Self| match kind {
+                    Self::SlotFit => scenario.time.carry_over,
+                    // stands beside learned policies, which are not compared unasked either
+                    Self::LeastTotal => false,
+                    _ => true,
+                };
                 Self::SHARED_CPU.into_iter().filter(joins).collect()
             }
             Execution::Queues(_) => {
@@ -184,6 +194,13 @@ impl PolicyKind {
                 options: "policy.best-response.sweeps, .repair",
                 needs: "whole slot",
             },
+            Self::LeastTotal => PolicyInfo {
+                name: "least-total",
+                summary: "the least total of the rows that learned policies see: what they are worth untrained",
+                source: "Wayside",
+                options: "policy.least-total.passes, .repair",
+                needs: "whole slot",
+            },
             Self::Price => PolicyInfo {
                 name: "price",
                 summary: "the choice at the bound's prices, then best-response sweeps",
@@ -228,6 +245,10 @@ impl PolicyKind {
             Self::BestResponse => repaired(
                 best_response::BestResponse::new(options.best_response_sweeps),
                 options.best_response_repair,
+            ),
+            Self::LeastTotal => repaired(
+                least_total::policy(options.least_total_passes),
+                options.least_total_repair,
             ),
             Self::Price => repaired(price::Price::new(options.price), options.price_repair),
             Self::LocalSearch => surrogate(local_search::LocalSearch::new(
