@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use wayside_core::engine::BoundKind;
 #[cfg(feature = "burn")]
 use wayside_learn::trainer::Core;
-use wayside_learn::trainer::{Algorithm, Encoder};
+use wayside_learn::trainer::{Algorithm, Encoder, Vary};
 
 /// Compares task offloading and migration policies for vehicular edge computing.
 ///
@@ -181,6 +181,10 @@ pub(crate) struct Train {
     /// Changes the scenario: a dotted key of its file and a value; repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
+    /// Draws a value of a dotted key for every environment: KEY=LOW..HIGH, where each factor is as likely as the next, or
+    /// KEY=A,B,C; repeatable.
+    #[arg(long, value_name = "KEY=VALUES", value_parser = vary)]
+    pub(crate) vary: Vec<String>,
     /// What the network sees: sequential, shared or flat [default: sequential; flat with --option agent=paper].
     #[arg(long, value_name = "KIND", value_parser = encoder)]
     pub(crate) encoder: Option<Encoder>,
@@ -429,6 +433,10 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("expected KEY=VALUE, such as fleet.size=200".to_owned()),
     }
+}
+
+fn vary(text: &str) -> Result<String, String> {
+    text.parse::<Vary>().map(|_| text.to_owned())
 }
 
 #[cfg(test)]

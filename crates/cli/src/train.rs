@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
+use wayside_learn::learned::Score;
 #[cfg(feature = "burn")]
 use wayside_learn::trainer::Core;
 use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
@@ -19,7 +20,7 @@ use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Report, Set
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let world = World::new(&scenario)?;
-    let settings = Settings::new(args.algorithm, args.encoder, &world, &args.options)?;
+    let settings = Settings::new(args.algorithm, args.encoder, &world, &options(args))?;
     #[cfg(feature = "burn")]
     let settings = Settings {
         core: args.backend,
@@ -36,10 +37,14 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         .num_threads(args.threads.map_or(0, usize::from))
         .build()
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
-    let (ended, best, doubts) = pool.install(|| -> Result<_> {
+    let read = |drawn: &[(String, String)]| {
+        scenario::resolve(&args.scenario, &[&args.set, drawn].concat())
+    };
+    let (ended, best, untrained, doubts) = pool.install(|| -> Result<_> {
         let mut trainer = Trainer::new(
             Plan {
                 world: &world,
+                read: &read,
                 settings,
                 seed: args.seed,
                 out: out.clone(),
@@ -51,7 +56,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         let mut screen = Screen::new(total, args.quiet);
         let ended = trainer.run(&stop, &mut |progress| screen.show(progress))?;
         screen.close();
-        Ok((ended, trainer.best(), trainer.doubts()))
+        Ok((ended, trainer.best(), trainer.untrained(), trainer.doubts()))
     })?;
     for doubt in doubts {
         say(format_args!("warning: {doubt}"));
@@ -65,6 +70,21 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     }
     let policy = out.join(POLICY);
     if let Some(best) = best {
+        let row = |algorithm: &str, score: Score, policy: String| {
+            [
+                json!(algorithm),
+                json!(scenario.name),
+                json!(score.objective),
+                json!(score.lower_bound),
+                json!(score.gap),
+                json!(score.delay_s),
+                json!(score.energy_j),
+                json!(score.deadline_met),
+                json!(policy),
+            ]
+        };
+        let untrained = untrained.map(|score| row("least-total", score, "-".to_owned()));
+        let best = row(args.algorithm.name(), best, policy.display().to_string());
         let listing = Listing {
             columns: [
                 "algorithm",
@@ -77,17 +97,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
                 "deadline_met",
                 "policy",
             ],
-            rows: vec![[
-                json!(args.algorithm.name()),
-                json!(scenario.name),
-                json!(best.objective),
-                json!(best.lower_bound),
-                json!(best.gap),
-                json!(best.delay_s),
-                json!(best.energy_j),
-                json!(best.deadline_met),
-                json!(policy.display().to_string()),
-            ]],
+            rows: untrained.into_iter().chain([best]).collect(),
         };
         print(&listing.render(args.format))?;
     }
@@ -99,6 +109,12 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         ));
     }
     Ok(())
+}
+
+/// What --vary and --option say.
+fn options(args: &Train) -> Vec<(String, String)> {
+    let vary = (!args.vary.is_empty()).then(|| ("vary".to_owned(), json!(args.vary).to_string()));
+    vary.into_iter().chain(args.options.clone()).collect()
 }
 
 /// Prints every option.
@@ -123,6 +139,15 @@ fn command(args: &Train, encoder: Encoder) -> String {
     ];
     for (key, value) in &args.set {
         words.push(format!("--set {key}={value}"));
+    }
+    for vary in &args.vary {
+        // as a shell must be told
+        let quote = if vary.contains([' ', '"', '{', '[']) {
+            "'"
+        } else {
+            ""
+        };
+        words.push(format!("--vary {quote}{vary}{quote}"));
     }
     let encoder = serde_json::to_value(encoder).unwrap_or_default();
     words.push(format!(

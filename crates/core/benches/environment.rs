@@ -101,6 +101,7 @@ fn main() {
         let places = Form::Sequential {
             options: 4,
             turns: Turns::Places,
+            passes: 1,
         };
         let layouts = [
             (

@@ -21,7 +21,7 @@ pub struct Score {
     pub objective: f64,
     /// Certified lower bound of it.
     pub lower_bound: f64,
-    /// (objective - `lower_bound`) / `lower_bound`.
+    /// (objective - `lower_bound`) / `lower_bound`; where scenarios vary, the mean of theirs.
     pub gap: f64,
     /// Mean delay \[s\].
     pub delay_s: f64,
@@ -50,6 +50,9 @@ pub struct Card {
     pub slots: u64,
     /// Its score in training's own evaluation, on seeds that it never learned from.
     pub score: Option<Score>,
+    /// The score of `least-total` on the same slots: what the same rows are worth untrained, where they are its rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untrained: Option<Score>,
     /// Seeds of that evaluation, and slots of each.
     pub evaluated: (Vec<u64>, usize),
     /// The command that made it.

@@ -6,6 +6,8 @@ use crate::observe::{Form, Scorer};
 use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
 use crate::policy::migration::surrogate::Surrogate;
+use crate::policy::or_local::OrLocal;
+use crate::policy::repair::Repaired;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
@@ -59,7 +61,17 @@ impl<S: Scorer + Clone + 'static> Trained<S> {
             let episodes = options.migration.lysac_episodes;
             return Ok(Box::new(Lysac::new(scorer, episodes, streams)?));
         }
-        Ok(Box::new(Surrogate::new(Learned::new(scorer)?)))
+        let layout = scorer.layout();
+        // ours, where slots stand alone; the paper's agents (`flat`) are judged by what they say themselves
+        let ours = matches!(layout.form, Form::Sequential { .. }) && layout.spans == 1;
+        let (repair, or_local) = (options.learned_repair, options.learned_or_local);
+        let learned = Learned::new(scorer)?;
+        Ok(match (ours && repair, ours && or_local) {
+            (false, false) => Box::new(Surrogate::new(learned)),
+            (true, false) => Box::new(Surrogate::new(Repaired::new(learned))),
+            (false, true) => Box::new(Surrogate::new(OrLocal::new(learned))),
+            (true, true) => Box::new(Surrogate::new(OrLocal::new(Repaired::new(learned)))),
+        })
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Form {
         options: usize,
         /// Which tasks are decided together.
         turns: Turns,
+        /// How many times every task is decided; what is said last holds.
+        #[serde(default = "once", skip_serializing_if = "is_once")]
+        passes: usize,
     },
     /// One row for a batch of tasks that queue, and continuous actions: see [`super::plan`].
     Plan {
@@ -80,12 +83,22 @@ pub enum Target {
     Candidates,
 }
 
+fn once() -> usize {
+    1
+}
+
+fn is_once(passes: &usize) -> bool {
+    *passes == 1
+}
+
 /// Which tasks of a slot are decided together, seeing the same tentative loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Turns {
     /// One task a turn, large before small.
     Single,
+    /// One task a turn, small before large.
+    SmallFirst,
     /// One task of every place a turn (the place is its nearest RSU), large before small: few turns,
     /// many rows each.
     Places,
@@ -120,6 +133,19 @@ fn mean(range: Range) -> f64 {
 }
 
 impl Scales {
+    /// Divides by nothing.
+    pub(crate) const UNIT: Self = Self {
+        x_min_m: 0.0,
+        y_min_m: 0.0,
+        width_m: 1.0,
+        height_m: 1.0,
+        cycles: 1.0,
+        data_bits: 1.0,
+        deadline_s: 1.0,
+        cpu_hz: 1.0,
+        cost: 1.0,
+    };
+
     fn of(world: &World) -> Self {
         let scenario = &world.scenario;
         let area = world.area;
@@ -189,13 +215,23 @@ impl Layout {
         Self::new(form, world)
     }
 
-    /// `sequential`: one task a turn, the four RSUs that promise most; six where decisions bind later slots
-    /// (`carry_over`), for there the cheapest in this slot may not be the best.
+    /// `sequential`: one task a turn, small before large, the four RSUs that promise most, in two passes. Where decisions bind
+    /// later slots (`carry_over`) large before small; six RSUs, for there the cheapest in this slot may not be the best;
+    /// and one pass, for promises are kept.
     #[must_use]
     pub fn sequential(world: &World) -> Self {
-        let form = Form::Sequential {
-            options: if world.scenario.time.carry_over { 6 } else { 4 },
-            turns: Turns::Single,
+        let form = if world.scenario.time.carry_over {
+            Form::Sequential {
+                options: 6,
+                turns: Turns::Single,
+                passes: 1,
+            }
+        } else {
+            Form::Sequential {
+                options: 4,
+                turns: Turns::SmallFirst,
+                passes: 2,
+            }
         };
         Self::new(form, world)
     }
@@ -260,7 +296,16 @@ impl Layout {
                 size("candidates", candidates, 2)?;
                 size("targets", targets, 1)?;
             }
-            Form::Sequential { options, .. } => size("options", options, 1)?,
+            Form::Sequential {
+                options, passes, ..
+            } => {
+                size("options", options, 1)?;
+                size("passes", passes, 1)?;
+                if passes > 1 && self.spans > 1 {
+                    let message = format!("must be 1 with rules on the end, got {passes}");
+                    return Err(refused("layout.form.passes", message));
+                }
+            }
             Form::Plan { servers, .. } => size("servers", servers, 0)?,
         }
         let s = &self.scales;

@@ -17,7 +17,7 @@
 //! |---|---|---|---|---|
 //! | `flat` | 1 | 1 | all | entry, target (and rule) of every place for a task |
 //! | `shared` | 1 | 1 per task | beta + 1 + targets (+ rules) | entry, target (and rule) of every task |
-//! | `sequential` | up to 1 per task | 1 per placement offered | 1 | 1 per task of the turn |
+//! | `sequential` | up to 1 per task and pass | 1 per placement offered | 1 | 1 per task of the turn |
 //! | `plan` | none: continuous actions for a batch that queues, see [`plan`] | | | |
 //!
 //! Every feature lies in `[-1, 1]`. `sq(x)` is x / (1 + |x|); `cut` is to `[-1, 1]`, `share` to `[0, 1]`. C̄, D̄,
@@ -86,10 +86,10 @@
 //! | 28 | wait for its vehicle's CPU | s | sq(wait / slot) |
 //! | 29 | cost on its vehicle | cost | sq(cost / c̄) |
 //! | 30 | covering RSUs | - | share(count / 8) |
-//! | 31 | tasks decided | - | share of all |
+//! | 31 | decisions made, of all passes | - | share of all |
 //! | 32 | demand of all RSUs, promised and free | Hz | sq(demand / free CPU) |
 //! | 33 | CPU free of all RSUs | Hz | share of all |
-//! | 34 | decided tasks that run on their vehicles | - | share of the decided |
+//! | 34 | tasks decided in this pass that run on their vehicles | - | share of the decided |
 //! | 35 | cycles of its vehicle in a slot | cycles | sq(cycles / C̄) |
 //!
 //! Rows 15 to 25 are zero for the vehicle. A rule on the end is offered only where the share it needs is still free.
@@ -106,7 +106,7 @@
 //! | 8 mean wait for a vehicle's CPU | s | sq(wait / slot) |
 //! | 9 vehicles that wait; 10 tasks that no RSU covers | - | share |
 //! | 11 slot length | s | sq(slot / T̄) |
-//! | 12 tasks decided | - | share |
+//! | 12 decisions made, of all passes | - | share |
 //! | 13 tentative cost of a task | cost | sq(cost / 0.5 c̄) |
 //! | 14 decided tasks that run on their vehicles | - | share |
 //! | 15 CPU promised | Hz | share of the free |
@@ -127,6 +127,7 @@ mod shared;
 mod tentative;
 
 pub use layout::{Form, Layout, Scales, Target, Turns, VERSION};
+pub use sequential::TOTAL_ABOVE_LEAST;
 
 use crate::decision::Decision;
 use crate::error::{Error, Result};
@@ -315,8 +316,9 @@ impl Encoder {
         self.choices.clear();
         self.choices.resize(slot.tasks.len(), Choice::default());
         self.crowd.fill(slot, &self.layout.scales);
-        if let Form::Sequential { turns, .. } = self.layout.form {
-            self.sequential.begin(slot, turns);
+        if let Form::Sequential { turns, passes, .. } = self.layout.form {
+            let order = (turns, passes);
+            self.sequential.begin(slot, order, &mut self.choices);
         }
     }
 

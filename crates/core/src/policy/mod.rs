@@ -4,9 +4,11 @@ pub mod assignment;
 pub mod baselines;
 pub mod best_response;
 pub mod learned;
+pub mod least_total;
 pub mod local_search;
 pub mod lysac;
 pub mod migration;
+pub mod or_local;
 pub mod price;
 pub mod punctual;
 pub mod repair;
@@ -51,6 +53,8 @@ pub enum PolicyKind {
     GreedyData,
     /// Sweeps in which each task takes its best placement given the rest.
     BestResponse,
+    /// The least total of the rows that learned policies see.
+    LeastTotal,
     /// The choice at the bound's prices, then best-response sweeps.
     Price,
     /// Moves, swaps and restarts: the near-optimum to compare with.
@@ -92,12 +96,13 @@ impl PolicyKind {
     };
 
     /// Those of system 1, made for RSUs that share their CPU.
-    pub const SHARED_CPU: [Self; 9] = [
+    pub const SHARED_CPU: [Self; 10] = [
         Self::Local,
         Self::Random,
         Self::GreedyData,
         Self::GreedyComputation,
         Self::Nearest,
+        Self::LeastTotal,
         Self::BestResponse,
         Self::Price,
         Self::LocalSearch,
@@ -110,7 +115,12 @@ impl PolicyKind {
     pub fn defaults(scenario: &Scenario) -> Vec<Self> {
         match scenario.execution {
             Execution::SharedCpu => {
-                let joins = |kind: &Self| *kind != Self::SlotFit || scenario.time.carry_over;
+                let joins = |kind: &Self| match kind {
+                    Self::SlotFit => scenario.time.carry_over,
+                    // stands beside learned policies, which are not compared unasked either
+                    Self::LeastTotal => false,
+                    _ => true,
+                };
                 Self::SHARED_CPU.into_iter().filter(joins).collect()
             }
             Execution::Queues(_) => {
@@ -186,6 +196,13 @@ impl PolicyKind {
                 options: "policy.best-response.sweeps, .repair, .deadline",
                 needs: "whole slot",
             },
+            Self::LeastTotal => PolicyInfo {
+                name: "least-total",
+                summary: "the least total of the rows that learned policies see: what they are worth untrained",
+                source: "Wayside",
+                options: "policy.least-total.passes, .repair",
+                needs: "whole slot",
+            },
             Self::Price => PolicyInfo {
                 name: "price",
                 summary: "the choice at the bound's prices, then best-response sweeps",
@@ -231,6 +248,11 @@ impl PolicyKind {
                 best_response::BestResponse::new(options.best_response_sweeps),
                 options.best_response_repair,
                 options.best_response_deadline,
+            ),
+            Self::LeastTotal => repaired(
+                least_total::policy(options.least_total_passes),
+                options.least_total_repair,
+                Deadline::Ignore,
             ),
             Self::Price => repaired(
                 price::Price::new(options.price),

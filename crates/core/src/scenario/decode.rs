@@ -764,6 +764,16 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
         let target = s.default("target", Choice(&RANDOM_TARGETS), RandomTarget::Any, doc);
         (candidates, target)
     });
+    let doc = "The policy least-total, the untrained rule beside learned ones";
+    let (least_total_passes, least_total_repair) = s.section("least-total", doc, |s| {
+        let doc = "how many times every task is decided; 2 as the learned policies that come along";
+        (s.default("passes", count(1, 1000), 2, doc), repair(s))
+    });
+    let doc = "Learned policies that decide task after task where slots stand alone";
+    let (learned_or_local, learned_repair) = s.section("learned", doc, |s| {
+        let doc = "whether every task runs on its vehicle in slots where that is cheaper";
+        (s.default("or_local", Flag, true, doc), repair(s))
+    });
     let doc = "The policy best-response";
     let best_response = s.section("best-response", doc, |s| {
         let doc = "most sweeps over the tasks";
@@ -792,6 +802,10 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
         greedy_quota,
         random_candidates,
         random_target,
+        least_total_passes,
+        least_total_repair,
+        learned_or_local,
+        learned_repair,
         best_response_sweeps: best_response.0,
         best_response_repair: best_response.1,
         best_response_deadline: best_response.2,

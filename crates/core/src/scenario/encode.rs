@@ -70,6 +70,12 @@ impl Scenario {
         out.section("[policy.random]");
         out.put("candidates", self.policy.random_candidates);
         out.word("target", &RANDOM_TARGETS, self.policy.random_target);
+        out.section("[policy.least-total]");
+        out.put("passes", self.policy.least_total_passes);
+        out.put("repair", self.policy.least_total_repair);
+        out.section("[policy.learned]");
+        out.put("or_local", self.policy.learned_or_local);
+        out.put("repair", self.policy.learned_repair);
         out.section("[policy.best-response]");
         out.put("sweeps", self.policy.best_response_sweeps);
         out.put("repair", self.policy.best_response_repair);

@@ -360,6 +360,14 @@ pub struct PolicyOptions {
     pub random_candidates: usize,
     /// `[policy.random] target`: among which RSUs it draws the one that executes.
     pub random_target: RandomTarget,
+    /// `[policy.least-total] passes`: how many times every task is decided.
+    pub least_total_passes: usize,
+    /// `[policy.least-total] repair`: whether its placements are repaired where (16e) is enforced.
+    pub least_total_repair: bool,
+    /// `[policy.learned] or_local`: whether every task runs on its vehicle where that is cheaper than what was learned.
+    pub learned_or_local: bool,
+    /// `[policy.learned] repair`: whether learned placements are repaired where (16e) is enforced.
+    pub learned_repair: bool,
     /// `[policy.best-response] sweeps`: most sweeps over the tasks.
     pub best_response_sweeps: usize,
     /// `[policy.best-response] repair`: whether its placements are repaired where (16e) is enforced.

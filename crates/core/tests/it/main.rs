@@ -8,6 +8,7 @@ mod conic;
 mod hand;
 mod information;
 mod large;
+mod learned;
 mod lin;
 mod lysac;
 mod migration;

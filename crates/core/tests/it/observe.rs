@@ -24,7 +24,11 @@ fn world(name: &str, overrides: &[(&str, &str)]) -> World {
 }
 
 fn form(options: usize, turns: Turns) -> Form {
-    Form::Sequential { options, turns }
+    Form::Sequential {
+        options,
+        turns,
+        passes: 1,
+    }
 }
 
 /// Every form that can serve `world`.

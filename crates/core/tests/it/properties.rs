@@ -16,7 +16,8 @@ use wayside_core::slot::table::TaskTable;
 
 use crate::support::{Recipe, builtin, cost, decide, excess, over_seeds, permuted};
 
-const DETERMINISTIC: [PolicyKind; 7] = [
+const DETERMINISTIC: [PolicyKind; 8] = [
+    PolicyKind::LeastTotal,
     PolicyKind::Nearest,
     PolicyKind::GreedyComputation,
     PolicyKind::GreedyData,

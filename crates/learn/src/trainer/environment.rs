@@ -18,6 +18,8 @@ pub struct Environment<'w> {
     engine: Engine<'w>,
     shaping: bool,
     gamma: f64,
+    /// Cost that rewards are counted in, where all tasks of a slot count; else a slot's mean counts as it is.
+    unit: Option<f64>,
     tally: Tally,
 }
 
@@ -29,14 +31,30 @@ impl<'w> Environment<'w> {
             engine,
             shaping,
             gamma,
+            unit: None,
             tally: Tally::default(),
         }
+    }
+
+    /// Counts rewards in `unit` and sums them over the tasks of a slot: so that a turn weighs the same in whatever scenario,
+    /// where the mean over a thousand tasks would make nothing of it. Slots that do not depend on each other keep their
+    /// optimum.
+    #[must_use]
+    pub fn by_task(mut self, unit: f64) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
+    /// What a mean over the tasks of the present slot is multiplied by.
+    fn weight(&self) -> f64 {
+        let tasks = self.engine.slot().tasks.len() as f64;
+        self.unit.map_or(1.0, |unit| tasks / unit)
     }
 
     /// P(s): minus the tentative cost, 0 where the form has none.
     fn potential(&self) -> f64 {
         if self.shaping {
-            -self.engine.tentative_cost().unwrap_or(0.0)
+            -self.engine.tentative_cost().unwrap_or(0.0) * self.weight()
         } else {
             0.0
         }
@@ -83,12 +101,12 @@ impl Observe for Environment<'_> {
 
 impl Env for Environment<'_> {
     fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
-        let before = self.potential();
+        let (before, weight) = (self.potential(), self.weight());
         match self.engine.act(actions) {
             Ok(turn) => {
                 let (true_reward, end, discount) = match turn.slot {
                     None => (0.0, End::Turn, 1.0),
-                    Some(slot) => (slot.reward, self.tally.close(slot), self.gamma),
+                    Some(slot) => (slot.reward * weight, self.tally.close(slot), self.gamma),
                 };
                 let after = if end == End::Terminated {
                     0.0

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 use wayside_core::engine::records::{Replication, SlotRecord};
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options, Trained, replicate};
+use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
 use wayside_core::error::Result;
 
 use crate::learned::{LearnedPolicy, Score};
@@ -32,32 +32,41 @@ impl Evaluation {
         }
     }
 
-    /// The score of `policy`: every task counts the same.
+    /// The score of `policy` in `worlds`, one for all seeds or one for each: every task counts the same, but for the gap, in
+    /// which every world does.
     ///
     /// # Errors
-    /// A layout that cannot serve `world`; a trace that ends early.
-    pub fn score(&mut self, world: &World, policy: &LearnedPolicy) -> Result<Score> {
+    /// A layout that cannot serve a world; a trace that ends early.
+    pub fn score(&mut self, worlds: &[World], policy: &LearnedPolicy) -> Result<Score> {
         let contender = Trained {
             name: policy.card().algorithm.clone(),
             scorer: policy.clone(),
         };
+        self.score_of(worlds, &contender)
+    }
+
+    /// The same of whoever may enter a run.
+    ///
+    /// # Errors
+    /// As [`Evaluation::score`].
+    pub fn score_of<C: Contender + Sync>(
+        &mut self,
+        worlds: &[World],
+        contender: &C,
+    ) -> Result<Score> {
         let first = self.bounds.is_empty();
         let options = Options {
             slots: self.slots,
             bound: if first { self.bound } else { BoundKind::Off },
         };
-        let one = |&seed: &u64| {
+        let one = |(i, &seed): (usize, &u64)| {
+            let world = &worlds[i % worlds.len()];
             let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
-            replicate(
-                world,
-                std::slice::from_ref(&contender),
-                seed,
-                options,
-                go_on,
-            )
+            replicate(world, std::slice::from_ref(contender), seed, options, go_on)
         };
         // collected before the first error is looked for, so that it is that of the first seed
-        let runs: Vec<Result<Option<Replication>>> = self.seeds.par_iter().map(one).collect();
+        let runs: Vec<Result<Option<Replication>>> =
+            self.seeds.par_iter().enumerate().map(one).collect();
         let mut slots: Vec<Vec<SlotRecord>> = Vec::new();
         for run in runs {
             slots.extend(run?.and_then(|mut run| run.policies.pop().map(|p| p.slots)));
@@ -69,40 +78,46 @@ impl Evaluation {
                 .map(|slots| slots.iter().map(bound).collect())
                 .collect();
         }
-        Ok(self.sum_up(&slots))
+        let mut score = sum_up(&slots, &self.bounds);
+        if worlds.len() > 1 {
+            let runs = slots.chunks(1).zip(self.bounds.chunks(1));
+            let gaps = runs.map(|(slots, bounds)| sum_up(slots, bounds).gap);
+            score.gap = gaps.sum::<f64>() / slots.len() as f64;
+        }
+        Ok(score)
     }
+}
 
-    fn sum_up(&self, slots: &[Vec<SlotRecord>]) -> Score {
-        let pairs = slots
-            .iter()
-            .flatten()
-            .zip(self.bounds.iter().flatten())
-            .filter(|(slot, _)| slot.tasks > 0);
-        let mut sums = [0.0; 6];
-        for (slot, bound) in pairs {
-            let tasks = f64::from(slot.tasks);
-            let met = f64::from(slot.deadline_met) / tasks;
-            let values = [
-                1.0,
-                slot.objective,
-                *bound,
-                slot.delay_s,
-                slot.energy_j,
-                met,
-            ];
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += tasks * value;
-            }
+fn sum_up(slots: &[Vec<SlotRecord>], bounds: &[Vec<f64>]) -> Score {
+    let pairs = slots
+        .iter()
+        .flatten()
+        .zip(bounds.iter().flatten())
+        .filter(|(slot, _)| slot.tasks > 0);
+    let mut sums = [0.0; 6];
+    for (slot, bound) in pairs {
+        let tasks = f64::from(slot.tasks);
+        let met = f64::from(slot.deadline_met) / tasks;
+        let values = [
+            1.0,
+            slot.objective,
+            *bound,
+            slot.delay_s,
+            slot.energy_j,
+            met,
+        ];
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += tasks * value;
         }
-        let [tasks, objective, bound, delay_s, energy_j, met] = sums;
-        let mean = |sum: f64| sum / f64::max(tasks, 1.0);
-        Score {
-            objective: mean(objective),
-            lower_bound: mean(bound),
-            gap: (objective - bound) / bound,
-            delay_s: mean(delay_s),
-            energy_j: mean(energy_j),
-            deadline_met: mean(met),
-        }
+    }
+    let [tasks, objective, bound, delay_s, energy_j, met] = sums;
+    let mean = |sum: f64| sum / f64::max(tasks, 1.0);
+    Score {
+        objective: mean(objective),
+        lower_bound: mean(bound),
+        gap: (objective - bound) / bound,
+        delay_s: mean(delay_s),
+        energy_j: mean(energy_j),
+        deadline_met: mean(met),
     }
 }

@@ -20,6 +20,7 @@ mod logs;
 mod lysac;
 mod options;
 mod report;
+mod vary;
 
 pub use environment::Environment;
 pub use evaluate::Evaluation;
@@ -27,6 +28,7 @@ pub use lysac::LysacConfig;
 pub use options::{Agent, Algorithm, Config, Core, Encoder, Settings, TrainOptions};
 use report::Health;
 pub use report::{Progress, Report};
+pub use vary::{Reader, Vary};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +40,8 @@ use serde_json::json;
 use wayside_core::engine::BoundKind;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Result};
-use wayside_core::observe::Layout;
+use wayside_core::observe::{Form, Layout};
+use wayside_core::policy::PolicyKind;
 
 use crate::learned::{Card, LearnedPolicy, Score, scenario_hash};
 use crate::state::{State, in_file, invalid};
@@ -63,10 +66,11 @@ pub enum Ended {
 }
 
 /// What to train, and where it goes.
-#[derive(Debug)]
 pub struct Plan<'w> {
     /// The scenario, laid out.
     pub world: &'w World,
+    /// Reads that scenario again, with what varies changed.
+    pub read: &'w Reader<'w>,
     /// All options.
     pub settings: Settings,
     /// Fixes everything that is random.
@@ -85,10 +89,14 @@ pub struct Trainer<'w> {
     layout: Layout,
     course: Box<dyn Course + 'w>,
     evaluation: Evaluation,
+    /// A scenario for every seed of evaluations; none: the same for all.
+    held_out: Vec<World>,
     logs: Logs,
     slots: u64,
     /// Score of the best policy so far.
     best: Option<Score>,
+    /// Score of `least-total` where it decides by the same rows.
+    untrained: Option<Score>,
     last: Option<Score>,
     target_reached: bool,
     health: Health,
@@ -107,7 +115,8 @@ impl<'w> Trainer<'w> {
     pub fn new(plan: Plan<'w>, resume: bool) -> Result<Self> {
         let settings = &plan.settings;
         let layout = settings.layout(plan.world)?;
-        let mut course = settings.course(plan.world, &layout, plan.seed)?;
+        let (worlds, held_out) = settings.varied(plan.seed, plan.read)?;
+        let mut course = settings.course(plan.world, worlds, &layout, plan.seed)?;
         let train = &settings.train;
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));
@@ -135,13 +144,18 @@ impl<'w> Trainer<'w> {
             std::fs::create_dir_all(&plan.out).map_err(|e| Error::io(&plan.out, e))?;
             Logs::create(&plan.out, settings.algorithm)?
         };
+        let seeds = train.evaluation_seeds();
+        let mut evaluation = Evaluation::new(seeds, train.eval_slots, BoundKind::Split);
+        let its_rows = matches!(layout.form, Form::Sequential { .. }) && layout.spans == 1;
+        let untrained = its_rows.then(|| {
+            let worlds = evaluated(&held_out, plan.world);
+            evaluation.score_of(worlds, &PolicyKind::LeastTotal)
+        });
         Ok(Self {
-            evaluation: Evaluation::new(
-                train.evaluation_seeds(),
-                train.eval_slots,
-                BoundKind::Split,
-            ),
+            untrained: untrained.transpose()?,
+            evaluation,
             steps_before: course.timesteps(),
+            held_out,
             last: None,
             target_reached: false,
             health,
@@ -231,14 +245,17 @@ impl<'w> Trainer<'w> {
     /// Scores the policy as it stands, and keeps it if it is the best.
     fn evaluate(&mut self) -> Result<Score> {
         let mut policy = self.policy(None)?;
-        let score = self.evaluation.score(self.plan.world, &policy)?;
+        let worlds = evaluated(&self.held_out, self.plan.world);
+        let score = self.evaluation.score(worlds, &policy)?;
         self.last = Some(score);
         let target = self.plan.settings.train.target_gap;
         self.target_reached = target.is_some_and(|target| score.gap <= target);
-        if self
-            .best
-            .is_none_or(|best| score.objective < best.objective)
-        {
+        // where scenarios vary the one with the largest costs would decide
+        let mark = |score: Score| match self.held_out.is_empty() {
+            true => score.objective,
+            false => score.gap,
+        };
+        if self.best.is_none_or(|best| mark(score) < mark(best)) {
             self.best = Some(score);
             policy = self.policy(Some(score))?;
             policy.write(&self.plan.out.join(POLICY))?;
@@ -262,6 +279,7 @@ impl<'w> Trainer<'w> {
             timesteps: self.course.timesteps(),
             slots: self.slots,
             score,
+            untrained: self.untrained,
             evaluated: (train.evaluation_seeds(), train.eval_slots),
             command: plan.command.clone(),
             version: plan.version.clone(),
@@ -280,6 +298,12 @@ impl<'w> Trainer<'w> {
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         self.health.doubts()
+    }
+
+    /// Score of `least-total` on the same slots, where it decides by the same rows.
+    #[must_use]
+    pub fn untrained(&self) -> Option<Score> {
+        self.untrained
     }
 
     /// Where everything goes.
@@ -308,6 +332,14 @@ impl<'w> Trainer<'w> {
         card["spent_s"] = json!([wall_s, cpu_s.unwrap_or(0.0)]);
         card["logs"] = json!(self.logs.flushed()?);
         state.write(&self.plan.out.join(CHECKPOINT))
+    }
+}
+
+/// The worlds of evaluations: those held out where they vary, else the one trained in.
+fn evaluated<'w>(held_out: &'w [World], world: &'w World) -> &'w [World] {
+    match held_out {
+        [] => std::slice::from_ref(world),
+        held_out => held_out,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Options of a training: those of the algorithm under the names of stable-baselines3, and those of the trainer.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wayside_core::engine::env;
@@ -13,6 +15,7 @@ use wayside_core::scenario::Mobility;
 use super::course::{Class, Course};
 use super::environment::Environment;
 use super::lysac::{Batches, LysacConfig};
+use super::vary::{self, Reader, Vary};
 use crate::ac::AcConfig;
 use crate::mlp::Activation;
 use crate::net::{NetSpec, Pool};
@@ -114,6 +117,8 @@ pub struct TrainOptions {
     pub eval_slots: usize,
     /// Training ends once an evaluation finds a gap this small.
     pub target_gap: Option<f64>,
+    /// Keys of the scenario that vary between environments, see [`Vary`].
+    pub vary: Vec<String>,
 }
 
 /// The first seed of evaluations: training's own seeds all have the highest bit, people's seeds are small.
@@ -126,6 +131,27 @@ impl TrainOptions {
         (0..self.eval_seeds as u64)
             .map(|i| FIRST_EVAL_SEED + i)
             .collect()
+    }
+
+    /// What varies.
+    ///
+    /// # Errors
+    /// Every text that says nothing of the kind.
+    fn vary(&self) -> Result<Vec<Vary>> {
+        let mut problems = Problems::default();
+        let mut all = Vec::new();
+        for text in &self.vary {
+            match text.parse() {
+                Ok(vary) => all.push(vary),
+                Err(message) => problems.push(Problem {
+                    file: "--vary".to_owned(),
+                    line: None,
+                    path: text.clone(),
+                    message,
+                }),
+            }
+        }
+        problems.into_result(all)
     }
 }
 
@@ -248,8 +274,12 @@ impl Settings {
             Agent::Paper => Encoder::Flat,
         });
         paper_only(agent, algorithm, encoder, &mut problems);
-        let mut train = object(&train_defaults(algorithm, agent, encoder, world));
-        let mut config = object(&Config::defaults(algorithm, agent, encoder, world));
+        let mut defaults = train_defaults(algorithm, agent, encoder, world);
+        let mut config = Config::defaults(algorithm, agent, encoder, world);
+        if overrides.iter().any(|(name, _)| name == "vary") {
+            vary_defaults(&mut defaults, &mut config);
+        }
+        let (mut train, mut config) = (object(&defaults), object(&config));
         for (name, text) in overrides {
             let known = if train.contains_key(name) {
                 &mut train
@@ -286,6 +316,10 @@ impl Settings {
             let message = "candidates is for the encoder flat alone".to_owned();
             return problems_of(problem("target", message));
         }
+        if algorithm == Algorithm::Lysac && !train.vary.is_empty() {
+            let message = "must be empty: lysac has `vehicles` and `capability`";
+            return Err(Error::invalid("--option", None, "vary", message));
+        }
         if let Config::Lysac(config) = &config {
             config.check()?;
         }
@@ -309,10 +343,30 @@ impl Settings {
         }
     }
 
-    /// Learner and environments.
+    /// The scenarios that vary, each laid out: one per environment, and one per seed of evaluations, which do not depend
+    /// on `seed`. None where nothing varies.
+    ///
+    /// # Errors
+    /// A value that the scenario does not admit; a topology or trace that cannot be read.
+    pub(super) fn varied(&self, seed: u64, read: &Reader) -> Result<(Vec<World>, Vec<World>)> {
+        let vary = &self.train.vary()?;
+        if vary.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let train = |i| vary::world(vary, read, Streams::new(seed), &format!("scenario.{i}"));
+        let held_out = |seed| vary::world(vary, read, Streams::new(seed), "scenario");
+        let seeds = self.train.evaluation_seeds();
+        Ok((
+            (0..self.train.n_envs).map(train).collect::<Result<_>>()?,
+            seeds.into_iter().map(held_out).collect::<Result<_>>()?,
+        ))
+    }
+
+    /// Learner and environments, each in a scenario of its own where they `vary`.
     pub(super) fn course<'w>(
         &self,
         world: &'w World,
+        varied: Vec<World>,
         layout: &Layout,
         seed: u64,
     ) -> Result<Box<dyn Course + 'w>> {
@@ -337,12 +391,23 @@ impl Settings {
             let learner = Sac::new(sac, sizes, &train.net_arch, train.n_envs, seed)?;
             return Ok(Box::new(Class { learner, envs }));
         }
-        let engines = env::batch(world, layout, train.episode_slots, streams, train.n_envs)?;
         let (shaping, gamma) = (train.shaping, self.config.gamma());
-        let envs: Vec<_> = engines
-            .into_iter()
-            .map(|env| Environment::new(env, shaping, gamma))
-            .collect();
+        let envs = if varied.is_empty() {
+            let engines = env::batch(world, layout, train.episode_slots, streams, train.n_envs)?;
+            let envs = engines.into_iter();
+            envs.map(|env| Environment::new(env, shaping, gamma))
+                .collect()
+        } else {
+            let env = |(i, world): (usize, World)| {
+                let (slots, name) = (train.episode_slots, format!("env.{i}"));
+                let unit = Layout::sequential(&world).scales.cost;
+                let layout = layout.clone();
+                let env = env::Env::new(Arc::new(world), layout, slots, streams, &name)?;
+                Ok(Environment::new(env, shaping, gamma).by_task(unit))
+            };
+            let envs = varied.into_iter().enumerate();
+            envs.map(env).collect::<Result<Vec<_>>>()?
+        };
         let (net, n) = (self.net(layout), train.n_envs);
         Ok(match &self.config {
             Config::Ppo(config) => {
@@ -498,6 +563,7 @@ fn range(train: &TrainOptions) -> Result<()> {
             problems.push(problem("net_arch", message));
         }
     }
+    train.vary()?;
     if train
         .target_gap
         .is_some_and(|gap| gap.is_nan() || gap < 0.0)
@@ -600,6 +666,20 @@ fn train_defaults(
         eval_seeds: if algorithm == Algorithm::Lysac { 16 } else { 4 },
         eval_slots: 30.min(world.scenario.time.slots),
         target_gap: None,
+        vary: Vec::new(),
+    }
+}
+
+/// Where scenarios vary: many of them side by side, so that each takes fewer steps of an iteration, and as many again to
+/// evaluate in.
+fn vary_defaults(train: &mut TrainOptions, config: &mut Config) {
+    train.n_envs = 64;
+    train.eval_seeds = 24;
+    train.eval_slots = 4;
+    match config {
+        Config::Ppo(config) => config.n_steps = config.n_steps.div_ceil(4),
+        Config::Ac(config) => config.n_steps = config.n_steps.div_ceil(4),
+        Config::Sac(_) | Config::Lysac(_) => {}
     }
 }
 

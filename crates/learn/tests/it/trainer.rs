@@ -58,6 +58,7 @@ fn settings_of(
 fn plan<'w>(world: &'w World, settings: Settings, out: &Path) -> Plan<'w> {
     Plan {
         world,
+        read: &|_| unreachable!("nothing varies"),
         settings,
         seed: 5,
         out: out.to_owned(),
@@ -145,6 +146,74 @@ fn property_threads_and_interruptions_change_nothing() {
         assert_eq!(train(new("parts"), true, 2, u64::MAX).0, Ended::Done);
         assert!(left(&out("one")) == left(&out("parts")), "{case}");
     }
+}
+
+/// Each environment has a scenario of its own, and so has each evaluation.
+#[test]
+fn property_threads_and_interruptions_change_nothing_where_scenarios_vary() {
+    let set = |drawn: &[(String, String)]| Scenario::builtin("hotspot", drawn);
+    let world = World::new(&set(&[]).unwrap()).unwrap();
+    let vary =
+        r#"["fleet.size=3..9", "objective.omega=0.3..1.0", "load_balance.enforce=true,false"]"#;
+    let settings = settings(&world, Encoder::Sequential, &[("vary", vary)]);
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name);
+    let new = |name: &str, seed| Plan {
+        read: &set,
+        seed,
+        ..plan(&world, settings.clone(), &out(name))
+    };
+    train(new("one", 5), false, 1, u64::MAX);
+    train(new("three", 5), false, 3, u64::MAX);
+    assert!(left(&out("one")) == left(&out("three")));
+    assert_eq!(train(new("parts", 5), false, 2, 3).0, Ended::Interrupted);
+    assert_eq!(train(new("parts", 5), true, 2, u64::MAX).0, Ended::Done);
+    assert!(left(&out("one")) == left(&out("parts")));
+
+    // another seed learns in other scenarios and is marked in the same
+    train(new("other", 6), false, 1, u64::MAX);
+    let card = |name| {
+        LearnedPolicy::read(&out(name).join(POLICY))
+            .unwrap()
+            .card()
+            .clone()
+    };
+    let (one, other) = (card("one"), card("other"));
+    assert_eq!(one.untrained, other.untrained);
+    assert!(one.untrained.is_some() && one.layout == other.layout);
+    assert_eq!(
+        one.options["vary"],
+        serde_json::from_str::<serde_json::Value>(vary).unwrap()
+    );
+    let slots = |name| train(new(name, 6), true, 1, u64::MAX).0;
+    assert_eq!(slots("other"), Ended::Done);
+}
+
+#[test]
+fn property_values_that_no_scenario_admits_are_named() {
+    let set = |drawn: &[(String, String)]| Scenario::builtin("wang2025", drawn);
+    let world = World::new(&set(&[]).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (vary, path) in [
+        ("objective.omega=2..3", "objective.omega"),
+        ("fleet.sise=2..3", "fleet.sise"),
+        ("fleet.size=0.5..1.5", "fleet.size"),
+    ] {
+        let settings = settings(
+            &world,
+            Encoder::Sequential,
+            &[("vary", &format!("[{vary:?}]"))],
+        );
+        let plan = Plan {
+            read: &set,
+            ..plan(&world, settings, &folder.path().join("out"))
+        };
+        let error = Trainer::new(plan, false).err().unwrap().to_string();
+        assert!(error.contains(path), "{error}");
+    }
+    let text = [("vary".to_owned(), r#"["fleet.size"]"#.to_owned())];
+    let error = Settings::new(Algorithm::Ppo, Encoder::Sequential, &world, &text).unwrap_err();
+    assert!(error.to_string().contains("KEY=LOW..HIGH"), "{error}");
 }
 
 const OUT: &str = "WAYSIDE_TEST_TRAINING";

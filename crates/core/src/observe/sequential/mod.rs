@@ -4,9 +4,13 @@
 //! the loads left by those before it, and those after it at their nearest RSU ([`super::tentative`]). [`ways`] finds how it
 //! gets to an RSU, [`rows`] writes what the network sees.
 //!
-//! Order: large before small by cycles, then data. Large tasks fit into little else than an empty RSU
-//! where tasks must end in time, and what is left for the last is fine-tuning; nothing in the order depends
-//! on how tasks are numbered.
+//! With more than one pass every task is decided again, seeing where the pass before has put the others; what it said last
+//! holds.
+//!
+//! Order: by cycles, then data; nothing in it depends on how tasks are numbered. Small before large where slots stand
+//! alone: under overload whoever is asked first goes home, and those should be the tasks that cost least there. Large before
+//! small where tasks must end in time: a large one fits into little else than an empty RSU, and what is left for the last is
+//! fine-tuning.
 
 mod rows;
 mod ways;
@@ -27,6 +31,9 @@ const FEW: usize = 20;
 /// Features of a row.
 pub(super) const WIDTH: usize = 36;
 
+/// The feature of a row that tells best how far its total lies above the least of its task.
+pub const TOTAL_ABOVE_LEAST: usize = 10;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sequential {
     order: Order,
@@ -35,6 +42,7 @@ pub(super) struct Sequential {
     /// End of every turn in `queue`.
     turns: Vec<u32>,
     next_turn: usize,
+    passes: usize,
     sites: Vec<Site>,
     prices: Prices,
     ways: Ways,
@@ -45,8 +53,8 @@ pub(super) struct Sequential {
     /// What the heads of the present turn offer but the vehicle, in the order of the rows.
     trials: Vec<Trial>,
     heads: Vec<Head>,
-    /// RSU and site without the task offered last.
-    without: Option<(usize, Site)>,
+    /// RSUs and sites without the task offered last.
+    without: Option<Sites>,
     totals: Totals,
     rows: Rows,
 }
@@ -118,6 +126,9 @@ impl Prices {
     }
 }
 
+/// Where a task enters and, if elsewhere, executes: RSUs with their sites.
+type Sites = [Option<(usize, Site)>; 2];
+
 /// One placement at an RSU with one rule on the end.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
@@ -145,6 +156,9 @@ struct Totals {
     available_hz: f64,
     elastic_hz: f64,
     held_hz: f64,
+    /// Decisions of the slot, those of earlier passes, and those of this one.
+    decisions: f64,
+    before: f64,
     decided: f64,
     decided_local: f64,
     /// Sums over decided tasks of what is in their offers.
@@ -157,27 +171,41 @@ struct Totals {
 }
 
 impl Sequential {
-    /// Starts a slot: everybody at the nearest RSU.
-    pub(super) fn begin(&mut self, slot: &Slot, turns: Turns) {
+    /// Starts a slot: everybody at the nearest RSU, if it has CPU left.
+    pub(super) fn begin(
+        &mut self,
+        slot: &Slot,
+        (turns, passes): (Turns, usize),
+        choices: &mut [Choice],
+    ) {
         self.sites.clear();
         self.sites
             .extend((0..slot.rsus.len()).map(|m| Site::idle(slot, m)));
         self.ways.begin(slot);
         self.next_turn = 0;
+        self.passes = passes;
         self.line_up(slot, turns);
-        self.totals = Totals::default();
+        self.totals = Totals {
+            decisions: ((passes * slot.tasks.len()) as f64).max(1.0),
+            ..Totals::default()
+        };
         for site in &self.sites {
             self.totals.capacity_hz += site.capacity_hz;
             self.totals.available_hz += site.available_hz;
         }
         for &task in &self.queue {
             let task = task as usize;
-            match expected(slot, &self.sites, task) {
-                Some((m, upload)) => {
-                    let site = &mut self.sites[m];
-                    site.enter(upload);
+            let nearest = slot.links(task).first();
+            match nearest.filter(|link| self.sites[link.rsu as usize].available_hz > 0.0) {
+                Some(link) => {
+                    let site = &mut self.sites[link.rsu as usize];
+                    site.enter(slot.upload_cost(task, link));
                     site.execute(slot.tasks.cycles[task]);
                     self.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
+                    choices[task].placement = Placement::Rsu {
+                        entry: link.rsu,
+                        execution: link.rsu,
+                    };
                 }
                 None => self.totals.rest += slot.local_cost(task),
             }
@@ -191,9 +219,12 @@ impl Sequential {
         self.queue.clear();
         self.turns.clear();
         match turns {
-            Turns::Single => {
+            Turns::Single | Turns::SmallFirst => {
                 self.order.by_size(slot);
                 self.queue.extend_from_slice(self.order.tasks());
+                if turns == Turns::SmallFirst {
+                    self.queue.reverse();
+                }
                 self.turns.extend(1..=self.queue.len() as u32);
             }
             Turns::Places => {
@@ -245,12 +276,16 @@ impl Sequential {
     ) -> bool {
         self.trials.clear();
         self.heads.clear();
-        while self.heads.is_empty() && self.next_turn < self.turns.len() {
-            let first = match self.next_turn {
+        while self.heads.is_empty() && self.next_turn < self.passes * self.turns.len() {
+            let turn = self.next_turn % self.turns.len();
+            if turn == 0 {
+                self.totals.begin_pass();
+            }
+            let first = match turn {
                 0 => 0,
                 turn => self.turns[turn - 1] as usize,
             };
-            let end = self.turns[self.next_turn] as usize;
+            let end = self.turns[turn] as usize;
             self.next_turn += 1;
             for at in first..end {
                 let task = self.queue[at] as usize;
@@ -259,7 +294,7 @@ impl Sequential {
                     self.totals.decided += 1.0;
                     self.totals.decided_local += 1.0;
                 } else {
-                    self.offer(slot, layout, options, task, observation);
+                    self.offer(slot, layout, options, task, choices, observation);
                 }
             }
         }
@@ -275,13 +310,13 @@ impl Sequential {
         for (head, &action) in heads.iter().zip(actions) {
             let task = head.task as usize;
             match without.take() {
-                Some((m, site)) => {
-                    self.totals.forget(&site);
-                    self.prices.update(m, &site);
-                    self.sites[m] = site;
+                Some(sites) => {
+                    self.swap(sites);
+                    self.totals
+                        .forget(slot, task, choices[task].placement, &self.sites);
                 }
                 None => {
-                    self.take_out(slot, task);
+                    self.take_out(slot, task, choices[task].placement);
                 }
             }
             choices[task] = match action.checked_sub(1) {
@@ -298,20 +333,33 @@ impl Sequential {
         self.totals.cost
     }
 
-    /// Takes a task from where it is expected; the RSU where that was, and how it stood.
-    fn take_out(&mut self, slot: &Slot, task: usize) -> Option<(usize, Site)> {
-        let Some((m, upload)) = expected(slot, &self.sites, task) else {
-            self.totals.rest -= slot.local_cost(task);
-            return None;
-        };
-        let site = &mut self.sites[m];
-        let before = *site;
-        site.leave(upload);
-        site.drop(slot.tasks.cycles[task]);
-        site.settle();
-        self.prices.update(m, site);
-        self.totals.forget(site);
-        Some((m, before))
+    /// Takes a task from where it is expected or was put; the sites there, as they stood. One with a promise is
+    /// never decided again.
+    fn take_out(&mut self, slot: &Slot, task: usize, placement: Placement) -> Sites {
+        let mut before = Sites::default();
+        if let Placement::Rsu { entry, execution } = placement {
+            let (entry, execution) = (entry as usize, execution as usize);
+            before[0] = Some((entry, self.sites[entry]));
+            if entry != execution {
+                before[1] = Some((execution, self.sites[execution]));
+            }
+            self.sites[entry].leave(upload_cost(slot, task, entry));
+            let site = &mut self.sites[execution];
+            site.drop(slot.tasks.cycles[task]);
+            site.settle();
+            self.prices.update(execution, site);
+        }
+        self.totals.forget(slot, task, placement, &self.sites);
+        before
+    }
+
+    /// Puts sites back; those that stood there.
+    fn swap(&mut self, mut sites: Sites) -> Sites {
+        for (m, site) in sites.iter_mut().flatten() {
+            self.prices.update(*m, site);
+            std::mem::swap(&mut self.sites[*m], site);
+        }
+        sites
     }
 
     fn take_local(&mut self, slot: &Slot, head: &Head) -> Choice {
@@ -357,11 +405,12 @@ impl Sequential {
         layout: &Layout,
         options: usize,
         task: usize,
+        choices: &[Choice],
         observation: &mut Observation,
     ) {
-        // Its own expected load must not count against it.
+        // Its own load must not count against it.
         let totals = self.totals;
-        let before = self.take_out(slot, task);
+        let before = self.take_out(slot, task, choices[task].placement);
         self.ways.find(slot, &self.sites, task);
         self.shortlist(slot, layout.spans, options, task);
         let first = self.trials.len();
@@ -386,10 +435,7 @@ impl Sequential {
         observation.legal.resize(end, true);
         debug_assert_eq!(observation.rows.len(), end * WIDTH);
         self.totals = totals;
-        self.without = before.map(|(m, site)| {
-            self.prices.update(m, &site);
-            (m, std::mem::replace(&mut self.sites[m], site))
-        });
+        self.without = Some(self.swap(before));
     }
 
     /// The `options` RSUs that promise most.
@@ -459,7 +505,7 @@ impl Sequential {
         let totals = &self.totals;
         let [decided, cost, local, held, elastic, next, after, waits_s] = over(
             [
-                totals.decided,
+                totals.before + totals.decided,
                 totals.cost,
                 totals.decided_local,
                 totals.held_hz,
@@ -469,7 +515,7 @@ impl Sequential {
                 totals.waits_s,
             ],
             [
-                tasks,
+                totals.decisions,
                 tasks,
                 totals.decided.max(1.0),
                 totals.available_hz,
@@ -495,9 +541,28 @@ impl Sequential {
 }
 
 impl Totals {
-    /// A task that would take any share is no longer at `site`.
-    fn forget(&mut self, site: &Site) {
+    /// A task that would take any share is no longer where it was expected or put.
+    fn forget(&mut self, slot: &Slot, task: usize, placement: Placement, sites: &[Site]) {
+        let Placement::Rsu { entry, execution } = placement else {
+            self.rest -= slot.local_cost(task);
+            return;
+        };
+        let site = &sites[execution as usize];
         self.elastic_hz -= site.free_demand_hz.min(site.capacity_hz);
+        if entry != execution
+            && let Some(target) = slot.routes.find(entry, execution)
+        {
+            self.rest -= slot.migration_cost(slot.tasks.data_bits[task], target);
+        }
+    }
+
+    /// What is counted of decided tasks is counted anew.
+    fn begin_pass(&mut self) {
+        self.before += self.decided;
+        self.decided = 0.0;
+        self.decided_local = 0.0;
+        self.beyond_hz = [0.0; 2];
+        self.waits_s = 0.0;
     }
 }
 
@@ -541,11 +606,11 @@ fn keep(cheapest: &mut Vec<(i64, u32)>, most: usize, one: (i64, u32)) {
     cheapest[at] = one;
 }
 
-/// Where an undecided task is expected: the nearest RSU, if it has CPU left; with a_nm there.
-fn expected(slot: &Slot, sites: &[Site], task: usize) -> Option<(usize, f64)> {
-    let link = slot.links(task).first()?;
-    let m = link.rsu as usize;
-    (sites[m].available_hz > 0.0).then(|| (m, slot.upload_cost(task, link)))
+/// a_nm of `task` at the RSU by which it enters.
+fn upload_cost(slot: &Slot, task: usize, entry: usize) -> f64 {
+    let mut links = slot.links(task).iter();
+    let link = links.find(|link| link.rsu as usize == entry);
+    slot.upload_cost(task, link.expect("it is covered where it enters"))
 }
 
 /// Slots begun by a task that takes so many of them, rounding aside.

@@ -223,7 +223,6 @@ const TAIL: usize = 10;
 fn tail(slot: &Slot, layout: &Layout, task: usize, local: f64, totals: &Totals) -> [f32; TAIL] {
     let vehicle = slot.tasks.vehicle[task] as usize;
     let scales = &layout.scales;
-    let tasks = (slot.tasks.len() as f64).max(1.0);
     let [
         cycles,
         data,
@@ -242,7 +241,7 @@ fn tail(slot: &Slot, layout: &Layout, task: usize, local: f64, totals: &Totals) 
             slot.vehicles.local_wait_s[vehicle],
             local,
             slot.links(task).len() as f64,
-            totals.decided,
+            totals.before + totals.decided,
             totals.held_hz + totals.elastic_hz,
             totals.available_hz,
             totals.decided_local,
@@ -254,7 +253,7 @@ fn tail(slot: &Slot, layout: &Layout, task: usize, local: f64, totals: &Totals) 
             slot.slot_s,
             scales.cost,
             8.0,
-            tasks,
+            totals.decisions,
             totals.available_hz,
             totals.capacity_hz,
             totals.decided.max(1.0),
