@@ -400,6 +400,14 @@ pub struct Deadline {
     pub weight: f64,
 }
 
+impl Deadline {
+    /// A policy that does not look at deadlines.
+    pub const IGNORED: Self = Self {
+        rule: DeadlineRule::Ignore,
+        weight: 0.0,
+    };
+}
+
 /// See [`Deadline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadlineRule {
