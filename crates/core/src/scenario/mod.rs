@@ -400,6 +400,14 @@ pub struct Deadline {
     pub weight: f64,
 }
 
+impl Deadline {
+    /// Nothing is done about late tasks.
+    pub const IGNORE: Self = Self {
+        rule: DeadlineRule::Ignore,
+        weight: 1.0,
+    };
+}
+
 /// See [`Deadline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadlineRule {
