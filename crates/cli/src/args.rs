@@ -119,7 +119,7 @@ pub(crate) struct Run {
     /// How to print the comparison.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Also writes every task to tasks.parquet in --out: where it ran, its delay and energy by parts.
+    /// Also writes every task to tasks.parquet in --out: where it ran, by which way, its delay and energy by parts.
     #[arg(long, requires = "out")]
     pub(crate) tasks: bool,
     /// Folder for every slot as JSON, for `wayside decide`.
@@ -363,7 +363,7 @@ pub(crate) enum SchemaKind {
 
 /// Measure how fast this machine decides: each figure beside an alternative.
 ///
-/// Rates are medians over repeats, on slots of wang2025 with 100 vehicles unless it says otherwise. The ratio
+/// Rates are medians over repeats, on slots of wang2025-unbalanced with 100 vehicles unless it says otherwise. The ratio
 /// is the rate over that of the alternative, measured in the same run, so that it can be compared between
 /// machines. Takes some seconds.
 #[derive(Debug, Args)]

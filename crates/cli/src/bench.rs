@@ -96,10 +96,9 @@ fn world(vehicles: usize) -> Result<World> {
     let set = |key: &str, value: String| (key.to_owned(), value);
     let overrides = [
         set("fleet.size", vehicles.to_string()),
-        set("load_balance.enforce", false.to_string()),
         set("policy.price.effort", "fast".to_owned()),
     ];
-    World::new(&Scenario::builtin("wang2025", &overrides)?)
+    World::new(&Scenario::builtin("wang2025-unbalanced", &overrides)?)
 }
 
 fn slots(world: &World) -> Result<Vec<Slot>> {

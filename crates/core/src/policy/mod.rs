@@ -252,7 +252,7 @@ impl PolicyKind {
             Self::LeastTotal => repaired(
                 least_total::policy(options.least_total_passes),
                 options.least_total_repair,
-                Deadline::IGNORED,
+                Deadline::IGNORE,
             ),
             Self::Price => repaired(
                 price::Price::new(options.price),

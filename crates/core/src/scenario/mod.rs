@@ -401,10 +401,10 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// A policy that does not look at deadlines.
-    pub const IGNORED: Self = Self {
+    /// Nothing is done about late tasks.
+    pub const IGNORE: Self = Self {
         rule: DeadlineRule::Ignore,
-        weight: 0.0,
+        weight: 1.0,
     };
 }
 
