@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use wayside_core::Slot;
 use wayside_core::engine::world::World;
-use wayside_core::observe::{Form, Layout, Observation};
+use wayside_core::observe::{Form, Layout, Observation, Target};
 use wayside_core::scenario::Mobility;
 
 /// Where the rows and heads of an observation lie in arrays of fixed size.
@@ -33,7 +33,7 @@ impl Frame {
         let tasks_per_vehicle = world.scenario.task.per_vehicle;
         let traced = matches!(world.scenario.fleet.mobility, Mobility::Fcd(_));
         let (layout, rows) = match form {
-            "flat" => (Layout::flat(world).map_err(crate::raised)?, 1),
+            "flat" => (Layout::flat(world, Target::Any).map_err(crate::raised)?, 1),
             "shared" => {
                 let vehicles = match vehicles {
                     Some(vehicles) => vehicles,

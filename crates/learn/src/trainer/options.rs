@@ -612,7 +612,7 @@ fn paper_ppo() -> PpoConfig {
         n_epochs: 4,
         // the paper optimises "the immediate cost at each step": no slot depends on another
         gamma: 0.0,
-        learning_rate: 1e-3,
+        learning_rate: 5e-4,
         schedule: Schedule::Linear,
         ratio: Ratio::Vehicle,
         total_timesteps: 150_000,
@@ -662,7 +662,13 @@ fn train_defaults(
         },
         own_critic: encoder != Encoder::Shared,
         shaping: true,
-        eval_freq: if algorithm == Algorithm::Lysac { 20 } else { 5 },
+        eval_freq: match algorithm {
+            Algorithm::Lysac => 20,
+            // every 10,000 slots
+            Algorithm::Ppo if agent == Agent::Paper => 40,
+            Algorithm::Ac if agent == Agent::Paper => 250,
+            _ => 5,
+        },
         eval_seeds: if algorithm == Algorithm::Lysac { 16 } else { 4 },
         eval_slots: 30.min(world.scenario.time.slots),
         target_gap: None,
