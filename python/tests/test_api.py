@@ -92,7 +92,7 @@ def test_oracle_trained_policies_run_by_name_and_from_files(tmp_path):
     program = os.environ.get("WAYSIDE_BIN")
     if program is None:
         pytest.skip("WAYSIDE_BIN names no program to compare with")
-    file = POLICIES / "ac-wang2025.safetensors"
+    file = POLICIES / "ac.safetensors"
     results = run(["price", "ppo", file, "ac"], overrides={})
     command = f"{program} run wang2025 --policy price,ppo,{file},ac --seeds 0..1 --slots 6 --no-timing --format json"
     done = subprocess.run(command.split(), check=True, capture_output=True, text=True)

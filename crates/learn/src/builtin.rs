@@ -11,7 +11,7 @@ use crate::learned::LearnedPolicy;
 pub struct Builtin {
     /// What learned it.
     pub algorithm: &'static str,
-    /// The built-in scenario that it was trained in.
+    /// The built-in scenario that it was trained in, or around.
     pub scenario: &'static str,
     /// What it is, in one line.
     pub summary: &'static str,
@@ -21,14 +21,14 @@ pub struct Builtin {
 }
 
 macro_rules! trained {
-    ($($algorithm:literal $scenario:literal $carry_over:literal $summary:literal),* $(,)?) => {
+    ($($file:literal $algorithm:literal $scenario:literal $carry_over:literal $summary:literal),* $(,)?) => {
         &[$(Builtin {
             algorithm: $algorithm,
             scenario: $scenario,
             summary: $summary,
             carry_over: $carry_over,
             bytes: include_bytes!(concat!(
-                env!("CARGO_MANIFEST_DIR"), "/../../policies/", $algorithm, "-", $scenario, ".safetensors"
+                env!("CARGO_MANIFEST_DIR"), "/../../policies/", $file, ".safetensors"
             )),
         }),*]
     };
@@ -36,10 +36,10 @@ macro_rules! trained {
 
 /// All of them; of each algorithm the first serves where no other is nearer.
 pub const BUILTIN_POLICIES: &[Builtin] = trained![
-    "ppo" "wang2025" false "proximal policy optimisation, task after task",
-    "ppo" "coupled" true "proximal policy optimisation with rules on when tasks must end",
-    "ac" "wang2025" false "actor-critic, task after task",
-    "lysac" "lin2025" false "Lyapunov-guided soft actor-critic, the best of many plans for a batch",
+    "ppo" "ppo" "hotspot" false "proximal policy optimisation, task after task, one policy for any load",
+    "ppo-coupled" "ppo" "coupled" true "proximal policy optimisation with rules on when tasks must end",
+    "ac" "ac" "hotspot" false "actor-critic, task after task, one policy for any load",
+    "lysac-lin2025" "lysac" "lin2025" false "Lyapunov-guided soft actor-critic, the best of many plans for a batch",
 ];
 
 impl Builtin {
