@@ -172,7 +172,7 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
             s.problem("policies", unknown("policy", policy, &known));
         }
     }
-    if measure != Measure::Information && policies.is_empty() {
+    if measure == Measure::Policies && policies.is_empty() {
         s.problem("policies", "missing, expected a list of policies");
     }
     let doc =
@@ -181,7 +181,7 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let doc = "whether every slot gets its certified lower bounds";
     let bound = s.default("bound", Flag, false, doc);
     let count = Count { min: 1, max: MOST };
-    let doc = "seeds of each cell, with --quick too, in place of the study's numbers";
+    let doc = "seeds of each cell, in place of the study's numbers; with --quick no more than quick_seeds";
     let seeds = s.optional("seeds", count, "those of the study", doc);
     if seeds.is_some() && measure != Measure::Policies {
         s.problem("seeds", "means nothing where no policy is run");

@@ -20,7 +20,7 @@ quick_seeds = 2
 
 [[grid]]
 id = "load"
-scenario = "wang2025"
+scenario = "wang2025-unbalanced"
 policies = ["price", "nearest", "local"]
 awaited = ["lysac"]
 set = { "time.slots" = 3 }
