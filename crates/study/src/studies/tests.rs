@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use wayside_core::Scenario;
 use wayside_core::engine::Contender;
 
+mod claims;
+
 /// Takes a moment: two sizes, three policies, claims of several kinds.
 const SMALL: &str = r#"
 [study]
