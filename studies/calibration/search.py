@@ -49,7 +49,7 @@ def beta(c):
 
 def ask(program, c, seeds, slots):
     rsus = ", ".join(f'{{ id = "r{i}", x_m = {x:.1f}, y_m = {y:.1f} }}' for i, (x, y) in enumerate(places(c)))
-    sets = {"load_balance.enforce": "true", "policy.repair.enabled": "false", "load_balance.delta": c["delta"],
+    sets = {"load_balance.enforce": "true", "policy.price.repair": "false", "load_balance.delta": c["delta"],
             "load_balance.alpha": c["alpha"], "load_balance.tau_min": c["tau_min"], "policy.greedy.quota": c["q"],
             "objective.omega": c["omega"], "fleet.energy_coeff": c["kappa_n"], "rsu_default.energy_coeff": c["kappa_m"],
             "fleet.tx_power_w": c["p"], "channel.noise_dbm": c["noise"], "channel.pathloss_db_per_decade": c["decade"],

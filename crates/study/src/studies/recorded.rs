@@ -133,7 +133,7 @@ fn axis_value(text: &str) -> AxisValue {
 
 /// The records of `grid`, cell by cell as [`Grid::cells`] has them.
 pub(super) fn rows(grid: &Grid, place: usize, quick: bool) -> Vec<Vec<Row>> {
-    let policies: Vec<&String> = grid.policies.iter().collect();
+    let policies: Vec<&String> = grid.policies.iter().chain(&grid.awaited).collect();
     let of_cell = |(at, cell): (usize, super::cells::Cell)| {
         let is_here = |record: &&Record| {
             let mut pairs = record.cell.iter().zip(&cell.values);

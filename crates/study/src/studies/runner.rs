@@ -156,15 +156,17 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
     let Plan { study, quick, .. } = *plan;
     let mut data = Data::default();
     for (i, grid) in study.grids.iter().enumerate() {
-        if grid.measure == Measure::Recorded {
-            recorded::rows(grid, i, quick)
-                .into_iter()
-                .for_each(|rows| data.add(rows));
-            continue;
-        }
+        let exists = |name: &str| match grid.measure {
+            Measure::Recorded => grid.records.iter().any(|r| r.policy == name),
+            _ => (plan.registry)(name, None).is_some(),
+        };
         let names = grid.policies.iter().chain(&grid.awaited);
-        let missing = names.filter(|name| (plan.registry)(name, None).is_none());
+        let missing = names.filter(|name| !exists(name.as_str()));
         data.missing.insert(i, missing.cloned().collect());
+        if grid.measure == Measure::Recorded {
+            let rows = recorded::rows(grid, i, quick);
+            rows.into_iter().for_each(|rows| data.add(rows));
+        }
     }
     // The cells that get the next seeds; all of them at first.
     let mut open: BTreeSet<(usize, usize)> = study
@@ -178,7 +180,7 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
     for to in study.seeds.looks(quick) {
         let blocks: Vec<Block> = open
             .iter()
-            .flat_map(|&(grid, cell)| blocks(study, grid, cell, from..to))
+            .flat_map(|&(grid, cell)| blocks(plan, grid, cell, from..to))
             .collect();
         let Some(rows) = rows_of(&blocks)? else {
             return Ok(None);
@@ -194,7 +196,8 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
 }
 
 /// The seeds of places `seeds` of a cell, block by block.
-fn blocks(study: &Study, grid: usize, cell: usize, seeds: Range<usize>) -> Vec<Block> {
+fn blocks(plan: &Plan<'_>, grid: usize, cell: usize, seeds: Range<usize>) -> Vec<Block> {
+    let Plan { study, quick, .. } = *plan;
     let Grid {
         measure,
         seeds: own,
@@ -203,6 +206,7 @@ fn blocks(study: &Study, grid: usize, cell: usize, seeds: Range<usize>) -> Vec<B
     let seeds = match measure {
         Measure::Policies => match own {
             // all of them at the first look
+            Some(own) if quick => 0..own.min(seeds.end),
             Some(own) if seeds.start == 0 => 0..own,
             Some(_) => 0..0,
             None => seeds,

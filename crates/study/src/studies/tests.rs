@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use wayside_core::Scenario;
 use wayside_core::engine::Contender;
 
+mod claims;
+
 /// Takes a moment: two sizes, three policies, claims of several kinds.
 const SMALL: &str = r#"
 [study]
@@ -20,7 +22,7 @@ quick_seeds = 2
 
 [[grid]]
 id = "load"
-scenario = "wang2025"
+scenario = "wang2025-unbalanced"
 policies = ["price", "nearest", "local"]
 awaited = ["lysac"]
 set = { "time.slots" = 3 }
