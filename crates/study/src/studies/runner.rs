@@ -197,8 +197,8 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
 fn blocks(study: &Study, grid: usize, cell: usize, seeds: Range<usize>) -> Vec<Block> {
     let seeds = match study.grids[grid].measure {
         Measure::Policies => seeds,
-        // What is measured without policies has no seeds.
-        Measure::Information => seeds.start.min(1)..1,
+        // What is measured without policies has no seeds; slots are those of one seed.
+        Measure::Information | Measure::Slots => seeds.start.min(1)..1,
         Measure::Recorded => 0..0,
     };
     let block = |start: usize| Block {

@@ -415,8 +415,8 @@ impl Source<'_> {
 
     fn of(&self, cell: usize, policy: &str, metric: &str) -> Vec<Option<f64>> {
         let policy = match self.spec.measure {
-            Measure::Policies | Measure::Recorded => policy,
             Measure::Information => "",
+            _ => policy,
         };
         let sample = self.data.sample(self.grid, cell, policy, metric);
         if !self.spread {

@@ -1,7 +1,7 @@
 //! The keys of the migration policies: decoded, written and checked here, once.
 
 use super::ahp::{Judgment, MAX_CRITERIA, Matrix};
-use crate::document::{Choice, Count, Float, Kind, Section, Value};
+use crate::document::{Choice, Count, Flag, Float, Kind, Section, Value};
 use serde_json::{Value as Json, json};
 
 /// `[policy.migration]`, `[policy.ahp]` and those of the selectors and routers.
@@ -9,6 +9,8 @@ use serde_json::{Value as Json, json};
 pub struct MigrationOptions {
     /// `[policy.migration] max_hops`: n, how far a task may be migrated.
     pub max_hops: u32,
+    /// `[policy.migration] home`: whether a task that ends in time at the server it enters by stays there.
+    pub home: bool,
     /// `[policy.ahp]`: criteria of a server, and how they are judged.
     pub ahp: Ahp,
     /// `[policy.aahp] delta`: how far a decision shifts the judgments on history.
@@ -170,6 +172,7 @@ impl Default for MigrationOptions {
         };
         Self {
             max_hops: 3,
+            home: true,
             ahp: Ahp {
                 // [1 2 2; 1/2 1 1; 1/2 1 1]
                 layer1: Judgment::of_weights(&[2.0, 1.0, 1.0]),
@@ -220,16 +223,17 @@ impl MigrationOptions {
     /// Decodes the sections below `[policy]`.
     pub fn decode(s: &mut Section<'_>) -> Self {
         let standard = Self::default();
+        let doc = "All policies that migrate but ratos, which goes one hop far, and oesda";
+        let (max_hops, home) = s.section("migration", doc, |s| {
+            let doc = "farthest server that a task is migrated to [hops]";
+            let count = Count { min: 0, max: 1000 };
+            let max_hops = s.default("max_hops", count, standard.max_hops as usize, doc);
+            let doc = "whether a task that ends in time where it enters stays there, with a selector; else each is migrated";
+            (max_hops as u32, s.default("home", Flag, standard.home, doc))
+        });
         Self {
-            max_hops: s.section(
-                "migration",
-                "All policies that migrate but ratos, which goes one hop far, and oesda",
-                |s| {
-                    let doc = "farthest server that a task is migrated to [hops]";
-                    let count = Count { min: 0, max: 1000 };
-                    s.default("max_hops", count, standard.max_hops as usize, doc) as u32
-                },
-            ),
+            max_hops,
+            home,
             ahp: s.section("ahp", "How servers are judged, by AAHP and WVAHP", |s| {
                 ahp(s, &standard.ahp)
             }),
@@ -267,6 +271,10 @@ impl MigrationOptions {
     pub fn encode(&self, out: &mut impl Sink) {
         out.section("[policy.migration]");
         out.put("max_hops", self.max_hops.to_string());
+        // left out where it is the default, so that the hash of older scenarios stays
+        if !self.home {
+            out.put("home", "false".to_owned());
+        }
         out.section("[policy.ahp]");
         out.put("layer1", matrix_toml(&self.ahp.layer1));
         for ((name, _), group) in GROUPS.iter().zip(&self.ahp.groups) {
