@@ -183,7 +183,7 @@ pub(crate) fn decide(
         .map_err(raised)?
         .policy;
     let policy = entrant.for_slot(&named.slot, &options)?;
-    let report = py.detach(|| decision::decide(&named, (entrant.name(), policy), &options, kind));
+    let report = py.detach(|| decision::decide(&named, (entrant.name(), policy), kind));
     match failure.take() {
         Some(error) => Err(error),
         None => Ok(report.to_json()),

@@ -18,7 +18,7 @@ pub(crate) fn execute(args: &Decide) -> Outcome {
     let bound = args.bound.map_or(BoundKind::Off, Into::into);
     let entrant = args.policy.resolve(None)?;
     let policy = entrant.for_slot(&slot.slot, &options)?;
-    let decision = decision::decide(&slot, (entrant.name(), policy), &options, bound);
+    let decision = decision::decide(&slot, (entrant.name(), policy), bound);
     print(&match args.format {
         Format::Json => decision.to_json(),
         Format::Table => format!(

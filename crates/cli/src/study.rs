@@ -16,7 +16,7 @@ use wayside_study::claim::Claim;
 use wayside_study::studies::data::Data;
 use wayside_study::studies::results::Folder;
 use wayside_study::studies::runner::{self, Control, Plan};
-use wayside_study::studies::{BUILTIN_STUDIES, Study, replace_block};
+use wayside_study::studies::{BUILTIN_STUDIES, Study, count, replace_block};
 
 pub(crate) fn study(args: &StudyArgs) -> Outcome {
     execute(load(&args.study)?, &args.options)
@@ -63,6 +63,10 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
     }
     print(&verdicts(&claims, options.format))?;
     if !options.quiet {
+        let count = count(&claims);
+        if !count.is_empty() {
+            say(count);
+        }
         say(format_args!(
             "Claims, figures, tables and report: {}",
             options.out.display()
@@ -102,6 +106,9 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
             json!(lo),
             json!(hi),
             json!(claim.verdict.word()),
+            json!(claim.source.word()),
+            json!(claim.fitted),
+            json!(claim.equivalence.map(|e| e.equivalent)),
         ]
     };
     let listing = Listing {
@@ -113,6 +120,9 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
             "ci95 lo",
             "ci95 hi",
             "verdict",
+            "source",
+            "fitted",
+            "equivalent",
         ],
         rows: claims.iter().map(row).collect(),
     };

@@ -31,14 +31,14 @@ fn world(overrides: &[(&str, String)]) -> World {
         .iter()
         .map(|(key, value)| ((*key).to_owned(), value.clone()))
         .collect();
-    let scenario = Scenario::builtin("wang2025", &overrides).expect("a valid scenario");
+    let scenario = Scenario::builtin("wang2025-unbalanced", &overrides).expect("a valid scenario");
     World::new(&scenario).expect("a synthetic world")
 }
 
-/// wang2025 at its own density of vehicles and RSUs on a larger map: `columns` x `rows` cells of
+/// wang2025-unbalanced at its own density of vehicles and RSUs on a larger map: `columns` x `rows` cells of
 /// 418 m x 418 m with an RSU in the middle of each and 100/11 vehicles.
 fn grown(columns: usize, rows: usize) -> World {
-    let text = include_str!("../../../scenarios/wang2025.toml");
+    let text = include_str!("../../../scenarios/wang2025-unbalanced.toml");
     let (head, rest) = text.split_once("[rsu_default]").expect("the default RSU");
     let (rsu, rest) = rest.split_once("# 11 RSUs").expect("the list of RSUs");
     let (_, tail) = rest.split_once("[backhaul]").expect("the backhaul");

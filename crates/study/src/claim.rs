@@ -25,12 +25,21 @@ pub struct Claim {
     pub place: String,
     /// What `measured` is.
     pub measure: String,
-    /// Holm's p value of the verdict; null for exact claims.
+    /// Holm's p value of the verdict; null for exact claims and pending ones.
     pub p: Option<f64>,
     /// Seeds that it rests on.
     pub seeds: usize,
     /// Every comparison, where there is more than one.
     pub cells: Vec<Comparison>,
+    /// Whose claim it is.
+    #[serde(default)]
+    pub source: ClaimSource,
+    /// Whether constants were chosen so that it holds.
+    #[serde(default)]
+    pub fitted: bool,
+    /// Whether the two that it compares are as good as equal; null where no margin is given.
+    #[serde(default)]
+    pub equivalence: Option<Equivalence>,
 }
 
 impl Claim {
@@ -39,7 +48,7 @@ impl Claim {
     pub fn count(&self) -> Option<String> {
         let share = self.measured?;
         let (all, what) = match self.cells.len() {
-            // `share of 24 groups of 10 runs ...`
+            // `share of 24 groups of 10 runs ...`, `share of 200 draws ...`
             0 => {
                 let mut words = self.measure.strip_prefix("share of ")?.split(' ');
                 (words.next()?.parse().ok()?, words.next()?)
@@ -49,6 +58,42 @@ impl Claim {
         let found: f64 = share * all;
         Some(format!("{} of {all} {what}", found.round()))
     }
+}
+
+/// Whose claim it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimSource {
+    /// The paper's own.
+    #[default]
+    Paper,
+    /// Ours.
+    Ours,
+    /// A prototype's of ours, whose numbers the code should find again.
+    Prototype,
+}
+
+impl ClaimSource {
+    /// As in `claims.json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Ours => "ours",
+            Self::Prototype => "prototype",
+        }
+    }
+}
+
+/// Whether two policies are as good as equal, beside the strict verdict on their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Equivalence {
+    /// Largest difference of the means that is nothing, relative to that of the policy compared with.
+    pub margin: f64,
+    /// Whether they are equivalent in every cell.
+    pub equivalent: bool,
+    /// Holm's p value of that, over all equivalences of the study.
+    pub p: Option<f64>,
 }
 
 /// What became of a claim.
@@ -87,4 +132,7 @@ pub struct Comparison {
     pub ci95: Option<[f64; 2]>,
     /// What it says alone, without correction for the others.
     pub verdict: Verdict,
+    /// Whether the two are equivalent within the margin, corrected for all such cells; null without a margin.
+    #[serde(default)]
+    pub equivalent: Option<bool>,
 }

@@ -9,7 +9,6 @@ use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{BoundKind, Bounder};
 use wayside_core::model::load;
 use wayside_core::policy::Policy;
-use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::NamedSlot;
 
 /// A policy's decision for one slot. Means are over tasks, and null where there is none.
@@ -42,7 +41,7 @@ pub struct DecisionReport {
 /// Certificate of the CPU allocation P2.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateReport {
-    /// Whether an allocation meets (16e); if not, the most even one found is given.
+    /// Whether an allocation meets (16e); if not, the cheapest is given whose LBM is within 1 % of the least.
     pub feasible: bool,
     /// Largest relative violation of the KKT conditions.
     pub kkt_residual: f64,
@@ -135,11 +134,10 @@ pub fn schema() -> serde_json::Value {
 pub fn decide(
     named: &NamedSlot,
     (name, policy): (&str, Box<dyn Policy>),
-    options: &PolicyOptions,
     bound: BoundKind,
 ) -> DecisionReport {
     let slot = &named.slot;
-    let mut decider = Decider::new(policy, options);
+    let mut decider = Decider::new(policy);
     decider.decide(slot);
 
     let outcomes = decider.outcomes();
@@ -163,7 +161,7 @@ pub fn decide(
         load: Load {
             lbm,
             tau: slot.tau.is_finite().then_some(slot.tau),
-            satisfied: lbm <= slot.tau * (1.0 + 1e-9),
+            satisfied: load::excess(lbm, slot.tau) <= 0.0,
             per_rsu: loads.map(|(id, load)| (id, load.into())).collect(),
         },
         certificate: CertificateReport {

@@ -3,13 +3,13 @@
 //! The Lagrangian sum G_m(L_m) + nu sum (L_m - c)^2 separates over the RSUs once nu and c are given;
 //! at its minimum every RSU's tasks face the price 2 nu (L_m - c) / F_m, negative below the mean load.
 
-use super::Status;
 use super::server::{Server, Tasks, inside};
+use super::{LEAST_VIOLATION, Status};
+use crate::model::load;
 
 /// The multiplier and centre at which the loads meet (16e).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Balanced {
-    pub(super) status: Status,
     /// Multiplier of sum (L - c)^2 <= M tau^2.
     pub(super) nu: f64,
     /// c, the mean load at the solution.
@@ -45,6 +45,62 @@ struct Moments {
     covariance_by_nu: f64,
 }
 
+/// The bound that the LBM can be held to: `tau`, or a little more than the least LBM where that is no less.
+pub(super) fn reachable(servers: &[Server], tasks: &Tasks, tau: f64) -> (Status, f64) {
+    let least = least_lbm(servers, tasks);
+    if least < tau * (1.0 - MARGIN) {
+        (Status::Solved, tau)
+    } else {
+        (Status::Unbalanced, least * LEAST_VIOLATION)
+    }
+}
+
+/// How far below tau the least LBM must lie, relative: nearer, the multiplier has no digits left.
+const MARGIN: f64 = 1e-9;
+
+/// Infimum of the LBM over all allocations. Loads may lie anywhere between what an RSU must grant and its capacity;
+/// the most even ones are those nearest to a common level c, which is their mean.
+fn least_lbm(servers: &[Server], tasks: &Tasks) -> f64 {
+    let is_held = |server: &Server| server.reserved_hz > 0.0;
+    let has_floor = |server: &Server| tasks.least_hz_of(server) > 0.0;
+    if !servers
+        .iter()
+        .any(|server| is_held(server) || has_floor(server))
+    {
+        return 0.0;
+    }
+    let range = |server: &Server| {
+        let least_hz = tasks.least_hz_of(server).min(server.available_hz());
+        let most_hz = if server.is_empty() {
+            0.0
+        } else {
+            server.available_hz()
+        };
+        let load = |hz| (server.reserved_hz + hz) / server.cpu_hz;
+        (load(least_hz), load(most_hz))
+    };
+    let loads = |level: f64| {
+        servers.iter().map(move |server| {
+            let (least, most) = range(server);
+            level.clamp(least, most)
+        })
+    };
+    let mean = |level| loads(level).sum::<f64>() / servers.len() as f64;
+    // The mean less c falls, so bisection ends at the last digit.
+    let (mut below, mut above) = (0.0, 1.0);
+    loop {
+        let level = 0.5 * (below + above);
+        if level <= below || level >= above {
+            return load::lbm(loads(level));
+        }
+        if mean(level) > level {
+            below = level;
+        } else {
+            above = level;
+        }
+    }
+}
+
 /// Brings the LBM down to `tau`; the servers come in with their unconstrained optimum, which exceeds it.
 pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Balanced {
     let count = servers.len() as f64;
@@ -52,21 +108,12 @@ pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Bala
     let mut nu = first_multiplier(servers, tasks, tau);
     let (mut below, mut above) = (0.0, f64::INFINITY);
     let mut lbm_below = f64::INFINITY;
-    let outcome = |lbm: f64| {
-        if (lbm - tau).abs() <= 1e-9 * tau {
-            Status::Solved
-        } else {
-            Status::Unbalanced
-        }
-    };
-    let mut status = Status::Unbalanced;
     let (mut tolerance, mut exact) = (1e-2 * tau, false);
     for _ in 0..MAX_STEPS {
         let moments = settle_center(servers, tasks, nu, &mut center, tolerance);
         let lbm = moments.variance.sqrt();
         let distance = (lbm - tau).abs();
         if distance <= 1e-14 * tau {
-            status = Status::Solved;
             break;
         }
         let center_by_nu = moments.mean_by_nu / (1.0 - moments.mean_by_center);
@@ -85,7 +132,6 @@ pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Bala
             let stalled = half_slope < 0.0 && lbm >= lbm_below * (1.0 - 1e-12);
             if stalled && settled {
                 // More nu changes nothing: what is left comes from held CPU and RSUs without tasks.
-                status = outcome(lbm);
                 break;
             }
             below = nu;
@@ -99,7 +145,6 @@ pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Bala
             tolerance = EXACT;
         } else if (next - nu).abs() <= 4e-16 * nu {
             // The last digit of nu: as close as floating point comes.
-            status = outcome(lbm);
             break;
         }
         nu = next;
@@ -111,12 +156,12 @@ pub(super) fn solve(servers: &mut [Server], tasks: &mut Tasks, tau: f64) -> Bala
         }
         server.grant(tasks);
     }
-    Balanced { status, nu, center }
+    Balanced { nu, center }
 }
 
 /// From the linear response of the loads around the unconstrained optimum.
 fn first_multiplier(servers: &[Server], tasks: &Tasks, tau: f64) -> f64 {
-    let lbm = crate::model::load::lbm(servers.iter().map(Server::load));
+    let lbm = load::lbm(servers.iter().map(Server::load));
     let (mut stiffness, mut count) = (0.0, 0.0);
     for server in servers.iter().filter(|s| !s.is_empty()) {
         let price = if server.price > 0.0 {

@@ -10,6 +10,10 @@
 //!
 //! An observation worth keeping: (16e) makes lightly loaded RSUs over-allocate (their price turns
 //! negative) and burn energy only to look as busy as the others. `policy::repair` moves tasks instead.
+//!
+//! CPU held from earlier slots, or minimum shares, may leave no allocation that meets (16e). Then its bound is
+//! raised to [`LEAST_VIOLATION`] times the least LBM that allocations come near, and P2 solved with that. The
+//! least itself may be reached by shares of zero only, which cost without end.
 
 mod balance;
 pub mod curve;
@@ -25,10 +29,13 @@ pub enum Status {
     /// Optimal to rounding.
     #[default]
     Solved,
-    /// No allocation meets (16e): CPU held from earlier slots is too uneven. The allocation returned is
-    /// the most even one found.
+    /// No allocation meets (16e): CPU held from earlier slots, or minimum shares, are too uneven. The allocation
+    /// returned is the cheapest whose LBM is at most [`LEAST_VIOLATION`] times the least that there is.
     Unbalanced,
 }
+
+/// Where (16e) cannot be met: the LBM allowed, in multiples of the least that allocations come near.
+pub const LEAST_VIOLATION: f64 = 1.01;
 
 /// What proves an allocation optimal: the optimality conditions, evaluated on the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -82,14 +89,16 @@ impl Allocator {
             server.fill(tasks);
         }
 
-        let balanced = if slot.enforce_balance {
+        let (mut status, mut bound, mut balanced) = (Status::Solved, slot.tau, None);
+        if slot.enforce_balance {
             self.unbalanced.clear();
             self.unbalanced.extend(servers.iter().map(Server::load));
-            (load::lbm(self.unbalanced.iter().copied()) > slot.tau)
-                .then(|| balance::solve(servers, tasks, slot.tau))
-        } else {
-            None
-        };
+            let lbm = load::lbm(self.unbalanced.iter().copied());
+            if lbm > bound {
+                (status, bound) = balance::reachable(servers, tasks, bound);
+                balanced = (lbm > bound).then(|| balance::solve(servers, tasks, bound));
+            }
+        }
         self.balance_binds = balanced.is_some();
 
         cpu_hz.clear();
@@ -97,7 +106,7 @@ impl Allocator {
         for (&task, &hz) in self.order.iter().zip(&self.tasks.hz) {
             cpu_hz[task as usize] = hz;
         }
-        self.certificate(balanced, slot.tau, minimums_dropped)
+        self.certificate(status, balanced, bound, minimums_dropped)
     }
 
     /// Whether (16e) bound in the last solve.
@@ -156,12 +165,12 @@ impl Allocator {
 
     fn certificate(
         &self,
+        status: Status,
         balanced: Option<balance::Balanced>,
         tau: f64,
         minimums_dropped: u32,
     ) -> Certificate {
         let (nu, center) = balanced.map_or((0.0, 0.0), |b| (b.nu, b.center));
-        let status = balanced.map_or(Status::Solved, |b| b.status);
         let lbm = load::lbm(self.loads());
         let (mut residual, mut slack, mut cost) = (0.0f64, 0.0f64, 0.0f64);
         for server in &self.servers {

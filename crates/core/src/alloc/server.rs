@@ -40,6 +40,13 @@ impl Tasks {
         self.hz.resize(count, 0.0);
     }
 
+    /// The least that all tasks of `server` may get together \[Hz\].
+    #[must_use]
+    pub fn least_hz_of(&self, server: &Server) -> f64 {
+        let rows = server.start..server.end;
+        rows.map(|row| self.least_hz(row, &server.curve)).sum()
+    }
+
     /// The least share a task may get at an RSU with `curve` \[Hz\].
     #[must_use]
     pub fn least_hz(&self, row: usize, curve: &Curve) -> f64 {

@@ -335,6 +335,14 @@ impl Section<'_> {
         }
     }
 
+    /// A key of earlier versions; where the file still has it the problem says what took its place.
+    pub fn retired(&mut self, name: &'static str, instead: &str) {
+        if self.has(name) {
+            self.known.push(name);
+            self.problem(name, instead);
+        }
+    }
+
     /// Whether the file has the key.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -6,7 +6,6 @@ use super::batch;
 use crate::alloc::{Allocator, Certificate};
 use crate::decision::{Decision, Placement};
 use crate::evaluate::{Evaluator, Outcome};
-use crate::policy::repair::Repair;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
@@ -23,11 +22,11 @@ pub struct Decider {
 impl Decider {
     /// Decides by `policy`.
     #[must_use]
-    pub fn new(policy: Box<dyn Policy>, options: &PolicyOptions) -> Self {
+    pub fn new(policy: Box<dyn Policy>) -> Self {
         Self {
             policy,
             decision: Decision::default(),
-            settler: Settler::new(options),
+            settler: Settler::default(),
             decision_time_s: 0.0,
         }
     }
@@ -35,7 +34,7 @@ impl Decider {
     /// Decides by a policy that comes with Wayside, with the streams of one seed.
     #[must_use]
     pub fn of(kind: PolicyKind, options: &PolicyOptions, streams: Streams) -> Self {
-        Self::new(kind.build(options, streams), options)
+        Self::new(kind.build(options, streams))
     }
 
     /// Decides `slot`; the accessors tell what became of it.
@@ -143,8 +142,8 @@ impl Decider {
 }
 
 /// Turns placements, whoever named them, into CPU shares and costs.
+#[derive(Default)]
 pub(super) struct Settler {
-    repair: Option<Repair>,
     allocator: Allocator,
     evaluator: Evaluator,
     cpu_hz: Vec<f64>,
@@ -154,24 +153,9 @@ pub(super) struct Settler {
 }
 
 impl Settler {
-    pub(super) fn new(options: &PolicyOptions) -> Self {
-        Self {
-            repair: options.repair.then(Repair::default),
-            allocator: Allocator::default(),
-            evaluator: Evaluator::default(),
-            cpu_hz: Vec::new(),
-            certificate: Certificate::default(),
-            outcomes: Vec::new(),
-            turned_back: 0,
-        }
-    }
-
-    /// Finds the CPU shares of `decision`, first mending what RSUs or (16e) do not admit.
+    /// Finds the CPU shares of `decision`. Tasks at RSUs without CPU go back to their vehicles; else placements stay.
     pub(super) fn allocate(&mut self, slot: &Slot, decision: &mut Decision) {
         self.turned_back = turn_back(slot, &mut decision.placements);
-        if let (true, Some(repair)) = (slot.enforce_balance, &mut self.repair) {
-            repair.improve(slot, decision, &mut self.allocator);
-        }
         self.certificate = self.allocator.solve(
             slot,
             &decision.placements,

@@ -128,7 +128,7 @@ impl<'w> Env<'w> {
             slot: world.empty_slot(),
             t: 0,
             carried: Carried::new(world.scenario.time.carry_over),
-            settler: Settler::new(&world.scenario.policy),
+            settler: Settler::default(),
             encoder: Encoder::new(layout)?,
             decision: Decision::default(),
             record: SlotRecord::default(),

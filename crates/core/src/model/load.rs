@@ -12,6 +12,16 @@ pub fn lbm(loads: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     (loads.map(|l| (l - mean) * (l - mean)).sum::<f64>() / count).sqrt()
 }
 
+/// By how much `lbm` exceeds its bound `tau`; 0 where it keeps it to rounding (1e-9 of it).
+#[must_use]
+pub fn excess(lbm: f64, tau: f64) -> f64 {
+    if lbm > tau * (1.0 + 1e-9) {
+        lbm - tau
+    } else {
+        0.0
+    }
+}
+
 /// Jain's fairness index (sum L)^2 / (M sum L^2) of the loads, in `[1/M, 1]`; 1 where all are zero.
 pub fn jain(loads: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     let count = loads.len() as f64;

@@ -3,6 +3,7 @@
 use super::Policy;
 use crate::decision::{Decision, Placement};
 use crate::rng::{Stream, Streams};
+use crate::scenario::RandomTarget;
 use crate::slot::Slot;
 
 /// Every task on its vehicle.
@@ -90,19 +91,22 @@ impl Policy for Greedy {
 }
 
 /// A uniform choice among the candidate sequence of the paper's IV-C: the covering RSUs, nearest first,
-/// padded cyclically to length beta, then local; and a uniform execution RSU among all within reach.
+/// padded cyclically to length beta, then local; and a uniform execution RSU among all within reach, or among
+/// the padded candidates.
 #[derive(Clone, Debug)]
 pub struct Random {
     candidates: usize,
+    target: RandomTarget,
     stream: Stream,
 }
 
 impl Random {
     /// Draws from sequences of length `candidates` = beta + 1.
     #[must_use]
-    pub fn new(candidates: usize, streams: Streams) -> Self {
+    pub fn new(candidates: usize, target: RandomTarget, streams: Streams) -> Self {
         Self {
             candidates,
+            target,
             stream: streams.stream("policy.random"),
         }
     }
@@ -120,11 +124,18 @@ impl Policy for Random {
                 Placement::Local
             } else {
                 let entry = links[first % links.len()].rsu;
-                let targets = slot.routes.targets(entry);
-                Placement::Rsu {
-                    entry,
-                    execution: targets[pick(second, targets.len())].rsu,
-                }
+                let execution = match self.target {
+                    RandomTarget::Any => {
+                        let targets = slot.routes.targets(entry);
+                        targets[pick(second, targets.len())].rsu
+                    }
+                    RandomTarget::Candidates => {
+                        let target = links[pick(second, self.candidates - 1) % links.len()].rsu;
+                        let route = slot.routes.find(entry, target);
+                        route.map_or(entry, |_| target)
+                    }
+                };
+                Placement::Rsu { entry, execution }
             };
             decision.placements.push(placement);
         }

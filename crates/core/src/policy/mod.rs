@@ -17,6 +17,7 @@ use crate::scenario::{Execution, PolicyOptions, Scenario};
 use crate::slot::Slot;
 use migration::MigrationKind;
 use migration::surrogate::Surrogate;
+use repair::Repaired;
 
 /// Decides where the tasks of a slot run.
 ///
@@ -25,6 +26,12 @@ use migration::surrogate::Surrogate;
 pub trait Policy: Send {
     /// Fills `decision` with one placement per task of `slot`.
     fn decide(&mut self, slot: &Slot, decision: &mut Decision);
+}
+
+impl<P: Policy + ?Sized> Policy for Box<P> {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        (**self).decide(slot, decision);
+    }
 }
 
 /// The policies that come with Wayside.
@@ -146,7 +153,7 @@ impl PolicyKind {
                 name: "random",
                 summary: "a random entry among the padded candidates (last = local), a random target",
                 source: "baseline; candidates as in Wang et al., IV-C",
-                options: "policy.random.candidates",
+                options: "policy.random.candidates, .target",
                 needs: "coverage",
             },
             Self::GreedyData => PolicyInfo {
@@ -174,21 +181,21 @@ impl PolicyKind {
                 name: "best-response",
                 summary: "sweeps in which each task takes its best placement given the rest",
                 source: "Wayside",
-                options: "policy.best-response.sweeps",
+                options: "policy.best-response.sweeps, .repair",
                 needs: "whole slot",
             },
             Self::Price => PolicyInfo {
                 name: "price",
                 summary: "the choice at the bound's prices, then best-response sweeps",
                 source: "Wayside",
-                options: "policy.price.sweeps",
+                options: "policy.price.sweeps, .repair",
                 needs: "whole slot",
             },
             Self::LocalSearch => PolicyInfo {
                 name: "local-search",
                 summary: "moves, swaps and restarts: the near-optimum to compare with",
                 source: "Wayside",
-                options: "policy.local-search.restarts",
+                options: "policy.local-search.restarts, .repair",
                 needs: "whole slot",
             },
             Self::SlotFit => PolicyInfo {
@@ -208,18 +215,27 @@ impl PolicyKind {
         use baselines::{Greedy, Local, Nearest, Random, Rank};
         match self {
             Self::Local => surrogate(Local),
-            Self::Random => surrogate(Random::new(options.random_candidates, streams)),
+            Self::Random => surrogate(Random::new(
+                options.random_candidates,
+                options.random_target,
+                streams,
+            )),
             Self::GreedyData => surrogate(Greedy::new(Rank::Data, options.greedy_quota)),
             Self::GreedyComputation => {
                 surrogate(Greedy::new(Rank::Computation, options.greedy_quota))
             }
             Self::Nearest => surrogate(Nearest),
-            Self::BestResponse => surrogate(best_response::BestResponse::new(
-                options.best_response_sweeps,
-            )),
-            Self::Price => surrogate(price::Price::new(options.price_sweeps)),
+            Self::BestResponse => repaired(
+                best_response::BestResponse::new(options.best_response_sweeps),
+                options.best_response_repair,
+            ),
+            Self::Price => repaired(
+                price::Price::new(options.price_sweeps),
+                options.price_repair,
+            ),
             Self::LocalSearch => surrogate(local_search::LocalSearch::new(
                 options.local_search_restarts,
+                options.local_search_repair,
                 streams,
             )),
             Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price_sweeps)),
@@ -230,4 +246,13 @@ impl PolicyKind {
 
 fn surrogate(policy: impl Policy + 'static) -> Box<dyn Policy> {
     Box::new(Surrogate::new(policy))
+}
+
+/// Repairs what `policy` decides under (16e), or not.
+fn repaired(policy: impl Policy + 'static, repair: bool) -> Box<dyn Policy> {
+    if repair {
+        surrogate(Repaired::new(policy))
+    } else {
+        surrogate(policy)
+    }
 }

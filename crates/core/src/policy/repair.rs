@@ -2,16 +2,76 @@
 //!
 //! Where (16e) binds, the exact P2 makes lightly loaded RSUs over-allocate. Moving the execution of a
 //! task from the fullest RSUs to the emptiest, by migration or by entering there in the first place,
-//! saves most of that. Every move is priced with the exact P2 and kept only if the slot gets cheaper.
+//! saves most of that. A move is kept only if the slot, priced with the exact P2, gets cheaper and no farther
+//! from (16e). So a repaired decision never costs more than the one it was made of.
+//!
+//! It is an option of the policies that are ours. What a paper's baseline decides stays as it is.
 
-use crate::alloc::Allocator;
+use super::Policy;
+use crate::alloc::{Allocator, Certificate};
 use crate::decision::{Decision, Placement};
+use crate::model::load;
 use crate::slot::Slot;
 
-/// Repairs the decisions of any policy, keeping its memory.
+/// A policy whose placements are repaired where (16e) is enforced. It must leave minimum shares alone: a move
+/// changes what a task would need.
+#[derive(Clone, Debug, Default)]
+pub struct Repaired<P> {
+    policy: P,
+    repair: Repair,
+}
+
+impl<P> Repaired<P> {
+    /// Repairs what `policy` decides.
+    #[must_use]
+    pub fn new(policy: P) -> Self {
+        Self {
+            policy,
+            repair: Repair::default(),
+        }
+    }
+}
+
+impl<P: Policy> Policy for Repaired<P> {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        self.policy.decide(slot, decision);
+        if slot.enforce_balance {
+            self.repair.improve(slot, &mut decision.placements);
+        }
+    }
+}
+
+/// What placements are worth where (16e) is enforced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Worth {
+    /// By how much their LBM exceeds tau; 0 where (16e) holds.
+    pub excess: f64,
+    /// Their cost, summed over the tasks.
+    pub cost: f64,
+}
+
+impl Worth {
+    /// Of no placements at all: anything is better.
+    pub const NONE: Self = Self {
+        excess: f64::INFINITY,
+        cost: f64::INFINITY,
+    };
+
+    /// Whether it is nearer to (16e), or as near and cheaper by more than rounding.
+    #[must_use]
+    pub fn is_better_than(&self, other: Self) -> bool {
+        self.excess < other.excess
+            || self.excess <= other.excess && self.cost < other.cost * (1.0 - 1e-12)
+    }
+}
+
+/// Repairs placements, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub struct Repair {
+    allocator: Allocator,
     cpu_hz: Vec<f64>,
+    /// The placements, those at RSUs without CPU taken back to their vehicles as the engine will.
+    placements: Vec<Placement>,
     /// RSUs from the fullest to the emptiest.
     by_load: Vec<(f64, u32)>,
     /// Number of tasks that enter by each RSU, and the sum of their a_nm.
@@ -34,66 +94,98 @@ const ENDS: usize = 4;
 const MOVES: usize = 3;
 
 impl Repair {
-    /// Moves executions while that makes the slot cheaper under (16e).
-    pub fn improve(&mut self, slot: &Slot, decision: &mut Decision, allocator: &mut Allocator) {
-        let Decision {
-            placements,
-            minimum_hz,
-            ..
-        } = decision;
-        let mut cost = allocator
-            .solve(slot, placements, minimum_hz, &mut self.cpu_hz)
-            .cost;
+    /// Moves executions while that makes the slot cheaper, where (16e) binds; what the placements then are worth.
+    pub fn improve(&mut self, slot: &Slot, placements: &mut [Placement]) -> Worth {
+        let mut best = self.allocate(slot, placements);
         // Every accepted move lowers the cost; the count only bounds the time of a decision.
         for _ in 0..placements.len() {
-            if !allocator.balance_binds()
-                || !self.step(slot, placements, minimum_hz, allocator, &mut cost)
-            {
+            if !self.allocator.balance_binds() {
                 break;
             }
+            let Some((task, certificate)) = self.step(slot, &best) else {
+                break;
+            };
+            placements[task] = self.placements[task];
+            best = certificate;
+        }
+        Worth {
+            excess: load::excess(best.lbm, slot.tau),
+            cost: best.cost + self.outside(slot),
         }
     }
 
-    /// Makes the first move that pays; whether there was one.
-    fn step(
-        &mut self,
-        slot: &Slot,
-        placements: &mut [Placement],
-        minimum_hz: &[f64],
-        allocator: &mut Allocator,
-        cost: &mut f64,
-    ) -> bool {
+    /// What the present placements cost but for the CPU of RSUs.
+    fn outside(&mut self, slot: &Slot) -> f64 {
+        self.count_entries(slot);
+        let uploads = self.entries.iter().map(|(count, sum)| count * sum);
+        let rest = self.placements.iter().enumerate();
+        let rest = rest.map(|(task, placement)| match *placement {
+            Placement::Local => slot.local_cost(task),
+            Placement::Cloud { .. } => f64::INFINITY,
+            Placement::Rsu { entry, execution } => {
+                let route = slot.routes.find(entry, execution);
+                route.map_or(f64::INFINITY, |route| {
+                    slot.migration_cost(slot.tasks.data_bits[task], route)
+                })
+            }
+        });
+        uploads.sum::<f64>() + rest.sum::<f64>()
+    }
+
+    /// P2 for `placements`, which are kept as the engine takes them.
+    fn allocate(&mut self, slot: &Slot, placements: &[Placement]) -> Certificate {
+        let taken = |&placement: &Placement| match placement.execution() {
+            Some(m) if slot.rsus.available_cpu_hz(m as usize) <= 0.0 => Placement::Local,
+            _ => placement,
+        };
+        self.placements.clear();
+        self.placements.extend(placements.iter().map(taken));
+        self.solve(slot)
+    }
+
+    fn solve(&mut self, slot: &Slot) -> Certificate {
+        self.allocator
+            .solve(slot, &self.placements, &[], &mut self.cpu_hz)
+    }
+
+    /// Makes the first move that pays: its task, and P2 with it.
+    fn step(&mut self, slot: &Slot, best: &Certificate) -> Option<(usize, Certificate)> {
         self.by_load.clear();
-        self.by_load.extend(allocator.unbalanced_loads().zip(0..));
+        self.by_load
+            .extend(self.allocator.unbalanced_loads().zip(0..));
         self.by_load
             .sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        self.count_entries(slot, placements);
+        self.count_entries(slot);
         let ends = ENDS.min(self.by_load.len() / 2);
         for from in 0..ends {
             for to in 0..ends {
                 let from = self.by_load[from].1;
                 let to = self.by_load[self.by_load.len() - 1 - to].1;
-                self.list_moves(slot, placements, from, to);
-                for &Move { added, task, to } in self.moves.iter().take(MOVES) {
-                    let old = std::mem::replace(&mut placements[task as usize], to);
-                    let next = allocator
-                        .solve(slot, placements, minimum_hz, &mut self.cpu_hz)
-                        .cost;
-                    if next + added < *cost * (1.0 - 1e-9) {
-                        *cost = next;
-                        return true;
+                if slot.rsus.available_cpu_hz(to as usize) <= 0.0 {
+                    continue;
+                }
+                self.list_moves(slot, from, to);
+                for index in 0..MOVES.min(self.moves.len()) {
+                    let Move { added, task, to } = self.moves[index];
+                    let task = task as usize;
+                    let old = std::mem::replace(&mut self.placements[task], to);
+                    let next = self.solve(slot);
+                    let excess = |p2: &Certificate| load::excess(p2.lbm, slot.tau);
+                    if next.cost + added < best.cost * (1.0 - 1e-9) && excess(&next) <= excess(best)
+                    {
+                        return Some((task, next));
                     }
-                    placements[task as usize] = old;
+                    self.placements[task] = old;
                 }
             }
         }
-        false
+        None
     }
 
-    fn count_entries(&mut self, slot: &Slot, placements: &[Placement]) {
+    fn count_entries(&mut self, slot: &Slot) {
         self.entries.clear();
         self.entries.resize(slot.rsus.len(), (0.0, 0.0));
-        for (task, placement) in placements.iter().enumerate() {
+        for (task, placement) in self.placements.iter().enumerate() {
             if let Some(entry) = placement.entry()
                 && let Some(link) = slot.links(task).iter().find(|link| link.rsu == entry)
             {
@@ -105,9 +197,9 @@ impl Repair {
     }
 
     /// The moves of tasks executed at `from` to `to`, cheapest way first.
-    fn list_moves(&mut self, slot: &Slot, placements: &[Placement], from: u32, to: u32) {
+    fn list_moves(&mut self, slot: &Slot, from: u32, to: u32) {
         self.moves.clear();
-        for (task, placement) in placements.iter().enumerate() {
+        for (task, placement) in self.placements.iter().enumerate() {
             let Placement::Rsu { entry, execution } = *placement else {
                 continue;
             };

@@ -31,6 +31,7 @@ macro_rules! builtins {
 /// All built-in scenarios; the first is the default one.
 pub const BUILTIN_SCENARIOS: &[Builtin] = builtins![
     "wang2025",
+    "wang2025-unbalanced",
     "wang2025-s2",
     "lin2025",
     "lin2025-s1",

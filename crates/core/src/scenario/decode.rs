@@ -2,8 +2,8 @@
 
 use super::{
     Area, Backhaul, Channel, Crowd, Cycles, Execution, Fcd, FcdSource, Fleet, Hotspot, Link,
-    LinkRule, LoadBalance, Mobility, Parking, PolicyOptions, Rsu, RsuLayout, Scenario, Task, Time,
-    builtin, queueing,
+    LinkRule, LoadBalance, Mobility, Parking, PolicyOptions, RandomTarget, Rsu, RsuLayout,
+    Scenario, Task, Time, builtin, queueing,
 };
 use crate::document::{
     self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section,
@@ -708,45 +708,58 @@ fn load_balance(s: &mut Section<'_>) -> LoadBalance {
     }
 }
 
+pub(super) const RANDOM_TARGETS: [(&str, RandomTarget); 2] = [
+    ("any", RandomTarget::Any),
+    ("candidates", RandomTarget::Candidates),
+];
+
 fn policy(s: &mut Section<'_>) -> PolicyOptions {
     let count = |min, max| Count { min, max };
+    let repair = |s: &mut Section<'_>| {
+        let doc = "whether it mends its placements by exact P2 where load_balance.enforce is on";
+        s.default("repair", Flag, true, doc)
+    };
+    let doc = "The policies greedy-computation and greedy-data";
+    let greedy_quota = s.section("greedy", doc, |s| {
+        let doc = "share q of the tasks that they offload";
+        s.default("quota", Float::UNIT, 0.77, doc)
+    });
+    let (random_candidates, random_target) = s.section("random", "The policy random", |s| {
+        let doc = "length beta + 1 of the candidate sequence drawn from";
+        let candidates = s.default("candidates", count(1, 1_000_000), 8, doc);
+        let doc = "what the executing RSU is drawn from: `any` RSU within reach of the entry, or the `candidates`, \
+                   padded to beta as for the entry";
+        let target = s.default("target", Choice(&RANDOM_TARGETS), RandomTarget::Any, doc);
+        (candidates, target)
+    });
+    let doc = "The policy best-response";
+    let (best_response_sweeps, best_response_repair) = s.section("best-response", doc, |s| {
+        let doc = "most sweeps over the tasks";
+        (s.default("sweeps", count(1, 1_000_000), 20, doc), repair(s))
+    });
+    let (price_sweeps, price_repair) = s.section("price", "The policy price", |s| {
+        let doc = "best-response sweeps after the choice at prices";
+        (s.default("sweeps", count(0, 1_000_000), 2, doc), repair(s))
+    });
+    let doc = "The policy local-search";
+    let (local_search_restarts, local_search_repair) = s.section("local-search", doc, |s| {
+        let doc = "restarts from a perturbed solution";
+        let restarts = s.default("restarts", count(0, 1_000_000), 10, doc);
+        (restarts, repair(s))
+    });
+    let instead = "is an option of each policy that has it: policy.price.repair, policy.best-response.repair, \
+                   policy.local-search.repair";
+    s.retired("repair", instead);
     PolicyOptions {
-        greedy_quota: s.section(
-            "greedy",
-            "The policies greedy-computation and greedy-data",
-            |s| {
-                let doc = "share q of the tasks that they offload";
-                s.default("quota", Float::UNIT, 0.77, doc)
-            },
-        ),
-        random_candidates: s.section("random", "The policy random", |s| {
-            let doc = "length beta + 1 of the candidate sequence drawn from";
-            s.default("candidates", count(1, 1_000_000), 8, doc)
-        }),
-        best_response_sweeps: s.section("best-response", "The policy best-response", |s| {
-            s.default(
-                "sweeps",
-                count(1, 1_000_000),
-                20,
-                "most sweeps over the tasks",
-            )
-        }),
-        price_sweeps: s.section("price", "The policy price", |s| {
-            let doc = "best-response sweeps after the choice at prices";
-            s.default("sweeps", count(0, 1_000_000), 2, doc)
-        }),
-        local_search_restarts: s.section("local-search", "The policy local-search", |s| {
-            s.default(
-                "restarts",
-                count(0, 1_000_000),
-                10,
-                "restarts from a perturbed solution",
-            )
-        }),
-        repair: s.section("repair", "The LBM-aware repair of all policies", |s| {
-            let doc = "whether placements are repaired where load_balance.enforce is on";
-            s.default("enabled", Flag, true, doc)
-        }),
+        greedy_quota,
+        random_candidates,
+        random_target,
+        best_response_sweeps,
+        best_response_repair,
+        price_sweeps,
+        price_repair,
+        local_search_restarts,
+        local_search_repair,
         migration: MigrationOptions::decode(s),
     }
 }

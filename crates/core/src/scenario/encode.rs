@@ -1,6 +1,6 @@
 //! A checked scenario back to TOML.
 
-use super::decode::{CROWDS, RANDOM};
+use super::decode::{CROWDS, RANDOM, RANDOM_TARGETS};
 use super::queueing::{COUNTINGS, FALSE_KINDS, SOURCES, SUCCESSES};
 use super::{
     Cycles, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range, Rsu,
@@ -68,14 +68,16 @@ impl Scenario {
         out.number("quota", self.policy.greedy_quota);
         out.section("[policy.random]");
         out.put("candidates", self.policy.random_candidates);
+        out.word("target", &RANDOM_TARGETS, self.policy.random_target);
         out.section("[policy.best-response]");
         out.put("sweeps", self.policy.best_response_sweeps);
+        out.put("repair", self.policy.best_response_repair);
         out.section("[policy.price]");
         out.put("sweeps", self.policy.price_sweeps);
+        out.put("repair", self.policy.price_repair);
         out.section("[policy.local-search]");
         out.put("restarts", self.policy.local_search_restarts);
-        out.section("[policy.repair]");
-        out.put("enabled", self.policy.repair);
+        out.put("repair", self.policy.local_search_repair);
         self.policy.migration.encode(&mut out);
         out.0
     }

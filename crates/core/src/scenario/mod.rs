@@ -345,14 +345,31 @@ pub struct PolicyOptions {
     pub greedy_quota: f64,
     /// `[policy.random] candidates`: length beta + 1 of the candidate sequence drawn from.
     pub random_candidates: usize,
+    /// `[policy.random] target`: among which RSUs it draws the one that executes.
+    pub random_target: RandomTarget,
     /// `[policy.best-response] sweeps`: most sweeps over the tasks.
     pub best_response_sweeps: usize,
+    /// `[policy.best-response] repair`: whether its placements are repaired where (16e) is enforced.
+    pub best_response_repair: bool,
     /// `[policy.price] sweeps`: best-response sweeps after the choice at prices.
     pub price_sweeps: usize,
+    /// `[policy.price] repair`: whether its placements are repaired where (16e) is enforced.
+    pub price_repair: bool,
     /// `[policy.local-search] restarts`.
     pub local_search_restarts: usize,
-    /// `[policy.repair] enabled`: whether placements are repaired where (16e) is enforced.
-    pub repair: bool,
+    /// `[policy.local-search] repair`: whether it searches for placements that are cheap under (16e), where that
+    /// is enforced.
+    pub local_search_repair: bool,
     /// Those of the policies of system 2.
     pub migration: MigrationOptions,
+}
+
+/// Among which RSUs the policy `random` draws the one that executes a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RandomTarget {
+    /// All within reach of the entry RSU.
+    #[default]
+    Any,
+    /// The candidates that it enters by, padded as they are.
+    Candidates,
 }

@@ -923,7 +923,7 @@ fn paper_wang2025_is_as_published_and_calibrated() {
     assert_eq!(s.fleet.size, 100);
     assert_eq!(s.fleet.cpu_hz, constant(0.5e9));
     assert_eq!(s.fleet.tx_power_w, constant(0.2));
-    assert_eq!(s.fleet.energy_coeff, constant(2e-26));
+    assert_eq!(s.fleet.energy_coeff, constant(1.83e-26));
     assert_eq!(
         s.fleet.mobility,
         Mobility::Straight {
@@ -945,12 +945,15 @@ fn paper_wang2025_is_as_published_and_calibrated() {
         assert_eq!(equipment, (500.0, 100e6, 15e9, 3e-28));
     }
     assert_eq!((s.time.slot_s, s.time.slots), (1.0, 120));
-    assert_eq!((s.omega, s.policy.greedy_quota), (0.65, 0.77));
+    assert_eq!((s.omega, s.policy.greedy_quota), (0.65, 0.78));
     assert_eq!(s.backhaul.links, LinkRule::Distance(610.0));
 
+    assert!(s.load_balance.enforce);
+
+    let unbalanced = resolve("wang2025-unbalanced", &[]).unwrap();
     let s2 = resolve("wang2025-s2", &[]).unwrap();
     let text = |s: &Scenario| s.to_toml().lines().map(str::to_owned).collect::<Vec<_>>();
-    let differing = text(&s)
+    let differing = text(&unbalanced)
         .iter()
         .zip(text(&s2))
         .filter(|(a, b)| *a != b)
@@ -1040,7 +1043,17 @@ fn closed_form_builtins_differ_from_wang2025_where_they_should() {
         description: String::new(),
         ..s
     };
-    let mut hotspot = builtin("wang2025");
+    let mut balanced = builtin("wang2025-unbalanced");
+    balanced.load_balance.enforce = true;
+    // but for the two values fitted under (16e), and that its source says so
+    balanced.fleet.energy_coeff = Range {
+        min: 1.83e-26,
+        max: 1.83e-26,
+    };
+    balanced.policy.greedy_quota = 0.78;
+    balanced.source = builtin("wang2025").source;
+    assert_eq!(renamed(builtin("wang2025")), renamed(balanced));
+    let mut hotspot = builtin("wang2025-unbalanced");
     hotspot.fleet.mobility = Mobility::Straight {
         speed_mps: Range {
             min: 5.0,
@@ -1054,7 +1067,7 @@ fn closed_form_builtins_differ_from_wang2025_where_they_should() {
         }),
     };
     assert_eq!(renamed(builtin("hotspot")), renamed(hotspot));
-    let mut coupled = builtin("wang2025");
+    let mut coupled = builtin("wang2025-unbalanced");
     coupled.time = Time {
         slot_s: 0.3,
         slots: 120,
@@ -1076,7 +1089,7 @@ fn regress_names_resolve_to_builtins_and_paths_to_files() {
     assert_eq!(
         message("wang2026"),
         "wang2026: unknown scenario \"wang2026\", did you mean \"wang2025\"?; \
-         built-in are wang2025, wang2025-s2, lin2025, lin2025-s1, lin2025-n5, lin2025-n30, lin2025-three-clusters, \
+         built-in are wang2025, wang2025-unbalanced, wang2025-s2, lin2025, lin2025-s1, lin2025-n5, lin2025-n30, lin2025-three-clusters, \
          lin2025-connected, ring-fifo, hotspot, coupled, city-grid, and a file ends in .toml"
     );
     assert!(message("no-such.toml").starts_with("no-such.toml: "));

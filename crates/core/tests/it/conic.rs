@@ -33,6 +33,16 @@ const GIGA: f64 = 1e9;
 
 /// Clarabel's optimal value of P2; `None` where it proves that no allocation is feasible.
 pub(crate) fn clarabel(slot: &Slot, placements: &[Placement], minimum_hz: &[f64]) -> Option<f64> {
+    attempt(slot, placements, minimum_hz)
+        .unwrap_or_else(|status| panic!("Clarabel ended with {status:?}"))
+}
+
+/// The same, where Clarabel may end without an answer.
+pub(crate) fn attempt(
+    slot: &Slot,
+    placements: &[Placement],
+    minimum_hz: &[f64],
+) -> Result<Option<f64>, SolverStatus> {
     let placed: Vec<(usize, usize)> = placements
         .iter()
         .enumerate()
@@ -106,9 +116,9 @@ pub(crate) fn clarabel(slot: &Slot, placements: &[Placement], minimum_hz: &[f64]
     .expect("the program is well formed");
     solver.solve();
     match solver.solution.status {
-        SolverStatus::Solved | SolverStatus::AlmostSolved => Some(solver.solution.obj_val),
-        SolverStatus::PrimalInfeasible | SolverStatus::AlmostPrimalInfeasible => None,
-        status => panic!("Clarabel ended with {status:?}"),
+        SolverStatus::Solved | SolverStatus::AlmostSolved => Ok(Some(solver.solution.obj_val)),
+        SolverStatus::PrimalInfeasible | SolverStatus::AlmostPrimalInfeasible => Ok(None),
+        status => Err(status),
     }
 }
 

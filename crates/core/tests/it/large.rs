@@ -8,10 +8,10 @@ use wayside_core::slot::Slot;
 
 use crate::support::{cost, decide, excess};
 
-/// One slot of `vehicles` vehicles, RSUs every 400 m, both as dense as in wang2025.
+/// One slot of `vehicles` vehicles, RSUs every 400 m, both as dense as in wang2025, (16e) not enforced.
 fn city(vehicles: usize) -> Slot {
     let side_m = (1200.0 * 1600.0 * vehicles as f64 / 100.0).sqrt();
-    let mut text = wayside_core::scenario::BUILTIN_SCENARIOS[0].text.to_owned();
+    let mut text = include_str!("../../../../scenarios/wang2025-unbalanced.toml").to_owned();
     let (rsus, backhaul) = (text.find("[[rsu]]"), text.find("[backhaul]"));
     text.replace_range(
         rsus.expect("RSUs one by one")..backhaul.expect("then the backhaul"),

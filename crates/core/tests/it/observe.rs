@@ -303,7 +303,7 @@ fn records<C: Contender>(world: &World, contender: &C, seed: u64, slots: usize) 
 fn oracle_env_equals_replicate() {
     for (name, overrides) in [
         ("wang2025", vec![]),
-        ("wang2025", vec![("load_balance.enforce", "true")]),
+        ("wang2025-unbalanced", vec![]),
         ("coupled", vec![("time.slot_s", "0.25")]),
         (
             "coupled",

@@ -88,7 +88,7 @@ const TABLE: [(&str, [Row; 8]); 3] = [
 fn compare_with_table(seeds: u64) {
     let mut wrong = Vec::new();
     for (size, rows) in &TABLE {
-        let scenario = builtin("wang2025", &[("fleet.size", size)]);
+        let scenario = builtin("wang2025-unbalanced", &[("fleet.size", size)]);
         let found = run(&scenario, &rows.map(|(policy, ..)| policy), seeds);
         for (&(policy, j, delay_s), found) in rows.iter().zip(found) {
             let off = excess(found.0, j).abs().max(excess(found.1, delay_s).abs());

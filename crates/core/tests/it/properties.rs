@@ -126,10 +126,7 @@ fn property_policies_do_not_disturb_each_other_and_runs_repeat() {
     for scenario in [
         builtin("wang2025", &[("fleet.size", "40")]),
         builtin("coupled", &[("fleet.size", "40")]),
-        builtin(
-            "wang2025",
-            &[("fleet.size", "40"), ("load_balance.enforce", "true")],
-        ),
+        builtin("wang2025-unbalanced", &[("fleet.size", "40")]),
     ] {
         let together = run(&scenario, &PolicyKind::ALL, BoundKind::Simple);
         assert_eq!(
@@ -146,11 +143,11 @@ fn property_policies_do_not_disturb_each_other_and_runs_repeat() {
 #[test]
 fn property_every_run_keeps_its_bounds() {
     for scenario in [
-        builtin("wang2025", &[("load_balance.enforce", "true")]),
+        builtin("wang2025", &[]),
         builtin("coupled", &[]),
         builtin("coupled", &[("load_balance.enforce", "true")]),
         builtin(
-            "wang2025",
+            "wang2025-unbalanced",
             &[("task.probability", "0.3"), ("task.per_vehicle", "3")],
         ),
         builtin("wang2025", &[("task.probability", "0.0")]),

@@ -374,10 +374,10 @@ fn engine(scenario: &Scenario, policy: PolicyKind, seed: u64) -> Vec<SlotRecord>
     run.policies.remove(0).slots
 }
 
-/// wang2025 with N = 30; on demand with RSUs of `least_hz` and more, no two alike, so that none tie; and
+/// wang2025-unbalanced with N = 30; on demand with RSUs of `least_hz` and more, no two alike, so that none tie; and
 /// with slots of 0.3 s that tasks outlast.
 fn scenario(carry_over: bool, least_hz: Option<f64>) -> Scenario {
-    let mut scenario = builtin("wang2025", &[("fleet.size", "30")]);
+    let mut scenario = builtin("wang2025-unbalanced", &[("fleet.size", "30")]);
     if let (Some(least_hz), RsuLayout::Explicit(rsus)) = (least_hz, &mut scenario.rsus) {
         for (rsu, m) in rsus.iter_mut().zip(0..) {
             rsu.cpu_hz = least_hz + 0.2e9 * f64::from(m);

@@ -34,11 +34,18 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
                 note: interval.unwrap_or_default(),
                 ..Cell::default()
             },
-            Cell::new(verdict),
+            Cell {
+                text: verdict.to_owned(),
+                note: match claim.fitted {
+                    true => format!("{}, fitted", claim.source.word()),
+                    false => claim.source.word().to_owned(),
+                },
+                ..Cell::default()
+            },
         ]
     });
     let table = Table {
-        caption: "Claims of the paper, and whether they hold here".into(),
+        caption: "Claims, whose they are, and whether they hold here".into(),
         header: ["claim", "figure", "published", "measured", "verdict"]
             .map(Into::into)
             .into(),

@@ -1,6 +1,7 @@
 //! The cells of a grid.
 
-use super::{Axis, AxisValue, Grid, SCENARIO_AXIS, Where};
+use super::draws;
+use super::{Axis, AxisValue, DRAW_AXIS, Grid, SCENARIO_AXIS, Where};
 use wayside_core::{Result, Scenario, scenario};
 
 /// One combination of the values of a grid's axes.
@@ -47,10 +48,12 @@ impl Grid {
         let mut name = self.scenario.as_str();
         let mut set = self.set.clone();
         for (axis, value) in self.axes.iter().zip(&cell.values) {
-            if axis.key == SCENARIO_AXIS {
-                name = &value.toml;
-            } else {
-                set.push((axis.key.clone(), value.toml.clone()));
+            match axis.key.as_str() {
+                SCENARIO_AXIS => name = &value.toml,
+                DRAW_AXIS if !self.drawn.is_empty() => {
+                    set.extend(draws::changes(&self.drawn, value))
+                }
+                key => set.push((key.to_owned(), value.toml.clone())),
             }
         }
         scenario::resolve(name, &set)

@@ -45,11 +45,22 @@ impl Data {
     /// The metric of a policy in a cell, seed by seed.
     #[must_use]
     pub fn sample(&self, grid: usize, cell: usize, policy: &str, metric: &str) -> Vec<Option<f64>> {
+        let seeded = self.seeded(grid, cell, policy, metric);
+        seeded.map(|(_, value)| value).collect()
+    }
+
+    /// The metric of a policy in a cell with the seed of each value.
+    pub(super) fn seeded<'a>(
+        &'a self,
+        grid: usize,
+        cell: usize,
+        policy: &'a str,
+        metric: &str,
+    ) -> impl Iterator<Item = (u64, Option<f64>)> + 'a {
         let at = column(metric).expect("the decoder has checked it");
         let rows = self.cells.get(&(grid, cell)).into_iter().flatten();
-        rows.filter(|row| row.policy == policy)
-            .map(|row| row.values[at])
-            .collect()
+        rows.filter(move |row| row.policy == policy)
+            .map(move |row| (row.seed, row.values[at]))
     }
 
     /// Number of seeds of a cell.

@@ -1,11 +1,13 @@
 //! Studies from TOML.
 
+use super::draws::{self, Among};
 use super::kinds::{AxisValues, Changes, Condition};
 use super::recorded::Table;
 use super::{
-    Against, Axis, ClaimSpec, FigureSpec, Grid, Measure, Pooled, PublishedPoint, Relation,
+    Against, Axis, ClaimSpec, Drawn, FigureSpec, Grid, Measure, Pooled, PublishedPoint, Relation,
     SCENARIO_AXIS, SEEDS, Seeds, Study, TableSpec, Test, Where, metrics,
 };
+use crate::claim::ClaimSource;
 use std::path::Path;
 use wayside_core::document::{
     self, Choice, Count, Flag, Float, Presence, Section, Text, Texts, unknown,
@@ -22,6 +24,12 @@ const RELATIONS: [(&str, Relation); 4] = [
     ("at-most", Relation::AtMost),
     ("greater", Relation::Greater),
     ("at-least", Relation::AtLeast),
+];
+
+const SOURCES: [(&str, ClaimSource); 3] = [
+    ("paper", ClaimSource::Paper),
+    ("ours", ClaimSource::Ours),
+    ("prototype", ClaimSource::Prototype),
 ];
 
 const POOLED: [(&str, Pooled); 3] = [
@@ -173,10 +181,20 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let awaited = s.default("awaited", Texts, Vec::new(), doc);
     let doc = "whether every slot gets its certified lower bounds";
     let bound = s.default("bound", Flag, false, doc);
+    let count = Count { min: 1, max: MOST };
+    let doc = "seeds of each cell, with --quick too, in place of the study's numbers";
+    let seeds = s.optional("seeds", count, "those of the study", doc);
+    if seeds.is_some() && measure != Measure::Policies {
+        s.problem("seeds", "means nothing where no policy is run");
+    }
     let doc = "A key and its values; the last axis varies fastest";
-    let axes = s.list("axis", Presence::Optional("one cell"), doc, |s, _| {
+    let mut axes = s.list("axis", Presence::Optional("one cell"), doc, |s, _| {
         axis(s, base, &scenario, &set, folder, table.as_ref())
     });
+    let (draws, drawn) = drawn(s, &id, base.then_some(scenario.as_str()), &set);
+    if let Some(axis) = draws {
+        axes.push(axis);
+    }
     let records = table.map_or_else(Vec::new, |table| {
         let records = table.records(&axes);
         let report =
@@ -215,8 +233,96 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
         bound,
         set,
         axes,
+        seeds,
+        drawn,
         records,
     }
+}
+
+/// The draws of a grid: their axis, and what each of them sets in `scenario`.
+fn drawn(
+    s: &mut Section<'_>,
+    grid: &str,
+    scenario: Option<&str>,
+    set: &[(String, String)],
+) -> (Option<Axis>, Vec<Drawn>) {
+    let count = Count { min: 1, max: MOST };
+    let without = "the grid has no [[grid.draw]]";
+    let doc = "how often the keys of [[grid.draw]] are drawn, each time a value of the axis `draw`";
+    let draws = s.optional("draws", count, without, doc);
+    let few = draws.map(|draws| draws.min(20));
+    let from = "20, or draws if that is less";
+    let doc = "draws with --quick";
+    let quick = draws.map(|_| s.inherited("quick_draws", count, few, from, doc));
+    let doc = "A key that nobody knows, drawn anew for each draw: from `min` to `max`, or one of `values`";
+    let keys = s.list("draw", Presence::Optional("none"), doc, |s, _| {
+        draw(s, scenario, set)
+    });
+    match (draws, keys.is_empty()) {
+        (None, false) => s.problem("draws", "missing, expected how often the keys are drawn"),
+        (Some(_), true) => s.problem("draw", "missing, expected what is drawn"),
+        _ => {}
+    }
+    let Some(draws) = draws.filter(|_| !keys.is_empty()) else {
+        return (None, Vec::new());
+    };
+    for (i, (key, _)) in keys.iter().enumerate() {
+        if keys[..i].iter().any(|(other, _)| other == key) && !key.is_empty() {
+            s.problem("draw", format!("{key} is drawn twice"));
+        }
+    }
+    let quick = quick.unwrap_or(draws);
+    if quick > draws {
+        s.problem("quick_draws", format!("must be at most draws, {draws}"));
+    }
+    let of = |(key, among): &(String, Among)| among.drawn(grid, key, draws);
+    let drawn = keys.iter().map(of).collect();
+    (Some(draws::axis(draws, quick.min(draws))), drawn)
+}
+
+/// A key and what is drawn for it.
+fn draw(s: &mut Section<'_>, scenario: Option<&str>, set: &[(String, String)]) -> (String, Among) {
+    let key = s.required("key", Text::NAME, "dotted key of the scenario, as in --set");
+    let without = "its values are listed";
+    let min = s.optional("min", Float::ANY, without, "the least that is drawn");
+    let max = s.optional("max", Float::ANY, without, "the most that is drawn");
+    let doc = "whether its logarithm is uniform";
+    let log = s.default("log", Flag, false, doc);
+    let without = "a range is given";
+    let doc = "what is drawn from, all alike";
+    let values = s.optional("values", AxisValues, without, doc);
+    let among = match (min, max, values) {
+        (Some(min), Some(max), None) => {
+            if min >= max {
+                s.problem("max", format!("must be more than min, {min}"));
+            }
+            if log && min <= 0.0 {
+                s.problem("min", "must be > 0 where log = true");
+            }
+            Among::Range {
+                min,
+                max: max.max(min),
+                log: log && min > 0.0,
+            }
+        }
+        (None, None, Some(values)) => {
+            if log {
+                s.problem("log", "means nothing where values are listed");
+            }
+            Among::Values(values.into_iter().map(|v| v.toml).collect())
+        }
+        _ => {
+            s.problem("", "expected either min and max, or values");
+            return (key, Among::Values(vec![String::new()]));
+        }
+    };
+    if let Some(scenario) = scenario.filter(|name| !name.is_empty() && !key.is_empty()) {
+        for end in among.ends() {
+            let set: Vec<_> = set.iter().cloned().chain([(key.clone(), end)]).collect();
+            is_scenario(s, "key", scenario, &set);
+        }
+    }
+    (key, among)
 }
 
 /// A scenario as the program finds it.
@@ -468,10 +574,11 @@ enum ClaimKind {
     Ratio,
     Trend,
     Rise,
+    Survives,
     Pending,
 }
 
-const CLAIM_KINDS: [(&str, ClaimKind); 8] = [
+const CLAIM_KINDS: [(&str, ClaimKind); 9] = [
     ("exact", ClaimKind::Exact),
     ("value", ClaimKind::Value),
     ("limit", ClaimKind::Limit),
@@ -479,6 +586,7 @@ const CLAIM_KINDS: [(&str, ClaimKind); 8] = [
     ("ratio", ClaimKind::Ratio),
     ("trend", ClaimKind::Trend),
     ("rise", ClaimKind::Rise),
+    ("survives", ClaimKind::Survives),
     ("pending", ClaimKind::Pending),
 ];
 
@@ -495,11 +603,16 @@ fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
         "the number printed",
     );
     let note = s.default("note", Text::ANY, String::new(), "what to know about it");
+    let doc = "whose it is";
+    let source = s.default("source", Choice(&SOURCES), ClaimSource::Paper, doc);
+    let doc = "whether constants were chosen so that it holds";
+    let fitted = s.default("fitted", Flag, false, doc);
     let doc = "how it is judged: `exact`: every seed finds the published value; `value`: the mean is it, within \
                `within`; `limit`: the mean has the `relation` to `limit`; `ordering`: it has it to the metric of `than`, \
                seed by seed; `ratio`: the mean over that of `than`, less 1, has it to `limit`; `trend`: it rises \
                (`greater`) or falls (`less`) along `axis`; `rise`: its distance between the ends of `axis` has the \
-               `relation` to that of `than`; `pending`: not yet, as the note says";
+               `relation` to that of `than`; `survives`: with at least `share` of the draws of the grid's unknown constants \
+               it has it to the metric of `than`; `pending`: not yet, as the note says";
     let kind = s.required("kind", Choice(&CLAIM_KINDS), doc);
     let test = test(s, kind, published, grids);
     ClaimSpec {
@@ -509,12 +622,14 @@ fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
         place,
         published,
         note,
+        source,
+        fitted,
         test,
     }
 }
 
 fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[Grid]) -> Test {
-    use ClaimKind::{Exact, Limit, Ordering, Pending, Ratio, Rise, Trend, Value};
+    use ClaimKind::{Exact, Limit, Ordering, Pending, Ratio, Rise, Survives, Trend, Value};
     let needs = |kinds: &[ClaimKind]| kinds.contains(&kind);
     let of_one = "pending claims have none";
     let id = s.optional("grid", Text::NAME, of_one, "its grid");
@@ -528,7 +643,7 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         doc,
     );
     let cells = condition(s, grid);
-    let doc = "share of the cells in which it has to hold";
+    let doc = "share of the cells, groups or draws in which it has to hold";
     let share = s.default("share", Float::UNIT, 1.0, doc);
     let doc = "whether the metric's spread over seeds is meant: its distance from the median of all seeds";
     let spread = s.default("spread", Flag, false, doc);
@@ -564,6 +679,10 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
     );
     let doc = "what of a ratio is judged: each cell's, the mean of the cells' `ratios`, or the ratio of their `totals`";
     let pooled = s.default("pooled", Choice(&POOLED), Pooled::Not, doc);
+    let doc = "largest difference that is nothing, relative to the metric of `than`, for the kind ordering: beside the \
+               strict verdict it is then said where the two are equivalent";
+    let without = "the strict verdict alone";
+    let margin = s.optional("equivalence", Float::POSITIVE, without, doc);
 
     let mut wants = |key: &'static str, there: bool, wanted: bool| {
         if wanted && !there {
@@ -587,7 +706,7 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
     wants(
         "relation",
         relation.is_some(),
-        needs(&[Limit, Ordering, Ratio, Trend, Rise]),
+        needs(&[Limit, Ordering, Ratio, Trend, Rise, Survives]),
     );
     wants(
         "limit",
@@ -595,11 +714,15 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         needs(&[Limit, Ratio]) || (limit.is_some() && kind == Trend),
     );
     wants("within", within.is_some(), kind == Value);
-    wants("than", than.is_some(), needs(&[Ordering, Ratio, Rise]));
+    wants(
+        "than",
+        than.is_some(),
+        needs(&[Ordering, Ratio, Rise, Survives]),
+    );
     wants(
         "than_metric",
         than_metric.is_some(),
-        than_metric.is_some() && needs(&[Ordering, Ratio]),
+        than_metric.is_some() && needs(&[Ordering, Ratio, Survives]),
     );
     wants("axis", axis.is_some(), needs(&[Trend, Rise]));
     wants(
@@ -610,6 +733,14 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
     let is_pooled = pooled != Pooled::Not;
     wants("spread", spread, spread && !needs(&[Exact, Pending]));
     wants("pooled", is_pooled, is_pooled && kind == Ratio);
+    wants(
+        "equivalence",
+        margin.is_some(),
+        margin.is_some() && kind == Ordering && group.is_none(),
+    );
+    if kind == Survives && grid.is_some_and(|g| g.drawn.is_empty()) {
+        s.problem("kind", "expected a grid with draws");
+    }
 
     let name = name.unwrap_or_default();
     is_metric(s, "metric", &name);
@@ -657,6 +788,11 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
             relation,
             limit,
         },
+        Survives => Against::Survives {
+            relation,
+            than,
+            metric,
+        },
         Rise => Against::Rise {
             axis,
             relation,
@@ -671,5 +807,6 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
         cells,
         share,
         spread,
+        margin,
     }
 }

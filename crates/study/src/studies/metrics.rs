@@ -60,6 +60,30 @@ const MORE: [(&str, &str); 13] = [
     ),
 ];
 
+/// Metrics that are a share of tasks, slots, links or CPU, and so end at 0 and 1.
+const SHARES: [&str; 15] = [
+    "deadline_met",
+    "offloaded",
+    "migrated",
+    "lbm_violations",
+    "on_time",
+    "lost",
+    "success",
+    "link_utilisation",
+    "uncovered",
+    "turned_back",
+    "jain",
+    "clamped",
+    "cloud",
+    "vehicle",
+    "on_time_most",
+];
+
+/// Whether a metric cannot leave `[0, 1]`.
+pub(super) fn is_share(metric: &str) -> bool {
+    SHARES.contains(&metric)
+}
+
 /// Wall-clock time of a decision, the only metric that may differ between two runs.
 pub const DECISION_TIME: &str = "decision_time_s";
 

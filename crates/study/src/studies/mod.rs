@@ -7,20 +7,24 @@ pub mod blocks;
 mod cells;
 pub mod data;
 mod decode;
+mod draws;
 mod kinds;
 pub mod metrics;
+mod odds;
 mod page;
 mod parts;
 mod recorded;
 pub mod results;
 pub mod runner;
+mod samples;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
 
 pub use decode::schema;
-pub use page::replace_block;
+pub use page::{count, replace_block};
 
+use crate::claim::ClaimSource;
 use std::path::Path;
 use wayside_core::document::{Document, read};
 use wayside_core::{Error, Result};
@@ -97,8 +101,21 @@ pub struct Grid {
     pub set: Vec<(String, String)>,
     /// What varies; the last axis varies fastest.
     pub axes: Vec<Axis>,
+    /// Seeds of each cell, where the study's number of them does not apply.
+    pub seeds: Option<usize>,
+    /// Keys whose values are drawn: each value of the axis [`DRAW_AXIS`] stands for one of each of them.
+    pub drawn: Vec<Drawn>,
     /// What was measured before.
     pub records: Vec<Record>,
+}
+
+/// A key that the paper leaves open, and what was drawn for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    /// Dotted key of the scenario.
+    pub key: String,
+    /// A TOML value per draw.
+    pub values: Vec<String>,
 }
 
 /// What a grid measures.
@@ -129,6 +146,9 @@ pub struct Record {
 
 /// The key that varies over scenarios.
 pub const SCENARIO_AXIS: &str = "scenario";
+
+/// The axis over draws of keys whose values nobody knows.
+pub const DRAW_AXIS: &str = "draw";
 
 /// What a figure draws horizontally to show run by run instead of the mean over seeds.
 pub const SEEDS: &str = "seed";
@@ -234,6 +254,10 @@ pub struct ClaimSpec {
     pub published: Option<f64>,
     /// What to know about it.
     pub note: String,
+    /// Whose it is.
+    pub source: ClaimSource,
+    /// Whether constants were chosen so that it holds.
+    pub fitted: bool,
     /// What is compared with what.
     pub test: Test,
 }
@@ -260,6 +284,8 @@ pub enum Test {
         /// Whether the metric's spread over seeds is meant: of each seed its distance from the median of the
         /// cell (Brown and Forsythe 1974), instead of its value.
         spread: bool,
+        /// Largest difference that is nothing, relative to the other policy's metric.
+        margin: Option<f64>,
     },
 }
 
@@ -333,6 +359,15 @@ pub enum Against {
         relation: Relation,
         /// What each step is compared with, usually 0: a rise of less than so much.
         limit: f64,
+    },
+    /// With so many draws of the constants the mean compares so to the other policy's.
+    Survives {
+        /// How it compares.
+        relation: Relation,
+        /// The other policy.
+        than: String,
+        /// Its metric.
+        metric: String,
     },
     /// Its distance between the ends of the axis is smaller than the other policy's.
     Rise {

@@ -2,23 +2,44 @@
 
 use super::results::Tabulated;
 use super::{FigureSpec, Study, TableSpec};
-use crate::claim::{Claim, Verdict};
+use crate::claim::{Claim, ClaimSource, Comparison, Equivalence, Verdict};
 use crate::figures::Figure;
 use std::fmt::Write as _;
 
-/// `31 of 40 claims hold, 5 fail, 4 are undecided.`
-pub(super) fn count(claims: &[Claim]) -> String {
-    let of = |verdict| claims.iter().filter(|c| c.verdict == verdict).count();
-    if claims.is_empty() {
-        return String::new();
-    }
-    format!(
-        "{} of {} claims hold, {} fail, {} are undecided.",
-        of(Verdict::Holds),
-        claims.len(),
-        of(Verdict::Fails),
-        of(Verdict::Undecided)
-    )
+/// Verdicts by whose the claims are, the paper's first: `Of the paper's own 18 claims 9 hold (4 of them fitted), 5 fail, 4
+/// are undecided.`
+#[must_use]
+pub fn count(claims: &[Claim]) -> String {
+    let whose = |source: ClaimSource| {
+        let own: Vec<&Claim> = claims.iter().filter(|c| c.source == source).collect();
+        let of = |verdict| own.iter().filter(|c| c.verdict == verdict).count();
+        let holds = |c: &&&Claim| c.verdict == Verdict::Holds && c.fitted;
+        let fitted = match own.iter().filter(holds).count() {
+            0 => String::new(),
+            fitted => format!(" ({fitted} of them fitted)"),
+        };
+        let name = match source {
+            ClaimSource::Paper => "the paper's own",
+            ClaimSource::Ours => "our",
+            ClaimSource::Prototype => "the prototype's",
+        };
+        (!own.is_empty()).then(|| {
+            format!(
+                "Of {name} {} claims {} hold{fitted}, {} fail, {} are undecided.",
+                own.len(),
+                of(Verdict::Holds),
+                of(Verdict::Fails),
+                of(Verdict::Undecided)
+            )
+        })
+    };
+    let all = [
+        ClaimSource::Paper,
+        ClaimSource::Ours,
+        ClaimSource::Prototype,
+    ];
+    let counts: Vec<String> = all.into_iter().filter_map(whose).collect();
+    counts.join(" ")
 }
 
 pub(super) fn markdown(
@@ -30,11 +51,11 @@ pub(super) fn markdown(
     let mut text = String::new();
     if !claims.is_empty() {
         writeln!(text, "{}\n", count(claims)).expect("a string");
-        text += "| figure | id | claim | paper | ours, 95 % interval | verdict | note |\n|---|---|---|---|---|---|---|\n";
+        text += "| figure | id | claim | paper | ours, 95 % interval | verdict | whose | note |\n|---|---|---|---|---|---|---|---|\n";
         for claim in claims {
             writeln!(
                 text,
-                "| {} | `{}` | {} | {} | {} | {} | {} |",
+                "| {} | `{}` | {} | {} | {} | {} | {} | {} |",
                 or_dash(&claim.figure),
                 claim
                     .id
@@ -44,6 +65,7 @@ pub(super) fn markdown(
                 claim.published.map_or_else(|| "–".into(), number),
                 ours(claim),
                 claim.verdict.word(),
+                whose(claim),
                 escape(&note(claim)),
             )
             .expect("a string");
@@ -121,6 +143,36 @@ fn ours(claim: &Claim) -> String {
     claim.count().or_else(value).unwrap_or_else(|| "–".into())
 }
 
+/// `paper`, `paper, fitted`, `ours`, `prototype`.
+fn whose(claim: &Claim) -> String {
+    let fitted = if claim.fitted { ", fitted" } else { "" };
+    format!("{}{fitted}", claim.source.word())
+}
+
+/// Where the two that a claim compares are as good as equal, beside its strict verdict.
+fn equal(claim: &Claim) -> Option<String> {
+    let Equivalence {
+        margin, equivalent, ..
+    } = claim.equivalence?;
+    let percent = number(100.0 * margin);
+    if claim.cells.is_empty() {
+        let what = if equivalent { "Equal" } else { "Not equal" };
+        return Some(format!("{what} within {percent} %."));
+    }
+    let cells = || claim.cells.iter().filter(|c| c.equivalent == Some(true));
+    let strict = |c: &&Comparison| c.verdict != Verdict::Holds;
+    let names: Vec<&str> = cells().filter(strict).map(|c| c.cell.as_str()).collect();
+    let among = match names.as_slice() {
+        [] => String::new(),
+        names => format!(", among them {}", names.join("; ")),
+    };
+    Some(format!(
+        "Equal within {percent} % in {} of {} cells{among}.",
+        cells().count(),
+        claim.cells.len()
+    ))
+}
+
 /// The note of a claim, and where it is not as claimed.
 fn note(claim: &Claim) -> String {
     /// More would be no help.
@@ -151,6 +203,7 @@ fn note(claim: &Claim) -> String {
         (!claim.note.is_empty()).then(|| claim.note.clone()),
         named(Verdict::Fails, "Fails"),
         named(Verdict::Undecided, "Undecided"),
+        equal(claim),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -5,9 +5,9 @@
 
 use super::data::Data;
 use super::metrics::{DECISION_TIME, unit};
-use super::page;
 use super::parts::remove_drafts;
 use super::{FigureSpec, SCENARIO_AXIS, SEEDS, Study, TableSpec};
+use super::{draws, page};
 use crate::claim::Claim;
 use crate::figures::{self, Axis, Figure, Names, Point, Published, Scale, Series};
 use crate::output::{Manifest, draft_file};
@@ -109,6 +109,10 @@ impl Folder {
         json.push('\n');
         self.write("claims.json", json.as_bytes())?;
         self.write("timing.csv", data.times().as_bytes())?;
+        for grid in study.grids.iter().filter(|grid| !grid.drawn.is_empty()) {
+            let text = draws::csv(&grid.drawn);
+            self.write(&format!("draws/{}.csv", grid.id), text.as_bytes())?;
+        }
         let figures = figures(study, data, quick);
         for (spec, figure) in &figures {
             let files = figures::files(figure).map_err(|e| Error::io(&self.root, e))?;

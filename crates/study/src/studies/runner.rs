@@ -9,7 +9,7 @@ use super::data::{Data, Row};
 use super::parts::{PROGRAM, Parts};
 use super::recorded;
 use super::verdict::{self, Judged};
-use super::{Measure, Study};
+use super::{Grid, Measure, Study};
 use crate::claim::Claim;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -195,8 +195,18 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
 
 /// The seeds of places `seeds` of a cell, block by block.
 fn blocks(study: &Study, grid: usize, cell: usize, seeds: Range<usize>) -> Vec<Block> {
-    let seeds = match study.grids[grid].measure {
-        Measure::Policies => seeds,
+    let Grid {
+        measure,
+        seeds: own,
+        ..
+    } = study.grids[grid];
+    let seeds = match measure {
+        Measure::Policies => match own {
+            // all of them at the first look
+            Some(own) if seeds.start == 0 => 0..own,
+            Some(_) => 0..0,
+            None => seeds,
+        },
         // What is measured without policies has no seeds; slots are those of one seed.
         Measure::Information | Measure::Slots => seeds.start.min(1)..1,
         Measure::Recorded => 0..0,

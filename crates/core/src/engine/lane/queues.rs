@@ -72,7 +72,7 @@ impl QueueLane {
             rounds
         });
         Self {
-            decider: Decider::new(policy, &world.scenario.policy),
+            decider: Decider::new(policy),
             servers,
             rounds,
             heard,

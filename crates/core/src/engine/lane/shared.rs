@@ -19,7 +19,7 @@ pub(in crate::engine) struct SharedLane {
 impl SharedLane {
     pub(super) fn new(world: &World, name: &str, policy: Box<dyn Policy>) -> Self {
         Self {
-            decider: Decider::new(policy, &world.scenario.policy),
+            decider: Decider::new(policy),
             carried: Carried::new(world.scenario.time.carry_over),
             run: PolicyRun {
                 policy: name.to_owned(),
@@ -90,6 +90,6 @@ pub(in crate::engine) fn account(
     record.sums_to_means();
     record.lbm = load::lbm(settled.loads());
     record.jain = load::jain(settled.loads());
-    record.violated = record.lbm > slot.tau * (1.0 + 1e-9);
+    record.violated = load::excess(record.lbm, slot.tau) > 0.0;
     record
 }

@@ -73,7 +73,8 @@ impl<P: Policy> Surrogate<P> {
         shown.now_s = slot.now_s;
         shown.slot_s = slot.slot_s;
         shown.omega = slot.omega;
-        shown.enforce_balance = slot.enforce_balance;
+        // Shares of CPU, and so their balance, mean nothing to a queue.
+        shown.enforce_balance = false;
         shown.tau = slot.tau;
         shown.migration_power_w = slot.migration_power_w;
         shown.routes.clone_from(&slot.routes);

@@ -1,0 +1,329 @@
+//! Samples: what of the rows a claim compares, cell by cell.
+
+use super::cells::Cell;
+use super::data::Data;
+use super::odds::{Odds, Range};
+use super::{Against, Grid, Measure, Pooled, Where, metrics};
+use crate::claim::{Comparison, Verdict};
+use crate::stats::{self, Estimate};
+use std::collections::BTreeMap;
+
+/// A sample and where its mean should lie.
+pub(super) struct Trial {
+    pub(super) name: String,
+    pub(super) sample: Vec<f64>,
+    pub(super) range: Range,
+    /// Whether its values are shares, from 0 to 1.
+    pub(super) share: bool,
+    /// Grid and cells that it is taken from.
+    pub(super) from: (usize, Vec<usize>),
+}
+
+impl Trial {
+    pub(super) fn odds(&self) -> Odds {
+        Odds::of_mean(&self.sample, self.range, self.share)
+    }
+
+    /// What it says alone, at a probability of `error` to be wrong.
+    pub(super) fn comparison(&self, error: f64) -> Option<Comparison> {
+        let Estimate { mean, ci95 } = stats::estimate(&self.sample)?;
+        let Odds { holds, fails } = self.odds();
+        let verdict = match () {
+            () if holds <= error / 2.0 => Verdict::Holds,
+            () if fails <= error / 2.0 => Verdict::Fails,
+            () => Verdict::Undecided,
+        };
+        Some(Comparison {
+            cell: self.name.clone(),
+            measured: mean,
+            ci95,
+            verdict,
+            equivalent: None,
+        })
+    }
+}
+
+/// Cases that agree with a claim, and all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) agree: usize,
+    pub(super) all: usize,
+}
+
+/// What a claim is about.
+pub(super) struct Source<'a> {
+    pub(super) grid: usize,
+    pub(super) spec: &'a Grid,
+    pub(super) cells: &'a [Cell],
+    pub(super) data: &'a Data,
+    pub(super) metric: &'a str,
+    pub(super) policy: &'a str,
+    pub(super) spread: bool,
+}
+
+impl Source<'_> {
+    pub(super) fn among<'s>(&'s self, condition: &'s Where) -> impl Iterator<Item = usize> + 's {
+        let cells = self.cells.iter().enumerate();
+        cells
+            .filter(|(_, cell)| self.spec.is_among(cell, condition))
+            .map(|(i, _)| i)
+    }
+
+    /// What is known of a policy, by seed.
+    fn of(&self, cell: usize, policy: &str, metric: &str) -> Vec<(u64, f64)> {
+        let policy = match self.spec.measure {
+            Measure::Information => "",
+            _ => policy,
+        };
+        let seeded = self.data.seeded(self.grid, cell, policy, metric);
+        let mut known: Vec<(u64, f64)> = seeded.filter_map(|(s, x)| Some((s, x?))).collect();
+        if self.spread {
+            let values: Vec<f64> = known.iter().map(|&(_, x)| x).collect();
+            let median = stats::quantile(&values, 0.5).unwrap_or(0.0);
+            known.iter_mut().for_each(|(_, x)| *x = (*x - median).abs());
+        }
+        known
+    }
+
+    pub(super) fn values(&self, cell: usize) -> Vec<f64> {
+        let known = self.of(cell, self.policy, self.metric);
+        known.into_iter().map(|(_, x)| x).collect()
+    }
+
+    /// Own and the other's values, over the seeds where both are known: records may not have all.
+    fn pairs(&self, cell: usize, than: &str, metric: &str) -> Vec<(f64, f64)> {
+        let other: BTreeMap<u64, f64> = self.of(cell, than, metric).into_iter().collect();
+        self.of(cell, self.policy, self.metric)
+            .into_iter()
+            .filter_map(|(seed, own)| Some((own, *other.get(&seed)?)))
+            .collect()
+    }
+
+    /// Groups of `group` seeds in which the means compare so, and all groups, cell by cell.
+    pub(super) fn groups(
+        &self,
+        condition: &Where,
+        range: Range,
+        (than, metric): (&str, &str),
+        group: usize,
+    ) -> Vec<Tally> {
+        let tally = |cell: usize| {
+            let pairs = self.pairs(cell, than, metric);
+            let chunks = pairs.chunks_exact(group);
+            Tally {
+                all: chunks.len(),
+                agree: chunks.filter(|chunk| range.has(difference(chunk))).count(),
+            }
+        };
+        self.among(condition).map(tally).collect()
+    }
+
+    /// Cells in which the means over all seeds compare so.
+    pub(super) fn survivors(
+        &self,
+        condition: &Where,
+        range: Range,
+        (than, metric): (&str, &str),
+    ) -> Tally {
+        let pairs = self
+            .among(condition)
+            .map(|cell| self.pairs(cell, than, metric));
+        let known: Vec<_> = pairs.filter(|pairs| !pairs.is_empty()).collect();
+        Tally {
+            all: known.len(),
+            agree: known
+                .iter()
+                .filter(|pairs| range.has(difference(pairs)))
+                .count(),
+        }
+    }
+
+    /// How a claim's own policy differs from the other one, relative to that, cell by cell: by the delta method.
+    pub(super) fn relative(&self, cell: usize, than: &str, metric: &str) -> Vec<f64> {
+        ratio(&self.pairs(cell, than, metric))
+    }
+
+    pub(super) fn trials(&self, against: &Against, condition: &Where) -> Vec<Trial> {
+        let cells: Vec<usize> = self.among(condition).collect();
+        let name = |cell: usize, but: &[&str]| self.spec.name_of(&self.cells[cell], but);
+        let single = |cell: usize, sample: Vec<f64>, range: Range| Trial {
+            name: name(cell, &[]),
+            sample,
+            range,
+            share: self.is_share(against),
+            from: (self.grid, vec![cell]),
+        };
+        let each = |of: &dyn Fn(usize) -> Vec<f64>, range: Range| -> Vec<Trial> {
+            cells
+                .iter()
+                .map(|&cell| single(cell, of(cell), range))
+                .collect()
+        };
+        match against {
+            Against::Exactly(_) | Against::Survives { .. } => Vec::new(),
+            &Against::About { value, within } => {
+                each(&|cell| self.values(cell), Range::about(value, within))
+            }
+            &Against::Limit(relation, limit) => {
+                each(&|cell| self.values(cell), Range::of(relation, limit))
+            }
+            Against::Policy {
+                relation,
+                than,
+                metric,
+                ..
+            } => {
+                let differences = |cell| {
+                    let pairs = self.pairs(cell, than, metric);
+                    pairs.iter().map(|(a, b)| a - b).collect()
+                };
+                each(&differences, Range::of(*relation, 0.0))
+            }
+            Against::Ratio {
+                relation,
+                limit,
+                than,
+                metric,
+                pooled,
+            } => {
+                let ratio = |cell| ratio(&self.pairs(cell, than, metric));
+                let range = Range::of(*relation, *limit);
+                let (sample, what) = match pooled {
+                    Pooled::Not => return each(&ratio, range),
+                    Pooled::Ratios => (mean(cells.iter().map(|&cell| ratio(cell))), "mean"),
+                    Pooled::Totals => {
+                        let pairs = cells.iter().map(|&cell| self.pairs(cell, than, metric));
+                        let (own, other): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
+                            pairs.map(|pairs| pairs.into_iter().unzip()).unzip();
+                        let means = [own, other].map(|samples| mean(samples.into_iter()));
+                        let [own, other] = means;
+                        (
+                            self::ratio(&own.into_iter().zip(other).collect::<Vec<_>>()),
+                            "totals",
+                        )
+                    }
+                };
+                vec![Trial {
+                    name: format!("{what} of {} cells", cells.len()),
+                    sample,
+                    range,
+                    share: false,
+                    from: (self.grid, cells),
+                }]
+            }
+            Against::Trend {
+                axis,
+                relation,
+                limit,
+            } => self
+                .lines(&cells, axis)
+                .iter()
+                .flat_map(|line| line.windows(2))
+                .map(|ends| {
+                    let (before, after) = (self.values(ends[0]), self.values(ends[1]));
+                    let at = self.spec.axis(axis);
+                    let label = |cell: usize| &self.cells[cell].values[at].label;
+                    let step = format!("{axis} {} to {}", label(ends[0]), label(ends[1]));
+                    let rest = name(ends[0], &[axis.as_str()]);
+                    let parts = [rest, step];
+                    let known: Vec<_> = parts.iter().filter(|p| !p.is_empty()).cloned().collect();
+                    Trial {
+                        name: known.join(", "),
+                        sample: after.iter().zip(before).map(|(a, b)| a - b).collect(),
+                        range: Range::of(*relation, *limit),
+                        share: false,
+                        from: (self.grid, ends.to_vec()),
+                    }
+                })
+                .collect(),
+            Against::Rise {
+                axis,
+                relation,
+                than,
+            } => self
+                .lines(&cells, axis)
+                .iter()
+                .map(|line| {
+                    let ends = [line[0], line[line.len() - 1]];
+                    let [first, last] = ends.map(|cell| self.pairs(cell, than, self.metric));
+                    let both = || first.iter().zip(&last);
+                    let other: f64 = both().map(|((_, b), (_, d))| b - d).sum();
+                    let sample =
+                        both().map(|((a, b), (c, d))| ((a - c) - (b - d)) * other.signum());
+                    Trial {
+                        name: name(ends[0], &[axis.as_str()]),
+                        sample: sample.collect(),
+                        range: Range::of(*relation, 0.0),
+                        share: false,
+                        from: (self.grid, ends.to_vec()),
+                    }
+                })
+                .collect(),
+        }
+    }
+
+    /// Whether what is compared are shares, which end at 0 and 1.
+    fn is_share(&self, against: &Against) -> bool {
+        let plain = matches!(against, Against::About { .. } | Against::Limit(..));
+        plain && !self.spread && metrics::is_share(self.metric)
+    }
+
+    /// `cells` that differ in the axis alone, in its order.
+    fn lines(&self, cells: &[usize], axis: &str) -> Vec<Vec<usize>> {
+        let mut lines: Vec<(String, Vec<usize>)> = Vec::new();
+        for &cell in cells {
+            let rest = self.spec.name_of(&self.cells[cell], &[axis]);
+            match lines.iter_mut().find(|(name, _)| *name == rest) {
+                Some((_, line)) => line.push(cell),
+                None => lines.push((rest, vec![cell])),
+            }
+        }
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+}
+
+fn difference(pairs: &[(f64, f64)]) -> f64 {
+    pairs.iter().map(|(a, b)| a - b).sum()
+}
+
+/// Seed by seed the mean of several samples; as long as the shortest.
+fn mean(samples: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
+    let samples: Vec<Vec<f64>> = samples.collect();
+    let seeds = samples.iter().map(Vec::len).min().unwrap_or(0);
+    let of_seed = |seed: usize| samples.iter().map(|s| s[seed]).sum::<f64>() / samples.len() as f64;
+    (0..seeds).map(of_seed).collect()
+}
+
+/// A sample whose mean is the ratio of the means less 1, and whose spread is the ratio's by the delta method.
+fn ratio(pairs: &[(f64, f64)]) -> Vec<f64> {
+    let n = pairs.len() as f64;
+    let (a, b) = pairs
+        .iter()
+        .fold((0.0, 0.0), |(a, b), pair| (a + pair.0, b + pair.1));
+    let (ratio, b) = (a / b, b / n);
+    pairs
+        .iter()
+        .map(|(own, other)| ratio - 1.0 + (own - ratio * other) / b)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_form_mean_of_samples() {
+        let samples = [vec![1.0, 3.0, 9.0], vec![3.0, 5.0]];
+        assert_eq!(mean(samples.into_iter()), [2.0, 4.0]);
+        assert!(mean(std::iter::empty()).is_empty());
+    }
+
+    /// The mean is the ratio's, the spread that of a linear function of both means.
+    #[test]
+    fn closed_form_ratio() {
+        let sample = ratio(&[(1.0, 2.0), (3.0, 2.0)]);
+        assert_eq!(sample, [-0.5, 0.5]);
+        let constant = ratio(&[(1.0, 2.0), (2.0, 4.0)]);
+        assert_eq!(constant, [-0.5, -0.5]);
+    }
+}
