@@ -218,8 +218,8 @@ pub(crate) fn known() -> Vec<(&'static str, &'static str)> {
     let infos = PolicyKind::ALL.map(|kind| kind.info());
     let mut known: Vec<_> = infos.map(|info| (info.name, info.summary)).to_vec();
     for trained in BUILTIN_POLICIES {
-        if known.iter().all(|(name, _)| *name != trained.algorithm) {
-            known.push((trained.algorithm, trained.summary));
+        if known.iter().all(|(name, _)| *name != trained.name) {
+            known.push((trained.name, trained.summary));
         }
     }
     known
@@ -234,7 +234,7 @@ pub(crate) fn by_name(
     if let Some(kind) = PolicyKind::from_name(name) {
         return Ok(Some(Entrant::Kind(kind)));
     }
-    if BUILTIN_POLICIES.iter().all(|b| b.algorithm != name) {
+    if BUILTIN_POLICIES.iter().all(|b| b.name != name) {
         return Ok(None);
     }
     Ok(Some(Entrant::trained(name, builtin(name, scenario)?)))

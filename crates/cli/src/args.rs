@@ -151,7 +151,8 @@ Options of the algorithm (names of stable-baselines3; --list-options prints all,
   target_kl, total_timesteps, normalize_advantage, schedule (constant, linear), ratio (joint, vehicle);
   of sac and lysac: buffer_size, learning_starts, batch_size, tau, train_freq, gradient_steps, ent_coef,
     target_entropy, reward_keep;
-  of lysac: vehicles, capability (lists, of which each episode draws), tasks_per_vehicle, arrival, slot_s, tradeoff, bootstrap
+  of lysac: vehicles, capability (lists, of which each episode draws), tasks_per_vehicle, arrival, slot_s, tradeoff, bootstrap,
+    cloud (false: no task may go there)
 Options of the trainer:
   n_envs, net_arch, eval_freq, eval_seeds, eval_slots, target_gap, shaping
 

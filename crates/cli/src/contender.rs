@@ -17,8 +17,8 @@ use wayside_learn::learned::LearnedPolicy;
 pub(crate) enum Named {
     /// An analytic policy.
     Kind(PolicyKind),
-    /// A trained one that comes along, by its algorithm.
-    Algorithm(&'static str),
+    /// A trained one that comes along, by its name.
+    Trained(&'static str),
     /// A trained one from a file.
     File(PathBuf),
 }
@@ -30,16 +30,16 @@ impl FromStr for Named {
         if let Some(kind) = PolicyKind::from_name(text) {
             return Ok(Self::Kind(kind));
         }
-        if let Some(found) = BUILTIN_POLICIES.iter().find(|b| b.algorithm == text) {
-            return Ok(Self::Algorithm(found.algorithm));
+        if let Some(found) = BUILTIN_POLICIES.iter().find(|b| b.name == text) {
+            return Ok(Self::Trained(found.name));
         }
         if text.ends_with(".safetensors") || text.contains(['/', std::path::MAIN_SEPARATOR]) {
             return Ok(Self::File(PathBuf::from(text)));
         }
         let mut names: Vec<_> = PolicyKind::ALL.map(|kind| kind.info().name).to_vec();
         for trained in BUILTIN_POLICIES {
-            if !names.contains(&trained.algorithm) {
-                names.push(trained.algorithm);
+            if !names.contains(&trained.name) {
+                names.push(trained.name);
             }
         }
         let near = names
@@ -58,7 +58,7 @@ impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kind(kind) => f.write_str(kind.info().name),
-            Self::Algorithm(name) => f.write_str(name),
+            Self::Trained(name) => f.write_str(name),
             Self::File(path) => path.display().fmt(f),
         }
     }
@@ -73,7 +73,7 @@ impl Named {
         };
         Ok(match self {
             Self::Kind(kind) => Entrant::Kind(*kind),
-            Self::Algorithm(name) => trained(builtin(name, scenario)?),
+            Self::Trained(name) => trained(builtin(name, scenario)?),
             Self::File(path) => trained(LearnedPolicy::read(Path::new(path))?),
         })
     }

@@ -35,7 +35,7 @@ pub(crate) fn execute(args: &Policies) -> Outcome {
     };
     let trained = |found: &Builtin| -> [Value; 5] {
         [
-            found.algorithm.into(),
+            found.name.into(),
             found.summary.into(),
             format!("{}; trained in {}", source(found), found.scenario).into(),
             options(found).into(),

@@ -320,7 +320,7 @@ impl QueueEnv {
         let (flights, slot_s) = (&mut self.flights, self.slot.slot_s);
         let mut land = |ended: &Ended| land(flights, ended, slot_s);
         self.lane
-            .open(self.t, &mut self.slot, self.traffic.came_from(), &mut land);
+            .open(self.t, &mut self.slot, &self.traffic, &mut land);
         self.queued_bits.resize(self.slot.vehicles.len(), 0.0);
         let mut backlog = Backlog {
             virtual_s: self.virtual_s,

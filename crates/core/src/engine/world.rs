@@ -16,7 +16,8 @@ use crate::model::channel::Radio;
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{
-    self, Area, Cycles, Execution, MAX_GRID, Mobility, Parking, Range, Rsu, RsuLayout, Scenario,
+    self, Area, Cores, Cycles, Execution, MAX_GRID, Mobility, Parking, Range, Rsu, RsuLayout,
+    Scenario,
 };
 use crate::scenario::{BalanceOf, FalseKind};
 use crate::slot::queues::{Information, Queues};
@@ -195,14 +196,15 @@ impl World {
         else {
             return Vec::new();
         };
-        let mut busy = streams.stream("servers.busy");
         let count = queues.core_start.last().copied().unwrap_or(0);
-        // both are drawn for every core, so that one more free core changes no other
-        let core = |_| {
-            let (unit, busy_s) = (busy.unit(), draw(cores.busy_s, &mut busy));
-            if unit < cores.capability { 0.0 } else { busy_s }
-        };
-        (0..count).map(core).collect()
+        let mut free_s = Vec::new();
+        keep_busy(
+            cores,
+            count,
+            &mut streams.stream("servers.busy"),
+            &mut free_s,
+        );
+        free_s
     }
 
     /// The rounds of related information of one seed, where servers need them to know of each other.
@@ -414,8 +416,19 @@ pub struct Traffic<'w> {
     came_from: Vec<Option<u32>>,
     /// When every core is free of what it does at the start \[s\].
     core_free_s: Vec<f64>,
+    renewal: Renewal,
     /// Scratch memory of the coverage.
     near: Vec<(f64, u32)>,
+}
+
+/// Other work that comes slot by slot.
+struct Renewal {
+    stream: Stream,
+    /// The slot whose start is next.
+    next: usize,
+    /// When it comes before the instant decided at \[s\], and for how long it then keeps cores from that instant on.
+    at_s: Option<f64>,
+    busy_s: Vec<f64>,
 }
 
 struct FleetStreams {
@@ -429,6 +442,16 @@ struct TaskStreams {
     cycles: Stream,
     data: Stream,
     deadline: Stream,
+}
+
+/// For how long other work keeps each of `count` cores \[s\].
+fn keep_busy(cores: Cores, count: u32, busy: &mut Stream, free_s: &mut Vec<f64>) {
+    free_s.clear();
+    // both are drawn for every core, so that one more free core changes no other
+    free_s.extend((0..count).map(|_| {
+        let (unit, busy_s) = (busy.unit(), draw(cores.busy_s, busy));
+        if unit < cores.capability { 0.0 } else { busy_s }
+    }));
 }
 
 impl<'w> Traffic<'w> {
@@ -457,6 +480,12 @@ impl<'w> Traffic<'w> {
             clamped: false,
             came_from: Vec::new(),
             core_free_s: world.core_free_s(streams),
+            renewal: Renewal {
+                stream: streams.stream("servers.renewed"),
+                next: 1,
+                at_s: None,
+                busy_s: Vec::new(),
+            },
             near: Vec::new(),
             world,
         })
@@ -502,6 +531,7 @@ impl<'w> Traffic<'w> {
         }
         self.draw_tasks(&scenario.task, slot);
         self.idle_queues(slot);
+        self.renew(now_s);
 
         let cycles = slot.tasks.cycles.iter().sum::<f64>();
         let bound = balance_bound(&scenario.load_balance, cycles, self.previous_cycles);
@@ -515,6 +545,32 @@ impl<'w> Traffic<'w> {
     #[must_use]
     pub fn core_free_s(&self) -> &[f64] {
         &self.core_free_s
+    }
+
+    /// When other work comes before this instant \[s\], and for how long from this instant on it keeps every core that idles
+    /// then, 0 where it leaves one alone.
+    #[must_use]
+    pub fn renewal(&self) -> Option<(f64, &[f64])> {
+        Some((self.renewal.at_s?, &self.renewal.busy_s))
+    }
+
+    fn renew(&mut self, now_s: f64) {
+        let Execution::Queues(cores) = self.world.scenario.execution else {
+            return;
+        };
+        let slot_s = self.world.scenario.time.slot_s;
+        let Renewal {
+            stream,
+            next,
+            at_s,
+            busy_s,
+        } = &mut self.renewal;
+        *at_s = None;
+        if cores.renewed && now_s >= *next as f64 * slot_s {
+            *next += 1;
+            *at_s = Some(now_s - 0.5 * slot_s);
+            keep_busy(cores, self.core_free_s.len() as u32, stream, busy_s);
+        }
     }
 
     fn idle_queues(&self, slot: &mut Slot) {

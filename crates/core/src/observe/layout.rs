@@ -69,6 +69,9 @@ pub enum Form {
         servers: usize,
         /// How far they may be \[hops\].
         max_hops: u32,
+        /// Whether a task may go to the cloud, where there is one.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        cloud: bool,
     },
 }
 
@@ -89,6 +92,16 @@ fn once() -> usize {
 
 fn is_once(passes: &usize) -> bool {
     *passes == 1
+}
+
+/// Layouts of before `cloud` could be left out.
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_yes(cloud: &bool) -> bool {
+    *cloud
 }
 
 /// Which tasks of a slot are decided together, seeing the same tentative loads.
@@ -236,16 +249,21 @@ impl Layout {
         Self::new(form, world)
     }
 
-    /// `plan` for the servers that tasks of `world` may be migrated to.
+    /// `plan` for the servers that tasks of `world` may be migrated to, and for the cloud if it may be used.
     #[must_use]
-    pub fn plan(world: &World) -> Self {
+    pub fn plan(world: &World, cloud: bool) -> Self {
         let max_hops = world.scenario.policy.migration.max_hops;
         let near = |m: usize| {
             let targets = world.routes.targets(m as u32).iter();
             targets.filter(|t| (1..=max_hops).contains(&t.hops)).count()
         };
         let servers = (0..world.rsus.len()).map(near).max().unwrap_or(0);
-        Self::new(Form::Plan { servers, max_hops }, world)
+        let form = Form::Plan {
+            servers,
+            max_hops,
+            cloud,
+        };
+        Self::new(form, world)
     }
 
     /// Whether the layout itself makes sense, as one from a file may not.

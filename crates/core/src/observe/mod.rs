@@ -446,10 +446,19 @@ impl Layout {
     }
 
     fn plan_sizes(&self) -> plan::Sizes {
-        let Form::Plan { servers, max_hops } = self.form else {
+        let Form::Plan {
+            servers,
+            max_hops,
+            cloud,
+        } = self.form
+        else {
             unreachable!("asked for `plan` alone")
         };
-        plan::Sizes { servers, max_hops }
+        plan::Sizes {
+            servers,
+            max_hops,
+            cloud,
+        }
     }
 
     /// Lengths of the heads of one task: exact, but for `sequential`, where it is the most that a task has.

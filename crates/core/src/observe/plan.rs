@@ -43,6 +43,8 @@ pub(super) struct Sizes {
     pub(super) servers: usize,
     /// How far they may be \[hops\].
     pub(super) max_hops: u32,
+    /// Whether the cloud is among them, where there is one.
+    pub(super) cloud: bool,
 }
 
 impl Sizes {
@@ -291,6 +293,7 @@ impl Planner {
         let local = view.cores(own).iter().map(left_s).sum::<f64>() * view.servers[own].core_hz;
         self.owed.clear();
         self.owed.resize(options, 0.0);
+        let clouded = self.sizes.cloud && slot.cloud_round_trip_s.is_some();
         let (mut used, mut granted, mut kind) = (0.0, 0.0, usize::MAX);
         for &n in &self.by_size {
             let task = &view.tasks[n as usize];
@@ -310,8 +313,7 @@ impl Planner {
             let mut most: Option<(f64, usize)> = None;
             for (option, owed) in self.owed.iter_mut().enumerate() {
                 *owed += self.shares[option];
-                let cloud = option == options - 1 && slot.cloud_round_trip_s.is_some();
-                let there = cloud || target(option).is_some();
+                let there = (clouded && option == options - 1) || target(option).is_some();
                 if there && most.is_none_or(|(most, _)| *owed > most) {
                     most = Some((*owed, option));
                 }

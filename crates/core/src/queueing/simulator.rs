@@ -203,6 +203,19 @@ impl QueueNetwork {
         self.now_s = time_s;
     }
 
+    /// Other work takes cores that idle now until `busy_s` after `from_s`; 0 leaves a core alone.
+    ///
+    /// # Panics
+    /// If there is another number of cores.
+    pub fn occupy(&mut self, from_s: f64, busy_s: &[f64]) {
+        assert_eq!(busy_s.len(), self.core_free_s.len(), "cores");
+        for (free_s, busy_s) in self.core_free_s.iter_mut().zip(busy_s) {
+            if *free_s <= self.now_s && *busy_s > 0.0 {
+                *free_s = from_s + busy_s;
+            }
+        }
+    }
+
     /// Simulates until no task is in flight.
     pub fn drain(&mut self, done: &mut impl FnMut(Finished)) {
         while !self.calendar.is_empty() {

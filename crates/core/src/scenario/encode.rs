@@ -226,6 +226,10 @@ impl Scenario {
         out.text("kind", "queues");
         out.number("capability", cores.capability);
         out.range("busy_s", cores.busy_s);
+        // left out where it is the default, so that the hash of older scenarios stays
+        if cores.renewed {
+            out.put("renewed", true);
+        }
         if let Some(round_trip_s) = self.cloud_round_trip_s {
             out.section("[cloud]");
             out.number("round_trip_s", round_trip_s);

@@ -1,7 +1,7 @@
 //! What a scenario says of servers that tasks queue for (system 2): cores, information, faults, success.
 
 use super::{Range, RsuLayout};
-use crate::document::{Choice, Count, Float, Names, Presence, Section, Spread, Text};
+use crate::document::{Choice, Count, Flag, Float, Names, Presence, Section, Spread, Text};
 
 /// `[execution]`: how servers execute tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -13,13 +13,15 @@ pub enum Execution {
     Queues(Cores),
 }
 
-/// How busy cores are at the start of a run.
+/// How busy other work keeps cores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cores {
     /// Probability that a core is free.
     pub capability: f64,
     /// When a core that is not becomes free \[s\].
     pub busy_s: Range,
+    /// Whether that is drawn again for every slot; other work then comes half a slot before it, so that servers hear of it.
+    pub renewed: bool,
 }
 
 /// `[information]`: how servers hear of each other, by flooded packets of related information (RI).
@@ -127,8 +129,10 @@ pub(super) fn execution(s: &mut Section<'_>) -> Execution {
     let without = "no core is busy";
     let doc = "when a core that is not becomes free [s]";
     let busy_s = s.optional("busy_s", Spread(SECONDS), without, doc);
+    let doc = "whether that is drawn again for every slot: half a slot before its start other work takes cores that idle, likewise";
+    let renewed = s.default("renewed", Flag, false, doc);
     if !queues {
-        for key in ["capability", "busy_s"] {
+        for key in ["capability", "busy_s", "renewed"] {
             if s.has(key) {
                 s.problem(key, "needs kind = \"queues\"");
             }
@@ -141,6 +145,7 @@ pub(super) fn execution(s: &mut Section<'_>) -> Execution {
     Execution::Queues(Cores {
         capability,
         busy_s: busy_s.unwrap_or(Range { min: 0.0, max: 0.0 }),
+        renewed,
     })
 }
 

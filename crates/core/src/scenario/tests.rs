@@ -996,18 +996,27 @@ fn paper_lin2025_is_as_published_and_reconstructed() {
     for link in lin.network.links() {
         assert_eq!((link.rate_bps, link.propagation_s), (1e9, 5e-6));
     }
-    let Execution::Queues(cores) = lin.scenario.execution else {
-        panic!("queues")
-    };
-    assert_eq!((cores.capability, cores.busy_s.max), (0.8, 2.5));
-    assert_eq!(
-        lin.scenario.task.cycles,
-        Cycles::PerBit(Range {
-            min: 115.0,
-            max: 115.0
-        })
-    );
     assert_eq!(lin.scenario.cloud_round_trip_s, Some(0.2));
+    // fitted, and the first choice
+    for (name, busy_s, per_bit, deadline_s, cores) in [
+        ("lin2025", 6.0, 80.0, 0.264, 4),
+        ("lin2025-s1", 2.5, 115.0, 0.27, 6),
+    ] {
+        let world = world(name);
+        let Execution::Queues(work) = world.scenario.execution else {
+            panic!("queues")
+        };
+        assert_eq!((work.capability, work.busy_s.max), (0.8, busy_s));
+        let (min, max) = (per_bit, per_bit);
+        assert_eq!(
+            world.scenario.task.cycles,
+            Cycles::PerBit(Range { min, max })
+        );
+        assert_eq!(world.scenario.task.deadline_s.max, deadline_s);
+        let queues = world.queues.as_ref().unwrap();
+        assert_eq!(queues.core_start[1], cores);
+        assert!(queues.core_hz.iter().all(|hz| *hz == 2.4e9));
+    }
 
     let sizes = |name| (world(name).rsus.len(), world(name).links.len());
     assert_eq!(sizes("lin2025-three-clusters"), (63, 96));
@@ -1095,7 +1104,7 @@ fn regress_names_resolve_to_builtins_and_paths_to_files() {
     assert_eq!(
         message("wang2026"),
         "wang2026: unknown scenario \"wang2026\", did you mean \"wang2025\"?; \
-         built-in are wang2025, wang2025-unbalanced, wang2025-s2, lin2025, lin2025-n5, lin2025-n30, lin2025-three-clusters, \
+         built-in are wang2025, wang2025-unbalanced, wang2025-s2, lin2025, lin2025-s1, lin2025-n5, lin2025-n30, lin2025-three-clusters, \
          lin2025-connected, ring-fifo, hotspot, coupled, city-grid, and a file ends in .toml"
     );
     assert!(message("no-such.toml").starts_with("no-such.toml: "));

@@ -27,7 +27,7 @@ fn world(name: &str, set: &[(&str, &str)]) -> World {
 }
 
 fn env(world: World, slots: usize) -> QueueEnv {
-    let layout = Layout::plan(&world);
+    let layout = Layout::plan(&world, true);
     let worlds = vec![Arc::new(world)];
     QueueEnv::new(worlds, &layout, WEIGHTS, slots, Streams::new(3), "env").unwrap()
 }
@@ -161,7 +161,7 @@ fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
         mean.chain(action.iter().map(|_| -20.0)).collect()
     });
     let echo = Echo {
-        layout: Layout::plan(&world),
+        layout: Layout::plan(&world, true),
         outputs: outputs.collect(),
     };
     struct Once(Echo);
@@ -235,14 +235,15 @@ fn property_masks_are_never_violated() {
                 ("execution.capability", capability),
             ];
             let world = world(name, &set);
-            // a layout for fewer servers than there are, one for more, one as it is
-            let mut layouts = vec![Layout::plan(&world); 3];
-            for (layout, change) in layouts.iter_mut().zip([-3i32, 4, 0]) {
+            // a layout for fewer servers than there are, one for more, one as it is, and one that may not use the cloud
+            let mut layouts = vec![Layout::plan(&world, true); 3];
+            layouts.push(Layout::plan(&world, false));
+            for (layout, change) in layouts.iter_mut().zip([-3i32, 4, 0, 0]) {
                 if let wayside_core::observe::Form::Plan { servers, .. } = &mut layout.form {
                     *servers = (*servers as i32 + change).max(1) as usize;
                 }
             }
-            for layout in layouts {
+            for (cloud, layout) in [true, true, true, false].into_iter().zip(layouts) {
                 let outputs = layout.shape().1;
                 let mut stream = Streams::new(9).stream("outputs");
                 let draw = |_| (0..outputs).map(|_| 3.0 * stream.normal() as f32).collect();
@@ -254,6 +255,8 @@ fn property_masks_are_never_violated() {
                     decision.check(slot).unwrap();
                     for placement in &decision.placements {
                         assert!(!matches!(placement, Placement::Local), "all are covered");
+                        let clouded = matches!(placement, Placement::Cloud { .. });
+                        assert!(cloud || !clouded, "the layout has no cloud");
                     }
                     tasks += 20 * decision.placements.len();
                     ControlFlow::Continue(())
@@ -309,7 +312,7 @@ fn property_episodes_keep_the_best_plan() {
             ("policy.lysac.episodes", episodes),
         ];
         let world = world("lin2025", &set);
-        let layout = Layout::plan(&world);
+        let layout = Layout::plan(&world, true);
         let outputs = vec![vec![0.0; layout.shape().1]];
         let name = "lysac".to_owned();
         let scorer = Echo { layout, outputs };
@@ -349,7 +352,7 @@ fn property_environments_refuse_what_they_cannot_settle() {
         "{error}"
     );
     let refused = |world: World| {
-        let (layout, worlds) = (Layout::plan(&world), vec![Arc::new(world)]);
+        let (layout, worlds) = (Layout::plan(&world, true), vec![Arc::new(world)]);
         let env = QueueEnv::new(worlds, &layout, WEIGHTS, 1, Streams::new(0), "env");
         env.err().expect("refused").to_string()
     };

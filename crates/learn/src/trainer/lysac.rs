@@ -38,6 +38,8 @@ pub struct LysacConfig {
     pub tradeoff: f64,
     /// Weight of the share of tasks that end late.
     pub late_penalty: f64,
+    /// Whether tasks may go to the cloud, where there is one.
+    pub cloud: bool,
     /// Whether critics guess at what would follow the last slot of an episode, where nobody ever acts; else nothing does.
     pub bootstrap: bool,
 }
@@ -70,6 +72,7 @@ impl LysacConfig {
             delay_weight: 1.0,
             tradeoff: 10.0,
             late_penalty: 1.0,
+            cloud: true,
             bootstrap: false,
         }
     }
@@ -214,7 +217,7 @@ mod tests {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let set: Vec<_> = set.iter().map(owned).collect();
         let world = Arc::new(World::new(&Scenario::builtin("lin2025", &set).unwrap()).unwrap());
-        let layout = Layout::plan(&world);
+        let layout = Layout::plan(&world, true);
         let weights = LysacConfig::new(&world.scenario).weights();
         for (bootstrap, last) in [(false, End::Terminated), (true, End::Truncated)] {
             let (worlds, streams) = (vec![Arc::clone(&world)], Streams::new(1));

@@ -337,8 +337,8 @@ impl Settings {
     /// # Errors
     /// `flat` for a fleet from a trace.
     pub fn layout(&self, world: &World) -> Result<Layout> {
-        match self.algorithm {
-            Algorithm::Lysac => Ok(Layout::plan(world)),
+        match &self.config {
+            Config::Lysac(config) => Ok(Layout::plan(world, config.cloud)),
             _ => self.encoder.layout(world, self.train.target),
         }
     }

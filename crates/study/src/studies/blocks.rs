@@ -2,7 +2,7 @@
 
 use super::cells::Cell;
 use super::data::Row;
-use super::metrics::{self, Witness};
+use super::metrics::{self, Values, Witness};
 use super::parts::{self, Parts};
 use super::runner::Plan;
 use super::{Grid, Measure};
@@ -61,7 +61,9 @@ impl Block {
             );
         }
         let whole = parts::decode(part.clone(), &job.like);
-        if whole.is_none_or(|rows| rows.iter().any(|row| !self.seeds.contains(&row.seed))) {
+        let slots = job.grid.measure == Measure::Slots;
+        let of_block = |row: &Row| slots || self.seeds.contains(&row.seed);
+        if whole.is_none_or(|rows| !rows.iter().all(of_block)) {
             return refused("must be a whole part, got one that cannot be read");
         }
         let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
@@ -141,7 +143,7 @@ impl<'a> Job<'a> {
                     ..like.clone()
                 }]))
             }
-            Measure::Policies => self.replicate(&world, stop),
+            Measure::Policies | Measure::Slots => self.replicate(&world, stop),
             // it has no blocks
             Measure::Recorded => Ok(Some(Vec::new())),
         }
@@ -176,13 +178,21 @@ impl<'a> Job<'a> {
             let Some(replication) = run else {
                 return Ok(None);
             };
-            let values = witness.values(&replication);
-            rows.extend(entrants.iter().zip(values).map(|(entrant, values)| Row {
-                seed,
-                policy: entrant.0.to_owned(),
-                values,
-                ..self.like.clone()
-            }));
+            let mut add = |seed, values: Vec<Values>| {
+                rows.extend(entrants.iter().zip(values).map(|(entrant, values)| Row {
+                    seed,
+                    policy: entrant.0.to_owned(),
+                    values,
+                    ..self.like.clone()
+                }));
+            };
+            if self.grid.measure == Measure::Slots {
+                for slot in 0..options.slots {
+                    add(slot as u64, metrics::of_slot(&replication, slot));
+                }
+            } else {
+                add(seed, witness.values(&replication));
+            }
         }
         Ok(Some(rows))
     }

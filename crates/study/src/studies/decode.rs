@@ -109,11 +109,12 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let id = s.required("id", Text::NAME, "unique name");
     let measures = [
         ("policies", Measure::Policies),
+        ("slots", Measure::Slots),
         ("information", Measure::Information),
         ("recorded", Measure::Recorded),
     ];
-    let doc = "what is measured: what policies do, what a round of related information costs, or nothing, for it \
-               is recorded in a file";
+    let doc = "what is measured: what policies do; the same slot by slot in the run of the first seed, a slot counting as a \
+               seed; what a round of related information costs; or nothing, for it is recorded in a file";
     let measure = s.default("measure", Choice(&measures), Measure::Policies, doc);
     let doc = "scenario: a built-in one, or a file relative to this one";
     let without = "an axis over scenarios names them, or nothing is run";

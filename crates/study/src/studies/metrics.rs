@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use wayside_core::bound::queues::{Offer, QueueBound};
 use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
-use wayside_core::engine::records::Replication;
+use wayside_core::engine::records::{PolicyRun, Replication};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{Ended, Observer};
 use wayside_core::information::{self, Flooding, Protocol};
@@ -238,6 +238,33 @@ impl Observer for Witness<'_> {
             self.ends[policy].network_s = Some([least.min(spent), largest.max(spent)]);
         }
     }
+}
+
+/// What of `slot` alone is known, by policy: metrics of a slot, its decision time, nothing of the whole run.
+pub(super) fn of_slot(replication: &Replication, slot: usize) -> Vec<Values> {
+    let alone = |policy: &PolicyRun| PolicyRun {
+        policy: policy.policy.clone(),
+        slots: vec![policy.slots[slot].clone()],
+        ..PolicyRun::default()
+    };
+    let alone = Replication {
+        seed: replication.seed,
+        policies: replication.policies.iter().map(alone).collect(),
+    };
+    let summary = Summary::new("", std::slice::from_ref(&alone), false);
+    let values = |(run, policy): (&PolicyRun, &crate::summary::PolicySummary)| {
+        let known = policy.metrics();
+        let mut values: Values = known.iter().map(|(_, m)| m.map(|m| m.mean)).collect();
+        values.resize(NAMES.len(), None);
+        values[column(DECISION_TIME).expect("a metric")] = Some(run.slots[0].decision_time_s);
+        values
+    };
+    alone
+        .policies
+        .iter()
+        .zip(&summary.policies)
+        .map(values)
+        .collect()
 }
 
 /// What a round of related information costs in `world`; `None` where servers need none.

@@ -123,6 +123,8 @@ pub struct Drawn {
 pub enum Measure {
     /// What policies do.
     Policies,
+    /// What they do in each slot of one run, that of the first seed: a row is a slot, not a seed.
+    Slots,
     /// What a round of related information costs.
     Information,
     /// Nothing: it was measured before, as when a policy was trained.
@@ -404,6 +406,7 @@ pub const BUILTIN_STUDIES: &[Builtin] = builtins![".toml": "wang2025", "lin2025"
 /// The records of built-in studies.
 const BUILTIN_RECORDS: &[Builtin] = builtins![
     "": "records/wang2025-training.csv", "records/lin2025-lysac-training.csv",
+    "records/lin2025-times.csv", "records/lin2025-times-lysac.csv",
 ];
 
 impl Study {

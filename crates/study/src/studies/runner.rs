@@ -211,8 +211,8 @@ fn blocks(plan: &Plan<'_>, grid: usize, cell: usize, seeds: Range<usize>) -> Vec
             Some(_) => 0..0,
             None => seeds,
         },
-        // What is measured without policies has no seeds.
-        Measure::Information => seeds.start.min(1)..1,
+        // What is measured without policies has no seeds; slots are those of one seed.
+        Measure::Information | Measure::Slots => seeds.start.min(1)..1,
         Measure::Recorded => 0..0,
     };
     let block = |start: usize| Block {

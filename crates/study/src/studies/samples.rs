@@ -72,8 +72,8 @@ impl Source<'_> {
     /// What is known of a policy, by seed.
     fn of(&self, cell: usize, policy: &str, metric: &str) -> Vec<(u64, f64)> {
         let policy = match self.spec.measure {
-            Measure::Policies | Measure::Recorded => policy,
             Measure::Information => "",
+            _ => policy,
         };
         let seeded = self.data.seeded(self.grid, cell, policy, metric);
         let mut known: Vec<(u64, f64)> = seeded.filter_map(|(s, x)| Some((s, x?))).collect();

@@ -114,7 +114,7 @@ impl QueueLane {
         bounds: Bounds,
         ended: &mut dyn FnMut(&Ended),
     ) {
-        self.open(t, slot, traffic.came_from(), ended);
+        self.open(t, slot, traffic, ended);
         self.decider.place(slot);
         self.close(slot, bounds, ended);
     }
@@ -124,12 +124,16 @@ impl QueueLane {
         &mut self,
         t: usize,
         slot: &mut Slot,
-        came_from: &[Option<u32>],
+        traffic: &Traffic<'_>,
         ended: &mut dyn FnMut(&Ended),
     ) {
         self.accounts.open(t);
+        if let Some((at_s, busy_s)) = traffic.renewal() {
+            self.run_until(at_s.max(self.servers.now_s()), ended);
+            self.servers.occupy(slot.now_s, busy_s);
+        }
         self.run_until(slot.now_s, ended);
-        self.load_state(slot, came_from);
+        self.load_state(slot, traffic.came_from());
     }
 
     /// Decides by a decision from outside.

@@ -39,6 +39,7 @@ use view::{CoreCalendar, View};
 #[derive(Clone, Debug)]
 pub struct Migration {
     max_hops: u32,
+    home: bool,
     view: View,
     cores: CoreCalendar,
     selector: Selector,
@@ -58,6 +59,7 @@ impl Migration {
     ) -> Self {
         Self {
             max_hops,
+            home: options.home,
             view: View::default(),
             cores: CoreCalendar::default(),
             selector: Selector::new(selector, options, streams),
@@ -83,8 +85,9 @@ impl Policy for Migration {
             };
             let entry = view.sources[source as usize].entry;
             let own = view.own(source);
-            let in_time = self.cores.end_s(view, own, task.ready_s, task.cycles) <= task.deadline_s;
-            let chosen = match in_time {
+            let stays = self.home
+                && self.cores.end_s(view, own, task.ready_s, task.cycles) <= task.deadline_s;
+            let chosen = match stays {
                 true => None,
                 false => self.selector.select(view, task),
             };

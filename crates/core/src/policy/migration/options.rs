@@ -1,7 +1,7 @@
 //! The keys of the migration policies: decoded, written and checked here, once.
 
 use super::ahp::{Judgment, MAX_CRITERIA, Matrix};
-use crate::document::{Choice, Count, Float, Kind, Section, Value};
+use crate::document::{Choice, Count, Flag, Float, Kind, Section, Value};
 use serde_json::{Value as Json, json};
 
 /// `[policy.migration]`, `[policy.ahp]` and those of the selectors and routers.
@@ -11,6 +11,8 @@ pub struct MigrationOptions {
     pub max_hops: u32,
     /// `[policy.migration] history`: how long selectors remember their choices.
     pub history: History,
+    /// `[policy.migration] home`: whether a task that ends in time at the server it enters by stays there.
+    pub home: bool,
     /// `[policy.ahp]`: criteria of a server, and how they are judged.
     pub ahp: Ahp,
     /// `[policy.aahp] delta`: how far a decision shifts the judgments on history.
@@ -184,6 +186,7 @@ impl Default for MigrationOptions {
         Self {
             max_hops: 3,
             history: History::Slot,
+            home: true,
             ahp: Ahp {
                 // [1 2 2; 1/2 1 1; 1/2 1 1]
                 layer1: Judgment::of_weights(&[2.0, 1.0, 1.0]),
@@ -234,22 +237,22 @@ impl MigrationOptions {
     /// Decodes the sections below `[policy]`.
     pub fn decode(s: &mut Section<'_>) -> Self {
         let standard = Self::default();
-        let (max_hops, history) = s.section(
-            "migration",
-            "All policies that migrate but ratos, which goes one hop far, and oesda",
-            |s| {
-                let doc = "farthest server that a task is migrated to [hops]";
-                let count = Count { min: 0, max: 1000 };
-                let max_hops = s.default("max_hops", count, standard.max_hops as usize, doc);
-                let doc = "how long AAHP and WVAHP count their choices of a server: among the tasks of a `slot` that \
-                           arise together, or over the whole `run`";
-                let history = s.default("history", Choice(&HISTORIES), standard.history, doc);
-                (max_hops as u32, history)
-            },
-        );
+        let doc = "All policies that migrate but ratos, which goes one hop far, and oesda";
+        let (max_hops, history, home) = s.section("migration", doc, |s| {
+            let doc = "farthest server that a task is migrated to [hops]";
+            let count = Count { min: 0, max: 1000 };
+            let max_hops = s.default("max_hops", count, standard.max_hops as usize, doc);
+            let doc = "how long AAHP and WVAHP count their choices of a server: among the tasks of a `slot` that \
+                       arise together, or over the whole `run`";
+            let history = s.default("history", Choice(&HISTORIES), standard.history, doc);
+            let doc = "whether a task that ends in time where it enters stays there, with a selector; else each is migrated";
+            let home = s.default("home", Flag, standard.home, doc);
+            (max_hops as u32, history, home)
+        });
         Self {
             max_hops,
             history,
+            home,
             ahp: s.section("ahp", "How servers are judged, by AAHP and WVAHP", |s| {
                 ahp(s, &standard.ahp)
             }),
@@ -289,6 +292,10 @@ impl MigrationOptions {
         out.put("max_hops", self.max_hops.to_string());
         let history = Choice(&HISTORIES).show(&self.history);
         out.put("history", history.to_string());
+        // left out where it is the default, so that the hash of older scenarios stays
+        if !self.home {
+            out.put("home", "false".to_owned());
+        }
         out.section("[policy.ahp]");
         out.put("layer1", matrix_toml(&self.ahp.layer1));
         for ((name, _), group) in GROUPS.iter().zip(&self.ahp.groups) {
