@@ -2,10 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use wayside_core::decision::{Decision, Placement};
+use wayside_core::engine::env::Env;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
+use wayside_core::observe::Layout;
 use wayside_core::policy::PolicyKind::{self, *};
+use wayside_core::rng::Streams;
 use wayside_core::scenario::Scenario;
 
 use crate::support::{builtin, excess, over_seeds};
@@ -164,4 +168,37 @@ fn paper_coupled_slots_reward_ending_in_time() {
     assert!(slot_fit <= 0.27, "{slot_fit}");
     assert!((0.36..0.46).contains(&price), "{price}");
     assert!(at("0.25").0 < 0.332);
+}
+
+/// The dumbest rule that reaches what the paper's PPO learns here (J .273, docs/policies/ppo.md): vehicle n enters at the nearest RSU
+/// and executes at RSU n mod 11, wherever it is.
+#[test]
+fn regress_a_fixed_target_for_every_vehicle_evens_out_loads() {
+    let world = World::new(&builtin("wang2025", &[])).expect("built in");
+    let objectives = over_seeds(20, |seed| {
+        let layout = Layout::shared(&world);
+        let mut env = Env::new(&world, layout, 6, Streams::new(seed), "env").expect("serves");
+        env.reset(2000 + seed).expect("no trace");
+        let mut decision = Decision::default();
+        let mut sum = 0.0;
+        for _ in 0..6 {
+            let slot = env.slot();
+            let place = |(task, &vehicle): (usize, &u32)| match slot.links(task).first() {
+                None => Placement::Local,
+                Some(link) => Placement::Rsu {
+                    entry: link.rsu,
+                    execution: vehicle % 11,
+                },
+            };
+            let placements = slot.tasks.vehicle.iter().enumerate().map(place);
+            decision.placements = placements.collect();
+            sum -= env.step(&decision).expect("valid").reward / 6.0;
+        }
+        sum
+    });
+    let mean = objectives.iter().sum::<f64>() / objectives.len() as f64;
+    let found = run(&builtin("wang2025", &[]), &[Nearest, Price], 4);
+    println!("fixed targets {mean}, nearest and price {found:?}");
+    assert!((0.270..0.276).contains(&mean), "{mean}");
+    assert!(mean < found[0].0 && mean > found[1].0, "{found:?}");
 }
