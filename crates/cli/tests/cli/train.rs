@@ -135,6 +135,16 @@ fn property_bad_trainings_are_refused() {
         &["checkpoint.safetensors"],
     );
     refused(
+        &train(text(&out), &["--vary", "fleet.size=9..3"]),
+        2,
+        &["the first end must be below the second, got 9..3"],
+    );
+    refused(
+        &train(text(&out), &["--vary", "fleet.sise=3..9"]),
+        2,
+        &["fleet.sise", "did you mean"],
+    );
+    refused(
         &["train", "dqn", "wang2025", "--out", text(&out)],
         2,
         &["expected ppo, ac, sac or lysac"],
