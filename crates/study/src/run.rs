@@ -308,7 +308,7 @@ mod tests {
         let rows: Vec<_> = reader
             .get_row_iter(None)
             .unwrap()
-            .map(Result::unwrap)
+            .map(|row| row.unwrap())
             .collect();
         for kind in policies {
             let of = |row: &&parquet::record::Row| row.get_string(1).unwrap() == kind.info().name;

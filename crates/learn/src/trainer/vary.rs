@@ -111,7 +111,7 @@ fn between(stream: &mut Stream, low: f64, high: f64) -> f64 {
 }
 
 /// Reads the scenario that is trained in, with these changes.
-pub type Reader<'r> = dyn Fn(&[(String, String)]) -> Result<Scenario> + 'r;
+pub type Reader<'r> = dyn Fn(&[(String, String)]) -> Result<Scenario> + Sync + 'r;
 
 /// The world of one stream: the scenario with a value drawn for every key.
 ///
