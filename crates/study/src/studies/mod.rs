@@ -109,6 +109,13 @@ pub struct Grid {
     pub records: Vec<Record>,
 }
 
+impl Grid {
+    /// Whether its cells get more seeds where claims are undecided.
+    fn grows(&self) -> bool {
+        self.measure == Measure::Policies && self.seeds.is_none()
+    }
+}
+
 /// A key that the paper leaves open, and what was drawn for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawn {
@@ -405,8 +412,8 @@ pub const BUILTIN_STUDIES: &[Builtin] = builtins![".toml": "wang2025", "lin2025"
 
 /// The records of built-in studies.
 const BUILTIN_RECORDS: &[Builtin] = builtins![
-    "": "records/wang2025-training.csv", "records/lin2025-lysac-training.csv",
-    "records/lin2025-times.csv", "records/lin2025-times-lysac.csv",
+    "": "records/wang2025-training.csv", "records/wang2025-agents.csv",
+    "records/lin2025-lysac-training.csv", "records/lin2025-times.csv", "records/lin2025-times-lysac.csv",
 ];
 
 impl Study {

@@ -15,8 +15,8 @@ pub(super) struct Trial {
     pub(super) range: Range,
     /// Whether its values are shares, from 0 to 1.
     pub(super) share: bool,
-    /// Grid and cells that it is taken from.
-    pub(super) from: (usize, Vec<usize>),
+    /// Cells of the grid that it is taken from.
+    pub(super) from: Vec<usize>,
 }
 
 impl Trial {
@@ -151,7 +151,7 @@ impl Source<'_> {
             sample,
             range,
             share: self.is_share(against),
-            from: (self.grid, vec![cell]),
+            from: vec![cell],
         };
         let each = |of: &dyn Fn(usize) -> Vec<f64>, range: Range| -> Vec<Trial> {
             cells
@@ -208,7 +208,7 @@ impl Source<'_> {
                     sample,
                     range,
                     share: false,
-                    from: (self.grid, cells),
+                    from: cells,
                 }]
             }
             Against::Trend {
@@ -232,7 +232,7 @@ impl Source<'_> {
                         sample: after.iter().zip(before).map(|(a, b)| a - b).collect(),
                         range: Range::of(*relation, *limit),
                         share: false,
-                        from: (self.grid, ends.to_vec()),
+                        from: ends.to_vec(),
                     }
                 })
                 .collect(),
@@ -255,7 +255,7 @@ impl Source<'_> {
                         sample: sample.collect(),
                         range: Range::of(*relation, 0.0),
                         share: false,
-                        from: (self.grid, ends.to_vec()),
+                        from: ends.to_vec(),
                     }
                 })
                 .collect(),

@@ -8,7 +8,7 @@
 //! to say that all hold, and Bonferroni's is made to say that one does not.
 //!
 //! Both directions are tested, p values are multiplied by the number of times that one may look
-//! ([`Seeds::looks`](super::Seeds::looks)), and Holm's procedure over all claims of the study keeps the
+//! ([`Seeds::looks`](super::Seeds::looks), where the grid can grow), and Holm's procedure over all claims of the study keeps the
 //! probability that any verdict is wrong below 5 %. What is not decided at that level is `undecided`. A second family
 //! under Holm's procedure are the cells of claims with a margin: whether the two are equivalent there.
 
@@ -37,8 +37,9 @@ enum Draft {
 struct Open {
     claim: Claim,
     odds: Odds,
-    /// Cells that more seeds would help.
-    cells: Vec<(usize, usize)>,
+    grid: usize,
+    /// Cells of the grid that more seeds would help.
+    cells: Vec<usize>,
     /// p values that the two are equivalent, by comparison; none without a margin.
     equal: Vec<f64>,
 }
@@ -55,7 +56,6 @@ pub struct Judged {
 /// Judges every claim of `study`.
 #[must_use]
 pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
-    let looks = study.seeds.looks(quick).len() as f64;
     let cells: Vec<Vec<Cell>> = study.grids.iter().map(|grid| grid.cells(quick)).collect();
     let drafts = study
         .claims
@@ -68,13 +68,21 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
             Draft::Done(_) => None,
         })
     };
-    let paid = |p: f64| (looks * p).min(1.0);
+    let looks = study.seeds.looks(quick).len() as f64;
+    // who gets no further seeds is looked at once
+    let paid = |open: &Open, p: f64| {
+        let looks = if study.grids[open.grid].grows() {
+            looks
+        } else {
+            1.0
+        };
+        (looks * p).min(1.0)
+    };
     let odds: Vec<f64> = opens()
-        .map(|open| paid(2.0 * open.odds.holds.min(open.odds.fails)))
+        .map(|open| paid(open, 2.0 * open.odds.holds.min(open.odds.fails)))
         .collect();
     let equal: Vec<f64> = opens()
-        .flat_map(|open| &open.equal)
-        .map(|&p| paid(p))
+        .flat_map(|open| open.equal.iter().map(|&p| paid(open, p)))
         .collect();
     let mut odds = odds::holm(&odds).into_iter();
     let mut equal = odds::holm(&equal).into_iter();
@@ -99,6 +107,7 @@ fn decided(open: Open, p: f64, equal: &[f64], still: &mut BTreeSet<(usize, usize
     let Open {
         mut claim,
         odds,
+        grid,
         cells,
         ..
     } = open;
@@ -109,7 +118,7 @@ fn decided(open: Open, p: f64, equal: &[f64], still: &mut BTreeSet<(usize, usize
     };
     claim.p = Some(p);
     if claim.verdict == Verdict::Undecided {
-        still.extend(cells);
+        still.extend(cells.into_iter().map(|cell| (grid, cell)));
     }
     if let (Some(found), false) = (&mut claim.equivalence, equal.is_empty()) {
         let worst = equal.iter().copied().fold(0.0, f64::max);
@@ -254,11 +263,11 @@ fn grouped(
     counted(&mut claim, &tallies);
     claim.measure = format!("share of {all} groups of {group} runs in which the means compare so");
     claim.seeds = all * group;
-    let cells = source.among(condition).map(|cell| (source.grid, cell));
     Ok(Draft::Open(Box::new(Open {
         claim,
         odds,
-        cells: cells.collect(),
+        grid: source.grid,
+        cells: source.among(condition).collect(),
         equal: Vec::new(),
     })))
 }
@@ -284,6 +293,7 @@ fn surviving(
     Ok(Draft::Open(Box::new(Open {
         claim,
         odds: Odds::of_count(tally.agree, tally.all, share),
+        grid: source.grid,
         // it takes draws, not seeds
         cells: Vec::new(),
         equal: Vec::new(),
@@ -335,14 +345,14 @@ fn compared(source: &Source<'_>, test: &Test, mut claim: Claim) -> Result<Draft,
         .iter()
         .filter_map(|trial| trial.comparison(ALPHA))
         .collect();
-    let cells = open_cells(source.grid, &trials, &comparisons);
+    let cells = open_cells(&trials, &comparisons);
     let equal = match (margin, against) {
         (Some(margin), Against::Policy { than, metric, .. }) => {
             claim.equivalence = Some(Equivalence {
                 margin: *margin,
                 ..Equivalence::default()
             });
-            let relative = |trial: &Trial| source.relative(trial.from.1[0], than, metric);
+            let relative = |trial: &Trial| source.relative(trial.from[0], than, metric);
             let p = |trial| odds::equivalence(&relative(trial), *margin);
             trials.iter().map(p).collect()
         }
@@ -366,23 +376,25 @@ fn compared(source: &Source<'_>, test: &Test, mut claim: Claim) -> Result<Draft,
     Ok(Draft::Open(Box::new(Open {
         claim,
         odds,
+        grid: source.grid,
         cells,
         equal,
     })))
 }
 
 /// The cells of what is not decided yet; all of them if everything is.
-fn open_cells(grid: usize, trials: &[Trial], comparisons: &[Comparison]) -> Vec<(usize, usize)> {
+fn open_cells(trials: &[Trial], comparisons: &[Comparison]) -> Vec<usize> {
     let pairs = || trials.iter().zip(comparisons);
     let undecided = |(trial, comparison): &(&Trial, &Comparison)| {
-        comparison.verdict == Verdict::Undecided || trial.from.1.len() > 2
+        comparison.verdict == Verdict::Undecided || trial.from.len() > 2
     };
     let mut open: Vec<_> = pairs().filter(undecided).collect();
     if open.is_empty() {
         open = pairs().collect();
     }
-    let cells = open.iter().flat_map(|(trial, _)| &trial.from.1);
-    cells.map(|&cell| (grid, cell)).collect()
+    open.iter()
+        .flat_map(|(trial, _)| trial.from.clone())
+        .collect()
 }
 
 impl Against {
