@@ -2,15 +2,15 @@
 use super::Policy;
 use super::assignment::Assignment;
 use super::price::{Price, PriceEffort, PriceOptions};
-use super::repair::{Repair, Worth};
+use super::repair::Repair;
 use crate::decision::{Decision, Placement};
 use crate::rng::{Stream, Streams};
 use crate::slot::Slot;
 use crate::slot::order::Order;
 
 /// Iterated local search from the price solution: moves and swaps until neither pays; then kick a few
-/// tasks out, put them back one by one, search again, and keep what is better. Moves and swaps do not look at
-/// (16e); where it is enforced what they find is repaired before it is compared, the price solution too.
+/// tasks out, put them back one by one, search again, and keep what is better. The search does not look at
+/// (16e); where it is enforced its result is repaired, and the price solution too.
 #[derive(Debug)]
 pub struct LocalSearch {
     restarts: usize,
@@ -19,8 +19,8 @@ pub struct LocalSearch {
     order: Order,
     kicked: Vec<u32>,
     repair: Option<Repair>,
-    /// The placements last found.
-    found: Vec<Placement>,
+    /// What `price` decided.
+    priced: Vec<Placement>,
     stream: Stream,
 }
 
@@ -41,7 +41,7 @@ impl LocalSearch {
             order: Order::default(),
             kicked: Vec::new(),
             repair: repair.then(Repair::default),
-            found: Vec::new(),
+            priced: Vec::new(),
             stream: streams.stream("policy.local-search"),
         }
     }
@@ -73,23 +73,26 @@ impl LocalSearch {
 }
 
 impl LocalSearch {
-    /// Takes the placements found over into `decision` where they are better than `best`, which they become;
-    /// under (16e) once they are repaired.
-    fn keep_better(&mut self, slot: &Slot, decision: &mut Decision, best: &mut Worth) -> bool {
-        self.assignment.write_placements(&mut self.found);
-        let worth = match &mut self.repair {
-            Some(repair) if slot.enforce_balance => repair.improve(slot, &mut self.found),
-            _ => Worth {
-                excess: 0.0,
-                cost: self.assignment.cost(slot),
-            },
-        };
-        let better = worth.is_better_than(*best);
-        if better {
-            *best = worth;
-            std::mem::swap(&mut self.found, &mut decision.placements);
+    /// Takes the placements found over into `decision` where they cost less than `best`, which they become.
+    fn keep_cheaper(&mut self, slot: &Slot, decision: &mut Decision, best: &mut f64) -> bool {
+        let cost = self.assignment.cost(slot);
+        let cheaper = cost < *best * (1.0 - 1e-12);
+        if cheaper {
+            *best = cost;
+            self.assignment.write_placements(&mut decision.placements);
         }
-        better
+        cheaper
+    }
+
+    /// Repairs what was found, and what `price` had found, under (16e); takes the better. So it is never worse
+    /// than `price`.
+    fn repair(&mut self, slot: &Slot, decision: &mut Decision) {
+        if let Some(repair) = &mut self.repair {
+            let found = repair.improve(slot, &mut decision.placements);
+            if repair.improve(slot, &mut self.priced).is_better_than(found) {
+                std::mem::swap(&mut self.priced, &mut decision.placements);
+            }
+        }
     }
 
     fn start_from(&mut self, slot: &Slot, decision: &Decision) {
@@ -101,25 +104,24 @@ impl LocalSearch {
 impl Policy for LocalSearch {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         self.price.decide(slot, decision);
+        self.priced.clone_from(&decision.placements);
         self.order.canonical(slot);
         self.start_from(slot, decision);
-        let balanced = slot.enforce_balance && self.repair.is_some();
-        let mut best = Worth::NONE;
-        if balanced {
-            // So that it is never worse than `price`.
-            self.keep_better(slot, decision, &mut best);
-        }
+        let mut best = f64::INFINITY;
         self.assignment.sweep(slot, MAX_SWEEPS);
-        self.keep_better(slot, decision, &mut best);
+        self.keep_cheaper(slot, decision, &mut best);
         for _ in 0..self.restarts {
             self.kick(slot);
             self.assignment.sweep(slot, MAX_SWEEPS);
-            if !self.keep_better(slot, decision, &mut best) || balanced {
+            if !self.keep_cheaper(slot, decision, &mut best) {
                 self.start_from(slot, decision);
             }
         }
         // Swaps look at pairs, so they come once, at the end.
         self.descend(slot);
-        self.keep_better(slot, decision, &mut best);
+        self.keep_cheaper(slot, decision, &mut best);
+        if slot.enforce_balance {
+            self.repair(slot, decision);
+        }
     }
 }
