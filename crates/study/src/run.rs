@@ -206,6 +206,7 @@ mod tests {
     use parquet::record::RowAccessor;
     use wayside_core::Scenario;
     use wayside_core::policy::PolicyKind;
+    use wayside_core::rng::Streams;
 
     const POLICIES: [PolicyKind; 2] = [PolicyKind::Nearest, PolicyKind::Random];
 
@@ -285,7 +286,7 @@ mod tests {
     /// The file alone says what everything took: who queued where behind whom, simulated anew, slowly.
     #[test]
     fn oracle_delays_of_queues_from_the_tasks_alone() {
-        let set = [("fleet.size", "60"), ("execution.capability", "1")];
+        let set = [("fleet.size", "60"), ("execution.capability", "0.5")];
         let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let world = World::new(&Scenario::builtin("lin2025", &set).unwrap()).unwrap();
         let root = tempfile::tempdir().unwrap();
@@ -344,8 +345,8 @@ mod tests {
             .map(|row| row.get_string(24).unwrap().split(' ').map(id).collect())
             .collect();
         let mut links = vec![0.0f64; world.network.links().len()];
-        // the servers of lin2025 have six cores, which idle
-        let mut cores = vec![[0.0f64; 6]; world.rsus.len()];
+        let queues = world.queues.as_ref().unwrap();
+        let mut cores = world.core_free_s(Streams::new(3));
         let mut found = vec![[0.0; 3]; rows.len()];
         let mut next: Vec<(f64, usize, usize)> = (0..rows.len())
             .map(|task| (rows[task].get_double(13).unwrap(), task, 0))
@@ -370,7 +371,7 @@ mod tests {
                     begin_s
                 }
                 None => {
-                    let cores = &mut cores[path[hop]];
+                    let cores = &mut cores[queues.cores(path[hop] as u32)];
                     let core = cores.iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
                     let begin_s = core.max(at_s);
                     let cycles = rows[task].get_double(4).unwrap();
