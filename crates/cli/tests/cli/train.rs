@@ -93,7 +93,7 @@ fn property_trained_policies_decide_slots() {
 
     // a policy for other numbers is refused, and says why
     let out = folder.path().join("flat");
-    printed(&train(text(&out), &["--encoder", "flat"]));
+    printed(&train(text(&out), &["--option", "agent=paper"]));
     let flat = out.join("policy.safetensors");
     printed(&[
         "run",

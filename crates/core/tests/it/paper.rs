@@ -170,8 +170,8 @@ fn paper_coupled_slots_reward_ending_in_time() {
     assert!(at("0.25").0 < 0.332);
 }
 
-/// The dumbest rule that reaches what the paper's PPO learns here (J .273, docs/policies/ppo.md): vehicle n enters at the nearest RSU
-/// and executes at RSU n mod 11, wherever it is.
+/// The dumbest rule of the kind that the paper's PPO learns here (J .273, docs/policies/ppo.md), and better: vehicle n enters at the
+/// nearest RSU and executes at RSU n mod 11, wherever it is.
 #[test]
 fn regress_a_fixed_target_for_every_vehicle_evens_out_loads() {
     let world = World::new(&builtin("wang2025", &[])).expect("built in");
