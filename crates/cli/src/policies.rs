@@ -17,7 +17,8 @@ fn source(found: &Builtin) -> &'static str {
 fn options(found: &Builtin) -> &'static str {
     match found.algorithm {
         "lysac" => "policy.lysac.episodes",
-        _ => "-",
+        _ if found.carry_over => "-",
+        _ => "policy.learned.or_local, .repair",
     }
 }
 

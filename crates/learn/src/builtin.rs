@@ -18,7 +18,7 @@ pub struct Builtin {
     /// What it is, in one line.
     pub summary: &'static str,
     /// Whether slots depend on each other there.
-    carry_over: bool,
+    pub carry_over: bool,
     bytes: &'static [u8],
 }
 

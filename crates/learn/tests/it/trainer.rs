@@ -312,7 +312,7 @@ fn kill(algorithm: Algorithm) {
 
 #[test]
 fn closed_form_a_short_training_finds_the_best_of_what_it_began_with() {
-    let world = world("wang2025", 20);
+    let world = world("wang2025-unbalanced", 20);
     let folder = tempfile::tempdir().unwrap();
     let options = [
         ("n_steps", "256"),
