@@ -54,7 +54,7 @@ pub struct CertificateReport {
 pub struct Load {
     /// LBM (9); null where tasks queue for cores.
     pub lbm: Option<f64>,
-    /// Its bound; null where there is none.
+    /// Its bound; null where there is none, or no LBM.
     pub tau: Option<f64>,
     /// Whether the LBM keeps its bound; null where there is no LBM.
     pub satisfied: Option<bool>,
@@ -161,7 +161,7 @@ pub fn decide(
         energy_j_mean: mean(outcomes.iter().map(|o| o.energy_j()).sum()),
         load: Load {
             lbm,
-            tau: slot.tau.is_finite().then_some(slot.tau),
+            tau: (shared && slot.tau.is_finite()).then_some(slot.tau),
             satisfied: lbm.map(|lbm| load::excess(lbm, slot.tau) <= 0.0),
             per_rsu: loads.map(|(id, load)| (id, load.into())).collect(),
         },
