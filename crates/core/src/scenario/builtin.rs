@@ -34,7 +34,7 @@ pub const BUILTIN_SCENARIOS: &[Builtin] = builtins![
     "wang2025-unbalanced",
     "wang2025-s2",
     "lin2025",
-    "lin2025-s1",
+    "lin2025-fitted",
     "lin2025-n5",
     "lin2025-n30",
     "lin2025-three-clusters",
