@@ -91,7 +91,8 @@ fn property_local_search_is_never_worse_than_repaired_price() {
         search.1 < price.1
     });
     let better = better.iter().filter(|&&better| better).count();
-    assert!(better > 50, "better in {better} of 100");
+    // It repairs its result alone, not all that it meets on the way, which took ten times as long and was better in half.
+    assert!(better > 20, "better in {better} of 100");
 }
 
 /// Nobody but a policy itself decides where its tasks run, above all not those of the paper.
