@@ -67,6 +67,13 @@ impl Effort {
         cutoff: 5.0,
         least_weight: 2e-3,
     };
+
+    /// For temperatures above the warm one: there a task on a large map hesitates between hundreds of places, and the
+    /// optimum is only a place to start from.
+    const HOT: Self = Self {
+        least_weight: 1e-2,
+        ..Self::DECIDE
+    };
 }
 
 /// Prices lambda (band) and theta = mu F (CPU, for all of an RSU), both in units of cost.
@@ -333,6 +340,11 @@ impl Dual {
         };
         let mut temperature = first * scale;
         loop {
+            let effort = if temperature > effort.warm_temperature * scale {
+                Effort::HOT
+            } else {
+                effort
+            };
             let climbed = self.climb(slot, temperature, scale, effort);
             if warm && climbed.stuck {
                 return false;
