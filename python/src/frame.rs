@@ -71,7 +71,14 @@ impl Frame {
                 tasks_per_vehicle,
                 rsus,
                 candidates,
-            } => heads(candidates, rsus, vehicles * tasks_per_vehicle),
+                target,
+            } => {
+                let targets = match target {
+                    Target::Any => rsus,
+                    Target::Candidates => candidates - 1,
+                };
+                heads(candidates, targets, vehicles * tasks_per_vehicle)
+            }
             Form::Shared {
                 candidates,
                 targets,

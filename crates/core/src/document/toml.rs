@@ -72,49 +72,6 @@ fn with_zeros(text: &str) -> String {
     out
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Value by value what a user means, or the text as it stands.
-    #[test]
-    fn closed_form_values_as_people_type_them() {
-        let real = |x| Value::Float(x);
-        for (text, expected) in [
-            (".5", real(0.5)),
-            ("-.5", real(-0.5)),
-            ("+.5", real(0.5)),
-            ("5.", real(5.0)),
-            ("-5.", real(-5.0)),
-            ("5.e3", real(5e3)),
-            (".5e-3", real(0.5e-3)),
-            ("0.5", real(0.5)),
-            ("1e3", real(1e3)),
-            ("1_000", Value::Int(1000)),
-            ("+1", Value::Int(1)),
-            ("1_000.5", real(1000.5)),
-        ] {
-            assert_eq!(override_value(text), expected, "{text}");
-        }
-        for text in [
-            ".", "-", "..5", "1.2.3", "5..", "r.5", "v5.", "./5", "5.x", "a.b", "1__0", "e3", "",
-            "[.5, \"x", "Infinity",
-        ] {
-            assert_eq!(
-                override_value(text),
-                Value::String(text.to_owned()),
-                "{text}"
-            );
-        }
-        let Value::Array(items) = override_value("[.3,5., 'a .5']") else {
-            panic!("a list")
-        };
-        let values: Vec<_> = items.into_iter().map(|item| item.value).collect();
-        let text = Value::String("a .5".to_owned());
-        assert_eq!(values, [real(0.3), real(5.0), text]);
-    }
-}
-
 /// Byte offsets at which lines start.
 struct Lines(Vec<usize>);
 
@@ -165,5 +122,48 @@ fn from_value(value: DeValue<'_>, origin: &dyn Fn(usize) -> Origin, depth: usize
             Value::Array(items.into_iter().map(node).collect())
         }
         DeValue::Table(table) => from_table(table, origin, depth),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Value by value what a user means, or the text as it stands.
+    #[test]
+    fn closed_form_values_as_people_type_them() {
+        let real = |x| Value::Float(x);
+        for (text, expected) in [
+            (".5", real(0.5)),
+            ("-.5", real(-0.5)),
+            ("+.5", real(0.5)),
+            ("5.", real(5.0)),
+            ("-5.", real(-5.0)),
+            ("5.e3", real(5e3)),
+            (".5e-3", real(0.5e-3)),
+            ("0.5", real(0.5)),
+            ("1e3", real(1e3)),
+            ("1_000", Value::Int(1000)),
+            ("+1", Value::Int(1)),
+            ("1_000.5", real(1000.5)),
+        ] {
+            assert_eq!(override_value(text), expected, "{text}");
+        }
+        for text in [
+            ".", "-", "..5", "1.2.3", "5..", "r.5", "v5.", "./5", "5.x", "a.b", "1__0", "e3", "",
+            "[.5, \"x", "Infinity",
+        ] {
+            assert_eq!(
+                override_value(text),
+                Value::String(text.to_owned()),
+                "{text}"
+            );
+        }
+        let Value::Array(items) = override_value("[.3,5., 'a .5']") else {
+            panic!("a list")
+        };
+        let values: Vec<_> = items.into_iter().map(|item| item.value).collect();
+        let text = Value::String("a .5".to_owned());
+        assert_eq!(values, [real(0.3), real(5.0), text]);
     }
 }

@@ -488,7 +488,7 @@ fn closed_form_flat_padding_by_hand() {
             candidates: 6,
             target: Target::Candidates,
         },
-        ..layout.clone()
+        ..layout
     };
     let mut encoder = Encoder::new(layout).expect("sound");
     encoder.begin(&slot);

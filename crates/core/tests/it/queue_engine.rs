@@ -220,7 +220,7 @@ fn property_renewed_work_is_as_that_of_the_start() {
     let distance = (mean(&delays) - mean(&batches)).abs();
     assert!(distance < 3.0 * error, "{distance} {error}");
     let (free, ..) = of("false");
-    assert!(free[0] < 0.5 && free[1..].iter().all(|share| *share == 1.0));
+    assert!(free[0] < 0.5 && free[1..].iter().all(|share| *share > 1.0 - 1e-12));
 }
 
 fn run_of_batch(world: &World, policy: PolicyKind, seed: u64) -> f64 {
