@@ -2,7 +2,7 @@
 //!
 //! Every comparison is over seeds: differences are paired, for all policies of a cell meet the same traffic,
 //! and p values and intervals are Student's t; where all seeds say the same, and where cases are counted (groups of
-//! seeds, draws of constants), they are exact ([`Odds`](super::odds::Odds)). A claim about k cells that has to hold
+//! seeds, draws of constants), they are exact (`odds`). A claim about k cells that has to hold
 //! in m of them combines the p values of its cells as a partial conjunction (Benjamini and Heller 2008,
 //! Biometrics 64, 1215): (k - m + 1) times the m-th smallest. For m = k that is the largest one: no correction is needed
 //! to say that all hold, and Bonferroni's is made to say that one does not.
