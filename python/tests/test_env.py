@@ -40,7 +40,7 @@ def test_property_gymnasium_finds_nothing_wrong(scenario, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_property_one_seed_stays_equal_for_1000_steps(form):
-    envs = [make(form, slots=60), make(form, slots=60)]
+    envs = [make(form, slots=30), make(form, slots=30)]
     samplers = [MaskedSampler(envs[0].unwrapped._env.nvec) for _ in envs]
     rngs = [np.random.default_rng(5) for _ in envs]
     first = [env.reset(seed=3) for env in envs]

@@ -26,7 +26,7 @@ quick_seeds = 2
 
 [[grid]]
 id = "load"
-scenario = "wang2025"
+scenario = "wang2025-unbalanced"
 policies = ["price", "nearest"]
 awaited = ["ppo"]
 set = { "time.slots" = 5 }
