@@ -10,7 +10,7 @@ use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::policy::PolicyKind;
 
 fn main() -> wayside_core::Result<()> {
-    let scenario = Scenario::builtin("wang2025", &[("fleet.size".into(), "60".into())])?;
+    let scenario = Scenario::builtin("wang2025-unbalanced", &[("fleet.size".into(), "60".into())])?;
     let world = World::new(&scenario)?;
     let policies = [PolicyKind::Nearest, PolicyKind::Price];
     let options = Options {
