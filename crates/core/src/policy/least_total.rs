@@ -2,7 +2,8 @@
 //!
 //! Of the rows that the encoder `sequential` shows, every task takes the one with the least total: what its placement
 //! costs, itself and others, at the loads expected. That is best response from the nearest RSUs, a sweep a pass, small
-//! tasks before large, at equal shares in place of P2. A network that has learned anything beats it.
+//! tasks before large, at equal shares in place of P2. What training adds shows beside it: so far next to
+//! nothing (docs/policies/ppo.md).
 
 use super::learned::Learned;
 use crate::observe::{

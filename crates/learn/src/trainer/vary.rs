@@ -89,7 +89,7 @@ impl Vary {
     fn draw(&self, stream: &mut Stream) -> (String, String) {
         let value = match &self.values {
             Values::Whole(low, high) => {
-                let (from, beyond) = (*low as f64, (high + 1) as f64);
+                let (from, beyond) = (*low as f64, *high as f64 + 1.0);
                 (between(stream, from, beyond).floor() as u64)
                     .clamp(*low, *high)
                     .to_string()
@@ -104,7 +104,8 @@ impl Vary {
 
 fn between(stream: &mut Stream, low: f64, high: f64) -> f64 {
     if low > 0.0 {
-        low * (high / low).powf(stream.unit())
+        // rounding may not leave the range
+        (low * (high / low).powf(stream.unit())).min(high)
     } else {
         stream.uniform(low, high)
     }
