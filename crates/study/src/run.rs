@@ -283,6 +283,14 @@ mod tests {
         assert!(matches!(error, Error::Io { path, .. } if path == file));
     }
 
+    /// The rows of the tasks of `seeds` that a run left in `folder`.
+    fn joined_tasks(folder: &Path, seeds: &[u64]) -> Vec<parquet::record::Row> {
+        let joined = crate::tasks::join(Vec::new(), folder, seeds.iter().copied()).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
+        let rows = reader.get_row_iter(None).unwrap();
+        rows.map(|row| row.unwrap()).collect()
+    }
+
     /// The file alone says what everything took: who queued where behind whom, simulated anew, slowly.
     #[test]
     fn oracle_delays_of_queues_from_the_tasks_alone() {
@@ -304,13 +312,7 @@ mod tests {
             tasks: Some(root.path()),
         };
         run(&plan, &Control::default()).unwrap();
-        let joined = crate::tasks::join(Vec::new(), root.path(), [3].into_iter()).unwrap();
-        let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
-        let rows: Vec<_> = reader
-            .get_row_iter(None)
-            .unwrap()
-            .map(|row| row.unwrap())
-            .collect();
+        let rows = joined_tasks(root.path(), &[3]);
         for kind in policies {
             let of = |row: &&parquet::record::Row| row.get_string(1).unwrap() == kind.info().name;
             let mut rows: Vec<_> = rows.iter().filter(of).collect();
@@ -393,13 +395,7 @@ mod tests {
             ..plan(&world, &[5, 1])
         };
         let replications = run(&plan, &Control::default()).unwrap();
-        let joined = crate::tasks::join(Vec::new(), root.path(), [5, 1].into_iter()).unwrap();
-        let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
-        let rows: Vec<_> = reader
-            .get_row_iter(None)
-            .unwrap()
-            .map(|row| row.unwrap())
-            .collect();
+        let rows = joined_tasks(root.path(), &[5, 1]);
         let mut tasks = rows.iter();
         for replication in &replications {
             // Rows of a seed are by slot, then by policy.
