@@ -796,7 +796,7 @@ fn policy(s: &mut Section<'_>) -> PolicyOptions {
         (restarts, repair(s), deadline(s))
     });
     let instead = "is an option of each policy that has it: policy.price.repair, policy.best-response.repair, \
-                   policy.local-search.repair";
+                   policy.local-search.repair, policy.least-total.repair, policy.learned.repair";
     s.retired("repair", instead);
     PolicyOptions {
         greedy_quota,

@@ -644,7 +644,7 @@ fn regress_every_problem_of_an_override_is_named() {
             "policy.repair.enabled",
             "false",
             &[
-                "--set: policy.repair: is an option of each policy that has it: policy.price.repair, policy.best-response.repair, policy.local-search.repair",
+                "--set: policy.repair: is an option of each policy that has it: policy.price.repair, policy.best-response.repair, policy.local-search.repair, policy.least-total.repair, policy.learned.repair",
             ],
         ),
         (

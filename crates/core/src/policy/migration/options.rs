@@ -292,10 +292,7 @@ impl MigrationOptions {
         out.put("max_hops", self.max_hops.to_string());
         let history = Choice(&HISTORIES).show(&self.history);
         out.put("history", history.to_string());
-        // left out where it is the default, so that the hash of older scenarios stays
-        if !self.home {
-            out.put("home", "false".to_owned());
-        }
+        out.put("home", self.home.to_string());
         out.section("[policy.ahp]");
         out.put("layer1", matrix_toml(&self.ahp.layer1));
         for ((name, _), group) in GROUPS.iter().zip(&self.ahp.groups) {
