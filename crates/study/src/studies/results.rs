@@ -6,7 +6,7 @@
 use super::data::Data;
 use super::metrics::{DECISION_TIME, unit};
 use super::parts::remove_drafts;
-use super::{FigureSpec, SCENARIO_AXIS, SEEDS, Study, TableSpec};
+use super::{FigureSpec, Measure, SCENARIO_AXIS, SEEDS, Study, TableSpec};
 use super::{draws, page};
 use crate::claim::Claim;
 use crate::figures::{self, Axis, Figure, Names, Point, Published, Scale, Series};
@@ -270,6 +270,11 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         y: p.y,
         source: p.place.clone(),
     });
+    // What a point is where each is drawn by itself.
+    let (by_seed, each) = match grid.measure {
+        Measure::Slots => ("Slot", "Each slot of one run by itself."),
+        _ => ("Run", "Each run by itself, one seed each."),
+    };
     // Beside their lines, as far as these leave room for them.
     let names = if series.iter().map(|s| s.name.len()).max() <= Some(LONGEST_NAME) {
         Names::AtEnd
@@ -280,14 +285,14 @@ fn figure(study: &Study, data: &Data, spec: &FigureSpec, quick: bool) -> Figure 
         id: spec.id.clone(),
         title: spec.title.clone(),
         caption: match seeds {
-            _ if x.is_none() => "Each run by itself, one seed each.".to_owned(),
+            _ if x.is_none() => each.to_owned(),
             usize::MAX | 1 => "One seed, hence no interval.".to_owned(),
             n => format!(
                 "Mean over {n} seeds or more, with its 95 % confidence interval (Student's t)."
             ),
         },
         x: Axis::new(
-            x.map_or("Run", |x| &grid.axes[x].label),
+            x.map_or(by_seed, |x| &grid.axes[x].label),
             None,
             Scale::Linear,
         ),
