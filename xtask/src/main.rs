@@ -1,5 +1,6 @@
 //! `cargo xtask`: the same checks on a laptop and in CI.
 
+mod bytes;
 mod links;
 mod python;
 
@@ -11,6 +12,7 @@ use std::time::Instant;
 const USAGE: &str = "\
 usage: cargo xtask test     everything that CI checks
        cargo xtask burn     learning by Burn
+       cargo xtask bytes    the bytes that some 90 commands print and write [--bless | --against PROGRAM]
        cargo xtask links    relative links of the Markdown files
        cargo xtask python   the Python package's tests
        cargo xtask wheel    the Python package as target/wheels/*.whl";
@@ -38,6 +40,7 @@ const TEST: &[Step] = &[
         cargo(&["test", "--workspace", "--doc"])
     }),
     ("examples", examples),
+    ("bytes", || bytes::check(false, None)),
     ("Python", python::tests),
     ("without AVX-512", without_avx512),
     ("learning by Burn", burn),
@@ -50,6 +53,11 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["test"] => run(TEST),
         ["burn"] => run(&[("learning by Burn", burn)]),
+        ["bytes"] => run(&[("bytes", || bytes::check(false, None))]),
+        ["bytes", "--bless"] => run(&[("bytes", || bytes::check(true, None))]),
+        ["bytes", "--against", other] => {
+            ExitCode::from(u8::from(!bytes::check(false, Some(other))))
+        }
         ["links"] => run(&[("links in Markdown", links)]),
         ["python"] => run(&[("Python", python::tests)]),
         ["wheel"] => run(&[("wheel", python::wheel)]),
