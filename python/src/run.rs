@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::{BoundKind, Contender as _, Options};
 use wayside_core::scenario::BUILTIN_SCENARIOS;
+use wayside_study::Setting;
 use wayside_study::Summary;
 use wayside_study::decision;
-use wayside_study::figures::Setting;
 use wayside_study::output::{Folder, Manifest};
 use wayside_study::run::Plan;
 

@@ -12,7 +12,7 @@ use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Contender as _, Options};
 use wayside_core::policy::PolicyKind;
 use wayside_core::{Error, Result, Scenario, scenario};
-use wayside_study::figures::Setting;
+use wayside_study::Setting;
 use wayside_study::output::{Folder, Manifest};
 use wayside_study::run::{Control, Plan};
 use wayside_study::{Summary, table};

@@ -8,6 +8,7 @@ pub mod output;
 pub mod read;
 pub mod report;
 pub mod run;
+mod setting;
 pub mod slots;
 pub mod stats;
 pub mod studies;
@@ -17,4 +18,5 @@ mod synthetic;
 pub mod table;
 mod tasks;
 
+pub use setting::Setting;
 pub use summary::Summary;

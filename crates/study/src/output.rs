@@ -4,8 +4,9 @@
 //! is whole or absent. With equal inputs and without timing every file but `manifest.json` has equal
 //! bytes; the manifest tells when and where the run was, and is exempt.
 
-use crate::figures::{self, Setting};
+use crate::figures;
 use crate::report;
+use crate::setting::Setting;
 use crate::slots;
 use crate::summary::Summary;
 use crate::table;
@@ -192,9 +193,9 @@ impl Folder {
         })?;
         let figures = figures::of_run(summary, replications, setting);
         for figure in &figures {
-            self.write_figure(&figure.id, figures::files(figure))?;
+            self.write_figure(&figure.id, wayside_plot::files(figure))?;
         }
-        self.write_figure("map", figures::map_files(setting))?;
+        self.write_figure("map", wayside_plot::map_files(&setting.map()))?;
         let page = report::of_run(summary, setting, &figures, &self.manifest);
         self.write("report.html", page.to_html().as_bytes())
     }

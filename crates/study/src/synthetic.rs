@@ -1,10 +1,11 @@
 //! Made-up records for tests: the shape of a real comparison without a simulation.
 
-use crate::figures::{Setting, Site};
+use crate::setting::Setting;
 use crate::summary::Summary;
 use wayside_core::engine::records::{Distribution, PolicyRun, Replication, SlotRecord};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::Area;
+use wayside_plot::Site;
 
 /// Policies with their gap to the bound.
 pub(crate) const POLICIES: [(&str, f64); 8] = [

@@ -16,11 +16,12 @@ use wayside_core::engine::records::{PolicyRun, Replication, SlotRecord};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options};
 use wayside_core::policy::PolicyKind;
+use wayside_plot::Site;
 use wayside_study::claim::{Claim, Verdict};
-use wayside_study::figures::{self, Setting};
 use wayside_study::output::Manifest;
 use wayside_study::report;
 use wayside_study::run::{Control, Plan};
+use wayside_study::{Setting, figures};
 use wayside_study::{Summary, table};
 
 const POLICIES: [PolicyKind; 4] = [
@@ -571,9 +572,9 @@ fn property_a_million_slots_make_a_small_report() {
     let summary = Summary::new("long", &replications, false);
     let setting = Setting {
         rsus: (0..3)
-            .map(|m| figures::Site {
+            .map(|m| Site {
                 id: format!("r{m}"),
-                ..figures::Site::default()
+                ..Site::default()
             })
             .collect(),
         ..Setting::new(

@@ -1,9 +1,8 @@
 //! The section of claims.
 
-use super::page::{Block, Section};
-use super::table::{Cell, Table};
 use crate::claim::{Claim, Verdict};
-use crate::figures::text::significant;
+use wayside_plot::html::{Block, Cell, Section, Table};
+use wayside_plot::significant;
 
 /// The section of claims; `None` without any.
 #[must_use]

@@ -1,21 +1,19 @@
 //! The report of one comparison.
 
-use super::page::{Block, Page, Section};
-use super::table::{Cell, Table};
-use crate::figures::look::SCREEN;
-use crate::figures::text::significant;
-use crate::figures::{self, Figure, Setting};
 use crate::output::Manifest;
+use crate::setting::Setting;
 use crate::summary::{self, Metric, PolicySummary, Summary};
 use crate::table;
 use std::collections::BTreeMap;
+use wayside_plot::html::{Block, Cell, Page, Section, Table};
+use wayside_plot::{Figure, significant};
 
 /// Digits of a number in a table.
 const DIGITS: i32 = 5;
 /// Most policies beside each other: more do not fit on a page of A4.
 const ABREAST: usize = 8;
 
-/// The report of a run: `figures` are those of [`figures::of_run`].
+/// The report of a run: `figures` are those of [`figures::of_run`](crate::figures::of_run).
 #[must_use]
 pub fn of_run(
     summary: &Summary,
@@ -87,8 +85,8 @@ fn question(summary: &Summary, setting: &Setting) -> String {
 }
 
 fn scenario(setting: &Setting) -> Block {
-    Block::Drawing {
-        svg: figures::draw_map(setting, &SCREEN),
+    Block::Map {
+        map: Box::new(setting.map()),
         caption: format!(
             "{} RSUs and the circles that they cover, {} backhaul links, {} vehicles where seed {} starts them.{}",
             setting.rsus.len(),

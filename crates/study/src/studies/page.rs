@@ -3,8 +3,8 @@
 use super::results::Tabulated;
 use super::{FigureSpec, Study, TableSpec};
 use crate::claim::{Claim, ClaimSource, Comparison, Equivalence, Verdict};
-use crate::figures::Figure;
 use std::fmt::Write as _;
+use wayside_plot::Figure;
 
 /// Verdicts by whose the claims are, the paper's first: `Of the paper's own 18 claims 9 hold (4 of them fitted), 5 fail, 4
 /// are undecided.`
@@ -127,7 +127,7 @@ fn escape(text: &str) -> String {
 
 /// Four digits.
 fn number(x: f64) -> String {
-    let text = crate::figures::text::significant(x, 4);
+    let text = wayside_plot::significant(x, 4);
     text.replace('\u{2212}', "-")
 }
 

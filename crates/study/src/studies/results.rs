@@ -9,14 +9,15 @@ use super::parts::remove_drafts;
 use super::{FigureSpec, Measure, SCENARIO_AXIS, SEEDS, Study, TableSpec};
 use super::{draws, page};
 use crate::claim::Claim;
-use crate::figures::{self, Axis, Figure, Names, Point, Published, Scale, Series};
 use crate::output::{Manifest, draft_file};
-use crate::report::{self, Block, Page, Section};
+use crate::report;
 use crate::stats;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use wayside_core::{Error, Result};
+use wayside_plot::html::{Block, Cell, Page, Section, Table};
+use wayside_plot::{Axis, Figure, Names, Point, Published, Scale, Series};
 
 /// The folder of a study, which may hold an earlier, unfinished run of it.
 #[derive(Debug)]
@@ -115,7 +116,7 @@ impl Folder {
         }
         let figures = figures(study, data, quick);
         for (spec, figure) in &figures {
-            let files = figures::files(figure).map_err(|e| Error::io(&self.root, e))?;
+            let files = wayside_plot::files(figure).map_err(|e| Error::io(&self.root, e))?;
             for (extension, bytes) in files {
                 self.write(&format!("figures/{}.{extension}", spec.id), &bytes)?;
             }
@@ -380,17 +381,17 @@ fn report(
     let charts = timeless.map(|(_, figure)| Block::Chart(Box::new(figure.clone())));
     sections.extend(Section::new("figures", "Figures", charts.collect()));
     let blocks = tables.iter().map(|(spec, table)| {
-        let cell = |v: &Option<f64>| report::Cell {
+        let cell = |v: &Option<f64>| Cell {
             text: v.map_or_else(|| "–".into(), |v| format!("{v:.*}", spec.digits)),
-            ..report::Cell::default()
+            ..Cell::default()
         };
         let row = |(name, values): &(String, Vec<Option<f64>>)| {
-            let name = report::Cell::new(name);
+            let name = Cell::new(name);
             std::iter::once(name)
                 .chain(values.iter().map(cell))
                 .collect()
         };
-        Block::Table(report::Table {
+        Block::Table(Table {
             caption: spec.title.clone(),
             header: table.header.clone(),
             rows: table.rows.iter().map(row).collect(),

@@ -1,10 +1,10 @@
 //! From values to places along an axis, and where its ticks are.
 
-use super::model::Scale;
+use super::figure::Scale;
 
 /// An axis laid out: values from `low` to `high` over `from` to `to` in the units of the drawing.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Laid {
+pub(crate) struct AxisScale {
     pub(crate) log: bool,
     pub(crate) low: f64,
     pub(crate) high: f64,
@@ -13,7 +13,7 @@ pub(crate) struct Laid {
     pub(crate) ticks: Vec<f64>,
 }
 
-impl Laid {
+impl AxisScale {
     /// Lays out an axis that shows all `values`, with about `count` ticks.
     pub(crate) fn new(
         scale: Scale,
@@ -156,14 +156,15 @@ fn decades(least: f64, most: f64, count: f64) -> (f64, f64, Vec<f64>) {
 mod tests {
     use super::*;
 
-    fn printed(laid: &Laid) -> Vec<String> {
+    fn printed(laid: &AxisScale) -> Vec<String> {
         laid.ticks.iter().map(|&t| laid.tick(t)).collect()
     }
 
     #[test]
     fn closed_form_ticks() {
-        let of =
-            |scale, values: &[f64]| Laid::new(scale, values.iter().copied(), [0.0, 100.0], 6.0);
+        let of = |scale, values: &[f64]| {
+            AxisScale::new(scale, values.iter().copied(), [0.0, 100.0], 6.0)
+        };
         let linear = of(Scale::FromZero, &[0.2, 1.14]);
         assert_eq!(
             printed(&linear),
@@ -188,7 +189,7 @@ mod tests {
             vec![1e-300, 1e300],
         ] {
             for scale in [Scale::Linear, Scale::FromZero, Scale::Log] {
-                let laid = Laid::new(scale, values.iter().copied(), [10.0, 90.0], 5.0);
+                let laid = AxisScale::new(scale, values.iter().copied(), [10.0, 90.0], 5.0);
                 assert!(laid.high > laid.low, "{values:?} {scale:?} {laid:?}");
                 for &value in values.iter().chain([&0.0, &-1.0, &1e9]) {
                     assert!(

@@ -4,10 +4,10 @@
 //! box, and text measured in the font that is embedded; a report wants colours that follow the reader's
 //! theme and marks that a script can find by series.
 
-use super::look::{self, BOUND, Ink, LIGHT, Look};
-use super::model::{Direction, Figure, Names, Point, Series};
-use super::scale::Laid;
-use super::text::{FAMILY, REGULAR, base64, escape, width};
+use super::figure::{Direction, Figure, Names, Point, Series};
+use super::scale::AxisScale;
+use super::text::{FAMILY, FONT, base64, escape, width};
+use super::theme::{self, BOUND, ColorRole, LIGHT, Theme};
 use std::fmt::Write as _;
 
 /// A joined series of more points than this shows a line and a band, one of fewer markers and whiskers.
@@ -16,14 +16,14 @@ const MARKED: usize = 16;
 /// The figure as a file for a paper: 3.5 inch wide, with its font inside.
 #[must_use]
 pub fn svg(figure: &Figure) -> String {
-    draw(figure, &look::PAPER)
+    draw(figure, &theme::PAPER)
 }
 
-pub(crate) fn draw(figure: &Figure, look: &Look) -> String {
-    let plot = Plot::new(figure, look);
+pub(crate) fn draw(figure: &Figure, theme: &Theme) -> String {
+    let plot = Plot::new(figure, theme);
     let mut pen = Pen {
         svg: String::new(),
-        look,
+        theme,
     };
     head(&mut pen, figure, &plot);
     grid(&mut pen, figure, &plot);
@@ -45,9 +45,9 @@ pub(crate) fn draw(figure: &Figure, look: &Look) -> String {
 /// Where everything goes.
 struct Plot<'a> {
     figure: &'a Figure,
-    look: &'a Look,
-    x: Laid,
-    y: Laid,
+    theme: &'a Theme,
+    x: AxisScale,
+    y: AxisScale,
     left: f64,
     right: f64,
     top: f64,
@@ -66,8 +66,8 @@ struct KeyEntry {
 }
 
 impl<'a> Plot<'a> {
-    fn new(figure: &'a Figure, look: &'a Look) -> Self {
-        let (text, small) = (look.text, look.small);
+    fn new(figure: &'a Figure, theme: &'a Theme) -> Self {
+        let (text, small) = (theme.text, theme.small);
         let lies = figure.lies();
         let gap = 0.6 * text;
 
@@ -77,7 +77,7 @@ impl<'a> Plot<'a> {
         let ends = figure.names == Names::AtEnd;
         let right = if ends {
             let names = figure.series.iter();
-            let names = names.map(|s| swatch(look, s.style) + width(&s.name, small));
+            let names = names.map(|s| swatch(theme, s.style) + width(&s.name, small));
             names.fold(0.0, f64::max) + 2.0 * gap
         } else {
             let points = figure.series.iter().flat_map(|s| &s.points);
@@ -90,26 +90,26 @@ impl<'a> Plot<'a> {
             }
         };
 
-        let key = key(figure, look);
+        let key = key(figure, theme);
         let key_height = key.last().map_or(0.0, |last| last.y + 0.9 * text);
         let zones = figure.references.iter().any(|r| r.of == Direction::X);
         let top = key_height + if zones { 1.75 * small } else { 0.6 * text };
         let plot_height = if lies {
-            figure.y.categories.len().max(1) as f64 * row_height(figure, look)
+            figure.y.categories.len().max(1) as f64 * row_height(figure, theme)
         } else {
-            look.height
+            theme.height
         };
         let bottom = top + plot_height;
         let height = bottom + 0.5 * gap + 1.25 * small + 1.5 * text;
 
         let y = if lies {
-            Laid::categories(figure.y.categories.len(), [top, bottom])
+            AxisScale::categories(figure.y.categories.len(), [top, bottom])
         } else {
-            Laid::new(
+            AxisScale::new(
                 figure.y.scale,
                 values(figure, Direction::Y),
                 [bottom, top],
-                plot_height / look.ticks[1],
+                plot_height / theme.ticks[1],
             )
         };
         let left = if lies {
@@ -117,22 +117,22 @@ impl<'a> Plot<'a> {
         } else {
             widest(&mut y.ticks.iter().map(|&t| y.tick(t)), small) + 0.8 * gap + 1.6 * text
         };
-        let right = look.width - right;
-        let right = right.max(left + 0.2 * look.width);
-        let count = (right - left) / look.ticks[0];
+        let right = theme.width - right;
+        let right = right.max(left + 0.2 * theme.width);
+        let count = (right - left) / theme.ticks[0];
         let x = if figure.x.categories.is_empty() {
-            Laid::new(
+            AxisScale::new(
                 figure.x.scale,
                 values(figure, Direction::X),
                 [left, right],
                 count,
             )
         } else {
-            Laid::categories(figure.x.categories.len(), [left, right])
+            AxisScale::categories(figure.x.categories.len(), [left, right])
         };
         Self {
             figure,
-            look,
+            theme,
             x,
             y,
             left,
@@ -171,7 +171,7 @@ fn values(figure: &Figure, of: Direction) -> impl Iterator<Item = f64> + Clone {
 }
 
 /// Names above the plot, broken into lines.
-fn key(figure: &Figure, look: &Look) -> Vec<KeyEntry> {
+fn key(figure: &Figure, theme: &Theme) -> Vec<KeyEntry> {
     let mut names: Vec<(String, usize, bool)> = Vec::new();
     if figure.names == Names::Above {
         names.extend(
@@ -184,12 +184,12 @@ fn key(figure: &Figure, look: &Look) -> Vec<KeyEntry> {
     if !figure.published.is_empty() {
         names.push(("published".into(), BOUND, true));
     }
-    let (mut x, mut y) = (0.5 * look.text, 0.8 * look.text);
+    let (mut x, mut y) = (0.5 * theme.text, 0.8 * theme.text);
     let mut entries = Vec::new();
     for (name, style, published) in names {
-        let advance = swatch(look, style) + width(&name, look.small) + 1.4 * look.text;
-        if x + advance > look.width && !entries.is_empty() {
-            (x, y) = (0.5 * look.text, y + 1.45 * look.text);
+        let advance = swatch(theme, style) + width(&name, theme.small) + 1.4 * theme.text;
+        if x + advance > theme.width && !entries.is_empty() {
+            (x, y) = (0.5 * theme.text, y + 1.45 * theme.text);
         }
         entries.push(KeyEntry {
             name,
@@ -204,19 +204,19 @@ fn key(figure: &Figure, look: &Look) -> Vec<KeyEntry> {
 }
 
 /// Room for the sample of a line, and what separates it from the name.
-fn swatch(look: &Look, style: usize) -> f64 {
+fn swatch(theme: &Theme, style: usize) -> f64 {
     let lengths = if style == BOUND { 1.6 } else { 1.0 };
-    2.0 * look.marker * lengths + 0.5 * look.text
+    2.0 * theme.marker * lengths + 0.5 * theme.text
 }
 
 struct Pen<'a> {
     svg: String,
-    look: &'a Look,
+    theme: &'a Theme,
 }
 
 impl Pen<'_> {
-    fn line(&mut self, from: (f64, f64), to: (f64, f64), ink: Ink, width: f64, dash: &str) {
-        let color = self.look.color(ink);
+    fn line(&mut self, from: (f64, f64), to: (f64, f64), ink: ColorRole, width: f64, dash: &str) {
+        let color = self.theme.color(ink);
         write!(
             self.svg,
             "<path d=\"M{:.2} {:.2}L{:.2} {:.2}\" stroke=\"{color}\" stroke-width=\"{width:.2}\"",
@@ -233,9 +233,9 @@ impl Pen<'_> {
         self.svg += "/>\n";
     }
 
-    fn text(&mut self, text: &str, (x, y): (f64, f64), size: f64, ink: Ink, anchor: &str) {
+    fn text(&mut self, text: &str, (x, y): (f64, f64), size: f64, ink: ColorRole, anchor: &str) {
         // Lowered by a third of the size the middle of small letters is at y, in every viewer.
-        let (y, color) = (y + 0.34 * size, self.look.color(ink));
+        let (y, color) = (y + 0.34 * size, self.theme.color(ink));
         let anchor = match anchor {
             "start" => String::new(),
             anchor => format!(" text-anchor=\"{anchor}\""),
@@ -248,21 +248,21 @@ impl Pen<'_> {
 
     fn marker(&mut self, style: usize, (x, y): (f64, f64), half: f64) {
         let (path, color) = (
-            look::marker(style, x, y, half),
-            self.look.color(Ink::Series(style)),
+            theme::marker(style, x, y, half),
+            self.theme.color(ColorRole::Series(style)),
         );
-        let rim = self.look.color(Ink::Paper);
+        let rim = self.theme.color(ColorRole::Paper);
         self.svg += &format!(
             "<path d=\"{path}\" fill=\"{color}\" stroke=\"{rim}\" stroke-width=\"{:.2}\"/>\n",
-            0.35 * self.look.line
+            0.35 * self.theme.line
         );
     }
 }
 
 fn head(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
-    let (width, height) = (pen.look.width, plot.height);
+    let (width, height) = (pen.theme.width, plot.height);
     let (title, caption) = (escape(&figure.title), escape(&figure.caption));
-    if pen.look.screen {
+    if pen.theme.screen {
         let key = if figure.lies() { &plot.y } else { &plot.x };
         writeln!(
             pen.svg,
@@ -289,15 +289,15 @@ fn head(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
          <rect width=\"{width}\" height=\"{height:.1}\" fill=\"#ffffff\"/>\n",
         width / 72.0,
         height / 72.0,
-        base64(REGULAR)
+        base64(FONT)
     )
     .expect("a string takes everything");
 }
 
 fn grid(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
-    let look = plot.look;
-    let (text, small) = (look.text, look.small);
-    let hair = 0.5 * look.line.min(1.2);
+    let theme = plot.theme;
+    let (text, small) = (theme.text, theme.small);
+    let hair = 0.5 * theme.line.min(1.2);
     let Plot {
         left,
         right,
@@ -310,15 +310,21 @@ fn grid(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
     let mut last = f64::NEG_INFINITY;
     for &tick in &plot.x.ticks {
         let (x, label) = (plot.x.at(tick), plot.x.tick(tick));
-        pen.line((x, top), (x, bottom), Ink::Grid, hair, "");
-        pen.line((x, bottom), (x, bottom + 0.3 * text), Ink::Muted, hair, "");
+        pen.line((x, top), (x, bottom), ColorRole::Grid, hair, "");
+        pen.line(
+            (x, bottom),
+            (x, bottom + 0.3 * text),
+            ColorRole::Muted,
+            hair,
+            "",
+        );
         let half = 0.5 * width(&label, small);
         if x - half > last {
             pen.text(
                 &label,
                 (x, bottom + 0.4 * text + 0.55 * small),
                 small,
-                Ink::Muted,
+                ColorRole::Muted,
                 "middle",
             );
             last = x + half + 0.3 * small;
@@ -329,16 +335,16 @@ fn grid(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
             plot.x.at(category as f64),
             bottom + 0.4 * text + 0.55 * small,
         );
-        pen.text(name, at, small, Ink::Muted, "middle");
+        pen.text(name, at, small, ColorRole::Muted, "middle");
     }
     for &tick in &plot.y.ticks {
         let y = plot.y.at(tick);
-        pen.line((left, y), (right, y), Ink::Grid, hair, "");
+        pen.line((left, y), (right, y), ColorRole::Grid, hair, "");
         pen.text(
             &plot.y.tick(tick),
             (left - 0.5 * text, y),
             small,
-            Ink::Muted,
+            ColorRole::Muted,
             "end",
         );
     }
@@ -348,34 +354,40 @@ fn grid(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
         let line = plot
             .y
             .at(category as f64 + if shares_rows(figure) { 0.5 } else { 0.0 });
-        pen.line((left, line), (right, line), Ink::Grid, hair, "");
-        pen.text(name, (left - 0.7 * text, y), text, Ink::Text, "end");
+        pen.line((left, line), (right, line), ColorRole::Grid, hair, "");
+        pen.text(name, (left - 0.7 * text, y), text, ColorRole::Text, "end");
     }
-    pen.line((left, bottom), (right, bottom), Ink::Muted, hair, "");
-    pen.line((left, top), (left, bottom), Ink::Muted, hair, "");
+    pen.line((left, bottom), (right, bottom), ColorRole::Muted, hair, "");
+    pen.line((left, top), (left, bottom), ColorRole::Muted, hair, "");
 
     let middle = 0.5 * (left + right);
     let title = figure.x.title();
     let half = 0.5 * width(&title, text);
-    let x = middle.clamp(half + 1.0, (look.width - half - 1.0).max(half + 1.0));
+    let x = middle.clamp(half + 1.0, (theme.width - half - 1.0).max(half + 1.0));
     pen.text(
         &title,
         (x, plot.height - 0.75 * text),
         text,
-        Ink::Text,
+        ColorRole::Text,
         "middle",
     );
     if !figure.lies() {
         let (x, y) = (0.75 * text, 0.5 * (top + bottom));
         pen.svg += &format!("<g transform=\"translate({x:.2} {y:.2}) rotate(-90)\">");
-        pen.text(&figure.y.title(), (0.0, 0.0), text, Ink::Text, "middle");
+        pen.text(
+            &figure.y.title(),
+            (0.0, 0.0),
+            text,
+            ColorRole::Text,
+            "middle",
+        );
         pen.svg += "</g>\n";
     }
     pen.svg += "</g>\n";
 }
 
 fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
-    let look = plot.look;
+    let theme = plot.theme;
     let Plot {
         left,
         right,
@@ -390,9 +402,9 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
             &plot.y
         };
         let [from, to] = reference.zone.map(|v| axis.at(v));
-        let (color, dash) = (look.color(Ink::Text), look.dash(BOUND));
+        let (color, dash) = (theme.color(ColorRole::Text), theme.dash(BOUND));
         pen.svg += "<g class=\"reference\">\n";
-        let half = 0.5 * width(&reference.label, look.small);
+        let half = 0.5 * width(&reference.label, theme.small);
         let apart = (to - from).abs() > 0.01;
         let lines = [Some(from), Some(to).filter(|_| apart)]
             .into_iter()
@@ -406,31 +418,43 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
                 );
             }
             for x in lines {
-                pen.line((x, top), (x, bottom), Ink::Text, 0.8 * look.line, &dash);
+                pen.line(
+                    (x, top),
+                    (x, bottom),
+                    ColorRole::Text,
+                    0.8 * theme.line,
+                    &dash,
+                );
             }
             let x =
-                (0.5 * (from + to)).clamp(half + 1.0, (look.width - half - 1.0).max(half + 1.0));
+                (0.5 * (from + to)).clamp(half + 1.0, (theme.width - half - 1.0).max(half + 1.0));
             pen.text(
                 &reference.label,
-                (x, top - 0.75 * look.small),
-                look.small,
-                Ink::Text,
+                (x, top - 0.75 * theme.small),
+                theme.small,
+                ColorRole::Text,
                 "middle",
             );
         } else {
             for y in lines {
-                pen.line((left, y), (right, y), Ink::Text, 0.8 * look.line, &dash);
+                pen.line(
+                    (left, y),
+                    (right, y),
+                    ColorRole::Text,
+                    0.8 * theme.line,
+                    &dash,
+                );
             }
-            let above = if from - 1.3 * look.small > top {
+            let above = if from - 1.3 * theme.small > top {
                 -0.7
             } else {
                 0.7
             };
             pen.text(
                 &reference.label,
-                (left + 0.5 * look.text, from + above * look.small),
-                look.small,
-                Ink::Text,
+                (left + 0.5 * theme.text, from + above * theme.small),
+                theme.small,
+                ColorRole::Text,
                 "start",
             );
         }
@@ -439,9 +463,9 @@ fn references(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
 }
 
 fn draw_series(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: usize) {
-    let look = plot.look;
-    let ink = Ink::Series(series.style);
-    let color = look.color(ink);
+    let theme = plot.theme;
+    let ink = ColorRole::Series(series.style);
+    let color = theme.color(ink);
     let known: Vec<&Point> = series
         .points
         .iter()
@@ -449,7 +473,7 @@ fn draw_series(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: usize
         .collect();
     let marked = series.style != BOUND && (!series.joined || known.len() < MARKED);
     if series.joined {
-        let thick = if series.style == BOUND { 0.9 } else { 1.0 } * look.line;
+        let thick = if series.style == BOUND { 0.9 } else { 1.0 } * theme.line;
         if !marked {
             band(pen, plot, &known, &color);
         }
@@ -462,7 +486,7 @@ fn draw_series(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: usize
         pen.svg += &format!(
             "<path d=\"{path}\" stroke=\"{color}\" stroke-width=\"{thick:.2}\" stroke-linejoin=\"round\""
         );
-        pen.end_dashed(&look.dash(series.style));
+        pen.end_dashed(&theme.dash(series.style));
     }
     if !marked {
         return;
@@ -473,9 +497,9 @@ fn draw_series(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: usize
         let y = y + dodge;
         if let Some(ends) = point.interval {
             let lies = plot.figure.lies();
-            let cap = 0.8 * look.marker;
+            let cap = 0.8 * theme.marker;
             let [lo, hi] = ends.map(|v| if lies { plot.x.at(v) } else { plot.y.at(v) });
-            let width = 0.9 * look.line;
+            let width = 0.9 * theme.line;
             if lies {
                 pen.line((lo, y), (hi, y), ink, width, "");
                 for x in [lo, hi] {
@@ -488,11 +512,11 @@ fn draw_series(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: usize
                 }
             }
         }
-        pen.marker(series.style, (x, y), look.marker);
+        pen.marker(series.style, (x, y), theme.marker);
         if let Some(label) = &point.label {
             let end = point.interval.map_or(x, |[_, hi]| plot.x.at(hi).max(x));
-            let at = (end + look.marker + 0.5 * look.text, y);
-            pen.text(label, at, look.small, Ink::Text, "start");
+            let at = (end + theme.marker + 0.5 * theme.text, y);
+            pen.text(label, at, theme.small, ColorRole::Text, "start");
         }
     }
 }
@@ -503,19 +527,19 @@ fn shares_rows(figure: &Figure) -> bool {
 }
 
 /// A row that several series share grows with them.
-fn row_height(figure: &Figure, look: &Look) -> f64 {
+fn row_height(figure: &Figure, theme: &Theme) -> f64 {
     let needed = if shares_rows(figure) {
-        1.05 * look.marker * figure.series.len() as f64
+        1.05 * theme.marker * figure.series.len() as f64
     } else {
         0.0
     };
-    look.row.max(needed)
+    theme.row.max(needed)
 }
 
 /// How far the marks of a series are moved, so that those of several in one row are all seen.
 fn dodge(plot: &Plot<'_>, place: usize) -> f64 {
     let competitors = plot.figure.series.len();
-    let step = 0.8 * row_height(plot.figure, plot.look) / competitors as f64;
+    let step = 0.8 * row_height(plot.figure, plot.theme) / competitors as f64;
     if shares_rows(plot.figure) {
         (place as f64 - 0.5 * (competitors as f64 - 1.0)) * step
     } else {
@@ -562,30 +586,36 @@ fn published(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
 
 /// A diamond that lets through what is below it.
 fn hollow(pen: &mut Pen<'_>, (x, y): (f64, f64), style: usize) {
-    let path = look::marker(3, x, y, 1.25 * pen.look.marker);
-    let color = pen.look.color(if style == BOUND {
-        Ink::Text
+    let path = theme::marker(3, x, y, 1.25 * pen.theme.marker);
+    let color = pen.theme.color(if style == BOUND {
+        ColorRole::Text
     } else {
-        Ink::Series(style)
+        ColorRole::Series(style)
     });
     pen.svg += &format!(
         "<path d=\"{path}\" stroke=\"{color}\" stroke-width=\"{:.2}\"/>\n",
-        0.9 * pen.look.line
+        0.9 * pen.theme.line
     );
 }
 
 fn names(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
-    let look = plot.look;
+    let theme = plot.theme;
     for entry in &plot.key {
-        let at = (entry.x + look.marker, entry.y);
+        let at = (entry.x + theme.marker, entry.y);
         pen.svg += &format!("<g class=\"mark\" data-series=\"{}\">", escape(&entry.name));
         if entry.published {
             hollow(pen, at, BOUND);
         } else {
             sample(pen, at, entry.style);
         }
-        let x = entry.x + swatch(look, entry.style);
-        pen.text(&entry.name, (x, entry.y), look.small, Ink::Text, "start");
+        let x = entry.x + swatch(theme, entry.style);
+        pen.text(
+            &entry.name,
+            (x, entry.y),
+            theme.small,
+            ColorRole::Text,
+            "start",
+        );
         pen.svg += "</g>\n";
     }
     if figure.names != Names::AtEnd {
@@ -600,9 +630,9 @@ fn names(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
     let wanted: Vec<f64> = ends.iter().map(|e| e.1.1).collect();
     let placed = spread(
         &wanted,
-        1.2 * look.small,
+        1.2 * theme.small,
         plot.top,
-        plot.bottom + look.small,
+        plot.bottom + theme.small,
     );
     for ((series, (x, y)), label_y) in ends.into_iter().zip(placed) {
         pen.svg += &format!(
@@ -610,49 +640,49 @@ fn names(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
             escape(&series.name)
         );
         let from = (x.max(plot.right), label_y);
-        let gap = 0.6 * look.text;
+        let gap = 0.6 * theme.text;
         pen.line(
             (x + 1.0, y),
             (from.0 + 1.3 * gap, label_y),
-            Ink::Series(series.style),
-            0.4 * look.line,
+            ColorRole::Series(series.style),
+            0.4 * theme.line,
             "",
         );
         sample(
             pen,
-            (from.0 + 1.3 * gap + look.marker, label_y),
+            (from.0 + 1.3 * gap + theme.marker, label_y),
             series.style,
         );
-        let at = (from.0 + 1.3 * gap + swatch(look, series.style), label_y);
-        pen.text(&series.name, at, look.small, Ink::Text, "start");
+        let at = (from.0 + 1.3 * gap + swatch(theme, series.style), label_y);
+        pen.text(&series.name, at, theme.small, ColorRole::Text, "start");
         pen.svg += "</g>\n";
     }
 }
 
 /// What a series looks like, in a key.
 fn sample(pen: &mut Pen<'_>, (x, y): (f64, f64), style: usize) {
-    let look = pen.look;
+    let theme = pen.theme;
     if style == BOUND {
-        let half = look.marker;
+        let half = theme.marker;
         pen.line(
             (x - half, y),
             (x + 2.2 * half, y),
-            Ink::Text,
-            0.9 * look.line,
-            &look.dash(BOUND),
+            ColorRole::Text,
+            0.9 * theme.line,
+            &theme.dash(BOUND),
         );
     } else {
         if style >= LIGHT.len() {
-            let half = 2.0 * look.marker;
+            let half = 2.0 * theme.marker;
             pen.line(
                 (x - half, y),
                 (x + half, y),
-                Ink::Series(style),
-                look.line,
-                &look.dash(style),
+                ColorRole::Series(style),
+                theme.line,
+                &theme.dash(style),
             );
         }
-        pen.marker(style, (x, y), look.marker);
+        pen.marker(style, (x, y), theme.marker);
     }
 }
 

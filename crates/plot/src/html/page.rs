@@ -2,9 +2,9 @@
 
 use super::chart;
 use super::table::Table;
-use crate::figures::Figure;
-use crate::figures::look::{DARK, DARK_INKS, LIGHT, LIGHT_INKS, marker};
-use crate::figures::text::{BOLD, REGULAR, base64, escape};
+use crate::text::{BOLD, FONT, base64, escape};
+use crate::theme::{DARK, DARK_INKS, LIGHT, LIGHT_INKS, SCREEN, marker};
+use crate::{Figure, Map};
 use std::fmt::Write as _;
 
 /// A whole report.
@@ -40,10 +40,10 @@ pub enum Block {
     Text(String),
     /// A chart, with its values in a table behind it.
     Chart(Box<Figure>),
-    /// A finished drawing with what it shows.
-    Drawing {
-        /// SVG for the screen.
-        svg: String,
+    /// A map with what it shows.
+    Map {
+        /// The map.
+        map: Box<Map>,
         /// Below it.
         caption: String,
     },
@@ -107,7 +107,7 @@ impl Page {
         });
         let mut names: Vec<(&str, usize)> = Vec::new();
         for series in figures.flat_map(|f| &f.series) {
-            let bound = series.style == crate::figures::BOUND;
+            let bound = series.style == crate::BOUND;
             if !bound && names.iter().all(|(name, _)| *name != series.name) {
                 names.push((&series.name, series.style));
             }
@@ -164,9 +164,10 @@ impl Block {
                 chart::write(html, figure);
                 Ok(())
             }
-            Self::Drawing { svg, caption } => writeln!(
+            Self::Map { map, caption } => writeln!(
                 html,
-                "<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>",
+                "<figure>\n{}<figcaption>{}</figcaption>\n</figure>",
+                crate::map::draw(map, &SCREEN),
                 escape(caption)
             ),
             Self::Table(table) => {
@@ -204,7 +205,7 @@ fn style() -> String {
     };
     let (light, dark) = (colors(LIGHT_INKS, LIGHT), colors(DARK_INKS, DARK));
     let mut css = String::new();
-    for (weight, font) in [(400, REGULAR), (700, BOLD)] {
+    for (weight, font) in [(400, FONT), (700, BOLD)] {
         writeln!(
             css,
             "@font-face{{font-family:Arimo;font-weight:{weight};src:url(data:font/ttf;base64,{})}}",

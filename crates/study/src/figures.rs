@@ -1,12 +1,12 @@
 //! The figures of one comparison, from its records.
 
-use super::look::BOUND;
-use super::map::Setting;
-use super::model::{Axis, Direction, Figure, Names, Point, Reference, Scale, Series};
-use super::text::significant;
+use crate::setting::Setting;
 use crate::stats::{self, Estimate};
 use crate::summary::Summary;
 use wayside_core::engine::records::{Distribution, PolicyRun, Replication, SlotRecord};
+use wayside_plot::{
+    Axis, BOUND, Direction, Figure, Names, Point, Reference, Scale, Series, significant,
+};
 
 /// Most points of a line over time: more slots than this are joined in groups.
 const POINTS: usize = 120;
@@ -478,6 +478,7 @@ fn within(all: &Distribution, at: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::synthetic;
+    use resvg::usvg;
 
     #[test]
     fn closed_form_errors_tell_the_decimals() {
@@ -556,5 +557,67 @@ mod tests {
             .map(|i| i[1])
             .fold(0.0, f64::max);
         assert!(time.series[3].points.len() <= POINTS && (top - 42.0).abs() < 1e-12);
+    }
+
+    fn parse(svg: &str) -> usvg::Tree {
+        let mut options = usvg::Options {
+            dpi: 72.0,
+            ..usvg::Options::default()
+        };
+        options
+            .fontdb_mut()
+            .load_font_data(wayside_plot::FONT.to_vec());
+        usvg::Tree::from_str(svg, &options).unwrap()
+    }
+
+    fn all() -> Vec<Figure> {
+        let (replications, summary) = (synthetic::replications(10, 40), synthetic::summary());
+        of_run(&summary, &replications, &synthetic::setting())
+    }
+
+    #[test]
+    fn property_every_file_has_the_size_of_a_column_and_its_font() {
+        for figure in all() {
+            let files = wayside_plot::files(&figure).unwrap();
+            let of = |wanted: &str| &files.iter().find(|(e, _)| *e == wanted).unwrap().1;
+            let text = |wanted: &str| String::from_utf8(of(wanted).clone()).unwrap();
+            let svg = text("svg");
+            assert!(svg.contains("width=\"3.5000in\"") && svg.contains("@font-face"));
+            let tree = parse(&svg);
+            assert!((tree.size().width() - 252.0).abs() < 0.01, "{}", figure.id);
+            let pdf = String::from_utf8_lossy(of("pdf"));
+            assert!(
+                pdf.contains("FontFile") && pdf.contains("Arimo"),
+                "{}",
+                figure.id
+            );
+            let width = u32::from_be_bytes(of("png")[16..20].try_into().unwrap());
+            assert!(width.abs_diff(1050) <= 5, "{width}");
+            assert_eq!(
+                text("tex").matches("error bars/.cd").count(),
+                figure.series.len()
+            );
+            let again = wayside_plot::files(&figure).unwrap();
+            for ((extension, one), (_, two)) in files.iter().zip(&again) {
+                assert!(one == two, "{}.{extension}: equal bytes", figure.id);
+            }
+        }
+    }
+
+    /// All that is drawn lies on the page, texts included, as the renderer lays them out.
+    #[test]
+    fn oracle_renderer_finds_nothing_cut() {
+        for figure in all() {
+            let tree = parse(&wayside_plot::svg(&figure));
+            let (page, drawn) = (tree.size(), tree.root().abs_stroke_bounding_box());
+            assert!(
+                drawn.left() >= -0.5
+                    && drawn.top() >= -0.5
+                    && drawn.right() <= page.width() + 0.5
+                    && drawn.bottom() <= page.height() + 0.5,
+                "{}: {drawn:?} on {page:?}",
+                figure.id
+            );
+        }
     }
 }

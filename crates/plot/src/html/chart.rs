@@ -1,10 +1,10 @@
 //! A figure in a report: the drawing, its values for the script, and the table behind it.
 
 use super::table::{Cell, Table};
-use crate::figures::draw::draw;
-use crate::figures::look::SCREEN;
-use crate::figures::text::{escape, significant};
-use crate::figures::{Figure, Point};
+use crate::draw::draw;
+use crate::text::{escape, significant};
+use crate::theme::SCREEN;
+use crate::{Figure, Point};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -42,7 +42,7 @@ fn values(figure: &Figure) -> Value {
             let column = |of: &dyn Fn(&Point) -> Value| -> Vec<Value> { series.points.iter().map(of).collect() };
             json!({
                 "name": series.name,
-                "style": if series.style == crate::figures::BOUND { Value::Null } else { (series.style % 8).into() },
+                "style": if series.style == crate::BOUND { Value::Null } else { (series.style % 8).into() },
                 "key": column(&|p| short(figure.key(p))),
                 "value": column(&|p| short(figure.value(p))),
                 "interval": column(&|p| p.interval.map_or(Value::Null, |ends| ends.map(short).to_vec().into())),

@@ -1,11 +1,11 @@
-//! How figures look: on paper and on a screen; colours, markers and dashes of the series.
+//! How figures theme: on paper and on a screen; colours, markers and dashes of the series.
 
 /// Style of a series that is a bound and no competitor: thin, dashed, in the colour of text.
 pub const BOUND: usize = usize::MAX;
 
 /// Sizes of a drawing, in points on paper and in pixels on a screen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
+pub(crate) struct Theme {
     pub(crate) screen: bool,
     pub(crate) width: f64,
     /// Height of a plot of numbers.
@@ -24,7 +24,7 @@ pub(crate) struct Look {
 }
 
 /// A column of a two-column paper: 3.5 inch, and text as large as captions are.
-pub(crate) const PAPER: Look = Look {
+pub(crate) const PAPER: Theme = Theme {
     screen: false,
     width: 252.0,
     height: 128.0,
@@ -37,7 +37,7 @@ pub(crate) const PAPER: Look = Look {
 };
 
 /// A chart of a report.
-pub(crate) const SCREEN: Look = Look {
+pub(crate) const SCREEN: Theme = Theme {
     screen: true,
     width: 880.0,
     height: 300.0,
@@ -51,7 +51,7 @@ pub(crate) const SCREEN: Look = Look {
 
 /// What is painted, whatever its colour turns out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ink {
+pub(crate) enum ColorRole {
     Text,
     Muted,
     Grid,
@@ -82,15 +82,15 @@ const DASHES: [&[f64]; 5] = [
     &[9.0, 3.0],
 ];
 
-impl Look {
-    pub(crate) fn color(&self, ink: Ink) -> String {
+impl Theme {
+    pub(crate) fn color(&self, ink: ColorRole) -> String {
         let (variable, color) = match ink {
-            Ink::Text => ("ink".to_owned(), LIGHT_INKS[0]),
-            Ink::Muted => ("muted".to_owned(), LIGHT_INKS[1]),
-            Ink::Grid => ("grid".to_owned(), LIGHT_INKS[2]),
-            Ink::Paper => ("paper".to_owned(), LIGHT_INKS[3]),
-            Ink::Series(BOUND) => ("ink".to_owned(), LIGHT_INKS[0]),
-            Ink::Series(i) => (format!("s{}", i % LIGHT.len()), LIGHT[i % LIGHT.len()]),
+            ColorRole::Text => ("ink".to_owned(), LIGHT_INKS[0]),
+            ColorRole::Muted => ("muted".to_owned(), LIGHT_INKS[1]),
+            ColorRole::Grid => ("grid".to_owned(), LIGHT_INKS[2]),
+            ColorRole::Paper => ("paper".to_owned(), LIGHT_INKS[3]),
+            ColorRole::Series(BOUND) => ("ink".to_owned(), LIGHT_INKS[0]),
+            ColorRole::Series(i) => (format!("s{}", i % LIGHT.len()), LIGHT[i % LIGHT.len()]),
         };
         if self.screen {
             format!("var(--{variable})")

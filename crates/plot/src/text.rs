@@ -5,16 +5,16 @@ use ttf_parser::Face;
 
 /// Arimo, as wide as Arial and Helvetica glyph by glyph, so that a viewer's substitute breaks no layout.
 /// A subset (Latin, Greek, mathematical signs); licence and origin: `assets/README.md`.
-pub(crate) const REGULAR: &[u8] = include_bytes!("../../assets/Arimo-Regular.ttf");
+pub const FONT: &[u8] = include_bytes!("../assets/Arimo-Regular.ttf");
 /// The same, bold.
-pub(crate) const BOLD: &[u8] = include_bytes!("../../assets/Arimo-Bold.ttf");
+pub(crate) const BOLD: &[u8] = include_bytes!("../assets/Arimo-Bold.ttf");
 /// Families to ask for, our own first.
 pub(crate) const FAMILY: &str = "Arimo, 'Liberation Sans', Helvetica, Arial, sans-serif";
 
 /// Width of `text` at `size`, in units of `size`; a sign that the font lacks counts as a wide one.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
     static FACE: LazyLock<Face<'_>> =
-        LazyLock::new(|| Face::parse(REGULAR, 0).expect("the font in the binary is whole"));
+        LazyLock::new(|| Face::parse(FONT, 0).expect("the font in the binary is whole"));
     let per_em = f64::from(FACE.units_per_em());
     let advance = |sign| {
         let glyph = FACE.glyph_index(sign);
@@ -62,7 +62,8 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// `value` with `digits` significant ones, no more zeros than needed, and a true minus.
-pub(crate) fn significant(value: f64, digits: i32) -> String {
+#[must_use]
+pub fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
         return if value == 0.0 {
             "0".into()

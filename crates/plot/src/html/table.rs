@@ -1,6 +1,6 @@
 //! Tables of a report.
 
-use crate::figures::text::escape;
+use crate::text::escape;
 use std::fmt::Write as _;
 
 /// A table with a heading for every column and row.

@@ -1,10 +1,10 @@
 //! A figure as files: SVG, PDF, PNG, CSV, and TeX for pgfplots.
 
 use super::draw::svg;
-use super::look::{BOUND, LIGHT};
-use super::map::{self, Setting};
-use super::model::{Direction, Figure, Names, Point, Scale, Series};
-use super::text::{REGULAR, width};
+use super::figure::{Direction, Figure, Names, Point, Scale, Series};
+use super::map::{self, Map};
+use super::text::{FONT, width};
+use super::theme::{BOUND, LIGHT};
 use resvg::{tiny_skia, usvg};
 use std::fmt::Write as _;
 use std::io;
@@ -17,7 +17,7 @@ const PREVIEW_DPI: f32 = 300.0;
 ///
 /// # Errors
 /// What the converters say of an SVG that they cannot read, which would be a bug of ours.
-pub(crate) fn files(figure: &Figure) -> io::Result<[(&'static str, Vec<u8>); 5]> {
+pub fn files(figure: &Figure) -> io::Result<[(&'static str, Vec<u8>); 5]> {
     let svg = svg(figure);
     let tree = parse(&svg)?;
     Ok([
@@ -33,13 +33,13 @@ pub(crate) fn files(figure: &Figure) -> io::Result<[(&'static str, Vec<u8>); 5]>
 ///
 /// # Errors
 /// As [`files`].
-pub(crate) fn map_files(setting: &Setting) -> io::Result<[(&'static str, Vec<u8>); 4]> {
-    let svg = map::map(setting);
+pub fn map_files(map: &Map) -> io::Result<[(&'static str, Vec<u8>); 4]> {
+    let svg = map::map_svg(map);
     let tree = parse(&svg)?;
     Ok([
         ("pdf", pdf(&tree)?),
         ("png", png(&tree)?),
-        ("csv", map::csv(setting).into_bytes()),
+        ("csv", map::csv(map).into_bytes()),
         ("svg", svg.into_bytes()),
     ])
 }
@@ -47,7 +47,7 @@ pub(crate) fn map_files(setting: &Setting) -> io::Result<[(&'static str, Vec<u8>
 fn parse(svg: &str) -> io::Result<usvg::Tree> {
     static FONTS: LazyLock<Arc<usvg::fontdb::Database>> = LazyLock::new(|| {
         let mut fonts = usvg::fontdb::Database::new();
-        fonts.load_font_data(REGULAR.to_vec());
+        fonts.load_font_data(FONT.to_vec());
         Arc::new(fonts)
     });
     let options = usvg::Options {
@@ -373,8 +373,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{Axis, Published, Reference};
-    use crate::synthetic;
+    use crate::{Axis, Map, Published, Reference, Site};
 
     /// A figure as a study would declare it: a line over a parameter, whiskers, a published point.
     fn figure() -> Figure {
@@ -428,16 +427,9 @@ mod tests {
         files.into()
     }
 
-    fn all() -> Vec<Figure> {
-        let (replications, summary) = (synthetic::replications(10, 40), synthetic::summary());
-        let mut all = crate::figures::of_run(&summary, &replications, &synthetic::setting());
-        all.push(figure());
-        all
-    }
-
     #[test]
     fn property_every_file_has_the_size_of_a_column_and_its_font() {
-        for figure in all() {
+        for figure in [figure()] {
             let files = show(&figure);
             let of = |wanted: &str| &files.iter().find(|(e, _)| *e == wanted).unwrap().1;
             let text = |wanted: &str| String::from_utf8(of(wanted).clone()).unwrap();
@@ -468,7 +460,7 @@ mod tests {
     /// All that is drawn lies on the page, texts included, as the renderer lays them out.
     #[test]
     fn oracle_renderer_finds_nothing_cut() {
-        for figure in all() {
+        for figure in [figure()] {
             let tree = parse(&svg(&figure)).unwrap();
             let (page, drawn) = (tree.size(), tree.root().abs_stroke_bounding_box());
             assert!(
@@ -498,12 +490,27 @@ mod tests {
 
     #[test]
     fn property_the_map_is_drawn_for_any_place() {
-        let mut setting = synthetic::setting();
-        for files in [map_files(&setting).unwrap(), {
-            setting.rsus.truncate(1);
-            setting.links.clear();
-            setting.vehicles_m.clear();
-            map_files(&setting).unwrap()
+        let mut map = Map {
+            x_m: [0.0, 1000.0],
+            y_m: [0.0, 400.0],
+            rsus: (0..11)
+                .map(|m| Site {
+                    id: format!("r{m}"),
+                    x_m: 100.0 * f64::from(m),
+                    y_m: 200.0,
+                    range_m: 150.0,
+                    cpu_hz: 15e9,
+                })
+                .collect(),
+            links: (1..11).map(|m| [m - 1, m]).collect(),
+            vehicles_m: (0..11).map(|m| [100.0 * f64::from(m), 190.0]).collect(),
+            seed: 0,
+        };
+        for files in [map_files(&map).unwrap(), {
+            map.rsus.truncate(1);
+            map.links.clear();
+            map.vehicles_m.clear();
+            map_files(&map).unwrap()
         }] {
             let text = String::from_utf8(files[2].1.clone()).unwrap();
             assert!(text.starts_with("kind,id,x_m,y_m,range_m\nrsu,\"r0\",0,200,150\n"));

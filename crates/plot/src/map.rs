@@ -1,42 +1,30 @@
 //! The map of a scenario: RSUs, what they cover, the backhaul, the vehicles of one slot.
 
-use super::look::{self, Ink, Look};
-use super::model::Scale;
-use super::scale::Laid;
-use super::text::{FAMILY, REGULAR, base64, escape, significant, width};
+use super::figure::Scale;
+use super::scale::AxisScale;
+use super::text::{FAMILY, FONT, base64, escape, significant, width};
+use super::theme::{self, ColorRole, Theme};
 use std::fmt::Write as _;
-use wayside_core::Result;
-use wayside_core::engine::world::{Traffic, World};
-use wayside_core::rng::Streams;
-use wayside_core::scenario::Area;
 
-/// What figures and reports need to know of a scenario besides its results.
-#[derive(Clone, Debug)]
-pub struct Setting {
-    /// `[scenario] description`.
-    pub description: String,
-    /// `[scenario] source`.
-    pub source: String,
-    /// Weight of delay against energy.
-    pub omega: f64,
-    /// Length of a slot \[s\].
-    pub slot_s: f64,
-    /// Shortest and longest deadline \[s\].
-    pub deadline_s: [f64; 2],
-    /// The map's rectangle.
-    pub area: Area,
+/// A map in plain data: RSUs with their coverage, the links between them, and vehicles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map {
+    /// West and east end of the area \[m\].
+    pub x_m: [f64; 2],
+    /// South and north end of the area \[m\].
+    pub y_m: [f64; 2],
     /// The RSUs.
     pub rsus: Vec<Site>,
-    /// Backhaul links, by rows of RSUs.
+    /// Backhaul links, as pairs of rows of `rsus`.
     pub links: Vec<[u32; 2]>,
-    /// Places of the vehicles of the first slot \[m\].
+    /// Positions of the vehicles \[m\].
     pub vehicles_m: Vec<[f64; 2]>,
-    /// The seed of that slot.
+    /// The seed that placed the vehicles.
     pub seed: u64,
 }
 
 /// An RSU on the map.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Site {
     /// Name.
     pub id: String,
@@ -50,39 +38,6 @@ pub struct Site {
     pub cpu_hz: f64,
 }
 
-impl Setting {
-    /// The setting of `world`, with the vehicles that `seed` starts with.
-    ///
-    /// # Errors
-    /// A trace that cannot be read.
-    pub fn new(world: &World, seed: u64) -> Result<Self> {
-        let mut slot = world.empty_slot();
-        Traffic::new(world, Streams::new(seed))?.advance(0, &mut slot)?;
-        let (scenario, rsus) = (&world.scenario, &world.rsus);
-        let vehicles = slot.vehicles.x_m.iter().zip(&slot.vehicles.y_m);
-        Ok(Self {
-            description: scenario.description.clone(),
-            source: scenario.source.clone(),
-            omega: scenario.omega,
-            slot_s: scenario.time.slot_s,
-            deadline_s: [scenario.task.deadline_s.min, scenario.task.deadline_s.max],
-            area: world.area,
-            rsus: (0..rsus.len())
-                .map(|m| Site {
-                    id: rsus.id[m].clone(),
-                    x_m: rsus.x_m[m],
-                    y_m: rsus.y_m[m],
-                    range_m: rsus.range_m[m],
-                    cpu_hz: rsus.cpu_hz[m],
-                })
-                .collect(),
-            links: world.links.iter().map(|e| [e.a, e.b]).collect(),
-            vehicles_m: vehicles.map(|(&x, &y)| [x, y]).collect(),
-            seed,
-        })
-    }
-}
-
 /// Most vehicles and links drawn; beyond that they are a stain, and the file is large.
 const MOST: usize = 3000;
 /// Most RSUs drawn with a name.
@@ -90,14 +45,14 @@ const NAMED: usize = 40;
 
 /// The map as a file for a paper.
 #[must_use]
-pub fn map(setting: &Setting) -> String {
-    draw(setting, &look::PAPER)
+pub fn map_svg(map: &Map) -> String {
+    draw(map, &theme::PAPER)
 }
 
 /// The places of the map, for its CSV.
-pub(crate) fn csv(setting: &Setting) -> String {
+pub(crate) fn csv(map: &Map) -> String {
     let mut text = String::from("kind,id,x_m,y_m,range_m\n");
-    for site in &setting.rsus {
+    for site in &map.rsus {
         // Ids are free text.
         let id = site.id.replace('"', "\"\"");
         writeln!(
@@ -107,25 +62,24 @@ pub(crate) fn csv(setting: &Setting) -> String {
         )
         .expect("a string");
     }
-    for (i, [x, y]) in setting.vehicles_m.iter().enumerate() {
+    for (i, [x, y]) in map.vehicles_m.iter().enumerate() {
         writeln!(text, "vehicle,{i},{x},{y},").expect("a string");
     }
     text
 }
 
-pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
-    let (text, small) = (look.text, look.small);
-    let area = &setting.area;
-    let xs = setting
+pub(crate) fn draw(map: &Map, theme: &Theme) -> String {
+    let (text, small) = (theme.text, theme.small);
+    let xs = map
         .rsus
         .iter()
         .map(|r| r.x_m)
-        .chain([area.x_min_m, area.x_max_m]);
-    let ys = setting
+        .chain([map.x_m[0], map.x_m[1]]);
+    let ys = map
         .rsus
         .iter()
         .map(|r| r.y_m)
-        .chain([area.y_min_m, area.y_max_m]);
+        .chain([map.y_m[0], map.y_m[1]]);
     let ends = |values: &mut dyn Iterator<Item = f64>| {
         values.fold([f64::INFINITY, f64::NEG_INFINITY], |[lo, hi], v| {
             [lo.min(v), hi.max(v)]
@@ -136,79 +90,75 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
 
     let left = width("0000", small) + 2.6 * text;
     let top = 2.0 * text;
-    let most_wide = look.width - left - 1.5 * text;
-    let most_high = if look.screen { 560.0 } else { 230.0 };
+    let most_wide = theme.width - left - 1.5 * text;
+    let most_high = if theme.screen { 560.0 } else { 230.0 };
     let per_m = (most_wide / wide_m).min(most_high / high_m);
     let (wide, high) = (per_m * wide_m, per_m * high_m);
     let left = left + 0.5 * (most_wide - wide);
     let (right, bottom) = (left + wide, top + high);
     let height = bottom + 3.0 * text;
-    let x = Laid::new(
+    let x = AxisScale::new(
         Scale::Between(west, east),
         [].into_iter(),
         [left, right],
-        wide / look.ticks[0],
+        wide / theme.ticks[0],
     );
-    let y = Laid::new(
+    let y = AxisScale::new(
         Scale::Between(south, north),
         [].into_iter(),
         [bottom, top],
-        high / look.ticks[1],
+        high / theme.ticks[1],
     );
-    let color = |ink| look.color(ink);
+    let color = |ink| theme.color(ink);
 
-    let mut svg = head(setting, look, height);
+    let mut svg = head(map, theme, height);
     // Points beyond the frame would be moved onto it by the scales.
     let place = |x_m: f64, y_m: f64| (left + (x_m - west) * per_m, bottom - (y_m - south) * per_m);
     svg += &format!(
         "<clipPath id=\"frame\"><rect x=\"{left:.2}\" y=\"{top:.2}\" width=\"{wide:.2}\" height=\"{high:.2}\"/></clipPath>\n\
          <g clip-path=\"url(#frame)\">\n<g class=\"coverage\">\n"
     );
-    for site in &setting.rsus {
+    for site in &map.rsus {
         let (cx, cy) = place(site.x_m, site.y_m);
         svg += &format!(
             "<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{:.1}\" fill=\"{blue}\" fill-opacity=\".06\" stroke=\"{blue}\" stroke-opacity=\".35\" stroke-width=\"{:.2}\"/>\n",
             site.range_m * per_m,
-            0.4 * look.line,
-            blue = color(Ink::Series(0)),
+            0.4 * theme.line,
+            blue = color(ColorRole::Series(0)),
         );
     }
     svg += "</g>\n";
     let mut links = String::new();
-    for [a, b] in setting
+    for [a, b] in map
         .links
         .iter()
-        .step_by(setting.links.len().div_ceil(MOST).max(1))
+        .step_by(map.links.len().div_ceil(MOST).max(1))
     {
-        let end = |m: u32| place(setting.rsus[m as usize].x_m, setting.rsus[m as usize].y_m);
+        let end = |m: u32| place(map.rsus[m as usize].x_m, map.rsus[m as usize].y_m);
         let ((x1, y1), (x2, y2)) = (end(*a), end(*b));
         write!(links, "M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}").expect("a string");
     }
     let mut vehicles = String::new();
-    for [x_m, y_m] in setting
+    for [x_m, y_m] in map
         .vehicles_m
         .iter()
-        .step_by(setting.vehicles_m.len().div_ceil(MOST).max(1))
+        .step_by(map.vehicles_m.len().div_ceil(MOST).max(1))
     {
         let (x, y) = place(*x_m, *y_m);
         write!(vehicles, "M{x:.1} {y:.1}h.01").expect("a string");
     }
-    let dot = if setting.vehicles_m.len() > 400 {
-        1.6
-    } else {
-        2.6
-    } * look.line;
+    let dot = if map.vehicles_m.len() > 400 { 1.6 } else { 2.6 } * theme.line;
     svg += &format!(
         "<path d=\"{links}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>\n\
          <path d=\"{vehicles}\" stroke=\"{}\" stroke-width=\"{dot:.2}\" stroke-linecap=\"round\"/>\n",
-        color(Ink::Text),
-        0.7 * look.line,
-        color(Ink::Series(1))
+        color(ColorRole::Text),
+        0.7 * theme.line,
+        color(ColorRole::Series(1))
     );
     svg += "</g>\n";
-    let many = setting.rsus.len() > NAMED;
-    let half = if many { 0.5 } else { 1.3 } * look.marker;
-    for site in &setting.rsus {
+    let many = map.rsus.len() > NAMED;
+    let half = if many { 0.5 } else { 1.3 } * theme.marker;
+    for site in &map.rsus {
         let (cx, cy) = place(site.x_m, site.y_m);
         svg += &format!(
             "<g class=\"site\"><title>{}: {} GHz, range {} m</title><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>",
@@ -219,9 +169,9 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
             cy - half,
             2.0 * half,
             2.0 * half,
-            color(Ink::Series(0)),
-            color(Ink::Paper),
-            0.5 * look.line
+            color(ColorRole::Series(0)),
+            color(ColorRole::Paper),
+            0.5 * theme.line
         );
         if !many {
             let aside = half + 0.3 * text;
@@ -232,8 +182,8 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
             svg += &format!(
                 "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" font-size=\"{small}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.1}\" paint-order=\"stroke\">{}</text>",
                 cy - half,
-                color(Ink::Text),
-                color(Ink::Paper),
+                color(ColorRole::Text),
+                color(ColorRole::Paper),
                 0.25 * text,
                 escape(&site.id)
             );
@@ -243,10 +193,10 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
     svg += "<g class=\"axes\" aria-hidden=\"true\">\n";
     svg += &format!(
         "<rect x=\"{left:.2}\" y=\"{top:.2}\" width=\"{wide:.2}\" height=\"{high:.2}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>\n",
-        color(Ink::Muted),
-        0.5 * look.line
+        color(ColorRole::Muted),
+        0.5 * theme.line
     );
-    let mut label = |words: &str, x: f64, y: f64, size: f64, ink: Ink, anchor: &str| {
+    let mut label = |words: &str, x: f64, y: f64, size: f64, ink: ColorRole, anchor: &str| {
         svg += &format!(
             "<text x=\"{x:.2}\" y=\"{:.2}\" font-size=\"{size}\" fill=\"{}\" text-anchor=\"{anchor}\">{}</text>\n",
             y + 0.34 * size,
@@ -260,7 +210,7 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
             x.at(tick),
             bottom + 0.8 * small,
             small,
-            Ink::Muted,
+            ColorRole::Muted,
             "middle",
         );
     }
@@ -270,7 +220,7 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
             left - 0.4 * text,
             y.at(tick),
             small,
-            Ink::Muted,
+            ColorRole::Muted,
             "end",
         );
     }
@@ -279,7 +229,7 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
         0.5 * (left + right),
         height - 0.8 * text,
         text,
-        Ink::Text,
+        ColorRole::Text,
         "middle",
     );
     let (north_x, north_y) = (
@@ -290,21 +240,21 @@ pub(crate) fn draw(setting: &Setting, look: &Look) -> String {
     svg += &format!(
         "<g transform=\"translate({north_x:.2} {north_y:.2}) rotate(-90)\"><text y=\"{:.2}\" font-size=\"{text}\" fill=\"{}\" text-anchor=\"middle\">North [m]</text></g>\n</g>\n",
         0.34 * text,
-        color(Ink::Text)
+        color(ColorRole::Text)
     );
-    svg += &key(setting, look);
+    svg += &key(map, theme);
     svg + "</svg>\n"
 }
 
-fn head(setting: &Setting, look: &Look, height: f64) -> String {
-    let width = look.width;
+fn head(map: &Map, theme: &Theme, height: f64) -> String {
+    let width = theme.width;
     let title = format!(
         "Map: {} RSUs with their coverage, {} backhaul links, {} vehicles",
-        setting.rsus.len(),
-        setting.links.len(),
-        setting.vehicles_m.len()
+        map.rsus.len(),
+        map.links.len(),
+        map.vehicles_m.len()
     );
-    if look.screen {
+    if theme.screen {
         return format!(
             "<svg class=\"map\" viewBox=\"0 0 {width} {height:.1}\" role=\"img\" aria-label=\"{title}\" fill=\"none\">\n"
         );
@@ -316,19 +266,19 @@ fn head(setting: &Setting, look: &Look, height: f64) -> String {
          <rect width=\"{width}\" height=\"{height:.1}\" fill=\"#ffffff\"/>\n",
         width / 72.0,
         height / 72.0,
-        base64(REGULAR)
+        base64(FONT)
     )
 }
 
 /// What the signs mean, in a line above the map.
-fn key(setting: &Setting, look: &Look) -> String {
-    let (text, small) = (look.text, look.small);
+fn key(map: &Map, theme: &Theme) -> String {
+    let (text, small) = (theme.text, theme.small);
     let (blue, red, ink) = (
-        look.color(Ink::Series(0)),
-        look.color(Ink::Series(1)),
-        look.color(Ink::Text),
+        theme.color(ColorRole::Series(0)),
+        theme.color(ColorRole::Series(1)),
+        theme.color(ColorRole::Text),
     );
-    let half = look.marker;
+    let half = theme.marker;
     let y = 0.9 * text;
     let mut x = 0.5 * text;
     let mut svg = String::from("<g class=\"key\" aria-hidden=\"true\">\n");
@@ -354,14 +304,14 @@ fn key(setting: &Setting, look: &Look) -> String {
             format!(
                 "<path d=\"M{{x}} {y}h{}\" stroke=\"{ink}\" stroke-width=\"{:.2}\"/>",
                 2.2 * half,
-                0.7 * look.line
+                0.7 * theme.line
             ),
         ),
         (
             "vehicle",
             format!(
                 "<circle cx=\"{{m}}\" cy=\"{y}\" r=\"{:.2}\" fill=\"{red}\"/>",
-                1.3 * look.line
+                1.3 * theme.line
             ),
         ),
     ];
@@ -371,7 +321,7 @@ fn key(setting: &Setting, look: &Look) -> String {
             .replace("{m}", &format!("{:.1}", x + half));
         let at = x + 2.0 * half + 0.6 * text;
         let name = match name {
-            "vehicle" => format!("vehicle at the start (seed {})", setting.seed),
+            "vehicle" => format!("vehicle at the start (seed {})", map.seed),
             name => name.to_owned(),
         };
         svg += &format!(

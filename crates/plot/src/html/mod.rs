@@ -1,0 +1,8 @@
+//! A report: one HTML file that needs no network, made of sections of text, charts and tables.
+
+mod chart;
+mod page;
+mod table;
+
+pub use page::{Block, Page, Section};
+pub use table::{Cell, Table};

@@ -1,0 +1,19 @@
+//! Charts, maps and HTML reports from plain data.
+//!
+//! Nothing here knows of runs, policies or the engine.
+
+mod draw;
+mod export;
+mod figure;
+pub mod html;
+mod map;
+mod scale;
+mod text;
+mod theme;
+
+pub use draw::svg;
+pub use export::{files, map_files};
+pub use figure::{Axis, Direction, Figure, Names, Point, Published, Reference, Scale, Series};
+pub use map::{Map, Site, map_svg};
+pub use text::{FONT, significant};
+pub use theme::BOUND;

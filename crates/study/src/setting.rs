@@ -1,0 +1,83 @@
+//! What figures and reports need to know of a scenario besides its results.
+
+use wayside_core::Result;
+use wayside_core::engine::world::{Traffic, World};
+use wayside_core::rng::Streams;
+use wayside_core::scenario::Area;
+use wayside_plot::{Map, Site};
+
+/// What figures and reports need to know of a scenario besides its results.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// `[scenario] description`.
+    pub description: String,
+    /// `[scenario] source`.
+    pub source: String,
+    /// Weight of delay against energy.
+    pub omega: f64,
+    /// Length of a slot \[s\].
+    pub slot_s: f64,
+    /// Shortest and longest deadline \[s\].
+    pub deadline_s: [f64; 2],
+    /// The map's rectangle.
+    pub area: Area,
+    /// The RSUs.
+    pub rsus: Vec<Site>,
+    /// Backhaul links, by rows of RSUs.
+    pub links: Vec<[u32; 2]>,
+    /// Places of the vehicles of the first slot \[m\].
+    pub vehicles_m: Vec<[f64; 2]>,
+    /// The seed of that slot.
+    pub seed: u64,
+}
+
+impl Setting {
+    /// The setting of `world`, with the vehicles that `seed` starts with.
+    ///
+    /// # Errors
+    /// A trace that cannot be read.
+    pub fn new(world: &World, seed: u64) -> Result<Self> {
+        let mut slot = world.empty_slot();
+        Traffic::new(world, Streams::new(seed))?.advance(0, &mut slot)?;
+        let (scenario, rsus) = (&world.scenario, &world.rsus);
+        let vehicles = slot.vehicles.x_m.iter().zip(&slot.vehicles.y_m);
+        Ok(Self {
+            description: scenario.description.clone(),
+            source: scenario.source.clone(),
+            omega: scenario.omega,
+            slot_s: scenario.time.slot_s,
+            deadline_s: [scenario.task.deadline_s.min, scenario.task.deadline_s.max],
+            area: world.area,
+            rsus: (0..rsus.len())
+                .map(|m| Site {
+                    id: rsus.id[m].clone(),
+                    x_m: rsus.x_m[m],
+                    y_m: rsus.y_m[m],
+                    range_m: rsus.range_m[m],
+                    cpu_hz: rsus.cpu_hz[m],
+                })
+                .collect(),
+            links: world.links.iter().map(|e| [e.a, e.b]).collect(),
+            vehicles_m: vehicles.map(|(&x, &y)| [x, y]).collect(),
+            seed,
+        })
+    }
+
+    /// The map of the RSUs, the backhaul and the vehicles.
+    pub(crate) fn map(&self) -> Map {
+        let Area {
+            x_min_m,
+            y_min_m,
+            x_max_m,
+            y_max_m,
+        } = self.area;
+        Map {
+            x_m: [x_min_m, x_max_m],
+            y_m: [y_min_m, y_max_m],
+            rsus: self.rsus.clone(),
+            links: self.links.clone(),
+            vehicles_m: self.vehicles_m.clone(),
+            seed: self.seed,
+        }
+    }
+}
