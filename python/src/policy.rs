@@ -15,8 +15,8 @@ use wayside_core::engine::{Contender, Trained};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
-use wayside_learn::builtin::{BUILTIN_POLICIES, builtin};
-use wayside_learn::learned::LearnedPolicy;
+use wayside_learn::trainer::builtin::{BUILTIN_POLICIES, builtin};
+use wayside_learn::trainer::learned::LearnedPolicy;
 use wayside_study::run::Control;
 
 /// In place of an RSU: there is none.

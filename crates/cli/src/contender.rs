@@ -9,8 +9,8 @@ use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
 use wayside_core::{Result, Scenario, Slot};
-use wayside_learn::builtin::{BUILTIN_POLICIES, builtin};
-use wayside_learn::learned::LearnedPolicy;
+use wayside_learn::trainer::builtin::{BUILTIN_POLICIES, builtin};
+use wayside_learn::trainer::learned::LearnedPolicy;
 
 /// What was named.
 #[derive(Clone, Debug, PartialEq, Eq)]

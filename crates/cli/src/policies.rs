@@ -5,7 +5,7 @@ use crate::console::{Outcome, print};
 use crate::listing::Listing;
 use serde_json::Value;
 use wayside_core::policy::PolicyKind;
-use wayside_learn::builtin::{BUILTIN_POLICIES, Builtin};
+use wayside_learn::trainer::builtin::{BUILTIN_POLICIES, Builtin};
 
 fn source(found: &Builtin) -> &'static str {
     match found.algorithm {

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
-use wayside_learn::learned::Score;
 #[cfg(feature = "burn")]
 use wayside_learn::trainer::Core;
+use wayside_learn::trainer::learned::Score;
 use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
 
 pub(crate) fn execute(args: &Train) -> Outcome {

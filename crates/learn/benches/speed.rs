@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wayside_core::rng::Streams;
-use wayside_learn::adam::Adam;
-use wayside_learn::mlp::{Activation, Mlp, Tape};
-use wayside_learn::net::NetSpec;
-use wayside_learn::ppo::PpoConfig;
-use wayside_learn::slot::{End, Env, Observe, Slot, Step};
+use wayside_learn::algo::ppo::PpoConfig;
+use wayside_learn::algo::slot::{End, Env, Observe, Slot, Step};
+use wayside_learn::nn::adam::Adam;
+use wayside_learn::nn::mlp::{Activation, Mlp, Tape};
+use wayside_learn::nn::net::NetSpec;
 
 /// CPU time of this thread with one thread, else wall time.
 struct Clock {

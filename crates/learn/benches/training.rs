@@ -20,7 +20,7 @@ use wayside_core::engine::env;
 use wayside_core::engine::world::World;
 use wayside_core::observe::{Form, Layout, Target};
 use wayside_core::rng::Streams;
-use wayside_learn::on_policy::Learner;
+use wayside_learn::algo::on_policy::Learner;
 use wayside_learn::trainer::{Algorithm, Config, Encoder, Environment, Settings};
 
 const SCENARIO: &str = "wang2025";

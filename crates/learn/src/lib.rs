@@ -1,16 +1,16 @@
 //! Learning for Wayside: a small f32 network core, PPO, AC and SAC for factorised masked policies over slots.
 //!
-//! Nothing here but [`trainer`], [`learned`] and [`builtin`] knows the model. Whoever does implements [`slot::Observe`] (what a policy sees: rows and masks) and
-//! [`slot::Env`] (what a choice brings); the same `Observe` serves the trained [`policy::Policy`] in a run.
+//! Nothing here but [`trainer`], [`learned`](trainer::learned) and [`builtin`](trainer::builtin) knows the model. Whoever does implements [`algo::slot::Observe`] (what a policy sees: rows and masks) and
+//! [`algo::slot::Env`] (what a choice brings); the same `Observe` serves the trained [`algo::policy::Policy`] in a run.
 //!
 //! # From an environment to a policy
 //!
 //! ```
-//! use wayside_learn::net::NetSpec;
-//! use wayside_learn::policy::Policy;
-//! use wayside_learn::ppo::PpoConfig;
-//! use wayside_learn::slot::{End, Env, Observe, Slot, Step};
-//! use wayside_learn::state::State;
+//! use wayside_learn::nn::net::NetSpec;
+//! use wayside_learn::algo::policy::Policy;
+//! use wayside_learn::algo::ppo::PpoConfig;
+//! use wayside_learn::algo::slot::{End, Env, Observe, Slot, Step};
+//! use wayside_learn::nn::state::State;
 //!
 //! /// Two vehicles; each should choose the RSU that its row points at. RSU 2 is out of range of vehicle 0.
 //! struct Pointing(usize);
@@ -76,39 +76,18 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | [`slot`] | the interface to the model; layouts of rows, factors, masks |
-//! | [`net`], [`mlp`] | actor and critic; forward and backward |
-//! | [`dist`] | the factorised masked policy, its loss and gradient |
-//! | [`gae`] | advantages |
-//! | [`ppo`], [`ac`], [`on_policy`] | options of PPO and AC; the algorithm |
-//! | [`sac`] | SAC, continuous and discrete |
-//! | [`policy`], [`state`] | deciding; what outlasts the process |
-//! | [`adam`] | the optimiser |
-//! | [`backend`] | the seam to other cores than ours; Burn, with the feature `burn` |
+//! | [`slot`](algo::slot) | the interface to the model; layouts of rows, factors, masks |
+//! | [`net`](nn::net), [`mlp`](nn::mlp) | actor and critic; forward and backward |
+//! | [`dist`](nn::dist) | the factorised masked policy, its loss and gradient |
+//! | [`gae`](algo::gae) | advantages |
+//! | [`ppo`](algo::ppo), [`ac`](algo::ac), [`on_policy`](algo::on_policy) | options of PPO and AC; the algorithm |
+//! | [`sac`](algo::sac) | SAC, continuous and discrete |
+//! | [`policy`](algo::policy), [`state`](nn::state) | deciding; what outlasts the process |
+//! | [`adam`](nn::adam) | the optimiser |
+//! | [`backend`](nn::backend) | the seam to other cores than ours; Burn, with the feature `burn` |
 //! | [`trainer`] | training in scenarios, from options to a policy file; resumes to the bit |
-//! | [`learned`], [`builtin`] | policy files and their cards; those that come along |
+//! | [`learned`](trainer::learned), [`builtin`](trainer::builtin) | policy files and their cards; those that come along |
 
-pub mod ac;
-pub mod adam;
-pub mod backend;
-pub mod builtin;
-#[cfg(feature = "burn")]
-pub mod burn;
-pub mod dist;
-pub mod gae;
-pub mod learned;
-#[cfg(test)]
-mod levels;
-mod matrix;
-pub mod mlp;
-pub mod net;
-mod normalise;
-pub mod on_policy;
-pub mod policy;
-pub mod ppo;
-mod rollout;
-pub mod sac;
-mod simd;
-pub mod slot;
-pub mod state;
+pub mod algo;
+pub mod nn;
 pub mod trainer;

@@ -5,12 +5,12 @@ use wayside_core::engine::env::SlotEnd;
 use wayside_core::error::{Error, Result};
 
 use super::Report;
-use crate::on_policy::Learner;
-use crate::policy::Policy;
-use crate::sac::continuous::{ContinuousEnv, Sac};
-use crate::sac::discrete::DiscreteSac;
-use crate::slot::{End, Env, Step};
-use crate::state::{State, invalid};
+use crate::algo::on_policy::Learner;
+use crate::algo::policy::Policy;
+use crate::algo::sac::continuous::{ContinuousEnv, Sac};
+use crate::algo::sac::discrete::DiscreteSac;
+use crate::algo::slot::{End, Env, Step};
+use crate::nn::state::{State, invalid};
 
 /// A learner with its environments.
 pub(crate) trait Course {

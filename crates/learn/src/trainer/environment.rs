@@ -11,7 +11,7 @@ use wayside_core::error::Result;
 use wayside_core::observe::Observation;
 
 use super::course::{Attended, Tally};
-use crate::slot::{End, Env, Observe, Slot, Step};
+use crate::algo::slot::{End, Env, Observe, Slot, Step};
 
 /// One environment, with the sums that a trainer reports.
 pub struct Environment<'w> {

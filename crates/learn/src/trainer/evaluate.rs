@@ -8,7 +8,7 @@ use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
 use wayside_core::error::Result;
 
-use crate::learned::{LearnedPolicy, Score};
+use crate::trainer::learned::{LearnedPolicy, Score};
 
 /// Evaluates on always the same slots, most probable choices only.
 #[derive(Debug)]

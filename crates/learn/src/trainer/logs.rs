@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use wayside_core::error::{Error, Result};
 
 use super::{Algorithm, Progress, Report, events};
-use crate::learned::Score;
+use crate::trainer::learned::Score;
 
 /// Name of the table.
 const TABLE: &str = "progress.csv";

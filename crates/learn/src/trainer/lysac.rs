@@ -12,9 +12,9 @@ use wayside_core::scenario::{Execution, Scenario};
 
 use super::course::{Attended, Tally};
 use super::options::problem;
-use crate::sac::SacConfig;
-use crate::sac::continuous::ContinuousEnv;
-use crate::slot::Step;
+use crate::algo::sac::SacConfig;
+use crate::algo::sac::continuous::ContinuousEnv;
+use crate::algo::slot::Step;
 
 /// Options of LySAC: those of SAC, and what its episodes are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -207,7 +207,7 @@ impl Attended for Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::End;
+    use crate::algo::slot::End;
     use wayside_core::observe::Layout;
     use wayside_core::rng::Streams;
 

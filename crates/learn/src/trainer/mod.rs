@@ -12,10 +12,12 @@
 //! A checkpoint is written after an iteration, whole or not at all, and says how long the logs were: going on from it
 //! cuts them there, so that a training that was killed leaves the same files as one that was not, times aside.
 
+pub mod builtin;
 mod course;
 mod environment;
 mod evaluate;
 mod events;
+pub mod learned;
 mod logs;
 mod lysac;
 mod options;
@@ -43,8 +45,8 @@ use wayside_core::error::{Error, Result};
 use wayside_core::observe::{Form, Layout};
 use wayside_core::policy::PolicyKind;
 
-use crate::learned::{Card, LearnedPolicy, Score, scenario_hash};
-use crate::state::{State, in_file, invalid};
+use crate::nn::state::{State, in_file, invalid};
+use crate::trainer::learned::{Card, LearnedPolicy, Score, scenario_hash};
 
 /// File of the checkpoint, in the folder of the training.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";

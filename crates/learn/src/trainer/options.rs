@@ -16,14 +16,14 @@ use super::course::{Class, Course};
 use super::environment::Environment;
 use super::lysac::{Batches, LysacConfig};
 use super::vary::{self, Reader, Vary};
-use crate::ac::AcConfig;
-use crate::mlp::Activation;
-use crate::net::{NetSpec, Pool};
-use crate::on_policy::{Learner, Schedule};
-use crate::ppo::{PpoConfig, Ratio};
-use crate::sac::SacConfig;
-use crate::sac::continuous::Sac;
-use crate::sac::discrete::{DiscreteSac, Form};
+use crate::algo::ac::AcConfig;
+use crate::algo::on_policy::{Learner, Schedule};
+use crate::algo::ppo::{PpoConfig, Ratio};
+use crate::algo::sac::SacConfig;
+use crate::algo::sac::continuous::Sac;
+use crate::algo::sac::discrete::{DiscreteSac, Form};
+use crate::nn::mlp::Activation;
+use crate::nn::net::{NetSpec, Pool};
 
 /// What learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +156,7 @@ impl TrainOptions {
 }
 
 /// Who computes the networks of PPO and AC: not an option, for it decides nothing but where and how fast
-/// ([`crate::backend`]), so that a training may go on by another.
+/// ([`crate::nn::backend`]), so that a training may go on by another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Core {
     /// Our own core.
@@ -173,8 +173,8 @@ impl Core {
             Self::Own => Ok(learner),
             #[cfg(feature = "burn")]
             Self::Burn => {
-                let (net, device) = (learner.net().clone(), crate::burn::default_device()?);
-                learner.by(Box::new(crate::burn::Burn::new(net, device)?))
+                let (net, device) = (learner.net().clone(), crate::nn::burn::default_device()?);
+                learner.by(Box::new(crate::nn::burn::Burn::new(net, device)?))
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::learned::Score;
-use crate::{on_policy, sac};
+use crate::algo::{on_policy, sac};
+use crate::trainer::learned::Score;
 
 use super::Algorithm;
 

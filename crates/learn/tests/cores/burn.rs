@@ -6,12 +6,12 @@ use burn_tensor::Device;
 use wayside_core::Scenario;
 use wayside_core::engine::world::World;
 use wayside_core::rng::Streams;
-use wayside_learn::backend::{Backend, Own, Slots, Weights};
-use wayside_learn::burn::Burn;
-use wayside_learn::learned::LearnedPolicy;
-use wayside_learn::mlp::Activation;
-use wayside_learn::net::{Net, NetSpec, Pool};
-use wayside_learn::state::State;
+use wayside_learn::nn::backend::{Backend, Own, Slots, Weights};
+use wayside_learn::nn::burn::Burn;
+use wayside_learn::nn::mlp::Activation;
+use wayside_learn::nn::net::{Net, NetSpec, Pool};
+use wayside_learn::nn::state::State;
+use wayside_learn::trainer::learned::LearnedPolicy;
 use wayside_learn::trainer::{
     Algorithm, CHECKPOINT, Core, Encoder, Ended, POLICY, Plan, Settings, Trainer,
 };

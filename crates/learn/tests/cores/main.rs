@@ -2,12 +2,12 @@
 //!
 //! `cargo xtask test` runs these with all features that are on by default, and without AVX-512; `cargo xtask burn` with Burn.
 
-use wayside_learn::backend::{Backend, Own};
-use wayside_learn::net::{NetSpec, Pool};
-use wayside_learn::on_policy::Learner;
-use wayside_learn::policy::Policy;
-use wayside_learn::ppo::PpoConfig;
-use wayside_learn::state::State;
+use wayside_learn::algo::on_policy::Learner;
+use wayside_learn::algo::policy::Policy;
+use wayside_learn::algo::ppo::PpoConfig;
+use wayside_learn::nn::backend::{Backend, Own};
+use wayside_learn::nn::net::{NetSpec, Pool};
+use wayside_learn::nn::state::State;
 
 use crate::mdp::Keys;
 

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use wayside_learn::state::State;
+use wayside_learn::nn::state::State;
 
 const PATH: &str = "WAYSIDE_TEST_CHECKPOINT";
 

@@ -1,7 +1,7 @@
 //! Tiny decision problems with known optima.
 
 use wayside_core::rng::{Stream, Streams};
-use wayside_learn::slot::{End, Env, Observe, Slot, Step};
+use wayside_learn::algo::slot::{End, Env, Observe, Slot, Step};
 
 /// A corridor of four cells. `left` in cell 0 ends the episode with 0.3, `right` in cell 3 with 1; all else brings 0.
 /// With discount 0.9 the optimum is to go right: 0.9^3 = 0.729 from cell 0, although leaving at once tempts.

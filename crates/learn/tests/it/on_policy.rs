@@ -1,13 +1,13 @@
 //! PPO and AC.
 
 use wayside_core::rng::Streams;
-use wayside_learn::ac::AcConfig;
-use wayside_learn::net::{NetSpec, Pool};
-use wayside_learn::on_policy::{Learner, Schedule};
-use wayside_learn::policy::Policy;
-use wayside_learn::ppo::{PpoConfig, Ratio};
-use wayside_learn::slot::{Env, Observe};
-use wayside_learn::state::State;
+use wayside_learn::algo::ac::AcConfig;
+use wayside_learn::algo::on_policy::{Learner, Schedule};
+use wayside_learn::algo::policy::Policy;
+use wayside_learn::algo::ppo::{PpoConfig, Ratio};
+use wayside_learn::algo::slot::{Env, Observe};
+use wayside_learn::nn::net::{NetSpec, Pool};
+use wayside_learn::nn::state::State;
 
 use crate::mdp::{Bandit, Corridor, Herd, Keys};
 

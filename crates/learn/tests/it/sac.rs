@@ -1,11 +1,11 @@
 //! SAC, continuous and discrete.
 
-use wayside_learn::on_policy::Schedule;
-use wayside_learn::sac::SacConfig;
-use wayside_learn::sac::continuous::{ContinuousEnv, Sac};
-use wayside_learn::sac::discrete::{DiscreteSac, Form};
-use wayside_learn::slot::{End, Env, Step};
-use wayside_learn::state::State;
+use wayside_learn::algo::on_policy::Schedule;
+use wayside_learn::algo::sac::SacConfig;
+use wayside_learn::algo::sac::continuous::{ContinuousEnv, Sac};
+use wayside_learn::algo::sac::discrete::{DiscreteSac, Form};
+use wayside_learn::algo::slot::{End, Env, Step};
+use wayside_learn::nn::state::State;
 
 use crate::mdp::{Bandit, Corridor, Keys};
 

@@ -6,7 +6,7 @@ use wayside_core::Scenario;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
 use wayside_core::policy::PolicyKind;
-use wayside_learn::builtin::{BUILTIN_POLICIES, builtin};
+use wayside_learn::trainer::builtin::{BUILTIN_POLICIES, builtin};
 
 fn world(scenario: &str, set: &[(&str, &str)]) -> World {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());

@@ -11,8 +11,8 @@ use wayside_core::engine::world::World;
 use wayside_core::engine::{Contender as _, Trained};
 use wayside_core::error::Error;
 use wayside_core::rng::Streams;
-use wayside_learn::learned::LearnedPolicy;
-use wayside_learn::state::State;
+use wayside_learn::nn::state::State;
+use wayside_learn::trainer::learned::LearnedPolicy;
 use wayside_learn::trainer::{
     Algorithm, CHECKPOINT, Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer,
 };

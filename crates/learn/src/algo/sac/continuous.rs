@@ -8,8 +8,8 @@ use super::discrete::actor;
 use super::learner::{Draw, Kind, Shard, Soft, Stage, Task};
 use super::networks::Ends;
 use super::replay::Widths;
-use crate::policy::Policy;
-use crate::slot::{Slot, Step};
+use crate::algo::policy::Policy;
+use crate::algo::slot::{Slot, Step};
 
 /// An environment with a fixed observation and continuous actions.
 pub trait ContinuousEnv {

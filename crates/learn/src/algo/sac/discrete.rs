@@ -12,12 +12,12 @@ use super::SacConfig;
 use super::learner::{Draw, Kind, Shard, Soft, Stage, Task};
 use super::networks::Ends;
 use super::replay::Widths;
-use crate::dist::Factors;
-use crate::mlp::Activation;
-use crate::net::{Net, NetSpec, Pool};
-use crate::policy::Policy;
-use crate::slot::{Env, Slot, Step};
-use crate::state::invalid;
+use crate::algo::policy::Policy;
+use crate::algo::slot::{Env, Slot, Step};
+use crate::nn::dist::Factors;
+use crate::nn::mlp::Activation;
+use crate::nn::net::{Net, NetSpec, Pool};
+use crate::nn::state::invalid;
 
 /// The form of the largest slot.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -4,9 +4,9 @@ use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 
 use super::SacConfig;
-use crate::adam::Adam;
-use crate::mlp::{Activation, Mlp, Tape};
-use crate::state::State;
+use crate::nn::adam::Adam;
+use crate::nn::mlp::{Activation, Mlp, Tape};
+use crate::nn::state::State;
 
 /// The weight alpha of the entropy, learned through its logarithm.
 #[derive(Clone, Debug)]

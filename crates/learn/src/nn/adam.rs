@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::simd::vectorised;
+use crate::nn::simd::vectorised;
 
 /// Elements per block: blocks are summed, and updated, each by one thread.
 const BLOCK: usize = 16_384;

@@ -5,8 +5,8 @@
 
 use wayside_core::rng::Stream;
 
-use crate::matrix;
-use crate::simd::{tanh, vectorised};
+use crate::nn::matrix;
+use crate::nn::simd::{tanh, vectorised};
 
 /// What follows a hidden layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -55,7 +55,7 @@ impl Tape {
         }
     }
 
-    /// Room for an output of `len` numbers, and its gradient, that are computed elsewhere ([`crate::backend`]).
+    /// Room for an output of `len` numbers, and its gradient, that are computed elsewhere ([`crate::nn::backend`]).
     pub(crate) fn make_room(&mut self, len: usize) {
         for of in [&mut self.values, &mut self.grads] {
             of.resize_with(1, Vec::new);

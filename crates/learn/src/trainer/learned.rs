@@ -8,8 +8,8 @@ use wayside_core::Scenario;
 use wayside_core::error::Result;
 use wayside_core::observe::{Layout, Observation, Scorer};
 
-use crate::policy::Policy;
-use crate::state::{State, in_file, invalid};
+use crate::algo::policy::Policy;
+use crate::nn::state::{State, in_file, invalid};
 
 /// Key of the card in the file's header.
 const KEY: &str = "policy";

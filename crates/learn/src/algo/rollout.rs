@@ -4,12 +4,12 @@
 use wayside_core::error::Result;
 use wayside_core::rng::{Stream, Streams};
 
-use crate::gae::{Trajectories, advantages};
-use crate::net::Net;
-use crate::normalise::{Moments, Rewards, Running};
-use crate::policy::{Choice, Decider, Seen};
-use crate::slot::{End, Env, Slot};
-use crate::state::{State, invalid};
+use crate::algo::gae::{Trajectories, advantages};
+use crate::algo::normalise::{Moments, Rewards, Running};
+use crate::algo::policy::{Choice, Decider, Seen};
+use crate::algo::slot::{End, Env, Slot};
+use crate::nn::net::Net;
+use crate::nn::state::{State, invalid};
 
 /// Slots one after the other, time-major; each with as many rows, logits, factors and vehicles as it had.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@ use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 
 use super::Learner;
-use crate::gae::{Trajectories, advantages};
-use crate::rollout::Store;
-use crate::state::State;
+use crate::algo::gae::{Trajectories, advantages};
+use crate::algo::rollout::Store;
+use crate::nn::state::State;
 
 impl Learner {
     /// Rollouts that are kept.

@@ -3,7 +3,7 @@
 
 use wayside_core::error::Result;
 
-use crate::state::State;
+use crate::nn::state::State;
 
 /// Values beyond this many standard deviations are cut.
 const CLIP: f32 = 10.0;

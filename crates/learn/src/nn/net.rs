@@ -6,8 +6,8 @@
 use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 
-use crate::mlp::{Activation, Mlp, Tape};
-use crate::state::invalid;
+use crate::nn::mlp::{Activation, Mlp, Tape};
+use crate::nn::state::invalid;
 
 /// What the critic takes the mean of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -330,7 +330,7 @@ fn globals(batch: &Batch, width: usize) -> impl Iterator<Item = &[f32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mlp::tests::twin;
+    use crate::nn::mlp::tests::twin;
 
     /// Sum of logits and values, each times a weight of its own, of slots with 2, 0 and 3 rows, in f64, plainly.
     fn loss(net: &Net, p: &[f64], rows: &[f64], globals: &[f64]) -> f64 {

@@ -37,7 +37,7 @@ pub(crate) type Kernel = unsafe fn(
 /// The widest kernel that the processor and our features have.
 fn kernel() -> Kernel {
     #[cfg(test)]
-    if let Some(kernel) = crate::levels::forced_kernel() {
+    if let Some(kernel) = crate::nn::simd_levels::forced_kernel() {
         return kernel;
     }
     gemm_f32::gemm::f32::get_gemm_fn()
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn oracle_every_kernel_is_near_the_naive_product_in_f64() {
         near_the_naive_product();
-        crate::levels::each(|_| near_the_naive_product());
+        crate::nn::simd_levels::each(|_| near_the_naive_product());
     }
 
     fn near_the_naive_product() {

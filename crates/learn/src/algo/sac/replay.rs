@@ -2,7 +2,7 @@
 
 use wayside_core::error::Result;
 
-use crate::state::{State, invalid};
+use crate::nn::state::{State, invalid};
 
 /// Widths of what a transition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,19 +4,19 @@ use rayon::prelude::*;
 use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 
-use crate::adam::Adam;
-use crate::backend::{self, Backend};
-use crate::dist::{Factors, Objective, Sums, Taken};
-use crate::net::{Batch, Net, NetSpec};
-use crate::normalise::{Rewards, Running};
-use crate::policy::{Policy, Seen, load_seen};
-use crate::ppo::Check;
-use crate::rollout::{Collect, Lane, Store, load_episodes, save_episodes};
-use crate::slot::Env;
-use crate::state::{State, invalid};
+use crate::algo::normalise::{Rewards, Running};
+use crate::algo::policy::{Policy, Seen, load_seen};
+use crate::algo::ppo::Check;
+use crate::algo::rollout::{Collect, Lane, Store, load_episodes, save_episodes};
+use crate::algo::slot::Env;
+use crate::nn::adam::Adam;
+use crate::nn::backend::{self, Backend};
+use crate::nn::dist::{Factors, Objective, Sums, Taken};
+use crate::nn::net::{Batch, Net, NetSpec};
+use crate::nn::state::{State, invalid};
 
 mod buffer;
-mod elsewhere;
+mod external_backend;
 
 /// Rows that pass through the networks at once: with 64 wide layers a megabyte, so that a core keeps them in its cache.
 const CHUNK_ROWS: usize = 1024;
@@ -167,8 +167,8 @@ struct Shard {
     sums: Sums,
 }
 
-/// Networks, optimiser and rollouts of an on-policy algorithm; made by [`crate::ppo::PpoConfig::learner`] or
-/// [`crate::ac::AcConfig::learner`].
+/// Networks, optimiser and rollouts of an on-policy algorithm; made by [`crate::algo::ppo::PpoConfig::learner`] or
+/// [`crate::algo::ac::AcConfig::learner`].
 #[derive(Debug)]
 pub struct Learner {
     settings: Settings,
@@ -247,7 +247,7 @@ impl Learner {
     /// If there are more or fewer environments, or another core's device fails.
     ///
     /// # Panics
-    /// If an environment breaks the contract of [`crate::slot::Observe`].
+    /// If an environment breaks the contract of [`crate::algo::slot::Observe`].
     pub fn iterate<E: Env>(&mut self, envs: &mut [E]) -> Result<Report> {
         if envs.len() != self.envs {
             return Err(invalid(
@@ -406,7 +406,7 @@ impl Learner {
                 .shards
                 .par_iter_mut()
                 .for_each(|shard| task.gradient(shard)),
-            Some(backend) => task.elsewhere(&mut self.shards[0], backend.as_mut())?,
+            Some(backend) => task.by_backend(&mut self.shards[0], backend.as_mut())?,
         }
         let mut sums = Sums::default();
         self.shards.iter().for_each(|shard| sums.add(&shard.sums));
@@ -417,7 +417,7 @@ impl Learner {
     fn update(&mut self, rate: f64) -> Result<f64> {
         let max_norm = self.settings.max_grad_norm;
         if let Some(backend) = &mut self.backend {
-            return elsewhere::step(&mut self.shards[0], backend.as_mut(), rate, max_norm);
+            return external_backend::step(&mut self.shards[0], backend.as_mut(), rate, max_norm);
         }
         let shards = &self.shards;
         let part = |i: usize| shards.get(i).map(|s| s.grads.as_slice());

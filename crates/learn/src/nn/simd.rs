@@ -1,7 +1,7 @@
 //! Elementwise functions over slices, compiled once per instruction set and chosen at run time.
 //!
 //! Nothing here is contracted to fused multiply-adds or reordered, so every instruction set gives the same bits;
-//! only the matrix products ([`crate::matrix`]) round differently.
+//! only the matrix products ([`crate::nn::matrix`]) round differently.
 
 /// Runs `f` with the widest vectors that the processor has. What `f` calls must be inlined into it.
 #[inline]
@@ -13,7 +13,7 @@ pub(crate) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
 #[inline]
 fn arch() -> pulp::Arch {
     #[cfg(test)]
-    if let Some(level) = crate::levels::forced() {
+    if let Some(level) = crate::nn::simd_levels::forced() {
         return level;
     }
     pulp::Arch::new()

@@ -3,12 +3,12 @@
 use wayside_core::error::Result;
 use wayside_core::rng::Stream;
 
-use crate::dist::Factors;
-use crate::mlp::Tape;
-use crate::net::{Batch, Net, NetSpec};
-use crate::normalise::{Moments, Running};
-use crate::slot::{Observe, Slot};
-use crate::state::State;
+use crate::algo::normalise::{Moments, Running};
+use crate::algo::slot::{Observe, Slot};
+use crate::nn::dist::Factors;
+use crate::nn::mlp::Tape;
+use crate::nn::net::{Batch, Net, NetSpec};
+use crate::nn::state::State;
 
 /// Running moments of what the network sees; none: it sees what the environment shows.
 #[derive(Clone, Debug, PartialEq)]

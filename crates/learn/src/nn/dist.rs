@@ -1,11 +1,11 @@
 //! Factorised masked categorical: the policy of a slot, and the gradient of its loss.
 //!
-//! The logits of a slot are one run of numbers, cut into factors ([`crate::slot`]). Choices of different factors are
+//! The logits of a slot are one run of numbers, cut into factors ([`crate::algo::slot`]). Choices of different factors are
 //! independent given the rows, so log-probabilities and entropies add up. What the mask forbids has probability zero exactly.
 
 use wayside_core::rng::Stream;
 
-use crate::simd::{exp_slice, vectorised};
+use crate::nn::simd::{exp_slice, vectorised};
 
 /// The factors of a slot: which logits belong together, and which are allowed.
 #[derive(Clone, Copy, Debug)]

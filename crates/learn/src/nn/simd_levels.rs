@@ -1,8 +1,8 @@
 //! Every instruction set that this build and this processor have, one after the other in one process, so that what
 //! runs on lesser processors is tested on any: AVX-512 (`V4`), AVX2 with FMA (`V3`), and the plain fallback.
 //!
-//! Both choices at run time follow what is forced here: `pulp`'s of elementwise loops ([`crate::simd`]) and that of
-//! `gemm` ([`crate::matrix`]), which keeps its own in a private static, so that its kernels are named below as it names them.
+//! Both choices at run time follow what is forced here: `pulp`'s of elementwise loops ([`crate::nn::simd`]) and that of
+//! `gemm` ([`crate::nn::matrix`]), which keeps its own in a private static, so that its kernels are named below as it names them.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use gemm_common::gemm::gemm_basic_generic;
 use gemm_common::simd::MixedSimd;
 use pulp::Arch;
 
-use crate::matrix::Kernel;
+use crate::nn::matrix::Kernel;
 
 thread_local! {
     static FORCED: Cell<Option<Arch>> = const { Cell::new(None) };
@@ -100,11 +100,11 @@ pub(crate) fn each(mut f: impl FnMut(&str)) {
 
 mod tests {
     use super::*;
-    use crate::matrix;
-    use crate::net::NetSpec;
-    use crate::ppo::PpoConfig;
-    use crate::simd::{exp, tanh, vectorised};
-    use crate::slot::{End, Env, Observe, Slot, Step};
+    use crate::algo::ppo::PpoConfig;
+    use crate::algo::slot::{End, Env, Observe, Slot, Step};
+    use crate::nn::matrix;
+    use crate::nn::net::NetSpec;
+    use crate::nn::simd::{exp, tanh, vectorised};
     use wayside_core::rng::Streams;
 
     /// Sums of rounded terms: the bits tell which kernel computed them.

@@ -10,8 +10,8 @@ mod replay;
 
 use wayside_core::error::Result;
 
-use crate::on_policy::{Schedule, episodes};
-use crate::ppo::Check;
+use crate::algo::on_policy::{Schedule, episodes};
+use crate::algo::ppo::Check;
 
 /// Options of SAC; names and defaults of stable-baselines3 where it has them.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -49,7 +49,7 @@ pub struct SacConfig {
     /// Entropy that the temperature aims at. None: minus the number of actions (continuous), or half of the largest
     /// possible (discrete; as share of the largest possible where given).
     pub target_entropy: Option<f64>,
-    /// As [`crate::ppo::PpoConfig::normalize_reward`]; the replay keeps them as they were.
+    /// As [`crate::algo::ppo::PpoConfig::normalize_reward`]; the replay keeps them as they were.
     pub normalize_reward: bool,
     /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
     /// critics differences to learn rather than the sum that all actions have in common.

@@ -4,7 +4,7 @@
 //!
 //! | detail | here |
 //! |---|---|
-//! | advantage (19), (20) | [`crate::gae`], bootstrapped where an episode was cut off by time |
+//! | advantage (19), (20) | [`crate::algo::gae`], bootstrapped where an episode was cut off by time |
 //! | ratio (21) | of the joint action, as the paper; or of each vehicle, with means over vehicles (as MAPPO): the ratio of 200 factors leaves the clip range at the first small change |
 //! | clip (22) | `clip_range` |
 //! | value loss (23) | squared error, times `vf_coef`, not clipped |
@@ -17,8 +17,8 @@
 
 use wayside_core::error::{Problem, Problems, Result};
 
-use crate::net::NetSpec;
-use crate::on_policy::{Learner, Schedule, Settings};
+use crate::algo::on_policy::{Learner, Schedule, Settings};
+use crate::nn::net::NetSpec;
 
 /// What the ratio (21) is taken of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

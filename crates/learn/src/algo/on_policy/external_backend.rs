@@ -1,12 +1,12 @@
-//! Minibatches that another core computes ([`crate::backend`]).
+//! Minibatches that another core computes ([`crate::nn::backend`]).
 
 use wayside_core::error::Result;
 
 use super::{Learner, Shard, Task};
-use crate::backend::{Backend, Slots, Weights};
-use crate::dist::Sums;
-use crate::net::NetSpec;
-use crate::state::invalid;
+use crate::nn::backend::{Backend, Slots, Weights};
+use crate::nn::dist::Sums;
+use crate::nn::net::NetSpec;
+use crate::nn::state::invalid;
 
 impl Learner {
     /// Sizes of the networks.
@@ -58,7 +58,7 @@ impl Learner {
 
 impl Task<'_> {
     /// Gradients with respect to logits and values of all slots of `shard`, left in its tapes.
-    pub(super) fn elsewhere(&self, shard: &mut Shard, backend: &mut dyn Backend) -> Result<()> {
+    pub(super) fn by_backend(&self, shard: &mut Shard, backend: &mut dyn Backend) -> Result<()> {
         shard.sums = Sums::default();
         let (spec, batch) = (self.net.spec(), &mut shard.batch);
         batch.clear();

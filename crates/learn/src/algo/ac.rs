@@ -5,8 +5,8 @@
 
 use wayside_core::error::Result;
 
-use crate::net::NetSpec;
-use crate::on_policy::{Learner, Schedule, Settings};
+use crate::algo::on_policy::{Learner, Schedule, Settings};
+use crate::nn::net::NetSpec;
 
 /// Options of AC; names of stable-baselines3.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -32,11 +32,11 @@ pub struct AcConfig {
     pub normalize_advantage: bool,
     /// Observations get running mean 0 and deviation 1.
     pub normalize_observation: bool,
-    /// As [`crate::ppo::PpoConfig::normalize_reward`].
+    /// As [`crate::algo::ppo::PpoConfig::normalize_reward`].
     pub normalize_reward: bool,
-    /// As [`crate::ppo::PpoConfig::lanes`].
+    /// As [`crate::algo::ppo::PpoConfig::lanes`].
     pub lanes: usize,
-    /// As [`crate::ppo::PpoConfig::shards`].
+    /// As [`crate::algo::ppo::PpoConfig::shards`].
     pub shards: usize,
 }
 

@@ -4,7 +4,7 @@
 use wayside_core::Scenario;
 use wayside_core::error::{Error, Result};
 
-use crate::learned::LearnedPolicy;
+use crate::trainer::learned::LearnedPolicy;
 
 /// A trained policy that comes along.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! The networks by Burn: its devices, among them GPUs, and its automatic gradients, behind the seam of [`crate::backend`].
+//! The networks by Burn: its devices, among them GPUs, and its automatic gradients, behind the seam of [`crate::nn::backend`].
 //!
 //! Burn chooses its backend at run time, by the device. Built with the feature `burn` alone there is `flex`, plain Rust on
 //! the processor, which is here for tests: our own core is faster. Other devices are features of the crate `burn-tensor`,
@@ -6,7 +6,8 @@
 //!
 //! ```
 //! use burn_tensor::Device;
-//! use wayside_learn::{burn::Burn, net::NetSpec, ppo::PpoConfig};
+//! use wayside_learn::nn::{burn::Burn, net::NetSpec};
+//! use wayside_learn::algo::ppo::PpoConfig;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let spec = NetSpec::shared(42, 15, 1, &[64, 64]);
 //! let learner = PpoConfig::default().learner(spec.clone(), 8, 7)?;
@@ -23,10 +24,10 @@ use burn_tensor::activation::relu;
 use burn_tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use wayside_core::error::{Error, Result};
 
-use crate::adam::{BETA1, BETA2};
-use crate::backend::{Backend, EPSILON, Slots, Weights, failed, no_forward};
-use crate::mlp::Activation;
-use crate::net::{Net, NetSpec, Pool};
+use crate::nn::adam::{BETA1, BETA2};
+use crate::nn::backend::{Backend, EPSILON, Slots, Weights, failed, no_forward};
+use crate::nn::mlp::Activation;
+use crate::nn::net::{Net, NetSpec, Pool};
 
 /// The networks of a [`NetSpec`] on a device of Burn.
 #[derive(Debug)]

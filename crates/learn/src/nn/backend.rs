@@ -1,19 +1,19 @@
-//! The seam to other cores than ours: what [`crate::on_policy::Learner`] needs of whoever computes its networks.
+//! The seam to other cores than ours: what [`crate::algo::on_policy::Learner`] needs of whoever computes its networks.
 //!
-//! Forward, update, save, load, over the one parameter vector of [`crate::net::Net`]: all that a library of networks
+//! Forward, update, save, load, over the one parameter vector of [`crate::nn::net::Net`]: all that a library of networks
 //! must offer to train what a [`NetSpec`] describes, on its own devices. Masks, losses and their gradients with respect
-//! to logits and values stay here ([`crate::dist`]), so that there is one PPO whatever computes its networks; so do
+//! to logits and values stay here ([`crate::nn::dist`]), so that there is one PPO whatever computes its networks; so do
 //! rollouts, whose batches are of a few rows, and for which parameters come back after every iteration. Hence policy files,
 //! checkpoints and all that is reported are the same, and a training may go on by another core than it began with.
 //!
-//! Without [`crate::on_policy::Learner::by`] a learner takes the faster way through our own core that this seam would
+//! Without [`crate::algo::on_policy::Learner::by`] a learner takes the faster way through our own core that this seam would
 //! close: shards on several cores, rows in chunks that fit a cache, gradients summed within the update. [`Own`] is the same
 //! core behind the seam, as the plain example of an implementation, and as oracle of others.
 
 use wayside_core::error::{Error, Result};
 
-use crate::adam::Adam;
-use crate::net::{Batch, Net, NetSpec};
+use crate::nn::adam::Adam;
+use crate::nn::net::{Batch, Net, NetSpec};
 
 /// Adam's guard against a zero deviation, of on-policy learning (stable-baselines3's).
 pub const EPSILON: f32 = 1e-5;

@@ -7,12 +7,12 @@ use wayside_core::rng::{Stream, Streams};
 use super::networks::{Ends, Networks};
 use super::replay::{Replay, Transition, Widths};
 use super::{SacConfig, SacReport};
-use crate::mlp::Tape;
-use crate::normalise::{Moments, Rewards};
-use crate::on_policy::Schedule;
-use crate::rollout::{Episode, load_episodes, save_episodes};
-use crate::slot::{End, Slot, Step};
-use crate::state::{State, invalid};
+use crate::algo::normalise::{Moments, Rewards};
+use crate::algo::on_policy::Schedule;
+use crate::algo::rollout::{Episode, load_episodes, save_episodes};
+use crate::algo::slot::{End, Slot, Step};
+use crate::nn::mlp::Tape;
+use crate::nn::state::{State, invalid};
 
 /// How an action is chosen.
 pub(crate) enum Draw<'a> {
