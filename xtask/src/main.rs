@@ -3,6 +3,7 @@
 mod bytes;
 mod links;
 mod python;
+mod structure;
 
 use std::env;
 use std::path::Path;
@@ -15,6 +16,7 @@ usage: cargo xtask test     everything that CI checks
        cargo xtask bytes    the bytes that some 90 commands print and write [--bless | --against PROGRAM]
        cargo xtask links    relative links of the Markdown files
        cargo xtask python   the Python package's tests
+       cargo xtask structure  rooms and arrows of docs/architecture.md, circles, lengths
        cargo xtask wheel    the Python package as target/wheels/*.whl";
 
 /// A named check; it says itself what is wrong and answers whether all is well.
@@ -23,6 +25,7 @@ type Step = (&'static str, fn() -> bool);
 /// The quickest first; the tests last, so that their closing line stands at the end of the log.
 const TEST: &[Step] = &[
     ("links in Markdown", links),
+    ("structure", structure::check),
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("clippy", || {
         cargo(&[
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         }
         ["links"] => run(&[("links in Markdown", links)]),
         ["python"] => run(&[("Python", python::tests)]),
+        ["structure"] => run(&[("structure", structure::check)]),
         ["wheel"] => run(&[("wheel", python::wheel)]),
         _ => {
             eprintln!("{USAGE}");
