@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use wayside_core::Scenario;
 use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Contender, Trained};
+use wayside_core::engine::{PolicyFactory, Trained};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
@@ -332,7 +332,7 @@ fn own(object: &Py<PyAny>, failure: &Failure) -> PyResult<Box<dyn Policy>> {
     })
 }
 
-impl Contender for Entrant {
+impl PolicyFactory for Entrant {
     fn name(&self) -> &str {
         match self {
             Self::Kind(kind) => kind.info().name,
@@ -341,10 +341,10 @@ impl Contender for Entrant {
         }
     }
 
-    fn enter(&self, world: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
+    fn for_run(&self, world: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
         match self {
-            Self::Kind(kind) => kind.enter(world, streams),
-            Self::Trained(trained) => trained.enter(world, streams),
+            Self::Kind(kind) => kind.for_run(world, streams),
+            Self::Trained(trained) => trained.for_run(world, streams),
             Self::Python {
                 object, failure, ..
             } => own(object, failure).map_err(|e| {

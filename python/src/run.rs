@@ -9,12 +9,12 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::path::{Path, PathBuf};
 use wayside_core::engine::records::Replication;
-use wayside_core::engine::{BoundKind, Contender as _, Options};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory as _};
 use wayside_core::scenario::BUILTIN_SCENARIOS;
-use wayside_study::Setting;
+use wayside_study::ScenarioFacts;
 use wayside_study::Summary;
 use wayside_study::decision;
-use wayside_study::output::{Folder, Manifest};
+use wayside_study::output::{Manifest, RunFolder};
 use wayside_study::run::Plan;
 
 /// What a run found.
@@ -94,7 +94,7 @@ pub(crate) fn run(
         Some(out) => {
             let text = scenario.to_toml();
             let manifest = Manifest::now(&scenario.name, &text, &seeds, slots, &names);
-            Some(Folder::create(out, manifest, force).map_err(raised)?)
+            Some(RunFolder::create(out, manifest, force).map_err(raised)?)
         }
         None => None,
     };
@@ -129,8 +129,8 @@ pub(crate) fn run(
     let summary = Summary::new(&scenario.name, &replications, timing);
     if let Some(folder) = folder {
         let write = || {
-            let setting = Setting::new(&world, replications[0].seed)?;
-            folder.write_results(&summary, &replications, &setting)?;
+            let facts = ScenarioFacts::new(&world, replications[0].seed)?;
+            folder.write_results(&summary, &replications, &facts)?;
             if tasks.is_some() {
                 folder.write_tasks(&replications)?;
             }

@@ -9,9 +9,9 @@ use pyo3::types::PyBytes;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::Scenario;
-use wayside_core::engine::Contender;
+use wayside_core::engine::PolicyFactory;
 use wayside_study::studies::blocks;
-use wayside_study::studies::results::Folder;
+use wayside_study::studies::results::StudyFolder;
 use wayside_study::studies::runner::{self, Plan, Progress};
 use wayside_study::studies::{self, BUILTIN_STUDIES};
 
@@ -27,7 +27,7 @@ pub(crate) struct Study {
 }
 
 /// The policies that come with Wayside, trained ones included.
-fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn Contender>> {
+fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> {
     Some(Box::new(by_name(name, scenario).ok()??))
 }
 
@@ -42,8 +42,8 @@ impl Study {
         }
     }
 
-    fn folder(&self, out: &Path, force: bool) -> PyResult<Folder> {
-        Folder::open(out, &self.study, self.quick, force).map_err(raised)
+    fn folder(&self, out: &Path, force: bool) -> PyResult<StudyFolder> {
+        StudyFolder::open(out, &self.study, self.quick, force).map_err(raised)
     }
 }
 
@@ -85,7 +85,7 @@ impl Study {
 
     /// Blocks that are needed next and not in `out` yet; none where all are there.
     fn missing(&self, py: Python<'_>, out: PathBuf) -> PyResult<Vec<Block>> {
-        let parts = Folder::parts_of(&out);
+        let parts = StudyFolder::parts_of(&out);
         let progress = py.detach(|| runner::progress(&self.plan(), &parts));
         Ok(match progress.map_err(raised)? {
             Progress::Missing(missing) => {
@@ -113,7 +113,7 @@ impl Study {
 
     /// Keeps the part of a block in `out`.
     fn keep(&self, out: PathBuf, block: Block, name: &str, part: Vec<u8>) -> PyResult<()> {
-        let kept = named(block).keep(&self.plan(), &Folder::parts_of(&out), name, part);
+        let kept = named(block).keep(&self.plan(), &StudyFolder::parts_of(&out), name, part);
         kept.map_err(raised)
     }
 

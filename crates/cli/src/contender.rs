@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Contender, Trained};
+use wayside_core::engine::{PolicyFactory, Trained};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
@@ -98,18 +98,18 @@ impl Entrant {
     }
 }
 
-impl Contender for Entrant {
+impl PolicyFactory for Entrant {
     fn name(&self) -> &str {
         match self {
-            Self::Kind(kind) => Contender::name(kind),
+            Self::Kind(kind) => PolicyFactory::name(kind),
             Self::Trained(trained) => trained.name(),
         }
     }
 
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
         match self {
-            Self::Kind(kind) => kind.enter(world, streams),
-            Self::Trained(trained) => trained.enter(world, streams),
+            Self::Kind(kind) => kind.for_run(world, streams),
+            Self::Trained(trained) => trained.for_run(world, streams),
         }
     }
 }

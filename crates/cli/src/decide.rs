@@ -7,7 +7,7 @@ use serde_json::json;
 use std::fs;
 use std::io;
 use std::path::Path;
-use wayside_core::engine::{BoundKind, Contender as _};
+use wayside_core::engine::{BoundKind, PolicyFactory as _};
 use wayside_core::{Error, Result, Scenario, Slot, scenario};
 use wayside_study::decision::{self, DecisionReport, PlacementReport};
 

@@ -8,12 +8,12 @@ mod contender;
 mod decide;
 mod listing;
 mod policies;
+mod progress;
 mod run;
 mod schema;
 mod seeds;
 mod study;
 mod train;
-mod watched;
 
 use args::{Cli, Command};
 use clap::Parser as _;

@@ -3,17 +3,17 @@
 use crate::args::{Format, Run};
 use crate::console::{Failure, Outcome, print, report_bug, say};
 use crate::contender::{Entrant, Named};
-use crate::watched;
+use crate::progress;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender as _, Options};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory as _};
 use wayside_core::policy::PolicyKind;
 use wayside_core::{Error, Result, Scenario, scenario};
-use wayside_study::Setting;
-use wayside_study::output::{Folder, Manifest};
+use wayside_study::ScenarioFacts;
+use wayside_study::output::{Manifest, RunFolder};
 use wayside_study::run::{Control, Plan};
 use wayside_study::{Summary, table};
 
@@ -87,7 +87,7 @@ fn bound(args: &Run) -> BoundKind {
     }
 }
 
-fn folder(args: &Run, scenario: &Scenario, policies: &[Entrant]) -> Result<Option<Folder>> {
+fn folder(args: &Run, scenario: &Scenario, policies: &[Entrant]) -> Result<Option<RunFolder>> {
     let Some(target) = &args.out else {
         return Ok(None);
     };
@@ -105,7 +105,7 @@ fn folder(args: &Run, scenario: &Scenario, policies: &[Entrant]) -> Result<Optio
         scenario.time.slots,
         &names,
     );
-    Folder::create(target, manifest, args.force).map(Some)
+    RunFolder::create(target, manifest, args.force).map(Some)
 }
 
 /// Whether `path` is `folder` or below it, links aside.
@@ -118,13 +118,13 @@ fn is_within(path: &Path, folder: &Path) -> bool {
 fn deliver(
     args: &Run,
     world: &World,
-    folder: Option<Folder>,
+    folder: Option<RunFolder>,
     replications: &[Replication],
 ) -> Outcome {
     let summary = Summary::new(&world.scenario.name, replications, !args.no_timing);
     if let Some(folder) = folder {
-        let setting = Setting::new(world, replications[0].seed)?;
-        folder.write_results(&summary, replications, &setting)?;
+        let facts = ScenarioFacts::new(world, replications[0].seed)?;
+        folder.write_results(&summary, replications, &facts)?;
         if args.tasks {
             folder.write_tasks(replications)?;
         }
@@ -145,10 +145,10 @@ fn deliver(
 fn run(plan: &Plan<'_, Entrant>, quiet: bool) -> Result<Vec<Replication>> {
     let control = Arc::new(Control::default());
     let asked = Arc::clone(&control);
-    watched::stop_on_signal(move || asked.cancelled.swap(true, Ordering::Relaxed))?;
+    progress::stop_on_signal(move || asked.cancelled.swap(true, Ordering::Relaxed))?;
     let all = (plan.seeds.len() * plan.options.slots) as u64;
     let counts = || (control.slots.load(Ordering::Relaxed), all);
-    watched::with_bar("slots", quiet, counts, || {
+    progress::with_bar("slots", quiet, counts, || {
         wayside_study::run::run(plan, &control)
     })
 }

@@ -4,17 +4,17 @@ use crate::args::{Format, Reproduce, StudyArgs, StudyOptions};
 use crate::console::{Failure, Outcome, print, say};
 use crate::contender::Named;
 use crate::listing::Listing;
-use crate::watched;
+use crate::progress;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wayside_core::engine::Contender;
+use wayside_core::engine::PolicyFactory;
 use wayside_core::{Error, Result, Scenario};
 use wayside_study::claim::Claim;
 use wayside_study::studies::data::Data;
-use wayside_study::studies::results::Folder;
+use wayside_study::studies::results::StudyFolder;
 use wayside_study::studies::runner::{self, Control, Plan};
 use wayside_study::studies::{BUILTIN_STUDIES, Study, count, replace_block};
 
@@ -44,7 +44,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         // before the run: that is when a refusal costs nothing
         with_block(page, &study.name, "")?;
     }
-    let folder = Folder::open(&options.out, &study, options.quick, options.force)?;
+    let folder = StudyFolder::open(&options.out, &study, options.quick, options.force)?;
     let plan = Plan {
         study: &study,
         quick: options.quick,
@@ -58,7 +58,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
     };
     folder.finish(&study, &data, &claims, options.quick)?;
     if let Some(page) = &options.page {
-        let text = with_block(page, &study.name, &Folder::page(&options.out)?)?;
+        let text = with_block(page, &study.name, &StudyFolder::page(&options.out)?)?;
         fs::write(page, text).map_err(|e| Error::io(page, e))?;
     }
     print(&verdicts(&claims, options.format))?;
@@ -85,7 +85,7 @@ fn with_block(page: &Path, name: &str, block: &str) -> Result<String> {
 }
 
 /// The policies that come with Wayside, trained ones included.
-fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn Contender>> {
+fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> {
     // not a file: a study rests on what it names alone
     let named: Named = name.parse().ok().filter(|n| !matches!(n, Named::File(_)))?;
     Some(Box::new(named.resolve(scenario).ok()?))
@@ -133,10 +133,10 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
 fn run(plan: &Plan<'_>, parts: &Path, quiet: bool) -> Result<Option<(Data, Vec<Claim>)>> {
     let control = Arc::new(Control::default());
     let asked = Arc::clone(&control);
-    watched::stop_on_signal(move || asked.cancelled.swap(true, Ordering::Relaxed))?;
+    progress::stop_on_signal(move || asked.cancelled.swap(true, Ordering::Relaxed))?;
     let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
     let counts = || (count(&control.done), count(&control.total));
-    watched::with_bar("blocks", quiet, counts, || {
+    progress::with_bar("blocks", quiet, counts, || {
         runner::run(plan, parts, &control)
     })
 }

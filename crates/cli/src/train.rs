@@ -3,7 +3,7 @@
 use crate::args::Train;
 use crate::console::{Failure, Outcome, print, say};
 use crate::listing::Listing;
-use crate::watched;
+use crate::progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io;
@@ -173,7 +173,7 @@ fn command(args: &Train, encoder: Encoder) -> String {
 fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
-    watched::stop_on_signal(move || asked.swap(true, Ordering::Relaxed))?;
+    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed))?;
     Ok(stop)
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead as _, Write as _};
 use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender, Options, replicate};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate};
 use wayside_core::policy::baselines::{Greedy, Rank};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::{Stream, Streams};
@@ -22,7 +22,7 @@ enum Who {
     Start(usize),
 }
 
-impl Contender for Who {
+impl PolicyFactory for Who {
     fn name(&self) -> &str {
         match self {
             Self::Kind(kind) => kind.info().name,
@@ -31,9 +31,9 @@ impl Contender for Who {
         }
     }
 
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
         Ok(match self {
-            Self::Kind(kind) => return kind.enter(world, streams),
+            Self::Kind(kind) => return kind.for_run(world, streams),
             Self::Data(quota) => Box::new(Greedy::new(Rank::Data, *quota)),
             Self::Start(beta) => Box::new(Start {
                 beta: *beta,

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender, Options, replicate};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::slot::Slot;
@@ -35,19 +35,19 @@ impl Policy for Fewest {
     }
 }
 
-impl Contender for Fewest {
+impl PolicyFactory for Fewest {
     fn name(&self) -> &str {
         "fewest"
     }
 
-    fn enter(&self, _: &World, _: Streams) -> Result<Box<dyn Policy>> {
+    fn for_run(&self, _: &World, _: Streams) -> Result<Box<dyn Policy>> {
         Ok(Box::new(Fewest))
     }
 }
 
 fn main() -> Result<()> {
     let world = World::new(&Scenario::builtin("hotspot", &[])?)?;
-    let policies: [Box<dyn Contender>; 3] = [
+    let policies: [Box<dyn PolicyFactory>; 3] = [
         Box::new(Fewest),
         Box::new(PolicyKind::Nearest),
         Box::new(PolicyKind::Price),

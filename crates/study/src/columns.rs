@@ -31,9 +31,9 @@ pub(crate) enum Column<R> {
 pub(crate) type Columns<R> = [(&'static str, Column<R>)];
 
 /// A Parquet file that grows by row groups.
-pub(crate) struct Table<W: Write + Send>(SerializedFileWriter<W>);
+pub(crate) struct ParquetWriter<W: Write + Send>(SerializedFileWriter<W>);
 
-impl<W: Write + Send> Table<W> {
+impl<W: Write + Send> ParquetWriter<W> {
     pub(crate) fn create<R>(to: W, name: &str, columns: &Columns<R>) -> io::Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)

@@ -1,6 +1,6 @@
 //! The figures of one comparison, from its records.
 
-use crate::setting::Setting;
+use crate::facts::ScenarioFacts;
 use crate::stats::{self, Estimate};
 use crate::summary::Summary;
 use wayside_core::engine::records::{Distribution, PolicyRun, Replication, SlotRecord};
@@ -15,11 +15,15 @@ const NAMED_RSUS: usize = 24;
 
 /// Every figure that the records have data for.
 #[must_use]
-pub fn of_run(summary: &Summary, replications: &[Replication], setting: &Setting) -> Vec<Figure> {
+pub fn of_run(
+    summary: &Summary,
+    replications: &[Replication],
+    facts: &ScenarioFacts,
+) -> Vec<Figure> {
     let runs = Runs {
         summary,
         replications,
-        setting,
+        facts,
     };
     let figures = [
         runs.comparison(),
@@ -35,7 +39,7 @@ pub fn of_run(summary: &Summary, replications: &[Replication], setting: &Setting
 struct Runs<'a> {
     summary: &'a Summary,
     replications: &'a [Replication],
-    setting: &'a Setting,
+    facts: &'a ScenarioFacts,
 }
 
 impl Runs<'_> {
@@ -47,7 +51,7 @@ impl Runs<'_> {
     }
 
     fn objective_axis(&self, scale: Scale) -> Axis {
-        let omega = self.setting.omega;
+        let omega = self.facts.omega;
         let label = format!(
             "Objective J = {} × delay [s] + {} × energy [J]",
             significant(omega, 3),
@@ -58,7 +62,7 @@ impl Runs<'_> {
 
     /// The same where there is little room: seconds and joules in their weights.
     fn short_objective_axis(&self) -> Axis {
-        let omega = self.setting.omega;
+        let omega = self.facts.omega;
         let label = format!(
             "Objective J [{} s + {} J]",
             significant(omega, 3),
@@ -207,7 +211,7 @@ impl Runs<'_> {
     }
 
     fn time_axis(&self) -> Axis {
-        let end_s = self.summary.slots as f64 * self.setting.slot_s;
+        let end_s = self.summary.slots as f64 * self.facts.slot_s;
         Axis::new("Time", Some("s"), Scale::Between(0.0, end_s))
     }
 
@@ -264,7 +268,7 @@ impl Runs<'_> {
             let middle =
                 (g * group) as f64 + 0.5 * group.min(self.summary.slots - g * group) as f64;
             points.push(Point {
-                x: middle * self.setting.slot_s,
+                x: middle * self.facts.slot_s,
                 y: estimate.mean,
                 interval: if group > 1 {
                     Some([least, most])
@@ -283,7 +287,7 @@ impl Runs<'_> {
     }
 
     fn load(&self) -> Option<Figure> {
-        let rsus = self.setting.rsus.len();
+        let rsus = self.facts.rsus.len();
         let known = |r: &Replication| r.policies.iter().all(|p| p.rsu_load.len() == rsus);
         if rsus == 0 || !self.replications.iter().all(known) {
             return None;
@@ -328,7 +332,7 @@ impl Runs<'_> {
         let series: Vec<Series> = series.collect();
         let load = Axis::new("Load", Some("share of CPU"), Scale::FromZero).named("load");
         let (x, y, order) = if named {
-            let ids = self.setting.rsus.iter().map(|r| r.id.clone());
+            let ids = self.facts.rsus.iter().map(|r| r.id.clone());
             (load, Axis::of("rsu", ids.collect()), "")
         } else {
             let rank = Axis::new(
@@ -367,7 +371,7 @@ impl Runs<'_> {
                 all
             })
             .collect();
-        let [deadline_from, deadline_to] = self.setting.deadline_s;
+        let [deadline_from, deadline_to] = self.facts.deadline_s;
         let high = all
             .iter()
             .filter_map(|d| d.quantile(0.995))
@@ -505,7 +509,7 @@ mod tests {
     #[test]
     fn property_every_figure_of_a_run_is_there_and_shows_the_summary() {
         let (replications, summary) = (synthetic::replications(10, 40), synthetic::summary());
-        let figures = of_run(&summary, &replications, &synthetic::setting());
+        let figures = of_run(&summary, &replications, &synthetic::facts());
         let ids: Vec<_> = figures.iter().map(|f| f.id.as_str()).collect();
         assert_eq!(
             ids,
@@ -524,23 +528,23 @@ mod tests {
             assert_eq!(series.points[0].interval, objective.ci95);
         }
         // Without a bound there is no gap; one slot is no time series; many RSUs are ranked.
-        let mut setting = synthetic::setting();
-        let many = setting.rsus.iter().cycle().take(60).cloned().collect();
-        setting.rsus = many;
+        let mut facts = synthetic::facts();
+        let many = facts.rsus.iter().cycle().take(60).cloned().collect();
+        facts.rsus = many;
         let mut replications = synthetic::replications(1, 1);
         for run in &mut replications[0].policies {
             run.slots[0].lower_bound = None;
             run.rsu_load = (0..60).map(|m| f64::from(m * 7 % 60) / 60.0).collect();
         }
         let summary = Summary::new("s", &replications, false);
-        let figures = of_run(&summary, &replications, &setting);
+        let figures = of_run(&summary, &replications, &facts);
         let ids: Vec<_> = figures.iter().map(|f| f.id.as_str()).collect();
         assert_eq!(ids, ["comparison", "load", "delay"]);
         let loads: Vec<f64> = figures[1].series[0].points.iter().map(|p| p.y).collect();
         assert!(
             loads.is_sorted_by(|a, b| a >= b) && figures[0].series[0].points[0].interval.is_none()
         );
-        assert_eq!(of_run(&Summary::new("s", &[], false), &[], &setting), []);
+        assert_eq!(of_run(&Summary::new("s", &[], false), &[], &facts), []);
     }
 
     #[test]
@@ -548,7 +552,7 @@ mod tests {
         let mut replications = synthetic::replications(2, 1000);
         replications[1].policies[3].slots[777].objective = 42.0;
         let summary = Summary::new("s", &replications, false);
-        let figures = of_run(&summary, &replications, &synthetic::setting());
+        let figures = of_run(&summary, &replications, &synthetic::facts());
         let time = figures.iter().find(|f| f.id == "objective-time").unwrap();
         let top = time.series[3]
             .points
@@ -572,7 +576,7 @@ mod tests {
 
     fn all() -> Vec<Figure> {
         let (replications, summary) = (synthetic::replications(10, 40), synthetic::summary());
-        of_run(&summary, &replications, &synthetic::setting())
+        of_run(&summary, &replications, &synthetic::facts())
     }
 
     #[test]

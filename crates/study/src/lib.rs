@@ -3,12 +3,12 @@
 pub mod claim;
 mod columns;
 pub mod decision;
+mod facts;
 pub mod figures;
 pub mod output;
 pub mod read;
 pub mod report;
 pub mod run;
-mod setting;
 pub mod slots;
 pub mod stats;
 pub mod studies;
@@ -18,5 +18,5 @@ mod synthetic;
 pub mod table;
 mod tasks;
 
-pub use setting::Setting;
+pub use facts::ScenarioFacts;
 pub use summary::Summary;

@@ -4,9 +4,9 @@
 //! is whole or absent. With equal inputs and without timing every file but `manifest.json` has equal
 //! bytes; the manifest tells when and where the run was, and is exempt.
 
+use crate::facts::ScenarioFacts;
 use crate::figures;
 use crate::report;
-use crate::setting::Setting;
 use crate::slots;
 use crate::summary::Summary;
 use crate::table;
@@ -123,16 +123,16 @@ impl Manifest {
     }
 }
 
-/// A results folder being written; dropped before [`Folder::finish`] it leaves nothing.
+/// A results folder being written; dropped before [`RunFolder::finish`] it leaves nothing.
 #[derive(Debug)]
-pub struct Folder {
+pub struct RunFolder {
     target: PathBuf,
     draft: tempfile::TempDir,
     manifest: Manifest,
     force: bool,
 }
 
-impl Folder {
+impl RunFolder {
     /// Prepares to write `target`. Call it before the run: that is when a refusal costs nothing.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ impl Folder {
         &self,
         summary: &Summary,
         replications: &[Replication],
-        setting: &Setting,
+        facts: &ScenarioFacts,
     ) -> Result<()> {
         self.write("summary.json", table::json(summary).as_bytes())?;
         self.write("summary.csv", table::csv(summary).as_bytes())?;
@@ -191,12 +191,12 @@ impl Folder {
         self.write_with("slots.parquet", |file| {
             slots::write_slots(file, replications, timing).map(drop)
         })?;
-        let figures = figures::of_run(summary, replications, setting);
+        let figures = figures::of_run(summary, replications, facts);
         for figure in &figures {
             self.write_figure(&figure.id, wayside_plot::files(figure))?;
         }
-        self.write_figure("map", wayside_plot::map_files(&setting.map()))?;
-        let page = report::of_run(summary, setting, &figures, &self.manifest);
+        self.write_figure("map", wayside_plot::map_files(&facts.map()))?;
+        let page = report::of_run(summary, facts, &figures, &self.manifest);
         self.write("report.html", page.to_html().as_bytes())
     }
 
@@ -240,7 +240,7 @@ impl Folder {
     /// Writes the manifest and moves the folder into place.
     ///
     /// # Errors
-    /// As [`Folder::create`], for the target may have changed since; [`Error::Io`] naming the target.
+    /// As [`RunFolder::create`], for the target may have changed since; [`Error::Io`] naming the target.
     pub fn finish(mut self, complete: bool) -> Result<()> {
         self.manifest.complete = complete;
         let mut text = serde_json::to_string_pretty(&self.manifest).expect("plain data");
@@ -306,7 +306,7 @@ pub(crate) fn draft_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Folder within the draft for what [`Folder::write_tasks`] joins.
+/// Folder within the draft for what [`RunFolder::write_tasks`] joins.
 const TASK_PARTS: &str = "tasks.tmp";
 
 /// Top-level names of a results folder; anything else in it is the user's own.
@@ -386,10 +386,10 @@ mod tests {
     }
 
     fn write(target: &Path, text: &str, force: bool) -> Result<()> {
-        let folder = Folder::create(target, manifest(text), force)?;
+        let folder = RunFolder::create(target, manifest(text), force)?;
         let replications = synthetic::replications(2, 3);
         let summary = Summary::new("wang2025", &replications, false);
-        folder.write_results(&summary, &replications, &synthetic::setting())?;
+        folder.write_results(&summary, &replications, &synthetic::facts())?;
         folder.finish(true)
     }
 
@@ -511,7 +511,7 @@ mod tests {
         );
 
         let target = root.path().join("out");
-        let folder = Folder::create(&target, manifest("x"), false).unwrap();
+        let folder = RunFolder::create(&target, manifest("x"), false).unwrap();
         folder.write("summary.json", b"{}").unwrap();
         let error = folder.write("summary.json/x", b"").unwrap_err();
         assert!(matches!(&error, Error::Io { path, .. } if path.ends_with("out/summary.json/x")));

@@ -4,7 +4,7 @@
 //! changes no byte of them.
 
 use crate::read::Values;
-use crate::tasks::{self, Part};
+use crate::tasks::{self, TaskWriter};
 use rayon::prelude::*;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Contender, Ended, Observer, Options, replicate_observed};
+use wayside_core::engine::{Observer, Options, PolicyFactory, TaskOutcome, replicate_observed};
 use wayside_core::slot::{NamedSlot, Slot};
 use wayside_core::{Error, Result};
 
@@ -32,7 +32,7 @@ pub struct Plan<'a, C> {
     pub threads: usize,
     /// Folder that gets every slot as `seed0_slot000.json`, in the format that `decide` reads.
     pub dump_slots: Option<&'a Path>,
-    /// Folder that gets the tasks of every seed, for [`tasks()`] to read or [`crate::output::Folder::write_tasks`] to join.
+    /// Folder that gets the tasks of every seed, for [`tasks()`] to read or [`crate::output::RunFolder::write_tasks`] to join.
     pub tasks: Option<&'a Path>,
 }
 
@@ -51,7 +51,10 @@ pub struct Control {
 /// # Errors
 /// A trace that ends early or is malformed; a policy that cannot serve the world; a slot that cannot be written;
 /// threads that the system refuses.
-pub fn run<C: Contender + Sync>(plan: &Plan<'_, C>, control: &Control) -> Result<Vec<Replication>> {
+pub fn run<C: PolicyFactory + Sync>(
+    plan: &Plan<'_, C>,
+    control: &Control,
+) -> Result<Vec<Replication>> {
     if let Some(folder) = plan.dump_slots {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
@@ -80,14 +83,15 @@ pub fn tasks(folder: &Path, seed: u64) -> Result<Vec<(String, Values)>> {
     tasks::columns_of(folder, seed).map_err(|e| Error::io(folder, e))
 }
 
-fn replication<C: Contender>(
+fn replication<C: PolicyFactory>(
     plan: &Plan<'_, C>,
     seed: u64,
     control: &Control,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Replication>> {
-    let part = |folder| Part::create(folder, seed, plan.world).map_err(|e| Error::io(folder, e));
-    let mut scribe = Scribe {
+    let part =
+        |folder| TaskWriter::create(folder, seed, plan.world).map_err(|e| Error::io(folder, e));
+    let mut writer = RunWriter {
         plan,
         seed,
         control,
@@ -103,28 +107,28 @@ fn replication<C: Contender>(
         options,
         ..
     } = *plan;
-    let result = replicate_observed(world, policies, seed, options, &mut scribe)?;
-    scribe.written?;
-    if let (Some(part), Some(folder)) = (scribe.part, plan.tasks) {
+    let result = replicate_observed(world, policies, seed, options, &mut writer)?;
+    writer.written?;
+    if let (Some(part), Some(folder)) = (writer.part, plan.tasks) {
         part.finish().map_err(|e| Error::io(folder, e))?;
     }
     Ok(result)
 }
 
 /// Writes down what a replication does besides its records.
-struct Scribe<'a, C> {
+struct RunWriter<'a, C> {
     plan: &'a Plan<'a, C>,
     seed: u64,
     control: &'a Control,
     stop: &'a dyn Fn() -> bool,
-    part: Option<Part<'a>>,
+    part: Option<TaskWriter<'a>>,
     written: Result<()>,
     /// Slots begun, and instants seen of the last of them.
     begun: usize,
     instants: usize,
 }
 
-impl<C: Contender> Observer for Scribe<'_, C> {
+impl<C: PolicyFactory> Observer for RunWriter<'_, C> {
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
         let new = (t + 1).saturating_sub(self.begun);
         self.instants = if new > 0 { 0 } else { self.instants + 1 };
@@ -155,7 +159,7 @@ impl<C: Contender> Observer for Scribe<'_, C> {
             .map_err(|e| Error::io(folder, e));
     }
 
-    fn ended(&mut self, policy: usize, task: &Ended) {
+    fn ended(&mut self, policy: usize, task: &TaskOutcome) {
         let (Some(part), Some(folder), Ok(())) = (&mut self.part, self.plan.tasks, &self.written)
         else {
             return;

@@ -1,6 +1,6 @@
 //! `slots.parquet`: one row per seed, policy and slot.
 
-use crate::columns::{Column, Table};
+use crate::columns::{Column, ParquetWriter};
 use std::io;
 use wayside_core::engine::records::{Replication, SlotRecord};
 
@@ -60,7 +60,7 @@ pub fn write_slots<W: io::Write + Send>(
 ) -> io::Result<W> {
     let all = columns();
     let columns = &all[..all.len() - usize::from(!timing)];
-    let mut table = Table::create(to, "slots", columns)?;
+    let mut table = ParquetWriter::create(to, "slots", columns)?;
     for replication in replications {
         let rows: Vec<Row<'_>> = rows(replication).collect();
         table.write(columns, &rows)?;

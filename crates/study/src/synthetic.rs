@@ -1,6 +1,6 @@
 //! Made-up records for tests: the shape of a real comparison without a simulation.
 
-use crate::setting::Setting;
+use crate::facts::ScenarioFacts;
 use crate::summary::Summary;
 use wayside_core::engine::records::{Distribution, PolicyRun, Replication, SlotRecord};
 use wayside_core::rng::Streams;
@@ -30,9 +30,9 @@ pub(crate) fn summary() -> Summary {
 }
 
 /// Eleven RSUs in a row, linked, with as many vehicles.
-pub(crate) fn setting() -> Setting {
+pub(crate) fn facts() -> ScenarioFacts {
     let along = |m: u32| 100.0 * f64::from(m);
-    Setting {
+    ScenarioFacts {
         description: "Eleven RSUs <along> a road & its vehicles".into(),
         source: "made up for tests".into(),
         omega: 0.65,

@@ -5,14 +5,14 @@
 //! order in which their outcomes come to be known, and costs of lost tasks are null. `path` names the RSUs on a task's
 //! way, both ends included: `r0 r3 r5`; where faults strike it is the way travelled, as far as that went.
 
-use crate::columns::{Column, Table};
+use crate::columns::{Column, ParquetWriter};
 use crate::read::{self, Values};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use wayside_core::backhaul::network::Link;
 use wayside_core::decision::Placement;
-use wayside_core::engine::Ended;
+use wayside_core::engine::TaskOutcome;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::world::World;
 use wayside_core::evaluate::Outcome;
@@ -116,17 +116,17 @@ impl Row<'_> {
 }
 
 /// The part of one seed.
-pub(crate) struct Part<'a> {
+pub(crate) struct TaskWriter<'a> {
     seed: u64,
     rsu_ids: &'a [String],
     links: &'a [Link],
     /// Memory for the links of a route.
     route: Vec<u32>,
-    table: Table<BufWriter<File>>,
+    table: ParquetWriter<BufWriter<File>>,
     rows: Vec<Row<'a>>,
 }
 
-impl<'a> Part<'a> {
+impl<'a> TaskWriter<'a> {
     pub(crate) fn create(folder: &Path, seed: u64, world: &'a World) -> io::Result<Self> {
         let file = BufWriter::new(File::create(path(folder, seed))?);
         Ok(Self {
@@ -134,7 +134,7 @@ impl<'a> Part<'a> {
             rsu_ids: &world.rsus.id,
             links: world.network.links(),
             route: Vec::new(),
-            table: Table::create(file, "tasks", &columns())?,
+            table: ParquetWriter::create(file, "tasks", &columns())?,
             rows: Vec::new(),
         })
     }
@@ -190,7 +190,7 @@ impl<'a> Part<'a> {
     }
 
     /// Adds a task whose outcome is known only now.
-    pub(crate) fn add_ended(&mut self, policy: &'a str, task: &Ended) -> io::Result<()> {
+    pub(crate) fn add_ended(&mut self, policy: &'a str, task: &TaskOutcome) -> io::Result<()> {
         let Self {
             seed,
             rsu_ids,
@@ -256,7 +256,7 @@ pub(crate) fn join<W: io::Write + Send>(
     folder: &Path,
     seeds: impl Iterator<Item = u64>,
 ) -> io::Result<W> {
-    let mut table = Table::create(to, "tasks", &columns())?;
+    let mut table = ParquetWriter::create(to, "tasks", &columns())?;
     for seed in seeds {
         table.append(&path(folder, seed))?;
     }

@@ -21,7 +21,7 @@ use wayside_study::claim::{Claim, Verdict};
 use wayside_study::output::Manifest;
 use wayside_study::report;
 use wayside_study::run::{Control, Plan};
-use wayside_study::{Setting, figures};
+use wayside_study::{ScenarioFacts, figures};
 use wayside_study::{Summary, table};
 
 const POLICIES: [PolicyKind; 4] = [
@@ -232,9 +232,9 @@ fn run() -> (Summary, String) {
     };
     let replications = wayside_study::run::run(&plan, &Control::default()).unwrap();
     let summary = Summary::new(&scenario.name, &replications, true);
-    let setting = Setting::new(&world, 0).unwrap();
-    let figures = figures::of_run(&summary, &replications, &setting);
-    let mut page = report::of_run(&summary, &setting, &figures, &manifest(&summary));
+    let facts = ScenarioFacts::new(&world, 0).unwrap();
+    let figures = figures::of_run(&summary, &replications, &facts);
+    let mut page = report::of_run(&summary, &facts, &figures, &manifest(&summary));
     let claim = Claim {
         id: "wang2025.fig3.order".into(),
         figure: "3".into(),
@@ -570,26 +570,26 @@ fn long(slots: u32) -> Replication {
 fn property_a_million_slots_make_a_small_report() {
     let replications = [long(1_000_000)];
     let summary = Summary::new("long", &replications, false);
-    let setting = Setting {
+    let facts = ScenarioFacts {
         rsus: (0..3)
             .map(|m| Site {
                 id: format!("r{m}"),
                 ..Site::default()
             })
             .collect(),
-        ..Setting::new(
+        ..ScenarioFacts::new(
             &World::new(&Scenario::builtin("wang2025", &[]).unwrap()).unwrap(),
             0,
         )
         .unwrap()
     };
-    let setting = Setting {
+    let facts = ScenarioFacts {
         links: Vec::new(),
-        ..setting
+        ..facts
     };
     let clock = Instant::now();
-    let figures = figures::of_run(&summary, &replications, &setting);
-    let html = report::of_run(&summary, &setting, &figures, &manifest(&summary)).to_html();
+    let figures = figures::of_run(&summary, &replications, &facts);
+    let html = report::of_run(&summary, &facts, &figures, &manifest(&summary)).to_html();
     eprintln!("written in {:.2?}, {} bytes", clock.elapsed(), html.len());
     assert!(html.len() < 3_000_000);
     // The one peak survives the grouping.

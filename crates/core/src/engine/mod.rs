@@ -2,16 +2,16 @@
 
 mod batch;
 mod carried;
-mod contender;
 pub mod coverage;
 pub mod decider;
 pub mod env;
+mod factory;
 mod lane;
 pub mod queue_env;
 pub mod records;
 pub mod world;
 
-pub use lane::Ended;
+pub use lane::TaskOutcome;
 
 use std::ops::ControlFlow;
 
@@ -21,8 +21,8 @@ use crate::bound::split::Split;
 use crate::error::Result;
 use crate::rng::Streams;
 use crate::slot::Slot;
-pub use contender::{Contender, Trained};
 use decider::Decider;
+pub use factory::{PolicyFactory, Trained};
 use lane::Lane;
 use records::Replication;
 use world::{Traffic, World};
@@ -59,7 +59,7 @@ pub trait Observer {
     fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider);
 
     /// Sees a task whose outcome is known only now, for tasks queue. In order of these instants.
-    fn ended(&mut self, policy: usize, task: &Ended) {
+    fn ended(&mut self, policy: usize, task: &TaskOutcome) {
         let _ = (policy, task);
     }
 }
@@ -68,7 +68,7 @@ pub trait Observer {
 ///
 /// # Errors
 /// See there.
-pub fn replicate<C: Contender>(
+pub fn replicate<C: PolicyFactory>(
     world: &World,
     policies: &[C],
     seed: u64,
@@ -91,7 +91,7 @@ pub fn replicate<C: Contender>(
 ///
 /// # Errors
 /// A trace that ends early or is malformed; a policy that cannot serve this world.
-pub fn replicate_observed<C: Contender>(
+pub fn replicate_observed<C: PolicyFactory>(
     world: &World,
     policies: &[C],
     seed: u64,
@@ -106,7 +106,7 @@ pub fn replicate_observed<C: Contender>(
             Ok(Lane::new(
                 world,
                 policy.name(),
-                policy.enter(world, streams)?,
+                policy.for_run(world, streams)?,
                 streams,
                 traffic.core_free_s(),
             ))
@@ -130,7 +130,7 @@ pub fn replicate_observed<C: Contender>(
                 on_time: bound.queue_bounds().map(|bounds| bounds.on_time),
             };
             for (policy, lane) in lanes.iter_mut().enumerate() {
-                let mut ended = |task: &Ended| observer.ended(policy, task);
+                let mut ended = |task: &TaskOutcome| observer.ended(policy, task);
                 lane.step(t, &mut slot, &traffic, bounds, &mut ended);
                 observer.decided(t, policy, &slot, lane.decider());
             }

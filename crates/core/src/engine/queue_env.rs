@@ -18,7 +18,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::env::SlotEnd;
-use super::lane::{Bounds, Ended, QueueLane};
+use super::lane::{Bounds, QueueLane, TaskOutcome};
 use super::world::{Traffic, World};
 use crate::decision::Decision;
 use crate::error::{Error, Result};
@@ -318,7 +318,7 @@ impl QueueEnv {
         let now_s = self.now_s();
         self.traffic.advance_to(now_s, &mut self.slot)?;
         let (flights, slot_s) = (&mut self.flights, self.slot.slot_s);
-        let mut land = |ended: &Ended| land(flights, ended, slot_s);
+        let mut land = |ended: &TaskOutcome| land(flights, ended, slot_s);
         self.lane
             .open(self.t, &mut self.slot, &self.traffic, &mut land);
         self.queued_bits.resize(self.slot.vehicles.len(), 0.0);
@@ -365,7 +365,7 @@ impl QueueEnv {
             });
         }
         let (mut sum_s, mut late, mut ended) = (0.0, 0u32, 0u32);
-        let mut know = |end: &Ended| match end.outcome {
+        let mut know = |end: &TaskOutcome| match end.outcome {
             Ok(outcome) => {
                 sum_s += outcome.delay_s();
                 ended += 1;
@@ -427,7 +427,7 @@ impl QueueEnv {
 }
 
 /// The outcome of a task is known.
-fn land(flights: &mut [Flight], ended: &Ended, slot_s: f64) {
+fn land(flights: &mut [Flight], ended: &TaskOutcome, slot_s: f64) {
     let same = |f: &&mut Flight| (f.slot, f.task) == (ended.slot, ended.task);
     if let Some(flight) = flights.iter_mut().find(same) {
         let arose_s = f64::from(ended.slot) * slot_s;

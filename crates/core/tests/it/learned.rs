@@ -2,7 +2,7 @@
 
 use wayside_core::bound::split::Split;
 use wayside_core::decision::Decision;
-use wayside_core::engine::Contender as _;
+use wayside_core::engine::PolicyFactory as _;
 use wayside_core::engine::Trained;
 use wayside_core::engine::world::{Traffic, World};
 use wayside_core::observe::{Layout, Observation, Scorer};
@@ -80,7 +80,7 @@ fn property_a_learned_policy_is_never_dearer_than_all_local() {
             scorer: Noise(Layout::sequential(&world), seed << 20),
         };
         let mut policies: Vec<Box<dyn Policy>> = vec![
-            learned.enter(&world, Streams::new(seed)).expect("serves"),
+            learned.for_run(&world, Streams::new(seed)).expect("serves"),
             Box::new(OrLocal::new(Nearest)),
             Box::new(OrLocal::new(Repaired::new(random()))),
         ];

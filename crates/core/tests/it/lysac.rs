@@ -118,7 +118,7 @@ fn bits(tasks: &[Known], u: usize, of: impl Fn(&Known) -> bool) -> f64 {
 #[test]
 fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
     use wayside_core::engine::decider::Decider;
-    use wayside_core::engine::{Ended, Observer, replicate_observed};
+    use wayside_core::engine::{Observer, TaskOutcome, replicate_observed};
 
     #[derive(Default)]
     struct Tasks(Vec<Known>, Vec<usize>);
@@ -130,7 +130,7 @@ fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
             ControlFlow::Continue(())
         }
         fn decided(&mut self, _: usize, _: usize, _: &Slot, _: &Decider) {}
-        fn ended(&mut self, _: usize, task: &Ended) {
+        fn ended(&mut self, _: usize, task: &TaskOutcome) {
             let end_s = f64::from(task.slot) * 0.1 + task.outcome.unwrap().delay_s();
             let vehicle = self.1[task.task as usize];
             self.0.push((task.slot, vehicle, task.data_bits, end_s));
@@ -165,11 +165,11 @@ fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
         outputs: outputs.collect(),
     };
     struct Once(Echo);
-    impl wayside_core::engine::Contender for Once {
+    impl wayside_core::engine::PolicyFactory for Once {
         fn name(&self) -> &str {
             "echo"
         }
-        fn enter(&self, _: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
+        fn for_run(&self, _: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
             Ok(Box::new(Lysac::new(self.0.clone(), 1, streams)?))
         }
     }

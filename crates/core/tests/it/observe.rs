@@ -8,7 +8,7 @@ use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::env::{Env, SlotEnd, batch};
 use wayside_core::engine::records::SlotRecord;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory, Trained, replicate};
 use wayside_core::observe::{
     CONTEXT, Encoder, Form, Layout, Observation, Scales, Scorer, Target, Turns, VERSION,
 };
@@ -271,12 +271,12 @@ fn property_permuting_vehicles_permutes_decisions() {
         let forms = layouts(&world).into_iter();
         for layout in forms.filter(|layout| !matches!(layout.form, Form::Flat { .. })) {
             let scorer = Linear::random(&layout, seed);
-            let contender = Trained {
+            let factory = Trained {
                 name: "linear".to_owned(),
                 scorer,
             };
             let decide = |slot: &Slot| {
-                let mut policy = contender.enter(&world, Streams::new(0)).expect("serves");
+                let mut policy = factory.for_run(&world, Streams::new(0)).expect("serves");
                 let mut decision = Decision::default();
                 policy.decide(slot, &mut decision);
                 decision
@@ -300,13 +300,18 @@ fn bare(record: &SlotRecord) -> SlotRecord {
     }
 }
 
-fn records<C: Contender>(world: &World, contender: &C, seed: u64, slots: usize) -> Vec<SlotRecord> {
+fn records<C: PolicyFactory>(
+    world: &World,
+    factory: &C,
+    seed: u64,
+    slots: usize,
+) -> Vec<SlotRecord> {
     let options = Options {
         slots,
         bound: BoundKind::Off,
     };
     let watch = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-    let run = replicate(world, std::slice::from_ref(contender), seed, options, watch);
+    let run = replicate(world, std::slice::from_ref(factory), seed, options, watch);
     let run = run.expect("no trace").expect("never stopped");
     run.policies[0].slots.iter().map(bare).collect()
 }
@@ -355,7 +360,7 @@ fn oracle_env_turns_equal_learned_policy() {
     let world = world("coupled", &[("time.slot_s", "0.25")]);
     for layout in layouts(&world) {
         let mut scorer = Linear::random(&layout, 4);
-        let contender = Trained {
+        let factory = Trained {
             name: "linear".to_owned(),
             scorer: scorer.clone(),
         };
@@ -377,7 +382,7 @@ fn oracle_env_turns_equal_learned_policy() {
                 break;
             }
         }
-        assert_eq!(own, records(&world, &contender, 9, 8));
+        assert_eq!(own, records(&world, &factory, 9, 8));
     }
 }
 
@@ -415,7 +420,7 @@ fn property_rules_on_the_end_are_kept() {
 #[test]
 fn property_sequential_rows_hold_what_one_slot_needs() {
     let world = world("wang2025", &[]);
-    let contender = [Trained {
+    let factory = [Trained {
         name: "thrifty".to_owned(),
         scorer: Linear::thrifty(Layout::sequential(&world)),
     }];
@@ -424,7 +429,7 @@ fn property_sequential_rows_hold_what_one_slot_needs() {
         bound: BoundKind::Simple,
     };
     let watch = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-    let run = replicate(&world, &contender, 0, options, watch);
+    let run = replicate(&world, &factory, 0, options, watch);
     let run = run.expect("no trace").expect("never stopped");
     let (mut cost, mut bound) = (0.0, 0.0);
     for record in &run.policies[0].slots {

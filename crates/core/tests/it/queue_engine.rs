@@ -6,7 +6,9 @@ use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::{PolicyRun, SlotRecord};
 use wayside_core::engine::world::{Traffic, World};
-use wayside_core::engine::{BoundKind, Ended, Observer, Options, replicate, replicate_observed};
+use wayside_core::engine::{
+    BoundKind, Observer, Options, TaskOutcome, replicate, replicate_observed,
+};
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
 use wayside_core::slot::Slot;
@@ -231,7 +233,7 @@ fn run_of_batch(world: &World, policy: PolicyKind, seed: u64) -> f64 {
 #[derive(Default)]
 struct Ledger {
     decided: Vec<Placement>,
-    ended: Vec<Ended<'static>>,
+    ended: Vec<TaskOutcome<'static>>,
 }
 
 impl Observer for Ledger {
@@ -241,9 +243,9 @@ impl Observer for Ledger {
     fn decided(&mut self, _: usize, _: usize, _: &Slot, decider: &Decider) {
         self.decided.extend(decider.placements());
     }
-    fn ended(&mut self, policy: usize, task: &Ended) {
+    fn ended(&mut self, policy: usize, task: &TaskOutcome) {
         assert_eq!(policy, 0);
-        self.ended.push(Ended { path: &[], ..*task });
+        self.ended.push(TaskOutcome { path: &[], ..*task });
     }
 }
 

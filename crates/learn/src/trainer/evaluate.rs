@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 use wayside_core::engine::records::{Replication, SlotRecord};
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory, Trained, replicate};
 use wayside_core::error::Result;
 
 use crate::trainer::learned::{LearnedPolicy, Score};
@@ -38,21 +38,21 @@ impl Evaluation {
     /// # Errors
     /// A layout that cannot serve a world; a trace that ends early.
     pub fn score(&mut self, worlds: &[World], policy: &LearnedPolicy) -> Result<Score> {
-        let contender = Trained {
+        let factory = Trained {
             name: policy.card().algorithm.clone(),
             scorer: policy.clone(),
         };
-        self.score_of(worlds, &contender)
+        self.score_of(worlds, &factory)
     }
 
     /// The same of whoever may enter a run.
     ///
     /// # Errors
     /// As [`Evaluation::score`].
-    pub fn score_of<C: Contender + Sync>(
+    pub fn score_of<C: PolicyFactory + Sync>(
         &mut self,
         worlds: &[World],
-        contender: &C,
+        factory: &C,
     ) -> Result<Score> {
         let first = self.bounds.is_empty();
         let options = Options {
@@ -62,7 +62,7 @@ impl Evaluation {
         let one = |(i, &seed): (usize, &u64)| {
             let world = &worlds[i % worlds.len()];
             let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
-            replicate(world, std::slice::from_ref(contender), seed, options, go_on)
+            replicate(world, std::slice::from_ref(factory), seed, options, go_on)
         };
         // collected before the first error is looked for, so that it is that of the first seed
         let runs: Vec<Result<Option<Replication>>> =

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use wayside_core::Scenario;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender, Options, Trained, replicate};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory, Trained, replicate};
 use wayside_core::policy::PolicyKind;
 use wayside_learn::trainer::builtin::{BUILTIN_POLICIES, builtin};
 
@@ -15,7 +15,7 @@ fn world(scenario: &str, set: &[(&str, &str)]) -> World {
 }
 
 /// Mean objective and mean bound over the slots of some seeds.
-fn costs(world: &World, contender: &impl Contender, seeds: &[u64], slots: usize) -> (f64, f64) {
+fn costs(world: &World, factory: &impl PolicyFactory, seeds: &[u64], slots: usize) -> (f64, f64) {
     let options = Options {
         slots,
         bound: BoundKind::Split,
@@ -23,7 +23,7 @@ fn costs(world: &World, contender: &impl Contender, seeds: &[u64], slots: usize)
     let (mut objective, mut bound) = (0.0, 0.0);
     for &seed in seeds {
         let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
-        let run = replicate(world, std::slice::from_ref(contender), seed, options, go_on);
+        let run = replicate(world, std::slice::from_ref(factory), seed, options, go_on);
         for slot in &run.unwrap().unwrap().policies[0].slots {
             objective += slot.objective;
             bound += slot.lower_bound.unwrap();
@@ -33,7 +33,7 @@ fn costs(world: &World, contender: &impl Contender, seeds: &[u64], slots: usize)
     (objective / n, bound / n)
 }
 
-fn trained(algorithm: &str, world: &World) -> impl Contender {
+fn trained(algorithm: &str, world: &World) -> impl PolicyFactory {
     Trained {
         name: algorithm.to_owned(),
         scorer: builtin(algorithm, Some(&world.scenario)).unwrap(),
@@ -103,7 +103,7 @@ fn regress_learning_earns_its_place_where_slots_are_coupled() {
     // from empty RSUs on, so that `price` has only 60 slots to go astray in
     for (slot_s, least) in [("0.25", 1.6), ("0.30", 1.2)] {
         let world = world("coupled", &[("time.slot_s", slot_s)]);
-        let of = |contender: &dyn Contender| costs(&world, &Borrowed(contender), &[0], 60).0;
+        let of = |factory: &dyn PolicyFactory| costs(&world, &Borrowed(factory), &[0], 60).0;
         let ppo = of(&trained("ppo", &world));
         let (price, fit) = (of(&PolicyKind::Price), of(&PolicyKind::SlotFit));
         assert!(price > least * ppo, "{slot_s} s: {ppo}, price {price}");
@@ -134,18 +134,18 @@ fn regress_lysac_plans_batches_of_any_size_and_capability() {
     }
 }
 
-struct Borrowed<'a>(&'a dyn Contender);
+struct Borrowed<'a>(&'a dyn PolicyFactory);
 
-impl Contender for Borrowed<'_> {
+impl PolicyFactory for Borrowed<'_> {
     fn name(&self) -> &str {
         self.0.name()
     }
 
-    fn enter(
+    fn for_run(
         &self,
         world: &World,
         streams: wayside_core::rng::Streams,
     ) -> wayside_core::Result<Box<dyn wayside_core::policy::Policy>> {
-        self.0.enter(world, streams)
+        self.0.for_run(world, streams)
     }
 }

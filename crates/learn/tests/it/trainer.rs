@@ -8,7 +8,7 @@ use std::time::Duration;
 use wayside_core::Scenario;
 use wayside_core::engine::env::Env as Engine;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Contender as _, Trained};
+use wayside_core::engine::{PolicyFactory as _, Trained};
 use wayside_core::error::Error;
 use wayside_core::rng::Streams;
 use wayside_learn::nn::state::State;
@@ -366,11 +366,11 @@ fn property_policy_files_round_trip_and_refuse_what_they_cannot_serve() {
 
     let enter = |world: &World| {
         let name = "flat".to_owned();
-        let contender = Trained {
+        let factory = Trained {
             name,
             scorer: policy.clone(),
         };
-        contender.enter(world, Streams::new(0)).map(|_| ())
+        factory.for_run(world, Streams::new(0)).map(|_| ())
     };
     enter(&small).unwrap();
     let error = enter(&world("wang2025", 9)).unwrap_err();

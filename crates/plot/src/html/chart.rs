@@ -1,6 +1,6 @@
 //! A figure in a report: the drawing, its values for the script, and the table behind it.
 
-use super::table::{Cell, Table};
+use super::table::{Table, TableCell};
 use crate::draw::draw;
 use crate::text::{escape, significant};
 use crate::theme::SCREEN;
@@ -91,17 +91,19 @@ fn table(figure: &Figure) -> Table {
                 .points
                 .iter()
                 .find(close)
-                .map_or_else(Cell::default, |point| Cell {
+                .map_or_else(TableCell::default, |point| TableCell {
                     text: significant(figure.value(point), 5),
                     note: point.interval.map_or_else(String::new, |[lo, hi]| {
                         format!("{} to {}", significant(lo, 5), significant(hi, 5))
                     }),
-                    ..Cell::default()
+                    ..TableCell::default()
                 })
         });
-        std::iter::once(Cell::new(&heading)).chain(cells).collect()
+        std::iter::once(TableCell::new(&heading))
+            .chain(cells)
+            .collect()
     });
-    let rows: Vec<Vec<Cell>> = rows.collect();
+    let rows: Vec<Vec<TableCell>> = rows.collect();
     // One series per category says its name twice.
     let diagonal = !key.categories.is_empty() && figure.series.iter().all(|s| s.points.len() == 1);
     let every = match step {

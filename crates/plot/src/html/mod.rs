@@ -4,5 +4,5 @@ mod chart;
 mod page;
 mod table;
 
-pub use page::{Block, Page, Section};
-pub use table::{Cell, Table};
+pub use page::{Content, Page, Section};
+pub use table::{Table, TableCell};

@@ -30,12 +30,12 @@ pub struct Section {
     /// Its heading.
     pub heading: String,
     /// What it holds.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<Content>,
 }
 
 /// What a section is made of.
 #[derive(Clone, Debug)]
-pub enum Block {
+pub enum Content {
     /// A paragraph.
     Text(String),
     /// A chart, with its values in a table behind it.
@@ -102,7 +102,7 @@ impl Page {
     fn switches(&self, html: &mut String) {
         let blocks = self.sections.iter().flat_map(|s| &s.blocks);
         let figures = blocks.filter_map(|b| match b {
-            Block::Chart(figure) => Some(figure),
+            Content::Chart(figure) => Some(figure),
             _ => None,
         });
         let mut names: Vec<(&str, usize)> = Vec::new();
@@ -134,7 +134,7 @@ impl Page {
 impl Section {
     /// A section of `blocks`; `None` where there is none, so that nothing empty is shown.
     #[must_use]
-    pub fn new(id: &str, heading: &str, blocks: Vec<Block>) -> Option<Self> {
+    pub fn new(id: &str, heading: &str, blocks: Vec<Content>) -> Option<Self> {
         (!blocks.is_empty()).then(|| Self {
             id: id.into(),
             heading: heading.into(),
@@ -156,7 +156,7 @@ impl Section {
     }
 }
 
-impl Block {
+impl Content {
     fn write(&self, html: &mut String) {
         match self {
             Self::Text(text) => writeln!(html, "<p>{}</p>", escape(text)),

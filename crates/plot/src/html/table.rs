@@ -11,12 +11,12 @@ pub struct Table {
     /// Headings of the columns, that of the row headings first.
     pub header: Vec<String>,
     /// Rows; the first cell of each is its heading.
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Vec<TableCell>>,
 }
 
 /// A cell; the addresses let scripts and tests find it.
 #[derive(Clone, Debug, Default)]
-pub struct Cell {
+pub struct TableCell {
     /// What is read first.
     pub text: String,
     /// What explains it, smaller, below.
@@ -27,7 +27,7 @@ pub struct Cell {
     pub series: String,
 }
 
-impl Cell {
+impl TableCell {
     /// A cell of `text` alone.
     #[must_use]
     pub fn new(text: &str) -> Self {

@@ -1,7 +1,7 @@
 //! The section of claims.
 
 use crate::claim::{Claim, Verdict};
-use wayside_plot::html::{Block, Cell, Section, Table};
+use wayside_plot::html::{Content, Section, Table, TableCell};
 use wayside_plot::significant;
 
 /// The section of claims; `None` without any.
@@ -18,28 +18,28 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
             .ci95
             .map(|[lo, hi]| format!("{} to {}", significant(lo, 4), significant(hi, 4)));
         vec![
-            Cell {
+            TableCell {
                 text: claim.claim.clone(),
                 note: match claim.note.as_str() {
                     "" => claim.id.clone(),
                     note => format!("{}: {note}", claim.id),
                 },
-                ..Cell::default()
+                ..TableCell::default()
             },
-            Cell::new(&claim.figure),
-            Cell::new(&number(claim.published)),
-            Cell {
+            TableCell::new(&claim.figure),
+            TableCell::new(&number(claim.published)),
+            TableCell {
                 text: claim.count().unwrap_or_else(|| number(claim.measured)),
                 note: interval.unwrap_or_default(),
-                ..Cell::default()
+                ..TableCell::default()
             },
-            Cell {
+            TableCell {
                 text: verdict.to_owned(),
                 note: match claim.fitted {
                     true => format!("{}, fitted", claim.source.word()),
                     false => claim.source.word().to_owned(),
                 },
-                ..Cell::default()
+                ..TableCell::default()
             },
         ]
     });
@@ -53,7 +53,7 @@ pub fn claims(claims: &[Claim]) -> Option<Section> {
     let blocks = if claims.is_empty() {
         Vec::new()
     } else {
-        vec![Block::Table(table)]
+        vec![Content::Table(table)]
     };
     Section::new("claims", "Claims", blocks)
 }

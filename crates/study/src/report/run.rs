@@ -1,11 +1,11 @@
 //! The report of one comparison.
 
+use crate::facts::ScenarioFacts;
 use crate::output::Manifest;
-use crate::setting::Setting;
 use crate::summary::{self, Metric, PolicySummary, Summary};
 use crate::table;
 use std::collections::BTreeMap;
-use wayside_plot::html::{Block, Cell, Page, Section, Table};
+use wayside_plot::html::{Content, Page, Section, Table, TableCell};
 use wayside_plot::{Figure, significant};
 
 /// Digits of a number in a table.
@@ -17,7 +17,7 @@ const ABREAST: usize = 8;
 #[must_use]
 pub fn of_run(
     summary: &Summary,
-    setting: &Setting,
+    facts: &ScenarioFacts,
     figures: &[Figure],
     manifest: &Manifest,
 ) -> Page {
@@ -26,7 +26,7 @@ pub fn of_run(
             .iter()
             .find(|f| f.id == id)
             .cloned()
-            .map(|f| Block::Chart(Box::new(f)))
+            .map(|f| Content::Chart(Box::new(f)))
     };
     let section = |id: &str, heading: &str, charts: &[&str]| {
         Section::new(
@@ -35,26 +35,26 @@ pub fn of_run(
             charts.iter().filter_map(|id| chart(id)).collect(),
         )
     };
-    let mut comparison: Vec<Block> = ["comparison", "gap"]
+    let mut comparison: Vec<Content> = ["comparison", "gap"]
         .into_iter()
         .filter_map(chart)
         .collect();
-    comparison.push(Block::Table(overview(summary)));
+    comparison.push(Content::Table(overview(summary)));
     let sections = [
         Section::new("comparison", "Comparison", comparison),
-        Section::new("scenario", "Scenario", vec![scenario(setting)]),
+        Section::new("scenario", "Scenario", vec![scenario(facts)]),
         section("time", "Over time", &["objective-time"]),
         section("load", "Load of the RSUs", &["load", "lbm-time"]),
         section("delay", "Delays", &["delay"]),
         Section::new("metrics", "Every metric", metrics(summary)),
-        Section::new("manifest", "Manifest", facts(summary, setting, manifest)),
+        Section::new("manifest", "Manifest", provenance(summary, facts, manifest)),
     ];
     Page {
-        title: match setting.description.as_str() {
+        title: match facts.description.as_str() {
             "" => summary.scenario.clone(),
             description => format!("{}: {description}", summary.scenario),
         },
-        question: question(summary, setting),
+        question: question(summary, facts),
         answer: table::verdict(summary).unwrap_or_default(),
         caption: table::caption(summary),
         sections: sections.into_iter().flatten().collect(),
@@ -64,12 +64,12 @@ pub fn of_run(
 /// The section of learning curves; `None` without any.
 #[must_use]
 pub fn curves(figures: &[Figure]) -> Option<Section> {
-    let charts = figures.iter().map(|f| Block::Chart(Box::new(f.clone())));
+    let charts = figures.iter().map(|f| Content::Chart(Box::new(f.clone())));
     Section::new("learning", "Learning curves", charts.collect())
 }
 
-fn question(summary: &Summary, setting: &Setting) -> String {
-    let vehicles = setting.vehicles_m.len();
+fn question(summary: &Summary, facts: &ScenarioFacts) -> String {
+    let vehicles = facts.vehicles_m.len();
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let who = match summary.policies.as_slice() {
         [one] => format!("How well does {} place", one.policy),
@@ -78,22 +78,22 @@ fn question(summary: &Summary, setting: &Setting) -> String {
     format!(
         "{who} the tasks of {} among {} best, as J = {} × delay [s] + {} × energy [J], and how far from the optimum?",
         plural(vehicles, "vehicle"),
-        plural(setting.rsus.len(), "RSU"),
-        significant(setting.omega, 3),
-        significant(1.0 - setting.omega, 3)
+        plural(facts.rsus.len(), "RSU"),
+        significant(facts.omega, 3),
+        significant(1.0 - facts.omega, 3)
     )
 }
 
-fn scenario(setting: &Setting) -> Block {
-    Block::Map {
-        map: Box::new(setting.map()),
+fn scenario(facts: &ScenarioFacts) -> Content {
+    Content::Map {
+        map: Box::new(facts.map()),
         caption: format!(
             "{} RSUs and the circles that they cover, {} backhaul links, {} vehicles where seed {} starts them.{}",
-            setting.rsus.len(),
-            setting.links.len(),
-            setting.vehicles_m.len(),
-            setting.seed,
-            match setting.source.as_str() {
+            facts.rsus.len(),
+            facts.links.len(),
+            facts.vehicles_m.len(),
+            facts.seed,
+            match facts.source.as_str() {
                 "" => String::new(),
                 source => format!(" Source: {source}."),
             }
@@ -101,12 +101,12 @@ fn scenario(setting: &Setting) -> Block {
     }
 }
 
-fn cell(policy: &PolicySummary, name: &str, metric: Option<Metric>) -> Cell {
+fn cell(policy: &PolicySummary, name: &str, metric: Option<Metric>) -> TableCell {
     let (text, note) = metric.map_or_else(
         || ("–".into(), String::new()),
         |m| (number(m.mean), interval(m.ci95)),
     );
-    Cell {
+    TableCell {
         text,
         note,
         metric: name.into(),
@@ -114,9 +114,9 @@ fn cell(policy: &PolicySummary, name: &str, metric: Option<Metric>) -> Cell {
     }
 }
 
-fn gap_cell(policy: &PolicySummary) -> Cell {
+fn gap_cell(policy: &PolicySummary) -> TableCell {
     let gap = policy.gap;
-    Cell {
+    TableCell {
         text: gap.map_or_else(|| "–".into(), |g| number(g.mean)),
         note: gap.map_or_else(String::new, |g| interval(g.ci95)),
         metric: "gap".into(),
@@ -163,16 +163,16 @@ fn overview(summary: &Summary) -> Table {
         let known: BTreeMap<_, _> = policy.metrics().into_iter().collect();
         let metric = |name: &str| cell(policy, name, known.get(name).copied().flatten());
         let mut row = vec![
-            Cell {
+            TableCell {
                 text: policy.policy.clone(),
                 series: policy.policy.clone(),
-                ..Cell::default()
+                ..TableCell::default()
             },
             metric(FIRST[0].0),
         ];
         if policies.len() > 1 {
             let difference = policy.difference;
-            row.push(Cell {
+            row.push(TableCell {
                 text: difference.map_or_else(|| "–".into(), |d| number(d.mean)),
                 note: interval(difference.and_then(|d| d.ci95)),
                 metric: "difference".into(),
@@ -185,7 +185,7 @@ fn overview(summary: &Summary) -> Table {
         row.extend(FIRST[1..].iter().map(|(name, _)| metric(name)));
         if summary.timing.is_some() {
             let timing = summary.timing_of(&policy.policy);
-            row.push(Cell::new(
+            row.push(TableCell::new(
                 &timing.map_or_else(|| "–".into(), |t| table::duration(t.p50)),
             ));
         }
@@ -201,7 +201,7 @@ fn overview(summary: &Summary) -> Table {
 }
 
 /// Every metric of the summary, with what the schema says of it.
-fn metrics(summary: &Summary) -> Vec<Block> {
+fn metrics(summary: &Summary) -> Vec<Content> {
     let schema = summary::schema();
     let said = |name: &str| {
         let text = schema["$defs"]["PolicySummary"]["properties"][name]["description"].as_str();
@@ -215,10 +215,10 @@ fn metrics(summary: &Summary) -> Vec<Block> {
         let names = all
             .first()
             .map_or_else(Vec::new, |m| m.iter().map(|(name, _)| *name).collect());
-        let heading = |name: &str, said: String| Cell {
+        let heading = |name: &str, said: String| TableCell {
             text: name.into(),
             note: said,
-            ..Cell::default()
+            ..TableCell::default()
         };
         let rows = names.into_iter().enumerate().filter_map(|(i, name)| {
             // What nobody has has no meaning in this scenario.
@@ -233,13 +233,13 @@ fn metrics(summary: &Summary) -> Vec<Block> {
                     .collect()
             })
         });
-        let mut rows: Vec<Vec<Cell>> = rows.collect();
+        let mut rows: Vec<Vec<TableCell>> = rows.collect();
         if policies.iter().any(|p| p.gap.is_some()) {
             let gap = std::iter::once(heading("gap", said("gap")));
             rows.push(gap.chain(policies.iter().map(gap_cell)).collect());
         }
         let header = policies.iter().map(|p| p.policy.clone());
-        Block::Table(Table {
+        Content::Table(Table {
             caption: "Every metric of summary.json: mean over seeds, 95 % interval".into(),
             header: std::iter::once("metric".to_owned()).chain(header).collect(),
             rows,
@@ -248,17 +248,14 @@ fn metrics(summary: &Summary) -> Vec<Block> {
     blocks.collect()
 }
 
-fn facts(summary: &Summary, setting: &Setting, manifest: &Manifest) -> Vec<Block> {
+fn provenance(summary: &Summary, facts: &ScenarioFacts, manifest: &Manifest) -> Vec<Content> {
     let seeds: Vec<_> = summary.seeds.iter().map(u64::to_string).collect();
-    let mut facts = vec![
+    let mut rows = vec![
         ("Scenario", manifest.scenario.clone()),
-        ("Source", setting.source.clone()),
+        ("Source", facts.source.clone()),
         ("SHA-256 of the scenario", manifest.scenario_sha256.clone()),
         ("Seeds", seeds.join(", ")),
-        (
-            "Slots",
-            format!("{} of {} s", summary.slots, setting.slot_s),
-        ),
+        ("Slots", format!("{} of {} s", summary.slots, facts.slot_s)),
         ("Policies", manifest.policies.join(", ")),
         ("Version", manifest.version.clone()),
         (
@@ -284,21 +281,20 @@ fn facts(summary: &Summary, setting: &Setting, manifest: &Manifest) -> Vec<Block
     if summary.timing.is_some() {
         let machine = &manifest.machine;
         let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");
-        facts.push(("Command", manifest.command.join(" ")));
-        facts.push(("Started", manifest.started.clone()));
-        facts.push((
+        rows.push(("Command", manifest.command.join(" ")));
+        rows.push(("Started", manifest.started.clone()));
+        rows.push((
             "Machine",
             format!("{cpu}, {} cores, {}", machine.cores, machine.os),
         ));
     }
     vec![
-        Block::Facts(
-            facts
-                .into_iter()
+        Content::Facts(
+            rows.into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
         ),
-        Block::Source {
+        Content::Source {
             heading: "The whole scenario".into(),
             text: manifest.scenario_text.clone(),
         },

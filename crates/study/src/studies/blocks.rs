@@ -1,15 +1,15 @@
 //! Blocks of work: seeds of one cell, run anywhere, the result as the bytes of a part.
 
+use super::block_cache::{self, BlockCache};
 use super::cells::Cell;
 use super::data::Row;
-use super::metrics::{self, Values, Witness};
-use super::parts::{self, Parts};
+use super::metrics::{self, MetricObserver, Values};
 use super::runner::Plan;
 use super::{Grid, Measure};
 use std::io;
 use std::path::Path;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Contender, Options, replicate_observed};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate_observed};
 use wayside_core::policy::Policy;
 use wayside_core::rng::Streams;
 use wayside_core::{Error, Result, Scenario};
@@ -60,19 +60,19 @@ impl Block {
                 "must be run by the same Wayside on the same files, was run by another",
             );
         }
-        let whole = parts::decode(part.clone(), &job.like);
+        let whole = block_cache::decode(part.clone(), &job.like);
         let slots = job.grid.measure == Measure::Slots;
         let of_block = |row: &Row| slots || self.seeds.contains(&row.seed);
         if whole.is_none_or(|rows| !rows.iter().all(of_block)) {
             return refused("must be a whole part, got one that cannot be read");
         }
-        let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
+        let parts = BlockCache::open(folder).map_err(|e| Error::io(folder, e))?;
         parts.write(name, &part).map_err(|e| Error::io(folder, e))
     }
 }
 
 pub(super) fn encode(rows: &[Row]) -> Result<Vec<u8>> {
-    parts::encode(rows).map_err(|e| Error::io(Path::new("part"), io::Error::other(e)))
+    block_cache::encode(rows).map_err(|e| Error::io(Path::new("part"), io::Error::other(e)))
 }
 
 /// A block with all that it takes to run it.
@@ -80,7 +80,7 @@ pub(super) struct Job<'a> {
     grid: &'a Grid,
     seeds: &'a [u64],
     scenario: Scenario,
-    contenders: Vec<(&'a String, Box<dyn Contender>)>,
+    factories: Vec<(&'a String, Box<dyn PolicyFactory>)>,
     /// Where its rows belong.
     pub(super) like: Row,
     /// Name of its part.
@@ -97,14 +97,14 @@ impl<'a> Job<'a> {
         let cells = grid.cells(plan.quick);
         let cell: &Cell = cells.get(block.cell).ok_or_else(absent)?;
         let scenario = grid.resolve(cell)?;
-        let contenders: Vec<(&String, Box<dyn Contender>)> = grid
+        let factories: Vec<(&String, Box<dyn PolicyFactory>)> = grid
             .policies
             .iter()
             .chain(&grid.awaited)
             .filter_map(|name| Some((name, (plan.registry)(name, Some(&scenario))?)))
             .collect();
-        let names: Vec<&str> = contenders.iter().map(|(name, _)| name.as_str()).collect();
-        let part = Parts::name(
+        let names: Vec<&str> = factories.iter().map(|(name, _)| name.as_str()).collect();
+        let part = BlockCache::name(
             plan.program,
             &[
                 &scenario.to_toml(),
@@ -125,7 +125,7 @@ impl<'a> Job<'a> {
             grid,
             seeds: &block.seeds,
             scenario,
-            contenders,
+            factories,
             like,
             part,
         })
@@ -155,12 +155,12 @@ impl<'a> Job<'a> {
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<Vec<Row>>> {
         // A trained policy may not serve every scenario; it has no rows there.
-        let serves = |c: &dyn Contender| c.enter(world, Streams::new(0)).is_ok();
+        let serves = |c: &dyn PolicyFactory| c.for_run(world, Streams::new(0)).is_ok();
         let entrants: Vec<Named<'_>> = self
-            .contenders
+            .factories
             .iter()
-            .filter(|(_, contender)| serves(contender.as_ref()))
-            .map(|(name, contender)| Named(name, contender.as_ref()))
+            .filter(|(_, factory)| serves(factory.as_ref()))
+            .map(|(name, factory)| Named(name, factory.as_ref()))
             .collect();
         let options = Options {
             slots: self.scenario.time.slots,
@@ -173,8 +173,8 @@ impl<'a> Job<'a> {
         let bound = self.grid.bound && world.faults.is_empty();
         let mut rows = Vec::new();
         for &seed in self.seeds {
-            let mut witness = Witness::new(entrants.len(), bound, stop);
-            let run = replicate_observed(world, &entrants, seed, options, &mut witness)?;
+            let mut observer = MetricObserver::new(entrants.len(), bound, stop);
+            let run = replicate_observed(world, &entrants, seed, options, &mut observer)?;
             let Some(replication) = run else {
                 return Ok(None);
             };
@@ -191,22 +191,22 @@ impl<'a> Job<'a> {
                     add(slot as u64, metrics::of_slot(&replication, slot));
                 }
             } else {
-                add(seed, witness.values(&replication));
+                add(seed, observer.values(&replication));
             }
         }
         Ok(Some(rows))
     }
 }
 
-/// A contender under the name that the study knows it by.
-struct Named<'a>(&'a str, &'a dyn Contender);
+/// A factory under the name that the study knows it by.
+struct Named<'a>(&'a str, &'a dyn PolicyFactory);
 
-impl Contender for Named<'_> {
+impl PolicyFactory for Named<'_> {
     fn name(&self) -> &str {
         self.0
     }
 
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
-        self.1.enter(world, streams)
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+        self.1.for_run(world, streams)
     }
 }

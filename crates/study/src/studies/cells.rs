@@ -1,7 +1,7 @@
 //! The cells of a grid.
 
 use super::draws;
-use super::{Axis, AxisValue, DRAW_AXIS, Grid, SCENARIO_AXIS, Where};
+use super::{AxisValue, DRAW_AXIS, Grid, GridAxis, SCENARIO_AXIS, Where};
 use wayside_core::{Result, Scenario, scenario};
 
 /// One combination of the values of a grid's axes.
@@ -15,7 +15,7 @@ impl Grid {
     /// All cells, or those that `--quick` runs; the last axis varies fastest.
     #[must_use]
     pub fn cells(&self, quick: bool) -> Vec<Cell> {
-        let values = |axis: &'_ Axis| {
+        let values = |axis: &'_ GridAxis| {
             if quick {
                 axis.quick.clone()
             } else {

@@ -1,7 +1,7 @@
 //! What the cells of a study left: one row per grid, cell, seed and policy.
 
 use super::metrics::{DECISION_TIME, NAMES, Values, column};
-use crate::columns::{Column, Table};
+use crate::columns::{Column, ParquetWriter};
 use crate::stats;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -85,7 +85,7 @@ impl Data {
     /// Writes everything but times as Parquet, a row group per cell.
     pub(super) fn write_parquet<W: Write + Send>(&self, to: W) -> io::Result<W> {
         let columns = columns(false);
-        let mut table = Table::create(to, "results", &columns)?;
+        let mut table = ParquetWriter::create(to, "results", &columns)?;
         for rows in self.cells.values() {
             table.write(&columns, rows)?;
         }

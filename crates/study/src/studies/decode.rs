@@ -4,9 +4,9 @@ mod claims;
 
 use super::draws::{self, Among};
 use super::kinds::{AxisValues, Changes, Condition};
-use super::recorded::Table;
+use super::recorded::RecordFile;
 use super::{
-    Axis, Drawn, FigureSpec, Grid, Measure, PublishedPoint, SCENARIO_AXIS, SEEDS, Seeds, Study,
+    Drawn, FigureSpec, Grid, GridAxis, Measure, PublishedPoint, SCENARIO_AXIS, SEEDS, Seeds, Study,
     TableSpec, Where, metrics,
 };
 use std::path::Path;
@@ -138,7 +138,7 @@ fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let doc = "a CSV of records, relative to this file: a column for each axis, policy, seed, and metrics by name";
     let file = s.optional("file", Text::NAME, "what is not recorded is run", doc);
     let table = file.and_then(|file| {
-        let table = Table::load(&file, folder);
+        let table = RecordFile::load(&file, folder);
         table.map_err(|problem| s.problem("file", problem)).ok()
     });
     match (measure, &table) {
@@ -227,7 +227,7 @@ fn drawn(
     grid: &str,
     scenario: Option<&str>,
     set: &[(String, String)],
-) -> (Option<Axis>, Vec<Drawn>) {
+) -> (Option<GridAxis>, Vec<Drawn>) {
     let count = Count { min: 1, max: MOST };
     let without = "the grid has no [[grid.draw]]";
     let doc = "how often the keys of [[grid.draw]] are drawn, each time a value of the axis `draw`";
@@ -342,8 +342,8 @@ fn axis(
     scenario: &str,
     set: &[(String, String)],
     folder: &Path,
-    table: Option<&Table>,
-) -> Axis {
+    table: Option<&RecordFile>,
+) -> GridAxis {
     let doc =
         "dotted key of the scenario, as in --set, or \"scenario\"; the column of a file of records";
     let key = s.required("key", Text::NAME, doc);
@@ -388,7 +388,7 @@ fn axis(
             is_scenario(s, "values", scenario, &set);
         }
     }
-    Axis {
+    GridAxis {
         key,
         name,
         label,

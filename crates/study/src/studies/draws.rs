@@ -3,7 +3,7 @@
 //! All keys of a grid are drawn together: a draw is a value of one more axis, which sets them all. Every key has a
 //! random stream of its own, named after the grid and the key, so that another key, or more draws, change no value drawn.
 
-use super::{Axis, AxisValue, DRAW_AXIS, Drawn};
+use super::{AxisValue, DRAW_AXIS, Drawn, GridAxis};
 use wayside_core::rng::Streams;
 
 /// What may be drawn for a key.
@@ -43,13 +43,13 @@ impl Among {
 }
 
 /// The axis of `draws` draws, of which `--quick` takes the first `quick`.
-pub(super) fn axis(draws: usize, quick: usize) -> Axis {
+pub(super) fn axis(draws: usize, quick: usize) -> GridAxis {
     let value = |nth: usize| AxisValue {
         toml: nth.to_string(),
         label: nth.to_string(),
         number: Some(nth as f64),
     };
-    Axis {
+    GridAxis {
         key: DRAW_AXIS.to_owned(),
         name: DRAW_AXIS.to_owned(),
         label: "Draw of the unknown constants".to_owned(),

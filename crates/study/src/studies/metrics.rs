@@ -8,7 +8,7 @@ use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::{PolicyRun, Replication};
 use wayside_core::engine::world::World;
-use wayside_core::engine::{Ended, Observer};
+use wayside_core::engine::{Observer, TaskOutcome};
 use wayside_core::information::{self, Flooding, Protocol};
 use wayside_core::scenario::{Counting, Sources};
 use wayside_core::slot::Slot;
@@ -119,7 +119,7 @@ pub fn unit(name: &str) -> Option<&'static str> {
 pub(super) type Values = Vec<Option<f64>>;
 
 /// Sees what the records of a run do not keep.
-pub(super) struct Witness<'a> {
+pub(super) struct MetricObserver<'a> {
     pub(super) stop: &'a (dyn Fn() -> bool + Sync),
     /// Bounds that offer the servers alone, where asked for.
     bound: Option<QueueBound>,
@@ -140,7 +140,7 @@ struct Ends {
     network_s: Option<[f64; 2]>,
 }
 
-impl<'a> Witness<'a> {
+impl<'a> MetricObserver<'a> {
     pub(super) fn new(policies: usize, bound: bool, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
         Self {
             stop,
@@ -207,7 +207,7 @@ impl<'a> Witness<'a> {
     }
 }
 
-impl Observer for Witness<'_> {
+impl Observer for MetricObserver<'_> {
     fn slot(&mut self, _: usize, slot: &Slot) -> ControlFlow<()> {
         if (self.stop)() {
             return ControlFlow::Break(());
@@ -229,7 +229,7 @@ impl Observer for Witness<'_> {
         }
     }
 
-    fn ended(&mut self, policy: usize, task: &Ended) {
+    fn ended(&mut self, policy: usize, task: &TaskOutcome) {
         self.count(policy, task.placement);
         let Ok(outcome) = &task.outcome else { return };
         if outcome.hops > 0 {

@@ -3,6 +3,7 @@
 //! A [`Study`] is read from TOML (`decode`). [`runner`] runs the cells of its grids, [`blocks`] of them here or elsewhere; [`verdict`] judges its
 //! claims on what they left ([`data::Data`]), [`results`] writes it all down.
 
+mod block_cache;
 pub mod blocks;
 mod cells;
 pub mod data;
@@ -10,9 +11,8 @@ mod decode;
 mod draws;
 mod kinds;
 pub mod metrics;
-mod odds;
+mod p_values;
 mod page;
-mod parts;
 mod recorded;
 pub mod results;
 pub mod runner;
@@ -100,7 +100,7 @@ pub struct Grid {
     /// Fixed changes of the scenario, `(dotted key, TOML value)`.
     pub set: Vec<(String, String)>,
     /// What varies; the last axis varies fastest.
-    pub axes: Vec<Axis>,
+    pub axes: Vec<GridAxis>,
     /// Seeds of each cell, where the study's number of them does not apply.
     pub seeds: Option<usize>,
     /// Keys whose values are drawn: each value of the axis [`DRAW_AXIS`] stands for one of each of them.
@@ -162,7 +162,7 @@ pub const SEEDS: &str = "seed";
 
 /// A key and its values.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
+pub struct GridAxis {
     /// Dotted key of the scenario, or [`SCENARIO_AXIS`].
     pub key: String,
     /// How the study calls it.

@@ -5,19 +5,19 @@
 
 use super::data::Row;
 use super::metrics::{NAMES, column};
-use super::{Axis, AxisValue, BUILTIN_RECORDS, Grid, Record};
+use super::{AxisValue, BUILTIN_RECORDS, Grid, GridAxis, Record};
 use csv::StringRecord;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A file of records.
-pub(super) struct Table {
+pub(super) struct RecordFile {
     file: String,
     header: StringRecord,
     lines: Vec<StringRecord>,
 }
 
-impl Table {
+impl RecordFile {
     /// The built-in file `name`, or the one of that name relative to `folder`.
     pub(super) fn load(name: &str, folder: &Path) -> Result<Self, String> {
         let builtin = BUILTIN_RECORDS.iter().find(|b| b.name == name);
@@ -64,7 +64,7 @@ impl Table {
     }
 
     /// Every line, or all that is wrong with them.
-    pub(super) fn records(&self, axes: &[Axis]) -> Result<Vec<Record>, Vec<String>> {
+    pub(super) fn records(&self, axes: &[GridAxis]) -> Result<Vec<Record>, Vec<String>> {
         let columns = |names: &[&str]| -> Result<Vec<usize>, Vec<String>> {
             let found: Vec<_> = names.iter().map(|name| self.column(name)).collect();
             let wrong: Vec<String> = found.iter().filter_map(|f| f.clone().err()).collect();

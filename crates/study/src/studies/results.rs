@@ -3,9 +3,9 @@
 //! `results.parquet`, `claims.json`, `validation.md`, `report.html`, tables and figures have equal bytes for
 //! equal inputs; `manifest.json`, `timing.csv` and figures of decision times tell when and where it ran.
 
+use super::block_cache::remove_drafts;
 use super::data::Data;
 use super::metrics::{DECISION_TIME, unit};
-use super::parts::remove_drafts;
 use super::{FigureSpec, Measure, SCENARIO_AXIS, SEEDS, Study, TableSpec};
 use super::{draws, page};
 use crate::claim::Claim;
@@ -16,17 +16,17 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use wayside_core::{Error, Result};
-use wayside_plot::html::{Block, Cell, Page, Section, Table};
+use wayside_plot::html::{Content, Page, Section, Table, TableCell};
 use wayside_plot::{Axis, Figure, Names, Point, Published, Scale, Series};
 
 /// The folder of a study, which may hold an earlier, unfinished run of it.
 #[derive(Debug)]
-pub struct Folder {
+pub struct StudyFolder {
     root: PathBuf,
     manifest: Manifest,
 }
 
-impl Folder {
+impl StudyFolder {
     /// Opens or makes `root` for `study`. With `force` it may hold the results of another one.
     ///
     /// # Errors
@@ -378,27 +378,27 @@ fn report(
 ) -> String {
     let mut sections: Vec<Section> = report::claims(claims).into_iter().collect();
     let timeless = figures.iter().filter(|(spec, _)| spec.y != DECISION_TIME);
-    let charts = timeless.map(|(_, figure)| Block::Chart(Box::new(figure.clone())));
+    let charts = timeless.map(|(_, figure)| Content::Chart(Box::new(figure.clone())));
     sections.extend(Section::new("figures", "Figures", charts.collect()));
     let blocks = tables.iter().map(|(spec, table)| {
-        let cell = |v: &Option<f64>| Cell {
+        let cell = |v: &Option<f64>| TableCell {
             text: v.map_or_else(|| "–".into(), |v| format!("{v:.*}", spec.digits)),
-            ..Cell::default()
+            ..TableCell::default()
         };
         let row = |(name, values): &(String, Vec<Option<f64>>)| {
-            let name = Cell::new(name);
+            let name = TableCell::new(name);
             std::iter::once(name)
                 .chain(values.iter().map(cell))
                 .collect()
         };
-        Block::Table(Table {
+        Content::Table(Table {
             caption: spec.title.clone(),
             header: table.header.clone(),
             rows: table.rows.iter().map(row).collect(),
         })
     });
     sections.extend(Section::new("tables", "Tables", blocks.collect()));
-    let source = Block::Source {
+    let source = Content::Source {
         heading: "The study as it was run".into(),
         text: study.text.clone(),
     };

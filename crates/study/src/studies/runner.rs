@@ -4,9 +4,9 @@
 //! grid, cell and seed, and which further seeds are run depends on results alone: so neither the number of
 //! threads nor an interruption changes a byte of the results.
 
+use super::block_cache::{BlockCache, PROGRAM};
 use super::blocks::{Block, Job, encode};
 use super::data::{Data, Row};
-use super::parts::{PROGRAM, Parts};
 use super::recorded;
 use super::verdict::{self, Judged};
 use super::{Grid, Measure, Study};
@@ -17,7 +17,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use wayside_core::engine::Contender;
+use wayside_core::engine::PolicyFactory;
 use wayside_core::policy::PolicyKind;
 use wayside_core::{Error, Result, Scenario};
 
@@ -26,12 +26,12 @@ const BLOCK: usize = 10;
 
 /// What enters a study, by name, made for a scenario where it depends on one; `None` for a name that there
 /// is not.
-pub type Registry = dyn Fn(&str, Option<&Scenario>) -> Option<Box<dyn Contender>> + Sync;
+pub type Registry = dyn Fn(&str, Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> + Sync;
 
 /// The analytic policies.
 #[must_use]
-pub fn analytic(name: &str, _: Option<&Scenario>) -> Option<Box<dyn Contender>> {
-    PolicyKind::from_name(name).map(|kind| Box::new(kind) as Box<dyn Contender>)
+pub fn analytic(name: &str, _: Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> {
+    PolicyKind::from_name(name).map(|kind| Box::new(kind) as Box<dyn PolicyFactory>)
 }
 
 /// Which program this is, by version, size and time of its file.
@@ -75,7 +75,7 @@ pub fn run(
     folder: &Path,
     control: &Control,
 ) -> Result<Option<(Data, Vec<Claim>)>> {
-    let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
+    let parts = BlockCache::open(folder).map_err(|e| Error::io(folder, e))?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(plan.threads)
         .build()
@@ -129,7 +129,7 @@ pub enum Progress {
 /// # Errors
 /// A folder that cannot be made; a scenario that has changed.
 pub fn progress(plan: &Plan<'_>, folder: &Path) -> Result<Progress> {
-    let parts = Parts::open(folder).map_err(|e| Error::io(folder, e))?;
+    let parts = BlockCache::open(folder).map_err(|e| Error::io(folder, e))?;
     let mut missing = Vec::new();
     let complete = look_by_look(plan, &mut |blocks| {
         let mut found = Vec::new();

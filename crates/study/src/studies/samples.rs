@@ -2,32 +2,32 @@
 
 use super::cells::Cell;
 use super::data::Data;
-use super::odds::{Odds, Range};
+use super::p_values::{ClaimedRange, PValues};
 use super::{Against, Grid, Measure, Pooled, Where, metrics};
 use crate::claim::{Comparison, Verdict};
 use crate::stats::{self, Estimate};
 use std::collections::BTreeMap;
 
 /// A sample and where its mean should lie.
-pub(super) struct Trial {
+pub(super) struct Hypothesis {
     pub(super) name: String,
     pub(super) sample: Vec<f64>,
-    pub(super) range: Range,
+    pub(super) range: ClaimedRange,
     /// Whether its values are shares, from 0 to 1.
     pub(super) share: bool,
     /// Cells of the grid that it is taken from.
     pub(super) from: Vec<usize>,
 }
 
-impl Trial {
-    pub(super) fn odds(&self) -> Odds {
-        Odds::of_mean(&self.sample, self.range, self.share)
+impl Hypothesis {
+    pub(super) fn p_values(&self) -> PValues {
+        PValues::of_mean(&self.sample, self.range, self.share)
     }
 
     /// What it says alone, at a probability of `error` to be wrong.
     pub(super) fn comparison(&self, error: f64) -> Option<Comparison> {
         let Estimate { mean, ci95 } = stats::estimate(&self.sample)?;
-        let Odds { holds, fails } = self.odds();
+        let PValues { holds, fails } = self.p_values();
         let verdict = match () {
             () if holds <= error / 2.0 => Verdict::Holds,
             () if fails <= error / 2.0 => Verdict::Fails,
@@ -45,13 +45,13 @@ impl Trial {
 
 /// Cases that agree with a claim, and all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct AgreeCount {
     pub(super) agree: usize,
     pub(super) all: usize,
 }
 
 /// What a claim is about.
-pub(super) struct Source<'a> {
+pub(super) struct ClaimData<'a> {
     pub(super) grid: usize,
     pub(super) spec: &'a Grid,
     pub(super) cells: &'a [Cell],
@@ -61,7 +61,7 @@ pub(super) struct Source<'a> {
     pub(super) spread: bool,
 }
 
-impl Source<'_> {
+impl ClaimData<'_> {
     pub(super) fn among<'s>(&'s self, condition: &'s Where) -> impl Iterator<Item = usize> + 's {
         let cells = self.cells.iter().enumerate();
         cells
@@ -103,33 +103,33 @@ impl Source<'_> {
     pub(super) fn groups(
         &self,
         condition: &Where,
-        range: Range,
+        range: ClaimedRange,
         (than, metric): (&str, &str),
         group: usize,
-    ) -> Vec<Tally> {
-        let tally = |cell: usize| {
+    ) -> Vec<AgreeCount> {
+        let count = |cell: usize| {
             let pairs = self.pairs(cell, than, metric);
             let chunks = pairs.chunks_exact(group);
-            Tally {
+            AgreeCount {
                 all: chunks.len(),
                 agree: chunks.filter(|chunk| range.has(difference(chunk))).count(),
             }
         };
-        self.among(condition).map(tally).collect()
+        self.among(condition).map(count).collect()
     }
 
     /// Cells in which the means over all seeds compare so.
     pub(super) fn survivors(
         &self,
         condition: &Where,
-        range: Range,
+        range: ClaimedRange,
         (than, metric): (&str, &str),
-    ) -> Tally {
+    ) -> AgreeCount {
         let pairs = self
             .among(condition)
             .map(|cell| self.pairs(cell, than, metric));
         let known: Vec<_> = pairs.filter(|pairs| !pairs.is_empty()).collect();
-        Tally {
+        AgreeCount {
             all: known.len(),
             agree: known
                 .iter()
@@ -143,17 +143,17 @@ impl Source<'_> {
         ratio(&self.pairs(cell, than, metric))
     }
 
-    pub(super) fn trials(&self, against: &Against, condition: &Where) -> Vec<Trial> {
+    pub(super) fn hypotheses(&self, against: &Against, condition: &Where) -> Vec<Hypothesis> {
         let cells: Vec<usize> = self.among(condition).collect();
         let name = |cell: usize, but: &[&str]| self.spec.name_of(&self.cells[cell], but);
-        let single = |cell: usize, sample: Vec<f64>, range: Range| Trial {
+        let single = |cell: usize, sample: Vec<f64>, range: ClaimedRange| Hypothesis {
             name: name(cell, &[]),
             sample,
             range,
             share: self.is_share(against),
             from: vec![cell],
         };
-        let each = |of: &dyn Fn(usize) -> Vec<f64>, range: Range| -> Vec<Trial> {
+        let each = |of: &dyn Fn(usize) -> Vec<f64>, range: ClaimedRange| -> Vec<Hypothesis> {
             cells
                 .iter()
                 .map(|&cell| single(cell, of(cell), range))
@@ -161,11 +161,12 @@ impl Source<'_> {
         };
         match against {
             Against::Exactly(_) | Against::Survives { .. } => Vec::new(),
-            &Against::About { value, within } => {
-                each(&|cell| self.values(cell), Range::about(value, within))
-            }
+            &Against::About { value, within } => each(
+                &|cell| self.values(cell),
+                ClaimedRange::about(value, within),
+            ),
             &Against::Limit(relation, limit) => {
-                each(&|cell| self.values(cell), Range::of(relation, limit))
+                each(&|cell| self.values(cell), ClaimedRange::of(relation, limit))
             }
             Against::Policy {
                 relation,
@@ -177,7 +178,7 @@ impl Source<'_> {
                     let pairs = self.pairs(cell, than, metric);
                     pairs.iter().map(|(a, b)| a - b).collect()
                 };
-                each(&differences, Range::of(*relation, 0.0))
+                each(&differences, ClaimedRange::of(*relation, 0.0))
             }
             Against::Ratio {
                 relation,
@@ -187,7 +188,7 @@ impl Source<'_> {
                 pooled,
             } => {
                 let ratio = |cell| ratio(&self.pairs(cell, than, metric));
-                let range = Range::of(*relation, *limit);
+                let range = ClaimedRange::of(*relation, *limit);
                 let (sample, what) = match pooled {
                     Pooled::Not => return each(&ratio, range),
                     Pooled::Ratios => (mean(cells.iter().map(|&cell| ratio(cell))), "mean"),
@@ -203,7 +204,7 @@ impl Source<'_> {
                         )
                     }
                 };
-                vec![Trial {
+                vec![Hypothesis {
                     name: format!("{what} of {} cells", cells.len()),
                     sample,
                     range,
@@ -227,10 +228,10 @@ impl Source<'_> {
                     let rest = name(ends[0], &[axis.as_str()]);
                     let parts = [rest, step];
                     let known: Vec<_> = parts.iter().filter(|p| !p.is_empty()).cloned().collect();
-                    Trial {
+                    Hypothesis {
                         name: known.join(", "),
                         sample: after.iter().zip(before).map(|(a, b)| a - b).collect(),
-                        range: Range::of(*relation, *limit),
+                        range: ClaimedRange::of(*relation, *limit),
                         share: false,
                         from: ends.to_vec(),
                     }
@@ -250,10 +251,10 @@ impl Source<'_> {
                     let other: f64 = both().map(|((_, b), (_, d))| b - d).sum();
                     let sample =
                         both().map(|((a, b), (c, d))| ((a - c) - (b - d)) * other.signum());
-                    Trial {
+                    Hypothesis {
                         name: name(ends[0], &[axis.as_str()]),
                         sample: sample.collect(),
-                        range: Range::of(*relation, 0.0),
+                        range: ClaimedRange::of(*relation, 0.0),
                         share: false,
                         from: ends.to_vec(),
                     }

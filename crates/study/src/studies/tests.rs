@@ -1,13 +1,13 @@
 use super::blocks::Block;
 use super::data::Data;
-use super::results::Folder;
+use super::results::StudyFolder;
 use super::runner::{Control, Plan, Progress, Registry, analytic, program, progress, run};
 use super::*;
 use crate::claim::{Claim, Verdict};
 use crate::output::Manifest;
 use std::sync::atomic::Ordering;
 use wayside_core::Scenario;
-use wayside_core::engine::Contender;
+use wayside_core::engine::PolicyFactory;
 
 mod claims;
 
@@ -171,7 +171,7 @@ fn property_threads_and_interruptions_change_no_byte() {
     let bytes = |name: &str, threads: usize, interruptions: u64| {
         let target = root.path().join(name);
         for after in 0..interruptions {
-            let folder = Folder::open(&target, &study, false, false).unwrap();
+            let folder = StudyFolder::open(&target, &study, false, false).unwrap();
             let plan = Plan {
                 study: &study,
                 quick: false,
@@ -190,7 +190,7 @@ fn property_threads_and_interruptions_change_no_byte() {
                 run(&plan, &folder.parts(), &control).unwrap();
             });
         }
-        let folder = Folder::open(&target, &study, false, false).unwrap();
+        let folder = StudyFolder::open(&target, &study, false, false).unwrap();
         let (data, claims) = found(&study, threads, &folder.parts(), &analytic);
         folder.finish(&study, &data, &claims, false).unwrap();
         results(&target)
@@ -217,7 +217,7 @@ fn results(target: &Path) -> [Vec<u8>; 6] {
 fn property_blocks_run_elsewhere_change_no_byte() {
     let (study, root) = (small(), tempfile::tempdir().unwrap());
     let (here, there) = (root.path().join("here"), root.path().join("there"));
-    let folder = Folder::open(&here, &study, false, false).unwrap();
+    let folder = StudyFolder::open(&here, &study, false, false).unwrap();
     let (data, claims) = found(&study, 2, &folder.parts(), &analytic);
     folder.finish(&study, &data, &claims, false).unwrap();
 
@@ -228,7 +228,7 @@ fn property_blocks_run_elsewhere_change_no_byte() {
         registry: &analytic,
         program: "elsewhere",
     };
-    let folder = Folder::open(&there, &study, false, false).unwrap();
+    let folder = StudyFolder::open(&there, &study, false, false).unwrap();
     let parts = folder.parts();
     let mut rounds = 0;
     let (data, claims) = loop {
@@ -293,11 +293,11 @@ fn property_what_is_finished_is_not_run_again() {
     // Whoever is asked to decide now has been run again.
     let never = |name: &str, _: Option<&Scenario>| {
         struct Never(String);
-        impl Contender for Never {
+        impl PolicyFactory for Never {
             fn name(&self) -> &str {
                 &self.0
             }
-            fn enter(
+            fn for_run(
                 &self,
                 _: &wayside_core::engine::world::World,
                 _: wayside_core::rng::Streams,
@@ -305,7 +305,7 @@ fn property_what_is_finished_is_not_run_again() {
                 panic!("{} was run again", self.0)
             }
         }
-        (name != "lysac").then(|| Box::new(Never(name.to_owned())) as Box<dyn Contender>)
+        (name != "lysac").then(|| Box::new(Never(name.to_owned())) as Box<dyn PolicyFactory>)
     };
     let again = found(&study, 1, root.path(), &never);
     assert_eq!(again.1, claims);
@@ -362,7 +362,7 @@ fn property_a_folder_of_something_else_is_left_alone() {
     let (study, root) = (small(), tempfile::tempdir().unwrap());
     std::fs::write(root.path().join("diary.txt"), "").unwrap();
     let refused = |force| {
-        Folder::open(root.path(), &study, false, force)
+        StudyFolder::open(root.path(), &study, false, force)
             .err()
             .map(|e| e.to_string())
     };

@@ -2,7 +2,7 @@
 //!
 //! Every comparison is over seeds: differences are paired, for all policies of a cell meet the same traffic,
 //! and p values and intervals are Student's t; where all seeds say the same, and where cases are counted (groups of
-//! seeds, draws of constants), they are exact (`odds`). A claim about k cells that has to hold
+//! seeds, draws of constants), they are exact (`p_values`). A claim about k cells that has to hold
 //! in m of them combines the p values of its cells as a partial conjunction (Benjamini and Heller 2008,
 //! Biometrics 64, 1215): (k - m + 1) times the m-th smallest. For m = k that is the largest one: no correction is needed
 //! to say that all hold, and Bonferroni's is made to say that one does not.
@@ -14,8 +14,8 @@
 
 use super::cells::Cell;
 use super::data::Data;
-use super::odds::{self, Odds, Range, partial_conjunction};
-use super::samples::{Source, Tally, Trial};
+use super::p_values::{self, ClaimedRange, PValues, partial_conjunction};
+use super::samples::{AgreeCount, ClaimData, Hypothesis};
 use super::{Against, ClaimSpec, Relation, Study, Test};
 use crate::claim::{Claim, Comparison, Equivalence, Verdict};
 use crate::stats;
@@ -27,16 +27,16 @@ const ALPHA: f64 = 0.05;
 const ROUNDING: f64 = 1e-9;
 
 /// What a claim is before Holm's procedure.
-enum Draft {
+enum UnadjustedVerdict {
     /// Decided, or never to be, without statistics.
-    Done(Box<Claim>),
+    Final(Box<Claim>),
     /// To be decided by p values.
     Open(Box<Open>),
 }
 
 struct Open {
     claim: Claim,
-    odds: Odds,
+    p_values: PValues,
     grid: usize,
     /// Cells of the grid that more seeds would help.
     cells: Vec<usize>,
@@ -57,15 +57,15 @@ pub struct Judged {
 #[must_use]
 pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
     let cells: Vec<Vec<Cell>> = study.grids.iter().map(|grid| grid.cells(quick)).collect();
-    let drafts = study
+    let unadjusted = study
         .claims
         .iter()
-        .map(|claim| draft(study, &cells, data, claim));
-    let drafts: Vec<Draft> = drafts.collect();
+        .map(|claim| unadjusted(study, &cells, data, claim));
+    let unadjusted: Vec<UnadjustedVerdict> = unadjusted.collect();
     let opens = || {
-        drafts.iter().filter_map(|draft| match draft {
-            Draft::Open(open) => Some(open),
-            Draft::Done(_) => None,
+        unadjusted.iter().filter_map(|verdict| match verdict {
+            UnadjustedVerdict::Open(open) => Some(open),
+            UnadjustedVerdict::Final(_) => None,
         })
     };
     let looks = study.seeds.looks(quick).len() as f64;
@@ -78,24 +78,24 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
         };
         (looks * p).min(1.0)
     };
-    let odds: Vec<f64> = opens()
-        .map(|open| paid(open, 2.0 * open.odds.holds.min(open.odds.fails)))
+    let p_values: Vec<f64> = opens()
+        .map(|open| paid(open, 2.0 * open.p_values.holds.min(open.p_values.fails)))
         .collect();
     let equal: Vec<f64> = opens()
         .flat_map(|open| open.equal.iter().map(|&p| paid(open, p)))
         .collect();
-    let mut odds = odds::holm(&odds).into_iter();
-    let mut equal = odds::holm(&equal).into_iter();
+    let mut p_values = p_values::holm(&p_values).into_iter();
+    let mut equal = p_values::holm(&equal).into_iter();
     let mut still = BTreeSet::new();
-    let decide = |draft| match draft {
-        Draft::Done(claim) => *claim,
-        Draft::Open(open) => {
-            let p = odds.next().expect("one per open draft");
+    let decide = |verdict| match verdict {
+        UnadjustedVerdict::Final(claim) => *claim,
+        UnadjustedVerdict::Open(open) => {
+            let p = p_values.next().expect("one per open claim");
             let equal: Vec<f64> = equal.by_ref().take(open.equal.len()).collect();
             decided(*open, p, &equal, &mut still)
         }
     };
-    let claims = drafts.into_iter().map(decide).collect();
+    let claims = unadjusted.into_iter().map(decide).collect();
     Judged {
         claims,
         open: still,
@@ -106,14 +106,14 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
 fn decided(open: Open, p: f64, equal: &[f64], still: &mut BTreeSet<(usize, usize)>) -> Claim {
     let Open {
         mut claim,
-        odds,
+        p_values,
         grid,
         cells,
         ..
     } = open;
     claim.verdict = match () {
         () if p > ALPHA => Verdict::Undecided,
-        () if odds.holds <= odds.fails => Verdict::Holds,
+        () if p_values.holds <= p_values.fails => Verdict::Holds,
         () => Verdict::Fails,
     };
     claim.p = Some(p);
@@ -131,7 +131,12 @@ fn decided(open: Open, p: f64, equal: &[f64], still: &mut BTreeSet<(usize, usize
     claim
 }
 
-fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> Draft {
+fn unadjusted(
+    study: &Study,
+    cells: &[Vec<Cell>],
+    data: &Data,
+    spec: &ClaimSpec,
+) -> UnadjustedVerdict {
     let claim = || Claim {
         id: format!("{}.{}", study.name, spec.id),
         figure: spec.figure.clone(),
@@ -147,7 +152,7 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
         let parts = [why, &spec.note];
         let known: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let note = known.join(" ");
-        Draft::Done(Box::new(Claim { note, ..claim() }))
+        UnadjustedVerdict::Final(Box::new(Claim { note, ..claim() }))
     };
     let Test::Of {
         grid: id,
@@ -170,7 +175,7 @@ fn draft(study: &Study, cells: &[Vec<Cell>], data: &Data, spec: &ClaimSpec) -> D
     {
         return because(&format!("There is no policy {name} yet."));
     }
-    let source = Source {
+    let source = ClaimData {
         grid,
         spec: &study.grids[grid],
         cells: &cells[grid],
@@ -212,18 +217,18 @@ fn among(test: &Test) -> (&super::Where, f64) {
 
 /// Every seed finds the value, or the reason why that cannot be said.
 fn exactly(
-    source: &Source<'_>,
+    source: &ClaimData<'_>,
     test: &Test,
     value: f64,
     claim: Claim,
-) -> Result<Draft, &'static str> {
+) -> Result<UnadjustedVerdict, &'static str> {
     let found: Vec<f64> = source
         .among(among(test).0)
         .flat_map(|c| source.values(c))
         .collect();
     let mean = stats::mean(&found).ok_or("Not among the cells that were run.")?;
     let off = |x: &f64| (x - value).abs() > ROUNDING * value.abs();
-    Ok(Draft::Done(Box::new(Claim {
+    Ok(UnadjustedVerdict::Final(Box::new(Claim {
         measured: Some(mean),
         verdict: if found.iter().any(off) {
             Verdict::Fails
@@ -238,34 +243,34 @@ fn exactly(
 
 /// In so many groups of seeds the means compare so: each cell by its count, all cells together.
 fn grouped(
-    source: &Source<'_>,
+    source: &ClaimData<'_>,
     test: &Test,
     (relation, than, metric, group): (Relation, &str, &str, usize),
     mut claim: Claim,
-) -> Result<Draft, &'static str> {
+) -> Result<UnadjustedVerdict, &'static str> {
     let (condition, share) = among(test);
-    let range = Range::of(relation, 0.0);
-    let mut tallies = source.groups(condition, range, (than, metric), group);
-    tallies.retain(|tally| tally.all > 0);
-    if tallies.is_empty() {
+    let range = ClaimedRange::of(relation, 0.0);
+    let mut counts = source.groups(condition, range, (than, metric), group);
+    counts.retain(|count| count.all > 0);
+    if counts.is_empty() {
         return Err("Too few seeds for a group.");
     }
-    let odds: Vec<Odds> = tallies
+    let p_values: Vec<PValues> = counts
         .iter()
-        .map(|tally| Odds::of_count(tally.agree, tally.all, share))
+        .map(|count| PValues::of_count(count.agree, count.all, share))
         .collect();
-    let k = odds.len();
-    let odds = Odds {
-        holds: partial_conjunction(odds.iter().map(|o| o.holds), k),
-        fails: partial_conjunction(odds.iter().map(|o| o.fails), 1),
+    let k = p_values.len();
+    let p_values = PValues {
+        holds: partial_conjunction(p_values.iter().map(|o| o.holds), k),
+        fails: partial_conjunction(p_values.iter().map(|o| o.fails), 1),
     };
-    let all: usize = tallies.iter().map(|t| t.all).sum();
-    counted(&mut claim, &tallies);
+    let all: usize = counts.iter().map(|t| t.all).sum();
+    counted(&mut claim, &counts);
     claim.measure = format!("share of {all} groups of {group} runs in which the means compare so");
     claim.seeds = all * group;
-    Ok(Draft::Open(Box::new(Open {
+    Ok(UnadjustedVerdict::Open(Box::new(Open {
         claim,
-        odds,
+        p_values,
         grid: source.grid,
         cells: source.among(condition).collect(),
         equal: Vec::new(),
@@ -274,25 +279,25 @@ fn grouped(
 
 /// With so many draws of the constants the means compare so.
 fn surviving(
-    source: &Source<'_>,
+    source: &ClaimData<'_>,
     test: &Test,
     (relation, than, metric): (Relation, &str, &str),
     mut claim: Claim,
-) -> Result<Draft, &'static str> {
+) -> Result<UnadjustedVerdict, &'static str> {
     let (condition, share) = among(test);
-    let tally = source.survivors(condition, Range::of(relation, 0.0), (than, metric));
-    if tally.all == 0 {
+    let count = source.survivors(condition, ClaimedRange::of(relation, 0.0), (than, metric));
+    if count.all == 0 {
         return Err("Not among the cells that were run, or without a value there.");
     }
-    counted(&mut claim, &[tally]);
+    counted(&mut claim, &[count]);
     claim.measure = format!(
         "share of {} draws of the unknown constants in which the means compare so",
-        tally.all
+        count.all
     );
-    claim.seeds = tally.all;
-    Ok(Draft::Open(Box::new(Open {
+    claim.seeds = count.all;
+    Ok(UnadjustedVerdict::Open(Box::new(Open {
         claim,
-        odds: Odds::of_count(tally.agree, tally.all, share),
+        p_values: PValues::of_count(count.agree, count.all, share),
         grid: source.grid,
         // it takes draws, not seeds
         cells: Vec::new(),
@@ -301,18 +306,22 @@ fn surviving(
 }
 
 /// The share that agrees; with its exact interval where all cases are of one kind.
-fn counted(claim: &mut Claim, tallies: &[Tally]) {
-    let (agree, all) = tallies
+fn counted(claim: &mut Claim, counts: &[AgreeCount]) {
+    let (agree, all) = counts
         .iter()
         .fold((0, 0), |(agree, all), t| (agree + t.agree, all + t.all));
     claim.measured = Some(agree as f64 / all as f64);
-    if let [only] = tallies {
-        claim.ci95 = Some(odds::clopper_pearson(only.agree, only.all));
+    if let [only] = counts {
+        claim.ci95 = Some(p_values::clopper_pearson(only.agree, only.all));
     }
 }
 
 /// Means lie where they should, cell by cell.
-fn compared(source: &Source<'_>, test: &Test, mut claim: Claim) -> Result<Draft, &'static str> {
+fn compared(
+    source: &ClaimData<'_>,
+    test: &Test,
+    mut claim: Claim,
+) -> Result<UnadjustedVerdict, &'static str> {
     let Test::Of {
         metric,
         policy,
@@ -324,37 +333,42 @@ fn compared(source: &Source<'_>, test: &Test, mut claim: Claim) -> Result<Draft,
         unreachable!("it is not judged")
     };
     let (condition, share) = among(test);
-    let trials = source.trials(against, condition);
-    if trials.is_empty() || trials.iter().any(|trial| trial.sample.is_empty()) {
+    let hypotheses = source.hypotheses(against, condition);
+    if hypotheses.is_empty()
+        || hypotheses
+            .iter()
+            .any(|hypothesis| hypothesis.sample.is_empty())
+    {
         return Err("Not among the cells that were run, or without a value there.");
     }
-    claim.seeds = trials.iter().map(|t| t.sample.len()).min().unwrap_or(0);
-    let k = trials.len();
+    claim.seeds = hypotheses.iter().map(|t| t.sample.len()).min().unwrap_or(0);
+    let k = hypotheses.len();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "between 1 and k"
     )]
     let m = ((share * k as f64 - 1e-9).ceil().max(1.0) as usize).min(k);
-    let odds: Vec<Odds> = trials.iter().map(Trial::odds).collect();
-    let odds = Odds {
-        holds: partial_conjunction(odds.iter().map(|o| o.holds), m),
-        fails: partial_conjunction(odds.iter().map(|o| o.fails), k - m + 1),
+    let p_values: Vec<PValues> = hypotheses.iter().map(Hypothesis::p_values).collect();
+    let p_values = PValues {
+        holds: partial_conjunction(p_values.iter().map(|o| o.holds), m),
+        fails: partial_conjunction(p_values.iter().map(|o| o.fails), k - m + 1),
     };
-    let comparisons: Vec<Comparison> = trials
+    let comparisons: Vec<Comparison> = hypotheses
         .iter()
-        .filter_map(|trial| trial.comparison(ALPHA))
+        .filter_map(|hypothesis| hypothesis.comparison(ALPHA))
         .collect();
-    let cells = open_cells(&trials, &comparisons);
+    let cells = open_cells(&hypotheses, &comparisons);
     let equal = match (margin, against) {
         (Some(margin), Against::Policy { than, metric, .. }) => {
             claim.equivalence = Some(Equivalence {
                 margin: *margin,
                 ..Equivalence::default()
             });
-            let relative = |trial: &Trial| source.relative(trial.from[0], than, metric);
-            let p = |trial| odds::equivalence(&relative(trial), *margin);
-            trials.iter().map(p).collect()
+            let relative =
+                |hypothesis: &Hypothesis| source.relative(hypothesis.from[0], than, metric);
+            let p = |hypothesis| p_values::equivalence(&relative(hypothesis), *margin);
+            hypotheses.iter().map(p).collect()
         }
         _ => Vec::new(),
     };
@@ -363,7 +377,7 @@ fn compared(source: &Source<'_>, test: &Test, mut claim: Claim) -> Result<Draft,
         claim.measured = Some(only.measured);
         claim.ci95 = only.ci95;
     } else {
-        let agree = trials
+        let agree = hypotheses
             .iter()
             .zip(&comparisons)
             .filter(|(t, c)| t.range.has(c.measured));
@@ -373,9 +387,9 @@ fn compared(source: &Source<'_>, test: &Test, mut claim: Claim) -> Result<Draft,
             format!("share of {k} comparisons in which the mean is as claimed ({what})");
         claim.cells = comparisons;
     }
-    Ok(Draft::Open(Box::new(Open {
+    Ok(UnadjustedVerdict::Open(Box::new(Open {
         claim,
-        odds,
+        p_values,
         grid: source.grid,
         cells,
         equal,
@@ -383,17 +397,17 @@ fn compared(source: &Source<'_>, test: &Test, mut claim: Claim) -> Result<Draft,
 }
 
 /// The cells of what is not decided yet; all of them if everything is.
-fn open_cells(trials: &[Trial], comparisons: &[Comparison]) -> Vec<usize> {
-    let pairs = || trials.iter().zip(comparisons);
-    let undecided = |(trial, comparison): &(&Trial, &Comparison)| {
-        comparison.verdict == Verdict::Undecided || trial.from.len() > 2
+fn open_cells(hypotheses: &[Hypothesis], comparisons: &[Comparison]) -> Vec<usize> {
+    let pairs = || hypotheses.iter().zip(comparisons);
+    let undecided = |(hypothesis, comparison): &(&Hypothesis, &Comparison)| {
+        comparison.verdict == Verdict::Undecided || hypothesis.from.len() > 2
     };
     let mut open: Vec<_> = pairs().filter(undecided).collect();
     if open.is_empty() {
         open = pairs().collect();
     }
     open.iter()
-        .flat_map(|(trial, _)| trial.from.clone())
+        .flat_map(|(hypothesis, _)| hypothesis.from.clone())
         .collect()
 }
 

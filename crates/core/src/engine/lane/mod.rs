@@ -20,7 +20,7 @@ pub(super) use shared::account;
 
 /// A task whose outcome came to be known after its slot, for tasks queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ended<'a> {
+pub struct TaskOutcome<'a> {
     /// The slot in which it arose.
     pub slot: u32,
     /// Its place among the tasks of the slot.
@@ -86,7 +86,7 @@ impl Lane {
         slot: &mut Slot,
         traffic: &Traffic<'_>,
         bounds: Bounds,
-        ended: &mut dyn FnMut(&Ended),
+        ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         match self {
             Self::Shared(lane) => lane.step(t, slot, traffic, bounds.cost),
@@ -102,7 +102,7 @@ impl Lane {
     }
 
     /// Waits for all tasks, after `slots` slots.
-    pub(super) fn finish(self, slots: usize, ended: &mut dyn FnMut(&Ended)) -> PolicyRun {
+    pub(super) fn finish(self, slots: usize, ended: &mut dyn FnMut(&TaskOutcome)) -> PolicyRun {
         match self {
             Self::Shared(lane) => lane.finish(),
             Self::Queues(lane) => lane.finish(slots, ended),

@@ -4,7 +4,7 @@
 use super::super::decider::Decider;
 use super::super::records::{PolicyRun, QueueRun, SlotRecord};
 use super::super::world::{self, Traffic, World};
-use super::{Bounds, Ended};
+use super::{Bounds, TaskOutcome};
 use crate::decision::{Decision, Placement};
 use crate::evaluate::{self, Outcome};
 use crate::information::Rounds;
@@ -46,7 +46,7 @@ struct Accounts {
 /// A task in flight.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
-    ended: Ended<'static>,
+    ended: TaskOutcome<'static>,
     uploaded: Outcome,
 }
 
@@ -112,7 +112,7 @@ impl QueueLane {
         slot: &mut Slot,
         traffic: &Traffic<'_>,
         bounds: Bounds,
-        ended: &mut dyn FnMut(&Ended),
+        ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         self.open(t, slot, traffic, ended);
         self.decider.place(slot);
@@ -125,7 +125,7 @@ impl QueueLane {
         t: usize,
         slot: &mut Slot,
         traffic: &Traffic<'_>,
-        ended: &mut dyn FnMut(&Ended),
+        ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         self.accounts.open(t);
         if let Some((at_s, busy_s)) = traffic.renewal() {
@@ -146,7 +146,7 @@ impl QueueLane {
         &mut self,
         slot: &mut Slot,
         bounds: Bounds,
-        ended: &mut dyn FnMut(&Ended),
+        ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         self.submit(slot, ended);
         let queues = slot.queues.as_mut().expect("tasks queue for cores");
@@ -168,7 +168,7 @@ impl QueueLane {
     }
 
     /// What becomes of those tasks of the slot last closed that are not known yet, if nothing arises after them.
-    pub(in crate::engine) fn foresee(&self, ended: &mut dyn FnMut(&Ended)) {
+    pub(in crate::engine) fn foresee(&self, ended: &mut dyn FnMut(&TaskOutcome)) {
         let accounts = &self.accounts;
         let slot = accounts.run.slots.len() as u32 - 1;
         self.servers.clone().drain(&mut |finished| {
@@ -179,7 +179,7 @@ impl QueueLane {
         });
     }
 
-    fn run_until(&mut self, now_s: f64, ended: &mut dyn FnMut(&Ended)) {
+    fn run_until(&mut self, now_s: f64, ended: &mut dyn FnMut(&TaskOutcome)) {
         let accounts = &mut self.accounts;
         let mut done = |finished: Finished| accounts.finished(finished, ended);
         match &mut self.rounds {
@@ -207,11 +207,11 @@ impl QueueLane {
     }
 
     /// Sends the tasks where the policy wants them.
-    fn submit(&mut self, slot: &Slot, ended: &mut dyn FnMut(&Ended)) {
+    fn submit(&mut self, slot: &Slot, ended: &mut dyn FnMut(&TaskOutcome)) {
         let first = self.accounts.run.slots.last().expect("opened").tasks;
         for task in 0..slot.tasks.len() {
             let placement = self.decider.placements()[task];
-            let mut new = Ended {
+            let mut new = TaskOutcome {
                 slot: self.accounts.run.slots.len() as u32 - 1,
                 task: first + task as u32,
                 cycles: slot.tasks.cycles[task],
@@ -266,7 +266,7 @@ impl QueueLane {
     pub(super) fn finish(
         mut self: Box<Self>,
         slots: usize,
-        ended: &mut dyn FnMut(&Ended),
+        ended: &mut dyn FnMut(&TaskOutcome),
     ) -> PolicyRun {
         let Self {
             servers, accounts, ..
@@ -328,7 +328,7 @@ impl Accounts {
     }
 
     /// The servers are done with a task.
-    fn finished(&mut self, finished: Finished, ended: &mut dyn FnMut(&Ended)) {
+    fn finished(&mut self, finished: Finished, ended: &mut dyn FnMut(&TaskOutcome)) {
         let key = finished.key as u32;
         self.free.push(key);
         let task = self.outcome(&self.pending[key as usize], finished);
@@ -336,9 +336,9 @@ impl Accounts {
     }
 
     /// A task as the servers say that it ended.
-    fn outcome<'a>(&self, pending: &Pending, finished: Finished<'a>) -> Ended<'a> {
+    fn outcome<'a>(&self, pending: &Pending, finished: Finished<'a>) -> TaskOutcome<'a> {
         let Pending { ended, uploaded } = *pending;
-        let mut task = Ended {
+        let mut task = TaskOutcome {
             path: finished.path,
             ..ended
         };
@@ -349,7 +349,7 @@ impl Accounts {
     }
 
     /// A fault may have led the task to another server than the one chosen.
-    fn travelled(&self, task: &mut Ended, uploaded: Outcome, travel: &Travel) -> Outcome {
+    fn travelled(&self, task: &mut TaskOutcome, uploaded: Outcome, travel: &Travel) -> Outcome {
         let server = travel.execution as usize;
         task.cpu_hz = self.core_hz[server];
         if let Placement::Rsu { execution, .. } = &mut task.placement {
@@ -366,7 +366,7 @@ impl Accounts {
     }
 
     /// Accounts a task whose outcome is known.
-    fn end(&mut self, task: &Ended, ended: &mut dyn FnMut(&Ended)) {
+    fn end(&mut self, task: &TaskOutcome, ended: &mut dyn FnMut(&TaskOutcome)) {
         let record = &mut self.run.slots[task.slot as usize];
         match task.outcome {
             Ok(outcome) => {

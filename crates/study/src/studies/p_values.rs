@@ -7,14 +7,14 @@ use statrs::function::beta::beta_reg;
 
 /// Where a mean should lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Range {
+pub(super) struct ClaimedRange {
     pub(super) lo: f64,
     pub(super) hi: f64,
     /// Whether the ends are outside.
     open: bool,
 }
 
-impl Range {
+impl ClaimedRange {
     pub(super) fn of(relation: Relation, limit: f64) -> Self {
         let (lo, hi) = match relation {
             Relation::Less | Relation::AtMost => (f64::NEG_INFINITY, limit),
@@ -43,21 +43,21 @@ impl Range {
 
 /// p values of both directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Odds {
+pub(super) struct PValues {
     /// Probability of what was found, or more of it, if the claim were false.
     pub(super) holds: f64,
     /// The same if it were true.
     pub(super) fails: f64,
 }
 
-impl Odds {
+impl PValues {
     const UNKNOWN: Self = Self {
         holds: 1.0,
         fails: 1.0,
     };
 
     /// Of the mean of independent values; `share`: none of them can leave `[0, 1]`.
-    pub(super) fn of_mean(sample: &[f64], range: Range, share: bool) -> Self {
+    pub(super) fn of_mean(sample: &[f64], range: ClaimedRange, share: bool) -> Self {
         let Some((mean, error)) = mean_and_error(sample) else {
             return Self::UNKNOWN;
         };
@@ -73,7 +73,7 @@ impl Odds {
         // probability of a mean so far above, or below, a true mean at the end
         let above = |end: f64| t.sf((mean - end) / error);
         let below = |end: f64| t.cdf((mean - end) / error);
-        let Range { lo, hi, .. } = range;
+        let ClaimedRange { lo, hi, .. } = range;
         match (lo.is_finite(), hi.is_finite()) {
             (true, true) => Self {
                 holds: above(lo).max(below(hi)),
@@ -92,7 +92,7 @@ impl Odds {
 
     /// Every one of `n` values is the same: Student's t would be sure after two of them. The sign test is not: if no
     /// more than half of all values lay on this side, all `n` would with a probability of at most 2^-n.
-    fn of_constant(n: usize, inside: bool, range: Range) -> Self {
+    fn of_constant(n: usize, inside: bool, range: ClaimedRange) -> Self {
         let sign = 0.5_f64.powf(n as f64);
         let sides = if range.lo.is_finite() && range.hi.is_finite() {
             2.0
@@ -114,7 +114,7 @@ impl Odds {
 
     /// Every one of `n` shares is 1, or 0. A share with mean m is 1 with a probability of at most m, for it is nowhere
     /// below 0: all are with at most m^n, the bound of Clopper and Pearson for n out of n.
-    fn of_constant_share(one: bool, n: usize, range: Range) -> Self {
+    fn of_constant_share(one: bool, n: usize, range: ClaimedRange) -> Self {
         let end = if one { 1.0 } else { 0.0 };
         // the mean nearest to the end that would make the claim false, or true
         let within = |m: f64| m.clamp(0.0, 1.0);
@@ -194,7 +194,7 @@ pub(super) fn clopper_pearson(agree: usize, all: usize) -> [f64; 2] {
 
 /// p value that the mean lies within `margin` of zero: two one-sided tests (Schuirmann 1987), of which the worse counts.
 pub(super) fn equivalence(sample: &[f64], margin: f64) -> f64 {
-    Odds::of_mean(sample, Range::about(0.0, margin), false).holds
+    PValues::of_mean(sample, ClaimedRange::about(0.0, margin), false).holds
 }
 
 /// p value that at least `m` of the hypotheses behind `p` are true.
@@ -238,8 +238,8 @@ fn student(n: usize) -> StudentsT {
 mod tests {
     use super::*;
 
-    fn odds(sample: &[f64], relation: Relation, limit: f64) -> Odds {
-        Odds::of_mean(sample, Range::of(relation, limit), false)
+    fn p_values(sample: &[f64], relation: Relation, limit: f64) -> PValues {
+        PValues::of_mean(sample, ClaimedRange::of(relation, limit), false)
     }
 
     fn close(a: f64, b: f64) -> bool {
@@ -248,11 +248,11 @@ mod tests {
 
     /// t = 3/sqrt(2.5/5) = 4.2426 with 4 degrees of freedom: p = 0.0066 (printed tables).
     #[test]
-    fn closed_form_odds() {
-        let found = odds(&[1.0, 2.0, 3.0, 4.0, 5.0], Relation::Greater, 0.0);
+    fn closed_form_p_values() {
+        let found = p_values(&[1.0, 2.0, 3.0, 4.0, 5.0], Relation::Greater, 0.0);
         assert!((found.holds - 0.006_62).abs() < 1e-4, "{found:?}");
         assert!((found.holds + found.fails - 1.0).abs() < 1e-12);
-        assert_eq!(odds(&[2.0], Relation::AtMost, 3.0), Odds::UNKNOWN);
+        assert_eq!(p_values(&[2.0], Relation::AtMost, 3.0), PValues::UNKNOWN);
     }
 
     /// Of n equal differences the sign test: 2^-n, and twice that where two sides are left out.
@@ -260,11 +260,12 @@ mod tests {
     fn closed_form_constant_samples_are_never_certain() {
         let same = [2.0; 10];
         let sign = 1.0 / 1024.0;
-        let found = odds(&same, Relation::AtMost, 2.0);
+        let found = p_values(&same, Relation::AtMost, 2.0);
         assert_eq!((found.holds, found.fails), (sign, 1.0));
-        let found = odds(&same, Relation::Less, 2.0);
+        let found = p_values(&same, Relation::Less, 2.0);
         assert_eq!((found.holds, found.fails), (1.0, sign));
-        let about = |value, within| Odds::of_mean(&same, Range::about(value, within), false);
+        let about =
+            |value, within| PValues::of_mean(&same, ClaimedRange::about(value, within), false);
         assert_eq!(
             (about(2.1, 0.2).holds, about(3.0, 0.2).fails),
             (sign, 2.0 * sign)
@@ -276,7 +277,7 @@ mod tests {
     fn closed_form_shares_at_their_ends() {
         let ones = [1.0; 20];
         let share = |sample: &[f64], relation, limit| {
-            Odds::of_mean(sample, Range::of(relation, limit), true)
+            PValues::of_mean(sample, ClaimedRange::of(relation, limit), true)
         };
         assert!(close(
             share(&ones, Relation::AtLeast, 0.8).holds,
@@ -300,19 +301,19 @@ mod tests {
             share(&zeros, Relation::Greater, 0.3).fails,
             0.7_f64.powi(20)
         ));
-        let about = Odds::of_mean(&ones, Range::about(1.0, 0.005), true);
+        let about = PValues::of_mean(&ones, ClaimedRange::about(1.0, 0.005), true);
         assert!(close(about.holds, 0.995_f64.powi(20)) && about.fails >= 1.0);
     }
 
     /// 8 or more heads of 10: 56/1024. Printed tables: 9 of 10 is from .555 to .9975.
     #[test]
     fn closed_form_counts() {
-        let found = Odds::of_count(8, 10, 0.5);
+        let found = PValues::of_count(8, 10, 0.5);
         assert!(close(found.holds, 56.0 / 1024.0), "{found:?}");
         assert!(close(found.fails, 1.0 - 11.0 / 1024.0), "{found:?}");
-        let each = Odds::of_count(24, 24, 1.0);
+        let each = PValues::of_count(24, 24, 1.0);
         assert_eq!((each.holds, each.fails), (0.5_f64.powi(24), 1.0));
-        let not_each = Odds::of_count(13, 24, 1.0);
+        let not_each = PValues::of_count(13, 24, 1.0);
         assert_eq!((not_each.holds, not_each.fails), (1.0, 0.0));
         let [lo, hi] = clopper_pearson(9, 10);
         assert!(

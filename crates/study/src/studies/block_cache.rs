@@ -7,7 +7,7 @@
 
 use super::data::{Row, columns};
 use super::metrics::NAMES;
-use crate::columns::Table;
+use crate::columns::ParquetWriter;
 use crate::output::draft_file;
 use bytes::Bytes;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 
 /// A folder of parts.
 #[derive(Clone, Debug)]
-pub(super) struct Parts(PathBuf);
+pub(super) struct BlockCache(PathBuf);
 
 /// Which program is running.
 pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
@@ -38,7 +38,7 @@ pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
     text
 }
 
-impl Parts {
+impl BlockCache {
     /// Makes the folder where it is absent, and removes what a killed run left half written.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
@@ -75,7 +75,7 @@ impl Parts {
 /// Rows as a part: the bytes of its file.
 pub(super) fn encode(rows: &[Row]) -> io::Result<Vec<u8>> {
     let columns = columns(true);
-    let mut table = Table::create(Vec::new(), "part", &columns)?;
+    let mut table = ParquetWriter::create(Vec::new(), "part", &columns)?;
     table.write(&columns, rows)?;
     table.finish()
 }

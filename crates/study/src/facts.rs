@@ -8,7 +8,7 @@ use wayside_plot::{Map, Site};
 
 /// What figures and reports need to know of a scenario besides its results.
 #[derive(Clone, Debug)]
-pub struct Setting {
+pub struct ScenarioFacts {
     /// `[scenario] description`.
     pub description: String,
     /// `[scenario] source`.
@@ -31,8 +31,8 @@ pub struct Setting {
     pub seed: u64,
 }
 
-impl Setting {
-    /// The setting of `world`, with the vehicles that `seed` starts with.
+impl ScenarioFacts {
+    /// The facts of `world`, with the vehicles that `seed` starts with.
     ///
     /// # Errors
     /// A trace that cannot be read.

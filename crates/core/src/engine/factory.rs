@@ -14,7 +14,7 @@ use crate::scenario::PolicyOptions;
 use crate::slot::Slot;
 
 /// What enters a run: makes the policy of every seed.
-pub trait Contender {
+pub trait PolicyFactory {
     /// Name in the results.
     fn name(&self) -> &str;
 
@@ -22,15 +22,15 @@ pub trait Contender {
     ///
     /// # Errors
     /// A policy that cannot serve `world`, such as one learned for other numbers of vehicles or RSUs.
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>>;
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>>;
 }
 
-impl Contender for PolicyKind {
+impl PolicyFactory for PolicyKind {
     fn name(&self) -> &str {
         self.info().name
     }
 
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
         Ok(self.build(&world.scenario.policy, streams))
     }
 }
@@ -75,23 +75,23 @@ impl<S: Scorer + Clone + 'static> Trained<S> {
     }
 }
 
-impl<S: Scorer + Clone + 'static> Contender for Trained<S> {
+impl<S: Scorer + Clone + 'static> PolicyFactory for Trained<S> {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
         self.scorer.layout().serves_world(world)?;
         self.policy(&world.scenario.policy, streams)
     }
 }
 
-impl<C: Contender + ?Sized> Contender for Box<C> {
+impl<C: PolicyFactory + ?Sized> PolicyFactory for Box<C> {
     fn name(&self) -> &str {
         (**self).name()
     }
 
-    fn enter(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
-        (**self).enter(world, streams)
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+        (**self).for_run(world, streams)
     }
 }
