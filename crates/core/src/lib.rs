@@ -13,8 +13,8 @@
 pub mod alloc;
 pub mod backhaul;
 pub mod bound;
+pub mod config;
 pub mod decision;
-pub mod document;
 pub mod engine;
 pub mod error;
 pub mod evaluate;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::coverage::CoverageIndex;
 use crate::backhaul::network::{Link, Network};
 use crate::backhaul::{self, MAX_TARGETS, Routes};
-use crate::document::unknown;
+use crate::config::unknown;
 use crate::error::{Error, Result};
 use crate::ids::VehicleKey;
 use crate::information::{FalseReports, Falsehood, Rounds, Schedule};

@@ -1,7 +1,7 @@
 //! Scenarios and traces that the library carries with it.
 
 use super::Scenario;
-use crate::document::unknown;
+use crate::config::unknown;
 use crate::error::{Error, Result};
 use std::path::Path;
 

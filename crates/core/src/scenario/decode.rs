@@ -5,7 +5,7 @@ use super::{
     FcdSource, Fleet, Hotspot, Link, LinkRule, LoadBalance, Mobility, Parking, PolicyOptions,
     RandomTarget, Rsu, RsuLayout, Scenario, Task, Time, builtin, queueing,
 };
-use crate::document::{
+use crate::config::{
     self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section,
     Spread, Text, Texts,
 };
@@ -34,7 +34,7 @@ impl Scenario {
         let mut document = Document::from_toml(file, text)?;
         document.set(overrides)?;
         let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-        document::read(&document, |s| scenario(s, folder))
+        config::read(&document, |s| scenario(s, folder))
     }
 
     /// Reads a scenario from a file.
@@ -53,13 +53,13 @@ impl Scenario {
 /// JSON Schema (draft 2020-12) of a scenario.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    document::schema("Wayside scenario", &fields())
+    config::schema("Wayside scenario", &fields())
 }
 
 /// The reference page of all keys, `docs/scenario.md`.
 #[must_use]
 pub fn reference_markdown() -> String {
-    let keys = document::markdown(&fields());
+    let keys = config::markdown(&fields());
     let names: Vec<_> = builtin::BUILTIN_SCENARIOS
         .iter()
         .map(|b| format!("`{}`", b.name))
@@ -80,8 +80,8 @@ pub fn reference_markdown() -> String {
         + "\n"
 }
 
-fn fields() -> Vec<document::Field> {
-    document::describe(|s| scenario(s, Path::new("")))
+fn fields() -> Vec<config::Field> {
+    config::describe(|s| scenario(s, Path::new("")))
 }
 
 fn scenario(s: &mut Section<'_>, folder: &Path) -> Option<Scenario> {
@@ -373,8 +373,8 @@ fn manhattan(s: &mut Section<'_>, area: Option<Area>) -> Mobility {
     if let Some(area) = area {
         let side = (area.x_max_m - area.x_min_m).min(area.y_max_m - area.y_min_m);
         if block_m > side {
-            let side = document::show_number(side);
-            let got = document::show_number(block_m);
+            let side = config::show_number(side);
+            let got = config::show_number(block_m);
             s.problem(
                 "block_m",
                 format!("must fit into the area, {side} m, got {got}"),

@@ -1,7 +1,7 @@
 //! What a scenario says of servers that tasks queue for (system 2): cores, information, faults, success.
 
 use super::{Range, RsuLayout};
-use crate::document::{Choice, Count, Flag, Float, Names, Presence, Section, Spread, Text};
+use crate::config::{Choice, Count, Flag, Float, Names, Presence, Section, Spread, Text};
 
 /// `[execution]`: how servers execute tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -1145,7 +1145,7 @@ fn property_no_text_makes_the_decoder_panic() {
         .chain([SMALL])
         .collect();
     for _ in 0..3000 {
-        let text = crate::document::mutate(texts[random.below(texts.len())], &mut random);
+        let text = crate::config::mutate(texts[random.below(texts.len())], &mut random);
         if let Ok(scenario) = Scenario::from_toml("", &text, &[]) {
             let again = Scenario::from_toml("", &scenario.to_toml(), &[]);
             assert_eq!(again.ok(), Some(scenario));
@@ -1156,20 +1156,20 @@ fn property_no_text_makes_the_decoder_panic() {
 #[test]
 fn property_schema_and_decoder_agree() {
     let parse = |text: &str| {
-        crate::document::Document::from_toml("", text)
+        crate::config::Document::from_toml("", text)
             .unwrap()
             .to_json()
     };
     let schema = schema();
     for builtin in BUILTIN_SCENARIOS {
         assert_eq!(
-            crate::document::violation(&schema, &parse(builtin.text)),
+            crate::config::violation(&schema, &parse(builtin.text)),
             None
         );
     }
     for scenario in forms() {
         assert_eq!(
-            crate::document::violation(&schema, &parse(&scenario.to_toml())),
+            crate::config::violation(&schema, &parse(&scenario.to_toml())),
             None
         );
     }
@@ -1183,7 +1183,7 @@ fn property_schema_and_decoder_agree() {
         ("name = \"small\"", "name = \"\""),
     ] {
         let json = parse(&SMALL.replacen(from, to, 1));
-        assert!(crate::document::violation(&schema, &json).is_some(), "{to}");
+        assert!(crate::config::violation(&schema, &json).is_some(), "{to}");
     }
     assert_eq!(schema["properties"]["time"]["required"], json!(["slots"]));
 }

@@ -7,7 +7,7 @@ use super::queues::{QueueState, Queues};
 use super::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
 use crate::backhaul::network::Network;
 use crate::backhaul::{Edge, MAX_TARGETS, Routes};
-use crate::document::{
+use crate::config::{
     self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Series, Text,
 };
 use crate::error::Result;
@@ -37,14 +37,14 @@ impl Slot {
     /// # Errors
     /// Every problem of the text, each with its JSON path.
     pub fn from_json(file: &str, text: &str) -> Result<NamedSlot> {
-        document::read(&Document::from_json(file, text)?, |s| Some(slot(s)))
+        config::read(&Document::from_json(file, text)?, |s| Some(slot(s)))
     }
 }
 
 /// JSON Schema (draft 2020-12) of a slot.
 #[must_use]
 pub fn schema() -> Json {
-    document::schema("Wayside slot", &document::describe(slot))
+    config::schema("Wayside slot", &config::describe(slot))
 }
 
 fn slot(s: &mut Section<'_>) -> NamedSlot {

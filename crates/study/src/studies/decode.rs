@@ -10,7 +10,7 @@ use super::{
     TableSpec, Where, metrics,
 };
 use std::path::Path;
-use wayside_core::document::{
+use wayside_core::config::{
     self, Choice, Count, Flag, Float, Presence, Section, Text, Texts, unknown,
 };
 use wayside_core::error::Error;
@@ -23,9 +23,9 @@ const MOST: usize = 10_000;
 /// JSON Schema of a study.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    document::schema(
+    config::schema(
         "Wayside study",
-        &document::describe(|s| study(s, Path::new(""))),
+        &config::describe(|s| study(s, Path::new(""))),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::{AxisValue, Where};
 use serde_json::{Value as Json, json};
-use wayside_core::document::{Kind, Value};
+use wayside_core::config::{Kind, Value};
 
 /// A value as TOML, for `--set`; `None` for what TOML or a scenario has not.
 fn toml(value: &Value) -> Option<String> {
@@ -25,7 +25,7 @@ fn toml(value: &Value) -> Option<String> {
     })
 }
 
-fn of(node: &wayside_core::document::Node) -> &Value {
+fn of(node: &wayside_core::config::Node) -> &Value {
     &node.value
 }
 

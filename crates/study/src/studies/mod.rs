@@ -26,7 +26,7 @@ pub use page::{count, replace_block};
 
 use crate::claim::ClaimSource;
 use std::path::Path;
-use wayside_core::document::{Document, read};
+use wayside_core::config::{Document, read};
 use wayside_core::{Error, Result};
 
 /// Question, runs, figures and claims.

@@ -3,7 +3,7 @@
 //! ## Reference
 //! T. L. Saaty, *The Analytic Hierarchy Process*, 1980; as used by MCATM (Sci. Rep. 15, 28126).
 
-use crate::document::{Kind, Value, show_number};
+use crate::config::{Kind, Value, show_number};
 use serde_json::{Value as Json, json};
 
 /// Most criteria that are compared with each other.
@@ -214,7 +214,7 @@ impl Kind for Matrix {
         let Value::Array(rows) = value else {
             return Err(self.mismatch(value));
         };
-        let row = |row: &crate::document::Node| match &row.value {
+        let row = |row: &crate::config::Node| match &row.value {
             Value::Array(entries) => entries
                 .iter()
                 .map(|entry| match entry.value {

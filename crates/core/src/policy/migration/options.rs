@@ -1,7 +1,7 @@
 //! The keys of the migration policies: decoded, written and checked here, once.
 
 use super::ahp::{Judgment, MAX_CRITERIA, Matrix};
-use crate::document::{Choice, Count, Flag, Float, Kind, Section, Value};
+use crate::config::{Choice, Count, Flag, Float, Kind, Section, Value};
 use serde_json::{Value as Json, json};
 
 /// `[policy.migration]`, `[policy.ahp]` and those of the selectors and routers.

@@ -207,7 +207,7 @@ fn property_json_decodes_to_the_same_slot() {
             format!("{:?}", first.slot.rsus),
             format!("{:?}", again.slot.rsus)
         );
-        assert_eq!(document::violation(&schema(), &json), None);
+        assert_eq!(config::violation(&schema(), &json), None);
     }
     let gains = |v: usize| decode(SMALL).to_json(&CHANNEL)["vehicles"][v]["gain"].clone();
     assert!(gains(0).is_null() && gains(1).is_object() && gains(2).is_null());
@@ -473,7 +473,7 @@ fn regress_texts_that_are_no_slot() {
 fn property_no_text_makes_the_decoder_panic() {
     let mut random = Streams::new(2).stream("mutations");
     for _ in 0..3000 {
-        let text = document::mutate(SMALL, &mut random);
+        let text = config::mutate(SMALL, &mut random);
         if let Ok(slot) = Slot::from_json("", &text) {
             let json = slot.to_json(&CHANNEL).to_string();
             let again = Slot::from_json("", &json).map(|again| again.vehicle_ids);

@@ -3,7 +3,7 @@
 use super::{MOST, condition, grid_of, is_axis, is_metric, is_policy};
 use crate::claim::ClaimSource;
 use crate::studies::{Against, ClaimSpec, Grid, Measure, Pooled, Relation, Test, metrics};
-use wayside_core::document::{Choice, Count, Flag, Float, Section, Text};
+use wayside_core::config::{Choice, Count, Flag, Float, Section, Text};
 
 const RELATIONS: [(&str, Relation); 4] = [
     ("less", Relation::Less),
