@@ -1,7 +1,6 @@
 //! The kinds of value that a key can take: how to check one, and how to say what is expected.
 
 use super::Value;
-use crate::scenario::Range;
 use serde_json::{Value as Json, json};
 
 /// Largest magnitude accepted: products of a few such numbers stay finite.
@@ -345,6 +344,15 @@ impl<T: Copy + PartialEq> Kind for Choice<'_, T> {
                 .map(|&(word, _)| word)
         )
     }
+}
+
+/// A number, or a uniform distribution between two.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value; equal to `min` for a constant.
+    pub max: f64,
 }
 
 /// A number, or `{ min, max }` for a uniform distribution; each end within the same limits.

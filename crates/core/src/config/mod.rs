@@ -15,7 +15,9 @@ mod toml;
 
 pub use describe::{markdown, schema};
 pub(crate) use kind::show_number;
-pub use kind::{Choice, Count, Flag, Float, Floats, Kind, Pair, Series, Spread, Text, Texts};
+pub use kind::{
+    Choice, Count, Flag, Float, Floats, Kind, Pair, Range, Series, Spread, Text, Texts,
+};
 pub(crate) use names::{LinkedPairs, Names};
 pub use reader::unknown;
 pub use reader::{Field, Form, Presence, Section, Shape, Variant, describe, read};

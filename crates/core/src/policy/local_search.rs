@@ -1,10 +1,11 @@
 //! Local search: the near-optimum to compare with.
 use super::Policy;
 use super::assignment::Assignment;
-use super::price::{Price, PriceEffort, PriceOptions};
+use super::price::Price;
 use super::repair::Repair;
 use crate::decision::{Decision, Placement};
 use crate::rng::{Stream, Streams};
+use crate::scenario::{PriceEffort, PriceOptions};
 use crate::slot::Slot;
 use crate::slot::order::Order;
 

@@ -7,35 +7,8 @@ use super::Policy;
 use super::assignment::Assignment;
 use crate::bound::dual::{Dual, Effort};
 use crate::decision::{Decision, Placement};
+use crate::scenario::{PriceEffort, PriceOptions};
 use crate::slot::Slot;
-
-/// How good the prices must be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PriceEffort {
-    /// As good as the bound's own.
-    #[default]
-    Accurate,
-    /// A step or two from those of the last slot: for large maps, where most of the time is theirs.
-    Fast,
-}
-
-impl PriceEffort {
-    fn of_dual(self) -> Effort {
-        match self {
-            Self::Accurate => Effort::CERTIFY,
-            Self::Fast => Effort::DECIDE,
-        }
-    }
-}
-
-/// `[policy.price]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PriceOptions {
-    /// `sweeps`: best-response sweeps after the choice at prices.
-    pub sweeps: usize,
-    /// `effort`: how good the prices are.
-    pub effort: PriceEffort,
-}
 
 /// Prices stay warm from slot to slot.
 #[derive(Clone, Debug)]
@@ -59,7 +32,7 @@ impl Price {
 
 impl Policy for Price {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
-        self.dual.solve(slot, self.options.effort.of_dual());
+        self.dual.solve(slot, effort(self.options.effort));
         let (table, choices) = self.dual.table_and_choices();
         self.assignment
             .start_with(slot, table, choices.iter().copied().map(placement));
@@ -73,4 +46,11 @@ fn placement(choice: Option<(u32, u32)>) -> Placement {
         entry,
         execution,
     })
+}
+
+fn effort(effort: PriceEffort) -> Effort {
+    match effort {
+        PriceEffort::Accurate => Effort::CERTIFY,
+        PriceEffort::Fast => Effort::DECIDE,
+    }
 }

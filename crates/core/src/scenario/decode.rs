@@ -2,16 +2,15 @@
 
 use super::{
     Area, Backhaul, BalanceOf, Channel, Crowd, Cycles, Deadline, DeadlineRule, Execution, Fcd,
-    FcdSource, Fleet, Hotspot, Link, LinkRule, LoadBalance, Mobility, Parking, PolicyOptions,
-    RandomTarget, Rsu, RsuLayout, Scenario, Task, Time, builtin, queueing,
+    FcdSource, Fleet, Hotspot, Link, LinkRule, LoadBalance, MigrationOptions, Mobility, Parking,
+    PolicyOptions, PriceEffort, PriceOptions, RandomTarget, Rsu, RsuLayout, Scenario, Task, Time,
+    builtin, queueing,
 };
 use crate::config::{
     self, Choice, Count, Document, Flag, Float, Form, LinkedPairs, Names, Pair, Presence, Section,
     Spread, Text, Texts,
 };
 use crate::error::{Error, Result};
-use crate::policy::migration::MigrationOptions;
-use crate::policy::price::{PriceEffort, PriceOptions};
 use std::path::{Path, PathBuf};
 
 /// Places stay within this distance of the origin \[m\], the size of the Earth.

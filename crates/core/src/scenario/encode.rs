@@ -1,12 +1,12 @@
 //! A checked scenario back to TOML.
 
 use super::decode::{BALANCES, CROWDS, DEADLINES, PRICE_EFFORTS, RANDOM, RANDOM_TARGETS};
+use super::options::migration::Sink;
 use super::queueing::{COUNTINGS, FALSE_KINDS, SOURCES, SUCCESSES};
 use super::{
     Cycles, Deadline, Execution, Faulty, FcdSource, Hotspot, LinkRule, Mobility, Parking, Range,
     Rsu, RsuLayout, Scenario, builtin,
 };
-use crate::policy::migration::options::Sink;
 use std::fmt::Display;
 
 impl Scenario {

@@ -1,7 +1,6 @@
 use super::*;
 use crate::engine::world::World;
 use crate::error::Error;
-use crate::policy::price::PriceEffort;
 use crate::rng::Streams;
 use serde_json::json;
 use std::path::Path;

@@ -10,11 +10,9 @@ use wayside_core::decision::{Decision, Paths, Placement};
 use wayside_core::policy::PolicyKind;
 use wayside_core::policy::migration::route::Flow;
 use wayside_core::policy::migration::view::View;
-use wayside_core::policy::migration::{
-    MigrationKind, MigrationOptions, Router, RouterKind, Selector, SelectorKind,
-};
+use wayside_core::policy::migration::{MigrationKind, Router, RouterKind, Selector, SelectorKind};
 use wayside_core::rng::Streams;
-use wayside_core::scenario::PolicyOptions;
+use wayside_core::scenario::{MigrationOptions, PolicyOptions};
 use wayside_core::slot::Slot;
 
 fn options() -> PolicyOptions {

@@ -4,12 +4,12 @@ use super::begin;
 use super::belief::Belief;
 use super::calendar::LinkCalendar;
 use super::mend::Mender;
-use super::options::MigrationOptions;
 use super::paths::PathCache;
 use super::rehearsal::{Seat, Stage};
 use super::view::{CoreCalendar, View};
 use crate::decision::{Decision, Placement};
 use crate::policy::Policy;
+use crate::scenario::MigrationOptions;
 use crate::slot::Slot;
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 //! The migration policies by name.
 
-use super::options::MigrationOptions;
 use super::{AllCloud, Ect, Migration, Oesda, RouterKind, SelectorKind};
 use crate::policy::{Policy, PolicyInfo};
 use crate::rng::Streams;
+use crate::scenario::MigrationOptions;
 
 /// The policies of system 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,14 +4,12 @@
 //! MCATM, multihop cost-aware task migration: Sci. Rep. 15, 28126 (2025), doi 10.1038/s41598-025-13856-w.
 //! Its method section is not at hand; what stands in for it, and why, is decision 15.
 
-pub mod ahp;
 mod belief;
 pub mod calendar;
 pub mod ect;
 pub mod kinds;
 mod mend;
 pub mod oesda;
-pub mod options;
 pub mod pacb;
 pub mod paths;
 mod rehearsal;
@@ -24,13 +22,13 @@ pub mod view;
 pub use ect::Ect;
 pub use kinds::MigrationKind;
 pub use oesda::{AllCloud, Oesda};
-pub use options::MigrationOptions;
 pub use route::{Router, RouterKind};
 pub use select::{Selector, SelectorKind};
 
 use super::Policy;
 use crate::decision::{Decision, Paths, Placement};
 use crate::rng::Streams;
+use crate::scenario::MigrationOptions;
 use crate::slot::Slot;
 use route::Flow;
 use view::{CoreCalendar, View};

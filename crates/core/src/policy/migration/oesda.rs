@@ -2,11 +2,11 @@
 
 use super::begin;
 use super::calendar::LinkCalendar;
-use super::options::{CloudRule, MigrationOptions, Oesda as Options};
 use super::route::Dijkstra;
 use super::view::{CoreCalendar, View};
 use crate::decision::{Decision, Placement};
 use crate::policy::Policy;
+use crate::scenario::options::migration::{CloudRule, MigrationOptions, Oesda as Options};
 use crate::slot::Slot;
 
 /// Optimal enumeration: what does not fit at home is dealt out to the m nearest servers, for the best m.

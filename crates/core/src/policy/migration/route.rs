@@ -1,12 +1,12 @@
 //! How migrated tasks travel: one path per pair (Dijkstra), per task by load (OSPF), or all together (PACB).
 
-use super::options::Pacb as PacbOptions;
 use super::pacb::Pacb;
 use super::search::Search;
 use super::view::View;
 use crate::backhaul::network::{Link, Network};
 use crate::decision::Paths;
 use crate::rng::{Stream, Streams};
+use crate::scenario::options::migration::Pacb as PacbOptions;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;

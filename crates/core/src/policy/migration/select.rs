@@ -1,9 +1,9 @@
 //! Which server a task is migrated to: AAHP, WVAHP, or at random.
 
-use super::ahp::{Judgment, MAX_CRITERIA};
-use super::options::{Ahp, CRITERIA, Criterion, History, MigrationOptions};
 use super::view::{Task, View};
 use crate::rng::{Stream, Streams};
+use crate::scenario::options::judgment::{Judgment, MAX_CRITERIA};
+use crate::scenario::options::migration::{Ahp, CRITERIA, Criterion, History, MigrationOptions};
 
 /// How servers are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

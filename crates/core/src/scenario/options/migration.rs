@@ -1,6 +1,6 @@
 //! The keys of the migration policies: decoded, written and checked here, once.
 
-use super::ahp::{Judgment, MAX_CRITERIA, Matrix};
+use super::judgment::{Judgment, MAX_CRITERIA, Matrix};
 use crate::config::{Choice, Count, Flag, Float, Kind, Section, Value};
 use serde_json::{Value as Json, json};
 
