@@ -135,20 +135,9 @@ fn without_avx512() -> bool {
     ])
 }
 
-/// Learning by Burn, which no other build contains; hardly optimised, for it takes minutes otherwise.
+/// Learning by Burn, a crate outside the workspace: it is built only here.
 fn burn() -> bool {
-    let of = |arguments: &[&str]| {
-        let common = [
-            "-p",
-            "wayside-learn",
-            "--features",
-            "burn",
-            "--profile",
-            "quick",
-        ];
-        cargo(&[&["test"], &common[..], arguments].concat())
-    };
-    of(&["--test", "cores"]) && of(&["--doc", "burn"])
+    cargo(&["test", "--locked", "--manifest-path", "burn/Cargo.toml"])
 }
 
 /// Says what the tests will not do for want of a browser.

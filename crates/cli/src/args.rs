@@ -8,8 +8,6 @@ use crate::seeds::Seeds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use wayside_core::engine::BoundKind;
-#[cfg(feature = "burn")]
-use wayside_learn::trainer::Core;
 use wayside_learn::trainer::{Algorithm, Encoder, Vary};
 
 /// Compares task offloading and migration policies for vehicular edge computing.
@@ -189,10 +187,6 @@ pub(crate) struct Train {
     /// What the network sees: sequential, shared or flat [default: sequential; flat with --option agent=paper].
     #[arg(long, value_name = "KIND", value_parser = encoder)]
     pub(crate) encoder: Option<Encoder>,
-    /// Who computes the networks of ppo and ac: own, or burn on its first device or the one that BURN_DEVICE names.
-    #[cfg(feature = "burn")]
-    #[arg(long, value_name = "CORE", value_parser = core, default_value = "own")]
-    pub(crate) backend: Core,
     /// Changes an option of the training, such as learning_rate=3e-4 or net_arch=32,32; repeatable.
     #[arg(long = "option", value_name = "NAME=VALUE", value_parser = key_value)]
     pub(crate) options: Vec<(String, String)>,
@@ -406,15 +400,6 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
         "sac" => Ok(Algorithm::Sac),
         "lysac" => Ok(Algorithm::Lysac),
         _ => Err("expected ppo, ac, sac or lysac".to_owned()),
-    }
-}
-
-#[cfg(feature = "burn")]
-fn core(text: &str) -> Result<Core, String> {
-    match text {
-        "own" => Ok(Core::Own),
-        "burn" => Ok(Core::Burn),
-        _ => Err("expected own or burn".to_owned()),
     }
 }
 

@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
-#[cfg(feature = "burn")]
-use wayside_learn::trainer::Core;
 use wayside_learn::trainer::learned::Score;
 use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
 
@@ -21,11 +19,6 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let world = World::new(&scenario)?;
     let settings = Settings::new(args.algorithm, args.encoder, &world, &options(args))?;
-    #[cfg(feature = "burn")]
-    let settings = Settings {
-        core: args.backend,
-        ..settings
-    };
     let out = match (&args.out, args.list_options) {
         (Some(out), false) => out,
         _ => return list(args, &settings),
@@ -46,6 +39,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
                 world: &world,
                 read: &read,
                 settings,
+                backend: None,
                 seed: args.seed,
                 out: out.clone(),
                 command,
@@ -156,10 +150,6 @@ fn command(args: &Train, encoder: Encoder) -> String {
     ));
     for (name, value) in &args.options {
         words.push(format!("--option {name}={value}"));
-    }
-    #[cfg(feature = "burn")]
-    if args.backend != Core::Own {
-        words.push("--backend burn".to_owned());
     }
     words.push(format!("--seed {}", args.seed));
     // where it went is this machine's affair; the name alone says enough

@@ -23,8 +23,10 @@ pub struct Adam {
     squares: Vec<f64>,
 }
 
-pub(crate) const BETA1: f32 = 0.9;
-pub(crate) const BETA2: f32 = 0.999;
+/// How much of the first moment stays from step to step.
+pub const BETA1: f32 = 0.9;
+/// How much of the second moment stays from step to step.
+pub const BETA2: f32 = 0.999;
 
 impl Adam {
     /// State for `len` parameters, all moments zero.

@@ -79,9 +79,11 @@ pub trait Backend: std::fmt::Debug + Send {
 }
 
 impl Weights {
+    /// Checks that there is a parameter, and both its moments, for each of `parameters`.
+    ///
     /// # Errors
-    /// If there are not `parameters` of everything.
-    pub(crate) fn check(&self, parameters: usize) -> Result<()> {
+    /// If there are more or fewer.
+    pub fn check(&self, parameters: usize) -> Result<()> {
         for (path, all) in [("params", &self.params), ("m", &self.m), ("v", &self.v)] {
             if all.len() != parameters {
                 let message = format!("must be {parameters} numbers, got {}", all.len());
@@ -92,13 +94,15 @@ impl Weights {
     }
 }
 
-/// A problem of a backend.
-pub(crate) fn failed(path: &str, message: impl Into<String>) -> Error {
+/// The error of a backend: `path` is the part that failed.
+#[must_use]
+pub fn failed(path: &str, message: impl Into<String>) -> Error {
     Error::invalid("backend", None, path, message)
 }
 
-/// What `update` says without a `forward`.
-pub(crate) fn no_forward() -> Error {
+/// The error of an `update` that no `forward` preceded.
+#[must_use]
+pub fn no_forward() -> Error {
     failed("update", "must follow a forward pass, got none")
 }
 

@@ -93,8 +93,8 @@ impl Mlp {
     }
 
     /// Widths from input to output.
-    #[cfg(feature = "burn")]
-    pub(crate) fn sizes(&self) -> &[usize] {
+    #[must_use]
+    pub fn sizes(&self) -> &[usize] {
         &self.sizes
     }
 

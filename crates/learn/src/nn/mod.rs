@@ -2,8 +2,6 @@
 
 pub mod adam;
 pub mod backend;
-#[cfg(feature = "burn")]
-pub mod burn;
 pub mod dist;
 pub(crate) mod matrix;
 pub mod mlp;

@@ -183,8 +183,8 @@ impl Net {
     }
 
     /// Trunk, head and value, in the order of their parameters.
-    #[cfg(feature = "burn")]
-    pub(crate) fn parts(&self) -> [&Mlp; 3] {
+    #[must_use]
+    pub fn parts(&self) -> [&Mlp; 3] {
         [&self.trunk, &self.head, &self.value]
     }
 

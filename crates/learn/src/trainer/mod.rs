@@ -12,6 +12,8 @@
 //! A checkpoint is written after an iteration, whole or not at all, and says how long the logs were: going on from it
 //! cuts them there, so that a training that was killed leaves the same files as one that was not, times aside.
 
+mod batches;
+mod build;
 pub mod builtin;
 mod course;
 mod environment;
@@ -21,13 +23,15 @@ pub mod learned;
 mod logs;
 mod lysac;
 mod options;
+mod problem;
 mod report;
 mod vary;
 
+pub use build::MakeBackend;
 pub use environment::Environment;
 pub use evaluate::Evaluation;
 pub use lysac::LysacConfig;
-pub use options::{Agent, Algorithm, Config, Core, Encoder, Settings, TrainOptions};
+pub use options::{Agent, Algorithm, Config, Encoder, Settings, TrainOptions};
 use report::Health;
 pub use report::{Progress, Report};
 pub use vary::{Reader, Vary};
@@ -75,6 +79,9 @@ pub struct Plan<'w> {
     pub read: &'w Reader<'w>,
     /// All options.
     pub settings: Settings,
+    /// Makes a library of networks other than ours, for `ppo` and `ac`. Not an option: it decides where the networks are
+    /// computed and how fast, so that a training may go on with another.
+    pub backend: Option<&'w MakeBackend<'w>>,
     /// Fixes everything that is random.
     pub seed: u64,
     /// Folder of the training.
@@ -118,7 +125,7 @@ impl<'w> Trainer<'w> {
         let settings = &plan.settings;
         let layout = settings.layout(plan.world)?;
         let (worlds, held_out) = settings.varied(plan.seed, plan.read)?;
-        let mut course = settings.course(plan.world, worlds, &layout, plan.seed)?;
+        let mut course = build::course(&plan, worlds, &layout)?;
         let train = &settings.train;
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));

@@ -1,29 +1,19 @@
 //! Options of a training: those of the algorithm under the names of stable-baselines3, and those of the trainer.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use wayside_core::engine::env;
-use wayside_core::engine::queue_env::QueueEnv;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
-use wayside_core::observe::{self, CONTEXT, Layout, Target};
-use wayside_core::rng::Streams;
-use wayside_core::scenario::Mobility;
+use wayside_core::observe::{Layout, Target};
 
-use super::course::{Class, Course};
-use super::environment::Environment;
-use super::lysac::{Batches, LysacConfig};
-use super::vary::{self, Reader, Vary};
+use super::lysac::LysacConfig;
+use super::problem::problem;
+use super::vary::Vary;
 use crate::algo::ac::AcConfig;
-use crate::algo::on_policy::{Learner, Schedule};
+use crate::algo::on_policy::Schedule;
 use crate::algo::ppo::{PpoConfig, Ratio};
 use crate::algo::sac::SacConfig;
-use crate::algo::sac::continuous::Sac;
-use crate::algo::sac::discrete::{DiscreteSac, Form};
 use crate::nn::mlp::Activation;
-use crate::nn::net::{NetSpec, Pool};
 
 /// What learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +127,7 @@ impl TrainOptions {
     ///
     /// # Errors
     /// Every text that says nothing of the kind.
-    fn vary(&self) -> Result<Vec<Vary>> {
+    pub(super) fn vary(&self) -> Result<Vec<Vary>> {
         let mut problems = Problems::default();
         let mut all = Vec::new();
         for text in &self.vary {
@@ -152,31 +142,6 @@ impl TrainOptions {
             }
         }
         problems.into_result(all)
-    }
-}
-
-/// Who computes the networks of PPO and AC: not an option, for it decides nothing but where and how fast
-/// ([`crate::nn::backend`]), so that a training may go on by another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Core {
-    /// Our own core.
-    #[default]
-    Own,
-    /// Burn, on its default device.
-    #[cfg(feature = "burn")]
-    Burn,
-}
-
-impl Core {
-    fn takes_over(self, learner: Learner) -> Result<Learner> {
-        match self {
-            Self::Own => Ok(learner),
-            #[cfg(feature = "burn")]
-            Self::Burn => {
-                let (net, device) = (learner.net().clone(), crate::nn::burn::default_device()?);
-                learner.by(Box::new(crate::nn::burn::Burn::new(net, device)?))
-            }
-        }
     }
 }
 
@@ -251,8 +216,6 @@ pub struct Settings {
     pub train: TrainOptions,
     /// The algorithm's options.
     pub config: Config,
-    /// Who computes the networks.
-    pub core: Core,
 }
 
 impl Settings {
@@ -328,135 +291,7 @@ impl Settings {
             encoder,
             train,
             config,
-            core: Core::default(),
         })
-    }
-
-    /// What the policy sees and says in `world`.
-    ///
-    /// # Errors
-    /// `flat` for a fleet from a trace.
-    pub fn layout(&self, world: &World) -> Result<Layout> {
-        match &self.config {
-            Config::Lysac(config) => Ok(Layout::plan(world, config.cloud)),
-            _ => self.encoder.layout(world, self.train.target),
-        }
-    }
-
-    /// The scenarios that vary, each laid out: one per environment, and one per seed of evaluations, which do not depend
-    /// on `seed`. None where nothing varies.
-    ///
-    /// # Errors
-    /// A value that the scenario does not admit; a topology or trace that cannot be read.
-    pub(super) fn varied(&self, seed: u64, read: &Reader) -> Result<(Vec<World>, Vec<World>)> {
-        let vary = &self.train.vary()?;
-        if vary.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        let train = |i| vary::world(vary, read, Streams::new(seed), &format!("scenario.{i}"));
-        let held_out = |seed| vary::world(vary, read, Streams::new(seed), "scenario");
-        let seeds = self.train.evaluation_seeds();
-        Ok((
-            (0..self.train.n_envs).map(train).collect::<Result<_>>()?,
-            seeds.into_iter().map(held_out).collect::<Result<_>>()?,
-        ))
-    }
-
-    /// Learner and environments, each in a scenario of its own where they `vary`.
-    pub(super) fn course<'w>(
-        &self,
-        world: &'w World,
-        varied: Vec<World>,
-        layout: &Layout,
-        seed: u64,
-    ) -> Result<Box<dyn Course + 'w>> {
-        let (train, streams) = (&self.train, Streams::new(seed));
-        let on_policy = matches!(self.config, Config::Ppo(_) | Config::Ac(_));
-        if !on_policy && self.core != Core::Own {
-            let message = format!("must be own for {}", self.algorithm.name());
-            return Err(Error::invalid("--backend", None, "", message));
-        }
-        if let Config::Lysac(config) = &self.config {
-            let worlds = config.worlds(&world.scenario)?;
-            let (weights, slots) = (config.weights(), train.episode_slots);
-            let env = |i: usize| {
-                let name = format!("env.{i}");
-                let engine = QueueEnv::new(worlds.clone(), layout, weights, slots, streams, &name)?;
-                Ok(Batches::new(engine, config.bootstrap))
-            };
-            let envs = (0..train.n_envs).map(env).collect::<Result<Vec<_>>>()?;
-            let (observation, outputs) = layout.shape();
-            let sizes = (observation, outputs / 2);
-            let sac = config.sac.clone();
-            let learner = Sac::new(sac, sizes, &train.net_arch, train.n_envs, seed)?;
-            return Ok(Box::new(Class { learner, envs }));
-        }
-        let (shaping, gamma) = (train.shaping, self.config.gamma());
-        let envs = if varied.is_empty() {
-            let engines = env::batch(world, layout, train.episode_slots, streams, train.n_envs)?;
-            let envs = engines.into_iter();
-            envs.map(|env| Environment::new(env, shaping, gamma))
-                .collect()
-        } else {
-            let env = |(i, world): (usize, World)| {
-                let (slots, name) = (train.episode_slots, format!("env.{i}"));
-                let unit = Layout::sequential(&world).scales.cost;
-                let layout = layout.clone();
-                let env = env::Env::new(Arc::new(world), layout, slots, streams, &name)?;
-                Ok(Environment::new(env, shaping, gamma).by_task(unit))
-            };
-            let envs = varied.into_iter().enumerate();
-            envs.map(env).collect::<Result<Vec<_>>>()?
-        };
-        let (net, n) = (self.net(layout), train.n_envs);
-        Ok(match &self.config {
-            Config::Ppo(config) => {
-                let learner = self.core.takes_over(config.learner(net, n, seed)?)?;
-                Box::new(Class { learner, envs })
-            }
-            Config::Ac(config) => {
-                let learner = self.core.takes_over(config.learner(net, n, seed)?)?;
-                Box::new(Class { learner, envs })
-            }
-            Config::Lysac(_) => unreachable!("above"),
-            Config::Sac(config) => {
-                let form = form(layout, world, net.factors_per_vehicle)?;
-                let learner = DiscreteSac::new(config.clone(), form, &train.net_arch, n, seed)?;
-                Box::new(Class { learner, envs })
-            }
-        })
-    }
-
-    /// Sizes of the networks for a layout.
-    #[must_use]
-    pub fn net(&self, layout: &Layout) -> NetSpec {
-        let (row_width, logits_per_row) = layout.shape();
-        let factors_per_vehicle = match self.encoder {
-            Encoder::Sequential => 1,
-            _ => 2 + usize::from(layout.spans > 1),
-        };
-        let hidden = self.train.net_arch.clone();
-        NetSpec {
-            row_width,
-            globals: match self.train.agent {
-                Agent::Ours => CONTEXT,
-                Agent::Paper => 0,
-            },
-            logits_per_row,
-            factors_per_vehicle,
-            value_hidden: if self.train.own_critic {
-                hidden.clone()
-            } else {
-                Vec::new()
-            },
-            pool: if self.train.own_critic {
-                Pool::Rows
-            } else {
-                Pool::Trunk
-            },
-            hidden,
-            activation: self.train.activation,
-        }
     }
 
     /// All options in one object.
@@ -475,35 +310,6 @@ impl Settings {
     }
 }
 
-/// The largest slot of `world` in that layout.
-fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Form> {
-    let fleet = &world.scenario.fleet;
-    let (row_width, _) = layout.shape();
-    let heads = layout.heads().map(|len| len as u32);
-    let (rows, factors) = match layout.form {
-        observe::Form::Sequential { .. } => (layout.heads().sum(), heads.collect()),
-        _ if matches!(fleet.mobility, Mobility::Fcd(_)) => {
-            let message =
-                "must not be a trace: the replay keeps slots of one size; `sequential` can";
-            return Err(Error::invalid("scenario", None, "fleet.mobility", message));
-        }
-        _ => {
-            let tasks = fleet.size * world.scenario.task.per_vehicle;
-            let flat = matches!(layout.form, observe::Form::Flat { .. });
-            let rows = if flat { 1 } else { tasks };
-            let each = heads.collect::<Vec<_>>();
-            (rows, each.repeat(tasks))
-        }
-    };
-    Ok(Form {
-        rows,
-        row_width,
-        globals: CONTEXT,
-        factors,
-        factors_per_vehicle,
-    })
-}
-
 fn object(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => map,
@@ -519,15 +325,6 @@ fn check(
     let train = serde_json::from_value(Value::Object(train.clone()))?;
     let config = Config::from_json(algorithm, Value::Object(config.clone()))?;
     Ok((train, config))
-}
-
-pub(super) fn problem(name: &str, message: String) -> Problem {
-    Problem {
-        file: "--option".to_owned(),
-        line: None,
-        path: name.to_owned(),
-        message,
-    }
 }
 
 fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> String {

@@ -60,6 +60,7 @@ fn plan<'w>(world: &'w World, settings: Settings, out: &Path) -> Plan<'w> {
         world,
         read: &|_| unreachable!("nothing varies"),
         settings,
+        backend: None,
         seed: 5,
         out: out.to_owned(),
         command: "test".to_owned(),

@@ -1,13 +1,17 @@
-//! The networks by Burn: its devices, among them GPUs, and its automatic gradients, behind the seam of [`crate::nn::backend`].
+//! Learning for Wayside with the networks computed by [Burn](https://burn.dev), on its devices, GPUs among them.
 //!
-//! Burn chooses its backend at run time, by the device. Built with the feature `burn` alone there is `flex`, plain Rust on
-//! the processor, which is here for tests: our own core is faster. Other devices are features of the crate `burn-tensor`,
-//! and code that depends on it as well names them:
+//! [`Burn`] implements [`wayside_learn::nn::backend::Backend`], as any other library of networks may. Our own core is
+//! faster on a processor, so this crate is for other devices, and for an example of a backend from outside. It is not a
+//! member of the workspace: Burn would double the workspace's lock file.
+//!
+//! Burn chooses its backend at run time, by the device. As built here there is `flex`, plain Rust on the processor. Other
+//! devices are features of the crate `burn-tensor`; a crate that depends on it names them:
 //!
 //! ```
 //! use burn_tensor::Device;
-//! use wayside_learn::nn::{burn::Burn, net::NetSpec};
+//! use wayside_burn::Burn;
 //! use wayside_learn::algo::ppo::PpoConfig;
+//! use wayside_learn::nn::net::NetSpec;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let spec = NetSpec::shared(42, 15, 1, &[64, 64]);
 //! let learner = PpoConfig::default().learner(spec.clone(), 8, 7)?;
@@ -17,17 +21,17 @@
 //! # }
 //! ```
 //!
-//! [`default_device`] takes the best that is compiled in, or what the variable `BURN_DEVICE` names. On `flex` the same seed gives
-//! the same bytes; GPUs sum in an order of their own.
+//! `cargo run --example train` trains in a scenario. [`default_device`] is the best device of the build, or the one that the
+//! variable `BURN_DEVICE` names. On `flex` the same seed gives the same bytes; a GPU sums in an order of its own.
 
 use burn_tensor::activation::relu;
 use burn_tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use wayside_core::error::{Error, Result};
 
-use crate::nn::adam::{BETA1, BETA2};
-use crate::nn::backend::{Backend, EPSILON, Slots, Weights, failed, no_forward};
-use crate::nn::mlp::Activation;
-use crate::nn::net::{Net, NetSpec, Pool};
+use wayside_learn::nn::adam::{BETA1, BETA2};
+use wayside_learn::nn::backend::{Backend, EPSILON, Slots, Weights, failed, no_forward};
+use wayside_learn::nn::mlp::Activation;
+use wayside_learn::nn::net::{Net, NetSpec, Pool};
 
 /// The networks of a [`NetSpec`] on a device of Burn.
 #[derive(Debug)]
@@ -38,7 +42,7 @@ pub struct Burn {
     parameters: Vec<Parameter>,
     /// Updates done.
     steps: u64,
-    /// Logits `[R, logits_per_row]` and values `[S, 1]` of the last forward pass, with what led to them.
+    /// Logits `[R, logits_per_row]` and values `[S, 1]` of the last forward pass, with their graph.
     passed: Option<(Tensor<2>, Tensor<2>)>,
 }
 
@@ -54,7 +58,7 @@ impl Burn {
     /// All parameters zero, on `device`.
     ///
     /// # Errors
-    /// As of [`Net::new`].
+    /// As [`Net::new`].
     pub fn new(spec: NetSpec, device: Device) -> Result<Self> {
         let net = Net::new(spec)?;
         let zeros = vec![0.0; net.parameters()];
@@ -103,7 +107,7 @@ impl Burn {
         x
     }
 
-    /// Mean over the rows of each slot: `x [R, width]` to `[S, width]`, zero where there are none.
+    /// Means over the rows of each slot: `x [R, width]` to `[S, width]`, zero for a slot without rows.
     fn means(&self, x: Tensor<2>, row_ends: &[usize]) -> Tensor<2> {
         let [rows, width] = x.dims();
         let (mut slot_of, mut share) = (vec![0i64; rows], vec![0.0; rows]);
@@ -128,7 +132,7 @@ impl Backend for Burn {
     fn forward(&mut self, slots: Slots, logits: &mut [f32], values: &mut [f32]) -> Result<()> {
         let spec = self.net.spec();
         let count = slots.row_ends.len();
-        // a tensor without elements is not for every device: one row that belongs to no slot stands for none
+        // not every device takes a tensor without elements: without rows we pass one that belongs to no slot
         let rows = if slots.rows.is_empty() {
             self.tensor(&vec![0.0; spec.row_width], [1, spec.row_width])
         } else {
@@ -169,8 +173,8 @@ impl Backend for Burn {
     ) -> Result<f64> {
         let (logits, values) = self.passed.take().ok_or_else(no_forward)?;
         let mut d_logits = d_logits.to_vec();
-        d_logits.resize(logits.dims().iter().product(), 0.0); // of the row that stands for none
-        // the product of derivatives and outputs has the gradient of the loss
+        d_logits.resize(logits.dims().iter().product(), 0.0); // of the row that belongs to no slot
+        // the gradient of this product is that of the loss
         let d_logits = self.tensor(&d_logits, logits.dims());
         let d_values = self.tensor(d_values, values.dims());
         let along = (logits * d_logits).sum() + (values * d_values).sum();
@@ -238,10 +242,10 @@ impl Backend for Burn {
     }
 }
 
-/// The device that Burn takes by itself: the best that is compiled in, or the one that the variable `BURN_DEVICE` names.
+/// The best device of this build, or the one that the variable `BURN_DEVICE` names.
 ///
 /// # Errors
-/// If it names none of this build; Burn's own words about it go to stderr, for it panics.
+/// If the variable names none of this build. Burn panics then, so its own message goes to stderr too.
 pub fn default_device() -> Result<Device> {
     std::panic::catch_unwind(Device::default).map_err(|_| {
         let named = std::env::var("BURN_DEVICE").unwrap_or_default();
@@ -250,12 +254,12 @@ pub fn default_device() -> Result<Device> {
     })
 }
 
-/// A leaf whose gradient is kept.
+/// A leaf of the graph, whose gradient is kept.
 fn learnable(value: Tensor<2>) -> Tensor<2> {
     value.autodiff().require_grad()
 }
 
-/// Copies a tensor of at least as many numbers to `out`.
+/// Copies the first numbers of a tensor to `out`.
 fn read(tensor: &Tensor<2>, out: &mut [f32]) -> Result<()> {
     let data = tensor.clone().inner().try_into_data().map_err(device)?;
     let all = data.as_slice::<f32>().map_err(device)?;

@@ -1,24 +1,31 @@
 //! Burn against our own core.
 
+#[allow(dead_code)] // the other tests' problems
+#[path = "../../crates/learn/tests/it/mdp.rs"]
+mod mdp;
+#[path = "../../crates/learn/tests/cores/seam.rs"]
+mod seam;
+
 use std::sync::atomic::AtomicBool;
 
 use burn_tensor::Device;
+use wayside_burn::Burn;
 use wayside_core::Scenario;
 use wayside_core::engine::world::World;
 use wayside_core::rng::Streams;
 use wayside_learn::nn::backend::{Backend, Own, Slots, Weights};
-use wayside_learn::nn::burn::Burn;
 use wayside_learn::nn::mlp::Activation;
 use wayside_learn::nn::net::{Net, NetSpec, Pool};
 use wayside_learn::nn::state::State;
 use wayside_learn::trainer::learned::LearnedPolicy;
 use wayside_learn::trainer::{
-    Algorithm, CHECKPOINT, Core, Encoder, Ended, POLICY, Plan, Settings, Trainer,
+    Algorithm, CHECKPOINT, Encoder, Ended, MakeBackend, POLICY, Plan, Settings, Trainer,
 };
 
-use crate::assert_near;
+use crate::seam::assert_near;
 
-pub(crate) fn backend(spec: &NetSpec) -> Box<dyn Backend> {
+/// What [`seam`] tests.
+fn backend(spec: &NetSpec) -> Box<dyn Backend> {
     Box::new(Burn::new(spec.clone(), Device::flex()).unwrap())
 }
 
@@ -110,7 +117,7 @@ fn oracle_burn_computes_what_our_core_does() {
 #[test]
 fn oracle_a_training_may_begin_by_burn_and_end_by_ours() {
     let world = World::new(&Scenario::builtin("wang2025", &[]).unwrap()).unwrap();
-    let settings = |algorithm, core, steps: &str| {
+    let settings = |algorithm, steps: &str| {
         let small = [
             ("n_envs", "3"),
             ("n_steps", "30"),
@@ -129,15 +136,16 @@ fn oracle_a_training_may_begin_by_burn_and_end_by_ours() {
         let owned: Vec<_> = (known.iter())
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let settings = Settings::new(algorithm, Encoder::Sequential, &world, &owned).unwrap();
-        Settings { core, ..settings }
+        Settings::new(algorithm, Encoder::Sequential, &world, &owned).unwrap()
     };
+    let burn: &MakeBackend = &|spec| Ok(backend(spec));
     let folder = tempfile::tempdir().unwrap();
-    let trainer = |name: &str, settings, resume| {
+    let trainer = |name: &str, settings, backend, resume| {
         let plan = Plan {
             read: &|_| unreachable!("nothing varies"),
             world: &world,
             settings,
+            backend,
             seed: 5,
             out: folder.path().join(name),
             command: "test".to_owned(),
@@ -146,10 +154,10 @@ fn oracle_a_training_may_begin_by_burn_and_end_by_ours() {
         Trainer::new(plan, resume)
     };
     let mut left = Vec::new();
-    for (name, first) in [("ours", Core::Own), ("theirs", Core::Burn)] {
-        for (core, steps, resume) in [(first, "180", false), (Core::Own, "270", true)] {
-            let settings = settings(Algorithm::Ppo, core, steps);
-            let ended = trainer(name, settings, resume)
+    for (name, first) in [("ours", None), ("theirs", Some(burn))] {
+        for (backend, steps, resume) in [(first, "180", false), (None, "270", true)] {
+            let settings = settings(Algorithm::Ppo, steps);
+            let ended = trainer(name, settings, backend, resume)
                 .unwrap()
                 .run(&AtomicBool::new(false), &mut |_| ())
                 .unwrap();
@@ -164,7 +172,12 @@ fn oracle_a_training_may_begin_by_burn_and_end_by_ours() {
     assert!(left[0] != left[1], "Burn was not asked");
     assert_near("parameter", &left[1], &left[0]);
 
-    let settings = settings(Algorithm::Sac, Core::Burn, "");
-    let error = trainer("sac", settings, false).map(drop).unwrap_err();
-    assert!(error.to_string().contains("must be own for sac"), "{error}");
+    let settings = settings(Algorithm::Sac, "");
+    let error = trainer("sac", settings, Some(burn), false)
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("must be our own for sac"),
+        "{error}"
+    );
 }

@@ -1,0 +1,210 @@
+//! From settings to what is trained: layout, networks, worlds, learner and environments.
+
+use std::sync::Arc;
+
+use wayside_core::engine::env;
+use wayside_core::engine::queue_env::QueueEnv;
+use wayside_core::engine::world::World;
+use wayside_core::error::{Error, Result};
+use wayside_core::observe::{self, CONTEXT, Layout};
+use wayside_core::rng::Streams;
+use wayside_core::scenario::Mobility;
+
+use super::Plan;
+use super::batches::Batches;
+use super::course::{Class, Course};
+use super::environment::Environment;
+use super::lysac::LysacConfig;
+use super::options::{Agent, Config, Encoder, Settings};
+use super::vary::{self, Reader};
+use crate::algo::on_policy::Learner;
+use crate::algo::sac::continuous::Sac;
+use crate::algo::sac::discrete::{DiscreteSac, Form};
+use crate::nn::backend::Backend;
+use crate::nn::net::{NetSpec, Pool};
+
+/// Makes the networks of a [`NetSpec`] by another library than ours.
+pub type MakeBackend<'b> = dyn Fn(&NetSpec) -> Result<Box<dyn Backend>> + Sync + 'b;
+
+impl Settings {
+    /// What the policy sees and says in `world`.
+    ///
+    /// # Errors
+    /// `flat` for a fleet from a trace.
+    pub fn layout(&self, world: &World) -> Result<Layout> {
+        match &self.config {
+            Config::Lysac(config) => Ok(Layout::plan(world, config.cloud)),
+            _ => self.encoder.layout(world, self.train.target),
+        }
+    }
+
+    /// The scenarios that vary, each laid out: one per environment, and one per seed of evaluations, which do not depend
+    /// on `seed`. None where nothing varies.
+    ///
+    /// # Errors
+    /// A value that the scenario does not admit; a topology or trace that cannot be read.
+    pub(super) fn varied(&self, seed: u64, read: &Reader) -> Result<(Vec<World>, Vec<World>)> {
+        let vary = &self.train.vary()?;
+        if vary.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let train = |i| vary::world(vary, read, Streams::new(seed), &format!("scenario.{i}"));
+        let held_out = |seed| vary::world(vary, read, Streams::new(seed), "scenario");
+        let seeds = self.train.evaluation_seeds();
+        Ok((
+            (0..self.train.n_envs).map(train).collect::<Result<_>>()?,
+            seeds.into_iter().map(held_out).collect::<Result<_>>()?,
+        ))
+    }
+
+    /// Sizes of the networks for a layout.
+    #[must_use]
+    pub fn net(&self, layout: &Layout) -> NetSpec {
+        let (row_width, logits_per_row) = layout.shape();
+        let factors_per_vehicle = match self.encoder {
+            Encoder::Sequential => 1,
+            _ => 2 + usize::from(layout.spans > 1),
+        };
+        let hidden = self.train.net_arch.clone();
+        NetSpec {
+            row_width,
+            globals: match self.train.agent {
+                Agent::Ours => CONTEXT,
+                Agent::Paper => 0,
+            },
+            logits_per_row,
+            factors_per_vehicle,
+            value_hidden: if self.train.own_critic {
+                hidden.clone()
+            } else {
+                Vec::new()
+            },
+            pool: if self.train.own_critic {
+                Pool::Rows
+            } else {
+                Pool::Trunk
+            },
+            hidden,
+            activation: self.train.activation,
+        }
+    }
+}
+
+/// The learner of a training, with its environments; each has a scenario of its own where they are `varied`.
+///
+/// # Errors
+/// Options out of range; a layout that the scenario cannot serve.
+pub(super) fn course<'w>(
+    plan: &Plan<'w>,
+    varied: Vec<World>,
+    layout: &Layout,
+) -> Result<Box<dyn Course + 'w>> {
+    let settings = &plan.settings;
+    let (train, seed) = (&settings.train, plan.seed);
+    let (net, n) = (settings.net(layout), train.n_envs);
+    let backend = |learner: Learner| match plan.backend {
+        Some(make) => {
+            let backend = make(learner.net())?;
+            learner.by(backend)
+        }
+        None => Ok(learner),
+    };
+    let envs = || environments(plan, varied, layout);
+    Ok(match &settings.config {
+        Config::Ppo(config) => Box::new(Class {
+            learner: backend(config.learner(net, n, seed)?)?,
+            envs: envs()?,
+        }),
+        Config::Ac(config) => Box::new(Class {
+            learner: backend(config.learner(net, n, seed)?)?,
+            envs: envs()?,
+        }),
+        _ if plan.backend.is_some() => {
+            let message = format!("must be our own for {}", settings.algorithm.name());
+            return Err(Error::invalid("plan", None, "backend", message));
+        }
+        Config::Sac(config) => {
+            let form = form(layout, plan.world, net.factors_per_vehicle)?;
+            let learner = DiscreteSac::new(config.clone(), form, &train.net_arch, n, seed)?;
+            let envs = envs()?;
+            Box::new(Class { learner, envs })
+        }
+        Config::Lysac(config) => {
+            let (observation, outputs) = layout.shape();
+            let sizes = (observation, outputs / 2);
+            let learner = Sac::new(config.sac.clone(), sizes, &train.net_arch, n, seed)?;
+            let envs = batches(plan, config, layout)?;
+            Box::new(Class { learner, envs })
+        }
+    })
+}
+
+/// The environments of all algorithms but LySAC.
+fn environments<'w>(
+    plan: &Plan<'w>,
+    varied: Vec<World>,
+    layout: &Layout,
+) -> Result<Vec<Environment<'w>>> {
+    let (train, streams) = (&plan.settings.train, Streams::new(plan.seed));
+    let (slots, shaping, gamma) = (
+        train.episode_slots,
+        train.shaping,
+        plan.settings.config.gamma(),
+    );
+    if varied.is_empty() {
+        let engines = env::batch(plan.world, layout, slots, streams, train.n_envs)?;
+        let envs = engines.into_iter();
+        return Ok(envs
+            .map(|env| Environment::new(env, shaping, gamma))
+            .collect());
+    }
+    let env = |(i, world): (usize, World)| {
+        let unit = Layout::sequential(&world).scales.cost;
+        let (layout, name) = (layout.clone(), format!("env.{i}"));
+        let env = env::Env::new(Arc::new(world), layout, slots, streams, &name)?;
+        Ok(Environment::new(env, shaping, gamma).by_task(unit))
+    };
+    varied.into_iter().enumerate().map(env).collect()
+}
+
+/// The environments of LySAC.
+fn batches(plan: &Plan, config: &LysacConfig, layout: &Layout) -> Result<Vec<Batches>> {
+    let (train, streams) = (&plan.settings.train, Streams::new(plan.seed));
+    let worlds = config.worlds(&plan.world.scenario)?;
+    let (weights, slots) = (config.weights(), train.episode_slots);
+    let env = |i: usize| {
+        let name = format!("env.{i}");
+        let engine = QueueEnv::new(worlds.clone(), layout, weights, slots, streams, &name)?;
+        Ok(Batches::new(engine, config.bootstrap))
+    };
+    (0..train.n_envs).map(env).collect()
+}
+
+/// The largest slot of `world` in that layout.
+fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Form> {
+    let fleet = &world.scenario.fleet;
+    let (row_width, _) = layout.shape();
+    let heads = layout.heads().map(|len| len as u32);
+    let (rows, factors) = match layout.form {
+        observe::Form::Sequential { .. } => (layout.heads().sum(), heads.collect()),
+        _ if matches!(fleet.mobility, Mobility::Fcd(_)) => {
+            let message =
+                "must not be a trace: the replay keeps slots of one size; `sequential` can";
+            return Err(Error::invalid("scenario", None, "fleet.mobility", message));
+        }
+        _ => {
+            let tasks = fleet.size * world.scenario.task.per_vehicle;
+            let flat = matches!(layout.form, observe::Form::Flat { .. });
+            let rows = if flat { 1 } else { tasks };
+            let each = heads.collect::<Vec<_>>();
+            (rows, each.repeat(tasks))
+        }
+    };
+    Ok(Form {
+        rows,
+        row_width,
+        globals: CONTEXT,
+        factors,
+        factors_per_vehicle,
+    })
+}
