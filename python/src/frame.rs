@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use wayside_core::Slot;
 use wayside_core::engine::world::World;
-use wayside_core::observe::{Form, Layout, Observation, Target};
+use wayside_core::observation::{Form, Layout, Observation, Target};
 use wayside_core::scenario::Mobility;
 
 /// Where the rows and heads of an observation lie in arrays of fixed size.

@@ -38,7 +38,7 @@ def action_space(form: str, nvec: list[int]) -> spaces.MultiDiscrete | spaces.Di
 class OffloadingEnv(gymnasium.Env[Observation, Any]):
     """One agent decides for all vehicles, slot after slot, where their tasks run.
 
-    The model, its observations and its rewards are the engine's (``wayside_core::observe`` and
+    The model, its observations and its rewards are the engine's (``wayside_core::observation`` and
     ``engine::env``), number by number.
 
     ## Forms
@@ -52,7 +52,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
     | ``"shared"`` | a slot | ``(N k, width)``, a row per task | ``MultiDiscrete([beta + 1, T(, S)] * N k)`` |
     | ``"sequential"`` | one task | ``(options, 36)``, a row per placement offered | ``Discrete(options)`` |
 
-    Every feature, with unit and normalisation, stands in the documentation of ``wayside_core::observe``. Rows and
+    Every feature, with unit and normalisation, stands in the documentation of ``wayside_core::observation``. Rows and
     places that are not there are zero. Vehicle ``v``'s ``j``-th task has place ``v k + j``.
 
     | action of | means |

@@ -8,12 +8,13 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Instant;
 use wayside_core::alloc::Allocator;
-use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
-use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Bounder, Options, replicate};
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
+use wayside_core::slot::Placement;
 use wayside_core::{Result, Scenario, Slot};
 
 /// Slots that a repeat goes through.

@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput};
 use wayside_core::Scenario;
 use wayside_core::engine::env::Env;
 use wayside_core::engine::world::World;
-use wayside_core::observe::{Form, Layout, Observation, Target, Turns};
+use wayside_core::observation::{Form, Layout, Observation, Target, Turns};
 use wayside_core::rng::Streams;
 
 /// CPU time of this thread, else wall time.

@@ -11,10 +11,9 @@ use std::hint::black_box;
 use criterion::Criterion;
 use lin::Lin;
 use wayside_core::Scenario;
-use wayside_core::decision::Decision;
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Decision, Slot};
 
 /// A server with its `neighbours` nearest on a square grid (within three hops for up to 24).
 fn grid(neighbours: usize) -> (usize, Vec<(u32, u32)>) {

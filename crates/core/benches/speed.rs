@@ -14,12 +14,13 @@ use std::time::Instant;
 
 use criterion::{Criterion, Throughput};
 use wayside_core::alloc::Allocator;
-use wayside_core::decision::Decision;
-use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::huge_pages::HugePages;
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
+use wayside_core::slot::Decision;
 use wayside_core::{Scenario, Slot};
 
 /// As in the program.

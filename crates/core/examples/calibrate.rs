@@ -6,13 +6,12 @@
 
 use serde_json::{Value, json};
 use std::io::{BufRead as _, Write as _};
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate};
 use wayside_core::policy::baselines::{Greedy, Rank};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::{Stream, Streams};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Decision, Placement, Slot};
 use wayside_core::{Result, Scenario};
 
 /// Who is compared.

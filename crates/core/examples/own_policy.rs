@@ -4,12 +4,11 @@
 
 use std::ops::ControlFlow;
 
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Decision, Placement, Slot};
 use wayside_core::{Result, Scenario};
 
 struct Fewest;

@@ -1,9 +1,8 @@
 //! What a decision costs: delay and energy of every task, part by part.
 
-use crate::decision::Placement;
 use crate::model::{compute, objective, transfer};
 use crate::queueing::Travel;
-use crate::slot::Slot;
+use crate::slot::{Placement, Slot};
 
 /// Delay and energy of one task, parts kept apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -11,10 +11,10 @@
 //! Equation numbers are those of the paper behind system 1 (see `docs/model.md`).
 
 pub mod alloc;
+pub mod assignment;
 pub mod backhaul;
 pub mod bound;
 pub mod config;
-pub mod decision;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
@@ -23,7 +23,8 @@ pub mod ids;
 pub mod information;
 pub mod mobility;
 pub mod model;
-pub mod observe;
+pub mod observation;
+pub mod outlook;
 pub mod policy;
 pub mod queueing;
 pub mod rng;

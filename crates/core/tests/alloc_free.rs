@@ -14,17 +14,17 @@ use std::sync::Arc;
 use wayside_core::alloc::Allocator;
 use wayside_core::backhaul::Edge;
 use wayside_core::backhaul::network::Network;
-use wayside_core::decision::Decision;
 use wayside_core::engine::env::Env;
-use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
 use wayside_core::information::{FalseReports, Falsehood, Rounds, Schedule};
-use wayside_core::observe;
+use wayside_core::observation;
 use wayside_core::policy::PolicyKind;
 use wayside_core::queueing::{QueueNetwork, Submission};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::Scenario;
-use wayside_core::slot::Slot;
 use wayside_core::slot::queues::{Information, QueueState};
+use wayside_core::slot::{Decision, Slot};
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
@@ -167,10 +167,11 @@ fn property_warm_environments_take_no_memory() {
         let scenario = Scenario::builtin(name, &[]).expect("built in");
         let world = World::new(&scenario).expect("no files");
         for layout in [
-            observe::Layout::flat(&world, observe::Target::Any).expect("a fixed fleet"),
-            observe::Layout::flat(&world, observe::Target::Candidates).expect("a fixed fleet"),
-            observe::Layout::shared(&world),
-            observe::Layout::sequential(&world),
+            observation::Layout::flat(&world, observation::Target::Any).expect("a fixed fleet"),
+            observation::Layout::flat(&world, observation::Target::Candidates)
+                .expect("a fixed fleet"),
+            observation::Layout::shared(&world),
+            observation::Layout::sequential(&world),
         ] {
             let form = layout.form;
             let mut env = Env::new(&world, layout, 60, Streams::new(0), "env").expect("serves");

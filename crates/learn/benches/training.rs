@@ -18,7 +18,7 @@ use std::time::Instant;
 use wayside_core::Scenario;
 use wayside_core::engine::env;
 use wayside_core::engine::world::World;
-use wayside_core::observe::{Form, Layout, Target};
+use wayside_core::observation::{Form, Layout, Target};
 use wayside_core::rng::Streams;
 use wayside_learn::algo::on_policy::Learner;
 use wayside_learn::trainer::{Algorithm, Config, Encoder, Environment, Settings};

@@ -4,12 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wayside_core::alloc::Status;
-use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{BoundKind, Bounder};
 use wayside_core::model::load;
 use wayside_core::policy::Policy;
-use wayside_core::slot::NamedSlot;
+use wayside_core::slot::{NamedSlot, Placement};
 
 /// A policy's decision for one slot. Means are over tasks, and null where there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

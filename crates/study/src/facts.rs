@@ -1,7 +1,8 @@
 //! What figures and reports need to know of a scenario besides its results.
 
 use wayside_core::Result;
-use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
 use wayside_core::rng::Streams;
 use wayside_core::scenario::Area;
 use wayside_plot::{Map, Site};

@@ -11,13 +11,12 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use wayside_core::backhaul::network::Link;
-use wayside_core::decision::Placement;
 use wayside_core::engine::TaskOutcome;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::world::World;
 use wayside_core::evaluate::Outcome;
 use wayside_core::queueing::Lost;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 /// Rows kept in memory before they are written.
 const GROUP: usize = 100_000;

@@ -19,8 +19,8 @@ mod balance;
 pub mod curve;
 pub mod server;
 
-use crate::slot::Slot;
-use crate::{decision::Placement, model::load};
+use crate::model::load;
+use crate::slot::{Placement, Slot};
 use server::{Server, Tasks};
 
 /// How a solve ended. An outcome, not an error.

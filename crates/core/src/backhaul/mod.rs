@@ -2,7 +2,9 @@
 
 mod file;
 pub mod network;
+pub mod paths;
 mod routes;
+pub mod search;
 
 pub use routes::MAX_TARGETS;
 #[cfg(test)]

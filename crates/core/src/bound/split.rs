@@ -15,12 +15,9 @@
 //! climb towards a target, the cost of a good placement.
 
 use super::dual::{Dual, Effort, upload_at};
-use crate::decision::Decision;
-use crate::policy::Policy;
-use crate::policy::assignment::Assignment;
-use crate::policy::baselines::Nearest;
-use crate::slot::Slot;
+use crate::assignment::Assignment;
 use crate::slot::order::Order;
+use crate::slot::{Placement, Slot};
 
 /// Solves the split bound slot after slot, keeping its memory.
 #[derive(Clone, Debug, Default)]
@@ -55,16 +52,18 @@ struct Upload {
 #[derive(Clone, Debug, Default)]
 struct Target {
     assignment: Assignment,
-    decision: Decision,
+    placements: Vec<Placement>,
     order: Order,
 }
 
 impl Target {
     fn cost(&mut self, slot: &Slot) -> f64 {
-        Nearest.decide(slot, &mut self.decision);
+        self.placements.clear();
+        self.placements
+            .extend((0..slot.tasks.len()).map(|task| slot.nearest(task)));
         self.order.canonical(slot);
         self.assignment
-            .start_from(slot, self.order.tasks(), &self.decision.placements);
+            .start_from(slot, self.order.tasks(), &self.placements);
         self.assignment.sweep(slot, 4);
         self.assignment.cost(slot)
     }

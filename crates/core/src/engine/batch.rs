@@ -1,13 +1,11 @@
 //! What becomes of one slot's tasks where they queue for cores and nothing arises after them.
 
-use super::decider::Decider;
-use crate::decision::Placement;
 use crate::evaluate::{self, Outcome};
 use crate::queueing::{Finished, QueueNetwork, Submission};
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
-/// Simulates the tasks of `slot` as `decider` placed them, and leaves their outcomes in it.
-pub(super) fn outcomes(decider: &mut Decider, slot: &Slot) {
+/// Simulates the tasks of `slot` as `decision` places them; their outcomes.
+pub(super) fn outcomes(slot: &Slot, decision: &Decision) -> Vec<Outcome> {
     let queues = slot.queues.as_ref().expect("tasks queue for cores");
     let mut servers = QueueNetwork::new(
         slot.network.clone(),
@@ -19,7 +17,7 @@ pub(super) fn outcomes(decider: &mut Decider, slot: &Slot) {
     let mut route = Vec::new();
     let mut outcomes = Vec::with_capacity(slot.tasks.len());
     for task in 0..slot.tasks.len() {
-        outcomes.push(match decider.placements()[task] {
+        outcomes.push(match decision.placements[task] {
             Placement::Local => {
                 let wait_s = &mut free_at_s[slot.tasks.vehicle[task] as usize];
                 let outcome = Outcome {
@@ -36,7 +34,7 @@ pub(super) fn outcomes(decider: &mut Decider, slot: &Slot) {
                     key: task as u64,
                     ready_s: slot.now_s + uploaded.upload_s,
                     entry,
-                    path: decider.path(slot, task, &mut route),
+                    path: decision.path(slot, task, &mut route),
                     data_bits: slot.tasks.data_bits[task],
                     cycles: slot.tasks.cycles[task],
                 });
@@ -56,5 +54,5 @@ pub(super) fn outcomes(decider: &mut Decider, slot: &Slot) {
             slot.rsus.energy_coeff[server],
         );
     });
-    decider.keep(outcomes);
+    outcomes
 }

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decider::Settler;
-use crate::decision::Placement;
-use crate::slot::Slot;
+use crate::slot::{Placement, Slot};
 
 /// CPU held at RSUs and queues on vehicles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use super::batch;
 use crate::alloc::{Allocator, Certificate};
-use crate::decision::{Decision, Placement};
 use crate::evaluate::{Evaluator, Outcome};
 use crate::model::load;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::{BalanceOf, PolicyOptions};
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
 /// A policy with all that turns its placements into costs, keeping its memory from slot to slot.
 pub struct Decider {
@@ -51,7 +50,7 @@ impl Decider {
     pub fn decide(&mut self, slot: &Slot) {
         if slot.queues.is_some() {
             self.place(slot);
-            batch::outcomes(self, slot);
+            self.settler.outcomes = batch::outcomes(slot, &self.decision);
             return;
         }
         let clock = Instant::now();
@@ -81,20 +80,7 @@ impl Decider {
     /// # Panics
     /// If no route leads there, which is a bug of the policy.
     pub fn path<'a>(&'a self, slot: &Slot, task: usize, route: &'a mut Vec<u32>) -> &'a [u32] {
-        if !self.decision.paths.is_empty() {
-            return self.decision.paths.of(task);
-        }
-        route.clear();
-        if let Placement::Rsu { entry, execution } = self.decision.placements[task] {
-            let mut at = execution;
-            while at != entry {
-                let before = slot.routes.find(entry, at).expect("a route").previous;
-                route.push(slot.network.find(before, at).expect("a link"));
-                at = before;
-            }
-            route.reverse();
-        }
-        route
+        self.decision.path(slot, task, route)
     }
 
     /// Where every task runs.
@@ -136,11 +122,6 @@ impl Decider {
     #[must_use]
     pub fn decision_time_s(&self) -> f64 {
         self.decision_time_s
-    }
-
-    /// Keeps what became of tasks that queued for cores.
-    pub(super) fn keep(&mut self, outcomes: Vec<Outcome>) {
-        self.settler.outcomes = outcomes;
     }
 
     /// What became of the decision.

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | observation | [`Env::observation`], see [`crate::observe`] |
+//! | observation | [`Env::observation`], see [`crate::observation`] |
 //! | action | one legal index per head, [`Env::act`]; several turns may make a slot |
 //! | reward | -J_t of (15) at the end of a slot, under exact P2 (and (16e) where enforced) |
 //! | start | slot 0 of a seed's traffic, nothing held, no queues |
@@ -19,14 +19,14 @@ use super::carried::Carried;
 use super::decider::Settler;
 use super::lane::account;
 use super::records::SlotRecord;
-use super::world::{Traffic, World, WorldRef};
-use crate::decision::{Decision, Placement};
+use super::traffic::Traffic;
+use super::world::{World, WorldRef};
 use crate::error::{Error, Result};
 use crate::evaluate::Outcome;
-use crate::observe::{Encoder, Layout, Observation};
+use crate::observation::{Encoder, Layout, Observation};
 use crate::rng::{Stream, Streams};
 use crate::scenario::Execution;
-use crate::slot::Slot;
+use crate::slot::{Decision, Slot};
 
 /// The bit that seeds drawn for training have.
 const TRAINING: u64 = 1 << 63;
@@ -104,7 +104,7 @@ impl<'w> Env<'w> {
         name: &str,
     ) -> Result<Self> {
         let world = world.into();
-        layout.serves_world(&world)?;
+        layout.serves_world(&*world)?;
         if world.scenario.execution != Execution::SharedCpu {
             let message = "must not be \"queues\": these episodes share CPU (P2); `lysac` learns where tasks queue";
             return Err(Error::invalid("scenario", None, "execution.kind", message));
@@ -394,48 +394,4 @@ pub fn batch<'w>(
     (0..count)
         .map(|i| Env::new(world, layout.clone(), slots, streams, &format!("env.{i}")))
         .collect()
-}
-
-impl Decision {
-    /// Whether `slot` admits it: one placement per task, every entry covers its vehicle, routes lead to
-    /// where tasks are executed, least shares are numbers.
-    ///
-    /// # Errors
-    /// The first that is not so.
-    pub fn check(&self, slot: &Slot) -> Result<()> {
-        let refused =
-            |path: String, message: String| Err(Error::invalid("decision", None, path, message));
-        let tasks = slot.tasks.len();
-        let counts = [
-            ("placements", self.placements.len()),
-            ("minimum_hz", self.minimum_hz.len()),
-        ];
-        for (name, count) in counts {
-            if count != tasks && !(name == "minimum_hz" && count == 0) {
-                return refused(name.into(), format!("must hold {tasks} rows, got {count}"));
-            }
-        }
-        for (task, placement) in self.placements.iter().enumerate() {
-            let Placement::Rsu { entry, execution } = *placement else {
-                continue;
-            };
-            let path = || format!("placements[{task}]");
-            if !slot.links(task).iter().any(|link| link.rsu == entry) {
-                return refused(path(), format!("must enter where covered, got RSU {entry}"));
-            }
-            if slot.routes.find(entry, execution).is_none() {
-                let message = format!("must have a route, got {entry} to {execution}");
-                return refused(path(), message);
-            }
-        }
-        for (task, hz) in self.minimum_hz.iter().enumerate() {
-            if hz.is_nan() || *hz < 0.0 {
-                return refused(
-                    format!("minimum_hz[{task}]"),
-                    format!("must be >= 0, got {hz}"),
-                );
-            }
-        }
-        Ok(())
-    }
 }

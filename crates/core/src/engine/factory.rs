@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::error::Result;
-use crate::observe::{Form, Scorer};
+use crate::observation::{Form, Scorer};
 use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
 use crate::policy::migration::surrogate::Surrogate;

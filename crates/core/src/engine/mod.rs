@@ -7,8 +7,10 @@ pub mod decider;
 pub mod env;
 mod factory;
 mod lane;
+mod map;
 pub mod queue_env;
 pub mod records;
+pub mod traffic;
 pub mod world;
 
 pub use lane::TaskOutcome;
@@ -25,7 +27,8 @@ use decider::Decider;
 pub use factory::{PolicyFactory, Trained};
 use lane::Lane;
 use records::Replication;
-use world::{Traffic, World};
+use traffic::Traffic;
+use world::World;
 
 /// Which certified lower bound a run carries. Where tasks queue for cores there is one only, see
 /// [`crate::bound::queues`], and every kind but `Off` is it.

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | observation | one row, see [`crate::observe::plan`] |
+//! | observation | one row, see [`crate::observation::plan`] |
 //! | action | numbers in (-1, 1), one plan for the batch of the slot |
 //! | reward | -\[w d / D + (1 / V) (mean over u of Q̂ (â - b̂) + Ẑ (d / D - 1)) + penalty x late share\] |
 //! | queues | Q(t+1) = max(Q - b, 0) + a for each vehicle \[bit\], Z(t+1) = max(Z + d - D, 0) \[s\] |
@@ -19,15 +19,15 @@ use serde::{Deserialize, Serialize};
 
 use super::env::SlotEnd;
 use super::lane::{Bounds, QueueLane, TaskOutcome};
-use super::world::{Traffic, World};
-use crate::decision::Decision;
+use super::traffic::Traffic;
+use super::world::World;
 use crate::error::{Error, Result};
-use crate::observe::plan::{Backlog, Planner};
-use crate::observe::{Layout, Observation};
+use crate::observation::plan::{Backlog, Planner};
+use crate::observation::{Layout, Observation};
 use crate::policy::baselines::Local;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{Execution, Mobility};
-use crate::slot::Slot;
+use crate::slot::{Decision, Slot};
 
 /// The bit that seeds drawn for training have.
 const TRAINING: u64 = 1 << 63;

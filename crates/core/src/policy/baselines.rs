@@ -1,10 +1,9 @@
 //! Local, random, nearest, and the paper's two greedy baselines.
 
 use super::Policy;
-use crate::decision::{Decision, Placement};
 use crate::rng::{Stream, Streams};
 use crate::scenario::RandomTarget;
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
 /// Every task on its vehicle.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +27,8 @@ impl Policy for Nearest {
         decision.placements.clear();
         decision
             .placements
-            .extend((0..slot.tasks.len()).map(|task| nearest(slot, task)));
+            .extend((0..slot.tasks.len()).map(|task| slot.nearest(task)));
     }
-}
-
-fn nearest(slot: &Slot, task: usize) -> Placement {
-    slot.links(task)
-        .first()
-        .map_or(Placement::Local, |link| Placement::Rsu {
-            entry: link.rsu,
-            execution: link.rsu,
-        })
 }
 
 /// What a greedy baseline sorts by.
@@ -85,7 +75,7 @@ impl Policy for Greedy {
         decision.placements.clear();
         decision.placements.resize(tasks, Placement::Local);
         for &task in self.order.iter().take(quota) {
-            decision.placements[task as usize] = nearest(slot, task as usize);
+            decision.placements[task as usize] = slot.nearest(task as usize);
         }
     }
 }

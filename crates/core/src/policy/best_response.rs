@@ -1,11 +1,10 @@
 //! Best response: in turn, each task takes its best placement given all others.
 
 use super::Policy;
-use super::assignment::Assignment;
 use super::baselines::Nearest;
-use crate::decision::Decision;
-use crate::slot::Slot;
+use crate::assignment::Assignment;
 use crate::slot::order::Order;
+use crate::slot::{Decision, Slot};
 
 /// Sweeps from the nearest RSUs until nothing moves. Each move lowers the cost of the whole slot.
 #[derive(Clone, Debug)]

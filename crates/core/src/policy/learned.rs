@@ -1,10 +1,9 @@
 //! Learned: a network's likeliest choice, turn by turn.
 
 use super::Policy;
-use crate::decision::{Decision, Placement};
 use crate::error::Result;
-use crate::observe::{Encoder, Scorer};
-use crate::slot::Slot;
+use crate::observation::{Encoder, Scorer};
+use crate::slot::{Decision, Placement, Slot};
 
 /// A trained network as a policy.
 pub struct Learned<S> {
@@ -16,8 +15,8 @@ pub struct Learned<S> {
 
 impl<S: Scorer> Learned<S> {
     /// Decides by `scorer`. Whether its layout can serve a world or a slot is for the caller to check
-    /// ([`Layout::serves_world`](crate::observe::Layout::serves_world),
-    /// [`serves`](crate::observe::Layout::serves)): a policy cannot fail.
+    /// ([`Layout::serves_world`](crate::observation::Layout::serves_world),
+    /// [`serves`](crate::observation::Layout::serves)): a policy cannot fail.
     ///
     /// # Errors
     /// A layout that makes no sense.

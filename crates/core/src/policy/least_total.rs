@@ -6,7 +6,7 @@
 //! nothing (docs/policies/ppo.md).
 
 use super::learned::Learned;
-use crate::observe::{
+use crate::observation::{
     Form, Layout, Observation, Scales, Scorer, TOTAL_ABOVE_LEAST, Turns, VERSION,
 };
 

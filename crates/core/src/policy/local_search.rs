@@ -1,13 +1,12 @@
 //! Local search: the near-optimum to compare with.
 use super::Policy;
-use super::assignment::Assignment;
 use super::price::Price;
 use super::repair::Repair;
-use crate::decision::{Decision, Placement};
+use crate::assignment::Assignment;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{PriceEffort, PriceOptions};
-use crate::slot::Slot;
 use crate::slot::order::Order;
+use crate::slot::{Decision, Placement, Slot};
 
 /// Iterated local search from the price solution: moves and swaps until neither pays; then kick a few
 /// tasks out, put them back one by one, search again, and keep what is better. The search does not look at

@@ -5,12 +5,11 @@
 //! arXiv 2311.18671, as Sci. Rep. 15, 28126 uses it; what both leave open is decision 22.
 
 use super::Policy;
-use crate::decision::Decision;
 use crate::error::Result;
-use crate::observe::plan::{Backlog, Planner};
-use crate::observe::{Observation, Scorer};
+use crate::observation::plan::{Backlog, Planner};
+use crate::observation::{Observation, Scorer};
 use crate::rng::{Stream, Streams};
-use crate::slot::Slot;
+use crate::slot::{Decision, Slot};
 
 /// Bounds of the logarithm of a standard deviation, as in training.
 const LOG_STD: (f32, f32) = (-20.0, 2.0);

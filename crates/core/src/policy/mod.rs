@@ -1,6 +1,5 @@
 //! Policies: who runs where. One file each; all see a [`Slot`] and nothing else.
 
-pub mod assignment;
 pub mod baselines;
 pub mod best_response;
 pub mod learned;
@@ -14,10 +13,9 @@ pub mod punctual;
 pub mod repair;
 pub mod slot_fit;
 
-use crate::decision::Decision;
 use crate::rng::Streams;
 use crate::scenario::{Deadline, Execution, PolicyOptions, Scenario};
-use crate::slot::Slot;
+use crate::slot::{Decision, Slot};
 use migration::MigrationKind;
 use migration::surrogate::Surrogate;
 use punctual::Punctual;

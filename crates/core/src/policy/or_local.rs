@@ -6,9 +6,8 @@
 use super::Policy;
 use super::baselines::Local;
 use crate::alloc::Allocator;
-use crate::decision::Decision;
 use crate::evaluate::{Evaluator, Outcome};
-use crate::slot::Slot;
+use crate::slot::{Decision, Slot};
 
 /// A policy, or all-local where that is cheaper; keeps its memory.
 #[derive(Clone, Debug, Default)]

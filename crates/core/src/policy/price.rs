@@ -4,11 +4,10 @@
 //! prototype, 0.23 % after two sweeps.
 
 use super::Policy;
-use super::assignment::Assignment;
+use crate::assignment::Assignment;
 use crate::bound::dual::{Dual, Effort};
-use crate::decision::{Decision, Placement};
 use crate::scenario::{PriceEffort, PriceOptions};
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
 /// Prices stay warm from slot to slot.
 #[derive(Clone, Debug)]

@@ -6,11 +6,10 @@
 
 use super::Policy;
 use crate::alloc::Allocator;
-use crate::decision::{Decision, Placement};
 use crate::evaluate::{Evaluator, Outcome};
 use crate::model::load;
 use crate::scenario::{Deadline, DeadlineRule};
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
 /// A policy that also looks at deadlines. It must leave minimum shares alone.
 #[derive(Debug)]

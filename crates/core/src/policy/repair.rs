@@ -9,9 +9,8 @@
 
 use super::Policy;
 use crate::alloc::{Allocator, Certificate};
-use crate::decision::{Decision, Placement};
 use crate::model::load;
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
 /// A policy whose placements are repaired where (16e) is enforced. It must leave minimum shares alone: a move
 /// changes what a task would need.

@@ -6,11 +6,10 @@
 //! What does not fit is an overflow that its own vehicle computes, at the price of that.
 
 use super::Policy;
-use super::assignment::{Assignment, Fit};
 use super::baselines::Nearest;
-use crate::decision::Decision;
-use crate::slot::Slot;
+use crate::assignment::{Assignment, Fit};
 use crate::slot::order::Order;
+use crate::slot::{Decision, Slot};
 
 /// Places tasks one by one where they fit, largest first, then sweeps.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What placements cost in a slot: the model's equations weighted by omega, per task.
 
-use super::{RadioLink, Slot};
+use super::{Placement, RadioLink, Slot};
 use crate::backhaul::Target;
 use crate::model::{compute, objective, transfer};
 
@@ -10,6 +10,17 @@ impl Slot {
     #[inline]
     pub fn links(&self, task: usize) -> &[RadioLink] {
         self.coverage.of(self.tasks.vehicle[task] as usize)
+    }
+
+    /// At the RSU nearest to the task's vehicle; on the vehicle where no RSU covers it.
+    #[must_use]
+    pub fn nearest(&self, task: usize) -> Placement {
+        self.links(task)
+            .first()
+            .map_or(Placement::Local, |link| Placement::Rsu {
+                entry: link.rsu,
+                execution: link.rsu,
+            })
     }
 
     /// Row of the RSU nearest to `task`, `u32::MAX` where none covers it: groups tasks by place.

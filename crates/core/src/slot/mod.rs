@@ -4,11 +4,13 @@
 //! from JSON; learned policies observe it. Nothing here says what a policy should do.
 
 mod costs;
+mod decision;
 mod json;
 pub mod order;
 pub mod queues;
 pub mod table;
 
+pub use decision::{Decision, Paths, Placement};
 pub use json::{NamedSlot, schema};
 
 use crate::backhaul::Routes;

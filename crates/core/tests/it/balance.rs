@@ -3,15 +3,15 @@
 use std::ops::ControlFlow;
 
 use wayside_core::alloc::{LEAST_VIOLATION, Status};
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::decider::Decider;
-use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::model::load;
 use wayside_core::policy::PolicyKind::{self, *};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::{Deadline, DeadlineRule};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Decision, Placement, Slot};
 
 use crate::conic::attempt;
 use crate::support::{

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use wayside_core::backhaul::{Edge, Routes};
 use wayside_core::bound::dual::{Dual, Effort};
 use wayside_core::bound::split::Split;
-use wayside_core::decision::Placement;
 use wayside_core::policy::PolicyKind;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 use crate::support::{Recipe, allocate, at, cost, decide, excess, largest, over_seeds};
 

@@ -4,8 +4,7 @@ use clarabel::algebra::CscMatrix;
 use clarabel::solver::{
     DefaultSettingsBuilder, DefaultSolution, DefaultSolver, IPSolver, SolverStatus, SupportedConeT,
 };
-use wayside_core::decision::Placement;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 /// A conic program.
 #[derive(Default)]

@@ -1,8 +1,7 @@
 //! A slot worked out by hand, from its JSON to J.
 
-use wayside_core::decision::Placement;
 use wayside_core::evaluate::Outcome;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 use crate::support::{at, outcomes};
 

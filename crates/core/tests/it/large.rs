@@ -1,7 +1,8 @@
 //! One slot of a large city.
 
 use wayside_core::bound::dual::{Dual, Effort};
-use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
 use wayside_core::slot::Slot;

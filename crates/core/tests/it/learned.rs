@@ -1,17 +1,17 @@
 //! Learned policies: never dearer than all-local, and what the same rows are worth untrained.
 
 use wayside_core::bound::split::Split;
-use wayside_core::decision::Decision;
 use wayside_core::engine::PolicyFactory as _;
 use wayside_core::engine::Trained;
-use wayside_core::engine::world::{Traffic, World};
-use wayside_core::observe::{Layout, Observation, Scorer};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
+use wayside_core::observation::{Layout, Observation, Scorer};
 use wayside_core::policy::baselines::{Local, Nearest, Random};
 use wayside_core::policy::or_local::OrLocal;
 use wayside_core::policy::repair::Repaired;
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::{Stream, Streams};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Decision, Slot};
 
 use crate::support::{Recipe, builtin, cost, over_seeds};
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use wayside_core::backhaul::network::Network;
 use wayside_core::backhaul::{Edge, Routes};
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::policy::Policy;
 use wayside_core::queueing::{QueueNetwork, Submission};
 use wayside_core::rng::{Stream, Streams};
 use wayside_core::slot::queues::{Information, QueueState, Queues};
-use wayside_core::slot::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
+use wayside_core::slot::{Coverage, Decision, Placement, RadioLink, Rsus, Slot, Tasks, Vehicles};
 
 /// What a batch is drawn from.
 #[derive(Clone, Debug)]

@@ -3,16 +3,15 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use wayside_core::Scenario;
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::env::Env;
 use wayside_core::engine::queue_env::{Account, QueueEnv, Weights};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, Trained, replicate};
-use wayside_core::observe::{Layout, Observation, Scorer};
+use wayside_core::observation::{Layout, Observation, Scorer};
 use wayside_core::policy::Policy;
 use wayside_core::policy::lysac::Lysac;
 use wayside_core::rng::{Stream, Streams};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Decision, Placement, Slot};
 
 const WEIGHTS: Weights = Weights {
     delay: 2.0,
@@ -239,7 +238,7 @@ fn property_masks_are_never_violated() {
             let mut layouts = vec![Layout::plan(&world, true); 3];
             layouts.push(Layout::plan(&world, false));
             for (layout, change) in layouts.iter_mut().zip([-3i32, 4, 0, 0]) {
-                if let wayside_core::observe::Form::Plan { servers, .. } = &mut layout.form {
+                if let wayside_core::observation::Form::Plan { servers, .. } = &mut layout.form {
                     *servers = (*servers as i32 + change).max(1) as usize;
                 }
             }

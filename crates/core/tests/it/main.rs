@@ -12,7 +12,7 @@ mod learned;
 mod lin;
 mod lysac;
 mod migration;
-mod observe;
+mod observation;
 mod p2_limits;
 mod p2_oracle;
 mod paper;

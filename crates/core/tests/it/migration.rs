@@ -6,14 +6,13 @@ use crate::lin::{self, Lin, diamond, run, simulate};
 use crate::support::{Recipe, builtin, over_seeds};
 use wayside_core::backhaul::Edge;
 use wayside_core::backhaul::network::Network;
-use wayside_core::decision::{Decision, Paths, Placement};
+use wayside_core::outlook::view::View;
 use wayside_core::policy::PolicyKind;
-use wayside_core::policy::migration::route::Flow;
-use wayside_core::policy::migration::view::View;
+use wayside_core::policy::migration::flow::Flow;
 use wayside_core::policy::migration::{MigrationKind, Router, RouterKind, Selector, SelectorKind};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::{MigrationOptions, PolicyOptions};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Decision, Paths, Placement, Slot};
 
 fn options() -> PolicyOptions {
     builtin("wang2025", &[]).policy
@@ -154,8 +153,8 @@ fn property_pacb_never_loads_a_link_more_than_dijkstra() {
 /// Dijkstra's path is as short as the shortest of all simple ones, which PACB's first candidate is.
 #[test]
 fn oracle_dijkstra_is_the_best_simple_path() {
-    use wayside_core::policy::migration::paths::PathCache;
-    use wayside_core::policy::migration::route::{Dijkstra, static_cost_s};
+    use wayside_core::backhaul::paths::PathCache;
+    use wayside_core::backhaul::search::{Dijkstra, static_cost_s};
     for seed in 0..100 {
         let (slot, _) = random_flows(seed, 10);
         let (mut dijkstra, mut cache) = (Dijkstra::default(), PathCache::new(1, 4));

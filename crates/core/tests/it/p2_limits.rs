@@ -2,8 +2,7 @@
 
 use wayside_core::alloc::curve::{CPU_FLOOR_HZ, Curve};
 use wayside_core::alloc::{Certificate, LEAST_VIOLATION, Status};
-use wayside_core::decision::Placement;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 use crate::support::{Recipe, allocate, at, excess, over_seeds};
 

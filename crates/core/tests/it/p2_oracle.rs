@@ -1,10 +1,9 @@
 //! P2 against Clarabel, an interior-point solver of conic programs.
 
 use wayside_core::alloc::{Certificate, Status};
-use wayside_core::decision::Placement;
 use wayside_core::model::load::lbm;
 use wayside_core::rng::{Stream, Streams};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 use crate::conic::clarabel;
 use crate::support::{Recipe, allocate, at, draw, excess, largest, over_seeds};

@@ -2,15 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::env::Env;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
-use wayside_core::observe::Layout;
+use wayside_core::observation::Layout;
 use wayside_core::policy::PolicyKind::{self, *};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::Scenario;
+use wayside_core::slot::{Decision, Placement};
 
 use crate::support::{builtin, excess, over_seeds};
 

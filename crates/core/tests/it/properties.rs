@@ -4,15 +4,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use wayside_core::backhaul::Routes;
-use wayside_core::decision::Placement;
 use wayside_core::engine::records::PolicyRun;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::policy::PolicyKind;
 use wayside_core::scenario::Scenario;
-use wayside_core::slot::Slot;
 use wayside_core::slot::order::Order;
 use wayside_core::slot::table::TaskTable;
+use wayside_core::slot::{Placement, Slot};
 
 use crate::support::{Recipe, builtin, cost, decide, excess, over_seeds, permuted};
 

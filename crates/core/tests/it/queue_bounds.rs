@@ -4,10 +4,9 @@ use crate::queue_calendar::{Calendars, Way, ways};
 use crate::queue_support::{QueueSlot, QueueTask, edge, lin2025};
 use crate::support::over_seeds;
 use wayside_core::bound::queues::{Offer, QueueBound, QueueBounds};
-use wayside_core::decision::Placement;
 use wayside_core::queueing::{QueueNetwork, Submission};
 use wayside_core::rng::{Stream, Streams};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 fn bounds(slot: &Slot, offer: Offer) -> QueueBounds {
     QueueBound::default().solve(slot, slot.queues.as_ref().unwrap(), offer)

@@ -1,8 +1,7 @@
 //! Schedules on calendars: a task takes the first gap that fits on every link and core of its way, also
 //! before tasks placed earlier. No queue discipline; the bounds hold for it as well.
 
-use wayside_core::decision::Placement;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 /// What is taken of a resource, as intervals in order.
 #[derive(Clone, Debug, Default)]

@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 use wayside_core::Scenario;
-use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::{PolicyRun, SlotRecord};
-use wayside_core::engine::world::{Traffic, World};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
 use wayside_core::engine::{
     BoundKind, Observer, Options, TaskOutcome, replicate, replicate_observed,
 };
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 fn world(name: &str, overrides: &[(&str, &str)]) -> World {
     let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());

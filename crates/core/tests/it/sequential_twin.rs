@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use wayside_core::alloc::curve::{CPU_FLOOR_HZ, Curve};
-use wayside_core::decision::{Decision, Placement};
-use wayside_core::engine::world::{Traffic, World};
-use wayside_core::observe::{CONTEXT, Encoder, Form, Layout, Observation, Turns};
+use wayside_core::engine::traffic::Traffic;
+use wayside_core::engine::world::World;
+use wayside_core::observation::{CONTEXT, Encoder, Form, Layout, Observation, Turns};
 use wayside_core::policy::{Policy as _, least_total};
 use wayside_core::rng::Streams;
 use wayside_core::slot::order::Order;
-use wayside_core::slot::{LEAST_FREE_SHARE, Slot};
+use wayside_core::slot::{Decision, LEAST_FREE_SHARE, Placement, Slot};
 
 use crate::support::{Recipe, builtin};
 

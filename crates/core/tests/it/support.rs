@@ -8,13 +8,12 @@ use std::thread;
 use wayside_core::alloc::{Allocator, Certificate};
 use wayside_core::backhaul::network::Network;
 use wayside_core::backhaul::{Edge, Routes};
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::evaluate::{Evaluator, Outcome};
 use wayside_core::model::channel::{Radio, seconds_per_bit};
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::{Stream, Streams};
 use wayside_core::scenario::{Channel, Scenario};
-use wayside_core::slot::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
+use wayside_core::slot::{Coverage, Decision, Placement, RadioLink, Rsus, Slot, Tasks, Vehicles};
 
 /// What a random slot is drawn from; ranges of one point make it homogeneous.
 #[derive(Clone, Debug)]

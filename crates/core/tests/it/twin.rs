@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use wayside_core::decision::Placement;
 use wayside_core::engine::records::SlotRecord;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
@@ -13,6 +12,7 @@ use wayside_core::mobility::{self, Positions};
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
 use wayside_core::scenario::{Cycles, Rsu, RsuLayout, Scenario};
+use wayside_core::slot::Placement;
 
 use crate::support::{at, builtin, excess};
 

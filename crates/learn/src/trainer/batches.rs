@@ -75,7 +75,7 @@ mod tests {
     use crate::algo::slot::End;
     use wayside_core::Scenario;
     use wayside_core::engine::world::World;
-    use wayside_core::observe::Layout;
+    use wayside_core::observation::Layout;
     use wayside_core::rng::Streams;
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let set: Vec<_> = set.iter().map(owned).collect();
         let world = Arc::new(World::new(&Scenario::builtin("lin2025", &set).unwrap()).unwrap());
-        let layout = Layout::plan(&world, true);
+        let layout = Layout::plan(&*world, true);
         let weights = LysacConfig::new(&world.scenario).weights();
         for (bootstrap, last) in [(false, End::Terminated), (true, End::Truncated)] {
             let (worlds, streams) = (vec![Arc::clone(&world)], Streams::new(1));

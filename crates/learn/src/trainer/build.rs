@@ -6,7 +6,7 @@ use wayside_core::engine::env;
 use wayside_core::engine::queue_env::QueueEnv;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Result};
-use wayside_core::observe::{self, CONTEXT, Layout};
+use wayside_core::observation::{self, CONTEXT, Layout};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::Mobility;
 
@@ -186,7 +186,7 @@ fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Fo
     let (row_width, _) = layout.shape();
     let heads = layout.heads().map(|len| len as u32);
     let (rows, factors) = match layout.form {
-        observe::Form::Sequential { .. } => (layout.heads().sum(), heads.collect()),
+        observation::Form::Sequential { .. } => (layout.heads().sum(), heads.collect()),
         _ if matches!(fleet.mobility, Mobility::Fcd(_)) => {
             let message =
                 "must not be a trace: the replay keeps slots of one size; `sequential` can";
@@ -194,7 +194,7 @@ fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Fo
         }
         _ => {
             let tasks = fleet.size * world.scenario.task.per_vehicle;
-            let flat = matches!(layout.form, observe::Form::Flat { .. });
+            let flat = matches!(layout.form, observation::Form::Flat { .. });
             let rows = if flat { 1 } else { tasks };
             let each = heads.collect::<Vec<_>>();
             (rows, each.repeat(tasks))

@@ -8,7 +8,7 @@
 use serde_json::Value;
 use wayside_core::engine::env::Env as Engine;
 use wayside_core::error::Result;
-use wayside_core::observe::Observation;
+use wayside_core::observation::Observation;
 
 use super::course::{Attended, Tally};
 use crate::algo::slot::{End, Env, Observe, Slot, Step};

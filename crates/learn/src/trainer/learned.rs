@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use wayside_core::Scenario;
 use wayside_core::error::Result;
-use wayside_core::observe::{Layout, Observation, Scorer};
+use wayside_core::observation::{Layout, Observation, Scorer};
 
 use crate::algo::policy::Policy;
 use crate::nn::state::{State, in_file, invalid};

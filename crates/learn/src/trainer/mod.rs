@@ -46,7 +46,7 @@ use serde_json::json;
 use wayside_core::engine::BoundKind;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Result};
-use wayside_core::observe::{Form, Layout};
+use wayside_core::observation::{Form, Layout};
 use wayside_core::policy::PolicyKind;
 
 use crate::nn::state::{State, in_file, invalid};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
-use wayside_core::observe::{Layout, Target};
+use wayside_core::observation::{Layout, Target};
 
 use super::lysac::LysacConfig;
 use super::problem::problem;

@@ -461,7 +461,7 @@ fn property_folders_and_options_are_checked() {
 
 #[test]
 fn property_the_agent_of_the_paper_is_chosen_whole() {
-    use wayside_core::observe::{Form, Target};
+    use wayside_core::observation::{Form, Target};
     use wayside_learn::trainer::{Agent, Config};
     let world = world("wang2025", 3);
     let paper = [("agent".to_owned(), "paper".to_owned())];
@@ -527,7 +527,7 @@ fn property_the_agent_of_the_paper_is_chosen_whole() {
 /// [`Engine::act`] refuses what the mask forbids, so none of these may fail.
 #[test]
 fn property_masks_are_never_violated() {
-    use wayside_core::observe::Observation;
+    use wayside_core::observation::Observation;
     let scenario = |name: &str| {
         let set = [("fleet.size", "30"), ("rsu_default.range_m", "180")];
         let set: Vec<_> = set
@@ -555,7 +555,7 @@ fn property_masks_are_never_violated() {
             let (mut logits, mut actions) = (Vec::new(), Vec::new());
             for _ in 0..2000 {
                 let shown: &Observation = env.observation();
-                wayside_core::observe::Scorer::score(&mut policy, shown, &mut logits);
+                wayside_core::observation::Scorer::score(&mut policy, shown, &mut logits);
                 // logits that would like most what is forbidden
                 for (logit, legal) in logits.iter_mut().zip(&shown.legal) {
                     if !legal {

@@ -4,14 +4,13 @@ use crate::summary::{METRICS, Summary};
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use wayside_core::bound::queues::{Offer, QueueBound};
-use wayside_core::decision::Placement;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::{PolicyRun, Replication};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{Observer, TaskOutcome};
 use wayside_core::information::{self, Flooding, Protocol};
 use wayside_core::scenario::{Counting, Sources};
-use wayside_core::slot::Slot;
+use wayside_core::slot::{Placement, Slot};
 
 /// Metrics beyond those of a summary, with what they mean.
 const MORE: [(&str, &str); 13] = [

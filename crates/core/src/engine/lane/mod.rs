@@ -5,14 +5,14 @@ mod shared;
 
 use super::decider::Decider;
 use super::records::PolicyRun;
-use super::world::{Traffic, World};
-use crate::decision::Placement;
+use super::traffic::Traffic;
+use super::world::World;
 use crate::evaluate::Outcome;
 use crate::policy::Policy;
 use crate::queueing::Lost;
 use crate::rng::Streams;
 use crate::scenario::Execution;
-use crate::slot::Slot;
+use crate::slot::{Placement, Slot};
 pub(super) use queues::QueueLane;
 use shared::SharedLane;
 

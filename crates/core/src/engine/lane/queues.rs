@@ -3,17 +3,17 @@
 
 use super::super::decider::Decider;
 use super::super::records::{PolicyRun, QueueRun, SlotRecord};
-use super::super::world::{self, Traffic, World};
+use super::super::traffic::Traffic;
+use super::super::world::{self, World};
 use super::{Bounds, TaskOutcome};
-use crate::decision::{Decision, Placement};
 use crate::evaluate::{self, Outcome};
 use crate::information::Rounds;
 use crate::policy::Policy;
 use crate::queueing::{Fault, Finished, Lost, Part, QueueNetwork, Submission, Travel};
 use crate::rng::Streams;
 use crate::scenario::Success;
-use crate::slot::Slot;
 use crate::slot::queues::QueueState;
+use crate::slot::{Decision, Placement, Slot};
 
 /// A policy, and the servers and links that its tasks queue for.
 pub(in crate::engine) struct QueueLane {

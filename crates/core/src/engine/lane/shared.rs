@@ -3,11 +3,11 @@
 use super::super::carried::Carried;
 use super::super::decider::{Decider, Settler};
 use super::super::records::{PolicyRun, SlotRecord};
-use super::super::world::{Traffic, World};
-use crate::decision::Placement;
+use super::super::traffic::Traffic;
+use super::super::world::World;
 use crate::model::load;
 use crate::policy::Policy;
-use crate::slot::Slot;
+use crate::slot::{Placement, Slot};
 
 /// A policy with what it carries over from slot to slot.
 pub(in crate::engine) struct SharedLane {

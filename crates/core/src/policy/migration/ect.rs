@@ -1,16 +1,16 @@
 //! ECT, earliest completion: ours, to beat MCATM.
 
 use super::begin;
-use super::belief::Belief;
-use super::calendar::LinkCalendar;
 use super::mend::Mender;
-use super::paths::PathCache;
-use super::rehearsal::{Seat, Stage};
-use super::view::{CoreCalendar, View};
-use crate::decision::{Decision, Placement};
+use crate::backhaul::paths::PathCache;
+use crate::outlook::belief::Belief;
+use crate::outlook::calendar::CoreCalendar;
+use crate::outlook::calendar::LinkCalendar;
+use crate::outlook::simulation::{Seat, Stage};
+use crate::outlook::view::View;
 use crate::policy::Policy;
 use crate::scenario::MigrationOptions;
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 use std::ops::Range;
 
 /// Tasks, shortest first, each to the server and along the path where it is predicted to end first.

@@ -4,7 +4,7 @@
 //! better be the other way round. So pairs of tasks change places, those first that promise most; then tasks
 //! try the shortest paths to their servers.
 
-use super::rehearsal::{Rehearsal, Seat, Stage, Weight};
+use crate::outlook::simulation::{Rehearsal, Seat, Stage, Weight};
 use std::ops::Range;
 
 /// Less gained than this is rounding \[s\].

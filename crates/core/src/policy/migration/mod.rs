@@ -4,20 +4,15 @@
 //! MCATM, multihop cost-aware task migration: Sci. Rep. 15, 28126 (2025), doi 10.1038/s41598-025-13856-w.
 //! Its method section is not at hand; what stands in for it, and why, is decision 15.
 
-mod belief;
-pub mod calendar;
 pub mod ect;
+pub mod flow;
 pub mod kinds;
 mod mend;
 pub mod oesda;
 pub mod pacb;
-pub mod paths;
-mod rehearsal;
 pub mod route;
-pub mod search;
 pub mod select;
 pub mod surrogate;
-pub mod view;
 
 pub use ect::Ect;
 pub use kinds::MigrationKind;
@@ -26,12 +21,12 @@ pub use route::{Router, RouterKind};
 pub use select::{Selector, SelectorKind};
 
 use super::Policy;
-use crate::decision::{Decision, Paths, Placement};
+use crate::outlook::calendar::CoreCalendar;
+use crate::outlook::view::View;
 use crate::rng::Streams;
 use crate::scenario::MigrationOptions;
-use crate::slot::Slot;
-use route::Flow;
-use view::{CoreCalendar, View};
+use crate::slot::{Decision, Paths, Placement, Slot};
+use flow::{Flow, lay};
 
 /// A selector with a router: run at home what ends in time there, migrate the rest.
 #[derive(Clone, Debug)]
@@ -113,17 +108,4 @@ fn begin(decision: &mut Decision) {
     decision.placements.clear();
     decision.minimum_hz.clear();
     decision.paths.clear();
-}
-
-/// Writes the paths of the flows, which are in order of their tasks, into the decision.
-fn lay(flows: &[Flow], paths: &Paths, decision: &mut Decision) {
-    let mut next = 0;
-    for n in 0..decision.placements.len() as u32 {
-        if flows.get(next).is_some_and(|flow| flow.task == n) {
-            decision.paths.push(paths.of(next));
-            next += 1;
-        } else {
-            decision.paths.push(&[]);
-        }
-    }
 }

@@ -1,13 +1,13 @@
 //! OESDA, the even spread over the nearest servers, and sending everything to the cloud.
 
 use super::begin;
-use super::calendar::LinkCalendar;
-use super::route::Dijkstra;
-use super::view::{CoreCalendar, View};
-use crate::decision::{Decision, Placement};
+use crate::backhaul::search::Dijkstra;
+use crate::outlook::calendar::CoreCalendar;
+use crate::outlook::calendar::LinkCalendar;
+use crate::outlook::view::View;
 use crate::policy::Policy;
 use crate::scenario::options::migration::{CloudRule, MigrationOptions, Oesda as Options};
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
 /// Optimal enumeration: what does not fit at home is dealt out to the m nearest servers, for the best m.
 ///

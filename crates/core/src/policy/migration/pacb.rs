@@ -1,11 +1,11 @@
 //! PACB: paths for all migrated tasks together, by pre-allocation, then balancing of the links' loads.
 
-use super::paths::PathCache;
-use super::route::Flow;
-use super::view::View;
+use super::flow::Flow;
 use crate::backhaul::network::{Link, Network};
-use crate::decision::Paths;
+use crate::backhaul::paths::PathCache;
+use crate::outlook::view::View;
 use crate::scenario::options::migration::Pacb as Options;
+use crate::slot::Paths;
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -1,14 +1,13 @@
 //! How migrated tasks travel: one path per pair (Dijkstra), per task by load (OSPF), or all together (PACB).
 
+use super::flow::Flow;
 use super::pacb::Pacb;
-use super::search::Search;
-use super::view::View;
 use crate::backhaul::network::{Link, Network};
-use crate::decision::Paths;
+use crate::backhaul::search::{Dijkstra, Search};
+use crate::outlook::view::View;
 use crate::rng::{Stream, Streams};
 use crate::scenario::options::migration::Pacb as PacbOptions;
-use std::collections::BTreeMap;
-use std::ops::Range;
+use crate::slot::Paths;
 use std::sync::Arc;
 
 /// How paths are chosen.
@@ -20,31 +19,6 @@ pub enum RouterKind {
     Ospf,
     /// Pre-allocation over several paths, then balancing.
     Pacb,
-}
-
-/// A migrated task.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Flow {
-    /// Its row in the slot.
-    pub task: u32,
-    /// Index of the source that sends it.
-    pub source: u32,
-    /// Entry RSU.
-    pub from: u32,
-    /// Execution RSU.
-    pub to: u32,
-    /// Data \[bit\].
-    pub data_bits: f64,
-}
-
-/// Task size that static costs are made for \[bit\]: 500 kB, Table 7's. Routes stand before tasks come.
-const REFERENCE_BITS: f64 = 4e6;
-
-/// What a link costs without load: propagation + size / R \[s\].
-#[must_use]
-#[inline]
-pub fn static_cost_s(link: &Link) -> f64 {
-    link.propagation_s + REFERENCE_BITS / link.rate_bps
 }
 
 /// Routes the migrated tasks of a slot.
@@ -88,44 +62,6 @@ impl Router {
             Self::Ospf(ospf) => ospf.route(network, view, flows, paths),
             Self::Pacb(pacb) => pacb.route(network, view, flows, paths),
         }
-    }
-}
-
-/// One path of least static cost per pair; among equals the last links have the least rows.
-#[derive(Clone, Debug, Default)]
-pub struct Dijkstra {
-    network: Arc<Network>,
-    search: Search,
-    found: BTreeMap<(u32, u32), Range<u32>>,
-    links: Vec<u32>,
-}
-
-impl Dijkstra {
-    /// Forgets all paths if `network` is another one.
-    pub fn follow(&mut self, network: &Arc<Network>) {
-        if Arc::ptr_eq(&self.network, network) {
-            return;
-        }
-        if *self.network != **network {
-            self.found.clear();
-            self.links.clear();
-        }
-        self.network = Arc::clone(network);
-    }
-
-    /// The path from `from` to `to`, empty where there is none.
-    pub fn path(&mut self, from: u32, to: u32) -> &[u32] {
-        let network = &self.network;
-        let range = self.found.entry((from, to)).or_insert_with(|| {
-            let begin = self.links.len() as u32;
-            let cost = |_, link: &Link| static_cost_s(link);
-            self.search.run(network, from, to, cost);
-            let ends = (from, to);
-            self.search
-                .path(network, ends, cost, |_| 0, &mut self.links);
-            begin..self.links.len() as u32
-        });
-        &self.links[range.start as usize..range.end as usize]
     }
 }
 

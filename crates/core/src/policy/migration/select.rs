@@ -1,6 +1,6 @@
 //! Which server a task is migrated to: AAHP, WVAHP, or at random.
 
-use super::view::{Task, View};
+use crate::outlook::view::{Task, View};
 use crate::rng::{Stream, Streams};
 use crate::scenario::options::judgment::{Judgment, MAX_CRITERIA};
 use crate::scenario::options::migration::{Ahp, CRITERIA, Criterion, History, MigrationOptions};

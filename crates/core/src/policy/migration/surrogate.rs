@@ -8,9 +8,8 @@
 //! shares mean nothing to a queue.
 
 use super::super::Policy;
-use crate::decision::Decision;
-use crate::slot::Slot;
 use crate::slot::queues::Queues;
+use crate::slot::{Decision, Slot};
 
 /// A policy for shared CPU; with queues it sees a slot that stands in for the true one.
 pub struct Surrogate<P> {

@@ -3,9 +3,11 @@
 //! petgraph has one, but it answers with distances only or allocates per call, and how it breaks ties is
 //! its own affair; here ties are part of what is compared (fixed for Dijkstra, at random for OSPF).
 
-use crate::backhaul::network::{Link, Network};
+use super::network::{Link, Network};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Least costs from one server, keeping its memory.
 #[derive(Clone, Debug, Default)]
@@ -84,5 +86,53 @@ impl Search {
             at = network.links()[row as usize].from;
         }
         path[begin..].reverse();
+    }
+}
+
+/// Task size that static costs are made for \[bit\]: 500 kB, Table 7's. Routes stand before tasks come.
+const REFERENCE_BITS: f64 = 4e6;
+
+/// What a link costs without load: propagation + size / R \[s\].
+#[must_use]
+#[inline]
+pub fn static_cost_s(link: &Link) -> f64 {
+    link.propagation_s + REFERENCE_BITS / link.rate_bps
+}
+
+/// One path of least static cost per pair; among equals the last links have the least rows.
+#[derive(Clone, Debug, Default)]
+pub struct Dijkstra {
+    network: Arc<Network>,
+    search: Search,
+    found: BTreeMap<(u32, u32), Range<u32>>,
+    links: Vec<u32>,
+}
+
+impl Dijkstra {
+    /// Forgets all paths if `network` is another one.
+    pub fn follow(&mut self, network: &Arc<Network>) {
+        if Arc::ptr_eq(&self.network, network) {
+            return;
+        }
+        if *self.network != **network {
+            self.found.clear();
+            self.links.clear();
+        }
+        self.network = Arc::clone(network);
+    }
+
+    /// The path from `from` to `to`, empty where there is none.
+    pub fn path(&mut self, from: u32, to: u32) -> &[u32] {
+        let network = &self.network;
+        let range = self.found.entry((from, to)).or_insert_with(|| {
+            let begin = self.links.len() as u32;
+            let cost = |_, link: &Link| static_cost_s(link);
+            self.search.run(network, from, to, cost);
+            let ends = (from, to);
+            self.search
+                .path(network, ends, cost, |_| 0, &mut self.links);
+            begin..self.links.len() as u32
+        });
+        &self.links[range.start as usize..range.end as usize]
     }
 }

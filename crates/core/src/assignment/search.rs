@@ -1,8 +1,7 @@
 //! Moves: the best place of one task given all others.
 
 use super::{Assignment, LEAST_GAIN};
-use crate::decision::Placement;
-use crate::slot::Slot;
+use crate::slot::{Placement, Slot};
 
 /// Scratch memory of one search for the best place.
 #[derive(Clone, Debug, Default)]

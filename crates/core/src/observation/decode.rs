@@ -1,8 +1,7 @@
 //! From what was chosen to a decision that no slot can refuse.
 
-use crate::decision::{Decision, Placement};
 use crate::model::transfer;
-use crate::slot::Slot;
+use crate::slot::{Decision, Placement, Slot};
 
 /// What was chosen for a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

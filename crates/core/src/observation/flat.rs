@@ -12,8 +12,7 @@ use super::decode::Choice;
 use super::features::{cut, share, squash};
 use super::{Layout, Observation, Scales, Target};
 use crate::backhaul::Routes;
-use crate::decision::Placement;
-use crate::slot::{RadioLink, Slot};
+use crate::slot::{Placement, RadioLink, Slot};
 
 /// Features of a task beside its candidates.
 const OWN: usize = 7;

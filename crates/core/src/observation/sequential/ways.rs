@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backhaul::Routes;
 use crate::model::{objective, transfer};
-use crate::observe::tentative::Site;
+use crate::observation::tentative::Site;
 use crate::slot::Slot;
 
 /// Ways of one task after the other, keeping their memory.

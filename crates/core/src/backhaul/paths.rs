@@ -3,8 +3,8 @@
 //! petgraph's `all_simple_paths` walks without knowing how far the goal is, so that it visits every dead
 //! end, and its k-shortest paths are not simple; this one is cut where the goal is out of reach.
 
-use super::route::static_cost_s;
-use crate::backhaul::network::Network;
+use super::network::Network;
+use super::search::static_cost_s;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;

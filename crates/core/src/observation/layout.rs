@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::world::World;
+use crate::backhaul::Routes;
 use crate::error::{Error, Result};
 use crate::model::{compute, objective};
-use crate::scenario::{Cycles, Mobility, Range};
-use crate::slot::Slot;
+use crate::scenario::{Area, Cycles, Mobility, Range, Scenario};
+use crate::slot::{Rsus, Slot};
 
 /// Version of the features and their order. A change of either needs a new one: a policy trained on
 /// another version is refused.
@@ -104,6 +104,19 @@ fn is_yes(cloud: &bool) -> bool {
     *cloud
 }
 
+/// What a layout is made for: a scenario and the map that follows from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The map's rectangle.
+    pub area: Area,
+    /// The RSUs.
+    pub rsus: &'a Rsus,
+    /// Routes between them.
+    pub routes: &'a Routes,
+}
+
 /// Which tasks of a slot are decided together, seeing the same tentative loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -159,9 +172,8 @@ impl Scales {
         cost: 1.0,
     };
 
-    fn of(world: &World) -> Self {
-        let scenario = &world.scenario;
-        let area = world.area;
+    fn of(setting: &Setting<'_>) -> Self {
+        let Setting { scenario, area, .. } = *setting;
         let data_bits = 8.0 * mean(scenario.task.data_bytes);
         let cycles = match scenario.task.cycles {
             Cycles::Drawn(cycles) => mean(cycles),
@@ -179,61 +191,69 @@ impl Scales {
             cycles: positive(cycles),
             data_bits: positive(data_bits),
             deadline_s: positive(mean(scenario.task.deadline_s)),
-            cpu_hz: positive(world.rsus.cpu_hz.iter().copied().fold(0.0, f64::max)),
+            cpu_hz: positive(setting.rsus.cpu_hz.iter().copied().fold(0.0, f64::max)),
             cost: positive(objective(scenario.omega, delay_s, energy_j)),
         }
     }
 }
 
 impl Layout {
-    /// The layout of `form` for training in `world`. Rules on ends are offered where decisions bind later
+    /// The layout of `form` for training in `setting`. Rules on ends are offered where decisions bind later
     /// slots (`carry_over`).
     #[must_use]
-    pub fn new(form: Form, world: &World) -> Self {
-        let spans = if world.scenario.time.carry_over { 3 } else { 1 };
+    pub fn new<'a>(form: Form, setting: impl Into<Setting<'a>>) -> Self {
+        let setting = setting.into();
+        let spans = if setting.scenario.time.carry_over {
+            3
+        } else {
+            1
+        };
         Self {
             version: VERSION,
             form,
             spans,
-            scales: Scales::of(world),
+            scales: Scales::of(&setting),
         }
     }
 
-    /// `flat` for the vehicles and RSUs of `world`.
+    /// `flat` for the vehicles and RSUs of `setting`.
     ///
     /// # Errors
     /// A fleet from a trace: its number of vehicles is not fixed.
-    pub fn flat(world: &World, target: Target) -> Result<Self> {
-        let scenario = &world.scenario;
+    pub fn flat<'a>(setting: impl Into<Setting<'a>>, target: Target) -> Result<Self> {
+        let setting = setting.into();
+        let scenario = setting.scenario;
         if matches!(scenario.fleet.mobility, Mobility::Fcd(_)) {
             return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
         }
         let form = Form::Flat {
             vehicles: scenario.fleet.size,
             tasks_per_vehicle: scenario.task.per_vehicle,
-            rsus: world.rsus.len(),
+            rsus: setting.rsus.len(),
             candidates: scenario.policy.random_candidates.max(2),
             target,
         };
-        Ok(Self::new(form, world))
+        Ok(Self::new(form, setting))
     }
 
     /// `shared` with the candidates of the scenario and six targets.
     #[must_use]
-    pub fn shared(world: &World) -> Self {
+    pub fn shared<'a>(setting: impl Into<Setting<'a>>) -> Self {
+        let setting = setting.into();
         let form = Form::Shared {
-            candidates: world.scenario.policy.random_candidates.max(2),
+            candidates: setting.scenario.policy.random_candidates.max(2),
             targets: 6,
         };
-        Self::new(form, world)
+        Self::new(form, setting)
     }
 
     /// `sequential`: one task a turn, small before large, the four RSUs that promise most, in two passes. Where decisions bind
     /// later slots (`carry_over`) large before small; six RSUs, for there the cheapest in this slot may not be the best;
     /// and one pass, for promises are kept.
     #[must_use]
-    pub fn sequential(world: &World) -> Self {
-        let form = if world.scenario.time.carry_over {
+    pub fn sequential<'a>(setting: impl Into<Setting<'a>>) -> Self {
+        let setting = setting.into();
+        let form = if setting.scenario.time.carry_over {
             Form::Sequential {
                 options: 6,
                 turns: Turns::Single,
@@ -246,24 +266,25 @@ impl Layout {
                 passes: 2,
             }
         };
-        Self::new(form, world)
+        Self::new(form, setting)
     }
 
-    /// `plan` for the servers that tasks of `world` may be migrated to, and for the cloud if it may be used.
+    /// `plan` for the servers that tasks of `setting` may be migrated to, and for the cloud if it may be used.
     #[must_use]
-    pub fn plan(world: &World, cloud: bool) -> Self {
-        let max_hops = world.scenario.policy.migration.max_hops;
+    pub fn plan<'a>(setting: impl Into<Setting<'a>>, cloud: bool) -> Self {
+        let setting = setting.into();
+        let max_hops = setting.scenario.policy.migration.max_hops;
         let near = |m: usize| {
-            let targets = world.routes.targets(m as u32).iter();
+            let targets = setting.routes.targets(m as u32).iter();
             targets.filter(|t| (1..=max_hops).contains(&t.hops)).count()
         };
-        let servers = (0..world.rsus.len()).map(near).max().unwrap_or(0);
+        let servers = (0..setting.rsus.len()).map(near).max().unwrap_or(0);
         let form = Form::Plan {
             servers,
             max_hops,
             cloud,
         };
-        Self::new(form, world)
+        Self::new(form, setting)
     }
 
     /// Whether the layout itself makes sense, as one from a file may not.
@@ -348,12 +369,13 @@ impl Layout {
         Ok(())
     }
 
-    /// Whether it can serve every slot of `world`.
+    /// Whether it can serve every slot of `setting`.
     ///
     /// # Errors
     /// What [`check`](Self::check) finds; `flat` with another number of RSUs or too few vehicles.
-    pub fn serves_world(&self, world: &World) -> Result<()> {
+    pub fn serves_world<'a>(&self, setting: impl Into<Setting<'a>>) -> Result<()> {
         self.check()?;
+        let setting = setting.into();
         if let Form::Flat {
             vehicles,
             tasks_per_vehicle,
@@ -361,8 +383,8 @@ impl Layout {
             ..
         } = self.form
         {
-            let scenario = &world.scenario;
-            exactly("rsu", "RSUs", rsus, world.rsus.len())?;
+            let scenario = setting.scenario;
+            exactly("rsu", "RSUs", rsus, setting.rsus.len())?;
             if matches!(scenario.fleet.mobility, Mobility::Fcd(_)) {
                 return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
             }

@@ -15,10 +15,9 @@ mod swap;
 
 use crate::alloc::server::Server;
 use crate::backhaul::Target;
-use crate::decision::Placement;
 use crate::model::transfer;
 use crate::slot::table::{TaskRow, TaskTable, Upload};
-use crate::slot::{RadioLink, Slot};
+use crate::slot::{Placement, RadioLink, Slot};
 use execution::{Entry, Execution};
 use looks::Looks;
 use search::{Place, Trial, Way};

@@ -8,7 +8,7 @@ use super::view::View;
 
 /// Moves reports towards what is usual, keeping its memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Belief {
+pub(crate) struct Belief {
     free: Vec<u32>,
     sorted: Vec<f64>,
     /// The median of the reports of the j-th core to be free, for every j \[s\].
@@ -18,7 +18,7 @@ pub(super) struct Belief {
 impl Belief {
     /// Puts what is believed in place of what was reported to every source; `doubt` is the share of reports that
     /// are false, before any was seen.
-    pub(super) fn form(&mut self, view: &mut View, doubt: f64) {
+    pub(crate) fn form(&mut self, view: &mut View, doubt: f64) {
         let View {
             sources,
             servers,
@@ -104,7 +104,8 @@ fn at_least(k: u32, n: u32, p: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::Scenario;
-    use crate::engine::world::{Traffic, World};
+    use crate::engine::traffic::Traffic;
+    use crate::engine::world::World;
     use crate::rng::Streams;
 
     /// Where all are busy: who reports all cores free is taken for one of the others, and they for what they say.

@@ -126,13 +126,12 @@ mod sequential;
 mod shared;
 mod tentative;
 
-pub use layout::{Form, Layout, Scales, Target, Turns, VERSION};
+pub use layout::{Form, Layout, Scales, Setting, Target, Turns, VERSION};
 pub use sequential::TOTAL_ABOVE_LEAST;
 
-use crate::decision::Decision;
 use crate::error::{Error, Result};
-use crate::slot::Slot;
 use crate::slot::order::Order;
+use crate::slot::{Decision, Slot};
 use context::{Crowd, STILL};
 use decode::{Choice, Minimums};
 use sequential::Sequential;

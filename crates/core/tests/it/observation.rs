@@ -4,18 +4,17 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use wayside_core::decision::{Decision, Placement};
 use wayside_core::engine::env::{Env, SlotEnd, batch};
 use wayside_core::engine::records::SlotRecord;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, PolicyFactory, Trained, replicate};
-use wayside_core::observe::{
+use wayside_core::observation::{
     CONTEXT, Encoder, Form, Layout, Observation, Scales, Scorer, Target, Turns, VERSION,
 };
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::{Stream, Streams};
 use wayside_core::scenario::{BUILTIN_SCENARIOS, Execution, Scenario};
-use wayside_core::slot::{Coverage, Slot};
+use wayside_core::slot::{Coverage, Decision, Placement, Slot};
 
 use crate::support::{Recipe, builtin, over_seeds, permuted};
 

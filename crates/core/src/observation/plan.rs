@@ -20,11 +20,10 @@
 use super::Observation;
 use super::features::{share, squash};
 use super::layout::Scales;
-use crate::decision::{Decision, Placement};
-use crate::policy::migration::calendar::LinkCalendar;
-use crate::policy::migration::route::Dijkstra;
-use crate::policy::migration::view::{CoreCalendar, View};
-use crate::slot::Slot;
+use crate::backhaul::search::Dijkstra;
+use crate::outlook::calendar::{CoreCalendar, LinkCalendar};
+use crate::outlook::view::View;
+use crate::slot::{Decision, Placement, Slot};
 
 /// Types of tasks.
 pub const TYPES: usize = 5;

@@ -1,5 +1,8 @@
 //! What a policy decides: one placement per task, and how it gets there.
 
+use super::Slot;
+use crate::error::{Error, Result};
+
 /// Where a task runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Placement {
@@ -58,6 +61,72 @@ pub struct Decision {
     pub minimum_hz: Vec<f64>,
     /// The way of every migrated task, or empty: then each takes the route of `Slot::routes`.
     pub paths: Paths,
+}
+
+impl Decision {
+    /// The links that `task` is sent over: those that the policy chose, or else the shortest route,
+    /// written to `route`.
+    ///
+    /// # Panics
+    /// If no route leads there, which is a bug of the policy.
+    pub fn path<'a>(&'a self, slot: &Slot, task: usize, route: &'a mut Vec<u32>) -> &'a [u32] {
+        if !self.paths.is_empty() {
+            return self.paths.of(task);
+        }
+        route.clear();
+        if let Placement::Rsu { entry, execution } = self.placements[task] {
+            let mut at = execution;
+            while at != entry {
+                let before = slot.routes.find(entry, at).expect("a route").previous;
+                route.push(slot.network.find(before, at).expect("a link"));
+                at = before;
+            }
+            route.reverse();
+        }
+        route
+    }
+
+    /// Whether `slot` admits it: one placement per task, every entry covers its vehicle, routes lead to
+    /// where tasks are executed, least shares are numbers.
+    ///
+    /// # Errors
+    /// The first that is not so.
+    pub fn check(&self, slot: &Slot) -> Result<()> {
+        let refused =
+            |path: String, message: String| Err(Error::invalid("decision", None, path, message));
+        let tasks = slot.tasks.len();
+        let counts = [
+            ("placements", self.placements.len()),
+            ("minimum_hz", self.minimum_hz.len()),
+        ];
+        for (name, count) in counts {
+            if count != tasks && !(name == "minimum_hz" && count == 0) {
+                return refused(name.into(), format!("must hold {tasks} rows, got {count}"));
+            }
+        }
+        for (task, placement) in self.placements.iter().enumerate() {
+            let Placement::Rsu { entry, execution } = *placement else {
+                continue;
+            };
+            let path = || format!("placements[{task}]");
+            if !slot.links(task).iter().any(|link| link.rsu == entry) {
+                return refused(path(), format!("must enter where covered, got RSU {entry}"));
+            }
+            if slot.routes.find(entry, execution).is_none() {
+                let message = format!("must have a route, got {entry} to {execution}");
+                return refused(path(), message);
+            }
+        }
+        for (task, hz) in self.minimum_hz.iter().enumerate() {
+            if hz.is_nan() || *hz < 0.0 {
+                return refused(
+                    format!("minimum_hz[{task}]"),
+                    format!("must be >= 0, got {hz}"),
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Paths over the backhaul, one per task, as rows of the links of `backhaul::network::Network`.

@@ -4,15 +4,15 @@
 //! a chain of services, each begun when the one before it ended, so that one walk back over them tells how the
 //! sum of ends changes with every task: the derivative of a max-plus system.
 
-use super::paths::PathCache;
 use super::view::View;
 use crate::backhaul::network::Network;
+use crate::backhaul::paths::PathCache;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Where a task goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seat {
+pub(crate) enum Seat {
     Vehicle,
     Cloud,
     /// A row of the view, and a number of the cache.
@@ -24,17 +24,17 @@ pub(super) enum Seat {
 
 /// What a plan is made on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stage<'a> {
-    pub(super) network: &'a Network,
-    pub(super) view: &'a View,
-    pub(super) cache: &'a PathCache,
+pub(crate) struct Stage<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) view: &'a View,
+    pub(crate) cache: &'a PathCache,
     /// To the cloud and back \[s\]; nothing goes there without.
-    pub(super) cloud_s: f64,
+    pub(crate) cloud_s: f64,
 }
 
 impl Stage<'_> {
     /// The first link that a task in `seat` takes.
-    pub(super) fn first_link(&self, seat: Seat) -> Option<u32> {
+    pub(crate) fn first_link(&self, seat: Seat) -> Option<u32> {
         match seat {
             Seat::Server { path, .. } => self.cache.path(path).first().copied(),
             Seat::Vehicle | Seat::Cloud => None,
@@ -44,13 +44,13 @@ impl Stage<'_> {
 
 /// How the sum of all ends changes with the task in a seat.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Weight {
+pub(crate) struct Weight {
     /// With the instant at which it leaves its first link, or its upload where it takes none.
-    pub(super) later: f64,
+    pub(crate) later: f64,
     /// With its data, on the links after the first \[s/bit\].
-    pub(super) per_bit_s: f64,
+    pub(crate) per_bit_s: f64,
     /// With its cycles \[s\].
-    pub(super) per_cycle_s: f64,
+    pub(crate) per_cycle_s: f64,
 }
 
 /// A task on a link or a core.
@@ -77,7 +77,7 @@ const NOTHING: u32 = u32::MAX;
 
 /// Runs plans through, keeping its memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rehearsal {
+pub(crate) struct Rehearsal {
     /// Instant bits (instants are not negative), task, links behind it.
     events: BinaryHeap<Reverse<(u64, u32, u32)>>,
     core_free_s: Vec<f64>,
@@ -95,7 +95,7 @@ pub(super) struct Rehearsal {
 
 impl Rehearsal {
     /// The sum of the ends of all tasks, vehicles' left out; `order` is that of their uploads' ends, then of tasks \[s\].
-    pub(super) fn total_s(&mut self, stage: &Stage<'_>, order: &[u32], seats: &[Seat]) -> f64 {
+    pub(crate) fn total_s(&mut self, stage: &Stage<'_>, order: &[u32], seats: &[Seat]) -> f64 {
         let view = stage.view;
         self.core_free_s.clone_from(&view.core_free_s);
         let links = stage.network.links().len();
@@ -200,7 +200,7 @@ impl Rehearsal {
     }
 
     /// How the sum of ends of the plan rehearsed last changes with the task in every seat.
-    pub(super) fn weigh(&mut self, seats: &[Seat], weights: &mut Vec<Weight>) {
+    pub(crate) fn weigh(&mut self, seats: &[Seat], weights: &mut Vec<Weight>) {
         weights.clear();
         weights.extend(seats.iter().map(|seat| Weight {
             later: f64::from(u8::from(*seat == Seat::Cloud)),
@@ -234,7 +234,8 @@ impl Rehearsal {
 mod tests {
     use super::*;
     use crate::Scenario;
-    use crate::engine::world::{Traffic, World};
+    use crate::engine::traffic::Traffic;
+    use crate::engine::world::World;
     use crate::queueing::{QueueNetwork, Submission};
     use crate::rng::Streams;
     use crate::slot::Slot;

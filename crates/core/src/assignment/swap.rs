@@ -1,8 +1,7 @@
 //! Swaps: two tasks exchange their entry or their execution RSUs.
 
 use super::{Assignment, LEAST_GAIN};
-use crate::decision::Placement;
-use crate::slot::Slot;
+use crate::slot::{Placement, Slot};
 
 /// Tasks executed this near an entry RSU are tried for a swap.
 const SWAP_HOPS: u32 = 2;

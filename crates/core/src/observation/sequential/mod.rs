@@ -19,9 +19,8 @@ use super::decode::{Choice, least_share_hz};
 use super::features::{over, share, squash};
 use super::tentative::{Execution, Site};
 use super::{CONTEXT, Layout, Observation, Turns};
-use crate::decision::Placement;
-use crate::slot::Slot;
 use crate::slot::order::{Order, ordered};
+use crate::slot::{Placement, Slot};
 use rows::Rows;
 use ways::{Way, Ways};
 

@@ -1,0 +1,177 @@
+//! What of a world follows from the scenario's text: names resolved to rows, the grid of RSUs, where vehicles park.
+
+use crate::backhaul::network::{Link, Network};
+use crate::config::unknown;
+use crate::error::{Error, Result};
+use crate::mobility;
+use crate::scenario::{self, Area, MAX_GRID, Mobility, Parking, Rsu, Scenario};
+use crate::slot::queues::{Information, Queues};
+
+/// A fault of the scenario, its names resolved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fault {
+    /// What fails.
+    pub what: Faulty,
+    /// From this instant on \[s\] ...
+    pub from_s: f64,
+    /// ... until this one \[s\].
+    pub until_s: f64,
+}
+
+/// What fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Faulty {
+    /// The server in this row.
+    Server(u32),
+    /// The directed link in this row, and its reverse.
+    Link(u32),
+    /// All related information.
+    Information,
+}
+
+/// The row of the RSU called `id`, which `key` names.
+pub(super) fn row_of(id: &str, rsus: &[Rsu], key: &str) -> Result<u32> {
+    let row = rsus.iter().position(|rsu| rsu.id == id);
+    row.map(|row| row as u32).ok_or_else(|| {
+        let known: Vec<_> = rsus.iter().map(|rsu| rsu.id.as_str()).take(100).collect();
+        Error::invalid("scenario", None, key, unknown("RSU", id, &known))
+    })
+}
+
+/// The cores of `rsus` with their state still to be filled in.
+pub(super) fn queues(scenario: &Scenario, rsus: &[Rsu], network: &Network) -> Queues {
+    let mut core_start = vec![0];
+    for rsu in rsus {
+        core_start.push(core_start[core_start.len() - 1] + rsu.cores as u32);
+    }
+    Queues {
+        core_start,
+        core_hz: rsus.iter().map(|r| r.cpu_hz / r.cores as f64).collect(),
+        information: scenario.information.map(|information| {
+            let packet_bits = 8.0 * information.packet_bytes;
+            let hop_s = |link: &Link| link.transmission_s(packet_bits) + link.propagation_s;
+            Information {
+                ttl: information.ttl,
+                // that of the slowest link: nothing is heard too early
+                hop_s: network.links().iter().map(hop_s).fold(0.0, f64::max),
+                delay_s: information.delay_s,
+            }
+        }),
+        ..Queues::default()
+    }
+}
+
+pub(super) fn faults(
+    list: &[scenario::Fault],
+    rsus: &[Rsu],
+    network: &Network,
+) -> Result<Vec<Fault>> {
+    let resolve = |(i, fault): (usize, &scenario::Fault)| {
+        let row = |id: &str, key: &str| row_of(id, rsus, &format!("fault.{i}.{key}"));
+        let what = match &fault.what {
+            scenario::Faulty::Server(id) => Faulty::Server(row(id, "rsu")?),
+            scenario::Faulty::Information => Faulty::Information,
+            scenario::Faulty::Link(a, b) => {
+                let link = network.find(row(a, "a")?, row(b, "b")?).ok_or_else(|| {
+                    let message = format!("no link between {a:?} and {b:?}");
+                    Error::invalid("scenario", None, format!("fault.{i}"), message)
+                })?;
+                Faulty::Link(link)
+            }
+        };
+        Ok(Fault {
+            what,
+            from_s: fault.from_s,
+            until_s: fault.until_s,
+        })
+    };
+    list.iter().enumerate().map(resolve).collect()
+}
+
+pub(super) fn stands_m(mobility: &Mobility, rsus: &[Rsu]) -> Result<Vec<[f64; 2]>> {
+    let place = |rsu: &Rsu| [rsu.x_m, rsu.y_m];
+    Ok(match mobility {
+        Mobility::Parked(Parking::At(id)) => {
+            let row = row_of(id, rsus, "fleet.mobility.at")?;
+            vec![place(&rsus[row as usize])]
+        }
+        Mobility::Parked(Parking::Random) => rsus.iter().map(place).collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// Whether every RSU has a way to every other.
+pub(super) fn connected(network: &Network, rsus: &[Rsu]) -> Result<()> {
+    let mut reached = vec![false; rsus.len()];
+    let mut open = vec![0u32];
+    reached[0] = true;
+    while let Some(m) = open.pop() {
+        for row in network.leaving(m) {
+            let to = network.links()[row as usize].to;
+            if !std::mem::replace(&mut reached[to as usize], true) {
+                open.push(to);
+            }
+        }
+    }
+    match reached.iter().position(|reached| !reached) {
+        None => Ok(()),
+        Some(cut_off) => {
+            let message = format!(
+                "must connect all RSUs, but no way leads from {:?} to {:?}; \
+                 backhaul.allow_disconnected = true permits it",
+                rsus[0].id, rsus[cut_off].id
+            );
+            Err(Error::invalid("scenario", None, "backhaul", message))
+        }
+    }
+}
+
+pub(super) fn area(scenario: &Scenario) -> Result<Area> {
+    match (&scenario.area, &scenario.fleet.mobility) {
+        (Some(area), _) => Ok(*area),
+        (None, Mobility::Fcd(fcd)) => {
+            let extent = mobility::fcd::extent(fcd)?;
+            Ok(Area {
+                x_min_m: extent.x_min_m,
+                y_min_m: extent.y_min_m,
+                x_max_m: extent.x_max_m,
+                y_max_m: extent.y_max_m,
+            })
+        }
+        (None, _) => unreachable!("a checked scenario with a synthetic fleet has an area"),
+    }
+}
+
+/// RSUs exactly `spacing_m` apart, the whole grid centred in the area.
+pub(super) fn grid(area: &Area, spacing_m: f64, template: &Rsu) -> Result<Vec<Rsu>> {
+    let count = |length_m: f64| (length_m / spacing_m).floor() + 1.0;
+    let (width_m, height_m) = (area.x_max_m - area.x_min_m, area.y_max_m - area.y_min_m);
+    let (columns, rows) = (count(width_m), count(height_m));
+    if columns * rows > MAX_GRID {
+        return Err(Error::invalid(
+            "scenario",
+            None,
+            "rsu.grid.spacing_m",
+            format!(
+                "must give at most {MAX_GRID} RSUs over {width_m} m x {height_m} m, \
+                 got {spacing_m}, which gives {}",
+                columns * rows
+            ),
+        ));
+    }
+    let place = |min: f64, length: f64, count: f64, i: usize| {
+        min + 0.5 * (length - (count - 1.0) * spacing_m) + i as f64 * spacing_m
+    };
+    let mut rsus = Vec::new();
+    for row in 0..rows as usize {
+        for column in 0..columns as usize {
+            rsus.push(Rsu {
+                id: format!("r{}", rsus.len()),
+                x_m: place(area.x_min_m, width_m, columns, column),
+                y_m: place(area.y_min_m, height_m, rows, row),
+                ..template.clone()
+            });
+        }
+    }
+    Ok(rsus)
+}

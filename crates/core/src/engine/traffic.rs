@@ -1,0 +1,267 @@
+//! One seed's traffic: where the vehicles of a run are, who covers them, and the tasks that they draw.
+
+use std::collections::BTreeMap;
+
+use super::world::{WorldRef, draw, keep_busy};
+use crate::error::Result;
+use crate::ids::VehicleKey;
+use crate::mobility::{self, MobilitySource, Positions};
+use crate::model::load::balance_bound;
+use crate::rng::{Stream, Streams};
+use crate::scenario::{self, Cycles, Execution};
+use crate::slot::Slot;
+
+/// One seed's traffic: moves the vehicles and draws their tasks, slot by slot.
+pub struct Traffic<'w> {
+    world: WorldRef<'w>,
+    source: Box<dyn MobilitySource>,
+    positions: Positions,
+    keys: Vec<VehicleKey>,
+    fleet: FleetStreams,
+    tasks: TaskStreams,
+    previous_cycles: Option<f64>,
+    clamped: bool,
+    /// For every vehicle its row in the slot before, where it was there.
+    came_from: Vec<Option<u32>>,
+    /// When every core is free of what it does at the start \[s\].
+    core_free_s: Vec<f64>,
+    renewal: Renewal,
+    /// Scratch memory of the coverage.
+    near: Vec<(f64, u32)>,
+}
+
+/// Other work that comes slot by slot.
+struct Renewal {
+    stream: Stream,
+    /// The slot whose start is next.
+    next: usize,
+    /// When it comes before the instant decided at \[s\], and for how long it then keeps cores from that instant on.
+    at_s: Option<f64>,
+    busy_s: Vec<f64>,
+}
+
+struct FleetStreams {
+    tx_power: Stream,
+    cpu: Stream,
+    energy: Stream,
+}
+
+struct TaskStreams {
+    arrival: Stream,
+    cycles: Stream,
+    data: Stream,
+    deadline: Stream,
+}
+
+impl<'w> Traffic<'w> {
+    /// The traffic of one seed.
+    ///
+    /// # Errors
+    /// A trace that cannot be opened or is malformed.
+    pub fn new(world: impl Into<WorldRef<'w>>, streams: Streams) -> Result<Self> {
+        let world = world.into();
+        Ok(Self {
+            source: mobility::source(&world.scenario.fleet, world.area, &world.stands_m, streams)?,
+            positions: Positions::default(),
+            keys: Vec::new(),
+            fleet: FleetStreams {
+                tx_power: streams.stream("fleet.tx_power"),
+                cpu: streams.stream("fleet.cpu"),
+                energy: streams.stream("fleet.energy_coeff"),
+            },
+            tasks: TaskStreams {
+                arrival: streams.stream("task.arrival"),
+                cycles: streams.stream("task.cycles"),
+                data: streams.stream("task.data"),
+                deadline: streams.stream("task.deadline"),
+            },
+            previous_cycles: None,
+            clamped: false,
+            came_from: Vec::new(),
+            core_free_s: world.core_free_s(streams),
+            renewal: Renewal {
+                stream: streams.stream("servers.renewed"),
+                next: 1,
+                at_s: None,
+                busy_s: Vec::new(),
+            },
+            near: Vec::new(),
+            world,
+        })
+    }
+
+    /// Fills `slot` with slot number `t`: positions at its start, who covers whom, the tasks.
+    ///
+    /// # Errors
+    /// A trace that ends early or is malformed.
+    pub fn advance(&mut self, t: usize, slot: &mut Slot) -> Result<()> {
+        self.advance_to(t as f64 * self.world.scenario.time.slot_s, slot)
+    }
+
+    /// Fills `slot` with what there is at `now_s`, an instant of [`World::epochs`]: positions, who covers
+    /// whom, the tasks. Queues are as at the start, as if no policy had sent any task.
+    ///
+    /// # Errors
+    /// A trace that ends early or is malformed.
+    pub fn advance_to(&mut self, now_s: f64, slot: &mut Slot) -> Result<()> {
+        let world = self.world.clone();
+        let scenario = &world.scenario;
+        slot.now_s = now_s;
+        self.source.advance(slot.now_s, &mut self.positions)?;
+        self.board(&scenario.fleet, slot);
+        slot.vehicles.x_m.clone_from(&self.positions.x_m);
+        slot.vehicles.y_m.clone_from(&self.positions.y_m);
+        slot.rsus.reserved_cpu_hz.fill(0.0);
+        slot.rsus.releasing_cpu_hz.fill(0.0);
+        slot.vehicles.local_wait_s.clear();
+        slot.vehicles
+            .local_wait_s
+            .resize(self.positions.key.len(), 0.0);
+        world.coverage().cover(
+            &slot.rsus,
+            &slot.vehicles,
+            &mut self.near,
+            &mut slot.coverage,
+        );
+        if let Some(rate_bps) = scenario.uplink_rate_bps {
+            for link in &mut slot.coverage.links {
+                link.seconds_per_bit = 1.0 / rate_bps;
+            }
+        }
+        self.draw_tasks(&scenario.task, slot);
+        self.idle_queues(slot);
+        self.renew(now_s);
+
+        let cycles = slot.tasks.cycles.iter().sum::<f64>();
+        let bound = balance_bound(&scenario.load_balance, cycles, self.previous_cycles);
+        slot.tau = bound.tau;
+        self.clamped = bound.clamped;
+        self.previous_cycles = Some(cycles);
+        Ok(())
+    }
+
+    /// When every core is free of what it does at the start \[s\].
+    #[must_use]
+    pub fn core_free_s(&self) -> &[f64] {
+        &self.core_free_s
+    }
+
+    /// When other work comes before this instant \[s\], and for how long from this instant on it keeps every core that idles
+    /// then, 0 where it leaves one alone.
+    #[must_use]
+    pub fn renewal(&self) -> Option<(f64, &[f64])> {
+        Some((self.renewal.at_s?, &self.renewal.busy_s))
+    }
+
+    fn renew(&mut self, now_s: f64) {
+        let Execution::Queues(cores) = self.world.scenario.execution else {
+            return;
+        };
+        let slot_s = self.world.scenario.time.slot_s;
+        let Renewal {
+            stream,
+            next,
+            at_s,
+            busy_s,
+        } = &mut self.renewal;
+        *at_s = None;
+        if cores.renewed && now_s >= *next as f64 * slot_s {
+            *next += 1;
+            *at_s = Some(now_s - 0.5 * slot_s);
+            keep_busy(cores, self.core_free_s.len() as u32, stream, busy_s);
+        }
+    }
+
+    fn idle_queues(&self, slot: &mut Slot) {
+        let Some(queues) = &mut slot.queues else {
+            return;
+        };
+        let present = &mut queues.present;
+        present.time_s = slot.now_s;
+        present.core_free_s.clone_from(&self.core_free_s);
+        present.link_free_s.clear();
+        present.link_free_s.resize(slot.network.links().len(), 0.0);
+        present.waiting.clear();
+        present.waiting.resize(slot.rsus.len(), 0);
+        present.up.clear();
+        present.up.resize(slot.rsus.len(), true);
+    }
+
+    /// Whether delta + phi fell below tau_min in this slot.
+    #[must_use]
+    pub fn clamped(&self) -> bool {
+        self.clamped
+    }
+
+    /// For every vehicle of this slot its row in the slot before, where it was there.
+    #[must_use]
+    pub fn came_from(&self) -> &[Option<u32>] {
+        &self.came_from
+    }
+
+    /// Keeps what vehicles are while they stay, and draws it for those that appear.
+    fn board(&mut self, fleet: &scenario::Fleet, slot: &mut Slot) {
+        let present = &self.positions.key;
+        self.came_from.clear();
+        if *present == self.keys {
+            self.came_from
+                .extend((0..present.len()).map(|v| Some(v as u32)));
+            return;
+        }
+        let before: BTreeMap<VehicleKey, u32> = self
+            .keys
+            .iter()
+            .enumerate()
+            .map(|(v, &key)| (key, v as u32))
+            .collect();
+        self.came_from
+            .extend(present.iter().map(|key| before.get(key).copied()));
+        let columns = [
+            (
+                &mut slot.vehicles.tx_power_w,
+                fleet.tx_power_w,
+                &mut self.fleet.tx_power,
+            ),
+            (&mut slot.vehicles.cpu_hz, fleet.cpu_hz, &mut self.fleet.cpu),
+            (
+                &mut slot.vehicles.energy_coeff,
+                fleet.energy_coeff,
+                &mut self.fleet.energy,
+            ),
+        ];
+        for (column, range, stream) in columns {
+            *column = self
+                .came_from
+                .iter()
+                .map(|from| from.map_or_else(|| draw(range, stream), |row| column[row as usize]))
+                .collect();
+        }
+        self.keys.clone_from(present);
+    }
+
+    fn draw_tasks(&mut self, task: &scenario::Task, slot: &mut Slot) {
+        let Self { tasks: streams, .. } = self;
+        let tasks = &mut slot.tasks;
+        tasks.vehicle.clear();
+        tasks.cycles.clear();
+        tasks.data_bits.clear();
+        tasks.deadline_s.clear();
+        for v in 0..slot.vehicles.x_m.len() {
+            if streams.arrival.unit() >= task.probability {
+                continue;
+            }
+            for _ in 0..task.per_vehicle {
+                tasks.vehicle.push(v as u32);
+                let data_bits = 8.0 * draw(task.data_bytes, &mut streams.data);
+                tasks.cycles.push(match task.cycles {
+                    Cycles::Drawn(cycles) => draw(cycles, &mut streams.cycles),
+                    Cycles::PerBit(cycles) => data_bits * draw(cycles, &mut streams.cycles),
+                });
+                tasks.data_bits.push(data_bits);
+                tasks
+                    .deadline_s
+                    .push(draw(task.deadline_s, &mut streams.deadline));
+            }
+        }
+    }
+}
