@@ -1,0 +1,14 @@
+//! Result folders, written whole, beside files that are the user's.
+//!
+//! A [`Folder`] stages files in `.wayside/` below the folder and commits them together; its manifest lists what it
+//! wrote, and nothing else in the folder is ever touched. Why so: `docs/decisions/0033-result-folders.md`.
+
+mod commit;
+mod file;
+mod folder;
+mod lock;
+mod name;
+
+pub use file::replace_file;
+pub use folder::{Folder, Kind, Request};
+pub use name::{MAX_NAME_BYTES, is_plain_name};
