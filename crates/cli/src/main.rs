@@ -6,6 +6,7 @@ mod check;
 mod console;
 mod contender;
 mod decide;
+mod huge_pages;
 mod listing;
 mod policies;
 mod progress;
@@ -18,10 +19,9 @@ mod train;
 use args::{Cli, Command};
 use clap::Parser as _;
 use std::process::ExitCode;
-use wayside_core::huge_pages::HugePages;
 
 #[global_allocator]
-static ALLOCATOR: HugePages = HugePages;
+static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {

@@ -17,15 +17,18 @@ use wayside_core::alloc::Allocator;
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
-use wayside_core::huge_pages::HugePages;
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::slot::Decision;
 use wayside_core::{Scenario, Slot};
 
-/// As in the program.
+/// That of the program.
+#[allow(dead_code)] // its tests, which this harness does not run
+#[path = "../../cli/src/huge_pages.rs"]
+mod huge_pages;
+
 #[global_allocator]
-static ALLOCATOR: HugePages = HugePages;
+static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
 
 fn world(overrides: &[(&str, String)]) -> World {
     let overrides: Vec<_> = overrides

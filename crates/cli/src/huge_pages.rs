@@ -1,26 +1,23 @@
 //! An allocator that asks for huge pages where tables are large.
 //!
-//! A slot of a large city is passed over several times, and its tables are larger than the caches. With pages of
-//! 4 KiB the processor then spends its time in page tables: huge pages take a twelfth off `price` with 100,000
-//! vehicles (`docs/benchmarks.md`). Most systems grant them on request only, and nobody who fills a `Vec` can
-//! make the request, so it is made where memory comes from.
+//! A policy passes over a slot several times, and the tables of a large city exceed the caches. With pages of 4 KiB the
+//! processor then spends its time in page tables: huge pages save a twelfth of `price` with 100,000 vehicles
+//! (`docs/benchmarks.md`). Most systems grant them on request only. A `Vec` cannot make the request, so the allocator
+//! does. Which allocator to use is for a program to choose, so this is part of the program and of no library.
 
-// An allocator cannot be written without. Every call goes on to `System` under one rule for the layout.
+// `GlobalAlloc` is an unsafe trait. Every call goes on to `System` under one rule for the layout.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
 /// The system's allocator, with blocks of [`LARGE_BYTES`] and more on huge pages where the system has them.
-///
-/// Programs choose it by `#[global_allocator]`; libraries do not.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HugePages;
+pub(crate) struct HugePages;
 
-/// Size of a huge page \[byte\]. Where another size holds, blocks are aligned to no purpose.
-pub const HUGE_BYTES: usize = 2 << 20;
+/// Size of a huge page \[byte\]. On a system with another size the alignment is of no use.
+const HUGE_BYTES: usize = 2 << 20;
 
-/// Blocks from here on get huge pages \[byte\]; the least of them leave three quarters of one empty.
-pub const LARGE_BYTES: usize = HUGE_BYTES / 4;
+/// Blocks of this size and more get huge pages \[byte\]; the smallest leave three quarters of a page empty.
+const LARGE_BYTES: usize = HUGE_BYTES / 4;
 
 impl HugePages {
     /// Whether a block is large enough.
@@ -28,18 +25,18 @@ impl HugePages {
         layout.size() >= LARGE_BYTES
     }
 
-    /// How a block really lies: a large one fills whole huge pages.
+    /// The layout that is really allocated: a large block fills whole huge pages.
     fn placed(layout: Layout) -> Layout {
         if !Self::serves(layout) {
             return layout;
         }
-        // What is too large to be rounded up is left to the system to refuse.
+        // the system refuses what is too large to be rounded up
         layout
             .align_to(HUGE_BYTES)
             .map_or(layout, |aligned| aligned.pad_to_align())
     }
 
-    /// Asks for huge pages; a system without them answers with an error, which changes nothing.
+    /// Asks for huge pages; a system without them answers with an error, which is ignored.
     #[cfg(target_os = "linux")]
     fn advise(block: *mut u8, placed: Layout) {
         if !block.is_null() && Self::serves(placed) {
@@ -148,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Truth: the kernel, which marks mappings so advised with `hg`.
+    /// The kernel marks mappings so advised with `hg`.
     #[test]
     #[cfg(target_os = "linux")]
     fn oracle_the_kernel_was_asked() {
