@@ -5,19 +5,14 @@ use numpy::{IntoPyArray, PyReadonlyArray2};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
-use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use wayside_core::Scenario;
-use wayside_core::engine::world::World;
-use wayside_core::engine::{PolicyFactory, Trained};
-use wayside_core::policy::{Policy, PolicyKind};
+use wayside_core::engine::{PolicyFactory, PolicyRegistry, SharedFactory};
+use wayside_core::policy::Policy;
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::{Decision, Placement};
-use wayside_learn::trainer::builtin::{BUILTIN_POLICIES, builtin};
-use wayside_learn::trainer::learned::LearnedPolicy;
-use wayside_study::run::Control;
+use wayside_study::Control;
 
 /// In place of an RSU: there is none.
 const NONE: i64 = -1;
@@ -196,12 +191,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn control(&self) -> &Control {
+    pub(crate) fn control(&self) -> &Arc<Control> {
         &self.control
     }
 
     fn set(&self, error: PyErr) {
-        self.control.cancelled.store(true, Ordering::Relaxed);
+        self.control.cancel();
         if let Ok(mut first) = self.first.lock() {
             first.get_or_insert(error);
         }
@@ -213,106 +208,65 @@ impl Failure {
     }
 }
 
-/// Names and summaries of the policies that come with Wayside, the trained ones last.
-pub(crate) fn known() -> Vec<(&'static str, &'static str)> {
-    let infos = PolicyKind::ALL.map(|kind| kind.info());
-    let mut known: Vec<_> = infos.map(|info| (info.name, info.summary)).to_vec();
-    for trained in BUILTIN_POLICIES {
-        if known.iter().all(|(name, _)| *name != trained.name) {
-            known.push((trained.name, trained.summary));
-        }
-    }
-    known
+/// The policies that Python knows by name or by file.
+pub(crate) fn registry() -> Arc<PolicyRegistry> {
+    static REGISTRY: LazyLock<Arc<PolicyRegistry>> = LazyLock::new(|| {
+        let mut registry = PolicyRegistry::analytic();
+        wayside_learn::trainer::builtin::register(&mut registry);
+        Arc::new(registry)
+    });
+    Arc::clone(&REGISTRY)
 }
 
-/// A policy that comes with Wayside: an analytic one, or the trained one that is nearest to the scenario. `None` for
-/// a name that there is not.
-pub(crate) fn by_name(
-    name: &str,
+/// What Python names: a policy by its name, the file of a trained one, or an object of its own.
+pub(crate) fn factory(
+    policy: &Bound<'_, PyAny>,
     scenario: Option<&Scenario>,
-) -> wayside_core::Result<Option<Entrant>> {
-    if let Some(kind) = PolicyKind::from_name(name) {
-        return Ok(Some(Entrant::Kind(kind)));
+    failure: &Failure,
+) -> PyResult<SharedFactory> {
+    if let Ok(name) = policy.extract::<String>() {
+        return registry().resolve(&name, scenario).map_err(raised);
     }
-    if BUILTIN_POLICIES.iter().all(|b| b.name != name) {
-        return Ok(None);
+    if !policy.hasattr("decide")? {
+        let message = format!(
+            "policy: must be a name, or have a method decide(self, slot), got {}",
+            policy.get_type().name()?
+        );
+        return Err(PyTypeError::new_err(message));
     }
-    Ok(Some(Entrant::trained(name, builtin(name, scenario)?)))
+    let class = match policy.cast::<PyType>() {
+        Ok(class) => class.clone(),
+        Err(_) => policy.get_type(),
+    };
+    let name = match policy.getattr_opt("name")? {
+        Some(name) => name.extract()?,
+        None => class.name()?.to_string(),
+    };
+    Ok(Arc::new(PythonFactory {
+        name,
+        object: policy.clone().unbind(),
+        failure: failure.clone(),
+    }))
 }
 
-/// A policy that enters a run.
-pub(crate) enum Entrant {
-    Kind(PolicyKind),
-    Trained(Box<Trained<LearnedPolicy>>),
-    /// A class, or an object of which every seed gets a copy.
-    Python {
-        name: String,
-        object: Py<PyAny>,
-        failure: Failure,
-    },
+/// A class, or an object of which every seed gets a copy.
+struct PythonFactory {
+    name: String,
+    object: Py<PyAny>,
+    failure: Failure,
 }
 
-impl Entrant {
-    fn trained(name: &str, scorer: LearnedPolicy) -> Self {
-        let name = name.to_owned();
-        Self::Trained(Box::new(Trained { name, scorer }))
+impl PolicyFactory for PythonFactory {
+    fn name(&self) -> &str {
+        &self.name
     }
 
-    /// What Python names: a policy that comes along, the file of a trained one, or its own.
-    pub(crate) fn new(
-        policy: &Bound<'_, PyAny>,
-        scenario: Option<&Scenario>,
-        failure: &Failure,
-    ) -> PyResult<Self> {
-        if let Ok(name) = policy.extract::<String>() {
-            if let Some(found) = by_name(&name, scenario).map_err(raised)? {
-                return Ok(found);
-            }
-            if name.ends_with(".safetensors") || name.contains(['/', std::path::MAIN_SEPARATOR]) {
-                let policy = LearnedPolicy::read(Path::new(&name)).map_err(raised)?;
-                return Ok(Self::trained(&name, policy));
-            }
-            let names: Vec<_> = known().iter().map(|(name, _)| *name).collect();
-            return Err(PyValueError::new_err(format!(
-                "policy: must be one of {}, or the path of a policy.safetensors, got {name}",
-                names.join(", ")
-            )));
-        }
-        if !policy.hasattr("decide")? {
-            let message = format!(
-                "policy: must be a name, or have a method decide(self, slot), got {}",
-                policy.get_type().name()?
-            );
-            return Err(PyTypeError::new_err(message));
-        }
-        let class = match policy.cast::<PyType>() {
-            Ok(class) => class.clone(),
-            Err(_) => policy.get_type(),
-        };
-        let name = match policy.getattr_opt("name")? {
-            Some(name) => name.extract()?,
-            None => class.name()?.to_string(),
-        };
-        Ok(Self::Python {
-            name,
-            object: policy.clone().unbind(),
-            failure: failure.clone(),
+    fn policy(&self, _: &PolicyOptions, _: Streams) -> wayside_core::Result<Box<dyn Policy>> {
+        own(&self.object, &self.failure).map_err(|e| {
+            let text = e.to_string();
+            self.failure.set(e);
+            wayside_core::Error::invalid("policy", None, &self.name, text)
         })
-    }
-
-    /// The policy for one slot that came from outside, as with seed 0.
-    pub(crate) fn for_slot(
-        &self,
-        slot: &wayside_core::Slot,
-        options: &PolicyOptions,
-    ) -> PyResult<Box<dyn Policy>> {
-        match self {
-            Self::Kind(kind) => Ok(kind.build(options, Streams::new(0))),
-            Self::Trained(trained) => trained.for_slot(slot, options).map_err(raised),
-            Self::Python {
-                object, failure, ..
-            } => own(object, failure),
-        }
     }
 }
 
@@ -330,30 +284,6 @@ fn own(object: &Py<PyAny>, failure: &Failure) -> PyResult<Box<dyn Policy>> {
             failure: failure.clone(),
         }) as Box<dyn Policy>)
     })
-}
-
-impl PolicyFactory for Entrant {
-    fn name(&self) -> &str {
-        match self {
-            Self::Kind(kind) => kind.info().name,
-            Self::Trained(trained) => trained.name(),
-            Self::Python { name, .. } => name,
-        }
-    }
-
-    fn for_run(&self, world: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
-        match self {
-            Self::Kind(kind) => kind.for_run(world, streams),
-            Self::Trained(trained) => trained.for_run(world, streams),
-            Self::Python {
-                object, failure, ..
-            } => own(object, failure).map_err(|e| {
-                let text = e.to_string();
-                failure.set(e);
-                wayside_core::Error::invalid("policy", None, self.name(), text)
-            }),
-        }
-    }
 }
 
 /// An object with `decide(slot)`.

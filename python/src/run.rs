@@ -1,21 +1,20 @@
 //! Runs, decisions and bounds.
 
 use crate::interrupt::interruptible;
-use crate::policy::{self, Entrant, Failure};
+use crate::policy::{Failure, factory, registry};
 use crate::raised;
 use crate::scenario::Scenario;
 use crate::table::{self, Table};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
+use wayside_core::engine::BoundKind;
 use wayside_core::engine::records::Replication;
-use wayside_core::engine::{BoundKind, Options, PolicyFactory as _};
 use wayside_core::scenario::BUILTIN_SCENARIOS;
-use wayside_study::ScenarioFacts;
-use wayside_study::Summary;
+use wayside_study as study;
 use wayside_study::decision;
-use wayside_study::output::{Manifest, RunFolder};
-use wayside_study::run::Plan;
+use wayside_study::{Experiment, Summary};
 
 /// What a run found.
 #[pyclass(frozen, module = "wayside._native")]
@@ -47,7 +46,12 @@ impl Results {
 /// Names and summaries of the policies that come with Wayside.
 #[pyfunction]
 pub(crate) fn policies() -> Vec<(&'static str, &'static str)> {
-    policy::known()
+    let registry = registry();
+    let summary = |name| registry.infos().find(|info| info.name == name);
+    let names = registry.names();
+    names
+        .filter_map(|name| Some((name, summary(name)?.summary)))
+        .collect()
 }
 
 fn bound_kind(bound: Option<&str>) -> PyResult<BoundKind> {
@@ -77,93 +81,38 @@ pub(crate) fn run(
     force: bool,
 ) -> PyResult<Results> {
     let failure = Failure::default();
-    let entrants: Vec<Entrant> = policies
-        .iter()
-        .map(|policy| Entrant::new(policy, Some(scenario.scenario()), &failure))
-        .collect::<PyResult<_>>()?;
-    let names: Vec<String> = entrants.iter().map(|e| e.name().to_owned()).collect();
-    check(&names, &seeds)?;
-    let world = scenario.world()?;
-    let scenario = scenario.scenario();
-    let slots = scenario.time.slots;
-    let options = Options {
-        slots,
-        bound: bound_kind(bound)?,
-    };
-    let folder = match &out {
-        Some(out) => {
-            let text = scenario.to_toml();
-            let manifest = Manifest::now(&scenario.name, &text, &seeds, slots, &names);
-            Some(RunFolder::create(out, manifest, force).map_err(raised)?)
-        }
-        None => None,
-    };
-    let without_folder = match tasks && folder.is_none() {
-        true => Some(tempfile::tempdir()?),
-        false => None,
-    };
-    let parts = match (&folder, &without_folder) {
-        (Some(folder), _) if tasks => Some(folder.task_parts().map_err(raised)?),
-        (_, parts) => parts.as_ref().map(|parts| parts.path().to_owned()),
-    };
-    let plan = Plan {
-        world: &world,
-        policies: &entrants,
-        seeds: &seeds,
-        options,
-        threads,
-        dump_slots: None,
-        tasks: parts.as_deref(),
-    };
-    let control = failure.control();
-    let (replications, interrupt) = interruptible(py, &control.cancelled, || {
-        wayside_study::run::run(&plan, control)
-    });
-    // an exception in Python's code comes first: it is why the rest was cancelled
+    let mut experiment = Experiment::in_world(scenario.world()?)
+        .policies(std::iter::empty::<String>())
+        .seeds(seeds)
+        .bound(bound_kind(bound)?)
+        .threads(threads)
+        .timing(timing)
+        .keep_tasks(tasks)
+        .write_tasks(tasks)
+        .keep_partial(false)
+        .control(Arc::clone(failure.control()));
+    for policy in &policies {
+        experiment = experiment.factory(factory(policy, Some(scenario.scenario()), &failure)?);
+    }
+    if let Some(out) = out {
+        experiment = experiment.out(out, force);
+    }
+    let (results, interrupt) = interruptible(py, &failure.control().cancelled, || experiment.run());
+    // An exception of a policy comes first: it is why the rest was cancelled.
     if let Some(error) = failure.take().or(interrupt) {
         return Err(error);
     }
-    let replications = replications?.map_err(raised)?;
-    let tasks_of = |parts: &Path| table::tasks(parts, &seeds);
-    let tasks = parts.as_deref().map(tasks_of).transpose()?;
-    let summary = Summary::new(&scenario.name, &replications, timing);
-    if let Some(folder) = folder {
-        let write = || {
-            let facts = ScenarioFacts::new(&world, replications[0].seed)?;
-            folder.write_results(&summary, &replications, &facts)?;
-            if tasks.is_some() {
-                folder.write_tasks(&replications)?;
-            }
-            folder.finish(true)
-        };
-        write().map_err(raised)?;
-    }
+    let study::experiment::Results {
+        summary,
+        replications,
+        tasks: kept,
+        ..
+    } = results?.map_err(raised)?;
     Ok(Results {
         summary,
         replications,
-        tasks,
+        tasks: tasks.then(|| table::table(kept)).transpose()?,
     })
-}
-
-fn check(names: &[String], seeds: &[u64]) -> PyResult<()> {
-    let refused = |message: String| Err(PyValueError::new_err(message));
-    if names.is_empty() {
-        return refused("policies: must name at least one".into());
-    }
-    for (i, name) in names.iter().enumerate() {
-        if names[..i].contains(name) {
-            return refused(format!("policies: {name} is there twice"));
-        }
-    }
-    if seeds.is_empty() {
-        return refused("seeds: must hold at least one".into());
-    }
-    for (i, seed) in seeds.iter().enumerate() {
-        if seeds[..i].contains(seed) {
-            return refused(format!("seeds: {seed} is there twice"));
-        }
-    }
-    Ok(())
 }
 
 /// Decides one slot, given as JSON; the decision as JSON.
@@ -178,12 +127,16 @@ pub(crate) fn decide(
     let failure = Failure::default();
     let named = wayside_core::Slot::from_json(file, slot).map_err(raised)?;
     let kind = bound_kind(bound)?;
-    let entrant = Entrant::new(policy, None, &failure)?;
+    let factory = factory(policy, None, &failure)?;
     let options = wayside_core::Scenario::builtin(BUILTIN_SCENARIOS[0].name, &[])
         .map_err(raised)?
         .policy;
-    let policy = entrant.for_slot(&named.slot, &options)?;
-    let report = py.detach(|| decision::decide(&named, (entrant.name(), policy), kind));
+    let policy = factory.for_slot(&named.slot, &options);
+    if let Some(error) = failure.take() {
+        return Err(error);
+    }
+    let policy = policy.map_err(raised)?;
+    let report = py.detach(|| decision::decide(&named, (factory.name(), policy), kind));
     match failure.take() {
         Some(error) => Err(error),
         None => Ok(report.to_json()),

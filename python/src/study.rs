@@ -1,18 +1,17 @@
 //! Studies, run block by block wherever Python takes the blocks.
 
 use crate::interrupt::interruptible;
-use crate::policy::by_name;
+use crate::policy::registry;
 use crate::raised;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use wayside_core::Scenario;
-use wayside_core::engine::PolicyFactory;
 use wayside_study::studies::blocks;
+use wayside_study::studies::plan::Plan;
 use wayside_study::studies::results::StudyFolder;
-use wayside_study::studies::runner::{self, Plan, Progress};
+use wayside_study::studies::runner::{self, Progress};
 use wayside_study::studies::{self, BUILTIN_STUDIES};
 
 /// Grid, cell and seeds.
@@ -26,18 +25,13 @@ pub(crate) struct Study {
     program: String,
 }
 
-/// The policies that come with Wayside, trained ones included.
-fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> {
-    Some(Box::new(by_name(name, scenario).ok()??))
-}
-
 impl Study {
     fn plan(&self) -> Plan<'_> {
         Plan {
             study: &self.study,
             quick: self.quick,
             threads: 1,
-            registry: &registry,
+            registry: registry(),
             program: &self.program,
         }
     }

@@ -9,9 +9,9 @@ use arrow_schema::{ArrowError, Schema};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use std::path::Path;
 use std::sync::Arc;
 use wayside_core::engine::records::Replication;
+use wayside_study::experiment::Columns;
 use wayside_study::read::{self, Values};
 use wayside_study::slots::write_slots;
 
@@ -63,15 +63,8 @@ pub(crate) fn slots(replications: &[Replication], timing: bool) -> PyResult<Tabl
     table(vec![read::columns(file)?])
 }
 
-/// One row per seed, policy, slot and task: what `tasks.parquet` holds, a batch for every seed of `folder`.
-pub(crate) fn tasks(folder: &Path, seeds: &[u64]) -> PyResult<Table> {
-    let of = |&seed: &u64| wayside_study::run::tasks(folder, seed).map_err(crate::raised);
-    table(seeds.iter().map(of).collect::<PyResult<_>>()?)
-}
-
-type Columns = Vec<(String, Values)>;
-
-fn table(parts: Vec<Columns>) -> PyResult<Table> {
+/// Columns, part by part, as one table with a batch for each part.
+pub(crate) fn table(parts: Vec<Columns>) -> PyResult<Table> {
     let batch = |columns: Columns| {
         let columns = columns.into_iter().map(|(name, values)| {
             let (array, nullable) = array(values);

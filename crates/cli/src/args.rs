@@ -3,7 +3,7 @@
 // The comments here are the help that users read: [s] is a unit, not a link.
 #![allow(rustdoc::broken_intra_doc_links)]
 
-use crate::contender::Named;
+use crate::registry::PolicyName;
 use crate::seeds::Seeds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -88,7 +88,7 @@ pub(crate) struct Run {
     /// the trained ones that come along; a path is a policy.safetensors of your own [default: all of system 1 that are
     /// not trained, slot-fit only where time.carry_over is true].
     #[arg(long = "policy", value_name = "A,B,...", value_delimiter = ',')]
-    pub(crate) policies: Vec<Named>,
+    pub(crate) policies: Vec<PolicyName>,
     /// Seeds, one replication each: 0..9 is ten seeds, both ends included; 3,7,12 a list.
     #[arg(long, default_value = "0..9")]
     pub(crate) seeds: Seeds,
@@ -224,7 +224,7 @@ pub(crate) struct Decide {
     /// Who decides, a name of `wayside policies` or the path of a policy.safetensors; with its default options and
     /// seed 0.
     #[arg(long)]
-    pub(crate) policy: Named,
+    pub(crate) policy: PolicyName,
     /// Certified lower bound; --bound alone is simple [default: off].
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
     pub(crate) bound: Option<Bound>,

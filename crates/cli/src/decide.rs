@@ -3,6 +3,7 @@
 use crate::args::{Decide, Format};
 use crate::console::{Outcome, print, report_bug};
 use crate::listing::Listing;
+use crate::registry::registry;
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -16,9 +17,9 @@ pub(crate) fn execute(args: &Decide) -> Outcome {
     let slot = Slot::from_json(&file, &text)?;
     let options = Scenario::builtin(scenario::BUILTIN_SCENARIOS[0].name, &[])?.policy;
     let bound = args.bound.map_or(BoundKind::Off, Into::into);
-    let entrant = args.policy.resolve(None)?;
-    let policy = entrant.for_slot(&slot.slot, &options)?;
-    let decision = decision::decide(&slot, (entrant.name(), policy), bound);
+    let factory = registry().resolve(&args.policy.0, None)?;
+    let policy = factory.for_slot(&slot.slot, &options)?;
+    let decision = decision::decide(&slot, (factory.name(), policy), bound);
     print(&match args.format {
         Format::Json => decision.to_json(),
         Format::Table => format!(

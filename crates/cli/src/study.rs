@@ -2,20 +2,20 @@
 
 use crate::args::{Format, Reproduce, StudyArgs, StudyOptions};
 use crate::console::{Failure, Outcome, print, say};
-use crate::contender::Named;
 use crate::listing::Listing;
 use crate::progress;
+use crate::registry::registry;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use wayside_core::engine::PolicyFactory;
-use wayside_core::{Error, Result, Scenario};
+use wayside_core::{Error, Result};
+use wayside_study::Control;
 use wayside_study::claim::Claim;
 use wayside_study::studies::data::Data;
+use wayside_study::studies::plan::{Plan, program};
 use wayside_study::studies::results::StudyFolder;
-use wayside_study::studies::runner::{self, Control, Plan};
+use wayside_study::studies::runner;
 use wayside_study::studies::{BUILTIN_STUDIES, Study, count, replace_block};
 
 pub(crate) fn study(args: &StudyArgs) -> Outcome {
@@ -49,8 +49,8 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         study: &study,
         quick: options.quick,
         threads: options.threads.map_or(0, usize::from),
-        registry: &registry,
-        program: runner::program(),
+        registry: registry(),
+        program: program(),
     };
     let Some((data, claims)) = run(&plan, &folder.parts(), options.quiet)? else {
         say("interrupted: what is finished is kept, and the same command goes on from there");
@@ -82,13 +82,6 @@ fn with_block(page: &Path, name: &str, block: &str) -> Result<String> {
         let message = format!("has no lines <!-- begin {name} --> and <!-- end {name} -->");
         Error::invalid(page.display().to_string(), None, "", message)
     })
-}
-
-/// The policies that come with Wayside, trained ones included.
-fn registry(name: &str, scenario: Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> {
-    // not a file: a study rests on what it names alone
-    let named: Named = name.parse().ok().filter(|n| !matches!(n, Named::File(_)))?;
-    Some(Box::new(named.resolve(scenario).ok()?))
 }
 
 /// The verdict on every claim.
@@ -133,9 +126,8 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
 fn run(plan: &Plan<'_>, parts: &Path, quiet: bool) -> Result<Option<(Data, Vec<Claim>)>> {
     let control = Arc::new(Control::default());
     let asked = Arc::clone(&control);
-    progress::stop_on_signal(move || asked.cancelled.swap(true, Ordering::Relaxed))?;
-    let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
-    let counts = || (count(&control.done), count(&control.total));
+    progress::stop_on_signal(move || asked.cancel())?;
+    let counts = || control.progress();
     progress::with_bar("blocks", quiet, counts, || {
         runner::run(plan, parts, &control)
     })

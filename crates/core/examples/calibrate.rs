@@ -11,6 +11,7 @@ use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate};
 use wayside_core::policy::baselines::{Greedy, Rank};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::{Stream, Streams};
+use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::{Decision, Placement, Slot};
 use wayside_core::{Result, Scenario};
 
@@ -30,9 +31,9 @@ impl PolicyFactory for Who {
         }
     }
 
-    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+    fn policy(&self, options: &PolicyOptions, streams: Streams) -> Result<Box<dyn Policy>> {
         Ok(match self {
-            Self::Kind(kind) => return kind.for_run(world, streams),
+            Self::Kind(kind) => return kind.policy(options, streams),
             Self::Data(quota) => Box::new(Greedy::new(Rank::Data, *quota)),
             Self::Start(beta) => Box::new(Start {
                 beta: *beta,

@@ -5,9 +5,8 @@
 use std::ops::ControlFlow;
 
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate};
+use wayside_core::engine::{BoundKind, Options, PolicyFactory, own_policy, replicate};
 use wayside_core::policy::{Policy, PolicyKind};
-use wayside_core::rng::Streams;
 use wayside_core::slot::{Decision, Placement, Slot};
 use wayside_core::{Result, Scenario};
 
@@ -34,20 +33,10 @@ impl Policy for Fewest {
     }
 }
 
-impl PolicyFactory for Fewest {
-    fn name(&self) -> &str {
-        "fewest"
-    }
-
-    fn for_run(&self, _: &World, _: Streams) -> Result<Box<dyn Policy>> {
-        Ok(Box::new(Fewest))
-    }
-}
-
 fn main() -> Result<()> {
     let world = World::new(&Scenario::builtin("hotspot", &[])?)?;
     let policies: [Box<dyn PolicyFactory>; 3] = [
-        Box::new(Fewest),
+        Box::new(own_policy("fewest", |_, _| Fewest)),
         Box::new(PolicyKind::Nearest),
         Box::new(PolicyKind::Price),
     ];

@@ -2,13 +2,14 @@
 
 pub mod claim;
 mod columns;
+mod control;
 pub mod decision;
+pub mod experiment;
 mod facts;
 pub mod figures;
 pub mod output;
 pub mod read;
 pub mod report;
-pub mod run;
 pub mod slots;
 pub mod stats;
 pub mod studies;
@@ -18,5 +19,7 @@ mod synthetic;
 pub mod table;
 mod tasks;
 
+pub use control::Control;
+pub use experiment::{Experiment, Results};
 pub use facts::ScenarioFacts;
 pub use summary::Summary;

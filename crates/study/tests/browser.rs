@@ -12,16 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wayside_core::Scenario;
+use wayside_core::engine::BoundKind;
 use wayside_core::engine::records::{PolicyRun, Replication, SlotRecord};
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options};
 use wayside_core::policy::PolicyKind;
 use wayside_plot::Site;
 use wayside_study::claim::{Claim, Verdict};
 use wayside_study::output::Manifest;
 use wayside_study::report;
-use wayside_study::run::{Control, Plan};
-use wayside_study::{ScenarioFacts, figures};
+use wayside_study::{Experiment, ScenarioFacts, figures};
 use wayside_study::{Summary, table};
 
 const POLICIES: [PolicyKind; 4] = [
@@ -214,26 +213,20 @@ fn manifest(summary: &Summary) -> Manifest {
     )
 }
 
-/// A real run: its summary and its report, with a claim and a learning curve beside what every run has.
+/// A real run: its summary and its report, with a claim beside what every run has.
 fn run() -> (Summary, String) {
-    let scenario = Scenario::builtin("wang2025", &[]).unwrap();
-    let world = World::new(&scenario).unwrap();
-    let plan = Plan {
-        world: &world,
-        policies: &POLICIES,
-        seeds: &[0, 1, 2],
-        options: Options {
-            slots: 6,
-            bound: BoundKind::Simple,
-        },
-        threads: 0,
-        dump_slots: None,
-        tasks: None,
-    };
-    let replications = wayside_study::run::run(&plan, &Control::default()).unwrap();
-    let summary = Summary::new(&scenario.name, &replications, true);
-    let facts = ScenarioFacts::new(&world, 0).unwrap();
-    let figures = figures::of_run(&summary, &replications, &facts);
+    let mut experiment = Experiment::named("wang2025")
+        .unwrap()
+        .seeds(0..3)
+        .slots(6)
+        .bound(BoundKind::Simple);
+    for kind in POLICIES {
+        experiment = experiment.factory(kind);
+    }
+    let results = experiment.run().unwrap();
+    let figures = results.figures().unwrap();
+    let facts = ScenarioFacts::new(&results.world, 0).unwrap();
+    let summary = results.summary;
     let mut page = report::of_run(&summary, &facts, &figures, &manifest(&summary));
     let claim = Claim {
         id: "wang2025.fig3.order".into(),
@@ -246,7 +239,7 @@ fn run() -> (Summary, String) {
         ..Claim::default()
     };
     page.sections.extend(report::claims(&[claim]));
-    assert!(report::claims(&[]).is_none() && report::curves(&[]).is_none());
+    assert!(report::claims(&[]).is_none());
     (summary, page.to_html())
 }
 

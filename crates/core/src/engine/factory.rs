@@ -1,4 +1,6 @@
-//! Who may enter a run.
+//! What makes a policy for every replication.
+
+use std::sync::Arc;
 
 use super::world::World;
 use crate::error::Result;
@@ -13,16 +15,55 @@ use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
 use crate::slot::Slot;
 
-/// What enters a run: makes the policy of every seed.
-pub trait PolicyFactory {
+/// Makes the policies of a run: one for every seed, all under one name.
+///
+/// [`PolicyKind`] implements it for the policies of this crate, [`Trained`] for networks, [`own_policy`] wraps a
+/// closure.
+pub trait PolicyFactory: Send + Sync {
     /// Name in the results.
     fn name(&self) -> &str;
 
-    /// The policy of one seed.
+    /// Builds a policy with random streams of its own.
     ///
     /// # Errors
-    /// A policy that cannot serve `world`, such as one learned for other numbers of vehicles or RSUs.
-    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>>;
+    /// A policy that cannot be built.
+    fn policy(&self, options: &PolicyOptions, streams: Streams) -> Result<Box<dyn Policy>>;
+
+    /// Checks that its policies can serve `world`.
+    ///
+    /// # Errors
+    /// Says why not: a network, for example, may be trained for other numbers of vehicles or RSUs.
+    fn serves(&self, world: &World) -> Result<()> {
+        let _ = world;
+        Ok(())
+    }
+
+    /// Checks that its policies can decide `slot`.
+    ///
+    /// # Errors
+    /// As [`serves`](Self::serves).
+    fn serves_slot(&self, slot: &Slot) -> Result<()> {
+        let _ = slot;
+        Ok(())
+    }
+
+    /// The policy of one replication.
+    ///
+    /// # Errors
+    /// A policy that cannot serve `world`, or cannot be built.
+    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+        self.serves(world)?;
+        self.policy(&world.scenario.policy, streams)
+    }
+
+    /// The policy for a single slot from outside, with the random streams of seed 0.
+    ///
+    /// # Errors
+    /// A policy that cannot decide `slot`, or cannot be built.
+    fn for_slot(&self, slot: &Slot, options: &PolicyOptions) -> Result<Box<dyn Policy>> {
+        self.serves_slot(slot)?;
+        self.policy(options, Streams::new(0))
+    }
 }
 
 impl PolicyFactory for PolicyKind {
@@ -30,8 +71,43 @@ impl PolicyFactory for PolicyKind {
         self.info().name
     }
 
-    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
-        Ok(self.build(&world.scenario.policy, streams))
+    fn policy(&self, options: &PolicyOptions, streams: Streams) -> Result<Box<dyn Policy>> {
+        Ok(self.build(options, streams))
+    }
+}
+
+/// A policy of your own, built by a closure for every seed.
+///
+/// ```
+/// # use wayside_core::engine::{PolicyFactory as _, own_policy};
+/// # use wayside_core::policy::baselines::Nearest;
+/// let mine = own_policy("mine", |_options, _streams| Nearest);
+/// assert_eq!(mine.name(), "mine");
+/// ```
+pub fn own_policy<P: Policy + 'static>(
+    name: &str,
+    build: impl Fn(&PolicyOptions, Streams) -> P + Send + Sync + 'static,
+) -> impl PolicyFactory + 'static {
+    struct Own<F> {
+        name: String,
+        build: F,
+    }
+    impl<P, F> PolicyFactory for Own<F>
+    where
+        P: Policy + 'static,
+        F: Fn(&PolicyOptions, Streams) -> P + Send + Sync,
+    {
+        fn name(&self) -> &str {
+            &self.name
+        }
+
+        fn policy(&self, options: &PolicyOptions, streams: Streams) -> Result<Box<dyn Policy>> {
+            Ok(Box::new((self.build)(options, streams)))
+        }
+    }
+    Own {
+        name: name.to_owned(),
+        build,
     }
 }
 
@@ -44,14 +120,17 @@ pub struct Trained<S> {
     pub scorer: S,
 }
 
-impl<S: Scorer + Clone + 'static> Trained<S> {
-    /// The policy for one slot that came from outside.
-    ///
-    /// # Errors
-    /// A layout that cannot serve it.
-    pub fn for_slot(&self, slot: &Slot, options: &PolicyOptions) -> Result<Box<dyn Policy>> {
-        self.scorer.layout().serves(slot)?;
-        self.policy(options, Streams::new(0))
+impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn serves(&self, world: &World) -> Result<()> {
+        self.scorer.layout().serves_world(world)
+    }
+
+    fn serves_slot(&self, slot: &Slot) -> Result<()> {
+        self.scorer.layout().serves(slot)
     }
 
     /// It takes slots with queues and without.
@@ -75,23 +154,26 @@ impl<S: Scorer + Clone + 'static> Trained<S> {
     }
 }
 
-impl<S: Scorer + Clone + 'static> PolicyFactory for Trained<S> {
-    fn name(&self) -> &str {
-        &self.name
-    }
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<F: PolicyFactory + ?Sized> PolicyFactory for $pointer {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
 
-    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
-        self.scorer.layout().serves_world(world)?;
-        self.policy(&world.scenario.policy, streams)
-    }
+            fn policy(&self, options: &PolicyOptions, streams: Streams) -> Result<Box<dyn Policy>> {
+                (**self).policy(options, streams)
+            }
+
+            fn serves(&self, world: &World) -> Result<()> {
+                (**self).serves(world)
+            }
+
+            fn serves_slot(&self, slot: &Slot) -> Result<()> {
+                (**self).serves_slot(slot)
+            }
+        }
+    )*};
 }
 
-impl<C: PolicyFactory + ?Sized> PolicyFactory for Box<C> {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
-
-    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
-        (**self).for_run(world, streams)
-    }
-}
+forward!(&F, Arc<F>, Box<F>);

@@ -10,6 +10,7 @@ mod lane;
 mod map;
 pub mod queue_env;
 pub mod records;
+mod registry;
 pub mod traffic;
 pub mod world;
 
@@ -24,9 +25,10 @@ use crate::error::Result;
 use crate::rng::Streams;
 use crate::slot::Slot;
 use decider::Decider;
-pub use factory::{PolicyFactory, Trained};
+pub use factory::{PolicyFactory, Trained, own_policy};
 use lane::Lane;
 use records::Replication;
+pub use registry::{PolicyRegistry, SharedFactory};
 use traffic::Traffic;
 use world::World;
 

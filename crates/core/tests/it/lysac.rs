@@ -168,7 +168,11 @@ fn oracle_rewards_and_queues_are_those_of_a_run_task_by_task() {
         fn name(&self) -> &str {
             "echo"
         }
-        fn for_run(&self, _: &World, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
+        fn policy(
+            &self,
+            _: &wayside_core::scenario::PolicyOptions,
+            streams: Streams,
+        ) -> wayside_core::Result<Box<dyn Policy>> {
             Ok(Box::new(Lysac::new(self.0.clone(), 1, streams)?))
         }
     }

@@ -103,7 +103,7 @@ fn regress_learning_earns_its_place_where_slots_are_coupled() {
     // from empty RSUs on, so that `price` has only 60 slots to go astray in
     for (slot_s, least) in [("0.25", 1.6), ("0.30", 1.2)] {
         let world = world("coupled", &[("time.slot_s", slot_s)]);
-        let of = |factory: &dyn PolicyFactory| costs(&world, &Borrowed(factory), &[0], 60).0;
+        let of = |factory: &dyn PolicyFactory| costs(&world, &factory, &[0], 60).0;
         let ppo = of(&trained("ppo", &world));
         let (price, fit) = (of(&PolicyKind::Price), of(&PolicyKind::SlotFit));
         assert!(price > least * ppo, "{slot_s} s: {ppo}, price {price}");
@@ -131,21 +131,5 @@ fn regress_lysac_plans_batches_of_any_size_and_capability() {
         let (delay_s, bound_s) = costs(&world, &trained(name, &world), &seeds, 1);
         let case = format!("{name} in {scenario} at {capability} with {tasks}: {delay_s}");
         assert!(delay_s < most_s && delay_s >= bound_s, "{case}");
-    }
-}
-
-struct Borrowed<'a>(&'a dyn PolicyFactory);
-
-impl PolicyFactory for Borrowed<'_> {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn for_run(
-        &self,
-        world: &World,
-        streams: wayside_core::rng::Streams,
-    ) -> wayside_core::Result<Box<dyn wayside_core::policy::Policy>> {
-        self.0.for_run(world, streams)
     }
 }

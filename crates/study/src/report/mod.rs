@@ -4,4 +4,4 @@ mod claims;
 mod run;
 
 pub use claims::claims;
-pub use run::{curves, of_run};
+pub use run::of_run;

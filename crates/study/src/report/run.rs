@@ -61,13 +61,6 @@ pub fn of_run(
     }
 }
 
-/// The section of learning curves; `None` without any.
-#[must_use]
-pub fn curves(figures: &[Figure]) -> Option<Section> {
-    let charts = figures.iter().map(|f| Content::Chart(Box::new(f.clone())));
-    Section::new("learning", "Learning curves", charts.collect())
-}
-
 fn question(summary: &Summary, facts: &ScenarioFacts) -> String {
     let vehicles = facts.vehicles_m.len();
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });

@@ -4,14 +4,14 @@ use super::block_cache::{self, BlockCache};
 use super::cells::Cell;
 use super::data::Row;
 use super::metrics::{self, MetricObserver, Values};
-use super::runner::Plan;
+use super::plan::Plan;
 use super::{Grid, Measure};
+use crate::experiment::Experiment;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options, PolicyFactory, replicate_observed};
-use wayside_core::policy::Policy;
-use wayside_core::rng::Streams;
+use wayside_core::engine::{BoundKind, PolicyRegistry};
 use wayside_core::{Error, Result, Scenario};
 
 /// Seeds of one cell.
@@ -80,7 +80,9 @@ pub(super) struct Job<'a> {
     grid: &'a Grid,
     seeds: &'a [u64],
     scenario: Scenario,
-    factories: Vec<(&'a String, Box<dyn PolicyFactory>)>,
+    registry: Arc<PolicyRegistry>,
+    /// The grid's policies that exist.
+    policies: Vec<&'a String>,
     /// Where its rows belong.
     pub(super) like: Row,
     /// Name of its part.
@@ -97,13 +99,9 @@ impl<'a> Job<'a> {
         let cells = grid.cells(plan.quick);
         let cell: &Cell = cells.get(block.cell).ok_or_else(absent)?;
         let scenario = grid.resolve(cell)?;
-        let factories: Vec<(&String, Box<dyn PolicyFactory>)> = grid
-            .policies
-            .iter()
-            .chain(&grid.awaited)
-            .filter_map(|name| Some((name, (plan.registry)(name, Some(&scenario))?)))
-            .collect();
-        let names: Vec<&str> = factories.iter().map(|(name, _)| name.as_str()).collect();
+        let policies = grid.policies.iter().chain(&grid.awaited);
+        let policies: Vec<&String> = policies.filter(|p| plan.registry.contains(p)).collect();
+        let names: Vec<&str> = policies.iter().map(|name| name.as_str()).collect();
         let part = BlockCache::name(
             plan.program,
             &[
@@ -125,7 +123,8 @@ impl<'a> Job<'a> {
             grid,
             seeds: &block.seeds,
             scenario,
-            factories,
+            registry: Arc::clone(&plan.registry),
+            policies,
             like,
             part,
         })
@@ -133,61 +132,52 @@ impl<'a> Job<'a> {
 
     /// `None` where it was stopped.
     pub(super) fn run(&self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Vec<Row>>> {
-        let (world, like) = (World::new(&self.scenario)?, &self.like);
         match self.grid.measure {
             Measure::Information => {
-                let values = metrics::information(&world);
+                let values = metrics::information(&World::new(&self.scenario)?);
                 Ok(Some(vec![Row {
                     seed: self.seeds[0],
                     values: values.unwrap_or_else(|| vec![None; metrics::NAMES.len()]),
-                    ..like.clone()
+                    ..self.like.clone()
                 }]))
             }
-            Measure::Policies | Measure::Slots => self.replicate(&world, stop),
-            // it has no blocks
+            Measure::Policies | Measure::Slots => self.replicate(stop),
+            // It has no blocks.
             Measure::Recorded => Ok(Some(Vec::new())),
         }
     }
 
-    fn replicate(
-        &self,
-        world: &World,
-        stop: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Option<Vec<Row>>> {
-        // A trained policy may not serve every scenario; it has no rows there.
-        let serves = |c: &dyn PolicyFactory| c.for_run(world, Streams::new(0)).is_ok();
-        let entrants: Vec<Named<'_>> = self
-            .factories
-            .iter()
-            .filter(|(_, factory)| serves(factory.as_ref()))
-            .map(|(name, factory)| Named(name, factory.as_ref()))
-            .collect();
-        let options = Options {
-            slots: self.scenario.time.slots,
-            bound: if self.grid.bound {
-                BoundKind::Simple
-            } else {
-                BoundKind::Off
-            },
+    fn replicate(&self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Vec<Row>>> {
+        let bound = if self.grid.bound {
+            BoundKind::Simple
+        } else {
+            BoundKind::Off
         };
-        let bound = self.grid.bound && world.faults.is_empty();
+        // A trained policy may not serve every scenario; it has no rows there.
+        let session = Experiment::new(&self.scenario)?
+            .registry(Arc::clone(&self.registry))
+            .policies(self.policies.iter().copied())
+            .only_serving()
+            .bound(bound)
+            .session()?;
+        let policies = session.names().len();
+        let bound = self.grid.bound && session.world().faults.is_empty();
         let mut rows = Vec::new();
         for &seed in self.seeds {
-            let mut observer = MetricObserver::new(entrants.len(), bound, stop);
-            let run = replicate_observed(world, &entrants, seed, options, &mut observer)?;
-            let Some(replication) = run else {
+            let mut observer = MetricObserver::new(policies, bound, stop);
+            let Some(replication) = session.replicate(seed, &mut observer)? else {
                 return Ok(None);
             };
             let mut add = |seed, values: Vec<Values>| {
-                rows.extend(entrants.iter().zip(values).map(|(entrant, values)| Row {
+                rows.extend(session.names().zip(values).map(|(policy, values)| Row {
                     seed,
-                    policy: entrant.0.to_owned(),
+                    policy: policy.to_owned(),
                     values,
                     ..self.like.clone()
                 }));
             };
             if self.grid.measure == Measure::Slots {
-                for slot in 0..options.slots {
+                for slot in 0..session.slots() {
                     add(slot as u64, metrics::of_slot(&replication, slot));
                 }
             } else {
@@ -195,18 +185,5 @@ impl<'a> Job<'a> {
             }
         }
         Ok(Some(rows))
-    }
-}
-
-/// A factory under the name that the study knows it by.
-struct Named<'a>(&'a str, &'a dyn PolicyFactory);
-
-impl PolicyFactory for Named<'_> {
-    fn name(&self) -> &str {
-        self.0
-    }
-
-    fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
-        self.1.for_run(world, streams)
     }
 }

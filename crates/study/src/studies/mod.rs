@@ -13,6 +13,7 @@ mod kinds;
 pub mod metrics;
 mod p_values;
 mod page;
+pub mod plan;
 mod recorded;
 pub mod results;
 pub mod runner;

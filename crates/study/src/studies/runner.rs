@@ -4,67 +4,24 @@
 //! grid, cell and seed, and which further seeds are run depends on results alone: so neither the number of
 //! threads nor an interruption changes a byte of the results.
 
-use super::block_cache::{BlockCache, PROGRAM};
+use super::block_cache::BlockCache;
 use super::blocks::{Block, Job, encode};
 use super::data::{Data, Row};
+use super::plan::Plan;
 use super::recorded;
 use super::verdict::{self, Judged};
-use super::{Grid, Measure, Study};
+use super::{Grid, Measure};
 use crate::claim::Claim;
+use crate::control::{self, Control};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
-use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use wayside_core::engine::PolicyFactory;
-use wayside_core::policy::PolicyKind;
-use wayside_core::{Error, Result, Scenario};
+use std::sync::atomic::{AtomicBool, Ordering};
+use wayside_core::{Error, Result};
 
 /// Seeds of a block.
 const BLOCK: usize = 10;
-
-/// What enters a study, by name, made for a scenario where it depends on one; `None` for a name that there
-/// is not.
-pub type Registry = dyn Fn(&str, Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> + Sync;
-
-/// The analytic policies.
-#[must_use]
-pub fn analytic(name: &str, _: Option<&Scenario>) -> Option<Box<dyn PolicyFactory>> {
-    PolicyKind::from_name(name).map(|kind| Box::new(kind) as Box<dyn PolicyFactory>)
-}
-
-/// Which program this is, by version, size and time of its file.
-#[must_use]
-pub fn program() -> &'static str {
-    &PROGRAM
-}
-
-/// How a study is run.
-#[derive(Clone, Copy)]
-pub struct Plan<'a> {
-    /// The study.
-    pub study: &'a Study,
-    /// Fewer cells and seeds.
-    pub quick: bool,
-    /// Blocks run at a time; 0: one per core.
-    pub threads: usize,
-    /// Who is called what.
-    pub registry: &'a Registry,
-    /// What runs the blocks, see [`program`]: results of another one are not taken.
-    pub program: &'a str,
-}
-
-/// What another thread may see and say while a study runs.
-#[derive(Debug, Default)]
-pub struct Control {
-    /// Set it to stop before the next slot.
-    pub cancelled: AtomicBool,
-    /// Blocks finished.
-    pub done: AtomicU64,
-    /// Blocks known to be needed.
-    pub total: AtomicU64,
-}
 
 /// Runs what is not in `folder` yet. The rows and the claims judged on them; `None` where it was cancelled.
 ///
@@ -76,12 +33,9 @@ pub fn run(
     control: &Control,
 ) -> Result<Option<(Data, Vec<Claim>)>> {
     let parts = BlockCache::open(folder).map_err(|e| Error::io(folder, e))?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(plan.threads)
-        .build()
-        .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
+    let pool = control::pool(plan.threads)?;
     let failed = AtomicBool::new(false);
-    let stop = || control.cancelled.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
+    let stop = || control.is_cancelled() || failed.load(Ordering::Relaxed);
     let find_or_run = |block: &Block| -> Result<Option<Vec<Row>>> {
         if stop() {
             return Ok(None);
@@ -153,12 +107,12 @@ type Blocks<'a> = dyn FnMut(&[Block]) -> Result<Option<Vec<Vec<Row>>>> + 'a;
 
 /// Judges the claims after each number of seeds, and goes on with the cells of those that are undecided.
 fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Data, Vec<Claim>)>> {
-    let Plan { study, quick, .. } = *plan;
+    let &Plan { study, quick, .. } = plan;
     let mut data = Data::default();
     for (i, grid) in study.grids.iter().enumerate() {
         let exists = |name: &str| match grid.measure {
             Measure::Recorded => grid.records.iter().any(|r| r.policy == name),
-            _ => (plan.registry)(name, None).is_some(),
+            _ => plan.registry.contains(name),
         };
         let names = grid.policies.iter().chain(&grid.awaited);
         let missing = names.filter(|name| !exists(name.as_str()));
@@ -197,7 +151,7 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
 
 /// The seeds of places `seeds` of a cell, block by block.
 fn blocks(plan: &Plan<'_>, grid: usize, cell: usize, seeds: Range<usize>) -> Vec<Block> {
-    let Plan { study, quick, .. } = *plan;
+    let &Plan { study, quick, .. } = plan;
     let Grid {
         measure,
         seeds: own,

@@ -1,13 +1,15 @@
 use super::blocks::Block;
 use super::data::Data;
+use super::plan::{Plan, program};
 use super::results::StudyFolder;
-use super::runner::{Control, Plan, Progress, Registry, analytic, program, progress, run};
+use super::runner::{Progress, progress, run};
 use super::*;
 use crate::claim::{Claim, Verdict};
+use crate::control::Control;
 use crate::output::Manifest;
-use std::sync::atomic::Ordering;
-use wayside_core::Scenario;
-use wayside_core::engine::PolicyFactory;
+use std::sync::Arc;
+use wayside_core::engine::{PolicyFactory, PolicyRegistry};
+use wayside_core::policy::PolicyKind;
 
 mod claims;
 
@@ -104,12 +106,17 @@ fn small() -> Study {
     Study::from_toml("small.toml", SMALL, Path::new("")).unwrap()
 }
 
-fn found(study: &Study, threads: usize, folder: &Path, registry: &Registry) -> (Data, Vec<Claim>) {
+fn found(
+    study: &Study,
+    threads: usize,
+    folder: &Path,
+    registry: PolicyRegistry,
+) -> (Data, Vec<Claim>) {
     let plan = Plan {
         study,
         quick: false,
         threads,
-        registry,
+        registry: Arc::new(registry),
         program: program(),
     };
     run(&plan, folder, &Control::default()).unwrap().unwrap()
@@ -176,22 +183,22 @@ fn property_threads_and_interruptions_change_no_byte() {
                 study: &study,
                 quick: false,
                 threads,
-                registry: &analytic,
+                registry: Arc::default(),
                 program: program(),
             };
             let control = Control::default();
             std::thread::scope(|scope| {
                 scope.spawn(|| {
-                    while control.done.load(Ordering::Relaxed) < after {
+                    while control.progress().0 < after {
                         std::thread::yield_now();
                     }
-                    control.cancelled.store(true, Ordering::Relaxed);
+                    control.cancel();
                 });
                 run(&plan, &folder.parts(), &control).unwrap();
             });
         }
         let folder = StudyFolder::open(&target, &study, false, false).unwrap();
-        let (data, claims) = found(&study, threads, &folder.parts(), &analytic);
+        let (data, claims) = found(&study, threads, &folder.parts(), PolicyRegistry::analytic());
         folder.finish(&study, &data, &claims, false).unwrap();
         results(&target)
     };
@@ -218,14 +225,14 @@ fn property_blocks_run_elsewhere_change_no_byte() {
     let (study, root) = (small(), tempfile::tempdir().unwrap());
     let (here, there) = (root.path().join("here"), root.path().join("there"));
     let folder = StudyFolder::open(&here, &study, false, false).unwrap();
-    let (data, claims) = found(&study, 2, &folder.parts(), &analytic);
+    let (data, claims) = found(&study, 2, &folder.parts(), PolicyRegistry::analytic());
     folder.finish(&study, &data, &claims, false).unwrap();
 
     let plan = Plan {
         study: &study,
         quick: false,
         threads: 1,
-        registry: &analytic,
+        registry: Arc::default(),
         program: "elsewhere",
     };
     let folder = StudyFolder::open(&there, &study, false, false).unwrap();
@@ -257,7 +264,7 @@ fn property_parts_of_another_program_or_broken_ones_are_refused() {
         study: &study,
         quick: true,
         threads: 1,
-        registry: &analytic,
+        registry: Arc::default(),
         program: "ours",
     };
     let Progress::Missing(blocks) = progress(&plan, root.path()).unwrap() else {
@@ -267,7 +274,7 @@ fn property_parts_of_another_program_or_broken_ones_are_refused() {
     assert_eq!(block.run(&plan, &stopped).unwrap(), None);
     let other = Plan {
         program: "theirs",
-        ..plan
+        ..plan.clone()
     };
     let (name, part) = block.run(&other, &|| false).unwrap().unwrap();
     let kept = |name: &str, part: Vec<u8>| block.keep(&plan, root.path(), name, part);
@@ -289,25 +296,26 @@ fn property_parts_of_another_program_or_broken_ones_are_refused() {
 #[test]
 fn property_what_is_finished_is_not_run_again() {
     let (study, root) = (small(), tempfile::tempdir().unwrap());
-    let (data, claims) = found(&study, 1, root.path(), &analytic);
-    // Whoever is asked to decide now has been run again.
-    let never = |name: &str, _: Option<&Scenario>| {
-        struct Never(String);
-        impl PolicyFactory for Never {
-            fn name(&self) -> &str {
-                &self.0
-            }
-            fn for_run(
-                &self,
-                _: &wayside_core::engine::world::World,
-                _: wayside_core::rng::Streams,
-            ) -> Result<Box<dyn wayside_core::policy::Policy>> {
-                panic!("{} was run again", self.0)
-            }
+    let (data, claims) = found(&study, 1, root.path(), PolicyRegistry::analytic());
+    // Nothing is to be decided again.
+    struct Never(&'static str);
+    impl PolicyFactory for Never {
+        fn name(&self) -> &str {
+            self.0
         }
-        (name != "lysac").then(|| Box::new(Never(name.to_owned())) as Box<dyn PolicyFactory>)
-    };
-    let again = found(&study, 1, root.path(), &never);
+        fn policy(
+            &self,
+            _: &wayside_core::scenario::PolicyOptions,
+            _: wayside_core::rng::Streams,
+        ) -> Result<Box<dyn wayside_core::policy::Policy>> {
+            panic!("{} was run again", self.0)
+        }
+    }
+    let mut never = PolicyRegistry::empty();
+    for info in PolicyRegistry::analytic().infos().copied() {
+        never.register_family(vec![info], move |_| Ok(Arc::new(Never(info.name))));
+    }
+    let again = found(&study, 1, root.path(), never);
     assert_eq!(again.1, claims);
     assert_eq!(
         again.0.write_parquet(Vec::new()).unwrap(),
@@ -317,13 +325,21 @@ fn property_what_is_finished_is_not_run_again() {
     for part in std::fs::read_dir(root.path()).unwrap() {
         std::fs::write(part.unwrap().path(), "PAR1").unwrap();
     }
-    assert_eq!(found(&study, 1, root.path(), &analytic).1, claims);
+    assert_eq!(
+        found(&study, 1, root.path(), PolicyRegistry::analytic()).1,
+        claims
+    );
 }
 
 #[test]
 fn property_a_claim_made_false_turns_to_fails() {
     let (study, root) = (small(), tempfile::tempdir().unwrap());
-    let (data, claims) = found(&study, 1, &root.path().join("right"), &analytic);
+    let (data, claims) = found(
+        &study,
+        1,
+        &root.path().join("right"),
+        PolicyRegistry::analytic(),
+    );
     for id in ["price-local", "price-gap", "local-alone"] {
         assert_eq!(verdict(&claims, id), Verdict::Holds, "{id} {claims:#?}");
     }
@@ -332,12 +348,14 @@ fn property_a_claim_made_false_turns_to_fails() {
     assert!(lysac.note.contains("no policy lysac yet"), "{}", lysac.note);
     assert_eq!(data.missing[&0], ["lysac"]);
 
-    let swapped = |name: &str, scenario: Option<&Scenario>| match name {
-        "price" => analytic("local", scenario),
-        "local" => analytic("price", scenario),
-        name => analytic(name, scenario),
-    };
-    let (_, claims) = found(&study, 1, &root.path().join("wrong"), &swapped);
+    let mut swapped = PolicyRegistry::analytic();
+    swapped.register(PolicyKind::Price.info(), |options, streams| {
+        PolicyKind::Local.build(options, streams)
+    });
+    swapped.register(PolicyKind::Local.info(), |options, streams| {
+        PolicyKind::Price.build(options, streams)
+    });
+    let (_, claims) = found(&study, 1, &root.path().join("wrong"), swapped);
     for id in ["price-local", "price-gap", "local-alone"] {
         assert_eq!(verdict(&claims, id), Verdict::Fails, "{id} {claims:#?}");
     }
@@ -350,7 +368,7 @@ fn paper_related_information_costs_what_fig_6_says() {
         tempfile::tempdir().unwrap(),
     );
     let study = study.only_figure("6").unwrap();
-    let (_, claims) = found(&study, 1, root.path(), &analytic);
+    let (_, claims) = found(&study, 1, root.path(), PolicyRegistry::analytic());
     assert_eq!(claims.len(), 9);
     for claim in claims {
         assert_eq!(claim.verdict, Verdict::Holds, "{claim:#?}");
@@ -452,7 +470,12 @@ fn closed_form_records_are_judged_like_runs() {
         values.iter().map(|v| v.number).collect::<Vec<_>>(),
         [Some(5.0), Some(20.0)]
     );
-    let (data, claims) = found(&study, 1, &root.path().join("cells"), &analytic);
+    let (data, claims) = found(
+        &study,
+        1,
+        &root.path().join("cells"),
+        PolicyRegistry::analytic(),
+    );
     assert_eq!(data.sample(0, 0, "ac", "reward"), [None; 4]);
     assert_eq!((claims[0].verdict, claims[0].seeds), (Verdict::Holds, 4));
     let difference = claims[0].measured.unwrap();
@@ -467,7 +490,12 @@ fn closed_form_records_are_judged_like_runs() {
         "metric = \"reward\"\nspread = true",
     )
     .unwrap();
-    let (_, spread) = found(&study, 1, &root.path().join("cells"), &analytic);
+    let (_, spread) = found(
+        &study,
+        1,
+        &root.path().join("cells"),
+        PolicyRegistry::analytic(),
+    );
     let measured = spread[0].measured.unwrap();
     assert!((measured - 0.001 / 2.0).abs() < 1e-12, "{measured}");
 
@@ -502,7 +530,12 @@ fn closed_form_a_trend_may_have_a_limit() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("records.csv"), &csv).unwrap();
         let study = Study::from_toml("s.toml", &text, root.path()).unwrap();
-        let (_, claims) = found(&study, 1, &root.path().join("cells"), &analytic);
+        let (_, claims) = found(
+            &study,
+            1,
+            &root.path().join("cells"),
+            PolicyRegistry::analytic(),
+        );
         assert_eq!(claims[0].verdict, verdict);
         assert!((claims[0].measured.unwrap() - 0.0525).abs() < 1e-12);
     }

@@ -9,7 +9,13 @@ fn judged(pairs: &[(f64, f64)], old: &str, new: &str) -> Vec<Claim> {
         csv += &format!("{seed},ppo,20,{ppo}\n{seed},ac,20,{ac}\n");
     }
     let (study, root) = recorded_as(&csv, old, new).unwrap();
-    found(&study, 1, &root.path().join("cells"), &analytic).1
+    found(
+        &study,
+        1,
+        &root.path().join("cells"),
+        PolicyRegistry::analytic(),
+    )
+    .1
 }
 
 /// Groups are counted, and their number has to bear the verdict: 19 of 20 against a half, but not 3 of 4.
@@ -70,7 +76,12 @@ fn property_equivalence_leaves_the_verdict_alone() {
 fn property_records_are_paired_by_seed() {
     let csv = "seed,policy,slots,reward\n1,ppo,20,1\n2,ppo,20,5\n3,ppo,20,9\n2,ac,20,4\n3,ac,20,7\n9,ac,20,0\n";
     let (study, root) = recorded(csv).unwrap();
-    let (_, claims) = found(&study, 1, &root.path().join("cells"), &analytic);
+    let (_, claims) = found(
+        &study,
+        1,
+        &root.path().join("cells"),
+        PolicyRegistry::analytic(),
+    );
     assert_eq!((claims[0].measured, claims[0].seeds), (Some(1.5), 2));
     // who has no record yet may be awaited
     let (study, root) = recorded_as(
@@ -79,7 +90,12 @@ fn property_records_are_paired_by_seed() {
         "policies = [\"ppo\"]\nawaited = [\"ac\"]",
     )
     .unwrap();
-    let (_, claims) = found(&study, 1, &root.path().join("cells"), &analytic);
+    let (_, claims) = found(
+        &study,
+        1,
+        &root.path().join("cells"),
+        PolicyRegistry::analytic(),
+    );
     assert!(claims[0].note.contains("no policy ac yet"), "{claims:?}");
 }
 
@@ -153,7 +169,7 @@ fn oracle_survivors_are_those_counted_draw_by_draw() {
     let study = Study::from_toml("drawn.toml", DRAWN, Path::new("")).unwrap();
     let root = tempfile::tempdir().unwrap();
     let folder = StudyFolder::open(root.path(), &study, false, false).unwrap();
-    let (data, claims) = found(&study, 2, &folder.parts(), &analytic);
+    let (data, claims) = found(&study, 2, &folder.parts(), PolicyRegistry::analytic());
     let [claim] = claims.as_slice() else {
         panic!("one claim")
     };
@@ -191,7 +207,12 @@ fn oracle_survivors_are_those_counted_draw_by_draw() {
         assert_eq!(scenario.backhaul.max_hops.to_string(), fields[2]);
         assert_eq!(grid.name_of(cell, &[]), format!("draw {}", fields[0]));
     }
-    let (again, _) = found(&study, 1, &root.path().join("again"), &analytic);
+    let (again, _) = found(
+        &study,
+        1,
+        &root.path().join("again"),
+        PolicyRegistry::analytic(),
+    );
     assert_eq!(
         again.write_parquet(Vec::new()).unwrap(),
         data.write_parquet(Vec::new()).unwrap()

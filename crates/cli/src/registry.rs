@@ -1,0 +1,39 @@
+//! The policies that the command line knows, by name or by file.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
+use wayside_core::Error;
+use wayside_core::engine::PolicyRegistry;
+
+/// The analytic policies, the trained ones that ship with Wayside, and files of others.
+pub(crate) fn registry() -> Arc<PolicyRegistry> {
+    static REGISTRY: LazyLock<Arc<PolicyRegistry>> = LazyLock::new(|| {
+        let mut registry = PolicyRegistry::analytic();
+        wayside_learn::trainer::builtin::register(&mut registry);
+        Arc::new(registry)
+    });
+    Arc::clone(&REGISTRY)
+}
+
+/// `--policy`: the name of a policy, or the path of a trained one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PolicyName(pub(crate) String);
+
+impl FromStr for PolicyName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match registry().check(text) {
+            Ok(()) => Ok(Self(text.to_owned())),
+            Err(Error::Invalid(problems)) => Err(problems.0[0].message.clone()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

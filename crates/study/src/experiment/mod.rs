@@ -1,0 +1,408 @@
+//! Experiments: policies compared on the same traffic, over seeds in parallel.
+
+mod recorder;
+mod results;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use results::{Columns, Results};
+pub use session::Session;
+
+use crate::control::Control;
+use crate::output::{Manifest, RunFolder};
+use crate::summary::Summary;
+use crate::tasks;
+use rayon::prelude::*;
+use recorder::RunWriter;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wayside_core::engine::records::Replication;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{
+    BoundKind, Observer, Options, PolicyFactory, PolicyRegistry, SharedFactory, own_policy,
+};
+use wayside_core::policy::{Policy, PolicyKind};
+use wayside_core::{Error, Result, Scenario, scenario};
+
+/// A policy as it was asked for.
+#[derive(Clone)]
+enum Choice {
+    Named(String),
+    Own(SharedFactory),
+}
+
+type MakeObserver = dyn Fn(u64) -> Box<dyn Observer> + Send + Sync;
+
+/// What to compare, how, and where the results go.
+///
+/// Every policy meets the same vehicles and tasks, seed by seed. Seeds share nothing but the scenario and results are
+/// ordered by seed, so that the number of threads changes no result.
+///
+/// ```
+/// use wayside_core::engine::BoundKind;
+/// use wayside_study::Experiment;
+///
+/// let results = Experiment::named("wang2025")?
+///     .policies(["nearest", "price"])
+///     .seeds(0..2)
+///     .slots(3)
+///     .bound(BoundKind::Simple)
+///     .run()?;
+/// assert!(results.gap("price") < results.gap("nearest"));
+/// # Ok::<(), wayside_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Experiment {
+    world: Arc<World>,
+    registry: Arc<PolicyRegistry>,
+    choices: Option<Vec<Choice>>,
+    only_serving: bool,
+    seeds: Vec<u64>,
+    options: Options,
+    threads: usize,
+    timing: bool,
+    control: Arc<Control>,
+    observers: Vec<Arc<MakeObserver>>,
+    dump_slots: Option<PathBuf>,
+    out: Option<(PathBuf, bool)>,
+    write_tasks: bool,
+    keep_tasks: bool,
+    keep_partial: bool,
+}
+
+impl Experiment {
+    /// An experiment in `scenario`: its default policies, seeds 0 to 9, its number of slots, no bound.
+    ///
+    /// # Errors
+    /// A topology or a trace that cannot be read.
+    pub fn new(scenario: &Scenario) -> Result<Self> {
+        Ok(Self::in_world(Arc::new(World::new(scenario)?)))
+    }
+
+    /// An experiment in a built-in scenario, or in the scenario of a file.
+    ///
+    /// # Errors
+    /// An unknown name; everything that is wrong with the file.
+    pub fn named(scenario: &str) -> Result<Self> {
+        Self::new(&scenario::resolve(scenario, &[])?)
+    }
+
+    /// An experiment in a scenario that is laid out already.
+    #[must_use]
+    pub fn in_world(world: Arc<World>) -> Self {
+        Self {
+            registry: Arc::default(),
+            choices: None,
+            only_serving: false,
+            seeds: (0..10).collect(),
+            options: Options {
+                slots: world.scenario.time.slots,
+                bound: BoundKind::Off,
+            },
+            threads: 0,
+            timing: true,
+            control: Arc::default(),
+            observers: Vec::new(),
+            dump_slots: None,
+            out: None,
+            write_tasks: false,
+            keep_tasks: false,
+            keep_partial: true,
+            world,
+        }
+    }
+
+    /// Where names of policies are looked up; [`PolicyRegistry::analytic`] by default.
+    #[must_use]
+    pub fn registry(self, registry: impl Into<Arc<PolicyRegistry>>) -> Self {
+        Self {
+            registry: registry.into(),
+            ..self
+        }
+    }
+
+    /// Adds policies by name; differences are to the first policy of all.
+    #[must_use]
+    pub fn policies<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let named = names.into_iter().map(|name| Choice::Named(name.into()));
+        self.choices.get_or_insert_default().extend(named);
+        self
+    }
+
+    /// Adds a policy of your own, built anew for every seed.
+    #[must_use]
+    pub fn own_policy<P: Policy + 'static>(
+        self,
+        name: &str,
+        build: impl Fn() -> P + Send + Sync + 'static,
+    ) -> Self {
+        self.factory(own_policy(name, move |_, _| build()))
+    }
+
+    /// Adds what makes a policy, for one that needs options or random streams.
+    #[must_use]
+    pub fn factory(mut self, factory: impl PolicyFactory + 'static) -> Self {
+        let own = Choice::Own(Arc::new(factory));
+        self.choices.get_or_insert_default().push(own);
+        self
+    }
+
+    /// Leaves out policies that cannot serve the scenario, instead of failing.
+    #[must_use]
+    pub fn only_serving(self) -> Self {
+        Self {
+            only_serving: true,
+            ..self
+        }
+    }
+
+    /// One replication each.
+    #[must_use]
+    pub fn seeds(self, seeds: impl IntoIterator<Item = u64>) -> Self {
+        Self {
+            seeds: seeds.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// Slots of a replication, in place of the scenario's.
+    #[must_use]
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.options.slots = slots;
+        self
+    }
+
+    /// The certified lower bound that every slot gets.
+    #[must_use]
+    pub fn bound(mut self, bound: BoundKind) -> Self {
+        self.options.bound = bound;
+        self
+    }
+
+    /// Seeds run at a time; 0: one per core.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Whether the summary has decision times, the only results that differ between two runs.
+    #[must_use]
+    pub fn timing(self, timing: bool) -> Self {
+        Self { timing, ..self }
+    }
+
+    /// Lets another thread watch and stop the experiment.
+    #[must_use]
+    pub fn control(self, control: Arc<Control>) -> Self {
+        Self { control, ..self }
+    }
+
+    /// Follows every replication with an observer of its own, made from the seed.
+    #[must_use]
+    pub fn observe<O: Observer + 'static>(
+        mut self,
+        make: impl Fn(u64) -> O + Send + Sync + 'static,
+    ) -> Self {
+        self.observers
+            .push(Arc::new(move |seed| Box::new(make(seed))));
+        self
+    }
+
+    /// Writes every slot to `folder` as `seed0_slot000.json`, in the format that `wayside decide` reads.
+    #[must_use]
+    pub fn dump_slots(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            dump_slots: Some(folder.into()),
+            ..self
+        }
+    }
+
+    /// Writes summary, slots, figures, report and manifest to `folder`; with `force` it may hold another run.
+    #[must_use]
+    pub fn out(self, folder: impl Into<PathBuf>, force: bool) -> Self {
+        Self {
+            out: Some((folder.into(), force)),
+            ..self
+        }
+    }
+
+    /// Adds every task to the folder of the results, as `tasks.parquet`.
+    #[must_use]
+    pub fn write_tasks(self, write: bool) -> Self {
+        Self {
+            write_tasks: write,
+            ..self
+        }
+    }
+
+    /// Keeps every task in [`Results::tasks`].
+    #[must_use]
+    pub fn keep_tasks(self, keep: bool) -> Self {
+        Self {
+            keep_tasks: keep,
+            ..self
+        }
+    }
+
+    /// Whether an experiment that was stopped writes the seeds that it finished, as it does by default.
+    #[must_use]
+    pub fn keep_partial(self, keep: bool) -> Self {
+        Self {
+            keep_partial: keep,
+            ..self
+        }
+    }
+
+    /// Looks up the policies.
+    ///
+    /// # Errors
+    /// A policy that is unknown, named twice, or cannot be read; none at all.
+    pub fn session(&self) -> Result<Session> {
+        let scenario = &self.world.scenario;
+        let mut policies: Vec<SharedFactory> = match &self.choices {
+            None => {
+                let kinds = PolicyKind::defaults(scenario).into_iter();
+                kinds.map(|kind| Arc::new(kind) as _).collect()
+            }
+            Some(choices) => {
+                let find = |choice: &Choice| match choice {
+                    Choice::Named(name) => self.registry.resolve(name, Some(scenario)),
+                    Choice::Own(factory) => Ok(Arc::clone(factory)),
+                };
+                choices.iter().map(find).collect::<Result<_>>()?
+            }
+        };
+        if policies.is_empty() {
+            return Err(invalid("policies", "must name at least one"));
+        }
+        for (i, policy) in policies.iter().enumerate() {
+            let name = policy.name();
+            if policies[..i].iter().any(|other| other.name() == name) {
+                return Err(invalid("policies", format!("{name} is there twice")));
+            }
+        }
+        if self.only_serving {
+            policies.retain(|policy| policy.serves(&self.world).is_ok());
+        }
+        Ok(Session {
+            world: Arc::clone(&self.world),
+            policies,
+            options: self.options,
+        })
+    }
+
+    /// Runs all seeds and writes the results, where a folder was named. What [`control`](Self::control) stopped holds
+    /// only the seeds that were finished.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session); a folder that holds other results; a trace that ends early; a policy that cannot
+    /// serve the scenario; files that cannot be written; threads that the system refuses; a cost below its certified
+    /// bound, which is a bug of Wayside.
+    pub fn run(&self) -> Result<Results> {
+        let session = self.session()?;
+        self.check_seeds()?;
+        let folder = self.folder(&session)?;
+        let scratch;
+        let tasks = match &folder {
+            _ if !self.write_tasks && !self.keep_tasks => None,
+            Some(folder) => Some(folder.task_parts()?),
+            None => {
+                let temporary = std::env::temp_dir();
+                scratch = tempfile::tempdir().map_err(|e| Error::io(&temporary, e))?;
+                Some(scratch.path().to_owned())
+            }
+        };
+        let replications = self.replications(&session, tasks.as_deref())?;
+        let kept = |folder: &Path| -> Result<Vec<Columns>> {
+            let columns = |r: &Replication| tasks::columns_of(folder, r.seed);
+            let columns = replications.iter().map(columns).collect::<io::Result<_>>();
+            columns.map_err(|e| Error::io(folder, e))
+        };
+        let kept = match &tasks {
+            Some(folder) if self.keep_tasks => kept(folder)?,
+            _ => Vec::new(),
+        };
+        let name = &self.world.scenario.name;
+        let results = Results {
+            world: Arc::clone(&self.world),
+            summary: Summary::new(name, &replications, self.timing),
+            replications,
+            tasks: kept,
+            seeds: self.seeds.len(),
+        };
+        if let Some(folder) = folder {
+            self.save(folder, &results)?;
+        }
+        Ok(results)
+    }
+
+    fn check_seeds(&self) -> Result<()> {
+        if self.seeds.is_empty() {
+            return Err(invalid("seeds", "must hold at least one"));
+        }
+        let mut sorted = self.seeds.clone();
+        sorted.sort_unstable();
+        match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(invalid("seeds", format!("{} is there twice", pair[0]))),
+            None => Ok(()),
+        }
+    }
+
+    /// Prepares the folder of the results: a refusal costs nothing before the run.
+    fn folder(&self, session: &Session) -> Result<Option<RunFolder>> {
+        let Some((target, force)) = &self.out else {
+            return Ok(None);
+        };
+        let scenario = &self.world.scenario;
+        let names: Vec<_> = session.names().map(str::to_owned).collect();
+        let (text, slots) = (scenario.to_toml(), session.slots());
+        let manifest = Manifest::now(&scenario.name, &text, &self.seeds, slots, &names);
+        RunFolder::create(target, manifest, *force).map(Some)
+    }
+
+    /// The replications that were finished, in the order of their seeds.
+    fn replications(&self, session: &Session, tasks: Option<&Path>) -> Result<Vec<Replication>> {
+        if let Some(folder) = &self.dump_slots {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+        }
+        let pool = crate::control::pool(self.threads)?;
+        let total = self.seeds.len() * session.slots();
+        self.control.total.store(total as u64, Ordering::Relaxed);
+        let failed = AtomicBool::new(false);
+        let stop = || self.control.is_cancelled() || failed.load(Ordering::Relaxed);
+        let one = |&seed: &u64| {
+            let run = || {
+                let mut writer = RunWriter::new(self, session, tasks, seed, &stop)?;
+                let replication = session.replicate(seed, &mut writer)?;
+                writer.finish()?;
+                Ok(replication)
+            };
+            let result = run();
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            result
+        };
+        // Collect all results before looking for an error, so that the error is that of the first seed.
+        let results: Vec<Result<Option<Replication>>> =
+            pool.install(|| self.seeds.par_iter().with_max_len(1).map(one).collect());
+        results.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    fn save(&self, folder: RunFolder, results: &Results) -> Result<()> {
+        let complete = results.is_complete();
+        if results.replications.is_empty() || !(complete || self.keep_partial) {
+            return Ok(());
+        }
+        folder.write_results(&results.summary, &results.replications, &results.facts()?)?;
+        if self.write_tasks {
+            folder.write_tasks(&results.replications)?;
+        }
+        folder.finish(complete)
+    }
+}
+
+fn invalid(what: &str, message: impl Into<String>) -> Error {
+    Error::invalid(what, None, "", message)
+}

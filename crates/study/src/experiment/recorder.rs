@@ -1,0 +1,135 @@
+//! What one replication writes besides its records.
+
+use super::Experiment;
+use super::session::Session;
+use crate::control::Control;
+use crate::tasks::TaskWriter;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use wayside_core::engine::decider::Decider;
+use wayside_core::engine::{Observer, TaskOutcome};
+use wayside_core::slot::{NamedSlot, Slot};
+use wayside_core::{Error, Result};
+
+/// Follows one seed: counts its slots, stops it, writes its slots and tasks, and passes everything on.
+pub(super) struct RunWriter<'a> {
+    session: &'a Session,
+    seed: u64,
+    control: &'a Control,
+    stop: &'a dyn Fn() -> bool,
+    dump_slots: Option<&'a Path>,
+    tasks: Option<(&'a Path, TaskWriter<'a>)>,
+    observers: Vec<Box<dyn Observer>>,
+    written: Result<()>,
+    /// Slots begun, and instants seen of the last of them.
+    begun: usize,
+    instants: usize,
+}
+
+impl<'a> RunWriter<'a> {
+    pub(super) fn new(
+        experiment: &'a Experiment,
+        session: &'a Session,
+        tasks: Option<&'a Path>,
+        seed: u64,
+        stop: &'a dyn Fn() -> bool,
+    ) -> Result<Self> {
+        let writer = |folder| {
+            let writer = TaskWriter::create(folder, seed, session.world());
+            let writer = writer.map_err(|e| Error::io(folder, e))?;
+            Ok((folder, writer))
+        };
+        Ok(Self {
+            session,
+            seed,
+            control: &experiment.control,
+            stop,
+            dump_slots: experiment.dump_slots.as_deref(),
+            tasks: tasks.map(writer).transpose()?,
+            observers: experiment.observers.iter().map(|make| make(seed)).collect(),
+            written: Ok(()),
+            begun: 0,
+            instants: 0,
+        })
+    }
+
+    /// Completes the files of the seed.
+    pub(super) fn finish(self) -> Result<()> {
+        self.written?;
+        match self.tasks {
+            Some((folder, writer)) => writer.finish().map_err(|e| Error::io(folder, e)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes to the file of tasks, unless something has failed already.
+    fn write_tasks(&mut self, write: impl FnOnce(&mut TaskWriter<'a>) -> io::Result<()>) {
+        if let (Some((folder, writer)), Ok(())) = (&mut self.tasks, &self.written) {
+            self.written = write(writer).map_err(|e| Error::io(folder, e));
+        }
+    }
+}
+
+impl Observer for RunWriter<'_> {
+    fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
+        let new = (t + 1).saturating_sub(self.begun);
+        self.instants = if new > 0 { 0 } else { self.instants + 1 };
+        self.begun = t + 1;
+        if let (Some(folder), Ok(())) = (self.dump_slots, &self.written) {
+            let channel = &self.session.world().scenario.channel;
+            let path = folder.join(file_name(self.seed, t, self.instants));
+            self.written = dump(&path, slot, channel);
+        }
+        self.control.done.fetch_add(new as u64, Ordering::Relaxed);
+        if self.written.is_err() || (self.stop)() {
+            return ControlFlow::Break(());
+        }
+        self.observers.iter_mut().try_for_each(|o| o.slot(t, slot))
+    }
+
+    fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider) {
+        // Where tasks queue, each is written when its outcome is known.
+        if slot.queues.is_none() {
+            let name = self.session.name_of(policy);
+            self.write_tasks(|writer| writer.add(t, name, slot, decider));
+        }
+        let observers = self.observers.iter_mut();
+        observers.for_each(|o| o.decided(t, policy, slot, decider));
+    }
+
+    fn ended(&mut self, policy: usize, task: &TaskOutcome) {
+        let name = self.session.name_of(policy);
+        self.write_tasks(|writer| writer.add_ended(name, task));
+        self.observers
+            .iter_mut()
+            .for_each(|o| o.ended(policy, task));
+    }
+}
+
+/// A slot has several instants only where tasks arise with a period shorter than the slot.
+fn file_name(seed: u64, t: usize, instant: usize) -> String {
+    match instant {
+        0 => format!("seed{seed}_slot{t:03}.json"),
+        nth => format!("seed{seed}_slot{t:03}_{nth}.json"),
+    }
+}
+
+/// Writes one slot; its file appears only once it is whole.
+fn dump(path: &Path, slot: &Slot, channel: &wayside_core::scenario::Channel) -> Result<()> {
+    let named = |prefix: char, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
+    let slot = NamedSlot {
+        task_ids: named('t', slot.tasks.len()),
+        vehicle_ids: named('v', slot.vehicles.len()),
+        slot: slot.clone(),
+    };
+    let text = format!("{:#}\n", slot.to_json(channel));
+    let write = || {
+        let mut file = crate::output::draft_file(path.parent().expect("inside a folder"))?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|e: io::Error| Error::io(path, e))
+}

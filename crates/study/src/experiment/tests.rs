@@ -1,0 +1,264 @@
+use super::*;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
+use wayside_core::rng::Streams;
+use wayside_core::slot::Slot;
+
+fn world() -> World {
+    let size = ("fleet.size".to_owned(), "8".to_owned());
+    World::new(&Scenario::builtin("wang2025", &[size]).unwrap()).unwrap()
+}
+
+fn experiment(seeds: &[u64]) -> Experiment {
+    Experiment::in_world(Arc::new(world()))
+        .policies(["nearest", "random"])
+        .seeds(seeds.iter().copied())
+        .slots(3)
+        .threads(1)
+}
+
+/// The replications of an experiment, with its tasks written to `folder`.
+fn with_tasks(experiment: &Experiment, folder: &Path) -> Vec<Replication> {
+    let session = experiment.session().unwrap();
+    experiment.replications(&session, Some(folder)).unwrap()
+}
+
+fn untimed(mut replications: Vec<Replication>) -> Vec<Replication> {
+    let runs = replications.iter_mut().flat_map(|r| &mut r.policies);
+    for slot in runs.flat_map(|run| &mut run.slots) {
+        slot.decision_time_s = 0.0;
+    }
+    replications
+}
+
+#[test]
+fn property_threads_change_nothing() {
+    let seeds = [4, 2, 9];
+    let control = Arc::new(Control::default());
+    let one = experiment(&seeds).control(Arc::clone(&control));
+    let one = untimed(one.run().unwrap().replications);
+    assert_eq!(one.iter().map(|r| r.seed).collect::<Vec<_>>(), seeds);
+    assert_eq!(control.progress(), (9, 9));
+    let three = experiment(&seeds).threads(3).run().unwrap();
+    assert_eq!(one, untimed(three.replications));
+}
+
+#[test]
+fn property_cancelled_replications_are_dropped() {
+    let control = Arc::new(Control::default());
+    control.cancel();
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let experiment = experiment(&[0, 1]).control(control).out(&out, false);
+    let results = experiment.run().unwrap();
+    assert!(results.replications.is_empty() && !results.is_complete());
+    assert!(!out.exists());
+}
+
+#[test]
+fn property_an_own_policy_is_compared_like_any_other() {
+    use wayside_core::policy::baselines::Nearest;
+    let results = experiment(&[0])
+        .own_policy("mine", || Nearest)
+        .bound(BoundKind::Simple)
+        .run()
+        .unwrap();
+    let objective = |policy: &str| results.policy(policy).unwrap().objective.unwrap().mean;
+    assert_eq!(objective("mine").to_bits(), objective("nearest").to_bits());
+    assert!(results.gap("mine").unwrap() > 0.0 && results.gap("nobody").is_none());
+    assert!(results.figure("gap").unwrap().unwrap().series.len() == 3);
+    assert!(results.table().contains("mine"));
+}
+
+#[test]
+fn property_what_cannot_be_run_is_named() {
+    for (experiment, expected) in [
+        (
+            experiment(&[0]).policies(["prise"]),
+            "policy: unknown policy \"prise\", did you mean \"price\"?",
+        ),
+        (
+            experiment(&[0]).policies(["nearest"]),
+            "policies: nearest is there twice",
+        ),
+        (
+            Experiment::in_world(Arc::new(world())).policies([""; 0]),
+            "policies: must name at least one",
+        ),
+        (experiment(&[]), "seeds: must hold at least one"),
+        (experiment(&[3, 1, 3]), "seeds: 3 is there twice"),
+    ] {
+        let error = experiment.run().err().expect(expected).to_string();
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn property_observers_follow_every_seed() {
+    use std::sync::Mutex;
+    struct Count(Arc<Mutex<Vec<u64>>>, u64);
+    impl Observer for Count {
+        fn slot(&mut self, _: usize, _: &Slot) -> std::ops::ControlFlow<()> {
+            self.0.lock().unwrap().push(self.1);
+            std::ops::ControlFlow::Continue(())
+        }
+        fn decided(
+            &mut self,
+            _: usize,
+            _: usize,
+            _: &Slot,
+            _: &wayside_core::engine::decider::Decider,
+        ) {
+        }
+    }
+    let seen = Arc::default();
+    let shared = Arc::clone(&seen);
+    let observed = experiment(&[7, 5]).observe(move |seed| Count(Arc::clone(&shared), seed));
+    observed.run().unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(*seen, [7, 7, 7, 5, 5, 5]);
+}
+
+#[test]
+fn property_dumped_slots_can_be_read() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("slots");
+    experiment(&[7]).dump_slots(&folder).run().unwrap();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    let text = std::fs::read_to_string(folder.join("seed7_slot002.json")).unwrap();
+    let slot = Slot::from_json("slot", &text).unwrap();
+    assert_eq!((slot.slot.tasks.len(), slot.slot.rsus.len()), (8, 11));
+
+    let file = root.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = experiment(&[7]).dump_slots(&file).run().err().unwrap();
+    assert!(matches!(error, Error::Io { path, .. } if path == file));
+}
+
+/// The rows of the tasks of `seeds` that a run left in `folder`.
+fn joined_tasks(folder: &Path, seeds: &[u64]) -> Vec<parquet::record::Row> {
+    let joined = crate::tasks::join(Vec::new(), folder, seeds.iter().copied()).unwrap();
+    let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    rows.map(|row| row.unwrap()).collect()
+}
+
+/// The file alone says what everything took: who queued where behind whom, simulated anew, slowly.
+#[test]
+fn oracle_delays_of_queues_from_the_tasks_alone() {
+    let set = [("fleet.size", "60"), ("execution.capability", "0.5")];
+    let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let world = World::new(&Scenario::builtin("lin2025", &set).unwrap()).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let policies = ["mcatm", "ratom"];
+    let experiment = Experiment::in_world(Arc::new(world))
+        .policies(policies)
+        .seeds([3])
+        .slots(1)
+        .threads(1);
+    with_tasks(&experiment, root.path());
+    let world = experiment.world;
+    let rows = joined_tasks(root.path(), &[3]);
+    for policy in policies {
+        let of = |row: &&parquet::record::Row| row.get_string(1).unwrap() == policy;
+        let mut rows: Vec<_> = rows.iter().filter(of).collect();
+        rows.sort_by_key(|row| row.get_long(3).unwrap());
+        let hops: i64 = rows.iter().map(|row| row.get_long(10).unwrap()).sum();
+        assert!(rows.len() == 60 && hops > 20, "{hops} hops");
+        for (row, expected) in rows.iter().zip(travelled(&world, &rows)) {
+            let [transmission_s, propagation_s, wait_s] = expected;
+            let close = |column, expected: f64| {
+                let found = row.get_double(column).unwrap();
+                assert!(
+                    (found - expected).abs() < 1e-9,
+                    "{found} {expected}: {row:?}"
+                );
+            };
+            close(14, transmission_s);
+            close(22, propagation_s);
+            close(15, wait_s);
+            let upload_s = row.get_double(13).unwrap();
+            let compute_s = row.get_double(4).unwrap() / row.get_double(11).unwrap();
+            let parts_s = upload_s + transmission_s + propagation_s + wait_s + compute_s;
+            close(12, parts_s);
+        }
+    }
+}
+
+/// Transmission, flight and wait of every task, in order of the tasks, of which all arise at once.
+fn travelled(world: &World, rows: &[&parquet::record::Row]) -> Vec<[f64; 3]> {
+    let id = |name: &str| world.rsus.id.iter().position(|id| id == name).unwrap();
+    let paths: Vec<Vec<usize>> = rows
+        .iter()
+        .map(|row| row.get_string(24).unwrap().split(' ').map(id).collect())
+        .collect();
+    let mut links = vec![0.0f64; world.network.links().len()];
+    let queues = world.queues.as_ref().unwrap();
+    let mut cores = world.core_free_s(Streams::new(3));
+    let mut found = vec![[0.0; 3]; rows.len()];
+    let mut next: Vec<(f64, usize, usize)> = (0..rows.len())
+        .map(|task| (rows[task].get_double(13).unwrap(), task, 0))
+        .collect();
+    while let Some(first) = (0..next.len()).min_by(|&a, &b| {
+        let ((at, task, _), (bt, other, _)) = (next[a], next[b]);
+        at.total_cmp(&bt).then(task.cmp(&other))
+    }) {
+        let (at_s, task, hop) = next.swap_remove(first);
+        let path = &paths[task];
+        let free_s = match path.get(hop + 1) {
+            Some(&to) => {
+                let row = world.network.find(path[hop] as u32, to as u32).unwrap();
+                let link = &world.network.links()[row as usize];
+                let free_s = &mut links[row as usize];
+                let begin_s = free_s.max(at_s);
+                let transmission_s = link.transmission_s(rows[task].get_double(5).unwrap());
+                *free_s = begin_s + transmission_s;
+                found[task][0] += transmission_s;
+                found[task][1] += link.propagation_s;
+                next.push((*free_s + link.propagation_s, task, hop + 1));
+                begin_s
+            }
+            None => {
+                let cores = &mut cores[queues.cores(path[hop] as u32)];
+                let core = cores.iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
+                let begin_s = core.max(at_s);
+                let cycles = rows[task].get_double(4).unwrap();
+                *core = begin_s + cycles / rows[task].get_double(11).unwrap();
+                begin_s
+            }
+        };
+        found[task][2] += free_s - at_s;
+    }
+    found
+}
+
+#[test]
+fn oracle_tasks_add_up_to_the_records() {
+    let root = tempfile::tempdir().unwrap();
+    let replications = with_tasks(&experiment(&[5, 1]).threads(2), root.path());
+    let rows = joined_tasks(root.path(), &[5, 1]);
+    let mut tasks = rows.iter();
+    for replication in &replications {
+        // Rows of a seed are by slot, then by policy.
+        for (t, run) in (0..3).flat_map(|t| replication.policies.iter().map(move |r| (t, r))) {
+            let record = &run.slots[t];
+            let of_slot: Vec<_> = tasks.by_ref().take(record.tasks as usize).collect();
+            for (i, row) in of_slot.iter().enumerate() {
+                assert_eq!(row.get_ulong(0).unwrap(), replication.seed);
+                assert_eq!(row.get_string(1).unwrap(), &run.policy);
+                assert_eq!(
+                    (row.get_long(2).unwrap(), row.get_long(3).unwrap()),
+                    (t as i64, i as i64)
+                );
+                let local = row.get_string(7).unwrap() == "local";
+                assert_eq!(local, row.get_string(8).is_err());
+                assert!(row.get_double(11).unwrap() > 0.0);
+            }
+            let delay_s: f64 = of_slot.iter().map(|row| row.get_double(12).unwrap()).sum();
+            assert!((delay_s / f64::from(record.tasks) - record.delay_s).abs() < 1e-12);
+            let met = of_slot.iter().filter(|row| row.get_bool(21).unwrap());
+            assert_eq!(met.count(), record.deadline_met as usize);
+        }
+    }
+    assert_eq!(tasks.next(), None);
+}
