@@ -26,6 +26,7 @@ pub mod observation;
 pub mod outlook;
 pub mod policy;
 pub mod queueing;
+pub mod ragged;
 pub mod rng;
 pub mod scenario;
 pub mod slot;

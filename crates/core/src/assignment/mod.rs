@@ -33,8 +33,6 @@ pub struct Assignment {
     executions: Vec<Execution>,
     /// Least execution cost of a cycle at any RSU.
     least_cost_per_cycle: f64,
-    /// Least transfer time per bit of any backhaul link.
-    least_seconds_per_bit: f64,
     /// Where tasks must end within their slot.
     fit: Option<Fit>,
     trial: Trial,
@@ -100,7 +98,6 @@ impl Assignment {
                 .least_cost_per_cycle
                 .min(execution.server.curve.free_cost_per_cycle());
         }
-        self.least_seconds_per_bit = slot.routes.least_seconds_per_bit;
         self.trial.ways.clear();
         self.trial.ways.resize(rsus, Way::default());
         self.trial.stamp = 0;

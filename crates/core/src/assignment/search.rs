@@ -253,43 +253,38 @@ impl Assignment {
                 continue;
             }
             let entering = at.with(upload.alone()).cost() - at.cost();
-            for target in slot.routes.targets(upload.rsu) {
-                let cost = entering + slot.migration_cost(data_bits, target);
-                if cost + least_execution >= limit {
-                    // Farther targets cost at least as much as this many of the fastest hops.
-                    let least = slot.least_migration_cost(
-                        data_bits,
-                        target.hops,
-                        self.least_seconds_per_bit,
-                    );
-                    if entering + least + least_execution >= limit {
-                        break;
+            limit = slot.visit_targets(
+                upload.rsu,
+                entering,
+                data_bits,
+                least_execution,
+                limit,
+                |target, cost, limit| {
+                    looks.look(slot, upload.rsu, target.hops);
+                    let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
+                        fit.minimum_hz(slot, row, &slot.links(row.task as usize)[index], target)
+                    });
+                    let execution = &executions[target.rsu as usize];
+                    let way = &mut trial.ways[target.rsu as usize];
+                    if way.stamp != trial.stamp {
+                        trial.reached.push(target.rsu);
+                    } else if cost >= way.cost {
+                        return limit;
                     }
-                    continue;
-                }
-                looks.look(slot, upload.rsu, target.hops);
-                let minimum_hz = fit.as_ref().map_or(0.0, |fit| {
-                    fit.minimum_hz(slot, row, &slot.links(row.task as usize)[index], target)
-                });
-                let execution = &executions[target.rsu as usize];
-                let way = &mut trial.ways[target.rsu as usize];
-                if way.stamp != trial.stamp {
-                    trial.reached.push(target.rsu);
-                } else if cost >= way.cost {
-                    continue;
-                }
-                *way = Way {
-                    stamp: trial.stamp,
-                    entry: upload.rsu,
-                    cost,
-                    minimum_hz,
-                    bound: cost + execution.priced(cycles, minimum_hz),
-                };
-                // Without scarcity after the move the bound is exact, so it limits the rest.
-                if execution.has_room() {
-                    limit = limit.min(way.bound * (1.0 + 1e-12));
-                }
-            }
+                    *way = Way {
+                        stamp: trial.stamp,
+                        entry: upload.rsu,
+                        cost,
+                        minimum_hz,
+                        bound: cost + execution.priced(cycles, minimum_hz),
+                    };
+                    // Without scarcity after the move the bound is exact, so it limits the rest.
+                    match execution.has_room() {
+                        true => limit.min(way.bound * (1.0 + 1e-12)),
+                        false => limit,
+                    }
+                },
+            );
         }
     }
 }

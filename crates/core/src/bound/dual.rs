@@ -5,142 +5,16 @@
 //! conjugate gradients on products with the tasks that still hesitate, so that time and memory grow
 //! with the tasks and not with the square of the RSUs. The bound itself is then taken with hard minima.
 
+pub use super::effort::Effort;
+pub use super::prices::{Prices, upload_at};
+
+use super::crowds::Crowds;
+use super::floor::Floor;
+use super::newton::{Candidate, Newton};
+use super::prices::{Offer, Site};
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
 use crate::slot::table::{TaskRow, TaskTable};
-
-/// How far a solve goes. Temperatures are relative to the mean cost of a task.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Effort {
-    /// First temperature without prices of an earlier slot.
-    pub cold_temperature: f64,
-    /// First temperature with them.
-    pub warm_temperature: f64,
-    /// Last temperature.
-    pub last_temperature: f64,
-    /// Factor between temperatures.
-    pub cooling: f64,
-    /// Newton steps at each temperature, not counting those that still gain more than `far`.
-    pub steps: usize,
-    /// Gain, relative to the cost of all tasks, above which it is still a long way.
-    pub far: f64,
-    /// Gain, relative to the bound, that is not worth a step.
-    pub tolerance: f64,
-    /// Gain, relative to the bound, below which a step is the last one and is taken without a pass over
-    /// the tasks to check it.
-    pub trust: f64,
-    /// Most conjugate-gradient turns per Newton step.
-    pub turns: usize,
-    /// Choices this many temperatures above the best weigh nothing (12: 6e-6; 7: 1e-3).
-    pub cutoff: f64,
-    /// Choices lighter than this count in the gradient but not in the curvature, which only steers.
-    pub least_weight: f64,
-}
-
-impl Effort {
-    /// For the certificate of a run.
-    pub const CERTIFY: Self = Self {
-        cold_temperature: 3e-2,
-        warm_temperature: 1e-3,
-        last_temperature: 3e-5,
-        cooling: 0.15,
-        steps: 10,
-        far: 1e-4,
-        tolerance: 1e-9,
-        trust: 0.0,
-        turns: 8,
-        cutoff: 12.0,
-        least_weight: 1e-3,
-    };
-    /// For a policy that only wants good prices, from those of the last slot: a rough step now is worth
-    /// more than a fine one later.
-    pub const DECIDE: Self = Self {
-        cold_temperature: 3e-2,
-        warm_temperature: 1e-3,
-        last_temperature: 1e-3,
-        cooling: 0.15,
-        steps: 4,
-        far: 1e-2,
-        tolerance: 2e-5,
-        trust: 1e-3,
-        turns: 3,
-        cutoff: 5.0,
-        least_weight: 2e-3,
-    };
-
-    /// For temperatures above the warm one: there a task on a large map hesitates between hundreds of places, and the
-    /// optimum is only a place to start from.
-    const HOT: Self = Self {
-        least_weight: 1e-2,
-        ..Self::DECIDE
-    };
-}
-
-/// Prices lambda (band) and theta = mu F (CPU, for all of an RSU), both in units of cost.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prices {
-    /// lambda_m.
-    pub band: Vec<f64>,
-    /// theta_m = mu_m F_m, with F_m the CPU available.
-    pub cpu: Vec<f64>,
-}
-
-/// One way to run a task, as the dual sees it.
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    cost: f64,
-    /// Probability under the soft minimum.
-    weight: f64,
-    /// Entry and execution RSU.
-    entry: u32,
-    execution: u32,
-    /// d cost / d lambda: the band share b.
-    band: f64,
-    /// d cost / d theta: the CPU share F / F_m.
-    cpu: f64,
-}
-
-/// A choice of a task that hesitates, as the curvature sees it; small, for passes over it are bound by
-/// memory.
-#[derive(Clone, Copy, Debug)]
-struct Doubt {
-    entry: u32,
-    execution: u32,
-    weight: f32,
-    /// Shares, as the upper halves of `f32`: three digits steer well enough.
-    band: u16,
-    cpu: u16,
-}
-
-impl Doubt {
-    fn new(choice: &Choice) -> Self {
-        let upper = |share: f64| ((share as f32).to_bits() >> 16) as u16;
-        Self {
-            entry: choice.entry,
-            execution: choice.execution,
-            weight: choice.weight as f32,
-            band: upper(choice.band),
-            cpu: upper(choice.cpu),
-        }
-    }
-
-    /// (b, F / F_m).
-    #[inline]
-    fn shares(&self) -> (f64, f64) {
-        let whole = |upper: u16| f64::from(f32::from_bits(u32::from(upper) << 16));
-        (whole(self.band), whole(self.cpu))
-    }
-}
-
-/// What a task would run at an RSU for, at the present price.
-#[derive(Clone, Copy, Debug, Default)]
-struct Offer {
-    stamp: u32,
-    cost: f64,
-    /// F / F_m and its derivative by theta.
-    share: f64,
-    share_slope: f64,
-}
 
 /// A way to run a task at an RSU.
 #[derive(Clone, Copy, Debug)]
@@ -169,92 +43,6 @@ impl Climbed {
     }
 }
 
-/// The tasks nearest to an RSU.
-#[derive(Clone, Copy, Debug, Default)]
-struct Crowd {
-    count: f64,
-    cycles: f64,
-    local: f64,
-    /// Sums of a_nm and of its root.
-    upload: f64,
-    root_upload: f64,
-}
-
-impl Crowd {
-    fn join(&mut self, row: &TaskRow, alone: f64) {
-        self.count += 1.0;
-        self.cycles += row.cycles;
-        self.local += row.local;
-        self.upload += alone;
-        self.root_upload += alone.sqrt();
-    }
-}
-
-/// Constants of an RSU in one slot.
-#[derive(Clone, Copy, Debug)]
-struct Site {
-    curve: Curve,
-    available_hz: f64,
-}
-
-/// Lower bound of what a task runs for at any RSU at the present prices. It spares looking at far RSUs one
-/// by one, and bounds those beyond the routes' reach.
-///
-/// The least of g(mu_m, C) over m is concave in C, a minimum of functions linear in C. So the chords
-/// between a few knots lie below it.
-#[derive(Clone, Debug, Default)]
-struct Floor {
-    /// Cycles at the knots, from the slot's smallest task to its largest.
-    cycles: [f64; KNOTS],
-    cost: [f64; KNOTS],
-}
-
-const KNOTS: usize = 6;
-
-impl Floor {
-    /// Spaces the knots evenly in the logarithm over the slot's tasks.
-    fn span(&mut self, cycles: &[f64]) {
-        let least = cycles.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = cycles.iter().copied().fold(0.0, f64::max);
-        let ratio = (most / least).powf(1.0 / (KNOTS - 1) as f64);
-        self.cycles[0] = least;
-        for k in 1..KNOTS {
-            self.cycles[k] = self.cycles[k - 1] * ratio;
-        }
-        self.cycles[KNOTS - 1] = most;
-    }
-
-    fn set(&mut self, sites: &[Site], theta: &[f64]) {
-        self.cost = [f64::INFINITY; KNOTS];
-        for (site, &theta) in sites
-            .iter()
-            .zip(theta)
-            .filter(|(s, _)| s.available_hz > 0.0)
-        {
-            let price = theta / site.available_hz;
-            for (cost, &cycles) in self.cost.iter_mut().zip(&self.cycles) {
-                let priced = site
-                    .curve
-                    .priced_cost(price, cycles, 0.0, site.available_hz);
-                *cost = cost.min(priced.0);
-            }
-        }
-    }
-
-    /// At least this much, wherever a task of `cycles` runs; infinite where no RSU has any CPU.
-    fn cost(&self, cycles: f64) -> f64 {
-        let k = self.cycles[1..KNOTS - 1].partition_point(|&knot| knot < cycles);
-        let width = self.cycles[k + 1] - self.cycles[k];
-        let along = if width > 0.0 {
-            (cycles - self.cycles[k]) / width
-        } else {
-            0.0
-        };
-        let chord = self.cost[k] + along.clamp(0.0, 1.0) * (self.cost[k + 1] - self.cost[k]);
-        if chord.is_nan() { f64::INFINITY } else { chord }
-    }
-}
-
 /// Solves the dual slot after slot, warm from the last prices, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub struct Dual {
@@ -268,42 +56,19 @@ pub struct Dual {
     /// Constants of the tasks by their nearest RSU: neighbours in it share routes, prices and cache lines;
     /// the order is canonical so that whoever places tasks next can take it over.
     table: TaskTable,
-    /// Per RSU the tasks nearest to it, and the local cost of those without any; of a cold start.
-    crowds: Vec<Crowd>,
-    lonely: f64,
+    crowds: Crowds,
     /// Per row the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
     chosen: Vec<Option<(u32, u32)>>,
-    choices: Vec<Choice>,
-    /// Choices of tasks that hesitate: `hesitant[start[i]..start[i + 1]]`.
-    hesitant: Vec<Doubt>,
-    start: Vec<u32>,
+    /// What the task just looked at may do.
+    candidates: Vec<Candidate>,
     newton: Newton,
     /// Prices that a Newton step started from.
     start_prices: Prices,
 }
 
-/// Gradient, curvature and the vectors of the conjugate gradients; band and CPU stacked.
-#[derive(Clone, Debug, Default)]
-struct Newton {
-    gradient: Vec<f64>,
-    /// Diagonal of the curvature that is not a covariance.
-    bend: Vec<f64>,
-    /// Diagonal of the whole curvature plus damping, the preconditioner.
-    diagonal: Vec<f64>,
-    damping: Vec<f64>,
-    free: Vec<bool>,
-    step: Vec<f64>,
-    residual: Vec<f64>,
-    direction: Vec<f64>,
-    product: Vec<f64>,
-}
-
-/// Most that a Newton step changes a price, relative to it.
-const MOST_CHANGE: f64 = 0.4;
-
-/// Share of the Newton step taken on trust. Measured whole steps gained a third to two thirds of what they
-/// promised, so the dual bends that much more than its curvature at the start says.
-const TRUSTED_LENGTH: f64 = 0.7;
+/// Share of the Newton step that an unchecked step takes. Measured whole steps gained a third to two thirds of
+/// what they promised: along the step the curvature grows beyond its value at the start.
+const UNCHECKED_LENGTH: f64 = 0.7;
 
 /// Most steps at one temperature: prices change by [`MOST_CHANGE`], so they have gone everywhere by then.
 const MOST_STEPS: usize = 100;
@@ -336,7 +101,10 @@ impl Dual {
         let (mut scale, first) = if warm {
             (self.mean_cost, effort.warm_temperature)
         } else {
-            (self.crowded_cost(), effort.cold_temperature)
+            (
+                self.crowds.cost(&self.sites) / slot.tasks.len() as f64,
+                effort.cold_temperature,
+            )
         };
         let mut temperature = first * scale;
         loop {
@@ -372,10 +140,15 @@ impl Dual {
         for i in 0..self.table.rows().len() {
             let row = self.table.rows()[i];
             let beyond = self.gather(slot, &row, 0.0);
-            let best = self.choices.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
-            let best = best.filter(|choice| choice.cost < row.local);
-            self.chosen[i] = best.map(|choice| (choice.entry, choice.execution));
-            value += best.map_or(row.local, |choice| choice.cost).min(beyond);
+            let best = self
+                .candidates
+                .iter()
+                .min_by(|a, b| a.cost.total_cmp(&b.cost));
+            let best = best.filter(|candidate| candidate.cost < row.local);
+            self.chosen[i] = best.map(|candidate| (candidate.entry, candidate.execution));
+            value += best
+                .map_or(row.local, |candidate| candidate.cost)
+                .min(beyond);
         }
         let prices = &self.prices;
         let bound = value - prices.band.iter().sum::<f64>() - prices.cpu.iter().sum::<f64>();
@@ -408,42 +181,38 @@ impl Dual {
         let least_execution = floor.cost(cycles);
         let least_spb = slot.routes.least_seconds_per_bit;
         let mut best: Option<Way> = None;
+        let mut limit = f64::INFINITY;
         for (index, (link, upload)) in slot.links(n).iter().zip(uploads).enumerate() {
-            let mut consider = |way: Way| {
-                if best.is_none_or(|b| way.cost < b.cost) {
-                    best = Some(way);
+            let mut consider = |cost: f64, execution: Option<(u32, f64)>| {
+                if best.is_none_or(|best| cost < best.cost) {
+                    best = Some(Way {
+                        link: index,
+                        cost,
+                        execution,
+                    });
                 }
-                best.map_or(f64::INFINITY, |b| b.cost)
+                best.map_or(f64::INFINITY, |best| best.cost)
             };
-            let mut limit = f64::INFINITY;
             if let Some(far) = &slot.routes.beyond[link.rsu as usize] {
                 let hops = slot.least_migration_cost(data_bits, far.hops, least_spb);
-                let cost = upload + hops + least_execution;
-                limit = consider(Way {
-                    link: index,
-                    cost,
-                    execution: None,
-                });
+                limit = consider(upload + hops + least_execution, None);
             }
-            for target in slot.routes.targets(link.rsu) {
-                let way = upload + slot.migration_cost(data_bits, target);
-                let least = slot.least_migration_cost(data_bits, target.hops, least_spb);
-                if upload + least + least_execution > limit {
-                    break;
-                }
-                let offer = &mut offers[target.rsu as usize];
-                if offer.stamp != *stamp {
+            limit = slot.visit_targets(
+                link.rsu,
+                upload,
+                data_bits,
+                least_execution,
+                limit,
+                |target, way, _| {
                     let m = target.rsu as usize;
-                    *offer = sites[m].offer(theta[m], cycles);
-                    offer.stamp = *stamp;
-                }
-                let execution = Some((target.rsu, offer.share));
-                limit = consider(Way {
-                    link: index,
-                    cost: way + offer.cost,
-                    execution,
-                });
-            }
+                    let offer = &mut offers[m];
+                    if offer.stamp != *stamp {
+                        *offer = sites[m].offer(theta[m], cycles);
+                        offer.stamp = *stamp;
+                    }
+                    consider(way + offer.cost, Some((target.rsu, offer.share)))
+                },
+            );
         }
         best
     }
@@ -471,43 +240,10 @@ impl Dual {
         self.table.fill_canonical(slot);
     }
 
-    /// Prices under which everybody's nearest RSU is shared as it would be.
+    /// Starts from the prices at which every task's nearest RSU is shared as it would be.
     fn cold_start(&mut self) {
-        let rsus = self.sites.len();
-        self.crowds.clear();
-        self.crowds.resize(rsus, Crowd::default());
-        self.lonely = 0.0;
-        for row in self.table.rows() {
-            match self.table.uploads(row).first() {
-                Some(nearest) => self.crowds[nearest.rsu as usize].join(row, nearest.alone()),
-                None => self.lonely += row.local,
-            }
-        }
-        self.prices.band.clear();
-        self.prices.cpu.clear();
-        for (crowd, site) in self.crowds.iter().zip(&self.sites) {
-            self.prices.band.push(crowd.root_upload * crowd.root_upload);
-            self.prices
-                .cpu
-                .push(site.crowded(crowd.count, crowd.cycles));
-        }
-    }
-
-    /// Mean cost of a task where the tasks nearest to an RSU all share it or all stay on their vehicles.
-    fn crowded_cost(&self) -> f64 {
-        let crowds = self.crowds.iter().zip(&self.sites);
-        let total = crowds.map(|(crowd, site)| {
-            let share_hz = site.available_hz / crowd.count;
-            let shared = crowd.count * crowd.upload + site.curve.cost(crowd.cycles, share_hz);
-            if crowd.count == 0.0 {
-                0.0
-            } else if shared < crowd.local {
-                shared
-            } else {
-                crowd.local
-            }
-        });
-        (self.lonely + total.sum::<f64>()) / self.table.rows().len() as f64
+        self.crowds.gather(&self.table, self.sites.len());
+        self.crowds.price(&self.sites, &mut self.prices);
     }
 
     /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest (local
@@ -518,12 +254,12 @@ impl Dual {
             sites,
             offers,
             stamp,
-            choices,
+            candidates,
             floor,
             table,
             ..
         } = self;
-        choices.clear();
+        candidates.clear();
         *stamp += 1;
         let TaskRow {
             cycles, data_bits, ..
@@ -547,25 +283,24 @@ impl Dual {
                 let hops = slot.least_migration_cost(data_bits, far.hops, least_spb);
                 beyond = beyond.min(upload + hops + least_execution);
             }
-            for target in slot.routes.targets(entry) {
-                let way = upload + slot.migration_cost(data_bits, target);
-                if way + least_execution > limit {
-                    let least = slot.least_migration_cost(data_bits, target.hops, least_spb);
-                    if upload + least + least_execution > limit {
-                        break;
+            limit = slot.visit_targets(
+                entry,
+                upload,
+                data_bits,
+                least_execution,
+                limit,
+                |target, way, limit| {
+                    let offer = &mut offers[target.rsu as usize];
+                    if offer.stamp != *stamp {
+                        let site = &sites[target.rsu as usize];
+                        *offer = site.offer(prices.cpu[target.rsu as usize], cycles);
+                        offer.stamp = *stamp;
                     }
-                    continue;
-                }
-                let offer = &mut offers[target.rsu as usize];
-                if offer.stamp != *stamp {
-                    let site = &sites[target.rsu as usize];
-                    *offer = site.offer(prices.cpu[target.rsu as usize], cycles);
-                    offer.stamp = *stamp;
-                }
-                let cost = way + offer.cost;
-                if cost <= limit {
-                    limit = limit.min(cost + margin);
-                    choices.push(Choice {
+                    let cost = way + offer.cost;
+                    if cost > limit {
+                        return limit;
+                    }
+                    candidates.push(Candidate {
                         cost,
                         weight: 0.0,
                         entry,
@@ -573,8 +308,9 @@ impl Dual {
                         band,
                         cpu: offer.share,
                     });
-                }
-            }
+                    limit.min(cost + margin)
+                },
+            );
         }
         beyond
     }
@@ -585,21 +321,23 @@ impl Dual {
         let mut value = self.smooth(slot, temperature, effort);
         let mut steps = effort.steps;
         for _ in 0..MOST_STEPS {
-            let expected = self.newton_step(temperature, scale, effort.turns);
+            let expected = self
+                .newton
+                .solve(&self.prices, temperature, scale, effort.iterations);
             let close = expected.abs() <= far;
             if close && expected <= effort.tolerance * value.abs() {
                 return Climbed::to(value);
             }
-            if close && expected <= effort.trust * value.abs() {
+            if close && expected <= effort.unchecked * value.abs() {
                 self.keep_start();
-                self.move_prices(TRUSTED_LENGTH);
+                self.move_prices(UNCHECKED_LENGTH);
                 return Climbed::to(value);
             }
             let mut gained = self.backtrack(slot, temperature, effort, value);
             if gained <= 1e-3 * expected && !close {
                 // Limited price by price and cut off at zero, a Newton step need not climb; the gradient does.
                 value = self.smooth(slot, temperature, effort);
-                self.newton_step(temperature, scale, 1);
+                self.newton.solve(&self.prices, temperature, scale, 1);
                 gained = self.backtrack(slot, temperature, effort, value);
             }
             value += gained;
@@ -646,7 +384,7 @@ impl Dual {
 
     /// Puts the prices at `length` times the Newton step from where it started, none below zero.
     fn move_prices(&mut self, length: f64) {
-        let (band, cpu) = self.newton.step.split_at(self.prices.band.len());
+        let (band, cpu) = self.newton.step();
         let start = &self.start_prices;
         let moved = |start: f64, step: f64| (start + length * step).max(0.0);
         for (price, (&start, &step)) in self.prices.band.iter_mut().zip(start.band.iter().zip(band))
@@ -662,260 +400,38 @@ impl Dual {
     fn smooth(&mut self, slot: &Slot, temperature: f64, effort: Effort) -> f64 {
         let rsus = self.prices.band.len();
         self.floor.set(&self.sites, &self.prices.cpu);
-        self.newton.reset(2 * rsus);
-        self.hesitant.clear();
-        self.start.clear();
-        self.start.push(0);
+        self.newton.reset(rsus);
         let mut value = 0.0;
         for i in 0..self.table.rows().len() {
             let row = self.table.rows()[i];
             self.gather(slot, &row, effort.cutoff * temperature);
             value += self.soften(row.local, temperature);
-            self.differentiate(temperature, effort.least_weight);
+            self.newton.add(
+                &self.candidates,
+                &self.prices,
+                &self.offers,
+                temperature,
+                effort.least_weight,
+            );
         }
         for m in 0..rsus {
             value -= self.prices.band[m] + self.prices.cpu[m];
-            self.newton.gradient[m] -= 1.0;
-            self.newton.gradient[rsus + m] -= 1.0;
         }
+        self.newton.subtract_capacity();
         value
     }
 
     /// Soft minimum of the gathered choices and `local`; sets the weights.
     fn soften(&mut self, local: f64, temperature: f64) -> f64 {
-        let least = self.choices.iter().map(|c| c.cost).fold(local, f64::min);
+        let least = self.candidates.iter().map(|c| c.cost).fold(local, f64::min);
         let mut total = ((least - local) / temperature).exp();
-        for choice in &mut self.choices {
-            choice.weight = ((least - choice.cost) / temperature).exp();
-            total += choice.weight;
+        for candidate in &mut self.candidates {
+            candidate.weight = ((least - candidate.cost) / temperature).exp();
+            total += candidate.weight;
         }
-        for choice in &mut self.choices {
-            choice.weight /= total;
+        for candidate in &mut self.candidates {
+            candidate.weight /= total;
         }
         least - temperature * total.ln()
-    }
-
-    /// Adds the gathered choices to gradient and curvature.
-    fn differentiate(&mut self, temperature: f64, least_weight: f64) {
-        let rsus = self.prices.band.len();
-        let newton = &mut self.newton;
-        let begin = self.hesitant.len();
-        let mut heaviest = 0.0f64;
-        for choice in &self.choices {
-            let (band, cpu) = (choice.entry as usize, rsus + choice.execution as usize);
-            newton.gradient[band] += choice.weight * choice.band;
-            newton.gradient[cpu] += choice.weight * choice.cpu;
-            let lambda = self.prices.band[choice.entry as usize];
-            if choice.band < 1.0 {
-                newton.bend[band] += choice.weight * 0.5 * choice.band / lambda;
-            }
-            let offer = &self.offers[choice.execution as usize];
-            newton.bend[cpu] -= choice.weight * offer.share_slope;
-            if choice.weight > least_weight {
-                heaviest = heaviest.max(choice.weight);
-                self.hesitant.push(Doubt::new(choice));
-            }
-        }
-        // A task that has made up its mind has no covariance.
-        if heaviest > 1.0 - least_weight {
-            self.hesitant.truncate(begin);
-        } else if self.hesitant.len() > begin {
-            for doubt in &self.hesitant[begin..] {
-                let (entry, execution) = (doubt.entry as usize, rsus + doubt.execution as usize);
-                let weight = f64::from(doubt.weight);
-                let spread = weight * (1.0 - weight) / temperature;
-                let (band, cpu) = doubt.shares();
-                newton.diagonal[entry] += spread * band * band;
-                newton.diagonal[execution] += spread * cpu * cpu;
-            }
-            self.start.push(self.hesitant.len() as u32);
-        }
-    }
-
-    /// Solves for the Newton step on the prices that are free to move; the gain it promises. With one turn of the
-    /// conjugate gradients it is a step along the gradient.
-    fn newton_step(&mut self, temperature: f64, scale: f64, turns: usize) -> f64 {
-        let rsus = self.prices.band.len();
-        let newton = &mut self.newton;
-        for i in 0..2 * rsus {
-            let price = if i < rsus {
-                self.prices.band[i]
-            } else {
-                self.prices.cpu[i - rsus]
-            };
-            let gradient = newton.gradient[i];
-            newton.free[i] = price > 0.0 || gradient > 0.0;
-            // Where the dual is flat the step is limited to about the price itself.
-            newton.damping[i] = gradient.abs() / (price + 0.3 * scale) + 1e-9 / scale;
-            newton.diagonal[i] += newton.bend[i] + newton.damping[i];
-        }
-        newton.solve(&self.hesitant, &self.start, rsus, temperature, turns);
-        // Far from the optimum the quadratic is trusted only so far. Price by price, so that one crowded
-        // place of a large map does not shorten everybody's step.
-        for i in 0..2 * rsus {
-            let price = if i < rsus {
-                self.prices.band[i]
-            } else {
-                self.prices.cpu[i - rsus]
-            };
-            let most = MOST_CHANGE * (price + 0.1 * scale);
-            newton.step[i] = newton.step[i].clamp(-most, most);
-        }
-        newton
-            .gradient
-            .iter()
-            .zip(&newton.step)
-            .map(|(g, s)| 0.5 * g * s)
-            .sum()
-    }
-}
-
-impl Newton {
-    fn reset(&mut self, size: usize) {
-        for column in [
-            &mut self.gradient,
-            &mut self.bend,
-            &mut self.diagonal,
-            &mut self.damping,
-            &mut self.residual,
-            &mut self.direction,
-            &mut self.product,
-        ] {
-            column.clear();
-            column.resize(size, 0.0);
-        }
-        self.free.clear();
-        self.free.resize(size, false);
-    }
-
-    /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
-    fn solve(
-        &mut self,
-        hesitant: &[Doubt],
-        start: &[u32],
-        rsus: usize,
-        temperature: f64,
-        turns: usize,
-    ) {
-        let size = 2 * rsus;
-        self.step.clear();
-        self.step.resize(size, 0.0);
-        let mut energy = 0.0;
-        for i in 0..size {
-            self.residual[i] = if self.free[i] { self.gradient[i] } else { 0.0 };
-            self.direction[i] = self.residual[i] / self.diagonal[i];
-            energy += self.residual[i] * self.direction[i];
-        }
-        let enough = 0.05 * energy;
-        for _ in 0..turns {
-            if energy <= enough || energy <= 0.0 {
-                break;
-            }
-            self.multiply(hesitant, start, rsus, temperature);
-            let curvature = self
-                .direction
-                .iter()
-                .zip(&self.product)
-                .map(|(d, p)| d * p)
-                .sum::<f64>();
-            if curvature <= 0.0 {
-                break;
-            }
-            let length = energy / curvature;
-            let mut next = 0.0;
-            for i in 0..size {
-                self.step[i] += length * self.direction[i];
-                self.residual[i] -= length * self.product[i];
-                next += self.residual[i] * self.residual[i] / self.diagonal[i];
-            }
-            let turn = next / energy;
-            energy = next;
-            for i in 0..size {
-                self.direction[i] = self.residual[i] / self.diagonal[i] + turn * self.direction[i];
-            }
-        }
-    }
-
-    /// `product` = (curvature + damping) `direction`: each hesitant task adds its covariance over T.
-    fn multiply(&mut self, hesitant: &[Doubt], start: &[u32], rsus: usize, temperature: f64) {
-        let Self {
-            direction,
-            product,
-            bend,
-            damping,
-            free,
-            ..
-        } = self;
-        for i in 0..2 * rsus {
-            product[i] = (bend[i] + damping[i]) * direction[i];
-        }
-        for bounds in start.windows(2) {
-            let choices = &hesitant[bounds[0] as usize..bounds[1] as usize];
-            let slope = |d: &Doubt| {
-                let (band, cpu) = d.shares();
-                band * direction[d.entry as usize] + cpu * direction[rsus + d.execution as usize]
-            };
-            let mean = choices
-                .iter()
-                .map(|d| f64::from(d.weight) * slope(d))
-                .sum::<f64>();
-            for doubt in choices {
-                let pull = f64::from(doubt.weight) * (slope(doubt) - mean) / temperature;
-                let (band, cpu) = doubt.shares();
-                product[doubt.entry as usize] += pull * band;
-                product[rsus + doubt.execution as usize] += pull * cpu;
-            }
-        }
-        for i in 0..2 * rsus {
-            if !free[i] {
-                product[i] = 0.0;
-            }
-        }
-    }
-}
-
-impl Site {
-    /// About the price theta at which `count` tasks of `cycles` in all fill the RSU; 0 where they do not.
-    fn crowded(&self, count: f64, cycles: f64) -> f64 {
-        let available_hz = self.available_hz;
-        match self.curve {
-            _ if available_hz <= 0.0 => 0.0,
-            Curve::Tradeoff { omega, free_hz } if count * free_hz > available_hz => {
-                let y = count * free_hz / available_hz;
-                (y * y - 1.0 / y) * omega * (cycles / count) / (free_hz * free_hz) * available_hz
-            }
-            Curve::DelayOnly { weight, .. } => count * weight * cycles / available_hz,
-            Curve::Tradeoff { .. } | Curve::EnergyOnly { .. } => 0.0,
-        }
-    }
-
-    /// g(mu, C) with mu = theta / F_m, and the CPU share with its slope.
-    fn offer(&self, theta: f64, cycles: f64) -> Offer {
-        if self.available_hz <= 0.0 {
-            return Offer {
-                cost: f64::INFINITY,
-                ..Offer::default()
-            };
-        }
-        let offer = self
-            .curve
-            .offer(theta / self.available_hz, cycles, self.available_hz);
-        let inverse = 1.0 / self.available_hz;
-        Offer {
-            stamp: 0,
-            cost: offer.cost,
-            share: offer.cpu_hz * inverse,
-            share_slope: offer.slope * inverse * inverse,
-        }
-    }
-}
-
-/// u(lambda, a) = min over 0 < b <= 1 of a / b + lambda b, and the share b that attains it.
-#[must_use]
-pub fn upload_at(lambda: f64, alone: f64) -> (f64, f64) {
-    if lambda > alone {
-        (2.0 * (alone * lambda).sqrt(), (alone / lambda).sqrt())
-    } else {
-        (alone + lambda, 1.0)
     }
 }

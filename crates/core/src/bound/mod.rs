@@ -15,6 +15,11 @@
 //!
 //! Where tasks queue for cores and links instead of sharing CPU, [`queues`] bounds the slot by flows.
 
+mod crowds;
 pub mod dual;
+mod effort;
+mod floor;
+mod newton;
+mod prices;
 pub mod queues;
 pub mod split;

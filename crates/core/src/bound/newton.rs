@@ -1,0 +1,256 @@
+//! Newton steps of the smoothed dual: gradient and curvature of all tasks, solved by conjugate gradients.
+
+use super::prices::{Offer, Prices};
+use crate::ragged::Ragged;
+
+/// A way to run a task that may be the cheapest, as the dual sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) cost: f64,
+    /// Probability under the soft minimum.
+    pub(super) weight: f64,
+    /// Entry and execution RSU.
+    pub(super) entry: u32,
+    pub(super) execution: u32,
+    /// d cost / d lambda: the band share b.
+    pub(super) band: f64,
+    /// d cost / d theta: the CPU share F / F_m.
+    pub(super) cpu: f64,
+}
+
+/// A candidate of a task that the soft minimum splits between several, as the curvature needs it. Small: the
+/// passes over them are bound by memory.
+#[derive(Clone, Copy, Debug)]
+struct FractionalChoice {
+    entry: u32,
+    execution: u32,
+    weight: f32,
+    /// Shares, as the upper halves of `f32`: three digits steer well enough.
+    band: u16,
+    cpu: u16,
+}
+
+impl FractionalChoice {
+    fn new(candidate: &Candidate) -> Self {
+        let upper = |share: f64| ((share as f32).to_bits() >> 16) as u16;
+        Self {
+            entry: candidate.entry,
+            execution: candidate.execution,
+            weight: candidate.weight as f32,
+            band: upper(candidate.band),
+            cpu: upper(candidate.cpu),
+        }
+    }
+
+    /// (b, F / F_m).
+    #[inline]
+    fn shares(&self) -> (f64, f64) {
+        let whole = |upper: u16| f64::from(f32::from_bits(u32::from(upper) << 16));
+        (whole(self.band), whole(self.cpu))
+    }
+}
+
+/// Gradient, curvature and the vectors of the conjugate gradients; band and CPU stacked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Newton {
+    gradient: Vec<f64>,
+    /// Diagonal of the curvature that is not a covariance.
+    curvature: Vec<f64>,
+    /// Diagonal of the whole curvature plus damping, the preconditioner.
+    diagonal: Vec<f64>,
+    damping: Vec<f64>,
+    free: Vec<bool>,
+    step: Vec<f64>,
+    residual: Vec<f64>,
+    direction: Vec<f64>,
+    product: Vec<f64>,
+    /// The choices of every task that is split.
+    fractional: Ragged<FractionalChoice>,
+}
+
+/// Most that a Newton step changes a price, relative to it.
+const MOST_CHANGE: f64 = 0.4;
+
+impl Newton {
+    /// Starts a pass over all tasks.
+    pub(super) fn reset(&mut self, rsus: usize) {
+        for column in [
+            &mut self.gradient,
+            &mut self.curvature,
+            &mut self.diagonal,
+            &mut self.damping,
+            &mut self.residual,
+            &mut self.direction,
+            &mut self.product,
+        ] {
+            column.clear();
+            column.resize(2 * rsus, 0.0);
+        }
+        self.free.clear();
+        self.free.resize(2 * rsus, false);
+        self.fractional.clear();
+    }
+
+    /// Adds the weighted candidates of a task to gradient and curvature. Those lighter than `least_weight` count
+    /// in the gradient only.
+    pub(super) fn add(
+        &mut self,
+        candidates: &[Candidate],
+        prices: &Prices,
+        offers: &[Offer],
+        temperature: f64,
+        least_weight: f64,
+    ) {
+        let rsus = prices.band.len();
+        let mut heaviest = 0.0f64;
+        for candidate in candidates {
+            let (entry, execution) = (candidate.entry as usize, candidate.execution as usize);
+            let (band, cpu) = (entry, rsus + execution);
+            self.gradient[band] += candidate.weight * candidate.band;
+            self.gradient[cpu] += candidate.weight * candidate.cpu;
+            if candidate.band < 1.0 {
+                self.curvature[band] +=
+                    candidate.weight * 0.5 * candidate.band / prices.band[entry];
+            }
+            self.curvature[cpu] -= candidate.weight * offers[execution].share_slope;
+            if candidate.weight > least_weight {
+                heaviest = heaviest.max(candidate.weight);
+                self.fractional.push(FractionalChoice::new(candidate));
+            }
+        }
+        // A task with one choice only has no covariance.
+        if heaviest > 1.0 - least_weight {
+            self.fractional.discard_open_row();
+        } else if !self.fractional.open_row().is_empty() {
+            for choice in self.fractional.open_row() {
+                let (entry, execution) = (choice.entry as usize, rsus + choice.execution as usize);
+                let weight = f64::from(choice.weight);
+                let spread = weight * (1.0 - weight) / temperature;
+                let (band, cpu) = choice.shares();
+                self.diagonal[entry] += spread * band * band;
+                self.diagonal[execution] += spread * cpu * cpu;
+            }
+            self.fractional.close_row();
+        }
+    }
+
+    /// Ends the pass: prices also pay for the capacity that they price.
+    pub(super) fn subtract_capacity(&mut self) {
+        for gradient in &mut self.gradient {
+            *gradient -= 1.0;
+        }
+    }
+
+    /// Solves for the step on the prices that are free to move; the gain it promises. With one iteration of the
+    /// conjugate gradients it is a step along the gradient.
+    pub(super) fn solve(
+        &mut self,
+        prices: &Prices,
+        temperature: f64,
+        scale: f64,
+        iterations: usize,
+    ) -> f64 {
+        let prices = || prices.band.iter().chain(&prices.cpu).enumerate();
+        for (i, &price) in prices() {
+            let gradient = self.gradient[i];
+            self.free[i] = price > 0.0 || gradient > 0.0;
+            // Where the dual is flat the step is limited to about the price itself.
+            self.damping[i] = gradient.abs() / (price + 0.3 * scale) + 1e-9 / scale;
+            self.diagonal[i] += self.curvature[i] + self.damping[i];
+        }
+        self.conjugate_gradients(temperature, iterations);
+        // Far from the optimum the quadratic model holds only nearby. The limit is price by price, so that one
+        // crowded place of a large map does not shorten every step.
+        for (i, &price) in prices() {
+            let most = MOST_CHANGE * (price + 0.1 * scale);
+            self.step[i] = self.step[i].clamp(-most, most);
+        }
+        let gradient = self.gradient.iter().zip(&self.step);
+        gradient.map(|(g, s)| 0.5 * g * s).sum()
+    }
+
+    /// The step last solved for: band and CPU.
+    pub(super) fn step(&self) -> (&[f64], &[f64]) {
+        self.step.split_at(self.step.len() / 2)
+    }
+
+    /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
+    fn conjugate_gradients(&mut self, temperature: f64, iterations: usize) {
+        let size = self.gradient.len();
+        self.step.clear();
+        self.step.resize(size, 0.0);
+        let mut energy = 0.0;
+        for i in 0..size {
+            self.residual[i] = if self.free[i] { self.gradient[i] } else { 0.0 };
+            self.direction[i] = self.residual[i] / self.diagonal[i];
+            energy += self.residual[i] * self.direction[i];
+        }
+        let enough = 0.05 * energy;
+        for _ in 0..iterations {
+            if energy <= enough || energy <= 0.0 {
+                break;
+            }
+            self.multiply(temperature);
+            let curvature = self
+                .direction
+                .iter()
+                .zip(&self.product)
+                .map(|(d, p)| d * p)
+                .sum::<f64>();
+            if curvature <= 0.0 {
+                break;
+            }
+            let length = energy / curvature;
+            let mut next = 0.0;
+            for i in 0..size {
+                self.step[i] += length * self.direction[i];
+                self.residual[i] -= length * self.product[i];
+                next += self.residual[i] * self.residual[i] / self.diagonal[i];
+            }
+            let ratio = next / energy;
+            energy = next;
+            for i in 0..size {
+                self.direction[i] = self.residual[i] / self.diagonal[i] + ratio * self.direction[i];
+            }
+        }
+    }
+
+    /// `product` = (curvature + damping) `direction`: each split task adds its covariance over T.
+    fn multiply(&mut self, temperature: f64) {
+        let Self {
+            direction,
+            product,
+            curvature,
+            damping,
+            free,
+            fractional,
+            ..
+        } = self;
+        let rsus = direction.len() / 2;
+        for i in 0..2 * rsus {
+            product[i] = (curvature[i] + damping[i]) * direction[i];
+        }
+        for choices in fractional.rows() {
+            let slope = |choice: &FractionalChoice| {
+                let (band, cpu) = choice.shares();
+                band * direction[choice.entry as usize]
+                    + cpu * direction[rsus + choice.execution as usize]
+            };
+            let mean = choices
+                .iter()
+                .map(|choice| f64::from(choice.weight) * slope(choice))
+                .sum::<f64>();
+            for choice in choices {
+                let pull = f64::from(choice.weight) * (slope(choice) - mean) / temperature;
+                let (band, cpu) = choice.shares();
+                product[choice.entry as usize] += pull * band;
+                product[rsus + choice.execution as usize] += pull * cpu;
+            }
+        }
+        for i in 0..2 * rsus {
+            if !free[i] {
+                product[i] = 0.0;
+            }
+        }
+    }
+}
