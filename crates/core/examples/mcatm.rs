@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use lin::Lin;
 use wayside_core::Scenario;
-use wayside_core::bound::queues::{Offer, QueueBound};
+use wayside_core::bound::queues::{QueueBound, Venues};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
 use wayside_core::outlook::view::View;
@@ -45,8 +45,8 @@ fn gain(options: &PolicyOptions, seeds: std::ops::Range<u64>) {
         println!("data {data_bytes:?} byte");
         for name in ["ect", "ect-h", "ect-cloud"] {
             let offer = match name {
-                "ect-cloud" => Offer::ALL,
-                _ => Offer::SERVERS,
+                "ect-cloud" => Venues::ALL,
+                _ => Venues::SERVERS,
             };
             let mut pooled = vec![0.0; (seeds.end - seeds.start) as usize];
             let mut least = (f64::INFINITY, 0.0, 0);

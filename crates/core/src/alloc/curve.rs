@@ -152,9 +152,9 @@ impl Curve {
     /// [`priced_cost`](Self::priced_cost) up to `most_hz`, with the derivative of F by the price.
     #[must_use]
     #[inline]
-    pub fn offer(&self, price: f64, cycles: f64, most_hz: f64) -> Offer {
+    pub fn offer(&self, price: f64, cycles: f64, most_hz: f64) -> PricedShare {
         if !self.is_priced_exactly() {
-            return Offer::default();
+            return PricedShare::default();
         }
         let (hz, slope) = self.demand(price, cycles);
         let (cpu_hz, slope) = if hz < most_hz {
@@ -162,7 +162,7 @@ impl Curve {
         } else {
             (most_hz, 0.0)
         };
-        Offer {
+        PricedShare {
             cost: self.cost(cycles, cpu_hz) + price * cpu_hz,
             cpu_hz,
             slope,
@@ -220,7 +220,7 @@ impl Rate {
 
 /// What a task would run for at a price, see [`Curve::offer`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Offer {
+pub struct PricedShare {
     /// g(p, C).
     pub cost: f64,
     /// The F that attains it \[Hz\].

@@ -20,7 +20,7 @@ use crate::slot::table::{TaskRow, TaskTable, Upload};
 use crate::slot::{Placement, RadioLink, Slot};
 use execution::{Entry, Execution};
 use looks::Looks;
-use search::{Place, Trial, Way};
+use search::{PricedPlacement, Trial, Way};
 
 /// Placements of all tasks, and what they cost.
 #[derive(Clone, Debug, Default)]
@@ -207,7 +207,7 @@ impl Assignment {
     }
 
     /// Puts `task` at a place, where P2 is solved already.
-    fn put(&mut self, slot: &Slot, task: usize, place: Place) {
+    fn put(&mut self, slot: &Slot, task: usize, place: PricedPlacement) {
         self.insert(slot, task, place.at);
         if let Placement::Rsu { execution, .. } = place.at {
             let execution = &mut self.executions[execution as usize];

@@ -27,7 +27,7 @@ pub(super) struct Way {
 
 /// A place for a task that is out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct PricedPlacement {
     pub(super) at: Placement,
     /// What the task adds to the cost there.
     pub(super) cost: f64,
@@ -54,7 +54,7 @@ impl Assignment {
             }
         };
         self.take_out(task);
-        let stay = Place {
+        let stay = PricedPlacement {
             at: old,
             cost: self.cost_back(slot, task, old, optimum.0),
             optimum,
@@ -172,8 +172,8 @@ impl Assignment {
         }
     }
 
-    fn on_vehicle(&self, task: usize) -> Place {
-        Place {
+    fn on_vehicle(&self, task: usize) -> PricedPlacement {
+        PricedPlacement {
             at: Placement::Local,
             cost: self.table.row(task).local,
             optimum: (0.0, 0.0),
@@ -181,7 +181,7 @@ impl Assignment {
     }
 
     /// The cheapest place of `task`, which is out, when the cost at `known` is known already.
-    fn best_place(&mut self, slot: &Slot, task: usize, known: Place) -> Place {
+    fn best_place(&mut self, slot: &Slot, task: usize, known: PricedPlacement) -> PricedPlacement {
         let cycles = self.table.row(task).cycles;
         let local = self.on_vehicle(task);
         let mut best = if known.cost < local.cost {
@@ -215,7 +215,7 @@ impl Assignment {
             let optimum = execution.optimum_with(task as u32, cycles, way.minimum_hz);
             let cost = way.cost + (optimum.0 - execution.cost);
             if cost < best.cost {
-                best = Place {
+                best = PricedPlacement {
                     at: Placement::Rsu {
                         entry: way.entry,
                         execution: rsu,

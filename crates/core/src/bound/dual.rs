@@ -11,7 +11,7 @@ pub use super::prices::{Prices, upload_at};
 use super::crowds::Crowds;
 use super::floor::Floor;
 use super::newton::{Candidate, Newton};
-use super::prices::{Offer, Site};
+use super::prices::{CpuOffer, Site};
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
 use crate::slot::table::{TaskRow, TaskTable};
@@ -48,7 +48,7 @@ impl Climbed {
 pub struct Dual {
     prices: Prices,
     sites: Vec<Site>,
-    offers: Vec<Offer>,
+    offers: Vec<CpuOffer>,
     stamp: u32,
     floor: Floor,
     /// About what a task costs: by the bound in the last pass with hard minima.
@@ -233,7 +233,7 @@ impl Dual {
         }));
         self.floor.span(&slot.tasks.cycles);
         self.offers.clear();
-        self.offers.resize(rsus, Offer::default());
+        self.offers.resize(rsus, CpuOffer::default());
         self.stamp = 0;
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);

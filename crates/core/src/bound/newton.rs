@@ -1,6 +1,6 @@
 //! Newton steps of the smoothed dual: gradient and curvature of all tasks, solved by conjugate gradients.
 
-use super::prices::{Offer, Prices};
+use super::prices::{CpuOffer, Prices};
 use crate::ragged::Ragged;
 
 /// A way to run a task that may be the cheapest, as the dual sees it.
@@ -97,7 +97,7 @@ impl Newton {
         &mut self,
         candidates: &[Candidate],
         prices: &Prices,
-        offers: &[Offer],
+        offers: &[CpuOffer],
         temperature: f64,
         least_weight: f64,
     ) {

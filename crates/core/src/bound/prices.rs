@@ -34,18 +34,18 @@ impl Site {
     }
 
     /// g(mu, C) with mu = theta / F_m, and the CPU share with its slope.
-    pub(super) fn offer(&self, theta: f64, cycles: f64) -> Offer {
+    pub(super) fn offer(&self, theta: f64, cycles: f64) -> CpuOffer {
         if self.available_hz <= 0.0 {
-            return Offer {
+            return CpuOffer {
                 cost: f64::INFINITY,
-                ..Offer::default()
+                ..CpuOffer::default()
             };
         }
         let offer = self
             .curve
             .offer(theta / self.available_hz, cycles, self.available_hz);
         let inverse = 1.0 / self.available_hz;
-        Offer {
+        CpuOffer {
             stamp: 0,
             cost: offer.cost,
             share: offer.cpu_hz * inverse,
@@ -56,7 +56,7 @@ impl Site {
 
 /// What a task would run at an RSU for, at the present price.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Offer {
+pub(super) struct CpuOffer {
     pub(super) stamp: u32,
     pub(super) cost: f64,
     /// F / F_m and its derivative by theta.

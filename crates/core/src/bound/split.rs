@@ -23,9 +23,9 @@ use crate::slot::{Placement, Slot};
 #[derive(Clone, Debug, Default)]
 pub struct Split {
     dual: Dual,
-    target: Target,
+    target: FeasibleTarget,
     /// One per radio link of a task, grouped by task.
-    uploads: Vec<Upload>,
+    uploads: Vec<PricedUpload>,
     /// Rows of `uploads` of task n: `start[n]..start[n + 1]`.
     start: Vec<u32>,
     /// Rows of `uploads` by RSU, and where each RSU's begin.
@@ -39,7 +39,7 @@ pub struct Split {
 
 /// One upload that a task could make.
 #[derive(Clone, Copy, Debug, Default)]
-struct Upload {
+struct PricedUpload {
     rsu: u32,
     /// a_nm.
     alone: f64,
@@ -50,13 +50,13 @@ struct Upload {
 
 /// A feasible placement, whose cost the bound cannot exceed.
 #[derive(Clone, Debug, Default)]
-struct Target {
+struct FeasibleTarget {
     assignment: Assignment,
     placements: Vec<Placement>,
     order: Order,
 }
 
-impl Target {
+impl FeasibleTarget {
     fn cost(&mut self, slot: &Slot) -> f64 {
         self.placements.clear();
         self.placements
@@ -116,11 +116,11 @@ impl Split {
             for link in slot.links(n) {
                 let alone = slot.upload_cost(n, link);
                 let price = upload_at(prices.band[link.rsu as usize], alone).0;
-                self.uploads.push(Upload {
+                self.uploads.push(PricedUpload {
                     rsu: link.rsu,
                     alone,
                     price,
-                    ..Upload::default()
+                    ..PricedUpload::default()
                 });
             }
             self.start.push(self.uploads.len() as u32);
@@ -228,7 +228,7 @@ impl Split {
 }
 
 /// Puts the `size` rows with the smallest size * a - v first in `keys`; the sum of those.
-fn select(uploads: &[Upload], rows: &[u32], size: usize, keys: &mut Vec<(f64, u32)>) -> f64 {
+fn select(uploads: &[PricedUpload], rows: &[u32], size: usize, keys: &mut Vec<(f64, u32)>) -> f64 {
     keys.clear();
     keys.extend(rows.iter().map(|&row| {
         let upload = &uploads[row as usize];

@@ -15,7 +15,7 @@ use crate::slot::{Decision, Placement, Slot};
 pub struct Decider {
     policy: Box<dyn Policy>,
     decision: Decision,
-    settler: Settler,
+    costs: CostEvaluator,
     decision_time_s: f64,
 }
 
@@ -26,7 +26,7 @@ impl Decider {
         Self {
             policy,
             decision: Decision::default(),
-            settler: Settler::default(),
+            costs: CostEvaluator::default(),
             decision_time_s: 0.0,
         }
     }
@@ -34,7 +34,7 @@ impl Decider {
     /// The same, its loads those that the LBM is taken `of`.
     #[must_use]
     pub(super) fn measuring(mut self, of: BalanceOf) -> Self {
-        self.settler.of = of;
+        self.costs.of = of;
         self
     }
 
@@ -50,14 +50,14 @@ impl Decider {
     pub fn decide(&mut self, slot: &Slot) {
         if slot.queues.is_some() {
             self.place(slot);
-            self.settler.outcomes = batch::outcomes(slot, &self.decision);
+            self.costs.outcomes = batch::outcomes(slot, &self.decision);
             return;
         }
         let clock = Instant::now();
         self.policy.decide(slot, &mut self.decision);
-        self.settler.allocate(slot, &mut self.decision);
+        self.costs.allocate(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
-        self.settler.evaluate(slot, &self.decision);
+        self.costs.evaluate(slot, &self.decision);
     }
 
     /// Places the tasks of `slot` where they queue for cores; what becomes of them is not yet known.
@@ -65,13 +65,13 @@ impl Decider {
         let clock = Instant::now();
         self.policy.decide(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
-        self.settler.queue(slot, &self.decision.placements);
+        self.costs.queue(slot, &self.decision.placements);
     }
 
     /// Takes over a decision from outside, for tasks that queue.
     pub(super) fn impose(&mut self, slot: &Slot, decision: &Decision) {
         self.decision.clone_from(decision);
-        self.settler.queue(slot, &self.decision.placements);
+        self.costs.queue(slot, &self.decision.placements);
     }
 
     /// The links that `task` is sent over: those that the policy chose, or else the shortest route,
@@ -92,30 +92,30 @@ impl Decider {
     /// CPU share of every task at an RSU, 0 for the others \[Hz\].
     #[must_use]
     pub fn cpu_hz(&self) -> &[f64] {
-        self.settler.cpu_hz()
+        self.costs.cpu_hz()
     }
 
     /// What proves the CPU shares optimal for the placements.
     #[must_use]
     pub fn certificate(&self) -> Certificate {
-        self.settler.certificate
+        self.costs.certificate
     }
 
     /// What every task costs.
     #[must_use]
     pub fn outcomes(&self) -> &[Outcome] {
-        self.settler.outcomes()
+        self.costs.outcomes()
     }
 
     /// Load L_m of every RSU: (8), or the demand in a run that takes the LBM of it.
     pub fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {
-        self.settler.loads()
+        self.costs.loads()
     }
 
     /// Tasks sent back to their vehicles because the RSU chosen had no CPU left.
     #[must_use]
-    pub fn turned_back(&self) -> u32 {
-        self.settler.turned_back
+    pub fn rejected(&self) -> u32 {
+        self.costs.rejected
     }
 
     /// Wall-clock time of the decision, allocation included \[s\].
@@ -125,26 +125,26 @@ impl Decider {
     }
 
     /// What became of the decision.
-    pub(super) fn settler(&self) -> &Settler {
-        &self.settler
+    pub(super) fn costs(&self) -> &CostEvaluator {
+        &self.costs
     }
 }
 
 /// Turns placements, whoever named them, into CPU shares and costs.
 #[derive(Default)]
-pub(super) struct Settler {
+pub(super) struct CostEvaluator {
     allocator: Allocator,
     evaluator: Evaluator,
     cpu_hz: Vec<f64>,
     certificate: Certificate,
     outcomes: Vec<Outcome>,
-    turned_back: u32,
+    rejected: u32,
     /// Which loads are measured, and they.
     of: BalanceOf,
     loads: Vec<f64>,
 }
 
-impl Settler {
+impl CostEvaluator {
     pub(super) fn new(of: BalanceOf) -> Self {
         Self {
             of,
@@ -154,7 +154,7 @@ impl Settler {
 
     /// Finds the CPU shares of `decision`. Tasks at RSUs without CPU go back to their vehicles; else placements stay.
     pub(super) fn allocate(&mut self, slot: &Slot, decision: &mut Decision) {
-        self.turned_back = turn_back(slot, &mut decision.placements);
+        self.rejected = reject_overloaded(slot, &mut decision.placements);
         self.certificate = self.allocator.solve(
             slot,
             &decision.placements,
@@ -196,7 +196,7 @@ impl Settler {
         self.cpu_hz.extend(placements.iter().map(core_hz));
         self.outcomes.clear();
         self.loads.clear();
-        self.turned_back = 0;
+        self.rejected = 0;
     }
 
     pub(super) fn cpu_hz(&self) -> &[f64] {
@@ -207,8 +207,8 @@ impl Settler {
         &self.outcomes
     }
 
-    pub(super) fn turned_back(&self) -> u32 {
-        self.turned_back
+    pub(super) fn rejected(&self) -> u32 {
+        self.rejected
     }
 
     pub(super) fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {
@@ -217,7 +217,7 @@ impl Settler {
 }
 
 /// Sends tasks back to their vehicles from RSUs with no CPU left; how many.
-fn turn_back(slot: &Slot, placements: &mut [Placement]) -> u32 {
+fn reject_overloaded(slot: &Slot, placements: &mut [Placement]) -> u32 {
     let mut count = 0;
     for placement in placements {
         if let Placement::Rsu { execution, .. } = *placement

@@ -15,8 +15,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::carried::Carried;
-use super::decider::Settler;
+use super::carry_over::CarryOver;
+use super::decider::CostEvaluator;
 use super::lane::account;
 use super::records::SlotRecord;
 use super::traffic::Traffic;
@@ -62,7 +62,8 @@ pub struct Snapshot {
     slot: usize,
     /// Actions of the slot's turns so far.
     taken: Vec<u32>,
-    carried: Carried,
+    #[serde(rename = "carried")]
+    carry_over: CarryOver,
 }
 
 /// One environment.
@@ -77,8 +78,8 @@ pub struct Env<'w> {
     traffic: Traffic<'w>,
     slot: Slot,
     t: usize,
-    carried: Carried,
-    settler: Settler,
+    carry_over: CarryOver,
+    costs: CostEvaluator,
     encoder: Encoder,
     decision: Decision,
     record: SlotRecord,
@@ -127,8 +128,8 @@ impl<'w> Env<'w> {
             seed: 0,
             slot: world.empty_slot(),
             t: 0,
-            carried: Carried::new(world.scenario.time.carry_over),
-            settler: Settler::new(world.scenario.load_balance.of),
+            carry_over: CarryOver::new(world.scenario.time.carry_over),
+            costs: CostEvaluator::new(world.scenario.load_balance.of),
             encoder: Encoder::new(layout)?,
             decision: Decision::default(),
             record: SlotRecord::default(),
@@ -160,12 +161,12 @@ impl<'w> Env<'w> {
     pub fn reset(&mut self, seed: u64) -> Result<()> {
         self.seed = seed;
         self.traffic = Traffic::new(self.world.clone(), Streams::new(seed))?;
-        self.carried.clear();
+        self.carry_over.clear();
         self.t = 0;
         self.over = false;
         self.traffic.advance(0, &mut self.slot)?;
-        self.carried
-            .load(0.0, &mut self.slot, self.traffic.came_from());
+        self.carry_over
+            .load(0.0, &mut self.slot, self.traffic.previous_row());
         self.open();
         Ok(())
     }
@@ -197,7 +198,7 @@ impl<'w> Env<'w> {
     /// Outcome of every task of the slot decided last.
     #[must_use]
     pub fn outcomes(&self) -> &[Outcome] {
-        self.settler.outcomes()
+        self.costs.outcomes()
     }
 
     /// What was decided last.
@@ -251,7 +252,7 @@ impl<'w> Env<'w> {
             seed: self.seed,
             slot: self.t,
             taken: self.taken.clone(),
-            carried: self.carried.clone(),
+            carry_over: self.carry_over.clone(),
         })
     }
 
@@ -273,12 +274,12 @@ impl<'w> Env<'w> {
         for t in 1..=snapshot.slot {
             self.traffic.advance(t, &mut self.slot)?;
         }
-        if !snapshot.carried.suits(&self.carried, &self.slot) {
+        if !snapshot.carry_over.suits(&self.carry_over, &self.slot) {
             return refused("must be of the same scenario");
         }
         self.t = snapshot.slot;
-        self.carried.clone_from(&snapshot.carried);
-        self.carried.show(self.now_s(), &mut self.slot);
+        self.carry_over.clone_from(&snapshot.carry_over);
+        self.carry_over.show(self.now_s(), &mut self.slot);
         self.open();
         let mut rest = snapshot.taken.as_slice();
         while !rest.is_empty() {
@@ -333,25 +334,25 @@ impl<'w> Env<'w> {
     fn close(&mut self) -> Result<Turn> {
         let Self {
             slot,
-            settler,
+            costs,
             decision,
             ..
         } = self;
-        settler.allocate(slot, decision);
-        settler.evaluate(slot, decision);
-        self.record = account(slot, &decision.placements, settler);
+        costs.allocate(slot, decision);
+        costs.evaluate(slot, decision);
+        self.record = account(slot, &decision.placements, costs);
         self.record.enforced = self.world.scenario.load_balance.enforce;
         self.record.slot = self.t as u32;
         self.record.clamped = self.traffic.clamped();
         let now_s = self.now_s();
         let Self {
             slot,
-            settler,
+            costs,
             decision,
             ..
         } = self;
-        self.carried
-            .save(now_s, slot, &decision.placements, settler);
+        self.carry_over
+            .save(now_s, slot, &decision.placements, costs);
 
         let reward = -self.record.objective;
         let last = reward - self.dealt;
@@ -365,8 +366,8 @@ impl<'w> Env<'w> {
         }
         if bootstrap {
             let now_s = self.now_s();
-            self.carried
-                .load(now_s, &mut self.slot, self.traffic.came_from());
+            self.carry_over
+                .load(now_s, &mut self.slot, self.traffic.previous_row());
             self.open();
         }
         Ok(Turn {

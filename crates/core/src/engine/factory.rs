@@ -7,9 +7,9 @@ use crate::error::Result;
 use crate::observation::{Form, Scorer};
 use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
-use crate::policy::migration::surrogate::Surrogate;
 use crate::policy::or_local::OrLocal;
 use crate::policy::repair::Repaired;
+use crate::policy::shared_cpu_adapter::SharedCpuAdapter;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
@@ -146,10 +146,10 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
         let (repair, or_local) = (options.learned_repair, options.learned_or_local);
         let learned = Learned::new(scorer)?;
         Ok(match (ours && repair, ours && or_local) {
-            (false, false) => Box::new(Surrogate::new(learned)),
-            (true, false) => Box::new(Surrogate::new(Repaired::new(learned))),
-            (false, true) => Box::new(Surrogate::new(OrLocal::new(learned))),
-            (true, true) => Box::new(Surrogate::new(OrLocal::new(Repaired::new(learned)))),
+            (false, false) => Box::new(SharedCpuAdapter::new(learned)),
+            (true, false) => Box::new(SharedCpuAdapter::new(Repaired::new(learned))),
+            (false, true) => Box::new(SharedCpuAdapter::new(OrLocal::new(learned))),
+            (true, true) => Box::new(SharedCpuAdapter::new(OrLocal::new(Repaired::new(learned)))),
         })
     }
 }

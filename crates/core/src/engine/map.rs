@@ -9,9 +9,9 @@ use crate::slot::queues::{Information, Queues};
 
 /// A fault of the scenario, its names resolved.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fault {
+pub struct WorldFault {
     /// What fails.
-    pub what: Faulty,
+    pub what: FaultyPart,
     /// From this instant on \[s\] ...
     pub from_s: f64,
     /// ... until this one \[s\].
@@ -20,7 +20,7 @@ pub struct Fault {
 
 /// What fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Faulty {
+pub enum FaultyPart {
     /// The server in this row.
     Server(u32),
     /// The directed link in this row, and its reverse.
@@ -65,21 +65,21 @@ pub(super) fn faults(
     list: &[scenario::Fault],
     rsus: &[Rsu],
     network: &Network,
-) -> Result<Vec<Fault>> {
+) -> Result<Vec<WorldFault>> {
     let resolve = |(i, fault): (usize, &scenario::Fault)| {
         let row = |id: &str, key: &str| row_of(id, rsus, &format!("fault.{i}.{key}"));
         let what = match &fault.what {
-            scenario::Faulty::Server(id) => Faulty::Server(row(id, "rsu")?),
-            scenario::Faulty::Information => Faulty::Information,
+            scenario::Faulty::Server(id) => FaultyPart::Server(row(id, "rsu")?),
+            scenario::Faulty::Information => FaultyPart::Information,
             scenario::Faulty::Link(a, b) => {
                 let link = network.find(row(a, "a")?, row(b, "b")?).ok_or_else(|| {
                     let message = format!("no link between {a:?} and {b:?}");
                     Error::invalid("scenario", None, format!("fault.{i}"), message)
                 })?;
-                Faulty::Link(link)
+                FaultyPart::Link(link)
             }
         };
-        Ok(Fault {
+        Ok(WorldFault {
             what,
             from_s: fault.from_s,
             until_s: fault.until_s,

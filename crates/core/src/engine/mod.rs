@@ -1,7 +1,7 @@
 //! The slot loop.
 
 mod batch;
-mod carried;
+mod carry_over;
 pub mod coverage;
 pub mod decider;
 pub mod env;
@@ -19,7 +19,7 @@ pub use lane::TaskOutcome;
 use std::ops::ControlFlow;
 
 use crate::bound::dual::{Dual, Effort};
-use crate::bound::queues::{Offer, QueueBound, QueueBounds};
+use crate::bound::queues::{QueueBound, QueueBounds, Venues};
 use crate::bound::split::Split;
 use crate::error::Result;
 use crate::rng::Streams;
@@ -121,7 +121,7 @@ pub fn replicate_observed<C: PolicyFactory>(
     let fails = world
         .faults
         .iter()
-        .any(|fault| fault.what != world::Faulty::Information);
+        .any(|fault| fault.what != world::FaultyPart::Information);
     let mut bound = Bounder::new(if fails { BoundKind::Off } else { options.bound });
     let mut slot = world.empty_slot();
     for t in 0..options.slots {
@@ -178,7 +178,7 @@ impl Bounder {
     pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
         self.queue_bounds = match &slot.queues {
             Some(queues) if self.kind != BoundKind::Off => {
-                Some(self.queue.solve(slot, queues, Offer::ALL))
+                Some(self.queue.solve(slot, queues, Venues::ALL))
             }
             _ => None,
         };

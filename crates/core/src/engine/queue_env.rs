@@ -1,4 +1,4 @@
-//! The training environment of LySAC: batches of tasks that queue, settled by the same lane as in a run.
+//! The training environment of LySAC: batches of tasks that queue, costs by the same lane as in a run.
 //!
 //! | | |
 //! |---|---|

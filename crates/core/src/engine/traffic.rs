@@ -22,7 +22,7 @@ pub struct Traffic<'w> {
     previous_cycles: Option<f64>,
     clamped: bool,
     /// For every vehicle its row in the slot before, where it was there.
-    came_from: Vec<Option<u32>>,
+    previous_row: Vec<Option<u32>>,
     /// When every core is free of what it does at the start \[s\].
     core_free_s: Vec<f64>,
     renewal: Renewal,
@@ -77,7 +77,7 @@ impl<'w> Traffic<'w> {
             },
             previous_cycles: None,
             clamped: false,
-            came_from: Vec::new(),
+            previous_row: Vec::new(),
             core_free_s: world.core_free_s(streams),
             renewal: Renewal {
                 stream: streams.stream("servers.renewed"),
@@ -108,7 +108,7 @@ impl<'w> Traffic<'w> {
         let scenario = &world.scenario;
         slot.now_s = now_s;
         self.source.advance(slot.now_s, &mut self.positions)?;
-        self.board(&scenario.fleet, slot);
+        self.match_vehicles(&scenario.fleet, slot);
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
         slot.vehicles.y_m.clone_from(&self.positions.y_m);
         slot.rsus.reserved_cpu_hz.fill(0.0);
@@ -195,16 +195,16 @@ impl<'w> Traffic<'w> {
 
     /// For every vehicle of this slot its row in the slot before, where it was there.
     #[must_use]
-    pub fn came_from(&self) -> &[Option<u32>] {
-        &self.came_from
+    pub fn previous_row(&self) -> &[Option<u32>] {
+        &self.previous_row
     }
 
     /// Keeps what vehicles are while they stay, and draws it for those that appear.
-    fn board(&mut self, fleet: &scenario::Fleet, slot: &mut Slot) {
+    fn match_vehicles(&mut self, fleet: &scenario::Fleet, slot: &mut Slot) {
         let present = &self.positions.key;
-        self.came_from.clear();
+        self.previous_row.clear();
         if *present == self.keys {
-            self.came_from
+            self.previous_row
                 .extend((0..present.len()).map(|v| Some(v as u32)));
             return;
         }
@@ -214,7 +214,7 @@ impl<'w> Traffic<'w> {
             .enumerate()
             .map(|(v, &key)| (key, v as u32))
             .collect();
-        self.came_from
+        self.previous_row
             .extend(present.iter().map(|key| before.get(key).copied()));
         let columns = [
             (
@@ -231,7 +231,7 @@ impl<'w> Traffic<'w> {
         ];
         for (column, range, stream) in columns {
             *column = self
-                .came_from
+                .previous_row
                 .iter()
                 .map(|from| from.map_or_else(|| draw(range, stream), |row| column[row as usize]))
                 .collect();

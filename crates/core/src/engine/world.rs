@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
-pub use super::map::{Fault, Faulty};
+pub use super::map::{FaultyPart, WorldFault};
 use super::map::{area, connected, faults, grid, queues, stands_m};
 use crate::backhaul::network::Network;
 use crate::backhaul::{self, MAX_TARGETS, Routes};
@@ -37,7 +37,7 @@ pub struct World {
     /// Cores and what servers hear of each other, where tasks queue for cores.
     pub queues: Option<Queues>,
     /// What fails when.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<WorldFault>,
     /// Places of the RSUs that parked vehicles may stand at \[m\].
     pub stands_m: Vec<[f64; 2]>,
     index: CoverageIndex,
@@ -204,8 +204,8 @@ impl World {
         let Execution::Queues(cores) = self.scenario.execution else {
             return None;
         };
-        let lost = |fault: &Fault| {
-            (fault.what == Faulty::Information).then_some((fault.from_s, fault.until_s))
+        let lost = |fault: &WorldFault| {
+            (fault.what == FaultyPart::Information).then_some((fault.from_s, fault.until_s))
         };
         let schedule = Schedule {
             rate_hz: told.rate_hz,

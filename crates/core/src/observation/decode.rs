@@ -5,7 +5,7 @@ use crate::slot::{Decision, Placement, Slot};
 
 /// What was chosen for a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(super) struct TaskAction {
     pub(super) placement: Placement,
     /// Slots within which it must end; 0 for no rule.
     pub(super) span: u8,
@@ -52,7 +52,7 @@ impl Minimums {
         &mut self,
         slot: &Slot,
         order: impl Iterator<Item = usize>,
-        choices: &[Choice],
+        choices: &[TaskAction],
         decision: &mut Decision,
     ) {
         decision.placements.clear();
@@ -66,7 +66,7 @@ impl Minimums {
         decision.minimum_hz.resize(choices.len(), 0.0);
         self.count(slot, choices);
         for task in order {
-            let Choice { placement, span } = choices[task];
+            let TaskAction { placement, span } = choices[task];
             let (Placement::Rsu { entry, execution }, 1..) = (placement, span) else {
                 continue;
             };
@@ -84,7 +84,7 @@ impl Minimums {
         }
     }
 
-    fn count(&mut self, slot: &Slot, choices: &[Choice]) {
+    fn count(&mut self, slot: &Slot, choices: &[TaskAction]) {
         let rsus = slot.rsus.len();
         self.left_hz.clear();
         self.left_hz

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::decode::Choice;
+use super::decode::TaskAction;
 use super::features::{cut, share, squash};
 use super::{Layout, Observation, Scales, Target};
 use crate::backhaul::Routes;
@@ -258,7 +258,13 @@ impl Flat {
         }
     }
 
-    pub(super) fn act(&self, slot: &Slot, sizes: Sizes, actions: &[u32], choices: &mut [Choice]) {
+    pub(super) fn act(
+        &self,
+        slot: &Slot,
+        sizes: Sizes,
+        actions: &[u32],
+        choices: &mut [TaskAction],
+    ) {
         for (task, action) in self
             .places
             .iter()
@@ -269,7 +275,7 @@ impl Flat {
             };
             let (links, beta) = (slot.links(task), sizes.candidates - 1);
             choices[task] = match candidate(links, beta, action[0] as usize) {
-                None => Choice::default(),
+                None => TaskAction::default(),
                 Some(link) => {
                     let target = match sizes.target {
                         Target::Any => action[1],
@@ -277,7 +283,7 @@ impl Flat {
                             candidate(links, beta, action[1] as usize).map_or(link.rsu, |l| l.rsu)
                         }
                     };
-                    Choice {
+                    TaskAction {
                         placement: self.reach.routed(link.rsu, target),
                         span: action.get(2).map_or(0, |&span| span as u8),
                     }

@@ -133,7 +133,7 @@ use crate::error::{Error, Result};
 use crate::slot::order::Order;
 use crate::slot::{Decision, Slot};
 use context::{Crowd, STILL};
-use decode::{Choice, Minimums};
+use decode::{Minimums, TaskAction};
 use sequential::Sequential;
 
 /// Features of the context.
@@ -261,7 +261,7 @@ pub struct Encoder {
     crowd: Crowd,
     flat: flat::Flat,
     sequential: Sequential,
-    choices: Vec<Choice>,
+    choices: Vec<TaskAction>,
     turn: usize,
     order: Order,
     minimums: Minimums,
@@ -313,7 +313,7 @@ impl Encoder {
     pub fn begin(&mut self, slot: &Slot) {
         self.turn = 0;
         self.choices.clear();
-        self.choices.resize(slot.tasks.len(), Choice::default());
+        self.choices.resize(slot.tasks.len(), TaskAction::default());
         self.crowd.fill(slot, &self.layout.scales);
         if let Form::Sequential { turns, passes, .. } = self.layout.form {
             let order = (turns, passes);

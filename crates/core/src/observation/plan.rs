@@ -72,7 +72,7 @@ pub struct Backlog {
 
 /// Where a task goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
+enum PlanTarget {
     /// To that row of the view.
     Server(usize),
     Cloud,
@@ -98,9 +98,9 @@ pub struct Planner {
     links: LinkCalendar,
     trial: (CoreCalendar, LinkCalendar),
     routes: Dijkstra,
-    /// Target and predicted end of every task, by plan.
-    plan: Vec<Option<Target>>,
-    best: Vec<Option<Target>>,
+    /// PlanTarget and predicted end of every task, by plan.
+    plan: Vec<Option<PlanTarget>>,
+    best: Vec<Option<PlanTarget>>,
     ends_s: Vec<f64>,
     owed: Vec<f64>,
     shares: Vec<f64>,
@@ -320,12 +320,12 @@ impl Planner {
             self.plan[n as usize] = match most {
                 Some((_, option)) => {
                     self.owed[option] -= 1.0;
-                    Some(target(option).map_or(Target::Cloud, Target::Server))
+                    Some(target(option).map_or(PlanTarget::Cloud, PlanTarget::Server))
                 }
                 // nothing else is there: it waits at home
-                None => Some(Target::Server(own)),
+                None => Some(PlanTarget::Server(own)),
             };
-            if self.plan[n as usize] == Some(Target::Server(own)) {
+            if self.plan[n as usize] == Some(PlanTarget::Server(own)) {
                 used += task.cycles;
             }
         }
@@ -375,7 +375,7 @@ impl Planner {
         for &n in &self.order[self.batch.clone()] {
             let (task, n) = (&view.tasks[n as usize], n as usize);
             let end_s = match self.plan[n] {
-                Some(Target::Server(server)) => {
+                Some(PlanTarget::Server(server)) => {
                     let path = self.routes.path(entry, view.servers[server].rsu);
                     let (ready_s, bits) = (task.ready_s, task.data_bits);
                     let there_s = links.arrival_s(&slot.network, backlog, path, ready_s, bits);
@@ -408,12 +408,12 @@ impl Planner {
         for (task, plan) in self.view.tasks.iter().zip(&self.plan) {
             let entry = task.source.map(|s| self.view.sources[s as usize].entry);
             let (placement, path) = match (entry, plan) {
-                (Some(entry), Some(Target::Server(server))) => {
+                (Some(entry), Some(PlanTarget::Server(server))) => {
                     let rsu = self.view.servers[*server].rsu;
                     let path = self.routes.path(entry, rsu);
                     (self.view.place(entry, *server), path)
                 }
-                (Some(entry), Some(Target::Cloud)) => (Placement::Cloud { entry }, &[][..]),
+                (Some(entry), Some(PlanTarget::Cloud)) => (Placement::Cloud { entry }, &[][..]),
                 _ => (Placement::Local, &[][..]),
             };
             decision.placements.push(placement);

@@ -6,7 +6,7 @@
 //! tasks are nearest to an RSU, against its free CPU.
 
 use super::context::{Crowd, STILL};
-use super::decode::{Choice, routed};
+use super::decode::{TaskAction, routed};
 use super::features::{cut, flag, share, squash};
 use super::{Layout, Observation};
 use crate::slot::Slot;
@@ -145,15 +145,15 @@ fn allow(slot: &Slot, sizes: Sizes, task: usize, legal: &mut Vec<bool>) {
     }
 }
 
-pub(super) fn act(slot: &Slot, sizes: Sizes, actions: &[u32], choices: &mut [Choice]) {
+pub(super) fn act(slot: &Slot, sizes: Sizes, actions: &[u32], choices: &mut [TaskAction]) {
     for (task, action) in actions.chunks(sizes.heads().count()).enumerate() {
         let links = slot.links(task);
         let entry = action[0] as usize;
         choices[task] = if entry + 1 == sizes.candidates {
-            Choice::default()
+            TaskAction::default()
         } else {
             let targets = slot.routes.targets(links[0].rsu);
-            Choice {
+            TaskAction {
                 placement: routed(slot, links[entry].rsu, targets[action[1] as usize].rsu),
                 span: action.get(2).map_or(0, |&span| span as u8),
             }

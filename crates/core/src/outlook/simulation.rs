@@ -1,4 +1,4 @@
-//! What a plan comes to, event by event, on what the view shows: the look-ahead by which ECT mends its plan.
+//! What a plan comes to, event by event, on what the view shows: the look-ahead by which ECT improves its plan.
 //!
 //! Calendars promise in the order of planning; links and cores serve in the order of coming. And every end is
 //! a chain of services, each begun when the one before it ended, so that one walk back over them tells how the
@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 
 /// Where a task goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seat {
+pub(crate) enum Destination {
     Vehicle,
     Cloud,
     /// A row of the view, and a number of the cache.
@@ -24,7 +24,7 @@ pub(crate) enum Seat {
 
 /// What a plan is made on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stage<'a> {
+pub(crate) struct PlanContext<'a> {
     pub(crate) network: &'a Network,
     pub(crate) view: &'a View,
     pub(crate) cache: &'a PathCache,
@@ -32,17 +32,17 @@ pub(crate) struct Stage<'a> {
     pub(crate) cloud_s: f64,
 }
 
-impl Stage<'_> {
-    /// The first link that a task in `seat` takes.
-    pub(crate) fn first_link(&self, seat: Seat) -> Option<u32> {
-        match seat {
-            Seat::Server { path, .. } => self.cache.path(path).first().copied(),
-            Seat::Vehicle | Seat::Cloud => None,
+impl PlanContext<'_> {
+    /// The first link that a task in `destination` takes.
+    pub(crate) fn first_link(&self, destination: Destination) -> Option<u32> {
+        match destination {
+            Destination::Server { path, .. } => self.cache.path(path).first().copied(),
+            Destination::Vehicle | Destination::Cloud => None,
         }
     }
 }
 
-/// How the sum of all ends changes with the task in a seat.
+/// How the sum of all ends changes with the task in a destination.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Weight {
     /// With the instant at which it leaves its first link, or its upload where it takes none.
@@ -77,7 +77,7 @@ const NOTHING: u32 = u32::MAX;
 
 /// Runs plans through, keeping its memory.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rehearsal {
+pub(crate) struct PlanSimulation {
     /// Instant bits (instants are not negative), task, links behind it.
     events: BinaryHeap<Reverse<(u64, u32, u32)>>,
     core_free_s: Vec<f64>,
@@ -93,16 +93,21 @@ pub(crate) struct Rehearsal {
     own_weight: Vec<f64>,
 }
 
-impl Rehearsal {
+impl PlanSimulation {
     /// The sum of the ends of all tasks, vehicles' left out; `order` is that of their uploads' ends, then of tasks \[s\].
-    pub(crate) fn total_s(&mut self, stage: &Stage<'_>, order: &[u32], seats: &[Seat]) -> f64 {
-        let view = stage.view;
+    pub(crate) fn total_s(
+        &mut self,
+        context: &PlanContext<'_>,
+        order: &[u32],
+        destinations: &[Destination],
+    ) -> f64 {
+        let view = context.view;
         self.core_free_s.clone_from(&view.core_free_s);
-        let links = stage.network.links().len();
+        let links = context.network.links().len();
         for (list, len) in [
             (&mut self.core_last, self.core_free_s.len()),
             (&mut self.link_last, links),
-            (&mut self.task_last, seats.len()),
+            (&mut self.task_last, destinations.len()),
         ] {
             list.clear();
             list.resize(len, NOTHING);
@@ -123,18 +128,18 @@ impl Rehearsal {
         } else {
             self.events.pop()
         } {
-            let (server, path) = match seats[n as usize] {
-                Seat::Server { server, path } => (server, path),
-                Seat::Cloud => {
-                    total_s += f64::from_bits(bits) + stage.cloud_s;
+            let (server, path) = match destinations[n as usize] {
+                Destination::Server { server, path } => (server, path),
+                Destination::Cloud => {
+                    total_s += f64::from_bits(bits) + context.cloud_s;
                     continue;
                 }
-                Seat::Vehicle => continue,
+                Destination::Vehicle => continue,
             };
             let at_s = f64::from_bits(bits);
-            match stage.cache.path(path).get(hops as usize) {
+            match context.cache.path(path).get(hops as usize) {
                 Some(&row) => {
-                    let there_s = self.send(stage, n, row, hops == 0, at_s);
+                    let there_s = self.send(context, n, row, hops == 0, at_s);
                     self.events.push(Reverse((there_s.to_bits(), n, hops + 1)));
                 }
                 None => total_s += self.run(view, n, server, at_s),
@@ -144,11 +149,11 @@ impl Rehearsal {
     }
 
     /// Sends task `n`, there at `at_s`, over a link; its arrival at the other end \[s\].
-    fn send(&mut self, stage: &Stage<'_>, n: u32, row: u32, first: bool, at_s: f64) -> f64 {
-        let link = &stage.network.links()[row as usize];
-        let task = &stage.view.tasks[n as usize];
+    fn send(&mut self, context: &PlanContext<'_>, n: u32, row: u32, first: bool, at_s: f64) -> f64 {
+        let link = &context.network.links()[row as usize];
+        let task = &context.view.tasks[n as usize];
         let source = task.source.unwrap_or(0);
-        let backlog_s = link.transmission_s(stage.view.backlog_bits(source)[row as usize]);
+        let backlog_s = link.transmission_s(context.view.backlog_bits(source)[row as usize]);
         let free_s = self.link_free_s[row as usize].max(backlog_s);
         let kind = if first { Kind::FirstLink } else { Kind::Link };
         let after = match free_s > self.link_free_s[row as usize] {
@@ -199,11 +204,11 @@ impl Rehearsal {
         id
     }
 
-    /// How the sum of ends of the plan rehearsed last changes with the task in every seat.
-    pub(crate) fn weigh(&mut self, seats: &[Seat], weights: &mut Vec<Weight>) {
+    /// How the sum of ends of the plan simulated last changes with the task in every destination.
+    pub(crate) fn weigh(&mut self, destinations: &[Destination], weights: &mut Vec<Weight>) {
         weights.clear();
-        weights.extend(seats.iter().map(|seat| Weight {
-            later: f64::from(u8::from(*seat == Seat::Cloud)),
+        weights.extend(destinations.iter().map(|destination| Weight {
+            later: f64::from(u8::from(*destination == Destination::Cloud)),
             ..Weight::default()
         }));
         for list in [&mut self.end_weight, &mut self.own_weight] {
@@ -242,7 +247,7 @@ mod tests {
     use std::sync::Arc;
 
     /// A batch of `lin2025`, its view, paths, and a plan drawn at random.
-    fn drawn(seed: u64) -> (Slot, View, PathCache, Vec<Seat>) {
+    fn drawn(seed: u64) -> (Slot, View, PathCache, Vec<Destination>) {
         let at = ["\"local\"", "\"random\""][seed as usize % 2];
         let sets = [("fleet.mobility.at", at), ("execution.capability", "0.2")];
         let sets = sets.map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -257,26 +262,26 @@ mod tests {
         view.observe(&slot, 3);
         let mut cache = PathCache::new(12, 2);
         cache.follow(&slot.network);
-        let mut stream = Streams::new(seed).stream("seats");
-        let mut seats = Vec::new();
+        let mut stream = Streams::new(seed).stream("destinations");
+        let mut destinations = Vec::new();
         for task in &view.tasks {
             let source = &view.sources[task.source.expect("covered") as usize];
             let row = stream.below(source.servers.len()) + source.servers.start as usize;
             let paths = cache.between(source.entry, view.servers[row].rsu);
             let path = paths.start + stream.below(paths.len()) as u32;
-            seats.push(match stream.below(8) {
-                0 => Seat::Cloud,
-                _ => Seat::Server {
+            destinations.push(match stream.below(8) {
+                0 => Destination::Cloud,
+                _ => Destination::Server {
                     server: row as u32,
                     path,
                 },
             });
         }
-        (slot, view, cache, seats)
+        (slot, view, cache, destinations)
     }
 
-    fn stage<'a>(slot: &'a Slot, view: &'a View, cache: &'a PathCache) -> Stage<'a> {
-        Stage {
+    fn context<'a>(slot: &'a Slot, view: &'a View, cache: &'a PathCache) -> PlanContext<'a> {
+        PlanContext {
             network: &slot.network,
             view,
             cache,
@@ -291,17 +296,17 @@ mod tests {
         order
     }
 
-    /// Where nothing unknown happens a rehearsal is what the simulator makes of the plan.
+    /// Where nothing unknown happens a simulation is what the simulator makes of the plan.
     #[test]
-    fn oracle_rehearsals_are_simulations() {
-        let mut rehearsal = Rehearsal::default();
+    fn oracle_plan_simulation_is_the_simulator() {
+        let mut simulation = PlanSimulation::default();
         let mut migrated = 0;
         for seed in 0..40 {
-            let (slot, view, cache, seats) = drawn(seed);
-            let stage = stage(&slot, &view, &cache);
-            let over_links = seats
+            let (slot, view, cache, destinations) = drawn(seed);
+            let context = context(&slot, &view, &cache);
+            let over_links = destinations
                 .iter()
-                .filter(|&&seat| stage.first_link(seat).is_some());
+                .filter(|&&destination| context.first_link(destination).is_some());
             migrated += over_links.count();
             let queues = slot.queues.as_ref().expect("queues");
             let mut network = QueueNetwork::new(
@@ -311,9 +316,9 @@ mod tests {
                 &queues.present.core_free_s,
             );
             let mut total_s = 0.0;
-            for (n, (task, seat)) in (0..).zip(view.tasks.iter().zip(&seats)) {
-                match *seat {
-                    Seat::Server { path, .. } => network.submit(Submission {
+            for (n, (task, destination)) in (0..).zip(view.tasks.iter().zip(&destinations)) {
+                match *destination {
+                    Destination::Server { path, .. } => network.submit(Submission {
                         key: n,
                         ready_s: task.ready_s,
                         entry: view.sources[task.source.expect("covered") as usize].entry,
@@ -327,10 +332,10 @@ mod tests {
             network.drain(&mut |finished| {
                 total_s += finished.outcome.expect("nothing fails").finished_s;
             });
-            let rehearsed_s = rehearsal.total_s(&stage, &order(&view), &seats);
+            let simulated_s = simulation.total_s(&context, &order(&view), &destinations);
             assert!(
-                (rehearsed_s - total_s).abs() < 1e-9,
-                "seed {seed}: {rehearsed_s} {total_s}"
+                (simulated_s - total_s).abs() < 1e-9,
+                "seed {seed}: {simulated_s} {total_s}"
             );
         }
         assert!(migrated > 1000, "{migrated}");
@@ -339,20 +344,26 @@ mod tests {
     /// Weights of cycles, and of uploads that no link follows, against differences.
     #[test]
     fn oracle_weights_are_differences() {
-        let (mut rehearsal, mut weights) = (Rehearsal::default(), Vec::new());
+        let (mut simulation, mut weights) = (PlanSimulation::default(), Vec::new());
         let mut waited = 0;
         for seed in 0..20 {
-            let (slot, mut view, cache, seats) = drawn(seed);
-            let total_s = rehearsal.total_s(&stage(&slot, &view, &cache), &order(&view), &seats);
-            rehearsal.weigh(&seats, &mut weights);
-            for n in 0..seats.len() {
+            let (slot, mut view, cache, destinations) = drawn(seed);
+            let total_s =
+                simulation.total_s(&context(&slot, &view, &cache), &order(&view), &destinations);
+            simulation.weigh(&destinations, &mut weights);
+            for n in 0..destinations.len() {
                 let task = view.tasks[n];
-                let linkless = stage(&slot, &view, &cache).first_link(seats[n]).is_none();
+                let linkless = context(&slot, &view, &cache)
+                    .first_link(destinations[n])
+                    .is_none();
                 let mut change_s = |cycles: f64, ready_s: f64| {
                     view.tasks[n].cycles += cycles;
                     view.tasks[n].ready_s += ready_s;
-                    let after_s =
-                        rehearsal.total_s(&stage(&slot, &view, &cache), &order(&view), &seats);
+                    let after_s = simulation.total_s(
+                        &context(&slot, &view, &cache),
+                        &order(&view),
+                        &destinations,
+                    );
                     view.tasks[n] = task;
                     after_s - total_s
                 };

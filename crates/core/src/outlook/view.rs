@@ -13,13 +13,13 @@ use std::ops::Range;
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// The servers that tasks enter by, in order of their first task.
-    pub sources: Vec<Source>,
+    pub sources: Vec<EntryServer>,
     /// Servers in the eyes of every source.
-    pub servers: Vec<Server>,
+    pub servers: Vec<SeenServer>,
     /// When each of their cores has done all that is queued for it \[s\].
     pub core_free_s: Vec<f64>,
     /// The tasks, in order of arrival.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<SeenTask>,
     /// Bits queued on all links, once for all sources or once for each.
     backlog_bits: Vec<f64>,
     /// Rows of `servers` that show the same server: `rows[first_row[m]..first_row[m + 1]]`.
@@ -34,7 +34,7 @@ pub struct View {
 
 /// A server that tasks enter by.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Source {
+pub struct EntryServer {
     /// Row of the RSU.
     pub entry: u32,
     /// What it knows: itself first, then all that it has heard of within n hops, by (hops, RSU).
@@ -43,7 +43,7 @@ pub struct Source {
 
 /// A server in the eyes of a source.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Server {
+pub struct SeenServer {
     /// Row of the RSU.
     pub rsu: u32,
     /// Hops from the source.
@@ -58,7 +58,7 @@ pub struct Server {
 
 /// A task as the server that it enters by sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Task {
+pub struct SeenTask {
     /// Index of its source; `None` where no RSU covers the vehicle.
     pub source: Option<u32>,
     /// When its data is complete at the source \[s\].
@@ -152,13 +152,13 @@ impl View {
                 if *source == NONE {
                     *source = self.sources.len() as u32;
                     let (entry, servers) = (link.rsu, 0..0);
-                    self.sources.push(Source { entry, servers });
+                    self.sources.push(EntryServer { entry, servers });
                     self.entering.push(0);
                 }
                 self.entering[*source as usize] += 1;
                 *source
             });
-            self.tasks.push(Task {
+            self.tasks.push(SeenTask {
                 source,
                 ready_s: 0.0,
                 data_bits: slot.tasks.data_bits[n],
@@ -204,7 +204,7 @@ impl View {
             let cores = first..self.core_free_s.len() as u32;
             // Nobody migrates to a server that does not work or that nothing was heard of.
             if target.hops == 0 || !cores.is_empty() {
-                self.servers.push(Server {
+                self.servers.push(SeenServer {
                     rsu: target.rsu,
                     hops: target.hops,
                     seconds_per_bit: target.seconds_per_bit,

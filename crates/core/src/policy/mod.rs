@@ -11,15 +11,16 @@ pub mod or_local;
 pub mod price;
 pub mod punctual;
 pub mod repair;
+pub mod shared_cpu_adapter;
 pub mod slot_fit;
 
 use crate::rng::Streams;
 use crate::scenario::{Deadline, Execution, PolicyOptions, Scenario};
 use crate::slot::{Decision, Slot};
 use migration::MigrationKind;
-use migration::surrogate::Surrogate;
 use punctual::Punctual;
 use repair::Repaired;
+use shared_cpu_adapter::SharedCpuAdapter;
 
 /// Decides where the tasks of a slot run.
 ///
@@ -231,17 +232,17 @@ impl PolicyKind {
     pub fn build(self, options: &PolicyOptions, streams: Streams) -> Box<dyn Policy> {
         use baselines::{Greedy, Local, Nearest, Random, Rank};
         match self {
-            Self::Local => surrogate(Local),
-            Self::Random => surrogate(Random::new(
+            Self::Local => adapted(Local),
+            Self::Random => adapted(Random::new(
                 options.random_candidates,
                 options.random_target,
                 streams,
             )),
-            Self::GreedyData => surrogate(Greedy::new(Rank::Data, options.greedy_quota)),
+            Self::GreedyData => adapted(Greedy::new(Rank::Data, options.greedy_quota)),
             Self::GreedyComputation => {
-                surrogate(Greedy::new(Rank::Computation, options.greedy_quota))
+                adapted(Greedy::new(Rank::Computation, options.greedy_quota))
             }
-            Self::Nearest => surrogate(Nearest),
+            Self::Nearest => adapted(Nearest),
             Self::BestResponse => repaired(
                 best_response::BestResponse::new(options.best_response_sweeps),
                 options.best_response_repair,
@@ -261,23 +262,23 @@ impl PolicyKind {
                 let (restarts, repair) =
                     (options.local_search_restarts, options.local_search_repair);
                 let search = local_search::LocalSearch::new(restarts, repair, streams);
-                surrogate(Punctual::new(search, options.local_search_deadline))
+                adapted(Punctual::new(search, options.local_search_deadline))
             }
-            Self::SlotFit => surrogate(slot_fit::SlotFit::new(options.price.sweeps)),
+            Self::SlotFit => adapted(slot_fit::SlotFit::new(options.price.sweeps)),
             Self::Migration(kind) => kind.build(&options.migration, streams),
         }
     }
 }
 
-fn surrogate(policy: impl Policy + 'static) -> Box<dyn Policy> {
-    Box::new(Surrogate::new(policy))
+fn adapted(policy: impl Policy + 'static) -> Box<dyn Policy> {
+    Box::new(SharedCpuAdapter::new(policy))
 }
 
 /// Repairs what `policy` decides under (16e), or not, and looks at deadlines, or not.
 fn repaired(policy: impl Policy + 'static, repair: bool, deadline: Deadline) -> Box<dyn Policy> {
     if repair {
-        surrogate(Punctual::new(Repaired::new(policy), deadline))
+        adapted(Punctual::new(Repaired::new(policy), deadline))
     } else {
-        surrogate(Punctual::new(policy, deadline))
+        adapted(Punctual::new(policy, deadline))
     }
 }

@@ -10,7 +10,7 @@ pub(super) struct Event {
     pub(super) time_s: f64,
     /// Number of the task's submission: at one instant, tasks move in that order.
     pub(super) number: u64,
-    /// The task's place in memory.
+    /// The task's stop in memory.
     pub(super) task: u32,
 }
 

@@ -5,18 +5,18 @@ use std::collections::VecDeque;
 
 /// A server or a link fails or comes back.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fault {
+pub struct FaultEvent {
     /// When \[s\].
     pub at_s: f64,
     /// What.
-    pub part: Part,
+    pub part: Component,
     /// Whether it comes back; otherwise it fails.
     pub up: bool,
 }
 
 /// What can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Component {
     /// The server of this row.
     Server(u32),
     /// Both directions of the link, by the row of either.
@@ -26,7 +26,7 @@ pub enum Part {
 /// The schedule of faults, and the state of all parts by now.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Health {
-    schedule: Vec<Fault>,
+    schedule: Vec<FaultEvent>,
     next: usize,
     pub(super) server_up: Vec<bool>,
     link_up: Vec<bool>,
@@ -54,12 +54,12 @@ impl Health {
     }
 
     /// Sets the schedule. Faults of one instant keep their order.
-    pub(super) fn plan(&mut self, network: &Network, mut schedule: Vec<Fault>) {
+    pub(super) fn plan(&mut self, network: &Network, mut schedule: Vec<FaultEvent>) {
         for fault in &schedule {
             assert!(fault.at_s >= 0.0, "a fault at {} s", fault.at_s);
             let known = match fault.part {
-                Part::Server(m) => (m as usize) < network.rsus(),
-                Part::Link(row) => (row as usize) < network.links().len(),
+                Component::Server(m) => (m as usize) < network.rsus(),
+                Component::Link(row) => (row as usize) < network.links().len(),
             };
             assert!(known, "{:?} is not in the network", fault.part);
         }
@@ -81,14 +81,14 @@ impl Health {
     }
 
     /// Lets the next fault strike; `None` where it changes nothing.
-    pub(super) fn strike(&mut self, network: &Network) -> Option<Fault> {
+    pub(super) fn strike(&mut self, network: &Network) -> Option<FaultEvent> {
         let fault = self.schedule[self.next];
         self.next += 1;
         let changes = match fault.part {
-            Part::Server(m) => {
+            Component::Server(m) => {
                 std::mem::replace(&mut self.server_up[m as usize], fault.up) != fault.up
             }
-            Part::Link(row) => {
+            Component::Link(row) => {
                 self.link_up[network.links()[row as usize].reverse as usize] = fault.up;
                 std::mem::replace(&mut self.link_up[row as usize], fault.up) != fault.up
             }

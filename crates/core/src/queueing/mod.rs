@@ -12,7 +12,7 @@ mod faults;
 mod recovery;
 mod simulator;
 
-pub use faults::{Fault, Part};
+pub use faults::{Component, FaultEvent};
 pub use simulator::QueueNetwork;
 
 /// A task that is offered to the servers.

@@ -1,16 +1,16 @@
 //! What becomes of tasks when something fails: the data is where it is, and goes on from there.
 
 use super::calendar::Event;
-use super::faults::{Fault, Part};
-use super::simulator::{Place, QueueNetwork, Task};
+use super::faults::{Component, FaultEvent};
+use super::simulator::{Job, QueueNetwork, Stop};
 use super::{Finished, Reason};
 use crate::backhaul::network::Network;
 
 impl QueueNetwork {
     /// Gives a task another path, or another execution server, where the link that it takes next is dead;
     /// false where it is lost.
-    pub(super) fn carry_on(&mut self, place: u32, done: &mut impl FnMut(Finished)) -> bool {
-        let task = &mut self.tasks[place as usize];
+    pub(super) fn carry_on(&mut self, stop: u32, done: &mut impl FnMut(Finished)) -> bool {
+        let task = &mut self.tasks[stop as usize];
         let next = task.path.get(task.next as usize);
         if next.is_none_or(|&row| self.health.lives(&self.network, row)) {
             return true;
@@ -23,7 +23,7 @@ impl QueueNetwork {
             .health
             .route(&self.network, at, execution, accepts, &mut task.path);
         let Some(target) = target else {
-            self.lose(place, at_s, Reason::Unreachable, done);
+            self.lose(stop, at_s, Reason::Unreachable, done);
             return false;
         };
         if target == task.execution {
@@ -47,40 +47,40 @@ impl QueueNetwork {
             return;
         }
         let mut struck: Vec<(u32, u64, Option<Reason>)> = Vec::new();
-        for (place, task) in (0..).zip(&mut self.tasks) {
+        for (stop, task) in (0..).zip(&mut self.tasks) {
             match fate(&self.network, fault.part, at_s, task) {
                 Fate::Untouched => {}
-                Fate::Orphaned(row) => task.place = Place::Link { row, copy: false },
-                Fate::Held => struck.push((place, task.number, None)),
-                Fate::Lost => struck.push((place, task.number, Some(Reason::ServerFailed))),
+                Fate::Orphaned(row) => task.stop = Stop::Link { row, copy: false },
+                Fate::Held => struck.push((stop, task.number, None)),
+                Fate::Lost => struck.push((stop, task.number, Some(Reason::ServerFailed))),
             }
         }
-        let moved = |place| struck.binary_search_by_key(&place, |&(p, ..)| p).is_ok();
-        self.calendar.retain(|place| !moved(place));
+        let moved = |stop| struck.binary_search_by_key(&stop, |&(p, ..)| p).is_ok();
+        self.calendar.retain(|stop| !moved(stop));
         struck.sort_by_key(|&(_, number, _)| number);
-        for (place, number, lost) in struck {
+        for (stop, number, lost) in struck {
             if let Some(reason) = lost {
-                self.lose(place, at_s, reason, done);
+                self.lose(stop, at_s, reason, done);
                 continue;
             }
-            let task = &mut self.tasks[place as usize];
+            let task = &mut self.tasks[stop as usize];
             task.wait_s += at_s - task.came_s;
             task.came_s = at_s;
-            task.place = Place::Held;
+            task.stop = Stop::Held;
             self.calendar.push(Event {
                 time_s: at_s,
                 number,
-                task: place,
+                task: stop,
             });
         }
     }
 
     /// What fails or comes back has no work: its queues are empty from now on.
-    fn free_parts(&mut self, fault: Fault) {
+    fn free_parts(&mut self, fault: FaultEvent) {
         let at_s = fault.at_s;
         let links = self.network.links();
         match fault.part {
-            Part::Server(m) => {
+            Component::Server(m) => {
                 let cores = self.cores(m);
                 self.core_free_s[cores].fill(at_s);
                 self.begin_s[m as usize].clear();
@@ -90,7 +90,7 @@ impl QueueNetwork {
                     self.link_free_s[reverse as usize] = at_s;
                 }
             }
-            Part::Link(row) => {
+            Component::Link(row) => {
                 let reverse = links[row as usize].reverse;
                 self.link_free_s[row as usize] = at_s;
                 self.link_free_s[reverse as usize] = at_s;
@@ -114,12 +114,12 @@ enum Fate {
 /// A server that fails loses what it holds, runs and receives. The sender of a task keeps it until
 /// the last bit has arrived, so that a cut link loses none. What ends at `at_s` has ended, what
 /// begins has not begun.
-fn fate(network: &Network, part: Part, at_s: f64, task: &Task) -> Fate {
+fn fate(network: &Network, part: Component, at_s: f64, task: &Job) -> Fate {
     let links = network.links();
     let begun = task.begin_s < at_s;
     let served = begun && task.end_s <= at_s;
-    match (part, task.place) {
-        (Part::Link(cut), Place::Link { row, copy })
+    match (part, task.stop) {
+        (Component::Link(cut), Stop::Link { row, copy })
             if row == cut || row == links[cut as usize].reverse =>
         {
             let arrives_s = task.end_s + links[row as usize].propagation_s;
@@ -131,22 +131,22 @@ fn fate(network: &Network, part: Part, at_s: f64, task: &Task) -> Fate {
                 Fate::Lost
             }
         }
-        (Part::Server(m), Place::Link { row, .. }) if task.at == m => {
+        (Component::Server(m), Stop::Link { row, .. }) if task.at == m => {
             if served {
                 Fate::Orphaned(row)
             } else {
                 Fate::Lost
             }
         }
-        (Part::Server(m), Place::Link { row, .. }) if links[row as usize].to == m => {
+        (Component::Server(m), Stop::Link { row, .. }) if links[row as usize].to == m => {
             if begun {
                 Fate::Lost
             } else {
                 Fate::Held
             }
         }
-        (Part::Server(m), Place::Held) if task.at == m => Fate::Lost,
-        (Part::Server(m), Place::Core) if task.at == m && !served => Fate::Lost,
+        (Component::Server(m), Stop::Held) if task.at == m => Fate::Lost,
+        (Component::Server(m), Stop::Core) if task.at == m && !served => Fate::Lost,
         _ => Fate::Untouched,
     }
 }

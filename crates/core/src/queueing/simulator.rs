@@ -4,7 +4,7 @@
 //! and end there are known as well. Only a fault changes them.
 
 use super::calendar::{Calendar, Event};
-use super::faults::{Fault, Health};
+use super::faults::{FaultEvent, Health};
 use super::{Counts, Finished, Lost, Reason, Submission, Travel};
 use crate::backhaul::network::Network;
 use crate::slot::queues::QueueState;
@@ -23,7 +23,7 @@ pub struct QueueNetwork {
     pub(super) begin_s: Vec<VecDeque<f64>>,
     pub(super) link_free_s: Vec<f64>,
     /// Tasks in flight, and places that are free.
-    pub(super) tasks: Vec<Task>,
+    pub(super) tasks: Vec<Job>,
     free: Vec<u32>,
     pub(super) calendar: Calendar,
     pub(super) health: Health,
@@ -33,12 +33,12 @@ pub struct QueueNetwork {
 
 /// A task in flight.
 #[derive(Clone, Debug)]
-pub(super) struct Task {
+pub(super) struct Job {
     key: u64,
     pub(super) number: u64,
     data_bits: f64,
     cycles: f64,
-    pub(super) place: Place,
+    pub(super) stop: Stop,
     /// The server that holds its data, or held it before it took to its link.
     pub(super) at: u32,
     pub(super) execution: u32,
@@ -56,7 +56,7 @@ pub(super) struct Task {
 
 /// Where a task is; its event says when it leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Stop {
     /// Uploading to its entry server.
     Upload,
     /// At its server, about to be sent on or queued: a fault put it back there.
@@ -65,7 +65,7 @@ pub(super) enum Place {
     Link { row: u32, copy: bool },
     /// Queued for a core, or on it.
     Core,
-    /// Done: the place in memory is free.
+    /// Done: the stop in memory is free.
     Nowhere,
 }
 
@@ -112,7 +112,7 @@ impl QueueNetwork {
     /// # Panics
     /// If a fault names what does not exist, or an instant before the start.
     #[must_use]
-    pub fn with_faults(mut self, schedule: Vec<Fault>) -> Self {
+    pub fn with_faults(mut self, schedule: Vec<FaultEvent>) -> Self {
         self.health.plan(&self.network, schedule);
         self
     }
@@ -147,32 +147,32 @@ impl QueueNetwork {
         });
         assert!(self.has_cores(execution), "server {execution} has no cores");
 
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.tasks.push(Task::default());
+        let stop = self.free.pop().unwrap_or_else(|| {
+            self.tasks.push(Job::default());
             self.tasks.len() as u32 - 1
         });
         let number = self.counts.submitted;
         self.counts.submitted += 1;
-        let task = &mut self.tasks[place as usize];
+        let task = &mut self.tasks[stop as usize];
         let mut memory = std::mem::take(&mut task.path);
         memory.clear();
         memory.extend_from_slice(path);
-        *task = Task {
+        *task = Job {
             key,
             number,
             data_bits,
             cycles,
-            place: Place::Upload,
+            stop: Stop::Upload,
             at: entry,
             execution,
             path: memory,
             came_s: ready_s,
-            ..Task::default()
+            ..Job::default()
         };
         self.calendar.push(Event {
             time_s: ready_s,
             number,
-            task: place,
+            task: stop,
         });
     }
 
@@ -297,16 +297,16 @@ impl QueueNetwork {
     #[inline]
     fn happen(&mut self, event: Event, done: &mut impl FnMut(Finished)) {
         let task = &mut self.tasks[event.task as usize];
-        match task.place {
-            Place::Upload if !self.health.server_up[task.at as usize] => {
+        match task.stop {
+            Stop::Upload if !self.health.server_up[task.at as usize] => {
                 self.lose(event.task, event.time_s, Reason::EntryDown, done);
                 return;
             }
-            Place::Core => {
+            Stop::Core => {
                 self.finish(event.task, done);
                 return;
             }
-            Place::Link { row, .. } => {
+            Stop::Link { row, .. } => {
                 let link = &self.network.links()[row as usize];
                 task.wait_s += task.begin_s - task.came_s;
                 task.transmission_s += task.end_s - task.begin_s;
@@ -314,7 +314,7 @@ impl QueueNetwork {
                 task.next += 1;
                 task.at = link.to;
             }
-            Place::Upload | Place::Held | Place::Nowhere => {}
+            Stop::Upload | Stop::Held | Stop::Nowhere => {}
         }
         task.came_s = event.time_s;
         if self.health.has_faults() && !self.carry_on(event.task, done) {
@@ -329,11 +329,11 @@ impl QueueNetwork {
 
     /// Queues a task on the link that it takes next.
     #[inline]
-    fn join_link(&mut self, place: u32, row: u32) {
-        let task = &mut self.tasks[place as usize];
+    fn join_link(&mut self, stop: u32, row: u32) {
+        let task = &mut self.tasks[stop as usize];
         let link = &self.network.links()[row as usize];
         let free_s = &mut self.link_free_s[row as usize];
-        task.place = Place::Link { row, copy: true };
+        task.stop = Stop::Link { row, copy: true };
         task.begin_s = free_s.max(task.came_s);
         task.end_s = task.begin_s + link.transmission_s(task.data_bits);
         *free_s = task.end_s;
@@ -341,21 +341,21 @@ impl QueueNetwork {
         self.calendar.push(Event {
             time_s,
             number: task.number,
-            task: place,
+            task: stop,
         });
     }
 
     /// Queues a task for the earliest free core of the server that it has reached.
     #[inline]
-    fn join_cores(&mut self, place: u32, done: &mut impl FnMut(Finished)) {
-        let task = &mut self.tasks[place as usize];
+    fn join_cores(&mut self, stop: u32, done: &mut impl FnMut(Finished)) {
+        let task = &mut self.tasks[stop as usize];
         let m = task.at as usize;
         let cores = self.core_start[m] as usize..self.core_start[m + 1] as usize;
         let free_s = self.core_free_s[cores]
             .iter_mut()
             .reduce(|best, core| if *core < *best { core } else { best })
             .expect("a server that executes has cores");
-        task.place = Place::Core;
+        task.stop = Stop::Core;
         task.begin_s = free_s.max(task.came_s);
         task.end_s = task.begin_s + task.cycles / self.core_hz[m];
         *free_s = task.end_s;
@@ -372,18 +372,18 @@ impl QueueNetwork {
             self.calendar.push(Event {
                 time_s,
                 number,
-                task: place,
+                task: stop,
             });
         } else {
-            self.finish(place, done);
+            self.finish(stop, done);
         }
     }
 
     #[inline]
-    fn finish(&mut self, place: u32, done: &mut impl FnMut(Finished)) {
-        let task = &mut self.tasks[place as usize];
-        task.place = Place::Nowhere;
-        self.free.push(place);
+    fn finish(&mut self, stop: u32, done: &mut impl FnMut(Finished)) {
+        let task = &mut self.tasks[stop as usize];
+        task.stop = Stop::Nowhere;
+        self.free.push(stop);
         self.counts.finished += 1;
         done(Finished {
             key: task.key,
@@ -402,14 +402,14 @@ impl QueueNetwork {
 
     pub(super) fn lose(
         &mut self,
-        place: u32,
+        stop: u32,
         at_s: f64,
         reason: Reason,
         done: &mut impl FnMut(Finished),
     ) {
-        let task = &mut self.tasks[place as usize];
-        task.place = Place::Nowhere;
-        self.free.push(place);
+        let task = &mut self.tasks[stop as usize];
+        task.stop = Stop::Nowhere;
+        self.free.push(stop);
         self.counts.lost += 1;
         let outcome = Err(Lost { at_s, reason });
         done(Finished {
@@ -420,14 +420,14 @@ impl QueueNetwork {
     }
 }
 
-impl Default for Task {
+impl Default for Job {
     fn default() -> Self {
         Self {
             key: 0,
             number: 0,
             data_bits: 0.0,
             cycles: 0.0,
-            place: Place::Nowhere,
+            stop: Stop::Nowhere,
             at: 0,
             execution: 0,
             next: 0,

@@ -3,12 +3,12 @@
 use crate::queue_calendar::{Calendars, Way, ways};
 use crate::queue_support::{QueueSlot, QueueTask, edge, lin2025};
 use crate::support::over_seeds;
-use wayside_core::bound::queues::{Offer, QueueBound, QueueBounds};
+use wayside_core::bound::queues::{QueueBound, QueueBounds, Venues};
 use wayside_core::queueing::{QueueNetwork, Submission};
 use wayside_core::rng::{Stream, Streams};
 use wayside_core::slot::{Placement, Slot};
 
-fn bounds(slot: &Slot, offer: Offer) -> QueueBounds {
+fn bounds(slot: &Slot, offer: Venues) -> QueueBounds {
     QueueBound::default().solve(slot, slot.queues.as_ref().unwrap(), offer)
 }
 
@@ -52,7 +52,7 @@ fn plain(cores: &[usize], edges: &[(u32, u32)], tasks: usize) -> QueueSlot {
 fn closed_form_one_core() {
     let mut slot = plain(&[1], &[], 4);
     slot.core_free_s[0][0] = 0.1;
-    let bounds = bounds(&slot.build(), Offer::ALL);
+    let bounds = bounds(&slot.build(), Venues::ALL);
     assert!(close(bounds.delay_s, 2.4), "{bounds:?}");
     assert_eq!(bounds.on_time, 2);
 }
@@ -62,7 +62,7 @@ fn closed_form_one_core() {
 fn closed_form_core_waits_for_upload() {
     let mut slot = plain(&[1], &[], 3);
     slot.now_s = 7.0;
-    let bounds = bounds(&slot.build(), Offer::ALL);
+    let bounds = bounds(&slot.build(), Venues::ALL);
     assert!(close(bounds.delay_s, 1.224), "{bounds:?}");
     assert_eq!(bounds.on_time, 2);
 }
@@ -72,7 +72,7 @@ fn closed_form_core_waits_for_upload() {
 #[test]
 fn closed_form_link_is_the_bottleneck() {
     let slot = plain(&[0, 8], &[(0, 1)], 5).build();
-    let parts = QueueBound::default().delays(&slot, slot.queues.as_ref().unwrap(), Offer::ALL);
+    let parts = QueueBound::default().delays(&slot, slot.queues.as_ref().unwrap(), Venues::ALL);
     let first_s = 0.008 + 0.004 + 5e-6 + 0.2;
     assert!(close(parts.ten_s, 5.0 * first_s + 0.040), "{parts:?}");
     assert!(close(parts.asg_s, 5.0 * first_s), "{parts:?}");
@@ -83,7 +83,7 @@ fn closed_form_link_is_the_bottleneck() {
 fn closed_form_star() {
     let slot = plain(&[0, 2, 2, 2], &[(0, 1), (0, 2), (0, 3)], 6).build();
     let first_s = 0.008 + 0.004 + 5e-6 + 0.2;
-    let bounds = bounds(&slot, Offer::ALL);
+    let bounds = bounds(&slot, Venues::ALL);
     assert!(
         close(bounds.delay_s, 6.0 * first_s + 3.0 * 0.004),
         "{bounds:?}"
@@ -96,10 +96,10 @@ fn closed_form_offers() {
     let mut slot = plain(&[1], &[], 3);
     slot.cloud_round_trip_s = Some(0.05);
     let slot = slot.build();
-    let all = bounds(&slot, Offer::ALL);
+    let all = bounds(&slot, Venues::ALL);
     assert!(close(all.delay_s, 3.0 * 0.058), "{all:?}");
     assert_eq!(all.on_time, 3);
-    let servers = bounds(&slot, Offer::SERVERS);
+    let servers = bounds(&slot, Venues::SERVERS);
     assert!(close(servers.delay_s, 1.224), "{servers:?}");
     assert_eq!(servers.on_time, 2);
 }
@@ -107,14 +107,14 @@ fn closed_form_offers() {
 /// Nowhere to run is a bound of infinity, no panic; a slot without tasks costs nothing.
 #[test]
 fn closed_form_limits() {
-    let nowhere = bounds(&plain(&[0], &[], 2).build(), Offer::SERVERS);
+    let nowhere = bounds(&plain(&[0], &[], 2).build(), Venues::SERVERS);
     assert!(nowhere.delay_s.is_infinite() && nowhere.on_time == 0);
-    let empty = bounds(&plain(&[1], &[], 0).build(), Offer::ALL);
+    let empty = bounds(&plain(&[1], &[], 0).build(), Venues::ALL);
     assert_eq!(empty, QueueBounds::default());
     // Out of range of every RSU: 48 s on the vehicle, even where it is not on offer.
     let mut slot = plain(&[1], &[], 1);
     slot.tasks[0].entries.clear();
-    assert!(close(bounds(&slot.build(), Offer::SERVERS).delay_s, 48.0));
+    assert!(close(bounds(&slot.build(), Venues::SERVERS).delay_s, 48.0));
 }
 
 /// What a random slot is like.
@@ -306,7 +306,7 @@ fn oracle_brute_force() {
             uniform: s.unit() < 0.4,
         };
         let slot = random_slot(kind, &mut s).build();
-        let bound = bounds(&slot, Offer::ALL);
+        let bound = bounds(&slot, Venues::ALL);
         let mut best_s = f64::INFINITY;
         brute_force(&slot, 3, &mut |paid| {
             check(bound, paid);
@@ -354,7 +354,7 @@ fn oracle_ten_is_exact_without_rounding() {
         let slot = slot.build();
         let mut best_s = f64::INFINITY;
         brute_force(&slot, 3, &mut |paid| best_s = best_s.min(paid.delay_s));
-        let parts = QueueBound::default().delays(&slot, slot.queues.as_ref().unwrap(), Offer::ALL);
+        let parts = QueueBound::default().delays(&slot, slot.queues.as_ref().unwrap(), Venues::ALL);
         assert!(close(parts.ten_s, best_s), "{parts:?} {best_s}");
     });
 }
@@ -425,7 +425,7 @@ fn property_no_schedule_below() {
             drawn.link_free_s.clear();
         }
         let slot = drawn.build();
-        let bound = bounds(&slot, Offer::ALL);
+        let bound = bounds(&slot, Venues::ALL);
         let (chosen, end_s) = greedy(&slot, 3);
         let best = paid(&slot, &chosen, &end_s);
         check(bound, best);
@@ -463,7 +463,7 @@ fn property_ten_contains_asg() {
         let num = 10 + s.below(50);
         let capability = s.uniform(0.1, 0.9);
         let slot = lin2025(num, capability, true, &mut s).build();
-        let parts = QueueBound::default().delays(&slot, slot.queues.as_ref().unwrap(), Offer::ALL);
+        let parts = QueueBound::default().delays(&slot, slot.queues.as_ref().unwrap(), Venues::ALL);
         assert!(parts.ten_s >= parts.asg_s * (1.0 - 1e-9), "{parts:?}");
         parts.ten_s > 1.001 * parts.asg_s
     });
@@ -486,12 +486,12 @@ fn property_order_memory_offers() {
         let reversed = drawn.build();
         let mut bound = QueueBound::default();
         let queues = slot.queues.as_ref().unwrap();
-        let one = bound.solve(&slot, queues, Offer::ALL);
-        let two = bound.solve(&reversed, queues, Offer::ALL);
+        let one = bound.solve(&slot, queues, Venues::ALL);
+        let two = bound.solve(&reversed, queues, Venues::ALL);
         assert_eq!(one.on_time, two.on_time);
         assert!(close(one.cost, two.cost) && close(one.delay_s, two.delay_s));
-        assert_eq!(one, bound.solve(&slot, queues, Offer::ALL));
-        let servers = bound.solve(&slot, queues, Offer::SERVERS);
+        assert_eq!(one, bound.solve(&slot, queues, Venues::ALL));
+        let servers = bound.solve(&slot, queues, Venues::SERVERS);
         assert!(servers.delay_s >= one.delay_s && servers.on_time <= one.on_time);
     });
 }
@@ -505,7 +505,7 @@ fn property_runs_carry_it() {
     drawn.omega = 0.6;
     drawn.cloud_round_trip_s = Some(0.2);
     let slot = drawn.build();
-    let all = bounds(&slot, Offer::ALL);
+    let all = bounds(&slot, Venues::ALL);
     for kind in [BoundKind::Simple, BoundKind::Split] {
         let mut bounder = Bounder::new(kind);
         assert_eq!(bounder.solve(&slot), Some(all.cost));
@@ -531,9 +531,9 @@ fn speed_lin2025() {
             let slot = lin2025(num, capability, equal, &mut s).build();
             let queues = slot.queues.as_ref().unwrap();
             let clock = std::time::Instant::now();
-            let _ = bound.solve(&slot, queues, Offer::SERVERS);
+            let _ = bound.solve(&slot, queues, Venues::SERVERS);
             total_s += clock.elapsed().as_secs_f64();
-            let parts = bound.delays(&slot, queues, Offer::SERVERS);
+            let parts = bound.delays(&slot, queues, Venues::SERVERS);
             ten_s += parts.ten_s;
             asg_s += parts.asg_s;
             let (chosen, _) = greedy(&slot, 5);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wayside_core::backhaul::Edge;
 use wayside_core::backhaul::network::Network;
 use wayside_core::queueing::{
-    Fault, Finished, Lost, Part, QueueNetwork, Reason, Submission, Travel,
+    Component, FaultEvent, Finished, Lost, QueueNetwork, Reason, Submission, Travel,
 };
 use wayside_core::rng::{Stream, Streams};
 use wayside_core::slot::queues::QueueState;
@@ -19,7 +19,7 @@ struct Instance {
     core_hz: Vec<f64>,
     core_free_s: Vec<f64>,
     jobs: Vec<Job>,
-    faults: Vec<Fault>,
+    faults: Vec<FaultEvent>,
 }
 
 /// Where `ties`, all quantities lie on a coarse grid of powers of two, so that instants coincide often and exactly.
@@ -85,16 +85,16 @@ fn instance(rng: &mut Stream, ties: bool, faults: usize) -> Instance {
         })
         .collect();
     let links = network.links().len();
-    let faults = (0..faults).map(|_| Fault {
+    let faults = (0..faults).map(|_| FaultEvent {
         at_s: draw(rng, 8.0),
         part: if links == 0 || rng.unit() < 0.4 {
-            Part::Server(rng.below(servers) as u32)
+            Component::Server(rng.below(servers) as u32)
         } else {
-            Part::Link(rng.below(links) as u32)
+            Component::Link(rng.below(links) as u32)
         },
         up: rng.unit() < 0.4,
     });
-    let mut faults: Vec<Fault> = faults.collect();
+    let mut faults: Vec<FaultEvent> = faults.collect();
     faults.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
     Instance {
         core_hz,
@@ -273,11 +273,11 @@ fn oracle_observed_queues_are_those_of_the_outcomes() {
 /// A server that failed is seen as down and, when it is back, as idle.
 #[test]
 fn closed_form_a_server_that_comes_back_is_empty() {
-    let back = Fault {
+    let back = FaultEvent {
         up: true,
-        ..fails(2.0, Part::Server(0))
+        ..fails(2.0, Component::Server(0))
     };
-    let mut servers = square(&[fails(1.0, Part::Server(0)), back]);
+    let mut servers = square(&[fails(1.0, Component::Server(0)), back]);
     let mut lost_keys = Vec::new();
     for (key, ready_s) in [(0, 0.0), (1, 0.0), (2, 1.5), (3, 2.0)] {
         servers.submit(Submission {
@@ -373,14 +373,14 @@ fn property_totals_balance_and_steps_change_nothing() {
 }
 
 /// A square 0-1-3-2-0 of links of 1 s for a bit, no flight time; 1 Hz cores.
-fn square(faults: &[Fault]) -> QueueNetwork {
+fn square(faults: &[FaultEvent]) -> QueueNetwork {
     let edges = [(0, 1), (0, 2), (1, 3), (2, 3)].map(|(a, b)| edge(a, b, 1.0, 0.0));
     let network = Arc::new(Network::new(4, &edges, 0.0));
     QueueNetwork::new(network, &[0, 1, 2, 3, 4], &[1.0; 4], &[0.0; 4]).with_faults(faults.to_vec())
 }
 
-fn fails(at_s: f64, part: Part) -> Fault {
-    Fault {
+fn fails(at_s: f64, part: Component) -> FaultEvent {
+    FaultEvent {
         at_s,
         part,
         up: false,
@@ -413,7 +413,7 @@ fn lost(at_s: f64, reason: Reason) -> Result<Travel, Lost> {
 #[test]
 fn closed_form_a_cut_link_is_gone_around() {
     let row = square(&[]).network().find(1, 0).expect("neighbours");
-    let (outcome, rerouted, replanned) = fate(square(&[fails(0.5, Part::Link(row))]));
+    let (outcome, rerouted, replanned) = fate(square(&[fails(0.5, Component::Link(row))]));
     // Half a second in vain, then two links over server 2.
     let travel = outcome.expect("it arrives");
     assert_eq!((travel.hops, travel.execution), (2, 3));
@@ -424,12 +424,12 @@ fn closed_form_a_cut_link_is_gone_around() {
 #[test]
 fn closed_form_data_is_lost_with_the_server_that_holds_or_receives_it() {
     for (at_s, m) in [(0.5, 0), (0.5, 1), (1.5, 1), (1.5, 3), (2.5, 3)] {
-        let (outcome, ..) = fate(square(&[fails(at_s, Part::Server(m))]));
+        let (outcome, ..) = fate(square(&[fails(at_s, Component::Server(m))]));
         assert_eq!(outcome, lost(at_s, Reason::ServerFailed), "{at_s} {m}");
     }
     // What has left a server, or ended on it, is not touched.
     for (at_s, m) in [(1.0, 0), (2.0, 1), (3.0, 3)] {
-        let (outcome, ..) = fate(square(&[fails(at_s, Part::Server(m))]));
+        let (outcome, ..) = fate(square(&[fails(at_s, Component::Server(m))]));
         assert!(outcome.is_ok(), "{at_s} {m}: {outcome:?}");
     }
 }
@@ -437,7 +437,7 @@ fn closed_form_data_is_lost_with_the_server_that_holds_or_receives_it() {
 #[test]
 fn closed_form_a_dead_execution_server_is_replaced_by_the_nearest() {
     // Server 3 dies while the task is on its way to server 1, which keeps and runs it.
-    let (outcome, rerouted, replanned) = fate(square(&[fails(0.5, Part::Server(3))]));
+    let (outcome, rerouted, replanned) = fate(square(&[fails(0.5, Component::Server(3))]));
     let travel = outcome.expect("server 1 runs it");
     assert_eq!((travel.hops, travel.execution), (1, 1));
     assert_eq!((rerouted, replanned), (0, 1));
@@ -446,14 +446,14 @@ fn closed_form_a_dead_execution_server_is_replaced_by_the_nearest() {
 
 #[test]
 fn closed_form_entry_down_and_nowhere_to_go() {
-    let (outcome, ..) = fate(square(&[fails(0.0, Part::Server(0))]));
+    let (outcome, ..) = fate(square(&[fails(0.0, Component::Server(0))]));
     assert_eq!(outcome, lost(0.0, Reason::EntryDown));
 
     // A relay without cores, cut off.
     let network = line(2);
     let row = network.find(0, 1).expect("neighbours");
     let mut servers = QueueNetwork::new(network, &[0, 0, 1], &[1.0; 2], &[0.0])
-        .with_faults(vec![fails(0.0, Part::Link(row))]);
+        .with_faults(vec![fails(0.0, Component::Link(row))]);
     servers.submit(Submission {
         key: 0,
         ready_s: 1.0,

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use wayside_core::backhaul::network::Network;
-use wayside_core::queueing::{Fault, Lost, Part, Reason, Travel};
+use wayside_core::queueing::{Component, FaultEvent, Lost, Reason, Travel};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
@@ -119,8 +119,8 @@ impl<'a> Twin<'a> {
     }
 
     /// Runs to the end of all tasks. `faults` are in order of time.
-    pub(crate) fn run(&mut self, faults: &[Fault]) {
-        let mut faults: VecDeque<Fault> = faults.iter().copied().collect();
+    pub(crate) fn run(&mut self, faults: &[FaultEvent]) {
+        let mut faults: VecDeque<FaultEvent> = faults.iter().copied().collect();
         while self.outcomes.iter().any(Option::is_none) {
             let mut now_s = self.next_s();
             if let Some(fault) = faults.front() {
@@ -325,11 +325,11 @@ impl<'a> Twin<'a> {
         true
     }
 
-    fn strike(&mut self, fault: Fault) {
+    fn strike(&mut self, fault: FaultEvent) {
         let links = self.network.links();
         let at_s = fault.at_s;
         let touched: Vec<u32> = match fault.part {
-            Part::Server(m) => {
+            Component::Server(m) => {
                 if self.server_up[m as usize] == fault.up {
                     return;
                 }
@@ -342,7 +342,7 @@ impl<'a> Twin<'a> {
                 all.filter(|&row| links[row as usize].from == m || links[row as usize].to == m)
                     .collect()
             }
-            Part::Link(row) => {
+            Component::Link(row) => {
                 if self.link_up[row as usize] == fault.up {
                     return;
                 }
@@ -364,16 +364,16 @@ impl<'a> Twin<'a> {
             let at = self.walkers[task].at;
             let state = self.walkers[task].state;
             let (lost, held) = match (fault.part, state) {
-                (Part::Server(m), State::Held | State::CoreQueue | State::Running { .. }) => {
+                (Component::Server(m), State::Held | State::CoreQueue | State::Running { .. }) => {
                     (at == m, false)
                 }
-                (Part::Server(m), State::LinkQueue { row }) => {
+                (Component::Server(m), State::LinkQueue { row }) => {
                     (at == m, links[row as usize].to == m)
                 }
-                (Part::Server(m), State::Sending { row, .. }) => {
+                (Component::Server(m), State::Sending { row, .. }) => {
                     (at == m || links[row as usize].to == m, false)
                 }
-                (Part::Server(m), State::Flying { row, until_s, .. }) => {
+                (Component::Server(m), State::Flying { row, until_s, .. }) => {
                     if at == m {
                         let orphan = true;
                         self.walkers[task].state = State::Flying {
@@ -384,11 +384,11 @@ impl<'a> Twin<'a> {
                     }
                     (links[row as usize].to == m, false)
                 }
-                (Part::Link(_), State::LinkQueue { row } | State::Sending { row, .. }) => {
+                (Component::Link(_), State::LinkQueue { row } | State::Sending { row, .. }) => {
                     (false, touched.contains(&row))
                 }
                 (
-                    Part::Link(_),
+                    Component::Link(_),
                     State::Flying {
                         row,
                         until_s,
@@ -398,7 +398,9 @@ impl<'a> Twin<'a> {
                     let cut = touched.contains(&row) && until_s > at_s;
                     (cut && orphan, cut && !orphan)
                 }
-                (_, State::Uploading { .. } | State::Gone) | (Part::Link(_), _) => (false, false),
+                (_, State::Uploading { .. } | State::Gone) | (Component::Link(_), _) => {
+                    (false, false)
+                }
             };
             if lost {
                 self.lose(task, at_s, Reason::ServerFailed);

@@ -3,7 +3,7 @@
 use crate::summary::{METRICS, Summary};
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
-use wayside_core::bound::queues::{Offer, QueueBound};
+use wayside_core::bound::queues::{QueueBound, Venues};
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::records::{PolicyRun, Replication};
 use wayside_core::engine::world::World;
@@ -212,7 +212,7 @@ impl Observer for MetricObserver<'_> {
             return ControlFlow::Break(());
         }
         if let (Some(bound), Some(queues)) = (&mut self.bound, &slot.queues) {
-            let bounds = bound.solve(slot, queues, Offer::SERVERS);
+            let bounds = bound.solve(slot, queues, Venues::SERVERS);
             self.cost += bounds.cost;
             self.on_time += u64::from(bounds.on_time);
             self.tasks += slot.tasks.len() as u64;

@@ -45,14 +45,14 @@ use ten::Ten;
 /// What a bound lets tasks do besides running on servers. What a policy may do must be offered here, or
 /// the bound is not one for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offer {
+pub struct Venues {
     /// Running on the vehicle. A task that no RSU covers may do so in any case.
     pub vehicle: bool,
     /// Running in the cloud, where the slot has one.
     pub cloud: bool,
 }
 
-impl Offer {
+impl Venues {
     /// All that the slot has.
     pub const ALL: Self = Self {
         vehicle: true,
@@ -96,8 +96,8 @@ pub struct QueueBound {
 
 impl QueueBound {
     /// The bounds of `slot`, with cores and links busy as `queues.present` says.
-    pub fn solve(&mut self, slot: &Slot, queues: &Queues, offer: Offer) -> QueueBounds {
-        self.problem.prepare(slot, queues, offer);
+    pub fn solve(&mut self, slot: &Slot, queues: &Queues, venues: Venues) -> QueueBounds {
+        self.problem.prepare(slot, queues, venues);
         let delay_s = self.least(slot, 1.0);
         let cost = if slot.omega < 1.0 {
             self.least(slot, slot.omega)
@@ -112,8 +112,8 @@ impl QueueBound {
     }
 
     /// Both bounds on the sum of the response times of `slot`.
-    pub fn delays(&mut self, slot: &Slot, queues: &Queues, offer: Offer) -> DelayBounds {
-        self.problem.prepare(slot, queues, offer);
+    pub fn delays(&mut self, slot: &Slot, queues: &Queues, venues: Venues) -> DelayBounds {
+        self.problem.prepare(slot, queues, venues);
         let goal = Goal::Cost { omega: 1.0 };
         DelayBounds {
             ten_s: sum_of(self.ten(slot, goal)),

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::Offer;
+use super::Venues;
 use crate::backhaul::network::Network;
 use crate::model::{compute, objective, transfer};
 use crate::slot::Slot;
@@ -42,7 +42,7 @@ pub(super) struct Job {
     pub(super) deadline_s: f64,
     entries: std::ops::Range<usize>,
     /// Ways to do without the servers: on the vehicle, in the cloud by each entry.
-    pub(super) outside: Vec<Choice>,
+    pub(super) outside: Vec<Outside>,
     /// Least energy of an upload \[J\].
     pub(super) upload_j: f64,
 }
@@ -59,7 +59,7 @@ pub(super) struct Entry {
 
 /// Delay \[s\] and energy \[J\] of a way to run a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Choice {
+pub(super) struct Outside {
     pub(super) delay_s: f64,
     pub(super) energy_j: f64,
 }
@@ -95,7 +95,7 @@ impl Ord for Instant {
 }
 
 impl Problem {
-    pub(super) fn prepare(&mut self, slot: &Slot, queues: &Queues, offer: Offer) {
+    pub(super) fn prepare(&mut self, slot: &Slot, queues: &Queues, venues: Venues) {
         let now_s = queues.present.time_s;
         let from_now = |&instant: &f64| (instant - now_s).max(0.0);
         self.core_free_s.clear();
@@ -111,7 +111,7 @@ impl Problem {
             cores: queues.cores(m as u32),
             first_s: f64::INFINITY,
         }));
-        self.gather_jobs(slot, offer);
+        self.gather_jobs(slot, venues);
         self.find_arrivals(&slot.network);
 
         let tasks = &slot.tasks;
@@ -127,11 +127,11 @@ impl Problem {
         }
     }
 
-    fn gather_jobs(&mut self, slot: &Slot, offer: Offer) {
+    fn gather_jobs(&mut self, slot: &Slot, venues: Venues) {
         self.jobs.clear();
         self.entries.clear();
         for task in 0..slot.tasks.len() {
-            let job = self.job(slot, offer, task);
+            let job = self.job(slot, venues, task);
             match self.jobs.last_mut() {
                 Some(last) if alike(last, &job, &self.entries) => {
                     last.count += 1;
@@ -142,7 +142,7 @@ impl Problem {
         }
     }
 
-    fn job(&mut self, slot: &Slot, offer: Offer, task: usize) -> Job {
+    fn job(&mut self, slot: &Slot, venues: Venues, task: usize) -> Job {
         let vehicle = slot.tasks.vehicle[task] as usize;
         let (data_bits, cycles) = (slot.tasks.data_bits[task], slot.tasks.cycles[task]);
         let start = self.entries.len();
@@ -157,13 +157,13 @@ impl Problem {
         let entries = &self.entries[start..];
         let cpu_hz = slot.vehicles.cpu_hz[vehicle];
         // A task that no RSU covers has its vehicle only.
-        let on_vehicle = (offer.vehicle || entries.is_empty()).then(|| Choice {
+        let on_vehicle = (venues.vehicle || entries.is_empty()).then(|| Outside {
             delay_s: slot.vehicles.local_wait_s[vehicle] + compute::delay_s(cycles, cpu_hz),
             energy_j: compute::energy_j(slot.vehicles.energy_coeff[vehicle], cycles, cpu_hz),
         });
-        let round_trip_s = slot.cloud_round_trip_s.filter(|_| offer.cloud);
+        let round_trip_s = slot.cloud_round_trip_s.filter(|_| venues.cloud);
         let in_cloud = round_trip_s.into_iter().flat_map(|round_trip_s| {
-            entries.iter().map(move |entry| Choice {
+            entries.iter().map(move |entry| Outside {
                 delay_s: entry.ready_s + round_trip_s,
                 energy_j: entry.upload_j,
             })
@@ -293,7 +293,7 @@ impl Goal {
     }
 
     /// Cost of one of a job's ways outside the servers.
-    pub(super) fn outside(self, job: &Job, choice: Choice) -> i64 {
+    pub(super) fn outside(self, job: &Job, choice: Outside) -> i64 {
         match self {
             Self::Cost { .. } => self.units(choice.delay_s, choice.energy_j),
             Self::Late => i64::from(choice.delay_s > job.deadline_s + HAIR * job.deadline_s.abs()),

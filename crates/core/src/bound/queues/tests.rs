@@ -109,13 +109,13 @@ fn oracle_linear_program() {
 fn oracle_networks_of_bounds() {
     use super::problem::{Goal, Problem};
     use super::ten::{Grid, Ten};
-    use super::{Offer, Places, asg};
+    use super::{Places, Venues, asg};
 
     for seed in 0..20 {
         let mut s = Streams::new(seed).stream("networks");
         let slot = small_slot(&mut s);
         let mut problem = Problem::default();
-        problem.prepare(&slot, slot.queues.as_ref().expect("queues"), Offer::ALL);
+        problem.prepare(&slot, slot.queues.as_ref().expect("queues"), Venues::ALL);
         let (mut places, mut flow, mut ten) = (Places::default(), Flow::default(), Ten::default());
         let agree = |flow: &mut Flow, what: &str| {
             let program = linear_program(flow).expect("feasible");

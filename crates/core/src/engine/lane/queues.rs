@@ -9,7 +9,7 @@ use super::{Bounds, TaskOutcome};
 use crate::evaluate::{self, Outcome};
 use crate::information::Rounds;
 use crate::policy::Policy;
-use crate::queueing::{Fault, Finished, Lost, Part, QueueNetwork, Submission, Travel};
+use crate::queueing::{Component, FaultEvent, Finished, Lost, QueueNetwork, Submission, Travel};
 use crate::rng::Streams;
 use crate::scenario::Success;
 use crate::slot::queues::QueueState;
@@ -133,7 +133,7 @@ impl QueueLane {
             self.servers.occupy(slot.now_s, busy_s);
         }
         self.run_until(slot.now_s, ended);
-        self.load_state(slot, traffic.came_from());
+        self.load_state(slot, traffic.previous_row());
     }
 
     /// Decides by a decision from outside.
@@ -189,7 +189,7 @@ impl QueueLane {
     }
 
     /// Shows the policy the queues as they are and as servers have heard of them.
-    fn load_state(&mut self, slot: &mut Slot, came_from: &[Option<u32>]) {
+    fn load_state(&mut self, slot: &mut Slot, previous_row: &[Option<u32>]) {
         let queues = slot.queues.as_mut().expect("tasks queue for cores");
         self.servers.observe(slot.now_s, &mut queues.present);
         std::mem::swap(&mut queues.rounds, &mut self.heard);
@@ -197,7 +197,7 @@ impl QueueLane {
         let before = &self.before;
         self.free_at_s.clear();
         self.free_at_s.extend(
-            came_from
+            previous_row
                 .iter()
                 .map(|from| from.map_or(0.0, |v| before[v as usize])),
         );
@@ -397,14 +397,14 @@ impl Accounts {
 }
 
 /// The faults of servers and links as single events; information is lost elsewhere.
-fn schedule(faults: &[world::Fault]) -> Vec<Fault> {
-    let events = |fault: &world::Fault| {
+fn schedule(faults: &[world::WorldFault]) -> Vec<FaultEvent> {
+    let events = |fault: &world::WorldFault| {
         let part = match fault.what {
-            world::Faulty::Server(m) => Part::Server(m),
-            world::Faulty::Link(row) => Part::Link(row),
-            world::Faulty::Information => return Vec::new(),
+            world::FaultyPart::Server(m) => Component::Server(m),
+            world::FaultyPart::Link(row) => Component::Link(row),
+            world::FaultyPart::Information => return Vec::new(),
         };
-        let event = |at_s, up| Fault { at_s, part, up };
+        let event = |at_s, up| FaultEvent { at_s, part, up };
         vec![event(fault.from_s, false), event(fault.until_s, true)]
     };
     faults.iter().flat_map(events).collect()

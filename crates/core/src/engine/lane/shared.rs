@@ -1,7 +1,7 @@
 //! One policy where the tasks of a slot share CPU: its state, its decisions, its records.
 
-use super::super::carried::Carried;
-use super::super::decider::{Decider, Settler};
+use super::super::carry_over::CarryOver;
+use super::super::decider::{CostEvaluator, Decider};
 use super::super::records::{PolicyRun, SlotRecord};
 use super::super::traffic::Traffic;
 use super::super::world::World;
@@ -13,7 +13,7 @@ use crate::slot::{Placement, Slot};
 pub(in crate::engine) struct SharedLane {
     decider: Decider,
     enforced: bool,
-    carried: Carried,
+    carry_over: CarryOver,
     run: PolicyRun,
 }
 
@@ -22,7 +22,7 @@ impl SharedLane {
         Self {
             decider: Decider::new(policy).measuring(world.scenario.load_balance.of),
             enforced: world.scenario.load_balance.enforce,
-            carried: Carried::new(world.scenario.time.carry_over),
+            carry_over: CarryOver::new(world.scenario.time.carry_over),
             run: PolicyRun {
                 policy: name.to_owned(),
                 ..PolicyRun::default()
@@ -47,23 +47,23 @@ impl SharedLane {
         lower_bound: Option<f64>,
     ) {
         let now_s = t as f64 * slot.slot_s;
-        self.carried.load(now_s, slot, traffic.came_from());
+        self.carry_over.load(now_s, slot, traffic.previous_row());
 
         self.decider.decide(slot);
-        let (placements, settled) = (self.decider.placements(), self.decider.settler());
-        let mut record = account(slot, placements, settled);
+        let (placements, costs) = (self.decider.placements(), self.decider.costs());
+        let mut record = account(slot, placements, costs);
         record.enforced = self.enforced;
         record.slot = t as u32;
         record.lower_bound = lower_bound.map(|sum| sum / f64::from(record.tasks.max(1)));
         record.clamped = traffic.clamped();
         record.decision_time_s = self.decider.decision_time_s();
         self.run.slots.push(record);
-        self.run.record_loads(settled.loads());
-        for outcome in settled.outcomes() {
+        self.run.record_loads(costs.loads());
+        for outcome in costs.outcomes() {
             self.run.delay.record(outcome.delay_s());
             self.run.energy.record(outcome.energy_j());
         }
-        self.carried.save(now_s, slot, placements, settled);
+        self.carry_over.save(now_s, slot, placements, costs);
     }
 }
 
@@ -71,17 +71,17 @@ impl SharedLane {
 pub(in crate::engine) fn account(
     slot: &Slot,
     placements: &[Placement],
-    settled: &Settler,
+    costs: &CostEvaluator,
 ) -> SlotRecord {
-    let tasks = settled.outcomes().len();
+    let tasks = costs.outcomes().len();
     let mut record = SlotRecord {
         tasks: tasks as u32,
         vehicles: slot.vehicles.len() as u32,
         tau: slot.tau,
-        turned_back: settled.turned_back(),
+        turned_back: costs.rejected(),
         ..SlotRecord::default()
     };
-    for (task, outcome) in settled.outcomes().iter().enumerate() {
+    for (task, outcome) in costs.outcomes().iter().enumerate() {
         let delay_s = outcome.delay_s();
         record.add(outcome, slot.omega);
         record.deadline_met += u32::from(delay_s <= slot.tasks.deadline_s[task]);
@@ -91,8 +91,8 @@ pub(in crate::engine) fn account(
         record.migrated += u32::from(placement.is_migrated());
     }
     record.sums_to_means();
-    record.lbm = load::lbm(settled.loads());
-    record.jain = load::jain(settled.loads());
+    record.lbm = load::lbm(costs.loads());
+    record.jain = load::jain(costs.loads());
     record.violated = load::excess(record.lbm, slot.tau) > 0.0;
     record
 }

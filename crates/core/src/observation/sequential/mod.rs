@@ -1,7 +1,7 @@
 //! `sequential`: a row per placement that a task may take, tasks one after the other.
 //!
 //! The same small network scores every row; a softmax over the rows of a task is its head. Each task sees
-//! the loads left by those before it, and those after it at their nearest RSU ([`super::tentative`]). [`ways`] finds how it
+//! the loads left by those before it, and those after it at their nearest RSU ([`super::tentative`]). [`upload_paths`] finds how it
 //! gets to an RSU, [`rows`] writes what the network sees.
 //!
 //! With more than one pass every task is decided again, seeing where the pass before has put the others; what it said last
@@ -13,16 +13,16 @@
 //! fine-tuning.
 
 mod rows;
-mod ways;
+mod upload_paths;
 
-use super::decode::{Choice, least_share_hz};
+use super::decode::{TaskAction, least_share_hz};
 use super::features::{over, share, squash};
 use super::tentative::{Execution, Site};
 use super::{CONTEXT, Layout, Observation, Turns};
 use crate::slot::order::{Order, ordered};
 use crate::slot::{Placement, Slot};
 use rows::Rows;
-use ways::{Way, Ways};
+use upload_paths::{UploadPath, UploadPaths};
 
 /// So few are sorted faster than selected from.
 const FEW: usize = 20;
@@ -44,7 +44,7 @@ pub(super) struct Sequential {
     passes: usize,
     sites: Vec<Site>,
     prices: Prices,
-    ways: Ways,
+    paths: UploadPaths,
     /// RSUs by what they promise the present task, the least total first: totals as [`ordered`], and RSUs.
     ranked: Vec<(i64, u32)>,
     /// Rank within its place and number of every task, to line them up.
@@ -107,17 +107,17 @@ impl Prices {
         self.cost[m] = cost;
     }
 
-    /// Totals of a task of `cycles`, given what the ways cost; as [`Site::added`], to the bit.
+    /// Totals of a task of `cycles`, given what the paths cost; as [`Site::added`], to the bit.
     #[inline]
-    fn total(&mut self, ways: &[f64], cycles: f64) -> impl Iterator<Item = (i64, u32)> {
+    fn total(&mut self, paths: &[f64], cycles: f64) -> impl Iterator<Item = (i64, u32)> {
         let rsus = self.totals.len();
         let (weight, over) = (&self.weight[..rsus], &self.over[..rsus]);
         let (first, second) = (&self.times[0][..rsus], &self.times[1][..rsus]);
         let (there, cost) = (&self.cycles[..rsus], &self.cost[..rsus]);
-        let ways = &ways[..rsus];
+        let paths = &paths[..rsus];
         for (m, total) in self.totals.iter_mut().enumerate() {
             let all = weight[m] * (there[m] + cycles) / over[m] * first[m] * second[m];
-            *total = ways[m] + (all - cost[m]);
+            *total = paths[m] + (all - cost[m]);
         }
         let open = self.totals.iter().zip(&self.open).zip(0..);
         open.filter(|((_, open), _)| **open)
@@ -133,7 +133,7 @@ type Sites = [Option<(usize, Site)>; 2];
 struct Trial {
     rsu: u32,
     span: u8,
-    way: Way,
+    path: UploadPath,
     execution: Execution,
     total: f64,
     /// Slots begun until it ends, see [`slots_held`]; written with the row.
@@ -175,12 +175,12 @@ impl Sequential {
         &mut self,
         slot: &Slot,
         (turns, passes): (Turns, usize),
-        choices: &mut [Choice],
+        choices: &mut [TaskAction],
     ) {
         self.sites.clear();
         self.sites
             .extend((0..slot.rsus.len()).map(|m| Site::idle(slot, m)));
-        self.ways.begin(slot);
+        self.paths.begin(slot);
         self.next_turn = 0;
         self.passes = passes;
         self.line_up(slot, turns);
@@ -269,7 +269,7 @@ impl Sequential {
         slot: &Slot,
         layout: &Layout,
         options: usize,
-        choices: &mut [Choice],
+        choices: &mut [TaskAction],
         still: &[f32],
         observation: &mut Observation,
     ) -> bool {
@@ -289,7 +289,7 @@ impl Sequential {
             for at in first..end {
                 let task = self.queue[at] as usize;
                 if slot.links(task).is_empty() {
-                    choices[task] = Choice::default();
+                    choices[task] = TaskAction::default();
                     self.totals.decided += 1.0;
                     self.totals.decided_local += 1.0;
                 } else {
@@ -302,7 +302,7 @@ impl Sequential {
     }
 
     /// Takes one offer per head.
-    pub(super) fn act(&mut self, slot: &Slot, actions: &[u32], choices: &mut [Choice]) {
+    pub(super) fn act(&mut self, slot: &Slot, actions: &[u32], choices: &mut [TaskAction]) {
         let heads = std::mem::take(&mut self.heads);
         // of a turn with one head nothing has changed since its task was taken out for its rows
         let mut without = self.without.take().filter(|_| heads.len() == 1);
@@ -361,25 +361,25 @@ impl Sequential {
         sites
     }
 
-    fn take_local(&mut self, slot: &Slot, head: &Head) -> Choice {
+    fn take_local(&mut self, slot: &Slot, head: &Head) -> TaskAction {
         self.totals.decided += 1.0;
         self.totals.decided_local += 1.0;
         self.totals.rest += head.local;
         // what it leaves of its vehicle's queue at the next slot's start
         let waits_s = local_delay_s(slot, head.task as usize) - slot.slot_s;
         self.totals.waits_s += waits_s.max(0.0);
-        Choice::default()
+        TaskAction::default()
     }
 
-    fn take(&mut self, slot: &Slot, task: usize, trial: usize) -> Choice {
+    fn take(&mut self, slot: &Slot, task: usize, trial: usize) -> TaskAction {
         let trial = self.trials[trial];
         let Execution { hz, own, holds, .. } = trial.execution;
         self.totals.decided += 1.0;
         for (total, least) in self.totals.beyond_hz.iter_mut().zip([1.0, 2.0]) {
             *total += if trial.slots > least { hz } else { 0.0 };
         }
-        let (entry, execution) = (trial.way.entry, trial.rsu);
-        self.sites[entry as usize].enter(trial.way.own / trial.way.entering);
+        let (entry, execution) = (trial.path.entry, trial.rsu);
+        self.sites[entry as usize].enter(trial.path.own / trial.path.entering);
         let site = &mut self.sites[execution as usize];
         if holds {
             site.hold(hz);
@@ -390,8 +390,8 @@ impl Sequential {
         }
         site.settle();
         self.prices.update(execution as usize, site);
-        self.totals.rest += trial.way.migration + if holds { own } else { 0.0 };
-        Choice {
+        self.totals.rest += trial.path.migration + if holds { own } else { 0.0 };
+        TaskAction {
             placement: Placement::Rsu { entry, execution },
             span: trial.span,
         }
@@ -404,13 +404,13 @@ impl Sequential {
         layout: &Layout,
         options: usize,
         task: usize,
-        choices: &[Choice],
+        choices: &[TaskAction],
         observation: &mut Observation,
     ) {
         // Its own load must not count against it.
         let totals = self.totals;
         let before = self.take_out(slot, task, choices[task].placement);
-        self.ways.find(slot, &self.sites, task);
+        self.paths.find(slot, &self.sites, task);
         self.shortlist(slot, layout.spans, options, task);
         let first = self.trials.len();
         self.try_ranked(slot, layout.spans, task);
@@ -444,11 +444,11 @@ impl Sequential {
             ranked,
             sites,
             prices,
-            ways,
+            paths,
             ..
         } = self;
         ranked.clear();
-        if let Some(costs) = ways.to_all()
+        if let Some(costs) = paths.to_all()
             && spans == 1
             && options <= FEW
         {
@@ -459,21 +459,21 @@ impl Sequential {
         }
         let least = |m: u32| {
             if spans == 1 {
-                return ways.cost(m) + sites[m as usize].added(cycles);
+                return paths.cost(m) + sites[m as usize].added(cycles);
             }
-            let way = ways.way(slot, sites, task, m);
-            let trials = (0..spans).filter_map(|span| try_span(slot, sites, task, m, &way, span));
+            let path = paths.path(slot, sites, task, m);
+            let trials = (0..spans).filter_map(|span| try_span(slot, sites, task, m, &path, span));
             trials
                 .map(|trial| trial.total)
                 .fold(f64::INFINITY, f64::min)
         };
-        match ways.to_all() {
+        match paths.to_all() {
             Some(costs) => {
                 let open =
                     (0..costs.len() as u32).filter(|m| sites[*m as usize].available_hz > 0.0);
                 ranked.extend(open.map(|m| (ordered(least(m)), m)));
             }
-            None => ranked.extend(ways.reached().iter().map(|&m| (ordered(least(m)), m))),
+            None => ranked.extend(paths.reached().iter().map(|&m| (ordered(least(m)), m))),
         }
         if ranked.len() > options {
             ranked.select_nth_unstable(options - 1);
@@ -487,14 +487,14 @@ impl Sequential {
         let Self {
             ranked,
             sites,
-            ways,
+            paths,
             trials,
             ..
         } = self;
         for &(_, m) in &*ranked {
-            let way = ways.way(slot, sites, task, m);
+            let path = paths.path(slot, sites, task, m);
             for span in 0..spans {
-                trials.extend(try_span(slot, sites, task, m, &way, span));
+                trials.extend(try_span(slot, sites, task, m, &path, span));
             }
         }
     }
@@ -572,19 +572,19 @@ fn try_span(
     sites: &[Site],
     task: usize,
     m: u32,
-    way: &Way,
+    path: &UploadPath,
     span: usize,
 ) -> Option<Trial> {
     let site = &sites[m as usize];
-    let least_hz = least_share_hz(slot, task, way.moved_s, span);
+    let least_hz = least_share_hz(slot, task, path.moved_s, span);
     let execution = site.execution(slot.tasks.cycles[task], least_hz);
     let fits = span == 0 || least_hz <= site.unpromised_hz();
     fits.then_some(Trial {
         rsu: m,
         span: span as u8,
-        way: *way,
+        path: *path,
         execution,
-        total: way.own + way.others + way.migration + execution.added,
+        total: path.own + path.others + path.migration + execution.added,
         slots: 0.0,
     })
 }

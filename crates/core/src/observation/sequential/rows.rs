@@ -108,12 +108,12 @@ impl Rows {
     #[inline]
     fn load(&mut self, lane: usize, sites: &[Site], trials: &[Trial], best: f64) {
         for (l, trial) in (lane..LANES).zip(trials) {
-            let Trial { way, total, .. } = trial;
+            let Trial { path, total, .. } = trial;
             let Execution { hz, own, added, .. } = trial.execution;
             let regret = total - best;
-            self.costs[0][l] = way.own;
-            self.costs[1][l] = way.others;
-            self.costs[2][l] = way.migration;
+            self.costs[0][l] = path.own;
+            self.costs[1][l] = path.others;
+            self.costs[2][l] = path.migration;
             self.costs[3][l] = own;
             self.costs[4][l] = added - own;
             self.costs[5][l] = *total;
@@ -121,7 +121,7 @@ impl Rows {
             self.costs[7][l] = regret;
             self.costs[8][l] = regret;
             self.hz[l] = hz;
-            self.moved_s[l] = way.moved_s;
+            self.moved_s[l] = path.moved_s;
             self.capacity_hz[l] = sites[trial.rsu as usize].capacity_hz;
         }
     }
@@ -191,7 +191,7 @@ impl Rows {
         for (l, (trial, row)) in (lane..LANES).zip(trials.iter_mut().zip(rows)) {
             trial.slots = self.held[l];
             self.common(l, tail, row);
-            row[1] = flag(trial.way.hops > 0);
+            row[1] = flag(trial.path.hops > 0);
             row[2] = flag(trial.span == 1);
             row[3] = flag(trial.span == 2);
             row[15] = share(self.held[l] - self.slots[l]);

@@ -1,12 +1,12 @@
 //! ECT, earliest completion: ours, to beat MCATM.
 
 use super::begin;
-use super::mend::Mender;
+use super::improve::PlanImprover;
 use crate::backhaul::paths::PathCache;
 use crate::outlook::belief::Belief;
 use crate::outlook::calendar::CoreCalendar;
 use crate::outlook::calendar::LinkCalendar;
-use crate::outlook::simulation::{Seat, Stage};
+use crate::outlook::simulation::{Destination, PlanContext};
 use crate::outlook::view::View;
 use crate::policy::Policy;
 use crate::scenario::MigrationOptions;
@@ -18,7 +18,7 @@ use std::ops::Range;
 /// Shortest first is right for cores that serve several tasks, but it keeps the smallest tasks at home and
 /// sends the largest over the links. So there is a second plan, in which the largest tasks take the idle
 /// cores at home before the rest are placed. The plan with the smaller predicted sum of ends is mended by
-/// tasks that change places (`mend`); that is the answer.
+/// tasks that change places (`improve`); that is the answer.
 #[derive(Clone, Debug)]
 pub struct Ect {
     max_hops: u32,
@@ -39,17 +39,17 @@ pub struct Ect {
     chosen: Vec<f64>,
     per_free_core: Vec<f64>,
     order: Vec<u32>,
-    plan: Plan,
-    other: Plan,
-    /// Most tasks rehearsed to mend a plan.
+    plan: EctPlan,
+    other: EctPlan,
+    /// Most tasks simulated to improve a plan.
     effort: usize,
-    mender: Mender,
+    improver: PlanImprover,
 }
 
 /// Where every task goes, and the sum of their predicted ends \[s\].
 #[derive(Clone, Debug, Default)]
-struct Plan {
-    seats: Vec<Seat>,
+struct EctPlan {
+    destinations: Vec<Destination>,
     placed: Vec<bool>,
     total_s: f64,
 }
@@ -72,10 +72,10 @@ impl Ect {
             chosen: Vec::new(),
             per_free_core: Vec::new(),
             order: Vec::new(),
-            plan: Plan::default(),
-            other: Plan::default(),
+            plan: EctPlan::default(),
+            other: EctPlan::default(),
             effort: options.effort,
-            mender: Mender::default(),
+            improver: PlanImprover::default(),
         }
     }
 
@@ -122,8 +122,8 @@ impl Ect {
         self.chosen.resize(self.view.servers.len(), 0.0);
         let tasks = self.order.len();
         let plan = &mut self.plan;
-        plan.seats.clear();
-        plan.seats.resize(tasks, Seat::Vehicle);
+        plan.destinations.clear();
+        plan.destinations.resize(tasks, Destination::Vehicle);
         plan.placed.clear();
         plan.placed.resize(tasks, false);
         plan.total_s = 0.0;
@@ -135,8 +135,8 @@ impl Ect {
         for i in 0..tasks {
             let n = self.order[i] as usize;
             if !self.plan.placed[n] {
-                let (seat, end_s) = self.place(slot, n);
-                self.plan.seats[n] = seat;
+                let (destination, end_s) = self.place(slot, n);
+                self.plan.destinations[n] = destination;
                 self.plan.total_s += end_s;
             }
         }
@@ -152,24 +152,24 @@ impl Ect {
         if end_s <= task.ready_s + task.cycles / view.servers[own].core_hz {
             let (server, path) = (own as u32, self.paths[own].start);
             self.cores.reserve(view, own, task.ready_s, task.cycles);
-            self.plan.seats[n] = Seat::Server { server, path };
+            self.plan.destinations[n] = Destination::Server { server, path };
             self.plan.placed[n] = true;
             self.plan.total_s += end_s;
         }
     }
 
     /// Places task `n` where it ends first, reserves its way and its core, and tells its end \[s\].
-    fn place(&mut self, slot: &Slot, n: usize) -> (Seat, f64) {
+    fn place(&mut self, slot: &Slot, n: usize) -> (Destination, f64) {
         let (view, network) = (&self.view, &slot.network);
         let task = &view.tasks[n];
         let Some(source) = task.source else {
-            return (Seat::Vehicle, 0.0);
+            return (Destination::Vehicle, 0.0);
         };
         let backlog_bits = view.backlog_bits(source);
         let own = view.own(source);
-        let (mut seat, mut least_s) = (Seat::Vehicle, f64::INFINITY);
+        let (mut destination, mut least_s) = (Destination::Vehicle, f64::INFINITY);
         if let (true, Some(round_trip_s)) = (self.cloud, slot.cloud_round_trip_s) {
-            (seat, least_s) = (Seat::Cloud, task.ready_s + round_trip_s);
+            (destination, least_s) = (Destination::Cloud, task.ready_s + round_trip_s);
         }
         let (mut arrival_s, mut predicted_s) = (task.ready_s, least_s);
         for server in own..view.candidates(source).end {
@@ -197,12 +197,12 @@ impl Ect {
                 let end_s = core_s.max(there_s) + run_s;
                 if end_s + hedge_s < least_s {
                     let server = server as u32;
-                    seat = Seat::Server { server, path };
+                    destination = Destination::Server { server, path };
                     (least_s, predicted_s, arrival_s) = (end_s + hedge_s, end_s, there_s);
                 }
             }
         }
-        if let Seat::Server { server, path } = seat {
+        if let Destination::Server { server, path } = destination {
             let links = self.cache.path(path);
             let server = server as usize;
             self.links
@@ -217,7 +217,7 @@ impl Ect {
         } else {
             0.0
         };
-        (seat, end_s)
+        (destination, end_s)
     }
 }
 
@@ -230,22 +230,26 @@ impl Policy for Ect {
         if self.other.total_s < self.plan.total_s {
             std::mem::swap(&mut self.plan, &mut self.other);
         }
-        let stage = Stage {
+        let context = PlanContext {
             network: &slot.network,
             view: &self.view,
             cache: &self.cache,
             cloud_s: slot.cloud_round_trip_s.unwrap_or(f64::INFINITY),
         };
-        self.mender
-            .mend(&stage, &self.paths, &mut self.plan.seats, self.effort);
+        self.improver.improve(
+            &context,
+            &self.paths,
+            &mut self.plan.destinations,
+            self.effort,
+        );
         begin(decision);
-        for (task, &seat) in self.view.tasks.iter().zip(&self.plan.seats) {
+        for (task, &destination) in self.view.tasks.iter().zip(&self.plan.destinations) {
             let entry = self.view.sources.get(task.source.unwrap_or(0) as usize);
             let entry = entry.map_or(0, |source| source.entry);
-            let (placement, path): (_, &[u32]) = match seat {
-                Seat::Vehicle => (Placement::Local, &[]),
-                Seat::Cloud => (Placement::Cloud { entry }, &[]),
-                Seat::Server { server, path } => {
+            let (placement, path): (_, &[u32]) = match destination {
+                Destination::Vehicle => (Placement::Local, &[]),
+                Destination::Cloud => (Placement::Cloud { entry }, &[]),
+                Destination::Server { server, path } => {
                     let execution = self.view.servers[server as usize].rsu;
                     (Placement::Rsu { entry, execution }, self.cache.path(path))
                 }

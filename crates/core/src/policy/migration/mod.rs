@@ -6,13 +6,12 @@
 
 pub mod ect;
 pub mod flow;
+mod improve;
 pub mod kinds;
-mod mend;
 pub mod oesda;
 pub mod pacb;
 pub mod route;
 pub mod select;
-pub mod surrogate;
 
 pub use ect::Ect;
 pub use kinds::MigrationKind;

@@ -15,7 +15,7 @@ pub struct Pacb {
     options: Options,
     cache: PathCache,
     /// Candidates and choice of every flow.
-    choices: Vec<Choice>,
+    choices: Vec<RoutedFlow>,
     /// What every link has to send \[s\]: L_l / R_l.
     load_s: Vec<f64>,
     /// Bits assigned to every link \[bit\].
@@ -25,7 +25,7 @@ pub struct Pacb {
 }
 
 #[derive(Clone, Debug)]
-struct Choice {
+struct RoutedFlow {
     candidates: Range<u32>,
     path: u32,
     data_bits: f64,
@@ -118,7 +118,7 @@ impl Pacb {
                 self.assigned_bits[row as usize] += bits;
             }
         }
-        self.choices.push(Choice {
+        self.choices.push(RoutedFlow {
             candidates,
             path,
             data_bits: bits,
@@ -143,7 +143,12 @@ impl Pacb {
     /// Loads of all links, were every flow to take the path that `path` tells.
     ///
     /// They are times to send, L/R, so that links of unequal rates compare; with equal rates that is L.
-    fn weigh(&mut self, network: &Network, backlog_bits: &[f64], path: impl Fn(&Choice) -> u32) {
+    fn weigh(
+        &mut self,
+        network: &Network,
+        backlog_bits: &[f64],
+        path: impl Fn(&RoutedFlow) -> u32,
+    ) {
         let links = network.links();
         self.load_s.clear();
         let backlog_s = |(&bits, link): (&f64, &Link)| link.transmission_s(bits);
@@ -219,7 +224,7 @@ impl Pacb {
     fn after(
         &self,
         network: &Network,
-        choice: &Choice,
+        choice: &RoutedFlow,
         path: u32,
         worst: u32,
         squares: f64,

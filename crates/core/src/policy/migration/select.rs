@@ -1,6 +1,6 @@
 //! Which server a task is migrated to: AAHP, WVAHP, or at random.
 
-use crate::outlook::view::{Task, View};
+use crate::outlook::view::{SeenTask, View};
 use crate::rng::{Stream, Streams};
 use crate::scenario::options::judgment::{Judgment, MAX_CRITERIA};
 use crate::scenario::options::migration::{Ahp, CRITERIA, Criterion, History, MigrationOptions};
@@ -61,7 +61,7 @@ impl Selector {
     }
 
     /// The row of the server that `task` is migrated to; `None` where its source knows of no other.
-    pub fn select(&mut self, view: &View, task: &Task) -> Option<usize> {
+    pub fn select(&mut self, view: &View, task: &SeenTask) -> Option<usize> {
         let source = task.source?;
         let candidates = view.candidates(source);
         if candidates.is_empty() {
@@ -152,7 +152,13 @@ impl Standing {
 
     /// x1 to x6 of a candidate for `task`, in the order of [`CRITERIA`]; `fewest` = min_j c_j.
     #[inline]
-    fn criteria(&self, view: &View, i: usize, fewest: u32, task: &Task) -> [f64; CRITERIA.len()] {
+    fn criteria(
+        &self,
+        view: &View,
+        i: usize,
+        fewest: u32,
+        task: &SeenTask,
+    ) -> [f64; CRITERIA.len()] {
         let [x1, x2, x3] = self.snapshot[i];
         let server = &view.servers[i];
         let rate_bps = f64::from(server.hops) / server.seconds_per_bit;
@@ -176,7 +182,7 @@ impl Standing {
 
 /// S_i: how many tasks like `task` server `i` can finish in time, one after the other on every core.
 #[inline]
-fn tasks_in_time(view: &View, i: usize, task: &Task) -> f64 {
+fn tasks_in_time(view: &View, i: usize, task: &SeenTask) -> f64 {
     let server = &view.servers[i];
     let ready_s = task.ready_s + task.data_bits * server.seconds_per_bit;
     let per_second = server.core_hz / task.cycles;
@@ -239,7 +245,7 @@ impl Aahp {
     }
 
     /// argmax_i sum_k w_k x_ik / sum_j x_jk.
-    fn best(&mut self, view: &View, standing: &Standing, source: u32, task: &Task) -> usize {
+    fn best(&mut self, view: &View, standing: &Standing, source: u32, task: &SeenTask) -> usize {
         let fewest = standing.fewest(view, source);
         let candidates = view.candidates(source);
         let mut sum = [0.0; CRITERIA.len()];
@@ -324,7 +330,7 @@ impl Wvahp {
     }
 
     /// argmax_i sum_g W_g(X_i) X_ig.
-    fn best(&mut self, view: &View, standing: &Standing, source: u32, task: &Task) -> usize {
+    fn best(&mut self, view: &View, standing: &Standing, source: u32, task: &SeenTask) -> usize {
         let outer = self.weights(standing.counts(view, source));
         let fewest = standing.fewest(view, source);
         let candidates = view.candidates(source);

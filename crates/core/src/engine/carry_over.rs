@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decider::Settler;
+use super::decider::CostEvaluator;
 use crate::slot::{Placement, Slot};
 
 /// CPU held at RSUs and queues on vehicles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Carried {
+pub(super) struct CarryOver {
     carry_over: bool,
     /// Tasks that hold CPU of RSUs.
     running: Vec<Running>,
@@ -26,7 +26,7 @@ struct Running {
     end_s: f64,
 }
 
-impl Carried {
+impl CarryOver {
     /// Nothing yet; and nothing ever without `carry_over`.
     pub(super) fn new(carry_over: bool) -> Self {
         Self {
@@ -43,13 +43,13 @@ impl Carried {
     }
 
     /// Goes on to the slot that starts at `now_s`, and shows the policy what earlier decisions still hold.
-    pub(super) fn load(&mut self, now_s: f64, slot: &mut Slot, came_from: &[Option<u32>]) {
+    pub(super) fn load(&mut self, now_s: f64, slot: &mut Slot, previous_row: &[Option<u32>]) {
         if self.carry_over {
             self.running.retain(|task| task.end_s > now_s);
             std::mem::swap(&mut self.before, &mut self.free_at_s);
             self.free_at_s.clear();
             self.free_at_s.extend(
-                came_from
+                previous_row
                     .iter()
                     .map(|from| from.map_or(0.0, |v| self.before[v as usize])),
             );
@@ -98,12 +98,12 @@ impl Carried {
         now_s: f64,
         slot: &Slot,
         placements: &[Placement],
-        settled: &Settler,
+        costs: &CostEvaluator,
     ) {
         if !self.carry_over {
             return;
         }
-        for (task, outcome) in settled.outcomes().iter().enumerate() {
+        for (task, outcome) in costs.outcomes().iter().enumerate() {
             let end_s = now_s + outcome.delay_s();
             match placements[task] {
                 Placement::Local => {
@@ -113,7 +113,7 @@ impl Carried {
                 Placement::Rsu { execution, .. } => {
                     self.running.push(Running {
                         rsu: execution,
-                        cpu_hz: settled.cpu_hz()[task],
+                        cpu_hz: costs.cpu_hz()[task],
                         end_s,
                     });
                 }

@@ -1,25 +1,25 @@
-//! Mends a plan: tasks that had better change places, as far as a rehearsal agrees.
+//! Improves a plan: tasks that had better change places, as far as a simulation agrees.
 //!
 //! Shortest first sends small tasks to near servers and large ones over many links. Where all run as they come, it had
 //! better be the other way round. So pairs of tasks change places, those first that promise most; then tasks
 //! try the shortest paths to their servers.
 
-use crate::outlook::simulation::{Rehearsal, Seat, Stage, Weight};
+use crate::outlook::simulation::{Destination, PlanContext, PlanSimulation, Weight};
 use std::ops::Range;
 
 /// Less gained than this is rounding \[s\].
 const LEAST_S: f64 = 1e-9;
 
-/// A pair that promises less is not rehearsed \[s\].
+/// A pair that promises less is not simulated \[s\].
 const LEAST_PROMISE_S: f64 = 1e-6;
 
 /// Of more tasks not all pairs are looked at.
 const MOST_PARTNERS: usize = 64;
 
-/// Mends plans, keeping its memory.
+/// Improves plans, keeping its memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Mender {
-    rehearsal: Rehearsal,
+pub(super) struct PlanImprover {
+    simulation: PlanSimulation,
     weights: Vec<Weight>,
     /// The tasks by the end of their uploads, and the place of each among them.
     order: Vec<u32>,
@@ -28,20 +28,20 @@ pub(super) struct Mender {
     /// What a pair promises \[s\], and the ranks of its tasks.
     pairs: Vec<(f64, u32, u32)>,
     moved: Vec<bool>,
-    /// Tasks that may still be rehearsed.
+    /// Tasks that may still be simulated.
     left: usize,
 }
 
-impl Mender {
-    /// Mends the plan `seats`, rehearsing at most `effort` tasks; `paths` are those to every server of the view.
-    pub(super) fn mend(
+impl PlanImprover {
+    /// Improves the plan `destinations`, simulating at most `effort` tasks; `paths` are those to every server of the view.
+    pub(super) fn improve(
         &mut self,
-        stage: &Stage<'_>,
+        context: &PlanContext<'_>,
         paths: &[Range<u32>],
-        seats: &mut [Seat],
+        destinations: &mut [Destination],
         effort: usize,
     ) {
-        let tasks = &stage.view.tasks;
+        let tasks = &context.view.tasks;
         self.order.clear();
         self.order.extend(0..tasks.len() as u32);
         self.order.sort_unstable_by(|&a, &b| {
@@ -53,10 +53,10 @@ impl Mender {
             self.rank[n as usize] = rank;
         }
         self.left = effort;
-        while let Some(mut least_s) = self.try_out(stage, seats) {
+        while let Some(mut least_s) = self.try_out(context, destinations) {
             let before_s = least_s;
-            self.change_places(stage, seats, &mut least_s);
-            self.change_paths(stage, paths, seats, &mut least_s);
+            self.change_places(context, destinations, &mut least_s);
+            self.change_paths(context, paths, destinations, &mut least_s);
             if least_s >= before_s {
                 return;
             }
@@ -64,20 +64,26 @@ impl Mender {
     }
 
     /// What the plan comes to, unless all effort is spent \[s\].
-    fn try_out(&mut self, stage: &Stage<'_>, seats: &[Seat]) -> Option<f64> {
-        self.left = self.left.checked_sub(seats.len().max(1))?;
-        Some(self.rehearsal.total_s(stage, &self.order, seats))
+    fn try_out(&mut self, context: &PlanContext<'_>, destinations: &[Destination]) -> Option<f64> {
+        self.left = self.left.checked_sub(destinations.len().max(1))?;
+        Some(self.simulation.total_s(context, &self.order, destinations))
     }
 
-    /// Lets pairs of tasks change places, in rounds, as long as that helps; the plan was the last rehearsed.
-    fn change_places(&mut self, stage: &Stage<'_>, seats: &mut [Seat], least_s: &mut f64) {
+    /// Lets pairs of tasks change places, in rounds, as long as that helps; the plan was the last simulated.
+    fn change_places(
+        &mut self,
+        context: &PlanContext<'_>,
+        destinations: &mut [Destination],
+        least_s: &mut f64,
+    ) {
         loop {
-            self.rehearsal.weigh(seats, &mut self.weights);
-            self.lines.stand(stage, seats, &self.rank, &self.weights);
-            self.lines.index(&self.rank, seats.len());
-            self.find_pairs(stage, seats);
+            self.simulation.weigh(destinations, &mut self.weights);
+            self.lines
+                .stand(context, destinations, &self.rank, &self.weights);
+            self.lines.index(&self.rank, destinations.len());
+            self.find_pairs(context, destinations);
             self.moved.clear();
-            self.moved.resize(seats.len(), false);
+            self.moved.resize(destinations.len(), false);
             let mut helped = false;
             for i in 0..self.pairs.len() {
                 let (_, a, b) = self.pairs[i];
@@ -88,9 +94,9 @@ impl Mender {
                 if self.moved[a] || self.moved[b] {
                     continue;
                 }
-                seats.swap(a, b);
-                let Some(total_s) = self.try_out(stage, seats) else {
-                    seats.swap(a, b);
+                destinations.swap(a, b);
+                let Some(total_s) = self.try_out(context, destinations) else {
+                    destinations.swap(a, b);
                     return;
                 };
                 if total_s < *least_s - LEAST_S {
@@ -98,29 +104,30 @@ impl Mender {
                     (self.moved[a], self.moved[b]) = (true, true);
                     helped = true;
                 } else {
-                    seats.swap(a, b);
+                    destinations.swap(a, b);
                 }
             }
-            if !helped || self.try_out(stage, seats).is_none() {
+            if !helped || self.try_out(context, destinations).is_none() {
                 return;
             }
         }
     }
 
     /// The pairs of the same source that promise something, best first.
-    fn find_pairs(&mut self, stage: &Stage<'_>, seats: &[Seat]) {
-        let tasks = &stage.view.tasks;
-        let movable = |n: usize| seats[n] != Seat::Vehicle;
+    fn find_pairs(&mut self, context: &PlanContext<'_>, destinations: &[Destination]) {
+        let tasks = &context.view.tasks;
+        let movable = |n: usize| destinations[n] != Destination::Vehicle;
         self.pairs.clear();
         let gaps = (1..tasks.len()).step_by(tasks.len() / MOST_PARTNERS + 1);
         for gap in gaps {
             for (rank, (&a, &b)) in (0..).zip(self.order.iter().zip(&self.order[gap..])) {
                 let (i, j) = (a as usize, b as usize);
-                let alike = seats[i] == seats[j] || tasks[i].source != tasks[j].source;
+                let alike =
+                    destinations[i] == destinations[j] || tasks[i].source != tasks[j].source;
                 if alike || !movable(i) || !movable(j) {
                     continue;
                 }
-                let change_s = self.change_s(stage, i, j) + self.change_s(stage, j, i);
+                let change_s = self.change_s(context, i, j) + self.change_s(context, j, i);
                 if change_s < -LEAST_PROMISE_S {
                     self.pairs.push((change_s, rank, rank + gap as u32));
                 }
@@ -130,9 +137,9 @@ impl Mender {
             .sort_unstable_by(|p, q| p.0.total_cmp(&q.0).then((p.1, p.2).cmp(&(q.1, q.2))));
     }
 
-    /// What changes at the seat of `n` if `other` takes it and `n` takes the other's, to first order \[s\].
-    fn change_s(&self, stage: &Stage<'_>, n: usize, other: usize) -> f64 {
-        let (task, new) = (&stage.view.tasks[n], &stage.view.tasks[other]);
+    /// What changes at the destination of `n` if `other` takes it and `n` takes the other's, to first order \[s\].
+    fn change_s(&self, context: &PlanContext<'_>, n: usize, other: usize) -> f64 {
+        let (task, new) = (&context.view.tasks[n], &context.view.tasks[other]);
         let weight = &self.weights[n];
         let line = self.lines.line[n];
         let first_s = if line == NO_LINE {
@@ -141,7 +148,7 @@ impl Mender {
             0.0 // who stands there stays the same
         } else {
             let bits = (task.data_bits, new.data_bits);
-            let rate_bps = stage.network.links()[self.lines.link(n) as usize].rate_bps;
+            let rate_bps = context.network.links()[self.lines.link(n) as usize].rate_bps;
             self.lines.change_bits(n, bits, self.rank[other]) / rate_bps
         };
         first_s
@@ -152,30 +159,30 @@ impl Mender {
     /// Lets every task that makes a detour try the first path to its server.
     fn change_paths(
         &mut self,
-        stage: &Stage<'_>,
+        context: &PlanContext<'_>,
         paths: &[Range<u32>],
-        seats: &mut [Seat],
+        destinations: &mut [Destination],
         least_s: &mut f64,
     ) {
         for i in 0..self.order.len() {
             let n = self.order[i] as usize;
-            let Seat::Server { server, path } = seats[n] else {
+            let Destination::Server { server, path } = destinations[n] else {
                 continue;
             };
             let first = paths[server as usize].start;
             if path == first {
                 continue;
             }
-            let seat = seats[n];
-            seats[n] = Seat::Server {
+            let destination = destinations[n];
+            destinations[n] = Destination::Server {
                 server,
                 path: first,
             };
-            match self.try_out(stage, seats) {
+            match self.try_out(context, destinations) {
                 Some(total_s) if total_s < *least_s - LEAST_S => *least_s = total_s,
-                Some(_) => seats[n] = seat,
+                Some(_) => destinations[n] = destination,
                 None => {
-                    seats[n] = seat;
+                    destinations[n] = destination;
                     return;
                 }
             }
@@ -205,10 +212,17 @@ struct Lines {
 }
 
 impl Lines {
-    fn stand(&mut self, stage: &Stage<'_>, seats: &[Seat], ranks: &[u32], weights: &[Weight]) {
+    fn stand(
+        &mut self,
+        context: &PlanContext<'_>,
+        destinations: &[Destination],
+        ranks: &[u32],
+        weights: &[Weight],
+    ) {
         self.tasks.clear();
-        let first = |(n, &seat): (u32, &Seat)| Some((stage.first_link(seat)?, n));
-        self.tasks.extend((0..).zip(seats).filter_map(first));
+        let first =
+            |(n, &destination): (u32, &Destination)| Some((context.first_link(destination)?, n));
+        self.tasks.extend((0..).zip(destinations).filter_map(first));
         self.tasks
             .sort_unstable_by_key(|&(link, n)| (link, ranks[n as usize]));
         self.bits.clear();
@@ -216,9 +230,9 @@ impl Lines {
         let (mut bits, mut later) = (0.0, 0.0);
         self.bits.push(bits);
         self.later.push(later);
-        self.place.resize(seats.len(), 0);
+        self.place.resize(destinations.len(), 0);
         self.line.clear();
-        self.line.resize(seats.len(), NO_LINE);
+        self.line.resize(destinations.len(), NO_LINE);
         self.places.clear();
         let mut begin = 0;
         while begin < self.tasks.len() {
@@ -228,7 +242,7 @@ impl Lines {
             for place in begin..end {
                 let n = self.tasks[place].1 as usize;
                 (self.place[n], self.line[n]) = (place, self.places.len() as u32);
-                bits += stage.view.tasks[n].data_bits;
+                bits += context.view.tasks[n].data_bits;
                 later += weights[n].later;
                 self.bits.push(bits);
                 self.later.push(later);

@@ -1,4 +1,4 @@
-//! The cheapest way of a task to every RSU: over which radio link, and from there by its route.
+//! The cheapest path of a task to every RSU: over which radio link, and from there by its route.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use crate::model::{objective, transfer};
 use crate::observation::tentative::Site;
 use crate::slot::Slot;
 
-/// Ways of one task after the other, keeping their memory.
+/// UploadPaths of one task after the other, keeping their memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ways {
+pub(super) struct UploadPaths {
     mesh: Mesh,
     /// Upload cost of its own and added to others, by radio link of the task.
     entries: Vec<(f64, f64)>,
     /// RSUs with CPU left that it can get to, where it cannot get to all.
     reached: Vec<u32>,
-    /// By RSU: cost of the way, of the migration within it, and the radio link; where the stamp is the task's.
+    /// By RSU: cost of the path, of the migration within it, and the radio link; where the stamp is the task's.
     cost: Vec<f64>,
     migration: Vec<f64>,
     link: Vec<u64>,
@@ -23,9 +23,9 @@ pub(super) struct Ways {
     stamp: u32,
 }
 
-/// A way.
+/// A path.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Way {
+pub(super) struct UploadPath {
     pub(super) entry: u32,
     pub(super) hops: u32,
     /// Time until it may execute \[s\].
@@ -38,7 +38,7 @@ pub(super) struct Way {
     pub(super) entering: f64,
 }
 
-/// All routes by entry and target in columns, where every RSU has a route to every other: so that ways are compared
+/// All routes by entry and target in columns, where every RSU has a route to every other: so that paths are compared
 /// side by side.
 #[derive(Clone, Debug, Default)]
 struct Mesh {
@@ -84,7 +84,7 @@ impl Mesh {
     }
 }
 
-impl Ways {
+impl UploadPaths {
     /// Starts a slot.
     pub(super) fn begin(&mut self, slot: &Slot) {
         let rsus = slot.rsus.len();
@@ -102,19 +102,19 @@ impl Ways {
         &self.reached
     }
 
-    /// Costs of the ways by RSU, where there is one to each.
+    /// Costs of the paths by RSU, where there is one to each.
     #[inline]
     pub(super) fn to_all(&self) -> Option<&[f64]> {
         (self.mesh.rsus > 0).then_some(&self.cost[..self.mesh.rsus])
     }
 
-    /// Cost of the way to `m`.
+    /// Cost of the path to `m`.
     #[inline]
     pub(super) fn cost(&self, m: u32) -> f64 {
         self.cost[m as usize]
     }
 
-    /// Finds the ways of `task`.
+    /// Finds the paths of `task`.
     pub(super) fn find(&mut self, slot: &Slot, sites: &[Site], task: usize) {
         self.stamp += 1;
         self.reached.clear();
@@ -142,7 +142,7 @@ impl Ways {
         }
     }
 
-    /// Tries the ways by one entry; what the dearest of them costs.
+    /// Tries the paths by one entry; what the dearest of them costs.
     fn enter(
         &mut self,
         slot: &Slot,
@@ -177,7 +177,7 @@ impl Ways {
         dearest
     }
 
-    /// The same over a row of the mesh; the dearest of all ways so far, which are those by the first entry when it matters.
+    /// The same over a row of the mesh; the dearest of all paths so far, which are those by the first entry when it matters.
     fn enter_mesh(&mut self, slot: &Slot, data_bits: f64, entry: u32, link: usize) -> f64 {
         let (own, others) = self.entries[link];
         let row = entry as usize * self.mesh.rsus..(entry as usize + 1) * self.mesh.rsus;
@@ -212,9 +212,9 @@ impl Ways {
         }
     }
 
-    /// The way of `task` to `m`, which it has reached.
+    /// The path of `task` to `m`, which it has reached.
     #[inline(always)]
-    pub(super) fn way(&self, slot: &Slot, sites: &[Site], task: usize, m: u32) -> Way {
+    pub(super) fn path(&self, slot: &Slot, sites: &[Site], task: usize, m: u32) -> UploadPath {
         let at = self.link[m as usize] as usize;
         let link = &slot.links(task)[at];
         let (own, others) = self.entries[at];
@@ -232,7 +232,7 @@ impl Ways {
             target.map_or((0, 0.0, 0.0), |t| (t.hops, t.seconds_per_bit, t.wait_s))
         };
         let data_bits = slot.tasks.data_bits[task];
-        Way {
+        UploadPath {
             entry: link.rsu,
             hops,
             moved_s: transfer::upload_s(data_bits, link.seconds_per_bit, entering)

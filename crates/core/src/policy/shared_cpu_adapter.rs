@@ -7,12 +7,12 @@
 //! fewer do the upload looks shorter than it is, never longer. Their placements are taken over; CPU
 //! shares mean nothing to a queue.
 
-use super::super::Policy;
+use super::Policy;
 use crate::slot::queues::Queues;
 use crate::slot::{Decision, Slot};
 
 /// A policy for shared CPU; with queues it sees a slot that stands in for the true one.
-pub struct Surrogate<P> {
+pub struct SharedCpuAdapter<P> {
     policy: P,
     shown: Option<Slot>,
     /// For every RSU whether tasks enter by it, or might.
@@ -21,7 +21,7 @@ pub struct Surrogate<P> {
     farthest: Vec<Option<u32>>,
 }
 
-impl<P: Policy> Surrogate<P> {
+impl<P: Policy> SharedCpuAdapter<P> {
     /// `policy`, fit for both kinds of slot.
     #[must_use]
     pub fn new(policy: P) -> Self {
@@ -109,7 +109,7 @@ fn idle_hz(queues: &Queues, m: u32, hops: u32) -> f64 {
     idle.count() as f64 * queues.core_hz[m as usize]
 }
 
-impl<P: Policy> Policy for Surrogate<P> {
+impl<P: Policy> Policy for SharedCpuAdapter<P> {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         let Some(queues) = &slot.queues else {
             self.policy.decide(slot, decision);
