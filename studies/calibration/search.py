@@ -1,4 +1,4 @@
-"""Constants that the first paper does not give, searched so that what it prints at N = 100 comes out with (16e) enforced.
+"""Searches constants that the first paper does not give, so that with (16e) enforced the numbers it prints at N = 100 are met.
 
     cargo build --release -p wayside-core --example calibrate
     python3 studies/calibration/search.py stage1 > studies/calibration/stage1.csv
@@ -11,7 +11,7 @@ each. The final choice was fitted on seeds 1000..1299 and is judged on 2000..229
 """
 import csv, json, math, random, subprocess, sys
 
-# policy, 0: J or 1: mean delay, as printed
+# policy; 0 for J, 1 for mean delay; the printed value
 PRINTED = {
     "J_ppo": ("price", 0, 0.27), "T_ppo": ("price", 1, 0.28),
     "J_gc": ("greedy-computation", 0, 0.44), "T_gc": ("greedy-computation", 1, 0.37),
@@ -41,7 +41,7 @@ def places(c):
 
 
 def beta(c):
-    """Most RSUs that cover a place, on a grid of 20 m."""
+    """The largest number of RSUs that cover a place, on a grid of 40 m."""
     rsus = list(places(c))
     near = lambda x, y: sum((x - a) ** 2 + (y - b) ** 2 <= c["range"] ** 2 for a, b in rsus)
     return max(near(x, y) for x in range(0, 1201, 40) for y in range(0, 1601, 40))
@@ -74,7 +74,7 @@ def met(n):
 
 
 def loss(n):
-    """Numbers that are missed, one that is missed by far counting hardly more than one that is missed; a little of the distances."""
+    """Number of targets missed, where a large miss counts hardly more than a small one, plus a little of the distances."""
     total = 0.0
     for name, (_, _, target) in PRINTED.items():
         d = abs(n[name] - target) / 0.005
@@ -118,13 +118,13 @@ def stage1(search):
         search.run("1", c, JUDGE)
 
 
-# where S1 cannot reach all delays: dearer vehicles and a higher quota; a slow radio, fast servers and a low quota
+# starts where S1 cannot reach all delays: costlier vehicles and a higher quota; a slow radio, fast servers and a low quota
 DEARER = {**S1, "kappa_n": 2.45e-26, "q": 0.82, "q_data": 0.82}
 FASTER = {**S1, "kappa_m": 1e-28, "p": 0.06, "noise": -98.0, "kappa_n": 1.3e-26, "delta": 0.1, "q": 0.64, "q_data": 0.62}
 
 
 def stage2(search, stage, tied, layouts, trials, seed=1, starts=(S1, DEARER, FASTER), only=()):
-    """Random draws and `starts`, then steps from the best that shrink as long as none is better."""
+    """Random draws and `starts`, then steps from the best one; they shrink while none improves."""
     draw = random.Random(seed)
     keys = [k for k in only or RANGES if not (tied and k == "q_data")]
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes wang2025-training.csv and wang2025-agents.csv, the records of the paper's agents; README.md beside it says what they hold.
+# Makes wang2025-training.csv and wang2025-agents.csv, the records of the paper's agents; README.md here describes them.
 #
-#   WAYSIDE=target/release/wayside studies/records/agents.sh train FOLDER [SEED...]      5 sizes x PPO and AC each; goes on where it stopped
-#   WAYSIDE=target/release/wayside studies/records/agents.sh evaluate FOLDER [SEED...]   once they are trained
+#   WAYSIDE=target/release/wayside studies/records/agents.sh train FOLDER [SEED...]      5 sizes x PPO and AC each; resumes where it stopped
+#   WAYSIDE=target/release/wayside studies/records/agents.sh evaluate FOLDER [SEED...]   after training
 #   studies/records/agents.sh collect FOLDER                                             writes both tables
 set -eu
 wayside=${WAYSIDE:-wayside}
@@ -12,7 +12,7 @@ shift 2
 seeds=${*:-0 1 2 3 4}
 here=$(dirname "$0")
 
-# Slots that a training sees: fewer heads learn sooner.
+# Slots per training: fewer heads learn sooner.
 slots() {
     case $1 in
         100) echo 150000 ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Records the times of Fig. 16: `sh lin2025-times.sh PROGRAM` in studies/records. Each is the least of five runs of one batch, the first
-# decision of its policy, tables of paths included.
+# Records the times of Fig. 16: `sh lin2025-times.sh PROGRAM` in studies/records. Each is the least of five runs of one batch: the
+# first decision of its policy, which includes building the tables of paths.
 W=${1:-wayside}
 least() {
     for again in 1 2 3 4 5; do
