@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wayside_core::mobility::fcd::FcdTrace;
+use wayside_core::mobility::trace::FcdTrace;
 use wayside_core::mobility::{MobilitySource, Positions};
 use wayside_core::scenario::{Fcd, FcdSource};
 

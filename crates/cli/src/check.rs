@@ -50,7 +50,7 @@ fn inspect(file: &str) -> Result<String> {
     let scenario = scenario::resolve(file, &[])?;
     let world = World::new(&scenario)?;
     if let Mobility::Fcd(fcd) = &scenario.fleet.mobility {
-        mobility::fcd::extent(fcd)?;
+        mobility::trace::extent(fcd)?;
     }
     let mut source = mobility::source(
         &scenario.fleet,

@@ -130,7 +130,7 @@ pub(super) fn area(scenario: &Scenario) -> Result<Area> {
     match (&scenario.area, &scenario.fleet.mobility) {
         (Some(area), _) => Ok(*area),
         (None, Mobility::Fcd(fcd)) => {
-            let extent = mobility::fcd::extent(fcd)?;
+            let extent = mobility::trace::extent(fcd)?;
             Ok(Area {
                 x_min_m: extent.x_min_m,
                 y_min_m: extent.y_min_m,

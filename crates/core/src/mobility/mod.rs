@@ -1,17 +1,17 @@
 //! How vehicles move: synthetic models and SUMO traces behind one trait.
 
-pub mod fcd;
 pub mod placed;
 pub mod synthetic;
+pub mod trace;
 
 use crate::error::Result;
 use crate::ids::VehicleKey;
 use crate::rng::Streams;
 use crate::scenario::{Area, Fleet, Mobility};
 
-use fcd::FcdTrace;
 use placed::{Parked, Ring};
 use synthetic::{Manhattan, RandomWaypoint, Straight};
+use trace::FcdTrace;
 
 /// Where the vehicles are at one instant. Columns of equal length, in a fixed order of the source.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +49,14 @@ impl Positions {
         self.key.push(key);
         self.x_m.push(x_m);
         self.y_m.push(y_m);
+    }
+
+    /// Replaces all vehicles by one at each of `points`, keyed by their place in the sequence.
+    fn fill(&mut self, points: impl Iterator<Item = [f64; 2]>) {
+        self.clear();
+        for (key, [x_m, y_m]) in (0..).zip(points) {
+            self.push(VehicleKey(key), x_m, y_m);
+        }
     }
 }
 

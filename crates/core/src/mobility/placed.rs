@@ -1,6 +1,5 @@
 //! Vehicles whose places are given: parked at RSUs, or going round a circle.
 
-use super::synthetic::fill;
 use super::{MobilitySource, Positions};
 use crate::error::Result;
 use crate::rng::Streams;
@@ -28,7 +27,7 @@ impl Parked {
 
 impl MobilitySource for Parked {
     fn advance(&mut self, _time_s: f64, out: &mut Positions) -> Result<()> {
-        fill(out, self.places_m.iter().copied());
+        out.fill(self.places_m.iter().copied());
         Ok(())
     }
 }
@@ -59,7 +58,7 @@ impl Ring {
 
 impl MobilitySource for Ring {
     fn advance(&mut self, time_s: f64, out: &mut Positions) -> Result<()> {
-        fill(out, (0..self.size).map(|i| self.place(i, time_s)));
+        out.fill((0..self.size).map(|i| self.place(i, time_s)));
         Ok(())
     }
 }

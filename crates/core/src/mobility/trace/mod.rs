@@ -6,11 +6,9 @@
 //! ## Reference
 //! <https://sumo.dlr.de/docs/Simulation/Output/FCDOutput.html>
 
-mod csv;
-mod open;
-mod parquet;
+mod bytes;
+mod format;
 mod step;
-mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -18,14 +16,14 @@ mod tests;
 use std::cmp::Ordering;
 use std::mem;
 
-use bytes::Bytes;
+use ::bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::ids::VehicleKey;
 use crate::mobility::{MobilitySource, Positions};
 use crate::scenario::{Fcd, FcdSource};
 
-use open::Trace;
+use self::bytes::Trace;
 use step::{Input, Step, StepReader};
 
 /// Instants closer than this are the same: SUMO counts in ms, slots add up in floating point.
@@ -148,7 +146,7 @@ impl FcdTrace {
         };
         let mut this = Self {
             name,
-            reader: open::reader(input, trace)?,
+            reader: format::reader(input, trace)?,
             every: (fcd.every as u64).max(1),
             origin_s: 0.0,
             now: Known::default(),

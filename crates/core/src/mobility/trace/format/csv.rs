@@ -1,10 +1,10 @@
 //! Reader of SUMO's FCD as CSV: `;` between columns, a header with prefixed names, any order.
 
-use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
+use ::csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
-use super::open::Text;
-use super::step::{ByRow, Input, Place, Rows, Step, StepReader, shown};
 use crate::error::{Error, Result};
+use crate::mobility::trace::bytes::Text;
+use crate::mobility::trace::step::{ByRow, Input, Place, Rows, Step, StepReader, shown};
 
 pub(super) struct CsvRows {
     input: Input,

@@ -1,17 +1,14 @@
-//! Opens a trace: its format is told by its content, never by its name.
+//! The bytes of a trace, and text that bounds what its parser may gather.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
 
-use super::step::{Input, Place, StepReader};
-use super::{csv, parquet, xml};
 use crate::error::{Error, Result};
 
-const BUFFER: usize = 1 << 16;
+pub(super) const BUFFER: usize = 1 << 16;
 
 /// Where the bytes of a trace are.
 pub(super) enum Trace {
@@ -34,7 +31,7 @@ impl Trace {
     }
 
     /// The first bytes, without moving on.
-    fn magic(&mut self) -> io::Result<Vec<u8>> {
+    pub(super) fn magic(&mut self) -> io::Result<Vec<u8>> {
         const LONGEST: u64 = 4;
         let mut magic = Vec::new();
         match self {
@@ -49,38 +46,11 @@ impl Trace {
         Ok(magic)
     }
 
-    fn into_read(self) -> Box<dyn BufRead + Send> {
+    pub(super) fn into_read(self) -> Box<dyn BufRead + Send> {
         match self {
             Self::File(file) => Box::new(BufReader::with_capacity(BUFFER, file)),
             Self::Memory(bytes) => Box::new(Cursor::new(bytes)),
         }
-    }
-}
-
-pub(super) fn reader(input: Input, mut trace: Trace) -> Result<Box<dyn StepReader>> {
-    let magic = trace
-        .magic()
-        .map_err(|error| input.unreadable(Place::File, &error))?;
-    match magic.as_slice() {
-        b"PAR1" => parquet::open(input, trace),
-        [0x1f, 0x8b, ..] => {
-            let unzipped = MultiGzDecoder::new(trace.into_read());
-            text_reader(input, Box::new(BufReader::with_capacity(BUFFER, unzipped)))
-        }
-        _ => text_reader(input, trace.into_read()),
-    }
-}
-
-fn text_reader(input: Input, mut inner: Box<dyn BufRead + Send>) -> Result<Box<dyn StepReader>> {
-    let start = match inner.fill_buf() {
-        Ok(start) => start,
-        Err(error) => return Err(input.unreadable(Place::File, &error)),
-    };
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    match start.trim_ascii_start().first() {
-        None => Err(input.bad(Place::File, "", "must hold a trace, got an empty file")),
-        Some(b'<') => xml::open(input, Text::new(inner)),
-        Some(_) => csv::open(input, Text::new(inner)),
     }
 }
 
@@ -96,7 +66,7 @@ impl Text {
     /// Longest row, tag or comment: a quote that is never closed must not fill the memory.
     const LONGEST: usize = 1 << 20;
 
-    fn new(inner: Box<dyn BufRead + Send>) -> Self {
+    pub(super) fn new(inner: Box<dyn BufRead + Send>) -> Self {
         Self {
             inner,
             lines: 0,

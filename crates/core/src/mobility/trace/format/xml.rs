@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::open::Text;
-use super::step::{Input, Place, Step, StepReader, shown};
 use crate::error::{Error, Result};
+use crate::mobility::trace::bytes::Text;
+use crate::mobility::trace::step::{Input, Place, Step, StepReader, shown};
 
 pub(super) struct XmlSteps {
     input: Input,

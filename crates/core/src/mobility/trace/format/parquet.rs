@@ -4,16 +4,18 @@ use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ::parquet::basic::{Compression, Repetition, Type};
+use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use ::parquet::data_type::{ByteArray, DataType};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use bytes::Bytes;
-use parquet::basic::{Compression, Repetition, Type};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::errors::ParquetError;
-use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 
-use super::open::Trace;
-use super::step::{ByRow, Input, NUMBER, Place, Rows, Step, StepReader, is_plausible, shown};
 use crate::error::{Error, Result};
+use crate::mobility::trace::bytes::Trace;
+use crate::mobility::trace::step::{
+    ByRow, Input, NUMBER, Place, Rows, Step, StepReader, is_plausible, shown,
+};
 
 /// Rows decoded at once.
 const BATCH: usize = 4096;

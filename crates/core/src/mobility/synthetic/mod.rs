@@ -1,0 +1,16 @@
+//! Synthetic motion in a rectangle.
+//!
+//! Every model computes the instants at which a vehicle turns, never the slots: positions depend
+//! on the time asked for, not on how many calls led up to it. [`Crowd::Redraw`] is the exception
+//! that its name states.
+
+mod draws;
+mod manhattan;
+mod straight;
+#[cfg(test)]
+mod tests;
+mod waypoint;
+
+pub use manhattan::Manhattan;
+pub use straight::Straight;
+pub use waypoint::RandomWaypoint;
