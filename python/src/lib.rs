@@ -57,6 +57,7 @@ fn raised(error: wayside_core::Error) -> PyErr {
     match error {
         wayside_core::Error::Invalid(problems) => PyValueError::new_err(problems.to_string()),
         error @ wayside_core::Error::Io { .. } => PyOSError::new_err(error.to_string()),
+        error => PyRuntimeError::new_err(error.to_string()),
     }
 }
 

@@ -136,9 +136,10 @@ pub(crate) fn decide(
         return Err(error);
     }
     let policy = policy.map_err(raised)?;
-    let report = py.detach(|| decision::decide(&named, (factory.name(), policy), kind));
+    let decide = || decision::decide(file, &named, (factory.name(), policy), kind);
+    let report = py.detach(decide);
     match failure.take() {
         Some(error) => Err(error),
-        None => Ok(report.to_json()),
+        None => Ok(report.map_err(raised)?.to_json()),
     }
 }

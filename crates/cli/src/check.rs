@@ -23,13 +23,14 @@ pub(crate) fn execute(args: &Check) -> Outcome {
         match inspected {
             Ok(line) => print(&line)?,
             Err(Error::Invalid(found)) => problems.0.extend(found.0),
-            // That a file cannot be read is what is wrong with it.
+            // A file that cannot be read is a problem of the input here.
             Err(Error::Io { path, source }) => problems.push(Problem {
                 file: path.display().to_string(),
                 line: None,
                 path: String::new(),
                 message: source.to_string(),
             }),
+            Err(other) => return Err(other.into()),
         }
     }
     problems.into_result(()).map_err(Failure::from)

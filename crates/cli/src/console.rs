@@ -9,10 +9,8 @@ use wayside_core::Error;
 /// Why a command did not end well.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Bad input (exit code 2) or the file system (1).
+    /// Bad input (exit code 2), or anything else that the library reports (1).
     Library(Error),
-    /// A bug of Wayside, described already (1).
-    Bug,
     /// Ctrl-C (130).
     Interrupted,
 }
@@ -36,10 +34,9 @@ impl Failure {
                 }
                 match error {
                     Error::Invalid(_) => 2,
-                    Error::Io { .. } => 1,
+                    _ => 1,
                 }
             }
-            Self::Bug => 1,
             Self::Interrupted => 130,
         })
     }
@@ -60,28 +57,4 @@ pub(crate) fn print(text: &str) -> Outcome {
 /// A line to stderr. Unlike `eprintln!` it does not mind that nobody listens.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// A cost below its certified bound is a bug: no result of such a run is to be trusted.
-pub(crate) fn report_bug(objective: f64, bound: f64, place: impl Display) -> Outcome {
-    if objective - bound >= -1e-9 * bound {
-        return Ok(());
-    }
-    say(format_args!(
-        "error: a bug of Wayside: {place} has J = {objective:e}, below its certified bound {bound:e}"
-    ));
-    Err(Failure::Bug)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn closed_form_only_rounding_is_forgiven() {
-        assert!(report_bug(1.0, 1.0 + 1e-10, "here").is_ok());
-        assert!(report_bug(0.0, 0.0, "here").is_ok());
-        let bug = report_bug(1.0, 1.0 + 1e-8, "a test,");
-        assert!(matches!(bug, Err(Failure::Bug)));
-    }
 }

@@ -1,7 +1,7 @@
 //! `wayside decide`.
 
 use crate::args::{Decide, Format};
-use crate::console::{Outcome, print, report_bug};
+use crate::console::{Outcome, print};
 use crate::listing::Listing;
 use crate::registry::registry;
 use serde_json::json;
@@ -19,7 +19,7 @@ pub(crate) fn execute(args: &Decide) -> Outcome {
     let bound = args.bound.map_or(BoundKind::Off, Into::into);
     let factory = registry().resolve(&args.policy.0, None)?;
     let policy = factory.for_slot(&slot.slot, &options)?;
-    let decision = decision::decide(&slot, (factory.name(), policy), bound);
+    let decision = decision::decide(&file, &slot, (factory.name(), policy), bound)?;
     print(&match args.format {
         Format::Json => decision.to_json(),
         Format::Table => format!(
@@ -28,15 +28,7 @@ pub(crate) fn execute(args: &Decide) -> Outcome {
             placements(&decision).render(Format::Table)
         ),
         Format::Csv => placements(&decision).render(Format::Csv),
-    })?;
-    match (decision.objective, decision.lower_bound) {
-        (Some(objective), Some(bound)) => report_bug(
-            objective,
-            bound,
-            format_args!("{} in {file}", decision.policy),
-        ),
-        _ => Ok(()),
-    }
+    })
 }
 
 /// Name and text of the slot; `-` is standard input.

@@ -78,6 +78,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A bug of Wayside: a cost below its certified lower bound. No result of such a run can be trusted.
+    BelowBound {
+        /// The policy, and where it decided.
+        place: String,
+        /// The objective J.
+        objective: f64,
+        /// The bound of it that is violated.
+        bound: f64,
+    },
 }
 
 /// Result of everything that reads input or touches files.
@@ -115,6 +124,14 @@ impl fmt::Display for Error {
         match self {
             Self::Invalid(problems) => write!(f, "{problems}"),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::BelowBound {
+                place,
+                objective,
+                bound,
+            } => write!(
+                f,
+                "a bug of Wayside: {place} has J = {objective:e}, below its certified bound {bound:e}"
+            ),
         }
     }
 }

@@ -194,31 +194,47 @@ impl Axis {
 impl Figure {
     /// Whether the values lie along the horizontal axis, because the vertical one has categories.
     #[must_use]
-    pub fn lies(&self) -> bool {
+    pub fn is_horizontal(&self) -> bool {
         !self.y.categories.is_empty()
     }
 
     /// The axis of values.
     #[must_use]
     pub fn value_axis(&self) -> &Axis {
-        if self.lies() { &self.x } else { &self.y }
+        if self.is_horizontal() {
+            &self.x
+        } else {
+            &self.y
+        }
     }
 
     /// The axis of what they are values of.
     #[must_use]
     pub fn key_axis(&self) -> &Axis {
-        if self.lies() { &self.y } else { &self.x }
+        if self.is_horizontal() {
+            &self.y
+        } else {
+            &self.x
+        }
     }
 
     /// The value of `point`.
     #[must_use]
     pub fn value(&self, point: &Point) -> f64 {
-        if self.lies() { point.x } else { point.y }
+        if self.is_horizontal() {
+            point.x
+        } else {
+            point.y
+        }
     }
 
     /// What it is the value of.
     #[must_use]
     pub fn key(&self, point: &Point) -> f64 {
-        if self.lies() { point.y } else { point.x }
+        if self.is_horizontal() {
+            point.y
+        } else {
+            point.x
+        }
     }
 }

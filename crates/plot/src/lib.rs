@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows of runs, policies or the engine.
 
-mod draw;
+mod chart;
 mod export;
 mod figure;
 pub mod html;
@@ -11,7 +11,7 @@ mod scale;
 mod text;
 mod theme;
 
-pub use draw::svg;
+pub use chart::svg;
 pub use export::{files, map_files};
 pub use figure::{Axis, Direction, Figure, Names, Point, Published, Reference, Scale, Series};
 pub use map::{Map, Site, map_svg};

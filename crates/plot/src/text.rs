@@ -1,15 +1,22 @@
 //! The font that figures and reports carry with them, and how wide its words are.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::sync::LazyLock;
 use ttf_parser::Face;
 
-/// Arimo, as wide as Arial and Helvetica glyph by glyph, so that a viewer's substitute breaks no layout.
+/// The font of figures and reports: Arimo, as wide as Arial and Helvetica glyph by glyph, so that a viewer's substitute breaks no layout.
 /// A subset (Latin, Greek, mathematical signs); licence and origin: `assets/README.md`.
 pub const FONT: &[u8] = include_bytes!("../assets/Arimo-Regular.ttf");
 /// The same, bold.
 pub(crate) const BOLD: &[u8] = include_bytes!("../assets/Arimo-Bold.ttf");
 /// Families to ask for, our own first.
 pub(crate) const FAMILY: &str = "Arimo, 'Liberation Sans', Helvetica, Arial, sans-serif";
+
+/// A font as CSS embeds it.
+pub(crate) fn font_source(font: &[u8]) -> String {
+    format!("url(data:font/ttf;base64,{})", STANDARD.encode(font))
+}
 
 /// Width of `text` at `size`, in units of `size`; a sign that the font lacks counts as a wide one.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
@@ -23,25 +30,6 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
             .map_or(per_em, f64::from)
     };
     text.chars().map(advance).sum::<f64>() / per_em * size
-}
-
-/// `bytes` as a `data:` address in CSS needs them.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let all = three.iter().fold(0_u32, |all, &b| all << 8 | u32::from(b));
-        let all = all << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let sign = SIGNS[(all >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= three.len() {
-                char::from(sign)
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
 
 /// `text` with what XML and HTML give a meaning replaced.
@@ -90,20 +78,6 @@ pub fn significant(value: f64, digits: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn closed_form_base64_of_rfc_4648() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
 
     /// Widths of Helvetica's metrics (AFM): A 667, i 222, space 278, m 833 thousandths.
     #[test]

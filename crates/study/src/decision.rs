@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wayside_core::Result;
 use wayside_core::alloc::Status;
 use wayside_core::engine::decider::Decider;
-use wayside_core::engine::{BoundKind, Bounder};
+use wayside_core::engine::{BoundKind, Bounder, check_bound};
 use wayside_core::model::load;
 use wayside_core::policy::Policy;
 use wayside_core::slot::{NamedSlot, Placement};
@@ -128,13 +129,16 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(DecisionReport).into()
 }
 
-/// Lets a policy decide `named`, under its name.
-#[must_use]
+/// Lets a policy decide `named`, the slot of `file`, under its name.
+///
+/// # Errors
+/// A cost below its certified bound, which is a bug of Wayside.
 pub fn decide(
+    file: &str,
     named: &NamedSlot,
     (name, policy): (&str, Box<dyn Policy>),
     bound: BoundKind,
-) -> DecisionReport {
+) -> Result<DecisionReport> {
     let slot = &named.slot;
     let mut decider = Decider::new(policy);
     decider.decide(slot);
@@ -143,6 +147,9 @@ pub fn decide(
     let mean = |sum: f64| (!outcomes.is_empty()).then(|| sum / outcomes.len() as f64);
     let objective = mean(outcomes.iter().map(|o| o.cost(slot.omega)).sum());
     let lower_bound = Bounder::new(bound).solve(slot).and_then(mean);
+    if let Some(objective) = objective {
+        check_bound(objective, lower_bound, || format!("{name} in {file}"))?;
+    }
     let gap = objective
         .zip(lower_bound)
         .and_then(|(j, lb)| (lb > 0.0).then(|| (j - lb) / lb));
@@ -150,7 +157,7 @@ pub fn decide(
     let lbm = shared.then(|| load::lbm(decider.loads()));
     let certificate = decider.certificate();
     let loads = slot.rsus.id.iter().cloned().zip(decider.loads());
-    DecisionReport {
+    Ok(DecisionReport {
         policy: name.to_owned(),
         status: "ok".to_owned(),
         objective,
@@ -173,7 +180,7 @@ pub fn decide(
         placements: (0..outcomes.len())
             .map(|task| placement(named, &decider, task))
             .collect(),
-    }
+    })
 }
 
 fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementReport {

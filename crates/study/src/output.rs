@@ -11,13 +11,12 @@ use crate::slots;
 use crate::summary::Summary;
 use crate::table;
 use crate::tasks;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 use wayside_core::engine::records::Replication;
 use wayside_core::{Error, Result};
 
@@ -87,13 +86,9 @@ impl Manifest {
         slots: usize,
         policies: &[String],
     ) -> Self {
-        let mut scenario_sha256 = String::new();
-        for byte in Sha256::digest(scenario_text) {
-            write!(scenario_sha256, "{byte:02x}").expect("a string takes everything");
-        }
         Self {
             scenario: scenario.into(),
-            scenario_sha256,
+            scenario_sha256: hex::encode(Sha256::digest(scenario_text)),
             scenario_text: scenario_text.into(),
             seeds: seeds.into(),
             slots,
@@ -102,7 +97,7 @@ impl Manifest {
             commit: option_env!("WAYSIDE_COMMIT").map(Into::into),
             machine: Machine::this(),
             command: std::env::args().collect(),
-            started: utc(SystemTime::now()),
+            started: utc(Timestamp::now()),
             complete: false,
         }
     }
@@ -354,32 +349,15 @@ fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
     }
 }
 
-/// `2026-01-31T12:00:00Z`, by Howard Hinnant's civil-from-days.
-fn utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years begin in March, so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    let year = era * 400 + year + next;
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+/// To the second: `2026-01-31T12:00:00Z`.
+fn utc(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::synthetic;
-    use std::time::Duration;
 
     fn manifest(text: &str) -> Manifest {
         Manifest::now("wang2025", text, &[0, 1], 3, &["price".into()])
@@ -416,7 +394,7 @@ mod tests {
             (951_782_400, "2000-02-29T00:00:00Z"),
             (1_735_689_599, "2024-12-31T23:59:59Z"),
         ] {
-            assert_eq!(utc(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+            assert_eq!(utc(Timestamp::from_second(seconds).unwrap()), expected);
         }
     }
 

@@ -207,7 +207,11 @@ fn property_bad_arguments_are_named() {
         &["did you mean \"size\"", "task.cycles: must be > 0, got -1"],
     );
     refused(&["run", "--set", "fleet.size"], 2, &["KEY=VALUE"]);
-    refused(&["run", "--policy", "prise"], 2, &["'price'"]);
+    refused(
+        &["run", "--policy", "prise"],
+        2,
+        &["did you mean \"price\""],
+    );
     refused(&["run", "--policy", "price,price"], 2, &["twice"]);
     refused(&["run", "hotspott"], 2, &["did you mean \"hotspot\""]);
     refused(&["run", "none.toml"], 1, &["none.toml"]);

@@ -21,13 +21,13 @@ use std::ops::ControlFlow;
 use crate::bound::dual::{Dual, Effort};
 use crate::bound::queues::{QueueBound, QueueBounds, Venues};
 use crate::bound::split::Split;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rng::Streams;
 use crate::slot::Slot;
 use decider::Decider;
 pub use factory::{PolicyFactory, Trained, own_policy};
-use lane::Lane;
-use records::Replication;
+use lane::{Bounds, Lane};
+use records::{Replication, SlotRecord};
 pub use registry::{PolicyRegistry, SharedFactory};
 use traffic::Traffic;
 use world::World;
@@ -95,12 +95,41 @@ pub fn replicate<C: PolicyFactory>(
 /// Where the observer stops the run the replication is incomplete, and `None` is returned.
 ///
 /// # Errors
-/// A trace that ends early or is malformed; a policy that cannot serve this world.
+/// A trace that ends early or is malformed; a policy that cannot serve this world; a cost below its certified bound,
+/// which is a bug of Wayside.
 pub fn replicate_observed<C: PolicyFactory>(
     world: &World,
     policies: &[C],
     seed: u64,
     options: Options,
+    observer: &mut dyn Observer,
+) -> Result<Option<Replication>> {
+    // Bounds of queues hold as long as nothing fails.
+    let fails = world
+        .faults
+        .iter()
+        .any(|fault| fault.what != world::FaultyPart::Information);
+    let mut bounder = Bounder::new(if fails { BoundKind::Off } else { options.bound });
+    let mut bounds_of = |slot: &Slot| Bounds {
+        cost: bounder.solve(slot),
+        on_time: bounder.queue_bounds().map(|bounds| bounds.on_time),
+    };
+    run_slots(
+        world,
+        policies,
+        seed,
+        options.slots,
+        &mut bounds_of,
+        observer,
+    )
+}
+
+fn run_slots<C: PolicyFactory>(
+    world: &World,
+    policies: &[C],
+    seed: u64,
+    slots: usize,
+    bounds_of: &mut dyn FnMut(&Slot) -> Bounds,
     observer: &mut dyn Observer,
 ) -> Result<Option<Replication>> {
     let streams = Streams::new(seed);
@@ -117,37 +146,59 @@ pub fn replicate_observed<C: PolicyFactory>(
             ))
         })
         .collect::<Result<_>>()?;
-    // Bounds of queues hold as long as nothing fails.
-    let fails = world
-        .faults
-        .iter()
-        .any(|fault| fault.what != world::FaultyPart::Information);
-    let mut bound = Bounder::new(if fails { BoundKind::Off } else { options.bound });
     let mut slot = world.empty_slot();
-    for t in 0..options.slots {
+    for t in 0..slots {
         for now_s in world.epochs(t) {
             traffic.advance_to(now_s, &mut slot)?;
             if observer.slot(t, &slot).is_break() {
                 return Ok(None);
             }
-            let bounds = lane::Bounds {
-                cost: bound.solve(&slot),
-                on_time: bound.queue_bounds().map(|bounds| bounds.on_time),
-            };
+            let bounds = bounds_of(&slot);
             for (policy, lane) in lanes.iter_mut().enumerate() {
                 let mut ended = |task: &TaskOutcome| observer.ended(policy, task);
                 lane.step(t, &mut slot, &traffic, bounds, &mut ended);
+                if let Some(record) = lane.closed() {
+                    check_record(policies[policy].name(), seed, record)?;
+                }
                 observer.decided(t, policy, &slot, lane.decider());
             }
         }
     }
     let finish = |(policy, lane): (usize, Lane)| {
-        lane.finish(options.slots, &mut |task| observer.ended(policy, task))
+        let run = lane.finish(slots, &mut |task| observer.ended(policy, task));
+        let mut records = run.slots.iter();
+        records.try_for_each(|record| check_record(&run.policy, seed, record))?;
+        Ok(run)
     };
-    Ok(Some(Replication {
-        seed,
-        policies: lanes.into_iter().enumerate().map(finish).collect(),
-    }))
+    let policies = lanes.into_iter().enumerate().map(finish);
+    let policies = policies.collect::<Result<_>>()?;
+    Ok(Some(Replication { seed, policies }))
+}
+
+fn check_record(policy: &str, seed: u64, record: &SlotRecord) -> Result<()> {
+    let place = || format!("{policy}, seed {seed}, slot {},", record.slot);
+    check_bound(record.objective, record.lower_bound, place)
+}
+
+/// Checks that a cost is not below its certified lower bound, rounding aside.
+///
+/// # Errors
+/// [`Error::BelowBound`], with the policy and the slot that `place` names.
+pub fn check_bound(
+    objective: f64,
+    bound: Option<f64>,
+    place: impl FnOnce() -> String,
+) -> Result<()> {
+    /// Rounding, relative to the bound.
+    const ROUNDING: f64 = 1e-9;
+    match bound {
+        Some(bound) if objective - bound < -ROUNDING * bound => Err(Error::BelowBound {
+            place: place(),
+            objective,
+            bound,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Computes the bound of slot after slot, keeping its memory.
@@ -194,5 +245,54 @@ impl Bounder {
     #[must_use]
     pub fn queue_bounds(&self) -> Option<QueueBounds> {
         self.queue_bounds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scenario;
+    use crate::policy::PolicyKind;
+
+    struct Nothing;
+
+    impl Observer for Nothing {
+        fn slot(&mut self, _: usize, _: &Slot) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+        fn decided(&mut self, _: usize, _: usize, _: &Slot, _: &Decider) {}
+    }
+
+    /// A bound that is twice the cost, in either model of execution.
+    #[test]
+    fn property_a_cost_below_its_bound_ends_the_run() {
+        for scenario in ["wang2025", "lin2025"] {
+            let size = ("fleet.size".to_owned(), "5".to_owned());
+            let world = World::new(&Scenario::builtin(scenario, &[size]).unwrap()).unwrap();
+            let run = |cost: Option<f64>| {
+                let mut bounds_of = |_: &Slot| Bounds {
+                    cost,
+                    on_time: None,
+                };
+                let policies = [PolicyKind::Nearest];
+                run_slots(&world, &policies, 4, 1, &mut bounds_of, &mut Nothing)
+            };
+            let record = run(None).unwrap().unwrap().policies[0].slots[0].clone();
+            let sum = record.objective * f64::from(record.tasks);
+            assert!(run(Some(0.5 * sum)).is_ok(), "{scenario}");
+            let error = run(Some(2.0 * sum)).unwrap_err();
+            assert!(matches!(error, Error::BelowBound { .. }), "{scenario}");
+            let text = error.to_string();
+            assert!(text.contains("nearest, seed 4, slot 0, has J"), "{text}");
+        }
+    }
+
+    #[test]
+    fn closed_form_only_rounding_is_forgiven() {
+        let check = |objective, bound| check_bound(objective, Some(bound), || "here".to_owned());
+        assert!(check(1.0, 1.0 + 1e-10).is_ok());
+        assert!(check(0.0, 0.0).is_ok());
+        assert!(check_bound(1.0, None, String::new).is_ok());
+        assert!(check(1.0, 1.0 + 1e-8).is_err());
     }
 }

@@ -66,8 +66,7 @@ pub struct Card {
 /// SHA-256, in hexadecimal, of the canonical text of a scenario.
 #[must_use]
 pub fn scenario_hash(scenario: &Scenario) -> String {
-    let digest = Sha256::digest(scenario.to_toml().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(scenario.to_toml()))
 }
 
 /// A trained network with its card.

@@ -1,7 +1,7 @@
 //! A figure in a report: the drawing, its values for the script, and the table behind it.
 
 use super::table::{Table, TableCell};
-use crate::draw::draw;
+use crate::chart::draw;
 use crate::text::{escape, significant};
 use crate::theme::SCREEN;
 use crate::{Figure, Point};
@@ -50,7 +50,7 @@ fn values(figure: &Figure) -> Value {
         })
         .collect();
     json!({
-        "lies": figure.lies(),
+        "lies": figure.is_horizontal(),
         "key": key.title(),
         "categories": key.categories,
         "value": value.title(),
@@ -68,44 +68,13 @@ fn short(value: f64) -> Value {
     digits.into()
 }
 
-/// A row per place on the key axis, every few where there are many; a column per series.
+/// A row per place on the key axis, or every nth where there are many; a column per series.
 fn table(figure: &Figure) -> Table {
-    let longest = figure.series.iter().max_by_key(|s| s.points.len());
-    let keys: Vec<f64> = match figure.key_axis().categories.len() {
-        0 => longest.map_or_else(Vec::new, |s| {
-            s.points.iter().map(|p| figure.key(p)).collect()
-        }),
-        count => (0..count).map(|i| i as f64).collect(),
-    };
+    let keys = keys(figure);
     let step = keys.len().div_ceil(ROWS).max(1);
-    let shown = keys.iter().copied().step_by(step);
     let key = figure.key_axis();
-    let rows = shown.map(|at| {
-        let heading = match key.categories.is_empty() {
-            true => significant(at, 5),
-            false => key.value(at),
-        };
-        let cells = figure.series.iter().map(|series| {
-            let close = |p: &&Point| (figure.key(p) - at).abs() <= 1e-9 * at.abs().max(1.0);
-            series
-                .points
-                .iter()
-                .find(close)
-                .map_or_else(TableCell::default, |point| TableCell {
-                    text: significant(figure.value(point), 5),
-                    note: point.interval.map_or_else(String::new, |[lo, hi]| {
-                        format!("{} to {}", significant(lo, 5), significant(hi, 5))
-                    }),
-                    ..TableCell::default()
-                })
-        });
-        std::iter::once(TableCell::new(&heading))
-            .chain(cells)
-            .collect()
-    });
-    let rows: Vec<Vec<TableCell>> = rows.collect();
-    // One series per category says its name twice.
-    let diagonal = !key.categories.is_empty() && figure.series.iter().all(|s| s.points.len() == 1);
+    let shown = keys.iter().copied().step_by(step);
+    let rows: Vec<Vec<TableCell>> = shown.map(|at| row(figure, at)).collect();
     let every = match step {
         1 => String::new(),
         step => format!(
@@ -114,19 +83,18 @@ fn table(figure: &Figure) -> Table {
         ),
     };
     let caption = format!("{}: {}{every}", figure.title, figure.value_axis().title());
-    if diagonal {
-        let rows = rows.into_iter().map(|row| {
+    // With one point per series, each in a category of its own, a column per series would say every name twice.
+    if !key.categories.is_empty() && figure.series.iter().all(|s| s.points.len() == 1) {
+        let merged = rows.into_iter().map(|row| {
             let mut cells = row.into_iter();
             let heading = cells.next().unwrap_or_default();
-            vec![
-                heading,
-                cells.find(|c| !c.text.is_empty()).unwrap_or_default(),
-            ]
+            let value = cells.find(|c| !c.text.is_empty());
+            vec![heading, value.unwrap_or_default()]
         });
         return Table {
             caption,
             header: vec![key.title(), figure.value_axis().title()],
-            rows: rows.collect(),
+            rows: merged.collect(),
         };
     }
     let names = figure.series.iter().map(|s| s.name.clone());
@@ -135,4 +103,39 @@ fn table(figure: &Figure) -> Table {
         header: std::iter::once(key.title()).chain(names).collect(),
         rows,
     }
+}
+
+/// Places on the key axis: its categories, or where the longest series has points.
+fn keys(figure: &Figure) -> Vec<f64> {
+    let longest = figure.series.iter().max_by_key(|s| s.points.len());
+    match figure.key_axis().categories.len() {
+        0 => longest.map_or_else(Vec::new, |s| {
+            s.points.iter().map(|p| figure.key(p)).collect()
+        }),
+        count => (0..count).map(|i| i as f64).collect(),
+    }
+}
+
+/// What every series has at `at`.
+fn row(figure: &Figure, at: f64) -> Vec<TableCell> {
+    let key = figure.key_axis();
+    let heading = match key.categories.is_empty() {
+        true => significant(at, 5),
+        false => key.value(at),
+    };
+    let cell = |point: &Point| TableCell {
+        text: significant(figure.value(point), 5),
+        note: point.interval.map_or_else(String::new, |[lo, hi]| {
+            format!("{} to {}", significant(lo, 5), significant(hi, 5))
+        }),
+        ..TableCell::default()
+    };
+    let cells = figure.series.iter().map(|series| {
+        let close = |p: &&Point| (figure.key(p) - at).abs() <= 1e-9 * at.abs().max(1.0);
+        let found = series.points.iter().find(close);
+        found.map_or_else(TableCell::default, cell)
+    });
+    std::iter::once(TableCell::new(&heading))
+        .chain(cells)
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use super::chart;
 use super::table::Table;
-use crate::text::{BOLD, FONT, base64, escape};
+use crate::text::{BOLD, FONT, escape, font_source};
 use crate::theme::{DARK, DARK_INKS, LIGHT, LIGHT_INKS, SCREEN, marker};
 use crate::{Figure, Map};
 use std::fmt::Write as _;
@@ -208,8 +208,8 @@ fn style() -> String {
     for (weight, font) in [(400, FONT), (700, BOLD)] {
         writeln!(
             css,
-            "@font-face{{font-family:Arimo;font-weight:{weight};src:url(data:font/ttf;base64,{})}}",
-            base64(font)
+            "@font-face{{font-family:Arimo;font-weight:{weight};src:{}}}",
+            font_source(font)
         )
         .expect("a string");
     }

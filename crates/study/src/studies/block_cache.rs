@@ -30,14 +30,6 @@ pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
     format!("{} {built:?}", env!("CARGO_PKG_VERSION"))
 });
 
-pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    let mut text = String::new();
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-    }
-    text
-}
-
 impl BlockCache {
     /// Makes the folder where it is absent, and removes what a killed run left half written.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
@@ -52,7 +44,8 @@ impl BlockCache {
         for part in on {
             write!(all, "\n{}:{part}", part.len()).expect("a string takes everything");
         }
-        hex(all)[..40].to_owned()
+        // Half of the hash is plenty, and keeps file names short.
+        hex::encode(&Sha256::digest(all)[..20])
     }
 
     fn path(&self, name: &str) -> PathBuf {

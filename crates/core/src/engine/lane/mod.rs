@@ -4,7 +4,7 @@ mod queues;
 mod shared;
 
 use super::decider::Decider;
-use super::records::PolicyRun;
+use super::records::{PolicyRun, SlotRecord};
 use super::traffic::Traffic;
 use super::world::World;
 use crate::evaluate::Outcome;
@@ -91,6 +91,14 @@ impl Lane {
         match self {
             Self::Shared(lane) => lane.step(t, slot, traffic, bounds.cost),
             Self::Queues(lane) => lane.step(t, slot, traffic, bounds, ended),
+        }
+    }
+
+    /// The record of the slot that the last step closed. Where tasks queue, slots close when the run ends.
+    pub(super) fn closed(&self) -> Option<&SlotRecord> {
+        match self {
+            Self::Shared(lane) => lane.closed(),
+            Self::Queues(_) => None,
         }
     }
 

@@ -34,6 +34,10 @@ impl SharedLane {
         &self.decider
     }
 
+    pub(super) fn closed(&self) -> Option<&SlotRecord> {
+        self.run.slots.last()
+    }
+
     pub(super) fn finish(self) -> PolicyRun {
         self.run
     }

@@ -1,12 +1,13 @@
 //! A figure as files: SVG, PDF, PNG, CSV, and TeX for pgfplots.
 
-use super::draw::svg;
-use super::figure::{Direction, Figure, Names, Point, Scale, Series};
-use super::map::{self, Map};
-use super::text::{FONT, width};
-use super::theme::{BOUND, LIGHT};
+mod csv;
+mod tex;
+
+use crate::chart::svg;
+use crate::figure::Figure;
+use crate::map::{self, Map};
+use crate::text::FONT;
 use resvg::{tiny_skia, usvg};
-use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, LazyLock};
 
@@ -23,8 +24,8 @@ pub fn files(figure: &Figure) -> io::Result<[(&'static str, Vec<u8>); 5]> {
     Ok([
         ("pdf", pdf(&tree)?),
         ("png", png(&tree)?),
-        ("csv", csv(figure).into_bytes()),
-        ("tex", tex(figure).into_bytes()),
+        ("csv", csv::csv(figure).into_bytes()),
+        ("tex", tex::tex(figure).into_bytes()),
         ("svg", svg.into_bytes()),
     ])
 }
@@ -122,258 +123,10 @@ fn png(tree: &usvg::Tree) -> io::Result<Vec<u8>> {
     pixels.encode_png().map_err(io::Error::other)
 }
 
-/// A line per point; references and published points as series of their own.
-pub(crate) fn csv(figure: &Figure) -> String {
-    let (key, value) = (figure.key_axis(), figure.value_axis());
-    let name = value.column();
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let header = ["series", &key.column(), &name, "lo", "hi", "kind"];
-    let mut rows = vec![header.map(str::to_owned)];
-    for series in &figure.series {
-        rows.extend(series.points.iter().map(|point| {
-            let [lo, hi] = point.interval.map_or([None, None], |ends| ends.map(Some));
-            let end = |end: Option<f64>| end.map_or_else(String::new, |v| v.to_string());
-            [
-                series.name.clone(),
-                key.value(figure.key(point)),
-                figure.value(point).to_string(),
-                end(lo),
-                end(hi),
-                "measured".into(),
-            ]
-        }));
-    }
-    for point in &figure.published {
-        let at = Point {
-            x: point.x,
-            y: point.y,
-            ..Point::default()
-        };
-        rows.push([
-            point.series.clone(),
-            key.value(figure.key(&at)),
-            figure.value(&at).to_string(),
-            String::new(),
-            String::new(),
-            format!("published: {}", point.source),
-        ]);
-    }
-    for reference in &figure.references {
-        let along = if reference.of == Direction::X {
-            &figure.x
-        } else {
-            &figure.y
-        };
-        let [lo, hi] = reference.zone.map(|v| v.to_string());
-        rows.push([
-            reference.label.clone(),
-            String::new(),
-            String::new(),
-            lo,
-            hi,
-            format!("reference: {}", along.column()),
-        ]);
-    }
-    for row in rows {
-        writer.write_record(row).expect("memory takes everything");
-    }
-    let bytes = writer.into_inner().expect("memory takes everything");
-    String::from_utf8(bytes).expect("made of strings")
-}
-
-/// A `tikzpicture` for `\input`: the numbers are inside, the fonts are the paper's.
-pub(crate) fn tex(figure: &Figure) -> String {
-    let mut tex = format!(
-        "% {}\n% {}\n% Needs \\usepackage{{pgfplots}}\\pgfplotsset{{compat=1.16}}; 3.5 in wide.\n\\begin{{tikzpicture}}\n",
-        comment(&figure.title),
-        comment(&figure.caption)
-    );
-    for (i, color) in LIGHT.iter().enumerate() {
-        writeln!(
-            tex,
-            "\\definecolor{{ws{i}}}{{HTML}}{{{}}}",
-            color[1..].to_uppercase()
-        )
-        .expect("a string");
-    }
-    // The room of the labels is not pgfplots' to guess: together they make a column.
-    let names = figure.y.categories.iter().map(|name| width(name, 8.0));
-    let labels_in = names.fold(0.0, f64::max) / 72.0 + if figure.lies() { 0.15 } else { 0.5 };
-    let height_in = match figure.y.categories.len() {
-        0 => 1.75,
-        rows => 0.18 * rows as f64,
-    };
-    write!(
-        tex,
-        "\\begin{{axis}}[scale only axis, width={:.2}in, height={height_in:.2}in, ",
-        3.4 - labels_in
-    )
-    .expect("a string");
-    tex += "font=\\scriptsize, grid=major, grid style={black!12},\n  axis lines=left, legend columns=4,\n";
-    tex += "  legend style={draw=none, font=\\tiny, at={(0.5,1.02)}, anchor=south},\n";
-    for (letter, axis) in [("x", &figure.x), ("y", &figure.y)] {
-        if axis.categories.is_empty() {
-            writeln!(tex, "  {letter}label={{{}}},", escape(&axis.title())).expect("a string");
-        } else {
-            let names: Vec<_> = axis
-                .categories
-                .iter()
-                .map(|c| format!("{{{}}}", escape(c)))
-                .collect();
-            let places: Vec<_> = (0..names.len()).map(|i| i.to_string()).collect();
-            writeln!(
-                tex,
-                "  {letter}tick={{{}}}, {letter}ticklabels={{{}}}, {letter}min=-0.5, {letter}max={},",
-                places.join(","),
-                names.join(","),
-                names.len() as f64 - 0.5
-            )
-            .expect("a string");
-            if letter == "y" {
-                tex += "  y dir=reverse,\n";
-            }
-        }
-        match axis.scale {
-            Scale::Log => writeln!(tex, "  {letter}mode=log,"),
-            Scale::FromZero => writeln!(
-                tex,
-                "  {letter}min=0, enlarge {letter} limits={{upper, value=0.05}},"
-            ),
-            Scale::Between(low, high) => writeln!(tex, "  {letter}min={low}, {letter}max={high},"),
-            Scale::Linear => Ok(()),
-        }
-        .expect("a string");
-    }
-    tex += "]\n";
-    for series in &figure.series {
-        tex_series(&mut tex, figure, series);
-    }
-    for point in &figure.published {
-        writeln!(
-            tex,
-            "\\addplot[only marks, mark=diamond, forget plot] coordinates {{({},{})}}; % {}",
-            point.x,
-            point.y,
-            comment(&point.source)
-        )
-        .expect("a string");
-    }
-    for reference in &figure.references {
-        let [low, high] = reference.zone;
-        let ends = [Some(low), Some(high).filter(|high| *high > low)];
-        for at in ends.into_iter().flatten() {
-            let end = |name: &str| match reference.of {
-                Direction::X => format!("(axis cs:{at},\\pgfkeysvalueof{{/pgfplots/y{name}}})"),
-                Direction::Y => format!("(axis cs:\\pgfkeysvalueof{{/pgfplots/x{name}}},{at})"),
-            };
-            writeln!(
-                tex,
-                "\\draw[densely dashed] {} -- {}; % {}",
-                end("min"),
-                end("max"),
-                comment(&reference.label)
-            )
-            .expect("a string");
-        }
-    }
-    tex + "\\end{axis}\n\\end{tikzpicture}\n"
-}
-
-fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
-    const MARKS: [&str; 8] = [
-        "*",
-        "square*",
-        "triangle*",
-        "diamond*",
-        "pentagon*",
-        "+",
-        "x",
-        "star",
-    ];
-    let color = match series.style {
-        BOUND => "black".to_owned(),
-        style => format!("ws{}", style % LIGHT.len()),
-    };
-    let many = series.joined && series.points.len() >= 16;
-    let line = match (series.joined, series.style) {
-        (true, BOUND) => "no marks, densely dashed".to_owned(),
-        (true, _) if many => "no marks, thick".to_owned(),
-        (true, style) => format!("mark={}, mark size=1.5pt", MARKS[style % 8]),
-        (false, style) => format!("only marks, mark={}, mark size=1.5pt", MARKS[style % 8]),
-    };
-    let known: Vec<&Point> = series
-        .points
-        .iter()
-        .filter(|p| p.x.is_finite() && p.y.is_finite())
-        .filter(|p| !matches!(figure.value_axis().scale, Scale::Log) || figure.value(p) > 0.0)
-        .collect();
-    let banded = known.iter().filter(|p| p.interval.is_some());
-    if many && banded.clone().count() > 1 {
-        let end = |p: &&&Point, end: usize| {
-            p.interval
-                .map_or_else(String::new, |i| format!("({},{})", p.x, i[end]))
-        };
-        let low: String = banded.clone().map(|p| end(&p, 0)).collect();
-        let high: String = banded.rev().map(|p| end(&p, 1)).collect();
-        writeln!(tex, "\\addplot[draw=none, fill={color}, fill opacity=0.18, forget plot] coordinates {{{low}{high}}} -- cycle;").expect("a string");
-    }
-    let direction = if figure.lies() { "x" } else { "y" };
-    writeln!(
-        tex,
-        "\\addplot[{color}, mark options={{fill={color}}}, {line}, error bars/.cd, {direction} dir=both, {direction} explicit]\n  coordinates {{"
-    )
-    .expect("a string");
-    for point in known {
-        write!(tex, "({},{})", point.x, point.y).expect("a string");
-        if let (Some([_, hi]), false) = (point.interval, many) {
-            let half = hi - figure.value(point);
-            let (x, y) = if figure.lies() {
-                (half, 0.0)
-            } else {
-                (0.0, half)
-            };
-            write!(tex, " +- ({x},{y})").expect("a string");
-        }
-        tex.push(' ');
-    }
-    *tex += "};\n";
-    if figure.names != Names::OnAxis {
-        writeln!(tex, "\\addlegendentry{{{}}}", escape(&series.name)).expect("a string");
-    }
-}
-
-fn comment(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
-}
-
-/// What TeX gives a meaning.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for sign in text.chars() {
-        match sign {
-            '%' | '&' | '#' | '_' | '{' | '}' | '$' => {
-                escaped.push('\\');
-                escaped.push(sign);
-            }
-            '\\' => escaped.push_str("\\textbackslash{}"),
-            '~' => escaped.push_str("\\textasciitilde{}"),
-            '^' => escaped.push_str("\\textasciicircum{}"),
-            'τ' => escaped.push_str("$\\tau$"),
-            'ω' => escaped.push_str("$\\omega$"),
-            '\u{2212}' => escaped.push_str("$-$"),
-            '×' => escaped.push_str("$\\times$"),
-            '≤' => escaped.push_str("$\\le$"),
-            '·' => escaped.push_str("$\\cdot$"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Axis, Map, Published, Reference, Site};
+    use crate::{Axis, Direction, Map, Names, Point, Published, Reference, Scale, Series, Site};
 
     /// A figure as a study would declare it: a line over a parameter, whiskers, a published point.
     fn figure() -> Figure {
@@ -477,7 +230,7 @@ mod tests {
     #[test]
     fn property_published_points_and_references_are_in_every_backend() {
         let figure = figure();
-        let (svg, csv, tex) = (svg(&figure), csv(&figure), tex(&figure));
+        let (svg, csv, tex) = (svg(&figure), csv::csv(&figure), tex::tex(&figure));
         assert!(svg.contains(">published</text>") && svg.contains("deadline 100 %"));
         assert!(svg.contains("price_1 &amp; more") && svg.contains(">Mean delay [s]</text>"));
         assert!(csv.starts_with("series,vehicles,mean_delay_s,lo,hi,kind\n"));
