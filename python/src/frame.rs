@@ -21,6 +21,68 @@ pub(crate) struct Frame {
     tasks_per_vehicle: usize,
 }
 
+/// The layout of the form called `form`, and the rows of its array.
+fn layout(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<(Layout, usize)> {
+    let traced = matches!(world.scenario.fleet.mobility, Mobility::Fcd(_));
+    match form {
+        "flat" => Ok((Layout::flat(world, Target::Any).map_err(crate::raised)?, 1)),
+        "shared" => {
+            let vehicles = match vehicles {
+                Some(vehicles) => vehicles,
+                None if traced => {
+                    return Err(PyValueError::new_err(
+                        "vehicles: must be given where the fleet comes from a trace",
+                    ));
+                }
+                None => world.scenario.fleet.size,
+            };
+            let rows = vehicles * world.scenario.task.per_vehicle;
+            Ok((Layout::shared(world), rows))
+        }
+        "sequential" => {
+            let layout = Layout::sequential(world);
+            let Form::Sequential { options, .. } = layout.form else {
+                unreachable!("just made")
+            };
+            let rows = 1 + options.min(world.rsus.len()) * layout.spans;
+            Ok((layout, rows))
+        }
+        _ => {
+            let message = format!("form: must be flat, shared or sequential, got {form}");
+            Err(PyValueError::new_err(message))
+        }
+    }
+}
+
+/// Size of every head.
+fn heads(layout: &Layout, rows: usize) -> Vec<usize> {
+    let spans = (layout.spans > 1).then_some(layout.spans);
+    let repeated = |first: usize, second: usize, count: usize| -> Vec<usize> {
+        let of_task = [first, second].into_iter().chain(spans);
+        (0..count).flat_map(|_| of_task.clone()).collect()
+    };
+    match layout.form {
+        Form::Flat {
+            vehicles,
+            tasks_per_vehicle,
+            rsus,
+            candidates,
+            target,
+        } => {
+            let targets = match target {
+                Target::Any => rsus,
+                Target::Candidates => candidates - 1,
+            };
+            repeated(candidates, targets, vehicles * tasks_per_vehicle)
+        }
+        Form::Shared {
+            candidates,
+            targets,
+        } => repeated(candidates, targets, rows),
+        Form::Sequential { .. } | Form::Plan { .. } => vec![rows],
+    }
+}
+
 impl Frame {
     /// The frame of the form called `form`; `vehicles` at most, or as many as the scenario has.
     pub(crate) fn new(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<Self> {
@@ -31,65 +93,13 @@ impl Frame {
             ));
         }
         let tasks_per_vehicle = world.scenario.task.per_vehicle;
-        let traced = matches!(world.scenario.fleet.mobility, Mobility::Fcd(_));
-        let (layout, rows) = match form {
-            "flat" => (Layout::flat(world, Target::Any).map_err(crate::raised)?, 1),
-            "shared" => {
-                let vehicles = match vehicles {
-                    Some(vehicles) => vehicles,
-                    None if traced => {
-                        return Err(PyValueError::new_err(
-                            "vehicles: must be given where the fleet comes from a trace",
-                        ));
-                    }
-                    None => world.scenario.fleet.size,
-                };
-                (Layout::shared(world), vehicles * tasks_per_vehicle)
-            }
-            "sequential" => {
-                let layout = Layout::sequential(world);
-                let Form::Sequential { options, .. } = layout.form else {
-                    unreachable!("just made")
-                };
-                let rows = 1 + options.min(world.rsus.len()) * layout.spans;
-                (layout, rows)
-            }
-            _ => {
-                let message = format!("form: must be flat, shared or sequential, got {form}");
-                return Err(PyValueError::new_err(message));
-            }
-        };
+        let (layout, rows) = layout(world, form, vehicles)?;
         let (width, _) = layout.shape();
-        let spans = (layout.spans > 1).then_some(layout.spans);
-        let heads = |first: usize, second: usize, count: usize| -> Vec<usize> {
-            let of_task = [first, second].into_iter().chain(spans);
-            (0..count).flat_map(|_| of_task.clone()).collect()
-        };
-        let nvec = match layout.form {
-            Form::Flat {
-                vehicles,
-                tasks_per_vehicle,
-                rsus,
-                candidates,
-                target,
-            } => {
-                let targets = match target {
-                    Target::Any => rsus,
-                    Target::Candidates => candidates - 1,
-                };
-                heads(candidates, targets, vehicles * tasks_per_vehicle)
-            }
-            Form::Shared {
-                candidates,
-                targets,
-            } => heads(candidates, targets, rows),
-            Form::Sequential { .. } | Form::Plan { .. } => vec![rows],
-        };
         Ok(Self {
+            nvec: heads(&layout, rows),
             layout,
             rows,
             width,
-            nvec,
             tasks_per_vehicle,
         })
     }

@@ -62,47 +62,54 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         ));
         return Err(Failure::Interrupted);
     }
-    let policy = out.join(POLICY);
+    let policy = out.join(POLICY).display().to_string();
     if let Some(best) = best {
-        let row = |algorithm: &str, score: Score, policy: String| {
-            [
-                json!(algorithm),
-                json!(scenario.name),
-                json!(score.objective),
-                json!(score.lower_bound),
-                json!(score.gap),
-                json!(score.delay_s),
-                json!(score.energy_j),
-                json!(score.deadline_met),
-                json!(policy),
-            ]
-        };
-        let untrained = untrained.map(|score| row("least-total", score, "-".to_owned()));
-        let best = row(args.algorithm.name(), best, policy.display().to_string());
-        let listing = Listing {
-            columns: [
-                "algorithm",
-                "scenario",
-                "objective",
-                "lower_bound",
-                "gap",
-                "delay_s",
-                "energy_j",
-                "deadline_met",
-                "policy",
-            ],
-            rows: untrained.into_iter().chain([best]).collect(),
-        };
-        print(&listing.render(args.format))?;
+        let untrained = untrained.map(|score| ("least-total", score, "-"));
+        let best = (args.algorithm.name(), best, policy.as_str());
+        let scores = untrained.into_iter().chain([best]);
+        print(&compared(&scenario.name, scores).render(args.format))?;
     }
     if !args.quiet {
         say(format_args!(
-            "wayside run {} --policy {} --bound   to compare it",
-            args.scenario,
-            policy.display()
+            "wayside run {} --policy {policy} --bound   to compare it",
+            args.scenario
         ));
     }
     Ok(())
+}
+
+/// What was trained beside what it started from: algorithm, score, file.
+fn compared<'a>(
+    scenario: &str,
+    scores: impl Iterator<Item = (&'a str, Score, &'a str)>,
+) -> Listing<9> {
+    let row = |(algorithm, score, policy): (&str, Score, &str)| {
+        [
+            json!(algorithm),
+            json!(scenario),
+            json!(score.objective),
+            json!(score.lower_bound),
+            json!(score.gap),
+            json!(score.delay_s),
+            json!(score.energy_j),
+            json!(score.deadline_met),
+            json!(policy),
+        ]
+    };
+    Listing {
+        columns: [
+            "algorithm",
+            "scenario",
+            "objective",
+            "lower_bound",
+            "gap",
+            "delay_s",
+            "energy_j",
+            "deadline_met",
+            "policy",
+        ],
+        rows: scores.map(row).collect(),
+    }
 }
 
 /// What --vary and --option say.

@@ -90,25 +90,33 @@ pub fn json(summary: &Summary) -> String {
 /// `summary.csv`: a line per policy; a metric without meaning is an empty field.
 #[must_use]
 pub fn csv(summary: &Summary) -> String {
+    let lines: Vec<_> = summary
+        .policies
+        .iter()
+        .map(|p| fields(summary, p))
+        .collect();
+    let header = lines.first().into_iter().map(|line| names(line));
+    let values = lines
+        .iter()
+        .map(|line| line.iter().map(|(_, v)| v.clone()).collect());
+    to_csv(header.chain(values))
+}
+
+fn names(fields: &[(String, String)]) -> Vec<String> {
+    fields.iter().map(|(name, _)| name.clone()).collect()
+}
+
+/// Lines of text as CSV.
+pub(crate) fn to_csv(lines: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for (i, policy) in summary.policies.iter().enumerate() {
-        let fields = fields(summary, policy);
-        if i == 0 {
-            let header = fields.iter().map(|(name, _)| name);
-            writer
-                .write_record(header)
-                .expect("memory takes everything");
-        }
-        let values = fields.iter().map(|(_, value)| value);
-        writer
-            .write_record(values)
-            .expect("memory takes everything");
+    for line in lines {
+        writer.write_record(line).expect("memory takes everything");
     }
     let bytes = writer.into_inner().expect("memory takes everything");
     String::from_utf8(bytes).expect("made of strings")
 }
 
-/// In the unit that suits.
+/// A duration in the unit that suits it.
 pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 1e-3 => format!("{:.1} us", s * 1e6),

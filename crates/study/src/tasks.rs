@@ -37,6 +37,7 @@ struct Row<'a> {
     outcome: Result<Outcome, Lost>,
 }
 
+// Long: a table, one line per column.
 fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 25] {
     [
         ("seed", Column::Unsigned(|r| r.seed)),

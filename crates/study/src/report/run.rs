@@ -127,17 +127,19 @@ fn interval(ci95: Option<[f64; 2]>) -> String {
     })
 }
 
-/// A row per policy: the metrics that one compares first.
+/// The metrics that one compares first, with their headings.
+const FIRST: [(&str, &str); 7] = [
+    ("objective", "J"),
+    ("delay_s", "delay [s]"),
+    ("energy_j", "energy [J]"),
+    ("deadline_met", "deadline met"),
+    ("offloaded", "offloaded"),
+    ("migrated", "migrated"),
+    ("lbm", "LBM"),
+];
+
+/// A row per policy.
 fn overview(summary: &Summary) -> Table {
-    const FIRST: [(&str, &str); 7] = [
-        ("objective", "J"),
-        ("delay_s", "delay [s]"),
-        ("energy_j", "energy [J]"),
-        ("deadline_met", "deadline met"),
-        ("offloaded", "offloaded"),
-        ("migrated", "migrated"),
-        ("lbm", "LBM"),
-    ];
     let policies = &summary.policies;
     let bounded = policies.iter().any(|p| p.gap.is_some());
     let first = policies.first().map_or("", |p| &p.policy);
@@ -152,38 +154,7 @@ fn overview(summary: &Summary) -> Table {
     if summary.timing.is_some() {
         header.push("decision, median".into());
     }
-    let rows = policies.iter().map(|policy| {
-        let known: BTreeMap<_, _> = policy.metrics().into_iter().collect();
-        let metric = |name: &str| cell(policy, name, known.get(name).copied().flatten());
-        let mut row = vec![
-            TableCell {
-                text: policy.policy.clone(),
-                series: policy.policy.clone(),
-                ..TableCell::default()
-            },
-            metric(FIRST[0].0),
-        ];
-        if policies.len() > 1 {
-            let difference = policy.difference;
-            row.push(TableCell {
-                text: difference.map_or_else(|| "–".into(), |d| number(d.mean)),
-                note: interval(difference.and_then(|d| d.ci95)),
-                metric: "difference".into(),
-                series: policy.policy.clone(),
-            });
-        }
-        if bounded {
-            row.push(gap_cell(policy));
-        }
-        row.extend(FIRST[1..].iter().map(|(name, _)| metric(name)));
-        if summary.timing.is_some() {
-            let timing = summary.timing_of(&policy.policy);
-            row.push(TableCell::new(
-                &timing.map_or_else(|| "–".into(), |t| table::duration(t.p50)),
-            ));
-        }
-        row
-    });
+    let rows = policies.iter().map(|p| overview_row(summary, p, bounded));
     Table {
         caption: "Means over seeds with their 95 % intervals; shares and gaps are between 0 and 1; differences are \
                   paired by seed"
@@ -191,6 +162,37 @@ fn overview(summary: &Summary) -> Table {
         header,
         rows: rows.collect(),
     }
+}
+
+fn overview_row(summary: &Summary, policy: &PolicySummary, bounded: bool) -> Vec<TableCell> {
+    let known: BTreeMap<_, _> = policy.metrics().into_iter().collect();
+    let metric = |name: &str| cell(policy, name, known.get(name).copied().flatten());
+    let name = TableCell {
+        text: policy.policy.clone(),
+        series: policy.policy.clone(),
+        ..TableCell::default()
+    };
+    let mut row = vec![name, metric(FIRST[0].0)];
+    if summary.policies.len() > 1 {
+        let difference = policy.difference;
+        row.push(TableCell {
+            text: difference.map_or_else(|| "–".into(), |d| number(d.mean)),
+            note: interval(difference.and_then(|d| d.ci95)),
+            metric: "difference".into(),
+            series: policy.policy.clone(),
+        });
+    }
+    if bounded {
+        row.push(gap_cell(policy));
+    }
+    row.extend(FIRST[1..].iter().map(|(name, _)| metric(name)));
+    if summary.timing.is_some() {
+        let timing = summary.timing_of(&policy.policy);
+        row.push(TableCell::new(
+            &timing.map_or_else(|| "–".into(), |t| table::duration(t.p50)),
+        ));
+    }
+    row
 }
 
 /// Every metric of the summary, with what the schema says of it.

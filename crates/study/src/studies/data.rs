@@ -3,6 +3,7 @@
 use super::metrics::{DECISION_TIME, NAMES, Values, column};
 use crate::columns::{Column, ParquetWriter};
 use crate::stats;
+use crate::table;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -94,22 +95,22 @@ impl Data {
 
     /// The median decision times, as CSV.
     pub(super) fn times(&self) -> String {
-        let mut text = "grid,cell,policy,decision_time_s\n".to_owned();
-        for (&(grid, cell), rows) in &self.cells {
-            let Some(first) = rows.first() else { continue };
+        let header = ["grid", "cell", "policy", "decision_time_s"].map(str::to_owned);
+        let mut rows = vec![header.to_vec()];
+        for (&(grid, cell), of_cell) in &self.cells {
+            let Some(first) = of_cell.first() else {
+                continue;
+            };
             for policy in self.policies(grid, cell) {
-                let times: Vec<f64> = self
-                    .sample(grid, cell, policy, DECISION_TIME)
-                    .into_iter()
-                    .flatten()
-                    .collect();
+                let times = self.sample(grid, cell, policy, DECISION_TIME);
+                let times: Vec<f64> = times.into_iter().flatten().collect();
                 if let Some(median) = stats::quantile(&times, 0.5) {
-                    let name = &first.cell_name;
-                    text += &format!("{},\"{name}\",{policy},{median:e}\n", first.grid_id);
+                    let names = [&first.grid_id, &first.cell_name, policy].map(str::to_owned);
+                    rows.push(names.into_iter().chain([format!("{median:e}")]).collect());
                 }
             }
         }
-        text
+        table::to_csv(rows)
     }
 }
 

@@ -4,6 +4,7 @@
 //! random stream of its own, named after the grid and the key, so that another key, or more draws, change no value drawn.
 
 use super::{AxisValue, DRAW_AXIS, Drawn, GridAxis};
+use crate::table;
 use wayside_core::rng::Streams;
 
 /// What may be drawn for a key.
@@ -75,13 +76,15 @@ pub(super) fn csv(drawn: &[Drawn]) -> String {
     let Some(first) = drawn.first() else {
         return String::new();
     };
-    let keys: Vec<&str> = drawn.iter().map(|d| d.key.as_str()).collect();
-    let mut text = format!("draw,{}\n", keys.join(","));
-    for nth in 0..first.values.len() {
-        let values: Vec<&str> = drawn.iter().map(|d| d.values[nth].as_str()).collect();
-        text += &format!("{},{}\n", nth + 1, values.join(","));
-    }
-    text
+    let keys = drawn.iter().map(|d| d.key.clone());
+    let header: Vec<String> = std::iter::once("draw".to_owned()).chain(keys).collect();
+    let draws = (0..first.values.len()).map(|nth| {
+        let values = drawn.iter().map(|d| d.values[nth].clone());
+        std::iter::once((nth + 1).to_string())
+            .chain(values)
+            .collect()
+    });
+    table::to_csv(std::iter::once(header).chain(draws))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod cells;
 pub mod data;
 mod decode;
 mod draws;
+pub mod figures;
 mod kinds;
 pub mod metrics;
 mod p_values;
@@ -18,6 +19,7 @@ mod recorded;
 pub mod results;
 pub mod runner;
 mod samples;
+mod tables;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
@@ -454,9 +456,9 @@ impl Study {
         Self::from_toml(&format!("{name} (built-in)"), found.text, Path::new(""))
     }
 
-    /// The grid called `id`.
-    pub(crate) fn grid(&self, id: &str) -> &Grid {
-        let found = self.grids.iter().find(|g| g.id == id);
+    /// The place of the grid called `id`.
+    fn place_of(&self, id: &str) -> usize {
+        let found = self.grids.iter().position(|g| g.id == id);
         found.expect("the decoder has checked it")
     }
 

@@ -1,6 +1,6 @@
 //! A study as a part of a page in Markdown: `docs/validation.md`, `docs/cross.md`.
 
-use super::results::Tabulated;
+use super::tables::Tabulated;
 use super::{FigureSpec, Study, TableSpec};
 use crate::claim::{Claim, ClaimSource, Comparison, Equivalence, Verdict};
 use std::fmt::Write as _;
@@ -50,71 +50,77 @@ pub(super) fn markdown(
 ) -> String {
     let mut text = String::new();
     if !claims.is_empty() {
-        writeln!(text, "{}\n", count(claims)).expect("a string");
-        text += "| figure | id | claim | paper | ours, 95 % interval | verdict | whose | note |\n|---|---|---|---|---|---|---|---|\n";
-        for claim in claims {
-            writeln!(
-                text,
-                "| {} | `{}` | {} | {} | {} | {} | {} | {} |",
-                or_dash(&claim.figure),
-                claim
-                    .id
-                    .strip_prefix(&format!("{}.", study.name))
-                    .unwrap_or(&claim.id),
-                escape(&claim.claim),
-                claim.published.map_or_else(|| "–".into(), number),
-                ours(claim),
-                claim.verdict.word(),
-                whose(claim),
-                escape(&note(claim)),
-            )
-            .expect("a string");
-        }
-        text.push('\n');
+        claims_table(&mut text, study, claims);
     }
-    let published: Vec<_> = figures
+    let published = figures
         .iter()
-        .filter(|(spec, _)| !spec.published.is_empty())
-        .collect();
+        .filter(|(spec, _)| !spec.published.is_empty());
+    let published: Vec<_> = published.collect();
     if !published.is_empty() {
-        text += "Points that the paper prints:\n\n| figure | line | at | paper | ours, 95 % interval | where |\n|---|---|---|---|---|---|\n";
-        for (spec, figure) in published {
-            for point in &spec.published {
-                let line = figure.series.iter().find(|s| s.name == point.series);
-                let same = |x: f64| (x - point.x).abs() <= 1e-9 * point.x.abs();
-                let ours = line.and_then(|line| line.points.iter().find(|p| same(p.x)));
-                let ours = ours.map_or_else(|| "–".into(), |p| with_interval(p.y, p.interval));
-                writeln!(
-                    text,
-                    "| {} | {} | {} | {} | {ours} | {} |",
-                    or_dash(&spec.number),
-                    escape(&point.series),
-                    number(point.x),
-                    number(point.y),
-                    escape(&point.place),
-                )
-                .expect("a string");
-            }
-        }
-        text.push('\n');
+        published_points(&mut text, &published);
     }
     for (spec, table) in tables {
-        writeln!(text, "{}:\n\n| {} |", spec.title, table.header.join(" | ")).expect("a string");
-        writeln!(text, "|---|{}", "--:|".repeat(table.header.len() - 1)).expect("a string");
-        for (name, values) in &table.rows {
-            let cells = values
-                .iter()
-                .map(|v| v.map_or_else(|| "–".into(), |v| format!("{v:.*}", spec.digits)));
+        table_of_values(&mut text, spec, table);
+    }
+    text
+}
+
+fn claims_table(text: &mut String, study: &Study, claims: &[Claim]) {
+    writeln!(text, "{}\n", count(claims)).expect("a string");
+    *text += "| figure | id | claim | paper | ours, 95 % interval | verdict | whose | note |\n|---|---|---|---|---|---|---|---|\n";
+    let prefix = format!("{}.", study.name);
+    for claim in claims {
+        writeln!(
+            text,
+            "| {} | `{}` | {} | {} | {} | {} | {} | {} |",
+            or_dash(&claim.figure),
+            claim.id.strip_prefix(&prefix).unwrap_or(&claim.id),
+            escape(&claim.claim),
+            claim.published.map_or_else(|| "–".into(), number),
+            ours(claim),
+            claim.verdict.word(),
+            whose(claim),
+            escape(&note(claim)),
+        )
+        .expect("a string");
+    }
+    text.push('\n');
+}
+
+/// What the paper prints beside what was measured.
+fn published_points(text: &mut String, published: &[&(&FigureSpec, Figure)]) {
+    *text += "Points that the paper prints:\n\n| figure | line | at | paper | ours, 95 % interval | where |\n|---|---|---|---|---|---|\n";
+    for (spec, figure) in published {
+        for point in &spec.published {
+            let line = figure.series.iter().find(|s| s.name == point.series);
+            let same = |x: f64| (x - point.x).abs() <= 1e-9 * point.x.abs();
+            let ours = line.and_then(|line| line.points.iter().find(|p| same(p.x)));
+            let ours = ours.map_or_else(|| "–".into(), |p| with_interval(p.y, p.interval));
             writeln!(
                 text,
-                "| {name} | {} |",
-                cells.collect::<Vec<_>>().join(" | ")
+                "| {} | {} | {} | {} | {ours} | {} |",
+                or_dash(&spec.number),
+                escape(&point.series),
+                number(point.x),
+                number(point.y),
+                escape(&point.place),
             )
             .expect("a string");
         }
-        text.push('\n');
     }
-    text
+    text.push('\n');
+}
+
+fn table_of_values(text: &mut String, spec: &TableSpec, table: &Tabulated) {
+    writeln!(text, "{}:\n\n| {} |", spec.title, table.header.join(" | ")).expect("a string");
+    writeln!(text, "|---|{}", "--:|".repeat(table.header.len() - 1)).expect("a string");
+    for (name, values) in &table.rows {
+        let cell =
+            |v: &Option<f64>| v.map_or_else(|| "–".into(), |v| format!("{v:.*}", spec.digits));
+        let cells: Vec<String> = values.iter().map(cell).collect();
+        writeln!(text, "| {name} | {} |", cells.join(" | ")).expect("a string");
+    }
+    text.push('\n');
 }
 
 fn or_dash(text: &str) -> &str {

@@ -9,7 +9,7 @@ use super::blocks::{Block, Job, encode};
 use super::data::{Data, Row};
 use super::plan::Plan;
 use super::recorded;
-use super::verdict::{self, Judged};
+use super::verdict::{self, Judgement};
 use super::{Grid, Measure};
 use crate::claim::Claim;
 use crate::control::{self, Control};
@@ -140,7 +140,7 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
             return Ok(None);
         };
         rows.into_iter().for_each(|rows| data.add(rows));
-        Judged { claims, open } = verdict::judge(study, &data, quick);
+        Judgement { claims, open } = verdict::judge(study, &data, quick);
         from = to;
         if open.is_empty() {
             break;

@@ -1,4 +1,4 @@
-//! Samples: what of the rows a claim compares, cell by cell.
+//! The samples that a claim compares, cell by cell.
 
 use super::cells::Cell;
 use super::data::Data;
@@ -43,7 +43,7 @@ impl Hypothesis {
     }
 }
 
-/// Cases that agree with a claim, and all of them.
+/// How many cases agree with a claim, of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AgreeCount {
     pub(super) agree: usize,
@@ -143,21 +143,19 @@ impl ClaimData<'_> {
         ratio(&self.pairs(cell, than, metric))
     }
 
+    /// What a claim says of the cells that `condition` names.
     pub(super) fn hypotheses(&self, against: &Against, condition: &Where) -> Vec<Hypothesis> {
         let cells: Vec<usize> = self.among(condition).collect();
-        let name = |cell: usize, but: &[&str]| self.spec.name_of(&self.cells[cell], but);
-        let single = |cell: usize, sample: Vec<f64>, range: ClaimedRange| Hypothesis {
-            name: name(cell, &[]),
-            sample,
-            range,
-            share: self.is_share(against),
-            from: vec![cell],
-        };
+        let share = self.is_share(against);
         let each = |of: &dyn Fn(usize) -> Vec<f64>, range: ClaimedRange| -> Vec<Hypothesis> {
-            cells
-                .iter()
-                .map(|&cell| single(cell, of(cell), range))
-                .collect()
+            let one = |&cell: &usize| Hypothesis {
+                name: self.name(cell, &[]),
+                sample: of(cell),
+                range,
+                share,
+                from: vec![cell],
+            };
+            cells.iter().map(one).collect()
         };
         match against {
             Against::Exactly(_) | Against::Survives { .. } => Vec::new(),
@@ -187,80 +185,106 @@ impl ClaimData<'_> {
                 metric,
                 pooled,
             } => {
-                let ratio = |cell| ratio(&self.pairs(cell, than, metric));
                 let range = ClaimedRange::of(*relation, *limit);
-                let (sample, what) = match pooled {
-                    Pooled::Not => return each(&ratio, range),
-                    Pooled::Ratios => (mean(cells.iter().map(|&cell| ratio(cell))), "mean"),
-                    Pooled::Totals => {
-                        let pairs = cells.iter().map(|&cell| self.pairs(cell, than, metric));
-                        let (own, other): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
-                            pairs.map(|pairs| pairs.into_iter().unzip()).unzip();
-                        let means = [own, other].map(|samples| mean(samples.into_iter()));
-                        let [own, other] = means;
-                        (
-                            self::ratio(&own.into_iter().zip(other).collect::<Vec<_>>()),
-                            "totals",
-                        )
-                    }
-                };
-                vec![Hypothesis {
-                    name: format!("{what} of {} cells", cells.len()),
-                    sample,
-                    range,
-                    share: false,
-                    from: cells,
-                }]
+                let ratio = |cell| ratio(&self.pairs(cell, than, metric));
+                match pooled {
+                    Pooled::Not => each(&ratio, range),
+                    _ => vec![self.pooled(cells, *pooled, (than, metric), range)],
+                }
             }
             Against::Trend {
                 axis,
                 relation,
                 limit,
-            } => self
-                .lines(&cells, axis)
-                .iter()
-                .flat_map(|line| line.windows(2))
-                .map(|ends| {
-                    let (before, after) = (self.values(ends[0]), self.values(ends[1]));
-                    let at = self.spec.axis(axis);
-                    let label = |cell: usize| &self.cells[cell].values[at].label;
-                    let step = format!("{axis} {} to {}", label(ends[0]), label(ends[1]));
-                    let rest = name(ends[0], &[axis.as_str()]);
-                    let parts = [rest, step];
-                    let known: Vec<_> = parts.iter().filter(|p| !p.is_empty()).cloned().collect();
-                    Hypothesis {
-                        name: known.join(", "),
-                        sample: after.iter().zip(before).map(|(a, b)| a - b).collect(),
-                        range: ClaimedRange::of(*relation, *limit),
-                        share: false,
-                        from: ends.to_vec(),
-                    }
-                })
-                .collect(),
+            } => self.trend(&cells, axis, ClaimedRange::of(*relation, *limit)),
             Against::Rise {
                 axis,
                 relation,
                 than,
-            } => self
-                .lines(&cells, axis)
-                .iter()
-                .map(|line| {
-                    let ends = [line[0], line[line.len() - 1]];
-                    let [first, last] = ends.map(|cell| self.pairs(cell, than, self.metric));
-                    let both = || first.iter().zip(&last);
-                    let other: f64 = both().map(|((_, b), (_, d))| b - d).sum();
-                    let sample =
-                        both().map(|((a, b), (c, d))| ((a - c) - (b - d)) * other.signum());
-                    Hypothesis {
-                        name: name(ends[0], &[axis.as_str()]),
-                        sample: sample.collect(),
-                        range: ClaimedRange::of(*relation, 0.0),
-                        share: false,
-                        from: ends.to_vec(),
-                    }
-                })
-                .collect(),
+            } => self.rise(&cells, axis, than, ClaimedRange::of(*relation, 0.0)),
         }
+    }
+
+    /// The ratios of all cells as one sample.
+    fn pooled(
+        &self,
+        cells: Vec<usize>,
+        pooled: Pooled,
+        (than, metric): (&str, &str),
+        range: ClaimedRange,
+    ) -> Hypothesis {
+        let pairs = cells.iter().map(|&cell| self.pairs(cell, than, metric));
+        let (sample, what) = if pooled == Pooled::Ratios {
+            (mean(pairs.map(|pairs| ratio(&pairs))), "mean")
+        } else {
+            let (own, other): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
+                pairs.map(|pairs| pairs.into_iter().unzip()).unzip();
+            let [own, other] = [own, other].map(|samples| mean(samples.into_iter()));
+            let totals: Vec<(f64, f64)> = own.into_iter().zip(other).collect();
+            (ratio(&totals), "totals")
+        };
+        Hypothesis {
+            name: format!("{what} of {} cells", cells.len()),
+            sample,
+            range,
+            share: false,
+            from: cells,
+        }
+    }
+
+    /// Each value of the axis less the one before, seed by seed.
+    fn trend(&self, cells: &[usize], axis: &str, range: ClaimedRange) -> Vec<Hypothesis> {
+        let at = self.spec.axis(axis);
+        let label = |cell: usize| &self.cells[cell].values[at].label;
+        let step = |ends: &[usize]| {
+            let (before, after) = (self.values(ends[0]), self.values(ends[1]));
+            let step = format!("{axis} {} to {}", label(ends[0]), label(ends[1]));
+            let parts = [self.name(ends[0], &[axis]), step];
+            let known: Vec<_> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+            Hypothesis {
+                name: known.join(", "),
+                sample: after.iter().zip(before).map(|(a, b)| a - b).collect(),
+                range,
+                share: false,
+                from: ends.to_vec(),
+            }
+        };
+        let lines = self.lines(cells, axis);
+        lines
+            .iter()
+            .flat_map(|line| line.windows(2))
+            .map(step)
+            .collect()
+    }
+
+    /// The distance between the ends of the axis, less that of the other policy, seed by seed.
+    fn rise(
+        &self,
+        cells: &[usize],
+        axis: &str,
+        than: &str,
+        range: ClaimedRange,
+    ) -> Vec<Hypothesis> {
+        let line = |line: &Vec<usize>| {
+            let ends = [line[0], line[line.len() - 1]];
+            let [first, last] = ends.map(|cell| self.pairs(cell, than, self.metric));
+            let both = || first.iter().zip(&last);
+            let other: f64 = both().map(|((_, b), (_, d))| b - d).sum();
+            let sample = both().map(|((a, b), (c, d))| ((a - c) - (b - d)) * other.signum());
+            Hypothesis {
+                name: self.name(ends[0], &[axis]),
+                sample: sample.collect(),
+                range,
+                share: false,
+                from: ends.to_vec(),
+            }
+        };
+        self.lines(cells, axis).iter().map(line).collect()
+    }
+
+    /// The values of a cell's axes, without those of the axes called `but`.
+    fn name(&self, cell: usize, but: &[&str]) -> String {
+        self.spec.name_of(&self.cells[cell], but)
     }
 
     /// Whether what is compared are shares, which end at 0 and 1.

@@ -26,27 +26,27 @@ const ALPHA: f64 = 0.05;
 /// An exact claim may be off by rounding, relative to the value.
 const ROUNDING: f64 = 1e-9;
 
-/// What a claim is before Holm's procedure.
+/// The verdict on a claim before Holm's procedure adjusts the p values.
 enum UnadjustedVerdict {
-    /// Decided, or never to be, without statistics.
+    /// Decided without p values, or not decidable at all.
     Final(Box<Claim>),
     /// To be decided by p values.
-    Open(Box<Open>),
+    Tested(Box<TestedClaim>),
 }
 
-struct Open {
+struct TestedClaim {
     claim: Claim,
     p_values: PValues,
     grid: usize,
     /// Cells of the grid that more seeds would help.
     cells: Vec<usize>,
-    /// p values that the two are equivalent, by comparison; none without a margin.
+    /// p values of equivalence, by comparison; none without a margin.
     equal: Vec<f64>,
 }
 
 /// What became of the claims of a study.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
+pub struct Judgement {
     /// In the order of the study.
     pub claims: Vec<Claim>,
     /// By grid and cell: where more seeds would help to decide those that are not.
@@ -55,7 +55,7 @@ pub struct Judged {
 
 /// Judges every claim of `study`.
 #[must_use]
-pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
+pub fn judge(study: &Study, data: &Data, quick: bool) -> Judgement {
     let cells: Vec<Vec<Cell>> = study.grids.iter().map(|grid| grid.cells(quick)).collect();
     let unadjusted = study
         .claims
@@ -64,13 +64,13 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
     let unadjusted: Vec<UnadjustedVerdict> = unadjusted.collect();
     let opens = || {
         unadjusted.iter().filter_map(|verdict| match verdict {
-            UnadjustedVerdict::Open(open) => Some(open),
+            UnadjustedVerdict::Tested(open) => Some(open),
             UnadjustedVerdict::Final(_) => None,
         })
     };
     let looks = study.seeds.looks(quick).len() as f64;
-    // who gets no further seeds is looked at once
-    let paid = |open: &Open, p: f64| {
+    // A grid that gets no further seeds is judged once.
+    let paid = |open: &TestedClaim, p: f64| {
         let looks = if study.grids[open.grid].grows() {
             looks
         } else {
@@ -89,22 +89,27 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judged {
     let mut still = BTreeSet::new();
     let decide = |verdict| match verdict {
         UnadjustedVerdict::Final(claim) => *claim,
-        UnadjustedVerdict::Open(open) => {
+        UnadjustedVerdict::Tested(open) => {
             let p = p_values.next().expect("one per open claim");
             let equal: Vec<f64> = equal.by_ref().take(open.equal.len()).collect();
             decided(*open, p, &equal, &mut still)
         }
     };
     let claims = unadjusted.into_iter().map(decide).collect();
-    Judged {
+    Judgement {
         claims,
         open: still,
     }
 }
 
 /// The claim with its verdict, by Holm's p values of it and of its equivalences.
-fn decided(open: Open, p: f64, equal: &[f64], still: &mut BTreeSet<(usize, usize)>) -> Claim {
-    let Open {
+fn decided(
+    open: TestedClaim,
+    p: f64,
+    equal: &[f64],
+    still: &mut BTreeSet<(usize, usize)>,
+) -> Claim {
+    let TestedClaim {
         mut claim,
         p_values,
         grid,
@@ -165,8 +170,7 @@ fn unadjusted(
     else {
         return because("");
     };
-    let grid = study.grids.iter().position(|g| g.id == *id);
-    let grid = grid.expect("the decoder has checked it");
+    let grid = study.place_of(id);
     let missing = |name: &&String| data.missing.get(&grid).is_some_and(|m| m.contains(name));
     if let Some(name) = [Some(policy), against.than()]
         .into_iter()
@@ -184,27 +188,31 @@ fn unadjusted(
         policy,
         spread: *spread,
     };
-    let drafted = match against {
-        Against::Exactly(value) => exactly(&source, &spec.test, *value, claim()),
+    test(&source, &spec.test, against, claim()).unwrap_or_else(because)
+}
+
+/// Tests a claim, or says why that is not possible.
+fn test(
+    source: &ClaimData<'_>,
+    test: &Test,
+    against: &Against,
+    claim: Claim,
+) -> Result<UnadjustedVerdict, &'static str> {
+    match against {
+        Against::Exactly(value) => exactly(source, test, *value, claim),
         Against::Policy {
             group: Some(group),
             relation,
             than,
             metric,
-        } => grouped(
-            &source,
-            &spec.test,
-            (*relation, than, metric, *group),
-            claim(),
-        ),
+        } => grouped(source, test, (*relation, than, metric, *group), claim),
         Against::Survives {
             relation,
             than,
             metric,
-        } => surviving(&source, &spec.test, (*relation, than, metric), claim()),
-        _ => compared(&source, &spec.test, claim()),
-    };
-    drafted.unwrap_or_else(because)
+        } => surviving(source, test, (*relation, than, metric), claim),
+        _ => compared(source, test, claim),
+    }
 }
 
 /// The part of a test that is about cells.
@@ -268,7 +276,7 @@ fn grouped(
     counted(&mut claim, &counts);
     claim.measure = format!("share of {all} groups of {group} runs in which the means compare so");
     claim.seeds = all * group;
-    Ok(UnadjustedVerdict::Open(Box::new(Open {
+    Ok(UnadjustedVerdict::Tested(Box::new(TestedClaim {
         claim,
         p_values,
         grid: source.grid,
@@ -295,11 +303,11 @@ fn surviving(
         count.all
     );
     claim.seeds = count.all;
-    Ok(UnadjustedVerdict::Open(Box::new(Open {
+    Ok(UnadjustedVerdict::Tested(Box::new(TestedClaim {
         claim,
         p_values: PValues::of_count(count.agree, count.all, share),
         grid: source.grid,
-        // it takes draws, not seeds
+        // More draws would help, not more seeds.
         cells: Vec::new(),
         equal: Vec::new(),
     })))
@@ -334,11 +342,7 @@ fn compared(
     };
     let (condition, share) = among(test);
     let hypotheses = source.hypotheses(against, condition);
-    if hypotheses.is_empty()
-        || hypotheses
-            .iter()
-            .any(|hypothesis| hypothesis.sample.is_empty())
-    {
+    if hypotheses.is_empty() || hypotheses.iter().any(|h| h.sample.is_empty()) {
         return Err("Not among the cells that were run, or without a value there.");
     }
     claim.seeds = hypotheses.iter().map(|t| t.sample.len()).min().unwrap_or(0);
@@ -354,10 +358,8 @@ fn compared(
         holds: partial_conjunction(p_values.iter().map(|o| o.holds), m),
         fails: partial_conjunction(p_values.iter().map(|o| o.fails), k - m + 1),
     };
-    let comparisons: Vec<Comparison> = hypotheses
-        .iter()
-        .filter_map(|hypothesis| hypothesis.comparison(ALPHA))
-        .collect();
+    let comparisons = hypotheses.iter().filter_map(|h| h.comparison(ALPHA));
+    let comparisons: Vec<Comparison> = comparisons.collect();
     let cells = open_cells(&hypotheses, &comparisons);
     let equal = match (margin, against) {
         (Some(margin), Against::Policy { than, metric, .. }) => {
@@ -365,35 +367,42 @@ fn compared(
                 margin: *margin,
                 ..Equivalence::default()
             });
-            let relative =
-                |hypothesis: &Hypothesis| source.relative(hypothesis.from[0], than, metric);
-            let p = |hypothesis| p_values::equivalence(&relative(hypothesis), *margin);
+            let relative = |h: &Hypothesis| source.relative(h.from[0], than, metric);
+            let p = |h| p_values::equivalence(&relative(h), *margin);
             hypotheses.iter().map(p).collect()
         }
         _ => Vec::new(),
     };
-    claim.measure = against.measure(metric, policy);
-    if let [only] = comparisons.as_slice() {
-        claim.measured = Some(only.measured);
-        claim.ci95 = only.ci95;
-    } else {
-        let agree = hypotheses
-            .iter()
-            .zip(&comparisons)
-            .filter(|(t, c)| t.range.has(c.measured));
-        claim.measured = Some(agree.count() as f64 / k as f64);
-        let what = std::mem::take(&mut claim.measure);
-        claim.measure =
-            format!("share of {k} comparisons in which the mean is as claimed ({what})");
-        claim.cells = comparisons;
-    }
-    Ok(UnadjustedVerdict::Open(Box::new(Open {
+    let what = against.measure(metric, policy);
+    record(&mut claim, &hypotheses, comparisons, what);
+    Ok(UnadjustedVerdict::Tested(Box::new(TestedClaim {
         claim,
         p_values,
         grid: source.grid,
         cells,
         equal,
     })))
+}
+
+/// Records what was measured: the mean of a single comparison, or the share of several that are as claimed.
+fn record(
+    claim: &mut Claim,
+    hypotheses: &[Hypothesis],
+    comparisons: Vec<Comparison>,
+    what: String,
+) {
+    if let [only] = comparisons.as_slice() {
+        claim.measured = Some(only.measured);
+        claim.ci95 = only.ci95;
+        claim.measure = what;
+        return;
+    }
+    let k = hypotheses.len();
+    let pairs = hypotheses.iter().zip(&comparisons);
+    let agree = pairs.filter(|(h, c)| h.range.has(c.measured)).count();
+    claim.measured = Some(agree as f64 / k as f64);
+    claim.measure = format!("share of {k} comparisons in which the mean is as claimed ({what})");
+    claim.cells = comparisons;
 }
 
 /// The cells of what is not decided yet; all of them if everything is.

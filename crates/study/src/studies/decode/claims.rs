@@ -2,7 +2,7 @@
 
 use super::{MOST, condition, grid_of, is_axis, is_metric, is_policy};
 use crate::claim::ClaimSource;
-use crate::studies::{Against, ClaimSpec, Grid, Measure, Pooled, Relation, Test, metrics};
+use crate::studies::{Against, ClaimSpec, Grid, Measure, Pooled, Relation, Test, Where, metrics};
 use wayside_core::config::{Choice, Count, Flag, Float, Section, Text};
 
 const RELATIONS: [(&str, Relation); 4] = [
@@ -88,13 +88,51 @@ pub(super) fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
     }
 }
 
+/// The keys that say what a claim compares.
+struct Keys {
+    grid: Option<String>,
+    metric: Option<String>,
+    policy: Option<String>,
+    cells: Where,
+    share: f64,
+    spread: bool,
+    relation: Option<Relation>,
+    limit: Option<f64>,
+    within: Option<f64>,
+    than: Option<String>,
+    than_metric: Option<String>,
+    axis: Option<String>,
+    group: Option<usize>,
+    pooled: Pooled,
+    margin: Option<f64>,
+}
+
 fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[Grid]) -> Test {
-    use ClaimKind::{Exact, Limit, Ordering, Pending, Ratio, Rise, Survives, Trend, Value};
-    let needs = |kinds: &[ClaimKind]| kinds.contains(&kind);
+    let (keys, grid) = keys(s, grids);
+    check_presence(s, kind, published, &keys, grid);
+    check_values(s, kind, &keys, grid);
+    let value = published.unwrap_or(0.0);
+    let Some(against) = against(kind, &keys, value) else {
+        return Test::Pending;
+    };
+    Test::Of {
+        grid: keys.grid.unwrap_or_default(),
+        metric: keys.metric.unwrap_or_default(),
+        policy: keys.policy.unwrap_or_default(),
+        against,
+        cells: keys.cells,
+        share: keys.share,
+        spread: keys.spread,
+        margin: keys.margin,
+    }
+}
+
+// Long: one key after the other.
+fn keys<'g>(s: &mut Section<'_>, grids: &'g [Grid]) -> (Keys, Option<&'g Grid>) {
     let of_one = "pending claims have none";
     let id = s.optional("grid", Text::NAME, of_one, "its grid");
     let grid = id.as_deref().and_then(|id| grid_of(s, "grid", id, grids));
-    let name = s.optional("metric", Text::NAME, of_one, "the metric");
+    let metric = s.optional("metric", Text::NAME, of_one, "the metric");
     let doc = "whose metric it is";
     let policy = s.optional(
         "policy",
@@ -143,7 +181,37 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
                strict verdict it is then said where the two are equivalent";
     let without = "the strict verdict alone";
     let margin = s.optional("equivalence", Float::POSITIVE, without, doc);
+    let keys = Keys {
+        grid: id,
+        metric,
+        policy,
+        cells,
+        share,
+        spread,
+        relation,
+        limit,
+        within,
+        than,
+        than_metric,
+        axis,
+        group,
+        pooled,
+        margin,
+    };
+    (keys, grid)
+}
 
+/// Which keys a claim has to have, and which it must not.
+fn check_presence(
+    s: &mut Section<'_>,
+    kind: ClaimKind,
+    published: Option<f64>,
+    keys: &Keys,
+    grid: Option<&Grid>,
+) {
+    use ClaimKind::{Exact, Limit, Ordering, Pending, Ratio, Rise, Survives, Trend, Value};
+    let is = |kinds: &[ClaimKind]| kinds.contains(&kind);
+    let judged = kind != Pending;
     let mut wants = |key: &'static str, there: bool, wanted: bool| {
         if wanted && !there {
             s.problem(
@@ -154,119 +222,111 @@ fn test(s: &mut Section<'_>, kind: ClaimKind, published: Option<f64>, grids: &[G
             s.problem(key, "means nothing for a claim of this kind");
         }
     };
-    wants("grid", id.is_some(), kind != Pending);
-    wants("metric", name.is_some(), kind != Pending);
-    let by_policy = kind != Pending && grid.is_none_or(|g| g.measure != Measure::Information);
-    wants("policy", policy.is_some(), by_policy);
-    wants(
-        "published",
-        published.is_some(),
-        needs(&[Exact, Value]) || published.is_some(),
-    );
-    wants(
-        "relation",
-        relation.is_some(),
-        needs(&[Limit, Ordering, Ratio, Trend, Rise, Survives]),
-    );
-    wants(
-        "limit",
-        limit.is_some(),
-        needs(&[Limit, Ratio]) || (limit.is_some() && kind == Trend),
-    );
-    wants("within", within.is_some(), kind == Value);
-    wants(
-        "than",
-        than.is_some(),
-        needs(&[Ordering, Ratio, Rise, Survives]),
-    );
-    wants(
-        "than_metric",
-        than_metric.is_some(),
-        than_metric.is_some() && needs(&[Ordering, Ratio, Survives]),
-    );
-    wants("axis", axis.is_some(), needs(&[Trend, Rise]));
-    wants(
-        "group",
-        group.is_some(),
-        group.is_some() && kind == Ordering,
-    );
-    let is_pooled = pooled != Pooled::Not;
-    wants("spread", spread, spread && !needs(&[Exact, Pending]));
-    wants("pooled", is_pooled, is_pooled && kind == Ratio);
-    wants(
-        "equivalence",
-        margin.is_some(),
-        margin.is_some() && kind == Ordering && group.is_none(),
-    );
-    if kind == Survives && grid.is_some_and(|g| g.drawn.is_empty()) {
+    wants("grid", keys.grid.is_some(), judged);
+    wants("metric", keys.metric.is_some(), judged);
+    let by_policy = judged && grid.is_none_or(|g| g.measure != Measure::Information);
+    wants("policy", keys.policy.is_some(), by_policy);
+    let related = is(&[Limit, Ordering, Ratio, Trend, Rise, Survives]);
+    wants("relation", keys.relation.is_some(), related);
+    wants("within", keys.within.is_some(), kind == Value);
+    let compared = is(&[Ordering, Ratio, Rise, Survives]);
+    wants("than", keys.than.is_some(), compared);
+    wants("axis", keys.axis.is_some(), is(&[Trend, Rise]));
+    if published.is_none() {
+        wants("published", false, is(&[Exact, Value]));
+    }
+    if keys.limit.is_none() || kind != Trend {
+        wants("limit", keys.limit.is_some(), is(&[Limit, Ratio]));
+    }
+    // What a claim may have, but need not.
+    let optional = [
+        (
+            "than_metric",
+            keys.than_metric.is_some(),
+            is(&[Ordering, Ratio, Survives]),
+        ),
+        ("group", keys.group.is_some(), kind == Ordering),
+        ("spread", keys.spread, !is(&[Exact, Pending])),
+        ("pooled", keys.pooled != Pooled::Not, kind == Ratio),
+        (
+            "equivalence",
+            keys.margin.is_some(),
+            kind == Ordering && keys.group.is_none(),
+        ),
+    ];
+    for (key, there, allowed) in optional {
+        wants(key, there, there && allowed);
+    }
+}
+
+/// Checks that metrics, policies and axes exist.
+fn check_values(s: &mut Section<'_>, kind: ClaimKind, keys: &Keys, grid: Option<&Grid>) {
+    if kind == ClaimKind::Survives && grid.is_some_and(|g| g.drawn.is_empty()) {
         s.problem("kind", "expected a grid with draws");
     }
-
-    let name = name.unwrap_or_default();
-    is_metric(s, "metric", &name);
-    if name == metrics::DECISION_TIME && grid.is_some_and(|g| g.measure != Measure::Recorded) {
+    let metric = keys.metric.as_deref().unwrap_or_default();
+    is_metric(s, "metric", metric);
+    if metric == metrics::DECISION_TIME && grid.is_some_and(|g| g.measure != Measure::Recorded) {
         s.problem(
             "metric",
             "differs from run to run; a claim may rest on recorded times alone",
         );
     }
-    let policy = policy.unwrap_or_default();
-    is_policy(s, "policy", &policy, grid);
-    let than = than.unwrap_or_default();
-    is_policy(s, "than", &than, grid);
-    let metric = than_metric.unwrap_or_else(|| name.clone());
-    is_metric(s, "than_metric", &metric);
-    let axis = axis.unwrap_or_default();
-    is_axis(s, "axis", &axis, grid);
+    is_policy(
+        s,
+        "policy",
+        keys.policy.as_deref().unwrap_or_default(),
+        grid,
+    );
+    is_policy(s, "than", keys.than.as_deref().unwrap_or_default(), grid);
+    let than_metric = keys.than_metric.as_deref().unwrap_or(metric);
+    is_metric(s, "than_metric", than_metric);
+    is_axis(s, "axis", keys.axis.as_deref().unwrap_or_default(), grid);
+}
 
-    let relation = relation.unwrap_or(Relation::Less);
-    let limit = limit.unwrap_or(0.0);
-    let value = published.unwrap_or(0.0);
-    let against = match kind {
-        Pending => return Test::Pending,
-        Exact => Against::Exactly(value),
-        Value => Against::About {
+/// What the quantity is compared with; `None` for what is not judged yet.
+fn against(kind: ClaimKind, keys: &Keys, value: f64) -> Option<Against> {
+    let relation = keys.relation.unwrap_or(Relation::Less);
+    let limit = keys.limit.unwrap_or(0.0);
+    let than = keys.than.clone().unwrap_or_default();
+    let metric = keys.than_metric.as_ref().or(keys.metric.as_ref());
+    let metric = metric.cloned().unwrap_or_default();
+    let axis = keys.axis.clone().unwrap_or_default();
+    Some(match kind {
+        ClaimKind::Pending => return None,
+        ClaimKind::Exact => Against::Exactly(value),
+        ClaimKind::Value => Against::About {
             value,
-            within: within.unwrap_or(0.0),
+            within: keys.within.unwrap_or(0.0),
         },
-        Limit => Against::Limit(relation, limit),
-        Ordering => Against::Policy {
+        ClaimKind::Limit => Against::Limit(relation, limit),
+        ClaimKind::Ordering => Against::Policy {
             relation,
             than,
             metric,
-            group,
+            group: keys.group,
         },
-        Ratio => Against::Ratio {
+        ClaimKind::Ratio => Against::Ratio {
             relation,
             limit,
             than,
             metric,
-            pooled,
+            pooled: keys.pooled,
         },
-        Trend => Against::Trend {
+        ClaimKind::Trend => Against::Trend {
             axis,
             relation,
             limit,
         },
-        Survives => Against::Survives {
+        ClaimKind::Survives => Against::Survives {
             relation,
             than,
             metric,
         },
-        Rise => Against::Rise {
+        ClaimKind::Rise => Against::Rise {
             axis,
             relation,
             than,
         },
-    };
-    Test::Of {
-        grid: id.unwrap_or_default(),
-        metric: name,
-        policy,
-        against,
-        cells,
-        share,
-        spread,
-        margin,
-    }
+    })
 }
