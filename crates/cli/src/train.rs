@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
+use wayside_learn::algo::learner::{Losses, Report};
 use wayside_learn::trainer::learned::Score;
-use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Report, Settings, Trainer};
+use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer};
 
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
@@ -176,12 +177,12 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>> {
 
 /// What the live table shows of one kind of learner alone: head, tag, digits.
 fn own(report: &Report) -> [(&'static str, &'static str, usize); 2] {
-    match report {
-        Report::OnPolicy(_) => [
+    match report.losses {
+        Losses::OnPolicy(_) => [
             ("KL", "train/approx_kl", 4),
             ("clipped", "train/clip_fraction", 3),
         ],
-        Report::Sac(_) => [
+        Losses::Sac(_) => [
             ("alpha", "train/ent_coef", 5),
             ("critic", "train/critic_loss", 4),
         ],
@@ -217,7 +218,7 @@ impl Screen {
         let tag = |name: &str| report.tag(name).unwrap_or(f64::NAN);
         let own = own(report).map(|(name, of, digits)| (name, tag(of), digits));
         let entropy = -tag("train/entropy_loss");
-        self.bar.set_position(report.total_timesteps());
+        self.bar.set_position(report.total_timesteps);
         let [(name, value, digits), _] = own;
         self.bar.set_message(format!(
             "reward {:.4}, entropy {entropy:.2}, {name} {value:.digits$}, {:.0} steps/s",
@@ -228,13 +229,13 @@ impl Screen {
             return;
         };
         // before the first iteration there is no more than a score
-        let learned = |digits: usize, value: f64| match report.iterations() {
+        let learned = |digits: usize, value: f64| match report.iterations {
             0 => "-".to_owned(),
             _ => format!("{value:.digits$}"),
         };
         let row = format!(
             "{:>9} {:>8} {:>9} {:>9.4} {:>9.2} {:>8} {:>8} {:>7} {:>9} {:>7.0}",
-            report.total_timesteps(),
+            report.total_timesteps,
             progress.slots,
             learned(4, progress.reward.unwrap_or(f64::NAN)),
             score.objective,

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use wayside_core::error::Result;
 use wayside_core::rng::Streams;
+use wayside_learn::algo::env::{End, Env, Observe, SlotView, Step};
+use wayside_learn::algo::learner::Learner;
 use wayside_learn::algo::ppo::PpoConfig;
-use wayside_learn::algo::slot::{End, Env, Observe, Slot, Step};
 use wayside_learn::nn::adam::Adam;
 use wayside_learn::nn::mlp::{Activation, Mlp, Tape};
 use wayside_learn::nn::net::NetSpec;
@@ -129,7 +131,7 @@ impl Table {
 }
 
 impl Observe for Table {
-    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+    fn observe(&mut self, slot: &mut SlotView) {
         let from = self.steps * 6007 % 100_000;
         for row in self.numbers[from..]
             .chunks_exact(self.row_width)
@@ -142,25 +144,23 @@ impl Observe for Table {
                 slot.factor(options);
             });
         }
-        false
     }
 }
 
 impl Env for Table {
-    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
         self.steps += 1;
         let end = if self.steps.is_multiple_of(100) {
             End::Truncated
         } else {
             End::No
         };
-        Step {
-            reward: f64::from(actions[0]),
-            end,
-        }
+        Ok(Step::new(f64::from(actions[0]), end))
     }
 
-    fn reset(&mut self) {}
+    fn reset(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A whole iteration: 1,024 slots collected, then 16 updates.
@@ -190,11 +190,11 @@ fn iteration(c: &mut Criterion<Clock>) {
         .sample_size(10)
         .measurement_time(Duration::from_secs(8));
     for (name, spec, rows) in nets {
-        let mut envs: Vec<Table> = (0..ENVS)
+        let envs: Vec<Table> = (0..ENVS)
             .map(|_| Table::new(spec.row_width, rows))
             .collect();
-        let mut learner = config.learner(spec, ENVS, 1).expect("valid options");
-        group.bench_function(name, |b| b.iter(|| black_box(learner.iterate(&mut envs))));
+        let mut learner = config.learner(spec, envs, 1).expect("valid options");
+        group.bench_function(name, |b| b.iter(|| black_box(learner.iterate())));
     }
     group.finish();
 }

@@ -13,6 +13,7 @@
 //! With `--threads T` iterations on one thread and on T take turns, on copies of the same training, and are compared in wall
 //! time: only a quiet machine can tell. What both learned must be equal to the bit.
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use wayside_core::Scenario;
@@ -20,7 +21,8 @@ use wayside_core::engine::env;
 use wayside_core::engine::world::World;
 use wayside_core::observation::{Form, Layout, Target};
 use wayside_core::rng::Streams;
-use wayside_learn::algo::on_policy::Learner;
+use wayside_learn::algo::learner::Learner as _;
+use wayside_learn::algo::on_policy::OnPolicy;
 use wayside_learn::trainer::{Algorithm, Config, Encoder, Environment, Settings};
 
 const SCENARIO: &str = "wang2025";
@@ -42,52 +44,36 @@ const OPTIONS: [(&str, &str); 10] = [
 ];
 
 /// A learner with its environments.
-struct Training<'w> {
-    learner: Learner,
-    envs: Vec<Environment<'w>>,
-}
-
-impl<'w> Training<'w> {
-    fn new(world: &'w World, net: &str) -> Self {
-        let (encoder, hidden) = match net.split('-').next() {
-            Some("flat") => (Encoder::Flat, "256,256"),
-            _ => (Encoder::Shared, "64,64"),
-        };
-        let options = OPTIONS.into_iter().chain([("net_arch", hidden)]);
-        let options: Vec<_> = options.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let settings =
-            Settings::new(Algorithm::Ppo, encoder, world, &options).expect("valid options");
-        let mut layout = settings.layout(world).expect("a fixed fleet");
-        if !net.ends_with("-own") {
-            layout = Layout::new(heads_of_clean_ppo(layout.form), world);
-        }
-        let Config::Ppo(config) = &settings.config else {
-            unreachable!("PPO was asked for")
-        };
-        let train = &settings.train;
-        let engines = env::batch(
-            world,
-            &layout,
-            train.episode_slots,
-            Streams::new(0),
-            train.n_envs,
-        );
-        let engines = engines.expect("serves").into_iter();
-        Self {
-            learner: config
-                .learner(settings.net(&layout), train.n_envs, 0)
-                .expect("valid options"),
-            envs: engines
-                .map(|engine| Environment::new(engine, train.shaping, config.gamma))
-                .collect(),
-        }
+fn learner<'w>(world: &'w World, net: &str) -> OnPolicy<Environment<'w>> {
+    let (encoder, hidden) = match net.split('-').next() {
+        Some("flat") => (Encoder::Flat, "256,256"),
+        _ => (Encoder::Shared, "64,64"),
+    };
+    let options = OPTIONS.into_iter().chain([("net_arch", hidden)]);
+    let options: Vec<_> = options.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let settings = Settings::new(Algorithm::Ppo, encoder, world, &options).expect("valid options");
+    let mut layout = settings.layout(world).expect("a fixed fleet");
+    if !net.ends_with("-own") {
+        layout = Layout::new(heads_of_clean_ppo(layout.form), world);
     }
-
-    fn iterate(&mut self) {
-        self.learner
-            .iterate(&mut self.envs)
-            .expect("as many environments");
-    }
+    let Config::Ppo(config) = &settings.config else {
+        unreachable!("PPO was asked for")
+    };
+    let train = &settings.train;
+    let engines = env::batch(
+        world,
+        &layout,
+        train.episode_slots,
+        Streams::new(0),
+        train.n_envs,
+    );
+    let engines = engines.expect("serves").into_iter();
+    let envs = engines
+        .map(|engine| Environment::new(engine, train.shaping, config.gamma))
+        .collect();
+    config
+        .learner(settings.net(&layout), envs, 0)
+        .expect("valid options")
 }
 
 /// Three candidates and local, eleven targets.
@@ -127,11 +113,14 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// Slots per second of CPU time, one thread.
 fn speed(world: &World, net: &str, iterations: usize, pool: &rayon::ThreadPool) {
     let started = Instant::now();
-    let mut training = Training::new(world, net);
+    let mut learner = learner(world, net);
+    let mut iterate = || {
+        black_box(learner.iterate().expect("it learns"));
+    };
     let spent = pool.install(|| {
-        training.iterate(); // warm
+        iterate(); // warm
         let begun = thread_s(started);
-        (0..iterations).for_each(|_| training.iterate());
+        (0..iterations).for_each(|_| iterate());
         thread_s(started) - begun
     });
     let slots = (iterations * SLOTS) as f64;
@@ -144,12 +133,12 @@ fn speed(world: &World, net: &str, iterations: usize, pool: &rayon::ThreadPool) 
 
 /// Wall time on one thread over that on several, iteration by iteration.
 fn factor(world: &World, net: &str, iterations: usize, pools: [&rayon::ThreadPool; 2]) {
-    let mut trainings = [(); 2].map(|()| Training::new(world, net));
+    let mut trainings = [(); 2].map(|()| learner(world, net));
     let mut walls = [Vec::new(), Vec::new()];
     for turn in 0..=iterations {
         for ((training, walls), pool) in trainings.iter_mut().zip(&mut walls).zip(pools) {
             let begun = Instant::now();
-            pool.install(|| training.iterate());
+            pool.install(|| training.iterate()).expect("it learns");
             if turn > 0 {
                 walls.push(begun.elapsed().as_secs_f64());
             }
@@ -157,8 +146,8 @@ fn factor(world: &World, net: &str, iterations: usize, pools: [&rayon::ThreadPoo
     }
     let [one, several] = &trainings;
     assert_eq!(
-        one.learner.params(),
-        several.learner.params(),
+        one.params(),
+        several.params(),
         "threads must not change a bit"
     );
     let least = walls

@@ -1,11 +1,14 @@
 //! Actor-critic, the paper's baseline: one-step advantage (19), no ratio and no clip, one pass over what was collected.
 //!
-//! The paper says no more. We take the rest from stable-baselines3's A2C (`n_steps`, learning rate, coefficients), with
-//! its gradient over the whole rollout at once, but Adam, and lambda = 0 in (20): A_t = r_t + gamma V(s_{t+1}) - V(s_t).
+//! The paper says no more. The rest is stable-baselines3's A2C (`n_steps`, learning rate, coefficients, one gradient over the
+//! whole rollout), but with Adam, and with lambda = 0 in (20): A_t = r_t + gamma V(s_{t+1}) - V(s_t).
 
 use wayside_core::error::Result;
 
-use crate::algo::on_policy::{Learner, Schedule, Settings};
+use crate::algo::env::Env;
+use crate::algo::on_policy::{OnPolicy, Surrogate};
+use crate::algo::options::Schedule;
+use crate::algo::ppo::PpoConfig;
 use crate::nn::net::NetSpec;
 
 /// Options of AC; names of stable-baselines3.
@@ -24,7 +27,7 @@ pub struct AcConfig {
     pub max_grad_norm: f64,
     /// Step size of Adam.
     pub learning_rate: f64,
-    /// How the step size runs.
+    /// How the step size changes.
     pub schedule: Schedule,
     /// Where a linear schedule ends.
     pub total_timesteps: u64,
@@ -61,35 +64,31 @@ impl Default for AcConfig {
 }
 
 impl AcConfig {
-    /// A learner for `envs` environments.
+    /// A learner in `envs`.
     ///
     /// # Errors
     /// Every option out of its range, at once.
-    pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
-        let settings = Settings {
+    pub fn learner<E: Env>(&self, net: NetSpec, envs: Vec<E>, seed: u64) -> Result<OnPolicy<E>> {
+        // no clip and no minibatches: the surrogate says so
+        let config = PpoConfig {
             n_steps: self.n_steps,
-            batch_size: None,
             n_epochs: 1,
             gamma: self.gamma,
             gae_lambda: 0.0,
             turn_lambda: 0.0,
-            clip_range: None,
-            per_vehicle: false,
-            credit_coef: 0.0,
             ent_coef: self.ent_coef,
             vf_coef: self.vf_coef,
-            max_grad_norm: Some(self.max_grad_norm),
-            target_kl: None,
+            max_grad_norm: self.max_grad_norm,
             learning_rate: self.learning_rate,
             schedule: self.schedule,
             total_timesteps: self.total_timesteps,
             normalize_advantage: self.normalize_advantage,
             normalize_observation: self.normalize_observation,
             normalize_reward: self.normalize_reward,
-            buffer: None,
             lanes: self.lanes,
             shards: self.shards,
+            ..PpoConfig::default()
         };
-        Learner::new(settings, net, envs, seed)
+        OnPolicy::new(config, Surrogate::Plain, net, envs, seed)
     }
 }

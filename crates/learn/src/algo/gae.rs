@@ -1,6 +1,6 @@
 //! Generalised advantage estimation, equations (19) and (20).
 
-/// What a rollout of `[T, E]` slots holds for it, all time-major.
+/// A rollout of `[T, E]` slots, time-major.
 #[derive(Clone, Copy, Debug)]
 pub struct Trajectories<'a> {
     /// r_t.
@@ -17,19 +17,28 @@ pub struct Trajectories<'a> {
     pub envs: usize,
 }
 
+/// What later rewards weigh.
+#[derive(Clone, Copy, Debug)]
+pub struct Discounts {
+    /// Discount between slots.
+    pub gamma: f64,
+    /// Lambda of (20).
+    pub lambda: f64,
+    /// Lambda between the turns of a slot, where no time passes and gamma is 1.
+    pub turn_lambda: f64,
+}
+
 /// Advantages (20) by recursion from the end, `[T, E]`:
 /// delta_t = r_t + gamma V(s_{t+1}) - V(s_t), A_t = delta_t + gamma lambda A_{t+1} within an episode.
-///
-/// Between the turns of a slot no time passes: gamma is 1 there, and lambda is `turn_lambda`.
-pub fn advantages(t: Trajectories, gamma: f64, lambda: f64, turn_lambda: f64, out: &mut Vec<f32>) {
+pub fn advantages(t: Trajectories, discounts: Discounts, out: &mut Vec<f32>) {
     let n = t.rewards.len();
     out.clear();
     out.resize(n, 0.0);
     for i in (0..n).rev() {
         let (gamma, lambda) = if t.within[i] {
-            (1.0, turn_lambda)
+            (1.0, discounts.turn_lambda)
         } else {
-            (gamma, lambda)
+            (discounts.gamma, discounts.lambda)
         };
         let delta =
             f64::from(t.rewards[i]) + gamma * f64::from(t.next_values[i]) - f64::from(t.values[i]);
@@ -46,6 +55,14 @@ pub fn advantages(t: Trajectories, gamma: f64, lambda: f64, turn_lambda: f64, ou
 mod tests {
     use super::*;
 
+    fn discounts(gamma: f64, lambda: f64, turn_lambda: f64) -> Discounts {
+        Discounts {
+            gamma,
+            lambda,
+            turn_lambda,
+        }
+    }
+
     /// Two environments, three steps; the first is cut off after its second step, with a last state worth 10.
     #[test]
     fn closed_form_bootstraps_at_truncation_and_not_across_it() {
@@ -58,7 +75,7 @@ mod tests {
             envs: 2,
         };
         let mut a = Vec::new();
-        advantages(t, 0.5, 0.5, 1.0, &mut a);
+        advantages(t, discounts(0.5, 0.5, 1.0), &mut a);
         // env 0: deltas 1, 6, 3.5; env 1: deltas 0, 0.5, 3
         let want = [
             1.0 + 0.25 * 6.0,
@@ -92,7 +109,7 @@ mod tests {
             within: &vec![false; n],
             envs: 1,
         };
-        advantages(t, 0.9, 0.8, 1.0, &mut a);
+        advantages(t, discounts(0.9, 0.8, 1.0), &mut a);
         for (i, a) in a.iter().enumerate() {
             let delta = |j: usize| f64::from(r[j]) + 0.9 * f64::from(next[j]) - f64::from(v[j]);
             let sum: f64 = (i..n)
@@ -114,7 +131,7 @@ mod tests {
             envs: 1,
         };
         let mut a = Vec::new();
-        advantages(t, 0.5, 0.5, 0.75, &mut a);
+        advantages(t, discounts(0.5, 0.5, 0.75), &mut a);
         // deltas 1 + 3, 2 + 4 - 3, 4 - 8
         let second = 3.0 - 0.25 * 4.0;
         assert_eq!(a, [4.0 + 0.75 * second, second, -4.0]);

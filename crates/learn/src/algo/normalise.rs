@@ -1,11 +1,12 @@
 //! Running mean and variance of observations and returns, as stable-baselines3's `VecNormalize`, but constant within an
-//! iteration: what a rollout stores does not depend on the order in which environments were stepped.
+//! iteration, so that a rollout does not depend on the order in which its environments are stepped.
 
 use wayside_core::error::Result;
 
+use crate::nn::net::NetSpec;
 use crate::nn::state::State;
 
-/// Values beyond this many standard deviations are cut.
+/// Values beyond this many standard deviations are clipped.
 const CLIP: f32 = 10.0;
 
 /// Sums over the columns of rows.
@@ -62,12 +63,12 @@ impl Running {
         }
     }
 
-    /// What was taken in so far weighs `keep` times as much from now on.
+    /// Scales the weight of everything so far by `keep`.
     pub(crate) fn forget(&mut self, keep: f64) {
         self.count *= keep;
     }
 
-    /// Takes in another batch (Chan et al.).
+    /// Adds a batch (Chan et al.).
     pub(crate) fn merge(&mut self, batch: &Moments) {
         if batch.count < 1.0 {
             return;
@@ -99,7 +100,7 @@ impl Running {
         }
     }
 
-    /// Mean 0 and variance 1, cut at ten standard deviations.
+    /// Mean 0 and variance 1, clipped at ten standard deviations.
     pub(crate) fn apply(&self, row: &mut [f32]) {
         for ((x, shift), scale) in row.iter_mut().zip(&self.shift).zip(&self.scale) {
             *x = ((*x - shift) * scale).clamp(-CLIP, CLIP);
@@ -124,21 +125,76 @@ impl Running {
     }
 }
 
-/// What rewards are divided by, or centred by.
-///
-/// By the deviation of the discounted return, as Gymnasium and stable-baselines3; but where returns hardly vary while rewards
-/// are far from zero (with a discount of 0 or little more: then the return is the reward) that turns all rewards into
-/// one constant at the cut. So never by less than the root mean square of rewards: at most 1 % can then lie beyond 10
-/// (Chebyshev), whatever they are. Nothing is subtracted: where episodes end, a shift of rewards moves the optimum.
+/// Moments of both inputs of the networks.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Rewards {
+pub(crate) struct Inputs<T> {
+    pub(crate) rows: T,
+    pub(crate) globals: T,
+}
+
+impl Inputs<Moments> {
+    pub(crate) fn new(spec: &NetSpec) -> Self {
+        Self {
+            rows: Moments::new(spec.row_width),
+            globals: Moments::new(spec.globals),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.globals.clear();
+    }
+}
+
+impl Inputs<Running> {
+    pub(crate) fn new(spec: &NetSpec) -> Self {
+        Self {
+            rows: Running::new(spec.row_width),
+            globals: Running::new(spec.globals),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, batch: &Inputs<Moments>) {
+        self.rows.merge(&batch.rows);
+        self.globals.merge(&batch.globals);
+    }
+
+    /// Writes the normaliser, or that there is none.
+    pub(crate) fn save(normaliser: Option<&Self>, state: &mut State) {
+        state.card["normalised"] = normaliser.is_some().into();
+        if let Some(normaliser) = normaliser {
+            normaliser.rows.save("normaliser.rows", state);
+            normaliser.globals.save("normaliser.globals", state);
+        }
+    }
+
+    /// Reads what [`Inputs::save`] wrote.
+    pub(crate) fn load(spec: &NetSpec, state: &State) -> Result<Option<Self>> {
+        if !state.card_value::<bool>("normalised")? {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            rows: Running::load(spec.row_width, "normaliser.rows", state)?,
+            globals: Running::load(spec.globals, "normaliser.globals", state)?,
+        }))
+    }
+}
+
+/// Divides rewards by the deviation of the discounted return, as Gymnasium and stable-baselines3 do, or centres them.
+///
+/// Where returns hardly vary while rewards are far from zero, that deviation would turn all rewards into one constant at
+/// the clip: with a discount near 0 the return is the reward. So we never divide by less than the root mean square of
+/// rewards; at most 1 % of them can then lie beyond 10, whatever they are (Chebyshev). Nothing is subtracted, because a
+/// shift of rewards moves the optimum where episodes end.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RewardNormaliser {
     /// Of discounted returns, and of rewards.
     running: Running,
     /// Mean 0 and deviation 1 of the rewards themselves, instead.
     centre: bool,
 }
 
-impl Rewards {
+impl RewardNormaliser {
     pub(crate) fn new(centre: bool) -> Self {
         Self {
             running: Running::new(2),
@@ -146,7 +202,7 @@ impl Rewards {
         }
     }
 
-    /// Moments for [`Rewards::merge`].
+    /// Moments for [`RewardNormaliser::merge`].
     pub(crate) fn moments() -> Moments {
         Moments::new(2)
     }
@@ -159,8 +215,8 @@ impl Rewards {
         self.running.merge(batch);
     }
 
-    /// What the learner is shown for `reward`, and whether it was cut.
-    pub(crate) fn shown(&self, reward: f32) -> (f32, bool) {
+    /// The normalised reward, and whether it was clipped.
+    pub(crate) fn apply(&self, reward: f32) -> (f32, bool) {
         let r = &self.running;
         let x = if self.centre {
             (reward - r.shift[1]) * r.scale[1]
@@ -234,7 +290,7 @@ mod tests {
 
     /// Rewards of all kinds: far from zero, rare, of heavy tails, of growing returns.
     #[test]
-    fn property_at_most_one_reward_in_a_hundred_is_cut() {
+    fn property_at_most_one_reward_in_a_hundred_is_clipped() {
         let mut stream = Streams::new(6).stream("rewards");
         for kind in 0..5 {
             for gamma in [0.0, 0.1, 0.9, 0.99] {
@@ -246,15 +302,15 @@ mod tests {
                     _ => 1e-3 * stream.normal(),
                 };
                 let rewards: Vec<f64> = (0..5000).map(draw).collect();
-                let (mut moments, mut discounted) = (Rewards::moments(), 0.0);
+                let (mut moments, mut discounted) = (RewardNormaliser::moments(), 0.0);
                 for &reward in &rewards {
                     discounted = gamma * discounted + reward;
                     moments.add(&[discounted as f32, reward as f32]);
                 }
                 for centre in [false, true] {
-                    let mut normaliser = Rewards::new(centre);
+                    let mut normaliser = RewardNormaliser::new(centre);
                     normaliser.merge(&moments);
-                    let cut = |&&reward: &&f64| normaliser.shown(reward as f32).1;
+                    let cut = |&&reward: &&f64| normaliser.apply(reward as f32).1;
                     let share = rewards.iter().filter(cut).count() as f64 / 5000.0;
                     assert!(share <= 0.01, "kind {kind}, gamma {gamma}: {share}");
                 }
@@ -265,7 +321,8 @@ mod tests {
     /// Where returns vary more than rewards are large, Gymnasium's `NormalizeReward` it is.
     #[test]
     fn closed_form_returns_that_vary_scale_by_their_deviation() {
-        let (mut moments, mut returns, mut discounted) = (Rewards::moments(), Vec::new(), 0.0);
+        let (mut moments, mut returns, mut discounted) =
+            (RewardNormaliser::moments(), Vec::new(), 0.0);
         for i in 0..100 {
             let reward = f64::from(i % 7) - 2.0;
             discounted = 0.99 * discounted + reward;
@@ -274,9 +331,9 @@ mod tests {
         }
         let mean = returns.iter().sum::<f64>() / 100.0;
         let deviation = (returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 100.0).sqrt();
-        let mut normaliser = Rewards::new(false);
+        let mut normaliser = RewardNormaliser::new(false);
         normaliser.merge(&moments);
-        let (shown, cut) = normaliser.shown(3.0);
+        let (shown, cut) = normaliser.apply(3.0);
         assert!(!cut && (f64::from(shown) - 3.0 / deviation).abs() < 1e-6);
     }
 }

@@ -15,12 +15,11 @@
 //! | Adam | epsilon 1e-5 |
 //! | normalisers | of observations and rewards, constant within an iteration |
 
-use wayside_core::error::{Problem, Problems, Result};
+use wayside_core::error::Result;
 
-use crate::algo::on_policy::{Learner, Schedule, Settings};
-use crate::nn::net::NetSpec;
+use crate::algo::options::{RangeCheck, Schedule};
 
-/// What the ratio (21) is taken of.
+/// Over what the ratio (21) is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ratio {
@@ -44,7 +43,7 @@ pub struct PpoConfig {
     pub gamma: f64,
     /// Lambda of (20).
     pub gae_lambda: f64,
-    /// The same between the turns of a slot, where there is no discount either.
+    /// Lambda between the turns of a slot, where there is no discount.
     pub turn_lambda: f64,
     /// Epsilon of (22).
     pub clip_range: f64,
@@ -58,7 +57,7 @@ pub struct PpoConfig {
     pub target_kl: Option<f64>,
     /// Step size of Adam.
     pub learning_rate: f64,
-    /// How the step size runs.
+    /// How the step size changes.
     pub schedule: Schedule,
     /// Where a linear schedule ends.
     pub total_timesteps: u64,
@@ -69,18 +68,17 @@ pub struct PpoConfig {
     /// Rewards are divided by the running deviation of returns, and never by less than the root mean square of rewards.
     pub normalize_reward: bool,
     /// Algorithm 1 to the letter: after every `n_steps` slots of all environments one minibatch is drawn, in snippets of
-    /// `n_steps` slots, from a buffer that holds at least so many slots. 0: every rollout is learned from at once, and forgotten.
+    /// `n_steps` slots, from a buffer that holds at least this many slots. 0: every rollout is learned from once, then
+    /// dropped.
     pub min_buffer_size: usize,
-    /// Slots that the buffer holds at most, in whole rollouts.
+    /// The most slots that the buffer holds, in whole rollouts.
     pub buffer_size: usize,
-    /// What the ratio is taken of.
+    /// Over what the ratio is taken.
     pub ratio: Ratio,
-    /// Weight of a vehicle's credit beside the slot's advantage; with `ratio = vehicle` only.
-    pub credit_coef: f64,
-    /// Parts of the environments that are stepped in parallel, one core each. Changes results in the last digits and the
-    /// order of statistics; the number of threads does not.
+    /// Groups of environments that are stepped in parallel, one core each. Changes results in the last digits; the number
+    /// of threads does not.
     pub lanes: usize,
-    /// Parts of a minibatch that are computed in parallel, one core each; every part costs a sum over all parameters.
+    /// Parts of a minibatch that are computed in parallel, one core each; each costs a sum over all parameters.
     /// Changes results in the last digits; the number of threads does not.
     pub shards: usize,
 }
@@ -108,7 +106,6 @@ impl Default for PpoConfig {
             min_buffer_size: 0,
             buffer_size: 4096,
             ratio: Ratio::Joint,
-            credit_coef: 0.0,
             lanes: 2,
             shards: 2,
         }
@@ -116,82 +113,43 @@ impl Default for PpoConfig {
 }
 
 impl PpoConfig {
-    /// A learner for `envs` environments.
-    ///
-    /// # Errors
-    /// Every option out of its range, at once.
-    pub fn learner(&self, net: NetSpec, envs: usize, seed: u64) -> Result<Learner> {
-        let settings = Settings {
-            n_steps: self.n_steps,
-            batch_size: Some(self.batch_size),
-            n_epochs: self.n_epochs,
-            gamma: self.gamma,
-            gae_lambda: self.gae_lambda,
-            turn_lambda: self.turn_lambda,
-            clip_range: Some(self.clip_range),
-            per_vehicle: self.ratio == Ratio::Vehicle,
-            credit_coef: self.credit_coef,
-            ent_coef: self.ent_coef,
-            vf_coef: self.vf_coef,
-            max_grad_norm: Some(self.max_grad_norm),
-            target_kl: self.target_kl,
-            learning_rate: self.learning_rate,
-            schedule: self.schedule,
-            total_timesteps: self.total_timesteps,
-            normalize_advantage: self.normalize_advantage,
-            normalize_observation: self.normalize_observation,
-            normalize_reward: self.normalize_reward,
-            buffer: (self.min_buffer_size > 0).then_some((self.min_buffer_size, self.buffer_size)),
-            lanes: self.lanes,
-            shards: self.shards,
-        };
-        Learner::new(settings, net, envs, seed)
+    /// Whether minibatches are drawn from a buffer of several rollouts.
+    pub(crate) fn buffered(&self) -> bool {
+        self.min_buffer_size > 0
     }
-}
 
-/// Collects the options that are out of range.
-#[derive(Debug, Default)]
-pub(crate) struct Check(Problems);
-
-impl Check {
-    fn unless(&mut self, ok: bool, path: &str, want: &str, got: impl std::fmt::Display) {
-        if !ok {
-            let message = format!("must be {want}, got {got}");
-            self.0.push(Problem {
-                file: "options".to_owned(),
-                line: None,
-                path: path.to_owned(),
-                message,
-            });
+    /// Reports every option out of its range, at once.
+    pub(crate) fn check(&self, envs: usize) -> Result<()> {
+        let mut check = RangeCheck::default();
+        check.counts(&[
+            ("envs", envs),
+            ("n_steps", self.n_steps),
+            ("batch_size", self.batch_size),
+            ("n_epochs", self.n_epochs),
+            ("total_timesteps", self.total_timesteps as usize),
+            ("lanes", self.lanes),
+            ("shards", self.shards),
+        ]);
+        check.shares(&[
+            ("gamma", self.gamma),
+            ("gae_lambda", self.gae_lambda),
+            ("turn_lambda", self.turn_lambda),
+        ]);
+        check.not_negative(&[
+            ("learning_rate", self.learning_rate),
+            ("ent_coef", self.ent_coef),
+            ("vf_coef", self.vf_coef),
+        ]);
+        if self.buffered() {
+            let (least, most) = (self.min_buffer_size, self.buffer_size);
+            let want = format!("at least min_buffer_size ({least})");
+            check.unless(most >= least, "buffer_size", &want, most);
         }
-    }
-
-    pub(crate) fn counts(&mut self, of: &[(&str, usize)]) {
-        of.iter()
-            .for_each(|(path, v)| self.unless(*v > 0, path, "> 0", v));
-    }
-
-    pub(crate) fn room(&mut self, least: usize, most: usize) {
-        let want = format!("at least min_buffer_size ({least})");
-        self.unless(most >= least, "buffer_size", &want, most);
-    }
-
-    pub(crate) fn shares(&mut self, of: &[(&str, f64)]) {
-        of.iter()
-            .for_each(|(path, v)| self.unless((0.0..=1.0).contains(v), path, "between 0 and 1", v));
-    }
-
-    pub(crate) fn positive(&mut self, of: &[(&str, f64)]) {
-        of.iter()
-            .for_each(|(path, v)| self.unless(*v > 0.0 && v.is_finite(), path, "> 0", v));
-    }
-
-    pub(crate) fn not_negative(&mut self, of: &[(&str, f64)]) {
-        of.iter()
-            .for_each(|(path, v)| self.unless(*v >= 0.0 && v.is_finite(), path, ">= 0", v));
-    }
-
-    pub(crate) fn done(self) -> Result<()> {
-        self.0.into_result(())
+        check.positive(&[
+            ("clip_range", self.clip_range),
+            ("max_grad_norm", self.max_grad_norm),
+            ("target_kl", self.target_kl.unwrap_or(1.0)),
+        ]);
+        check.done()
     }
 }

@@ -1,29 +1,99 @@
-//! The seam to other cores than ours: what [`crate::algo::on_policy::Learner`] needs of whoever computes its networks.
+//! The seam for other libraries of networks: what [`OnPolicy`](crate::algo::on_policy::OnPolicy) needs of whatever computes its networks.
 //!
-//! Forward, update, save, load, over the one parameter vector of [`crate::nn::net::Net`]: all that a library of networks
-//! must offer to train what a [`NetSpec`] describes, on its own devices. Masks, losses and their gradients with respect
-//! to logits and values stay here ([`crate::nn::dist`]), so that there is one PPO whatever computes its networks; so do
-//! rollouts, whose batches are of a few rows, and for which parameters come back after every iteration. Hence policy files,
-//! checkpoints and all that is reported are the same, and a training may go on by another core than it began with.
+//! A [`Backend`] trains the networks that a [`NetSpec`] describes, on its own devices, over the one parameter vector of
+//! [`Net`]. Masks, losses and their gradients with respect to logits and values stay here ([`crate::nn::dist`]), so
+//! that there is one PPO whatever computes its networks. So do rollouts, whose batches are a few rows; the parameters
+//! come back after every iteration. Hence policy files, checkpoints and reports are the same, and a training may go on
+//! with another backend than it began with.
 //!
-//! Without [`crate::algo::on_policy::Learner::by`] a learner takes the faster way through our own core that this seam would
-//! close: shards on several cores, rows in chunks that fit a cache, gradients summed within the update. [`Own`] is the same
-//! core behind the seam, as the plain example of an implementation, and as oracle of others.
+//! Without a backend, a learner goes a faster way through our own core: shards on several cores, rows in chunks that fit a
+//! cache, gradients summed within the update. [`Own`] is the same core behind the seam: an example of an
+//! implementation, and the oracle of others. The crate `burn/` of the repository puts Burn there.
+//!
+//! # A backend of your own
+//!
+//! Anything that implements the four methods trains in a scenario. This one leaves the work to [`Own`] and counts its updates:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+//! use wayside_core::engine::world::World;
+//! use wayside_core::{Result, Scenario};
+//! use wayside_learn::nn::backend::{Backend, Own, Slots, Weights};
+//! use wayside_learn::trainer::{Algorithm, Plan, Settings, Trainer};
+//!
+//! #[derive(Debug)]
+//! struct Counting {
+//!     networks: Own,
+//!     updates: Arc<AtomicUsize>,
+//! }
+//!
+//! impl Backend for Counting {
+//!     fn forward(&mut self, slots: Slots, logits: &mut [f32], values: &mut [f32]) -> Result<()> {
+//!         self.networks.forward(slots, logits, values)
+//!     }
+//!
+//!     fn update(
+//!         &mut self,
+//!         d_logits: &[f32],
+//!         d_values: &[f32],
+//!         rate: f64,
+//!         max_norm: Option<f64>,
+//!     ) -> Result<f64> {
+//!         self.updates.fetch_add(1, Ordering::Relaxed);
+//!         self.networks.update(d_logits, d_values, rate, max_norm)
+//!     }
+//!
+//!     fn save(&self) -> Result<Weights> {
+//!         self.networks.save()
+//!     }
+//!
+//!     fn load(&mut self, weights: &Weights) -> Result<()> {
+//!         self.networks.load(weights)
+//!     }
+//! }
+//!
+//! # fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+//! let option = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+//! let scenario = |changes: &[(String, String)]| Scenario::builtin("wang2025", changes);
+//! let world = World::new(&scenario(&[option("fleet.size", "5")])?)?;
+//! let options = [option("total_timesteps", "500"), option("n_steps", "20"), option("eval_slots", "2")];
+//! # let out = std::env::temp_dir().join(format!("wayside-backend-{}", std::process::id()));
+//! # let folder = out.clone();
+//! let updates = Arc::new(AtomicUsize::new(0));
+//! let plan = Plan {
+//!     world: &world,
+//!     read: &scenario,
+//!     settings: Settings::new(Algorithm::Ppo, None, &world, &options)?,
+//!     backend: Some(&|spec| {
+//!         Ok(Box::new(Counting { networks: Own::new(spec.clone())?, updates: Arc::clone(&updates) }))
+//!     }),
+//!     seed: 0,
+//!     out,
+//!     command: "an example".to_owned(),
+//!     version: "1".to_owned(),
+//! };
+//! Trainer::new(plan, false)?.run(&AtomicBool::new(false), &mut |_| ())?;
+//! assert!(updates.load(Ordering::Relaxed) > 0);
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(())
+//! # }
+//! ```
 
 use wayside_core::error::{Error, Result};
 
 use crate::nn::adam::Adam;
 use crate::nn::net::{Batch, Net, NetSpec};
 
-/// Adam's guard against a zero deviation, of on-policy learning (stable-baselines3's).
+/// Adam's epsilon in on-policy learning, as stable-baselines3.
 pub const EPSILON: f32 = 1e-5;
 
-/// A minibatch of S slots that have R rows together, as networks see it.
+/// A minibatch of S slots with R rows together, as networks see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Slots<'a> {
     /// All rows, `[R, row_width]`.
     pub rows: &'a [f32],
-    /// Where the rows of each slot end, `[S]`, never descending; a slot may have none.
+    /// Where the rows of each slot end, `[S]`, in ascending order; a slot may have no rows.
     pub row_ends: &'a [usize],
     /// What the critic sees beside them, `[S, globals]`.
     pub globals: &'a [f32],
@@ -35,15 +105,15 @@ pub struct Slots<'a> {
 pub struct Weights {
     /// The parameters, `[net.parameters()]`.
     pub params: Vec<f32>,
-    /// Adam's first moment, as long.
+    /// Adam's first moment, `[net.parameters()]`.
     pub m: Vec<f32>,
-    /// Adam's second moment, as long.
+    /// Adam's second moment, `[net.parameters()]`.
     pub v: Vec<f32>,
     /// Updates done.
     pub steps: u64,
 }
 
-/// A core that computes and learns the networks of a [`NetSpec`].
+/// Computes and trains the networks of a [`NetSpec`].
 pub trait Backend: std::fmt::Debug + Send {
     /// Writes the logits of all rows, `[R, logits_per_row]`, and the values of all slots, `[S]`.
     ///
@@ -51,12 +121,12 @@ pub trait Backend: std::fmt::Debug + Send {
     /// If the device fails.
     fn forward(&mut self, slots: Slots, logits: &mut [f32], values: &mut [f32]) -> Result<()>;
 
-    /// One step of Adam (0.9, 0.999, [`EPSILON`]) down the gradient of a loss whose derivatives with respect to the
-    /// logits and values of the last [`Backend::forward`] these are; the gradient's norm is clipped to `max_norm`.
-    /// Returns the norm before the clip.
+    /// One step of Adam (0.9, 0.999, [`EPSILON`]). The arguments are the derivatives of the loss with respect to the logits
+    /// and values of the last [`Backend::forward`]; the gradient's norm is clipped to `max_norm`. Returns the norm before
+    /// the clip.
     ///
     /// # Errors
-    /// If there was no forward pass since the last update, or the device fails.
+    /// If no forward pass preceded, or the device fails.
     fn update(
         &mut self,
         d_logits: &[f32],
@@ -71,10 +141,10 @@ pub trait Backend: std::fmt::Debug + Send {
     /// If the device fails.
     fn save(&self) -> Result<Weights>;
 
-    /// Goes on from there.
+    /// Goes on from these.
     ///
     /// # Errors
-    /// If they are not as many as its networks have; nothing is then changed.
+    /// If there are more or fewer than its networks have; then nothing changes.
     fn load(&mut self, weights: &Weights) -> Result<()>;
 }
 
@@ -106,7 +176,7 @@ pub fn no_forward() -> Error {
     failed("update", "must follow a forward pass, got none")
 }
 
-/// Our own core behind the seam; one thread, every minibatch as a whole.
+/// Our own core behind the seam, on one thread, every minibatch as a whole.
 #[derive(Debug)]
 pub struct Own {
     net: Net,
@@ -114,6 +184,7 @@ pub struct Own {
     adam: Adam,
     batch: Batch,
     grads: Vec<f32>,
+    /// Whether a forward pass awaits its update.
     passed: bool,
 }
 
@@ -121,7 +192,7 @@ impl Own {
     /// All parameters zero.
     ///
     /// # Errors
-    /// As of [`Net::new`].
+    /// As [`Net::new`].
     pub fn new(spec: NetSpec) -> Result<Self> {
         let net = Net::new(spec)?;
         let n = net.parameters();

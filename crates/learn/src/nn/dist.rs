@@ -1,7 +1,7 @@
 //! Factorised masked categorical: the policy of a slot, and the gradient of its loss.
 //!
-//! The logits of a slot are one run of numbers, cut into factors ([`crate::algo::slot`]). Choices of different factors are
-//! independent given the rows, so log-probabilities and entropies add up. What the mask forbids has probability zero exactly.
+//! The logits of a slot are one run of numbers, cut into factors (`algo::env`). Choices of different factors are
+//! independent given the rows, so log-probabilities and entropies add up. A forbidden choice has probability zero exactly.
 
 use wayside_core::rng::Stream;
 
@@ -34,7 +34,7 @@ impl Factors<'_> {
 
     /// Turns logits `[L]` into log-probabilities in place and writes the probabilities `[L]`. Forbidden choices: 0 in both.
     pub fn normalise(&self, logits: &mut [f32], probabilities: &mut [f32]) {
-        // selected, not branched on: masks are as good as random
+        // selected, not branched on: masks look random to a branch predictor
         for range in self.ranges() {
             let (z, mask) = (&mut logits[range.clone()], &self.mask[range]);
             let mut max = f32::NEG_INFINITY;
@@ -76,8 +76,8 @@ impl Factors<'_> {
             let u = stream.unit() as f32;
             let (p, mask) = (&probabilities[range.clone()], &self.mask[range]);
             let (mut sum, mut choice) = (0.0, None);
-            // rounding may leave the sum below u, and a diverged network has no probabilities: the last possible, or else
-            // the first allowed choice stands
+            // rounding may leave the sum below u, and a diverged network has no probabilities: then the last possible choice
+            // is made, or else the first that is allowed
             for (j, (&p, _)) in p.iter().zip(mask).enumerate().filter(|(_, (_, ok))| **ok) {
                 if choice.is_none() || p > 0.0 {
                     choice = Some(j);
@@ -125,7 +125,7 @@ impl Factors<'_> {
     }
 }
 
-/// What the policy is moved by.
+/// What the policy maximises.
 #[derive(Clone, Copy, Debug)]
 pub struct Objective {
     /// Epsilon of (22); none: the plain policy gradient A log pi of an actor-critic.
@@ -138,7 +138,7 @@ pub struct Objective {
     pub factors_per_vehicle: usize,
 }
 
-/// What was chosen, with which probability, and how good that was.
+/// What was chosen, with which probability, and how good it was.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken<'a> {
     /// Choices, `[F]`.
@@ -147,11 +147,9 @@ pub struct Taken<'a> {
     pub old_log_probs: &'a [f32],
     /// Advantage of the slot.
     pub advantage: f32,
-    /// What each vehicle's credit adds to it; used with `per_vehicle` only.
-    pub credits: &'a [f32],
 }
 
-/// Sums over slots of what there is to watch; means after [`Sums::mean`].
+/// Sums over slots of what is reported; [`Sums::mean`] makes means of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sums {
     /// Minus the surrogate.
@@ -194,7 +192,7 @@ impl Sums {
     }
 }
 
-/// Log-ratios beyond this are taken as this: exp must stay finite where a joint ratio runs away.
+/// Log-ratios are clamped to this: exp must stay finite where a joint ratio diverges.
 const MAX_LOG_RATIO: f32 = 20.0;
 
 impl Objective {
@@ -221,11 +219,8 @@ impl Objective {
             1.0
         };
         if self.per_vehicle {
-            for ((gain, old), credit) in
-                gains.iter_mut().zip(taken.old_log_probs).zip(taken.credits)
-            {
-                *gain =
-                    weight * self.gain(*gain, *old, taken.advantage + credit, weight, &mut sums);
+            for (gain, old) in gains.iter_mut().zip(taken.old_log_probs) {
+                *gain = weight * self.gain(*gain, *old, taken.advantage, weight, &mut sums);
             }
         } else {
             let gain = self.gain(
@@ -352,7 +347,7 @@ mod tests {
         z: &[f64],
         mask: &[bool],
         old: &[f64],
-        adv: &[f64],
+        adv: f64,
         actions: &[u32],
         o: &Objective,
     ) -> f64 {
@@ -374,12 +369,10 @@ mod tests {
         let ent_coef = f64::from(o.ent_coef);
         if o.per_vehicle {
             let n = old.len() as f64;
-            let sum: f64 = (0..old.len())
-                .map(|v| surrogate(lps[v], old[v], adv[v]))
-                .sum();
+            let sum: f64 = (0..old.len()).map(|v| surrogate(lps[v], old[v], adv)).sum();
             -sum / n - ent_coef * entropy / n
         } else {
-            -surrogate(lps.iter().sum(), old.iter().sum(), adv[0]) - ent_coef * entropy
+            -surrogate(lps.iter().sum(), old.iter().sum(), adv) - ent_coef * entropy
         }
     }
 
@@ -393,7 +386,6 @@ mod tests {
                 ent_coef: 0.1,
                 factors_per_vehicle: [1, 2][case / 4 % 2],
             };
-            let vehicles = LENS.len() / objective.factors_per_vehicle;
             let mask = mask(&mut stream);
             let factors = Factors {
                 mask: &mask,
@@ -410,27 +402,16 @@ mod tests {
                 .map(|l| l + 0.3 * stream.normal() as f32)
                 .collect();
             let advantage = stream.normal() as f32;
-            let credits: Vec<f32> = (0..vehicles).map(|_| stream.normal() as f32).collect();
             let taken = Taken {
                 actions: &actions,
                 old_log_probs: &old,
                 advantage,
-                credits: &credits,
             };
             let sums = objective.gradient(factors, taken, (&mut lp, &p), 1.0, &mut Vec::new());
 
             let z: Vec<f64> = z.into_iter().map(f64::from).collect();
             let old: Vec<f64> = old.into_iter().map(f64::from).collect();
-            let own = |c: &f32| {
-                f64::from(advantage)
-                    + if objective.per_vehicle {
-                        f64::from(*c)
-                    } else {
-                        0.0
-                    }
-            };
-            let adv: Vec<f64> = credits.iter().map(own).collect();
-            let loss = |z: &[f64]| twin(z, &mask, &old, &adv, &actions, &objective);
+            let loss = |z: &[f64]| twin(z, &mask, &old, f64::from(advantage), &actions, &objective);
             assert!(
                 (sums.policy_loss - 0.1 * sums.entropy - loss(&z)).abs() < 1e-5,
                 "loss of case {case}"

@@ -100,11 +100,13 @@ pub(crate) fn each(mut f: impl FnMut(&str)) {
 
 mod tests {
     use super::*;
+    use crate::algo::env::{End, Env, Observe, SlotView, Step};
+    use crate::algo::learner::Learner;
     use crate::algo::ppo::PpoConfig;
-    use crate::algo::slot::{End, Env, Observe, Slot, Step};
     use crate::nn::matrix;
     use crate::nn::net::NetSpec;
     use crate::nn::simd::{exp, tanh, vectorised};
+    use wayside_core::error::Result;
     use wayside_core::rng::Streams;
 
     /// Sums of rounded terms: the bits tell which kernel computed them.
@@ -162,15 +164,14 @@ mod tests {
     struct Naming(usize);
 
     impl Observe for Naming {
-        fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+        fn observe(&mut self, slot: &mut SlotView) {
             slot.row()[self.0 % 4] = 1.0;
             slot.factor(4)[(self.0 + 1) % 4] = false;
-            false
         }
     }
 
     impl Env for Naming {
-        fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+        fn step(&mut self, actions: &[u32]) -> Result<Step> {
             let reward = f64::from(u8::from(actions[0] as usize == self.0 % 4));
             self.0 = self.0 * 5 + 3;
             self.0 %= 64;
@@ -179,9 +180,11 @@ mod tests {
             } else {
                 End::No
             };
-            Step { reward, end }
+            Ok(Step::new(reward, end))
         }
-        fn reset(&mut self) {}
+        fn reset(&mut self) -> Result<()> {
+            Ok(())
+        }
     }
 
     /// A whole iteration of PPO, rollout and eight updates, at every level: the kernels' roundings stay roundings.
@@ -202,10 +205,10 @@ mod tests {
                     ..PpoConfig::default()
                 };
                 let spec = NetSpec::flat(4, 4, 1, &[32, 32]);
-                let mut learner = config.learner(spec, 4, 1).unwrap();
+                let envs: Vec<Naming> = (0..4).map(Naming).collect();
+                let mut learner = config.learner(spec, envs, 1).unwrap();
                 let before = learner.params().to_vec();
-                let mut envs: Vec<Naming> = (0..4).map(Naming).collect();
-                learner.iterate(&mut envs).unwrap();
+                learner.iterate().unwrap();
                 let moved = learner.params().iter().zip(&before);
                 assert!(moved.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) > 1e-3);
                 learner.params().to_vec()

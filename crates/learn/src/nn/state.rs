@@ -117,6 +117,24 @@ impl State {
         serde_json::from_value(value.clone()).map_err(|e| invalid(key, format!("{e}, got {value}")))
     }
 
+    /// The list at a key of the card, of exactly `len` values.
+    ///
+    /// # Errors
+    /// If it is missing, of another form or of another length.
+    pub fn card_list<T: serde::de::DeserializeOwned>(
+        &self,
+        key: &str,
+        len: usize,
+    ) -> Result<Vec<T>> {
+        let values: Vec<T> = self.card_value(key)?;
+        if values.len() == len {
+            Ok(values)
+        } else {
+            let message = format!("must hold {len} values, got {}", values.len());
+            Err(invalid(key, message))
+        }
+    }
+
     /// As bytes of a safetensors file.
     ///
     /// # Errors

@@ -5,24 +5,19 @@ use wayside_core::engine::env::SlotEnd;
 use wayside_core::engine::queue_env::QueueEnv;
 use wayside_core::error::Result;
 
-use super::course::{Attended, Tally};
-use crate::algo::sac::continuous::ContinuousEnv;
-use crate::algo::slot::Step;
+use super::environment::{end, from_json};
+use crate::algo::env::{ContinuousEnv, Step};
 
-/// One environment, with the sums that a trainer reports.
+/// One environment of the engine, with plans as actions.
 pub(crate) struct Batches {
     engine: QueueEnv,
+    /// Whether critics estimate what would follow the last slot of an episode.
     bootstrap: bool,
-    tally: Tally,
 }
 
 impl Batches {
     pub(crate) fn new(engine: QueueEnv, bootstrap: bool) -> Self {
-        Self {
-            engine,
-            bootstrap,
-            tally: Tally::default(),
-        }
+        Self { engine, bootstrap }
     }
 }
 
@@ -31,38 +26,22 @@ impl ContinuousEnv for Batches {
         observation.copy_from_slice(self.engine.observation());
     }
 
-    fn step(&mut self, action: &[f32]) -> Step {
-        match self.engine.act(action) {
-            Ok(slot) => Step {
-                reward: slot.reward,
-                end: self.tally.close(SlotEnd {
-                    bootstrap: slot.bootstrap && self.bootstrap,
-                    ..slot
-                }),
-            },
-            Err(error) => self.tally.fail(error),
-        }
+    fn step(&mut self, action: &[f32]) -> Result<Step> {
+        let slot = self.engine.act(action)?;
+        let bootstrap = slot.bootstrap && self.bootstrap;
+        Ok(Step::new(slot.reward, end(&SlotEnd { bootstrap, ..slot })))
     }
 
-    fn reset(&mut self) {
-        if let Err(error) = self.engine.reset() {
-            self.tally.fail(error);
-        }
-    }
-}
-
-impl Attended for Batches {
-    fn tally(&mut self) -> &mut Tally {
-        &mut self.tally
+    fn reset(&mut self) -> Result<()> {
+        self.engine.reset()
     }
 
-    fn standing(&self) -> Option<Value> {
-        let engine = serde_json::to_value(self.engine.snapshot()?).ok()?;
-        Some(self.tally.beside(engine))
+    fn snapshot(&self) -> Value {
+        serde_json::to_value(self.engine.snapshot()).unwrap_or_default()
     }
 
-    fn restore(&mut self, standing: &Value) -> Result<()> {
-        self.engine.restore(&self.tally.parted(standing)?)
+    fn restore(&mut self, snapshot: &Value) -> Result<()> {
+        self.engine.restore(&from_json(snapshot)?)
     }
 }
 
@@ -72,7 +51,7 @@ mod tests {
 
     use super::super::lysac::LysacConfig;
     use super::*;
-    use crate::algo::slot::End;
+    use crate::algo::env::End;
     use wayside_core::Scenario;
     use wayside_core::engine::world::World;
     use wayside_core::observation::Layout;
@@ -91,7 +70,7 @@ mod tests {
             let engine = QueueEnv::new(worlds, &layout, weights, 3, streams, "env.0").unwrap();
             let action = vec![0.0; engine.actions()];
             let mut batches = Batches::new(engine, bootstrap);
-            let ends: Vec<End> = (0..3).map(|_| batches.step(&action).end).collect();
+            let ends: Vec<End> = (0..3).map(|_| batches.step(&action).unwrap().end).collect();
             assert_eq!(ends, [End::No, End::No, last]);
         }
     }

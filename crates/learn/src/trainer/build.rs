@@ -12,14 +12,14 @@ use wayside_core::scenario::Mobility;
 
 use super::Plan;
 use super::batches::Batches;
-use super::course::{Class, Course};
 use super::environment::Environment;
 use super::lysac::LysacConfig;
 use super::options::{Agent, Config, Encoder, Settings};
 use super::vary::{self, Reader};
-use crate::algo::on_policy::Learner;
+use crate::algo::learner::Learner;
+use crate::algo::on_policy::OnPolicy;
 use crate::algo::sac::continuous::Sac;
-use crate::algo::sac::discrete::{DiscreteSac, Form};
+use crate::algo::sac::discrete::{DiscreteSac, SlotForm};
 use crate::nn::backend::Backend;
 use crate::nn::net::{NetSpec, Pool};
 
@@ -94,49 +94,48 @@ impl Settings {
 ///
 /// # Errors
 /// Options out of range; a layout that the scenario cannot serve.
-pub(super) fn course<'w>(
+pub(super) fn learner<'w>(
     plan: &Plan<'w>,
     varied: Vec<World>,
     layout: &Layout,
-) -> Result<Box<dyn Course + 'w>> {
+) -> Result<Box<dyn Learner + 'w>> {
     let settings = &plan.settings;
-    let (train, seed) = (&settings.train, plan.seed);
-    let (net, n) = (settings.net(layout), train.n_envs);
-    let backend = |learner: Learner| match plan.backend {
-        Some(make) => {
-            let backend = make(learner.net())?;
-            learner.by(backend)
-        }
-        None => Ok(learner),
-    };
+    let (hidden, seed) = (&settings.train.net_arch, plan.seed);
+    let net = settings.net(layout);
     let envs = || environments(plan, varied, layout);
     Ok(match &settings.config {
-        Config::Ppo(config) => Box::new(Class {
-            learner: backend(config.learner(net, n, seed)?)?,
-            envs: envs()?,
-        }),
-        Config::Ac(config) => Box::new(Class {
-            learner: backend(config.learner(net, n, seed)?)?,
-            envs: envs()?,
-        }),
+        Config::Ppo(config) => on_policy(plan, config.learner(net, envs()?, seed)?)?,
+        Config::Ac(config) => on_policy(plan, config.learner(net, envs()?, seed)?)?,
         _ if plan.backend.is_some() => {
             let message = format!("must be our own for {}", settings.algorithm.name());
             return Err(Error::invalid("plan", None, "backend", message));
         }
         Config::Sac(config) => {
-            let form = form(layout, plan.world, net.factors_per_vehicle)?;
-            let learner = DiscreteSac::new(config.clone(), form, &train.net_arch, n, seed)?;
-            let envs = envs()?;
-            Box::new(Class { learner, envs })
+            let form = slot_form(layout, plan.world, net.factors_per_vehicle)?;
+            let config = config.clone();
+            Box::new(DiscreteSac::new(config, form, hidden, envs()?, seed)?)
         }
         Config::Lysac(config) => {
             let (observation, outputs) = layout.shape();
             let sizes = (observation, outputs / 2);
-            let learner = Sac::new(config.sac.clone(), sizes, &train.net_arch, n, seed)?;
             let envs = batches(plan, config, layout)?;
-            Box::new(Class { learner, envs })
+            Box::new(Sac::new(config.sac.clone(), sizes, hidden, envs, seed)?)
         }
     })
+}
+
+/// Gives the networks to the backend of the plan, if it has one.
+fn on_policy<'w>(
+    plan: &Plan<'w>,
+    learner: OnPolicy<Environment<'w>>,
+) -> Result<Box<dyn Learner + 'w>> {
+    Ok(Box::new(match plan.backend {
+        Some(make) => {
+            let backend = make(learner.spec())?;
+            learner.with_backend(backend)?
+        }
+        None => learner,
+    }))
 }
 
 /// The environments of all algorithms but LySAC.
@@ -181,7 +180,7 @@ fn batches(plan: &Plan, config: &LysacConfig, layout: &Layout) -> Result<Vec<Bat
 }
 
 /// The largest slot of `world` in that layout.
-fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Form> {
+fn slot_form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<SlotForm> {
     let fleet = &world.scenario.fleet;
     let (row_width, _) = layout.shape();
     let heads = layout.heads().map(|len| len as u32);
@@ -200,7 +199,7 @@ fn form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Result<Fo
             (rows, each.repeat(tasks))
         }
     };
-    Ok(Form {
+    Ok(SlotForm {
         rows,
         row_width,
         globals: CONTEXT,

@@ -6,21 +6,20 @@
 //! reward to the decision that brought it and leaves the optimum where it is.
 
 use serde_json::Value;
-use wayside_core::engine::env::Env as Engine;
+use wayside_core::engine::env::{Env as Engine, SlotEnd};
 use wayside_core::error::Result;
 use wayside_core::observation::Observation;
 
-use super::course::{Attended, Tally};
-use crate::algo::slot::{End, Env, Observe, Slot, Step};
+use crate::algo::env::{End, Env, Observe, SlotView, Step};
+use crate::nn::state::invalid;
 
-/// One environment, with the sums that a trainer reports.
+/// One environment of the engine.
 pub struct Environment<'w> {
     engine: Engine<'w>,
     shaping: bool,
     gamma: f64,
-    /// Cost that rewards are counted in, where all tasks of a slot count; else a slot's mean counts as it is.
+    /// Unit of cost that rewards are counted in, where all tasks of a slot count; none: a slot's mean counts as it is.
     unit: Option<f64>,
-    tally: Tally,
 }
 
 impl<'w> Environment<'w> {
@@ -32,26 +31,24 @@ impl<'w> Environment<'w> {
             shaping,
             gamma,
             unit: None,
-            tally: Tally::default(),
         }
     }
 
-    /// Counts rewards in `unit` and sums them over the tasks of a slot: so that a turn weighs the same in whatever scenario,
-    /// where the mean over a thousand tasks would make nothing of it. Slots that do not depend on each other keep their
-    /// optimum.
+    /// Counts rewards in `unit` and sums them over the tasks of a slot, so that a turn weighs the same in any scenario: a
+    /// mean over a thousand tasks would hide it. Slots that do not depend on each other keep their optimum.
     #[must_use]
     pub fn by_task(mut self, unit: f64) -> Self {
         self.unit = Some(unit);
         self
     }
 
-    /// What a mean over the tasks of the present slot is multiplied by.
+    /// Factor from the mean over the tasks of the present slot to its reward.
     fn weight(&self) -> f64 {
         let tasks = self.engine.slot().tasks.len() as f64;
         self.unit.map_or(1.0, |unit| tasks / unit)
     }
 
-    /// P(s): minus the tentative cost, 0 where the form has none.
+    /// P(s): minus the tentative cost; 0 without shaping, or where the form has none.
     fn potential(&self) -> f64 {
         if self.shaping {
             -self.engine.tentative_cost().unwrap_or(0.0) * self.weight()
@@ -61,23 +58,8 @@ impl<'w> Environment<'w> {
     }
 }
 
-impl Attended for Environment<'_> {
-    fn tally(&mut self) -> &mut Tally {
-        &mut self.tally
-    }
-
-    fn standing(&self) -> Option<Value> {
-        let engine = serde_json::to_value(self.engine.snapshot()?).ok()?;
-        Some(self.tally.beside(engine))
-    }
-
-    fn restore(&mut self, standing: &Value) -> Result<()> {
-        self.engine.restore(&self.tally.parted(standing)?)
-    }
-}
-
 /// Copies an observation into a learner's slot.
-pub(crate) fn show(observation: &Observation, slot: &mut Slot) {
+fn show(observation: &Observation, slot: &mut SlotView) {
     if observation.width > 0 {
         for row in observation.rows.chunks_exact(observation.width) {
             slot.row().copy_from_slice(row);
@@ -87,44 +69,59 @@ pub(crate) fn show(observation: &Observation, slot: &mut Slot) {
         let legal = &observation.legal[observation.head(head)];
         slot.factor(legal.len()).copy_from_slice(legal);
     }
-    // a critic may have been given none
+    // the paper's critic sees no context
     let globals = slot.globals();
     globals.copy_from_slice(&observation.context[..globals.len()]);
 }
 
 impl Observe for Environment<'_> {
-    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+    fn observe(&mut self, slot: &mut SlotView) {
         show(self.engine.observation(), slot);
-        false
     }
 }
 
 impl Env for Environment<'_> {
-    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
         let (before, weight) = (self.potential(), self.weight());
-        match self.engine.act(actions) {
-            Ok(turn) => {
-                let (true_reward, end, discount) = match turn.slot {
-                    None => (0.0, End::Turn, 1.0),
-                    Some(slot) => (slot.reward * weight, self.tally.close(slot), self.gamma),
-                };
-                let after = if end == End::Terminated {
-                    0.0
-                } else {
-                    self.potential()
-                };
-                Step {
-                    reward: true_reward + discount * after - before,
-                    end,
-                }
-            }
-            Err(error) => self.tally.fail(error),
-        }
+        let turn = self.engine.act(actions)?;
+        let (reported, end, discount) = match turn.slot {
+            None => (0.0, End::Turn, 1.0),
+            Some(slot) => (slot.reward, end(&slot), self.gamma),
+        };
+        let after = match end {
+            End::Terminated => 0.0,
+            _ => self.potential(),
+        };
+        Ok(Step {
+            reward: reported * weight + discount * after - before,
+            reported,
+            end,
+        })
     }
 
-    fn reset(&mut self) {
-        if let Err(error) = self.engine.reset_next() {
-            self.tally.fail(error);
-        }
+    fn reset(&mut self) -> Result<()> {
+        self.engine.reset_next()
     }
+
+    fn snapshot(&self) -> Value {
+        serde_json::to_value(self.engine.snapshot()).unwrap_or_default()
+    }
+
+    fn restore(&mut self, snapshot: &Value) -> Result<()> {
+        self.engine.restore(&from_json(snapshot)?)
+    }
+}
+
+/// How the episode goes on after a slot.
+pub(super) fn end(slot: &SlotEnd) -> End {
+    match (slot.truncated, slot.bootstrap) {
+        (false, _) => End::No,
+        (true, true) => End::Truncated,
+        (true, false) => End::Terminated,
+    }
+}
+
+/// A snapshot of the engine.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(snapshot: &Value) -> Result<T> {
+    T::deserialize(snapshot).map_err(|e| invalid("environments", e.to_string()))
 }

@@ -9,7 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use wayside_core::error::{Error, Result};
 
-use super::{Algorithm, Progress, Report, events};
+use super::report::no_report;
+use super::{Algorithm, Progress, events};
+use crate::algo::learner::{Losses, Report};
 use crate::trainer::learned::Score;
 
 /// Name of the table.
@@ -62,9 +64,9 @@ const LAST: [&str; 8] = [
 
 /// All columns for what is reported of one kind of learner.
 fn columns(report: &Report) -> impl Iterator<Item = &'static str> {
-    let train: &[_] = match report {
-        Report::OnPolicy(_) => &ON_POLICY,
-        Report::Sac(_) => &SAC,
+    let train: &[_] = match report.losses {
+        Losses::OnPolicy(_) => &ON_POLICY,
+        Losses::Sac(_) => &SAC,
     };
     FIRST.iter().chain(train).chain(&LAST).copied()
 }
@@ -83,10 +85,7 @@ fn value(p: &Progress, tag: &str) -> Option<f64> {
         "time/time_elapsed" => Some(p.wall_s),
         "time/cpu_s" => p.cpu_s,
         // before the first iteration there is nothing to say of one
-        _ if tag.starts_with("train/")
-            && tag != "train/n_updates"
-            && p.report.iterations() == 0 =>
-        {
+        _ if tag.starts_with("train/") && tag != "train/n_updates" && p.report.iterations == 0 => {
             None
         }
         _ => p.report.tag(tag),
@@ -161,7 +160,7 @@ impl Log {
 impl Logs {
     pub(crate) fn create(folder: &Path, algorithm: Algorithm) -> Result<Self> {
         let mut table = Log::create(folder.join(TABLE))?;
-        let head: Vec<_> = columns(&Report::none(algorithm)).collect();
+        let head: Vec<_> = columns(&no_report(algorithm)).collect();
         table.buffer.extend_from_slice(head.join(",").as_bytes());
         table.buffer.push(b'\n');
         let name = format!("events.out.tfevents.{}.wayside", wall_s() as u64);
@@ -189,7 +188,7 @@ impl Logs {
         self.table.buffer.extend_from_slice(line.as_bytes());
         let known = all().filter_map(|(tag, value)| Some((tag, value?)));
         let all = known.chain([("time/fps", progress.fps)]);
-        let step = progress.report.total_timesteps();
+        let step = progress.report.total_timesteps;
         events::scalars(wall_s(), step, all, &mut self.events.buffer)
             .map_err(|e| Error::io(&self.events.path, e))?;
         if progress.score.is_some() {

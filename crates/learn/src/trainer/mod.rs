@@ -15,7 +15,6 @@
 mod batches;
 mod build;
 pub mod builtin;
-mod course;
 mod environment;
 mod evaluate;
 mod events;
@@ -32,15 +31,14 @@ pub use environment::Environment;
 pub use evaluate::Evaluation;
 pub use lysac::LysacConfig;
 pub use options::{Agent, Algorithm, Config, Encoder, Settings, TrainOptions};
-use report::Health;
-pub use report::{Progress, Report};
+pub use report::Progress;
+use report::{Health, no_report};
 pub use vary::{Reader, Vary};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use course::Course;
 use logs::Logs;
 use serde_json::json;
 use wayside_core::engine::BoundKind;
@@ -49,6 +47,7 @@ use wayside_core::error::{Error, Result};
 use wayside_core::observation::{Form, Layout};
 use wayside_core::policy::PolicyKind;
 
+use crate::algo::learner::Learner;
 use crate::nn::state::{State, in_file, invalid};
 use crate::trainer::learned::{Card, LearnedPolicy, Score, scenario_hash};
 
@@ -96,7 +95,7 @@ pub struct Plan<'w> {
 pub struct Trainer<'w> {
     plan: Plan<'w>,
     layout: Layout,
-    course: Box<dyn Course + 'w>,
+    learner: Box<dyn Learner + 'w>,
     evaluation: Evaluation,
     /// A scenario for every seed of evaluations; none: the same for all.
     held_out: Vec<World>,
@@ -125,7 +124,7 @@ impl<'w> Trainer<'w> {
         let settings = &plan.settings;
         let layout = settings.layout(plan.world)?;
         let (worlds, held_out) = settings.varied(plan.seed, plan.read)?;
-        let mut course = build::course(&plan, worlds, &layout)?;
+        let mut learner = build::learner(&plan, worlds, &layout)?;
         let train = &settings.train;
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));
@@ -134,7 +133,7 @@ impl<'w> Trainer<'w> {
             let state = State::read(&path)?;
             let named = |error| in_file(error, &path);
             same_training(&state, &plan).map_err(named)?;
-            course.load(&state).map_err(named)?;
+            learner.load(&state).map_err(named)?;
             slots = state.card_value("slots").map_err(named)?;
             best = state.card_value("best").map_err(named)?;
             before = state.card_value("spent_s").map_err(named)?;
@@ -163,7 +162,7 @@ impl<'w> Trainer<'w> {
         Ok(Self {
             untrained: untrained.transpose()?,
             evaluation,
-            steps_before: course.timesteps(),
+            steps_before: learner.timesteps(),
             held_out,
             last: None,
             target_reached: false,
@@ -171,7 +170,7 @@ impl<'w> Trainer<'w> {
             began: (Instant::now(), cpu_s()),
             plan,
             layout,
-            course,
+            learner,
             logs,
             slots,
             best,
@@ -189,7 +188,7 @@ impl<'w> Trainer<'w> {
             let score = Some(self.evaluate()?);
             let (wall_s, cpu_s) = self.spent_s();
             let progress = Progress {
-                report: Report::none(self.plan.settings.algorithm),
+                report: no_report(self.plan.settings.algorithm),
                 slots: 0,
                 reward: None,
                 score,
@@ -205,7 +204,7 @@ impl<'w> Trainer<'w> {
             if self.target_reached {
                 break Ended::Target;
             }
-            if self.course.timesteps() >= self.plan.settings.config.total_timesteps() {
+            if self.learner.timesteps() >= self.plan.settings.config.total_timesteps() {
                 break Ended::Done;
             }
             if stop.load(Ordering::Relaxed) {
@@ -224,28 +223,24 @@ impl<'w> Trainer<'w> {
 
     /// One iteration of the learner, with the evaluation that is due.
     fn iterate(&mut self) -> Result<Progress> {
-        let mut finished = Vec::new();
-        let (mut report, reward, slots) = self.course.iterate(&mut finished)?;
-        self.slots += slots;
+        let report = self.learner.iterate()?;
+        self.slots += report.slots;
         self.health.count(&report);
-        let (episodes, train) = (finished.len() as f64, &self.plan.settings.train);
-        let mean = |sum: f64| (!finished.is_empty()).then_some(sum / episodes);
-        let length = mean(train.episode_slots as f64 * episodes);
-        report.episodes(mean(finished.iter().sum()), length);
 
-        let over = self.course.timesteps() >= self.plan.settings.config.total_timesteps();
-        let due = report.iterations() % train.eval_freq == 0 || over;
+        let over = self.learner.timesteps() >= self.plan.settings.config.total_timesteps();
+        let train = &self.plan.settings.train;
+        let due = report.iterations % train.eval_freq == 0 || over;
         let score = if due { Some(self.evaluate()?) } else { None };
         let (wall_s, cpu_s) = self.spent_s();
         let run_s = self.began.0.elapsed().as_secs_f64();
         let progress = Progress {
             report,
             slots: self.slots,
-            reward: (slots > 0).then(|| reward / slots as f64),
+            reward: report.slot_reward,
             score,
             wall_s,
             cpu_s,
-            fps: (self.course.timesteps() - self.steps_before) as f64 / run_s,
+            fps: (self.learner.timesteps() - self.steps_before) as f64 / run_s,
         };
         self.logs.add(&progress)?;
         Ok(progress)
@@ -285,7 +280,7 @@ impl<'w> Trainer<'w> {
             scenario_hash: scenario_hash(&plan.world.scenario),
             layout: self.layout.clone(),
             seed: plan.seed,
-            timesteps: self.course.timesteps(),
+            timesteps: self.learner.timesteps(),
             slots: self.slots,
             score,
             untrained: self.untrained,
@@ -294,7 +289,7 @@ impl<'w> Trainer<'w> {
             version: plan.version.clone(),
             options: plan.settings.to_json(),
         };
-        LearnedPolicy::new(card, self.course.policy()?)
+        LearnedPolicy::new(card, self.learner.policy())
     }
 
     /// Score of the best policy so far: that in `policy.safetensors`.
@@ -331,7 +326,7 @@ impl<'w> Trainer<'w> {
     }
 
     fn checkpoint(&mut self) -> Result<()> {
-        let mut state = self.course.save();
+        let mut state = self.learner.save();
         let card = &mut state.card;
         card["plan"] = identity(&self.plan);
         card["slots"] = self.slots.into();

@@ -10,7 +10,7 @@ use super::lysac::LysacConfig;
 use super::problem::problem;
 use super::vary::Vary;
 use crate::algo::ac::AcConfig;
-use crate::algo::on_policy::Schedule;
+use crate::algo::options::Schedule;
 use crate::algo::ppo::{PpoConfig, Ratio};
 use crate::algo::sac::SacConfig;
 use crate::nn::mlp::Activation;

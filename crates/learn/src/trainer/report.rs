@@ -1,67 +1,17 @@
-//! What an iteration brought, whatever learned.
+//! What an iteration brought, and whether a training looks sound.
 
 use serde::{Deserialize, Serialize};
 
-use crate::algo::{on_policy, sac};
+use super::options::Algorithm;
+use crate::algo::learner::{Losses, OnPolicyLosses, Report, SacLosses};
 use crate::trainer::learned::Score;
 
-use super::Algorithm;
-
-/// What the learner says of an iteration.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Report {
-    /// PPO and AC.
-    OnPolicy(on_policy::Report),
-    /// SAC of either kind.
-    Sac(sac::SacReport),
-}
-
-impl Report {
-    /// That of no iteration yet.
-    #[must_use]
-    pub fn none(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Ppo | Algorithm::Ac => Self::OnPolicy(on_policy::Report::default()),
-            Algorithm::Sac | Algorithm::Lysac => Self::Sac(sac::SacReport::default()),
-        }
-    }
-
-    /// Iterations so far.
-    #[must_use]
-    pub fn iterations(&self) -> u64 {
-        match self {
-            Self::OnPolicy(report) => report.iterations,
-            Self::Sac(report) => report.iterations,
-        }
-    }
-
-    /// Steps of environments so far.
-    #[must_use]
-    pub fn total_timesteps(&self) -> u64 {
-        match self {
-            Self::OnPolicy(report) => report.total_timesteps,
-            Self::Sac(report) => report.total_timesteps,
-        }
-    }
-
-    /// Means over the episodes that ended, by their true rewards.
-    pub(super) fn episodes(&mut self, reward: Option<f64>, length: Option<f64>) {
-        let (r, l) = match self {
-            Self::OnPolicy(report) => (&mut report.ep_rew_mean, &mut report.ep_len_mean),
-            Self::Sac(report) => (&mut report.ep_rew_mean, &mut report.ep_len_mean),
-        };
-        (*r, *l) = (reward, length);
-    }
-
-    /// The value of a tag, where there is one.
-    #[must_use]
-    pub fn tag(&self, tag: &str) -> Option<f64> {
-        let of = |(name, value): (&str, f64)| (name == tag).then_some(value);
-        match self {
-            Self::OnPolicy(report) => report.tags().find_map(of),
-            Self::Sac(report) => report.tags().find_map(of),
-        }
-    }
+/// The report before the first iteration of `algorithm`.
+pub(super) fn no_report(algorithm: Algorithm) -> Report {
+    Report::none(match algorithm {
+        Algorithm::Ppo | Algorithm::Ac => Losses::OnPolicy(OnPolicyLosses::default()),
+        Algorithm::Sac | Algorithm::Lysac => Losses::Sac(SacLosses::default()),
+    })
 }
 
 /// What an iteration brought.
@@ -99,14 +49,14 @@ pub(super) struct Health {
 
 impl Health {
     pub(super) fn count(&mut self, report: &Report) {
-        let (explained, clipped) = match report {
-            Report::OnPolicy(report) => (report.explained_variance, report.reward_clipped),
-            Report::Sac(report) => (0.0, report.reward_clipped),
+        let explained = match report.losses {
+            Losses::OnPolicy(losses) => losses.explained_variance,
+            Losses::Sac(_) => 0.0,
         };
         self.iterations += 1;
         self.undefined_last = !explained.is_finite();
         self.undefined += u64::from(self.undefined_last);
-        self.clipped += clipped;
+        self.clipped += report.reward_clipped;
     }
 
     pub(super) fn doubts(&self) -> Vec<String> {
@@ -135,11 +85,14 @@ mod tests {
     fn health(reports: &[(f64, f64)]) -> Health {
         let mut health = Health::default();
         for &(explained_variance, reward_clipped) in reports {
-            health.count(&Report::OnPolicy(on_policy::Report {
+            let losses = Losses::OnPolicy(OnPolicyLosses {
                 explained_variance,
+                ..OnPolicyLosses::default()
+            });
+            health.count(&Report {
                 reward_clipped,
-                ..on_policy::Report::default()
-            }));
+                ..Report::none(losses)
+            });
         }
         health
     }

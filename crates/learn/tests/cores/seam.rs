@@ -1,6 +1,7 @@
 //! What every implementation of [`Backend`] must do: `crate::backend` says which is tested. `burn/tests` holds Burn to the same.
 
-use wayside_learn::algo::on_policy::Learner;
+use wayside_learn::algo::learner::Learner;
+use wayside_learn::algo::on_policy::OnPolicy;
 use wayside_learn::algo::policy::Policy;
 use wayside_learn::algo::ppo::PpoConfig;
 use wayside_learn::nn::backend::Backend;
@@ -36,17 +37,17 @@ pub(crate) fn assert_near(what: &str, got: &[f32], want: &[f32]) {
     }
 }
 
-fn learner(spec: &NetSpec, backend: Option<Box<dyn Backend>>) -> Learner {
+fn learner(spec: &NetSpec, envs: Vec<Keys>, backend: Option<Box<dyn Backend>>) -> OnPolicy<Keys> {
     let config = PpoConfig {
         normalize_observation: true,
         normalize_reward: true,
         ent_coef: 0.01,
         ..small()
     };
-    let learner = config.learner(spec.clone(), 5, 1).unwrap();
+    let learner = config.learner(spec.clone(), envs, 1).unwrap();
     match backend {
         None => learner,
-        Some(backend) => learner.by(backend).unwrap(),
+        Some(backend) => learner.with_backend(backend).unwrap(),
     }
 }
 
@@ -61,11 +62,11 @@ fn oracle_ppo_by_a_backend_is_ppo_by_ours() {
             ..NetSpec::shared(7, 7, 2, &[16, 16])
         },
     ] {
-        let (mut ours, mut theirs) = (learner(&spec, None), learner(&spec, Some(backend(&spec))));
-        let (mut our_envs, mut their_envs) = (keys(5), keys(5));
+        let mut ours = learner(&spec, keys(5), None);
+        let mut theirs = learner(&spec, keys(5), Some(backend(&spec)));
         for _ in 0..3 {
-            let want = ours.iterate(&mut our_envs).unwrap();
-            let got = theirs.iterate(&mut their_envs).unwrap();
+            let want = ours.iterate().unwrap();
+            let got = theirs.iterate().unwrap();
             for ((tag, got), (_, want)) in got.tags().zip(want.tags()) {
                 assert!(
                     (got - want).abs() < 1e-4 * want.abs().max(1.0),
@@ -81,21 +82,20 @@ fn oracle_ppo_by_a_backend_is_ppo_by_ours() {
 #[test]
 fn property_checkpoints_and_policies_pass_between_backends() {
     let spec = NetSpec::shared(7, 7, 2, &[32]);
-    let mut envs = keys(5);
-    let mut theirs = learner(&spec, Some(backend(&spec)));
-    theirs.iterate(&mut envs).unwrap();
-    let state = State::from_bytes(&theirs.save_state().to_bytes().unwrap()).unwrap();
+    let mut theirs = learner(&spec, keys(5), Some(backend(&spec)));
+    theirs.iterate().unwrap();
+    let state = State::from_bytes(&theirs.save().to_bytes().unwrap()).unwrap();
+    let envs: Vec<Keys> = theirs.envs().cloned().collect();
 
     // with ours, and with another of theirs
-    let mut ours = learner(&spec, None);
-    ours.load_state(&state).unwrap();
+    let mut ours = learner(&spec, envs.clone(), None);
+    ours.load(&state).unwrap();
     assert_eq!(ours.params(), theirs.params());
-    let mut twin = learner(&spec, Some(backend(&spec)));
-    twin.load_state(&state).unwrap();
-    let iterate = |learner: &mut Learner| {
-        let mut envs = envs.clone();
-        learner.iterate(&mut envs).unwrap();
-        learner.save_state().to_bytes().unwrap()
+    let mut twin = learner(&spec, envs, Some(backend(&spec)));
+    twin.load(&state).unwrap();
+    let iterate = |learner: &mut OnPolicy<Keys>| {
+        learner.iterate().unwrap();
+        learner.save().to_bytes().unwrap()
     };
     let (own, one, two) = (iterate(&mut ours), iterate(&mut theirs), iterate(&mut twin));
     assert_eq!(one, two, "a resumed training differs");
@@ -103,9 +103,9 @@ fn property_checkpoints_and_policies_pass_between_backends() {
     assert_near("parameter", &params(&one), &params(&own));
 
     // and back, from ours
-    let mut back = learner(&spec, Some(backend(&spec)));
-    back.load_state(&State::from_bytes(&own).unwrap()).unwrap();
-    assert_eq!(back.save_state().to_bytes().unwrap(), own);
+    let mut back = learner(&spec, keys(5), Some(backend(&spec)));
+    back.load(&State::from_bytes(&own).unwrap()).unwrap();
+    assert_eq!(back.save().to_bytes().unwrap(), own);
 
     let mut policy = theirs.policy();
     let mut file =
@@ -122,8 +122,8 @@ fn property_backends_of_other_networks_are_refused() {
     let mut wrong = backend(&NetSpec::shared(7, 7, 2, &[31]));
     let error = wrong.update(&[], &[], 1e-3, None).unwrap_err().to_string();
     assert!(error.contains("must follow a forward pass"), "{error}");
-    let learner = small().learner(spec, 5, 1).unwrap();
-    let error = learner.by(wrong).unwrap_err().to_string();
+    let learner = small().learner(spec, keys(5), 1).unwrap();
+    let error = learner.with_backend(wrong).unwrap_err().to_string();
     let (want, got) = (
         7 * 31 + 31 + 31 * 7 + 7 + 31 + 1,
         7 * 32 + 32 + 32 * 7 + 7 + 32 + 1,

@@ -1,7 +1,8 @@
 //! Tiny decision problems with known optima.
 
+use wayside_core::error::Result;
 use wayside_core::rng::{Stream, Streams};
-use wayside_learn::algo::slot::{End, Env, Observe, Slot, Step};
+use wayside_learn::algo::env::{End, Env, Observe, SlotView, Step};
 
 /// A corridor of four cells. `left` in cell 0 ends the episode with 0.3, `right` in cell 3 with 1; all else brings 0.
 /// With discount 0.9 the optimum is to go right: 0.9^3 = 0.729 from cell 0, although leaving at once tempts.
@@ -11,41 +12,33 @@ pub(crate) struct Corridor {
 }
 
 impl Observe for Corridor {
-    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+    fn observe(&mut self, slot: &mut SlotView) {
         slot.row()[self.cell] = 1.0;
         slot.factor(2);
-        false
     }
 }
 
 impl Env for Corridor {
-    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
         let reward = match (actions[0], self.cell) {
             (0, 0) => Some(0.3),
             (1, 3) => Some(1.0),
             _ => None,
         };
-        match reward {
-            Some(reward) => Step {
-                reward,
-                end: End::Terminated,
-            },
-            None => {
-                self.cell = if actions[0] == 1 {
-                    self.cell + 1
-                } else {
-                    self.cell - 1
-                };
-                Step {
-                    reward: 0.0,
-                    end: End::No,
-                }
-            }
+        if let Some(reward) = reward {
+            return Ok(Step::new(reward, End::Terminated));
         }
+        self.cell = if actions[0] == 1 {
+            self.cell + 1
+        } else {
+            self.cell - 1
+        };
+        Ok(Step::new(0.0, End::No))
     }
 
-    fn reset(&mut self) {
+    fn reset(&mut self) -> Result<()> {
         self.cell = 0;
+        Ok(())
     }
 }
 
@@ -87,7 +80,7 @@ impl Keys {
 }
 
 impl Observe for Keys {
-    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+    fn observe(&mut self, slot: &mut SlotView) {
         for &(entry, target, forbidden) in &self.keys {
             if self.pointer {
                 for option in 0..4 {
@@ -105,78 +98,77 @@ impl Observe for Keys {
                 slot.factor(3);
             }
         }
-        false
     }
 }
 
 impl Env for Keys {
-    fn step(&mut self, actions: &[u32], credits: &mut [f32]) -> Step {
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
         let heads = actions.len() / self.keys.len();
-        assert_eq!(credits.len(), self.keys.len());
         let mut right = 0.0;
-        for ((&(entry, target, forbidden), choice), credit) in
-            self.keys.iter().zip(actions.chunks(heads)).zip(credits)
-        {
+        for (&(entry, target, forbidden), choice) in self.keys.iter().zip(actions.chunks(heads)) {
             assert_ne!(choice[0] as usize, forbidden);
-            let own = f64::from(u8::from(choice[0] as usize == entry))
+            right += f64::from(u8::from(choice[0] as usize == entry))
                 + choice
                     .get(1)
                     .map_or(0.0, |t| f64::from(u8::from(*t as usize == target)));
-            *credit = own as f32;
-            right += own;
         }
         let reward = right / actions.len() as f64;
         self.steps += 1;
         self.draw();
-        Step {
-            reward,
-            end: if self.steps.is_multiple_of(7) {
-                End::Truncated
-            } else {
-                End::No
-            },
-        }
+        let end = if self.steps.is_multiple_of(7) {
+            End::Truncated
+        } else {
+            End::No
+        };
+        Ok(Step::new(reward, end))
     }
 
-    fn reset(&mut self) {
+    fn reset(&mut self) -> Result<()> {
         self.steps = 0;
+        Ok(())
     }
 }
 
 /// Three identical vehicles share three servers and want one each. They look alike, so a network that decides them at once can
-/// at best draw at random (all alone in 2 of 9 slots); one that sees the loads left by those before it is always right.
+/// at best draw at random (all alone in 2 of 9 slots). Deciding them turn by turn it sees the loads left by those before, and can
+/// always be right.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Herd {
-    pub(crate) steps: usize,
+    /// Servers chosen in the present slot.
+    chosen: Vec<u32>,
+    slots: usize,
 }
 
 impl Observe for Herd {
-    fn observe(&mut self, round: usize, chosen: &[u32], slot: &mut Slot) -> bool {
-        assert_eq!(chosen.len(), round);
+    fn observe(&mut self, slot: &mut SlotView) {
         let row = slot.row();
         row[3] = 1.0;
-        chosen.iter().for_each(|&c| row[c as usize] += 1.0);
+        self.chosen.iter().for_each(|&c| row[c as usize] += 1.0);
         slot.globals()[0] = 1.0;
         slot.factor(3);
-        round < 2
     }
 }
 
 impl Env for Herd {
-    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
-        let used = (0..3).filter(|s| actions.contains(s)).count();
-        self.steps += 1;
-        Step {
-            reward: used as f64 / 3.0,
-            end: if self.steps.is_multiple_of(10) {
-                End::Truncated
-            } else {
-                End::No
-            },
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
+        self.chosen.push(actions[0]);
+        if self.chosen.len() < 3 {
+            return Ok(Step::new(0.0, End::Turn));
         }
+        let used = (0..3).filter(|s| self.chosen.contains(s)).count();
+        self.chosen.clear();
+        self.slots += 1;
+        let end = if self.slots.is_multiple_of(10) {
+            End::Truncated
+        } else {
+            End::No
+        };
+        Ok(Step::new(used as f64 / 3.0, end))
     }
 
-    fn reset(&mut self) {}
+    fn reset(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// One state and four arms that earn -0.38, give or take 0.012: all far from zero, and nearly alike. The last is best.
@@ -196,25 +188,25 @@ impl Bandit {
 }
 
 impl Observe for Bandit {
-    fn observe(&mut self, _: usize, _: &[u32], slot: &mut Slot) -> bool {
+    fn observe(&mut self, slot: &mut SlotView) {
         slot.row()[0] = 1.0;
         slot.factor(4);
-        false
     }
 }
 
 impl Env for Bandit {
-    fn step(&mut self, actions: &[u32], _: &mut [f32]) -> Step {
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
         self.steps += 1;
-        Step {
-            reward: -0.38 + 0.008 * (f64::from(actions[0]) - 1.5) + 0.008 * self.noise.normal(),
-            end: if self.steps.is_multiple_of(50) {
-                End::Truncated
-            } else {
-                End::No
-            },
-        }
+        let reward = -0.38 + 0.008 * (f64::from(actions[0]) - 1.5) + 0.008 * self.noise.normal();
+        let end = if self.steps.is_multiple_of(50) {
+            End::Truncated
+        } else {
+            End::No
+        };
+        Ok(Step::new(reward, end))
     }
 
-    fn reset(&mut self) {}
+    fn reset(&mut self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -2,10 +2,12 @@
 
 use wayside_core::rng::Streams;
 use wayside_learn::algo::ac::AcConfig;
-use wayside_learn::algo::on_policy::{Learner, Schedule};
+use wayside_learn::algo::env::{End, Env, Observe};
+use wayside_learn::algo::learner::{Learner, Losses, OnPolicyLosses, Report};
+use wayside_learn::algo::on_policy::OnPolicy;
+use wayside_learn::algo::options::Schedule;
 use wayside_learn::algo::policy::Policy;
 use wayside_learn::algo::ppo::{PpoConfig, Ratio};
-use wayside_learn::algo::slot::{Env, Observe};
 use wayside_learn::nn::net::{NetSpec, Pool};
 use wayside_learn::nn::state::State;
 
@@ -26,22 +28,36 @@ fn small() -> PpoConfig {
 fn score<E: Env + Observe>(policy: &mut Policy, env: &mut E, slots: usize) -> f64 {
     let mut total = 0.0;
     for _ in 0..slots {
-        let actions = policy.decide(env).to_vec();
-        let mut credits = vec![0.0; actions.len() / policy.spec().factors_per_vehicle];
-        total += env.step(&actions, &mut credits).reward;
+        let mut end = End::Turn;
+        while end == End::Turn {
+            let actions = policy.decide(env).to_vec();
+            let step = env.step(&actions).unwrap();
+            total += step.reward;
+            end = step.end;
+        }
     }
     total / slots as f64
+}
+
+fn losses(report: &Report) -> OnPolicyLosses {
+    match report.losses {
+        Losses::OnPolicy(losses) => losses,
+        Losses::Sac(_) => panic!("{report:?}"),
+    }
 }
 
 fn keys(n: u64) -> Vec<Keys> {
     (0..n).map(|e| Keys::new(e, 5, false)).collect()
 }
 
+fn corridors() -> Vec<Corridor> {
+    vec![Corridor::default(); 8]
+}
+
 /// The optimum of the corridor: right everywhere, with the values 0.9^k.
-fn assert_solves_corridor(learner: &mut Learner, iterations: usize) {
-    let mut envs = vec![Corridor::default(); 8];
+fn assert_solves_corridor(mut learner: OnPolicy<Corridor>, iterations: usize) {
     for _ in 0..iterations {
-        learner.iterate(&mut envs).unwrap();
+        learner.iterate().unwrap();
     }
     let mut policy = learner.policy();
     for cell in 0..4 {
@@ -66,7 +82,7 @@ fn closed_form_ppo_finds_the_optimum_of_the_corridor() {
         NetSpec::flat(4, 2, 1, &[16]),
         NetSpec::shared(4, 2, 1, &[16, 16]),
     ] {
-        assert_solves_corridor(&mut config.learner(spec, 8, 1).unwrap(), 60);
+        assert_solves_corridor(config.learner(spec, corridors(), 1).unwrap(), 60);
     }
 }
 
@@ -80,7 +96,9 @@ fn closed_form_ac_finds_the_optimum_of_the_corridor() {
         ..AcConfig::default()
     };
     assert_solves_corridor(
-        &mut config.learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1).unwrap(),
+        config
+            .learner(NetSpec::flat(4, 2, 1, &[16]), corridors(), 1)
+            .unwrap(),
         1000,
     );
 }
@@ -112,15 +130,18 @@ fn regress_rewards_far_from_zero_and_nearly_alike_are_learned_from() {
             ..AcConfig::default()
         };
         let learners = [
-            ("ppo", ppo.learner(spec(), 8, 2).unwrap(), 100),
-            ("ac", ac.learner(spec(), 8, 2).unwrap(), 800),
+            ("ppo", ppo.learner(spec(), bandits(), 2).unwrap(), 100),
+            ("ac", ac.learner(spec(), bandits(), 2).unwrap(), 800),
         ];
         for (name, mut learner, iterations) in learners {
-            let (mut envs, mut clipped) = (bandits(), 0.0);
+            let mut clipped = 0.0;
             for _ in 0..iterations {
-                let report = learner.iterate(&mut envs).unwrap();
+                let report = learner.iterate().unwrap();
                 clipped += report.reward_clipped / f64::from(iterations);
-                assert!(report.explained_variance.is_finite(), "{name}, {case}");
+                assert!(
+                    losses(&report).explained_variance.is_finite(),
+                    "{name}, {case}"
+                );
             }
             let best = drawn_best(&mut learner.policy());
             assert!(best > 0.9, "{name}, {case}: {best}");
@@ -142,42 +163,41 @@ fn buffered() -> PpoConfig {
 
 #[test]
 fn closed_form_ppo_with_a_buffer_finds_the_optimum_of_the_corridor() {
-    let mut learner = buffered()
-        .learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1)
+    let learner = buffered()
+        .learner(NetSpec::flat(4, 2, 1, &[16]), corridors(), 1)
         .unwrap();
-    assert_solves_corridor(&mut learner, 300);
+    assert_solves_corridor(learner, 300);
 }
 
 #[test]
 fn property_a_buffer_learns_once_it_is_full_enough_and_goes_on_to_the_bit() {
-    let new = |seed| {
+    let new = |seed, envs| {
         let spec = NetSpec::shared(7, 7, 2, &[16]);
-        buffered().learner(spec, 5, seed).unwrap()
+        buffered().learner(spec, envs, seed).unwrap()
     };
-    let (mut whole, mut envs) = (new(1), keys(5));
-    let (mut early, mut again) = (new(1), keys(5));
+    let (mut whole, mut early) = (new(1, keys(5)), new(1, keys(5)));
     for i in 1..=12 {
-        let report = whole.iterate(&mut envs).unwrap();
+        let report = whole.iterate().unwrap();
         // 80 slots an iteration: 300 are there after the fourth; then one minibatch, four epochs
         assert_eq!(report.n_updates, if i < 4 { 0 } else { 4 * (i - 3) });
         assert_eq!(report.total_timesteps, 80 * i);
     }
     for _ in 0..6 {
-        early.iterate(&mut again).unwrap();
+        early.iterate().unwrap();
     }
-    let state = State::from_bytes(&early.save_state().to_bytes().unwrap()).unwrap();
-    let mut late = new(77);
-    late.load_state(&state).unwrap();
+    let state = State::from_bytes(&early.save().to_bytes().unwrap()).unwrap();
+    let mut late = new(77, early.envs().cloned().collect());
+    late.load(&state).unwrap();
     for _ in 0..6 {
-        late.iterate(&mut again).unwrap();
+        late.iterate().unwrap();
     }
-    let bytes = |learner: &Learner| learner.save_state().to_bytes().unwrap();
+    let bytes = |learner: &OnPolicy<Keys>| learner.save().to_bytes().unwrap();
     assert!(bytes(&whole) == bytes(&late));
     let config = PpoConfig {
         buffer_size: 200,
         ..buffered()
     };
-    let error = config.learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1);
+    let error = config.learner(NetSpec::flat(4, 2, 1, &[16]), corridors(), 1);
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("buffer_size: must be at least min_buffer_size (300), got 200"),
@@ -187,14 +207,9 @@ fn property_a_buffer_learns_once_it_is_full_enough_and_goes_on_to_the_bit() {
 
 #[test]
 fn closed_form_ppo_matches_all_keys_with_either_ratio_and_either_layout() {
-    for (ratio, credit_coef, pool) in [
-        (Ratio::Joint, 0.0, Pool::Trunk),
-        (Ratio::Vehicle, 0.0, Pool::Rows),
-        (Ratio::Vehicle, 1.0, Pool::Trunk),
-    ] {
+    for (ratio, pool) in [(Ratio::Joint, Pool::Trunk), (Ratio::Vehicle, Pool::Rows)] {
         let config = PpoConfig {
             ratio,
-            credit_coef,
             normalize_observation: true,
             normalize_reward: true,
             ..small()
@@ -203,27 +218,26 @@ fn closed_form_ppo_matches_all_keys_with_either_ratio_and_either_layout() {
             pool,
             ..NetSpec::shared(7, 7, 2, &[32])
         };
-        let mut learner = config.learner(spec, 8, 3).unwrap();
-        let mut envs = keys(8);
+        let mut learner = config.learner(spec, keys(8), 3).unwrap();
         for _ in 0..80 {
-            learner.iterate(&mut envs).unwrap();
+            learner.iterate().unwrap();
         }
         let score = score(&mut learner.policy(), &mut Keys::new(99, 9, false), 200);
-        assert!(score > 0.999, "{ratio:?}, credit {credit_coef}: {score}");
+        assert!(score > 0.999, "{ratio:?}: {score}");
     }
+    let envs: Vec<_> = (0..8).map(|e| Keys::new(e, 5, true)).collect();
     let mut learner = small()
-        .learner(NetSpec::shared(2, 1, 1, &[16]), 8, 3)
+        .learner(NetSpec::shared(2, 1, 1, &[16]), envs, 3)
         .unwrap();
-    let mut envs: Vec<_> = (0..8).map(|e| Keys::new(e, 5, true)).collect();
     for _ in 0..60 {
-        learner.iterate(&mut envs).unwrap();
+        learner.iterate().unwrap();
     }
     let score = score(&mut learner.policy(), &mut Keys::new(99, 9, true), 200);
     assert!(score > 0.999, "pointer: {score}");
 }
 
 #[test]
-fn closed_form_ppo_in_rounds_spreads_vehicles_that_look_alike() {
+fn closed_form_ppo_turn_by_turn_spreads_vehicles_that_look_alike() {
     let spec = NetSpec {
         globals: 1,
         ..NetSpec::shared(4, 3, 1, &[16])
@@ -232,11 +246,10 @@ fn closed_form_ppo_in_rounds_spreads_vehicles_that_look_alike() {
         ent_coef: 0.003,
         ..small()
     }
-    .learner(spec, 8, 3)
+    .learner(spec, vec![Herd::default(); 8], 3)
     .unwrap();
-    let mut envs = vec![Herd::default(); 8];
     for _ in 0..80 {
-        learner.iterate(&mut envs).unwrap();
+        learner.iterate().unwrap();
     }
     assert!((score(&mut learner.policy(), &mut Herd::default(), 5) - 1.0).abs() < 1e-9);
 }
@@ -247,14 +260,15 @@ fn property_zero_learning_rate_changes_nothing() {
         learning_rate: 0.0,
         ..small()
     }
-    .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+    .learner(NetSpec::shared(7, 7, 2, &[16]), keys(4), 1)
     .unwrap();
     let before = learner.params().to_vec();
-    let report = learner.iterate(&mut keys(4)).unwrap();
+    let report = learner.iterate().unwrap();
     assert_eq!(before, learner.params());
-    assert!(report.grad_norm > 0.0, "there was something to change");
+    let losses = losses(&report);
+    assert!(losses.grad_norm > 0.0, "there was something to change");
     assert!(
-        report.approx_kl.abs() < 1e-9 && report.clip_fraction.abs() < 1e-12,
+        losses.approx_kl.abs() < 1e-9 && losses.clip_fraction.abs() < 1e-12,
         "{report:?}"
     );
 }
@@ -267,11 +281,10 @@ fn property_linear_schedule_and_target_kl_stop() {
         ..small()
     };
     let mut learner = config
-        .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+        .learner(NetSpec::shared(7, 7, 2, &[16]), keys(4), 1)
         .unwrap();
-    let mut envs = keys(4);
     let rates: Vec<f64> = (0..3)
-        .map(|_| learner.iterate(&mut envs).unwrap().learning_rate)
+        .map(|_| learner.iterate().unwrap().learning_rate)
         .collect();
     assert!(
         (rates[0] - 3e-3).abs() < 1e-12
@@ -283,9 +296,9 @@ fn property_linear_schedule_and_target_kl_stop() {
         target_kl: Some(1e-9),
         ..small()
     }
-    .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+    .learner(NetSpec::shared(7, 7, 2, &[16]), keys(4), 1)
     .unwrap();
-    let report = learner.iterate(&mut keys(4)).unwrap();
+    let report = learner.iterate().unwrap();
     assert!(
         report.n_updates < 3,
         "the second minibatch already differs: {report:?}"
@@ -304,15 +317,14 @@ fn trained(threads: usize, iterations: usize) -> (Vec<f32>, Vec<u8>) {
             ..small()
         };
         let mut learner = config
-            .learner(NetSpec::shared(7, 7, 2, &[32]), 5, 1)
+            .learner(NetSpec::shared(7, 7, 2, &[32]), keys(5), 1)
             .unwrap();
-        let mut envs = keys(5);
         for _ in 0..iterations {
-            learner.iterate(&mut envs).unwrap();
+            learner.iterate().unwrap();
         }
         (
             learner.params().to_vec(),
-            learner.save_state().to_bytes().unwrap(),
+            learner.save().to_bytes().unwrap(),
         )
     })
 }
@@ -332,31 +344,31 @@ fn property_resumed_training_is_the_same_to_the_bit() {
         normalize_reward: true,
         ..small()
     };
-    let new = |seed| {
+    let new = |seed, envs| {
         config
-            .learner(NetSpec::shared(7, 7, 2, &[32]), 5, seed)
+            .learner(NetSpec::shared(7, 7, 2, &[32]), envs, seed)
             .unwrap()
     };
-    let (mut first, mut envs) = (new(1), keys(5));
+    let mut first = new(1, keys(5));
     for _ in 0..3 {
-        first.iterate(&mut envs).unwrap();
+        first.iterate().unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
-    first.save_state().write(&path).unwrap();
+    first.save().write(&path).unwrap();
     // another seed: all that matters is in the file
-    let mut second = new(77);
-    second.load_state(&State::read(&path).unwrap()).unwrap();
+    let mut second = new(77, first.envs().cloned().collect());
+    second.load(&State::read(&path).unwrap()).unwrap();
     for _ in 0..3 {
-        second.iterate(&mut envs).unwrap();
+        second.iterate().unwrap();
     }
-    assert_eq!(whole.1, second.save_state().to_bytes().unwrap());
+    assert_eq!(whole.1, second.save().to_bytes().unwrap());
 
     let mut other = config
-        .learner(NetSpec::shared(7, 7, 2, &[16]), 5, 1)
+        .learner(NetSpec::shared(7, 7, 2, &[16]), keys(5), 1)
         .unwrap();
     let error = other
-        .load_state(&State::read(&path).unwrap())
+        .load(&State::read(&path).unwrap())
         .unwrap_err()
         .to_string();
     assert!(
@@ -371,9 +383,9 @@ fn property_saved_policies_decide_alike() {
         normalize_observation: true,
         ..small()
     }
-    .learner(NetSpec::shared(7, 7, 2, &[16]), 4, 1)
+    .learner(NetSpec::shared(7, 7, 2, &[16]), keys(4), 1)
     .unwrap();
-    learner.iterate(&mut keys(4)).unwrap();
+    learner.iterate().unwrap();
     let mut policy = learner.policy();
     let mut back =
         Policy::load(&State::from_bytes(&policy.save().to_bytes().unwrap()).unwrap()).unwrap();
@@ -383,7 +395,7 @@ fn property_saved_policies_decide_alike() {
         let choice = policy.sample(&mut env, &mut stream).to_vec();
         assert_eq!(choice, back.sample(&mut env, &mut again));
         assert_eq!(policy.value().to_bits(), back.value().to_bits());
-        env.step(&choice, &mut vec![0.0; choice.len() / 2]);
+        env.step(&choice).unwrap();
     }
 }
 
@@ -396,7 +408,7 @@ fn property_options_out_of_range_are_all_reported() {
         ..PpoConfig::default()
     };
     let error = config
-        .learner(NetSpec::flat(4, 2, 1, &[16]), 8, 1)
+        .learner(NetSpec::flat(4, 2, 1, &[16]), corridors(), 1)
         .unwrap_err()
         .to_string();
     for part in [
@@ -406,19 +418,14 @@ fn property_options_out_of_range_are_all_reported() {
     ] {
         assert!(error.contains(part), "{error}");
     }
-    let mut learner = PpoConfig::default()
-        .learner(NetSpec::flat(7, 7, 1, &[16]), 8, 1)
-        .unwrap();
-    assert!(
-        learner
-            .iterate(&mut keys(3))
-            .unwrap_err()
-            .to_string()
-            .contains("must be 8 environments, got 3")
-    );
+    let error = PpoConfig::default()
+        .learner(NetSpec::flat(7, 7, 1, &[16]), keys(0), 1)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("envs: must be > 0, got 0"), "{error}");
     assert!(
         PpoConfig::default()
-            .learner(NetSpec::flat(7, 0, 1, &[16]), 8, 1)
+            .learner(NetSpec::flat(7, 0, 1, &[16]), keys(8), 1)
             .is_err()
     );
 }

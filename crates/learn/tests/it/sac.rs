@@ -1,10 +1,12 @@
 //! SAC, continuous and discrete.
 
-use wayside_learn::algo::on_policy::Schedule;
+use wayside_core::error::Result;
+use wayside_learn::algo::env::{ContinuousEnv, End, Env, Step};
+use wayside_learn::algo::learner::Learner;
+use wayside_learn::algo::options::Schedule;
 use wayside_learn::algo::sac::SacConfig;
-use wayside_learn::algo::sac::continuous::{ContinuousEnv, Sac};
-use wayside_learn::algo::sac::discrete::{DiscreteSac, Form};
-use wayside_learn::algo::slot::{End, Env, Step};
+use wayside_learn::algo::sac::continuous::Sac;
+use wayside_learn::algo::sac::discrete::{DiscreteSac, SlotForm};
 use wayside_learn::nn::state::State;
 
 use crate::mdp::{Bandit, Corridor, Keys};
@@ -22,7 +24,7 @@ impl ContinuousEnv for Line {
         observation[0] = self.x;
     }
 
-    fn step(&mut self, action: &[f32]) -> Step {
+    fn step(&mut self, action: &[f32]) -> Result<Step> {
         self.x = (self.x + 0.5 * action[0]).clamp(-1.0, 1.0);
         self.steps += 1;
         let end = if self.steps.is_multiple_of(4) {
@@ -30,15 +32,13 @@ impl ContinuousEnv for Line {
         } else {
             End::No
         };
-        Step {
-            reward: -f64::from(self.x * self.x),
-            end,
-        }
+        Ok(Step::new(-f64::from(self.x * self.x), end))
     }
 
-    fn reset(&mut self) {
+    fn reset(&mut self) -> Result<()> {
         // a low-discrepancy walk over the starts
         self.x = (self.steps as f32 * 0.618_034).fract() * 2.0 - 1.0;
+        Ok(())
     }
 }
 
@@ -60,12 +60,12 @@ fn steps(n_steps: usize) -> SacConfig {
 
 const HIDDEN: [usize; 2] = [32, 32];
 
-fn sac(config: SacConfig, seed: u64) -> Sac {
-    Sac::new(config, (1, 1), &HIDDEN, 1, seed).unwrap()
+fn sac(config: SacConfig, env: Line, seed: u64) -> Sac<Line> {
+    Sac::new(config, (1, 1), &HIDDEN, vec![env], seed).unwrap()
 }
 
-fn discrete(config: SacConfig, form: Form, seed: u64) -> DiscreteSac {
-    DiscreteSac::new(config, form, &HIDDEN, 1, seed).unwrap()
+fn discrete<E: Env>(config: SacConfig, form: SlotForm, env: E, seed: u64) -> DiscreteSac<E> {
+    DiscreteSac::new(config, form, &HIDDEN, vec![env], seed).unwrap()
 }
 
 fn line() -> Line {
@@ -74,22 +74,25 @@ fn line() -> Line {
 
 #[test]
 fn closed_form_continuous_sac_finds_the_way_to_zero() {
-    let mut sac = sac(steps(4000), 1);
-    sac.iterate(&mut [line()]).unwrap();
+    let mut sac = sac(steps(4000), line(), 1);
+    sac.iterate().unwrap();
+    let mut policy = sac.policy();
     for x in [-0.9f32, -0.5, -0.25, 0.0, 0.25, 0.5, 0.9] {
-        let mut action = Vec::new();
-        sac.decide(&[x], &mut action);
-        let after = (x + 0.5 * action[0]).abs();
+        // the mean, and the logarithm of the deviation
+        let mut output = Vec::new();
+        policy.logits(&[x], &mut output);
+        let action = output[0].tanh();
+        let after = (x + 0.5 * action).abs();
         let best = (x.abs() - 0.5).max(0.0);
         assert!(
             after - best < 0.08,
-            "from {x} by {action:?} to {after}, not {best}"
+            "from {x} by {action} to {after}, not {best}"
         );
     }
 }
 
-fn corridor() -> Form {
-    Form {
+fn corridor() -> SlotForm {
+    SlotForm {
         rows: 1,
         row_width: 4,
         globals: 0,
@@ -104,14 +107,12 @@ fn closed_form_discrete_sac_finds_the_optimum_of_the_corridor() {
         target_entropy: Some(0.1),
         ..steps(4000)
     };
-    let mut sac = discrete(config, corridor(), 1);
-    sac.iterate(&mut [Corridor::default()]).unwrap();
+    let mut sac = discrete(config, corridor(), Corridor::default(), 1);
+    sac.iterate().unwrap();
+    let mut policy = sac.policy();
     for cell in 0..4 {
-        assert_eq!(
-            sac.decide(&mut Corridor { cell }).unwrap(),
-            [1],
-            "in cell {cell}"
-        );
+        let choice = policy.decide(&mut Corridor { cell });
+        assert_eq!(choice, [1], "in cell {cell}");
     }
 }
 
@@ -119,7 +120,7 @@ fn closed_form_discrete_sac_finds_the_optimum_of_the_corridor() {
 #[test]
 fn closed_form_discrete_sac_matches_all_keys() {
     for (vehicles, n_steps) in [(1, 3000), (3, 5000)] {
-        let form = Form {
+        let form = SlotForm {
             rows: vehicles,
             row_width: 7,
             globals: 0,
@@ -130,13 +131,12 @@ fn closed_form_discrete_sac_matches_all_keys() {
             target_entropy: Some(0.1),
             ..steps(n_steps)
         };
-        let mut sac = discrete(config, form, 1);
-        let mut env = Keys::new(1, vehicles, false);
-        sac.iterate(std::slice::from_mut(&mut env)).unwrap();
+        let mut sac = discrete(config, form, Keys::new(1, vehicles, false), 1);
+        sac.iterate().unwrap();
+        let (mut policy, mut env) = (sac.policy(), sac.envs().next().unwrap().clone());
         for _ in 0..100 {
-            let actions = sac.decide(&mut env).unwrap();
-            let mut credits = vec![0.0; actions.len() / 2];
-            let reward = env.step(&actions, &mut credits).reward;
+            let actions = policy.decide(&mut env).to_vec();
+            let reward = env.step(&actions).unwrap().reward;
             assert!((reward - 1.0).abs() < 1e-9, "{actions:?} brought {reward}");
         }
     }
@@ -145,7 +145,7 @@ fn closed_form_discrete_sac_matches_all_keys() {
 /// The same where every option has a row: a slot of fewer options than the form is padded.
 #[test]
 fn closed_form_discrete_sac_points_at_the_key() {
-    let form = Form {
+    let form = SlotForm {
         rows: 6,
         row_width: 2,
         globals: 0,
@@ -156,12 +156,12 @@ fn closed_form_discrete_sac_points_at_the_key() {
         target_entropy: Some(0.1),
         ..steps(2000)
     };
-    let mut sac = discrete(config, form, 1);
-    let mut env = Keys::new(1, 1, true);
-    sac.iterate(std::slice::from_mut(&mut env)).unwrap();
+    let mut sac = discrete(config, form, Keys::new(1, 1, true), 1);
+    sac.iterate().unwrap();
+    let (mut policy, mut env) = (sac.policy(), sac.envs().next().unwrap().clone());
     for _ in 0..100 {
-        let actions = sac.decide(&mut env).unwrap();
-        let reward = env.step(&actions, &mut [0.0]).reward;
+        let actions = policy.decide(&mut env).to_vec();
+        let reward = env.step(&actions).unwrap().reward;
         assert!((reward - 1.0).abs() < 1e-9, "{actions:?} brought {reward}");
     }
 }
@@ -172,9 +172,9 @@ fn property_zero_learning_rate_changes_nothing() {
         learning_rate: 0.0,
         ..steps(150)
     };
-    let mut sac = sac(config, 1);
+    let mut sac = sac(config, line(), 1);
     let before = sac.params().to_vec();
-    let report = sac.iterate(&mut [line()]).unwrap();
+    let report = sac.iterate().unwrap();
     assert!(report.n_updates > 0);
     assert_eq!(before, sac.params());
 }
@@ -187,10 +187,10 @@ fn closed_form_the_learning_rate_falls_to_zero() {
         learning_starts: 0,
         ..steps(100)
     };
-    let (mut sac, mut envs) = (sac(config, 1), [line()]);
+    let mut sac = sac(config, line(), 1);
     for share in [1.0, 0.5, 0.0] {
         let before = sac.params().to_vec();
-        let rate = sac.iterate(&mut envs).unwrap().learning_rate;
+        let rate = sac.iterate().unwrap().learning_rate;
         assert!((rate - 3e-3 * share).abs() < 1e-12, "{rate}");
         assert_eq!(share == 0.0, before == sac.params());
     }
@@ -210,25 +210,23 @@ fn property_threads_and_resumption_change_nothing() {
                 normalize_reward: true,
                 ..steps(125)
             };
-            let mut env = ([line()], [Corridor::default()]);
-            let mut a = sac(config.clone(), 1);
-            let mut b = discrete(config.clone(), corridor(), 1);
-            a.iterate(&mut env.0).unwrap();
-            b.iterate(&mut env.1).unwrap();
+            let mut a = sac(config.clone(), line(), 1);
+            let mut b = discrete(config.clone(), corridor(), Corridor::default(), 1);
+            a.iterate().unwrap();
+            b.iterate().unwrap();
             if resume {
                 let again = |state: &State| State::from_bytes(&state.to_bytes().unwrap()).unwrap();
-                let (state_a, state_b) = (again(&a.save_state()), again(&b.save_state()));
-                a = sac(config.clone(), 77);
-                b = discrete(config, corridor(), 77);
-                a.load_state(&state_a).unwrap();
-                b.load_state(&state_b).unwrap();
+                let (state_a, state_b) = (again(&a.save()), again(&b.save()));
+                let line = a.envs().next().cloned().unwrap();
+                let cell = b.envs().next().cloned().unwrap();
+                a = sac(config.clone(), line, 77);
+                b = discrete(config, corridor(), cell, 77);
+                a.load(&state_a).unwrap();
+                b.load(&state_b).unwrap();
             }
-            a.iterate(&mut env.0).unwrap();
-            b.iterate(&mut env.1).unwrap();
-            (
-                a.save_state().to_bytes().unwrap(),
-                b.save_state().to_bytes().unwrap(),
-            )
+            a.iterate().unwrap();
+            b.iterate().unwrap();
+            (a.save().to_bytes().unwrap(), b.save().to_bytes().unwrap())
         })
     };
     let one = train(1, false);
@@ -238,21 +236,21 @@ fn property_threads_and_resumption_change_nothing() {
 
 #[test]
 fn property_wrong_forms_are_errors() {
-    let mut sac = discrete(small(), corridor(), 1);
-    let error = sac.iterate(&mut [Keys::new(1, 1, true)]).unwrap_err();
-    let error = error.to_string();
+    let mut sac = discrete(small(), corridor(), Keys::new(1, 1, true), 1);
+    let error = sac.iterate().unwrap_err().to_string();
     assert!(
         error.contains("must be held by the form") && error.contains("[4]"),
         "{error}"
     );
-    let error = sac.iterate::<Corridor>(&mut []).unwrap_err().to_string();
-    assert!(error.contains("must be 1 environments, got 0"), "{error}");
+    let none: Vec<Corridor> = Vec::new();
+    let error = DiscreteSac::new(small(), corridor(), &HIDDEN, none, 1).unwrap_err();
+    assert!(error.to_string().contains("envs: must be > 0"), "{error}");
     let config = SacConfig {
         tau: 2.0,
         batch_size: 0,
         ..small()
     };
-    let error = Sac::new(config, (0, 1), &HIDDEN, 1, 1).unwrap_err();
+    let error = Sac::new(config, (0, 1), &HIDDEN, vec![line()], 1).unwrap_err();
     for part in [
         "tau: must be between 0 and 1, got 2",
         "batch_size: must be > 0",
@@ -273,19 +271,18 @@ fn regress_rewards_far_from_zero_and_nearly_alike_are_learned_from() {
             target_entropy: Some(0.1),
             ..steps(1500)
         };
-        let form = Form {
+        let form = SlotForm {
             rows: 1,
             row_width: 1,
             globals: 0,
             factors: vec![4],
             factors_per_vehicle: 1,
         };
-        let mut sac = DiscreteSac::new(config, form, &HIDDEN, 1, 2).unwrap();
-        let mut envs = [Bandit::new(1)];
-        sac.iterate(&mut envs).unwrap();
-        let report = sac.iterate(&mut envs).unwrap();
+        let mut sac = discrete(config, form, Bandit::new(1), 2);
+        sac.iterate().unwrap();
+        let report = sac.iterate().unwrap();
         assert!(report.reward_clipped < 0.01, "{report:?}");
-        let best = sac.policy().unwrap().decide(&mut Bandit::new(5)).to_vec();
+        let best = sac.policy().decide(&mut Bandit::new(5)).to_vec();
         assert_eq!(
             best,
             [3],

@@ -78,7 +78,7 @@ fn train(plan: Plan, resume: bool, threads: usize, most: u64) -> (Ended, Vec<Pro
         let (stop, mut seen) = (AtomicBool::new(false), Vec::new());
         let mut watch = |progress: &Progress| {
             seen.push(*progress);
-            let enough = progress.report.iterations() >= most;
+            let enough = progress.report.iterations >= most;
             stop.store(enough, Ordering::Relaxed);
         };
         let ended = Trainer::new(plan, resume)

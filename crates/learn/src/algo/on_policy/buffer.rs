@@ -1,48 +1,49 @@
-//! Algorithm 1 to the letter: a buffer that keeps what earlier policies did, and one minibatch of it for all epochs.
+//! Algorithm 1 to the letter: a buffer of what earlier policies did, and one minibatch drawn from it for all epochs.
 //!
 //! GAE (20) needs steps that follow each other, so the buffer holds snippets of `n_steps` steps of one environment (K of the
-//! paper), and a minibatch is drawn as snippets, with replacement. Their values and advantages are found anew in every epoch, by
-//! the critic as it is then; only what follows the last step keeps the value it had when it was collected.
+//! paper), and a minibatch is made of snippets, drawn with replacement. Their values and advantages are computed anew in every
+//! epoch, by the critic as it is then. Only the state after the last step keeps the value that it had when it was collected.
 
 use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 
-use super::Learner;
+use super::discounts;
+use super::updater::Updater;
 use crate::algo::gae::{Trajectories, advantages};
-use crate::algo::rollout::Store;
+use crate::algo::ppo::PpoConfig;
+use crate::algo::store::Store;
 use crate::nn::state::State;
 
-impl Learner {
+impl Updater {
     /// Rollouts that are kept.
-    pub(super) fn depth(settings: &super::Settings, envs: usize) -> usize {
-        match settings.buffer {
-            None => 1,
-            Some((_, size)) => size.div_ceil(settings.n_steps * envs).max(1),
+    pub(super) fn depth(config: &PpoConfig, envs: usize) -> usize {
+        if config.buffered() {
+            config.buffer_size.div_ceil(config.n_steps * envs).max(1)
+        } else {
+            1
         }
     }
 
     /// The stores of the latest rollout.
-    pub(super) fn latest(&self) -> std::ops::Range<usize> {
-        let lanes = self.lanes.len();
-        let depth = self.stores.len() / lanes;
-        let at = (self.iterations % depth as u64) as usize * lanes;
-        at..at + lanes
+    pub(super) fn latest(&self, iteration: u64) -> std::ops::Range<usize> {
+        let depth = self.stores.len() / self.lanes;
+        let at = (iteration % depth as u64) as usize * self.lanes;
+        at..at + self.lanes
     }
 
-    /// Whether the buffer holds enough to learn from.
-    pub(super) fn ready(&self, least: usize) -> bool {
-        self.stores.iter().map(Store::len).sum::<usize>() >= least
+    /// Whether there is enough to learn from.
+    pub(super) fn ready(&self) -> bool {
+        self.stores.iter().map(Store::len).sum::<usize>() >= self.config.min_buffer_size
     }
 
     /// Draws the snippets of a minibatch into `order`, and where each begins into `snippets`.
-    pub(super) fn draw(&mut self) {
-        let steps = self.settings.n_steps;
+    pub(super) fn draw(&mut self, streams: Streams, iteration: u64) {
+        let (steps, size) = (self.config.n_steps, self.config.batch_size);
         let held: Vec<(u32, u32)> = (0u32..)
             .zip(&self.stores)
             .flat_map(|(s, store)| (0..(store.len() / steps) as u32).map(move |env| (s, env)))
             .collect();
-        let size = self.settings.batch_size.unwrap_or(steps);
-        let mut stream = Streams::new(self.seed).stream(&format!("learn.draw.{}", self.iterations));
+        let mut stream = streams.stream(&format!("learn.draw.{iteration}"));
         self.snippets.clear();
         self.order.clear();
         for _ in 0..(size / steps).max(1) {
@@ -54,9 +55,9 @@ impl Learner {
         }
     }
 
-    /// Values, advantages and targets of the snippets drawn, by the critic as it is.
+    /// Computes values, advantages and targets of the snippets drawn, by the critic as it is.
     pub(super) fn revalue(&mut self) {
-        let (steps, width) = (self.settings.n_steps, self.net.spec().row_width);
+        let (steps, width) = (self.config.n_steps, self.net.spec().row_width);
         let (mut rewards, mut next, mut found) = (Vec::new(), Vec::new(), Vec::new());
         let (mut ended, mut within) = (Vec::new(), Vec::new());
         let batch = &mut self.shards[0].batch;
@@ -97,8 +98,7 @@ impl Learner {
                 within: &within,
                 envs: 1,
             };
-            let s = &self.settings;
-            advantages(of, s.gamma, s.gae_lambda, s.turn_lambda, &mut found);
+            advantages(of, discounts(&self.config), &mut found);
             for ((&(_, slot), advantage), value) in members.iter().zip(&found).zip(values) {
                 store.advantages[slot as usize] = *advantage;
                 store.returns[slot as usize] = advantage + value;
@@ -106,20 +106,23 @@ impl Learner {
         }
     }
 
-    /// What is kept, for a checkpoint; nothing where every rollout is forgotten.
+    /// Writes the buffer, where there is one.
     pub(super) fn save_buffer(&self, state: &mut State) {
-        if self.settings.buffer.is_some() {
+        if self.config.buffered() {
             for (i, store) in self.stores.iter().enumerate() {
                 store.save(&format!("buffer.{i}"), state);
             }
         }
     }
 
-    /// What [`Learner::save_buffer`] saved.
+    /// Reads what [`Updater::save_buffer`] wrote.
     pub(super) fn loaded_buffer(&self, state: &State) -> Result<Vec<Store>> {
-        let load = |i: usize| match self.settings.buffer {
-            None => Ok(Store::default()),
-            Some(_) => Store::load(&format!("buffer.{i}"), state),
+        let load = |i: usize| {
+            if self.config.buffered() {
+                Store::load(&format!("buffer.{i}"), state)
+            } else {
+                Ok(Store::default())
+            }
         };
         (0..self.stores.len()).map(load).collect()
     }

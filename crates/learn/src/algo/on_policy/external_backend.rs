@@ -1,36 +1,26 @@
-//! Minibatches that another core computes ([`crate::nn::backend`]).
+//! Minibatches that another library computes ([`crate::nn::backend`]).
 
 use wayside_core::error::Result;
 
-use super::{Learner, Shard, Task};
+use super::minibatch::{Minibatch, Shard};
+use super::updater::Updater;
 use crate::nn::backend::{Backend, Slots, Weights};
 use crate::nn::dist::Sums;
-use crate::nn::net::NetSpec;
 use crate::nn::state::invalid;
 
-impl Learner {
-    /// Sizes of the networks.
-    #[must_use]
-    pub fn net(&self) -> &NetSpec {
-        self.net.spec()
-    }
-
-    /// Minibatches are computed by `backend` from here on, in one piece, whatever `shards` says.
-    ///
-    /// # Errors
-    /// If it is of other networks, or its device fails.
-    pub fn by(mut self, backend: Box<dyn Backend>) -> Result<Self> {
-        if self.settings.buffer.is_some() {
-            let message = "must be 0: with another core every rollout is learned from at once";
+impl Updater {
+    /// Lets `backend` compute the minibatches, each in one piece.
+    pub(super) fn set_backend(&mut self, backend: Box<dyn Backend>) -> Result<()> {
+        if self.config.buffered() {
+            let message = "must be 0: with another backend every rollout is learned from at once";
             return Err(invalid("min_buffer_size", message.to_owned()));
         }
         self.backend = Some(backend);
         self.shards.truncate(1);
-        self.send()?;
-        Ok(self)
+        self.send()
     }
 
-    /// What `backend` is to go on from.
+    /// Tells the backend what to go on from.
     pub(super) fn send(&mut self) -> Result<()> {
         let Some(backend) = &mut self.backend else {
             return Ok(());
@@ -43,7 +33,7 @@ impl Learner {
         })
     }
 
-    /// Where `backend` stands, for rollouts, policies and checkpoints.
+    /// Takes over where the backend stands, for rollouts, policies and checkpoints.
     pub(super) fn fetch(&mut self) -> Result<()> {
         let Some(backend) = &self.backend else {
             return Ok(());
@@ -56,18 +46,13 @@ impl Learner {
     }
 }
 
-impl Task<'_> {
+impl Minibatch<'_> {
     /// Gradients with respect to logits and values of all slots of `shard`, left in its tapes.
     pub(super) fn by_backend(&self, shard: &mut Shard, backend: &mut dyn Backend) -> Result<()> {
         shard.sums = Sums::default();
+        shard.batch.clear();
+        (0..shard.members.len()).for_each(|i| self.load(shard, i));
         let (spec, batch) = (self.net.spec(), &mut shard.batch);
-        batch.clear();
-        for &(store, slot) in &shard.members {
-            let slot = self.stores[store as usize].slot(slot as usize);
-            batch.rows.extend_from_slice(slot.rows);
-            batch.globals.extend_from_slice(slot.globals);
-            batch.row_ends.push(batch.rows.len() / spec.row_width);
-        }
         let rows = batch.rows.len() / spec.row_width;
         batch.head.make_room(rows * spec.logits_per_row);
         batch.value.make_room(batch.row_ends.len());
@@ -84,14 +69,16 @@ impl Task<'_> {
     }
 }
 
-/// One step of `backend` down the gradient of the slots of `shard`; its norm.
-pub(super) fn step(
-    shard: &mut Shard,
-    backend: &mut dyn Backend,
-    rate: f64,
-    max_norm: Option<f64>,
-) -> Result<f64> {
-    let (_, d_logits) = shard.batch.head.output_and_gradient();
-    let (_, d_values) = shard.batch.value.output_and_gradient();
-    backend.update(d_logits, d_values, rate, max_norm)
+impl Shard {
+    /// One step of `backend` down the gradient of the shard's slots; the gradient's norm.
+    pub(super) fn step_by_backend(
+        &mut self,
+        backend: &mut dyn Backend,
+        rate: f64,
+        max_norm: Option<f64>,
+    ) -> Result<f64> {
+        let (_, d_logits) = self.batch.head.output_and_gradient();
+        let (_, d_values) = self.batch.value.output_and_gradient();
+        backend.update(d_logits, d_values, rate, max_norm)
+    }
 }

@@ -1,25 +1,14 @@
 //! SAC with continuous actions in (-1, 1): a Gaussian per action, squashed by tanh.
 
+use serde_json::Value;
 use wayside_core::error::Result;
 use wayside_core::rng::Stream;
 
 use super::SacConfig;
-use super::discrete::actor;
-use super::learner::{Draw, Kind, Shard, Soft, Stage, Task};
+use super::learner::{ActionSpace, Draw, Minibatch, SacEnv, Shard, SoftActorCritic};
 use super::networks::Ends;
 use super::replay::Widths;
-use crate::algo::policy::Policy;
-use crate::algo::slot::{Slot, Step};
-
-/// An environment with a fixed observation and continuous actions.
-pub trait ContinuousEnv {
-    /// Writes what is seen, `[observation]`. Must not change what a second call would show.
-    fn observe(&mut self, observation: &mut [f32]);
-    /// Applies `action [actions]`, each in (-1, 1).
-    fn step(&mut self, action: &[f32]) -> Step;
-    /// Begins a new episode.
-    fn reset(&mut self);
-}
+use crate::algo::env::{ContinuousEnv, SlotView, Step};
 
 /// Bounds of the logarithm of the standard deviation, as stable-baselines3.
 const LOG_STD: (f32, f32) = (-20.0, 2.0);
@@ -68,10 +57,11 @@ pub(crate) struct Buffers {
 }
 
 /// SAC for continuous actions.
-pub type Sac = Soft<Gaussian>;
+pub type Sac<E> = SoftActorCritic<Gaussian, E>;
 
-impl Sac {
-    /// For observations of width `observation` and `actions` actions.
+impl<E: ContinuousEnv> Sac<E> {
+    /// For observations of width `observation` and `actions` actions. The policy's outputs are means, then logarithms of
+    /// deviations; the most probable action is tanh of the mean.
     ///
     /// # Errors
     /// Every option out of its range, at once.
@@ -79,53 +69,45 @@ impl Sac {
         config: SacConfig,
         (observation, actions): (usize, usize),
         hidden: &[usize],
-        envs: usize,
+        envs: Vec<E>,
         seed: u64,
     ) -> Result<Self> {
-        let kind = Gaussian {
+        let space = Gaussian {
             observation,
             actions,
         };
-        Self::with(config, kind, hidden, envs, seed)
-    }
-
-    /// The most probable action (the squashed mean) for one observation.
-    pub fn decide(&mut self, observation: &[f32], action: &mut Vec<f32>) {
-        let mut slot = self.kind.slot();
-        slot.row().copy_from_slice(observation);
-        self.likeliest(&slot, action);
-    }
-
-    /// The actor as a policy whose outputs are means, then logarithms of deviations.
-    ///
-    /// # Errors
-    /// None that is known.
-    pub fn policy(&self) -> Result<Policy> {
-        actor(self, self.kind.ends().actor, 1, 0)
+        Self::with(config, space, hidden, envs, seed)
     }
 }
 
-/// A [`ContinuousEnv`] as the learner wants it.
-impl<E: ContinuousEnv> Stage<Gaussian> for E {
-    fn show(&mut self, _: &Gaussian, slot: &mut Slot) -> Result<()> {
+impl<E: ContinuousEnv> SacEnv<Gaussian> for E {
+    fn show(&mut self, _: &Gaussian, slot: &mut SlotView) -> Result<()> {
         slot.clear();
         self.observe(slot.row());
         Ok(())
     }
 
-    fn take(&mut self, _: &Gaussian, action: &[f32], _: &mut Slot) -> Step {
+    fn act(&mut self, _: &Gaussian, action: &[f32], _: &mut SlotView) -> Result<Step> {
         self.step(action)
     }
 
-    fn restart(&mut self) {
-        self.reset();
+    fn restart(&mut self) -> Result<()> {
+        self.reset()
+    }
+
+    fn standing(&self) -> Value {
+        self.snapshot()
+    }
+
+    fn go_on_from(&mut self, standing: &Value) -> Result<()> {
+        self.restore(standing)
     }
 }
 
 impl Gaussian {
     /// Draws actions for `shard.rows` with noise `which`; writes pairs and log-densities.
-    fn propose(&self, task: &Task, which: usize, shard: &mut Shard<Buffers>) {
-        let (n, actions) = (task.networks, self.actions);
+    fn propose(&self, minibatch: &Minibatch, which: usize, shard: &mut Shard<Buffers>) {
+        let (n, actions) = (minibatch.networks, self.actions);
         let rows = shard.members.len();
         n.actor
             .forward(&n.actor_params, &shard.rows, rows, &mut shard.actor);
@@ -147,14 +129,16 @@ impl Gaussian {
         }
     }
 
-    fn evaluate(&self, task: &Task, params: &[f32], shard: &mut Shard<Buffers>) {
+    fn evaluate(&self, minibatch: &Minibatch, params: &[f32], shard: &mut Shard<Buffers>) {
         let rows = shard.members.len();
         let pairs = &shard.own.pairs;
-        task.networks.judge(params, pairs, rows, &mut shard.critics);
+        minibatch
+            .networks
+            .judge(params, pairs, rows, &mut shard.critics);
     }
 }
 
-impl Kind for Gaussian {
+impl ActionSpace for Gaussian {
     type Buffers = Buffers;
 
     fn widths(&self) -> Widths {
@@ -176,25 +160,28 @@ impl Kind for Gaussian {
         1
     }
 
-    fn slot(&self) -> Slot {
-        Slot::new(self.observation, 0)
+    fn slot(&self) -> SlotView {
+        SlotView::new(self.observation, 0)
     }
 
     fn target_entropy(&self, asked: Option<f64>) -> f64 {
         asked.unwrap_or(-(self.actions as f64))
     }
 
-    fn card(&self) -> serde_json::Value {
+    fn policy_form(&self) -> (usize, usize) {
+        (1, 0)
+    }
+
+    fn card(&self) -> Value {
         serde_json::json!({ "observation": self.observation, "actions": self.actions })
     }
 
-    fn choose(&self, output: &mut [f32], _: &Slot, mut draw: Draw, action: &mut Vec<f32>) {
+    fn choose(&self, output: &mut [f32], _: &SlotView, mut draw: Draw, action: &mut Vec<f32>) {
         let (mean, log_std) = output.split_at(self.actions);
         action.clear();
         action.extend(mean.iter().zip(log_std).map(|(m, s)| match &mut draw {
             Draw::Uniform(stream) => stream.uniform(-1.0, 1.0) as f32,
             Draw::Sample(stream) => squash(*m, *s, stream.normal() as f32).0,
-            Draw::Greedy => squash(*m, *s, 0.0).0,
         }));
     }
 
@@ -206,33 +193,34 @@ impl Kind for Gaussian {
         }
     }
 
-    fn critic_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
-        let n = task.networks;
-        task.load(shard, true);
-        self.propose(task, 0, shard);
-        self.evaluate(task, &n.target_params, shard);
+    fn critic_gradient(&self, minibatch: &Minibatch, shard: &mut Shard<Buffers>) {
+        let n = minibatch.networks;
+        minibatch.load(shard, true);
+        self.propose(minibatch, 0, shard);
+        self.evaluate(minibatch, &n.target_params, shard);
         shard.targets.clear();
         let [q0, q1] = &shard.critics;
         let values = q0.output().iter().zip(q1.output());
         let soft = values
             .zip(&shard.own.log_density)
-            .map(|((q0, q1), density)| q0.min(*q1) - task.alpha * density);
+            .map(|((q0, q1), density)| q0.min(*q1) - minibatch.alpha * density);
         shard.targets.extend(soft);
-        task.aim(&shard.members, &mut shard.targets);
+        minibatch.aim(&shard.members, &mut shard.targets);
 
-        task.load(shard, false);
+        minibatch.load(shard, false);
         shard.own.pairs.clear();
         for &i in &shard.members {
-            let t = task.replay.get(i);
+            let t = minibatch.replay.get(i);
             shard.own.pairs.extend_from_slice(t.observation);
             shard.own.pairs.extend_from_slice(t.action);
         }
-        self.evaluate(task, &n.critic_params, shard);
+        self.evaluate(minibatch, &n.critic_params, shard);
         for (critic, tape) in n.critics.iter().zip(&mut shard.critics) {
             let (q, dq) = tape.output_and_gradient();
             for ((q, dq), target) in q.iter().zip(dq).zip(&shard.targets) {
-                *dq = task.share * (q - target);
-                shard.losses.critic += f64::from(task.share * 0.5 * (q - target) * (q - target));
+                *dq = minibatch.share * (q - target);
+                shard.losses.critic +=
+                    f64::from(minibatch.share * 0.5 * (q - target) * (q - target));
             }
             let grads = Some(shard.critic_grads.as_mut_slice());
             critic.backward(&n.critic_params, &shard.own.pairs, tape, grads, None);
@@ -240,10 +228,10 @@ impl Kind for Gaussian {
     }
 
     /// For actions drawn from the actor, and through them.
-    fn actor_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
+    fn actor_gradient(&self, minibatch: &Minibatch, shard: &mut Shard<Buffers>) {
         let (o, n) = (self.observation, self.actions);
-        self.propose(task, 1, shard);
-        self.evaluate(task, &task.networks.critic_params, shard);
+        self.propose(minibatch, 1, shard);
+        self.evaluate(minibatch, &minibatch.networks.critic_params, shard);
         let [first, second] = &mut shard.critics;
         {
             let ((q0, d0), (q1, d1)) = (first.output_and_gradient(), second.output_and_gradient());
@@ -251,12 +239,12 @@ impl Kind for Gaussian {
                 let less = q0[s] <= q1[s];
                 (d0[s], d1[s]) = (f32::from(less), f32::from(!less));
                 let log_density = shard.own.log_density[s];
-                let loss = task.alpha * log_density - q0[s].min(q1[s]);
-                shard.losses.actor += f64::from(task.share * loss);
-                shard.losses.entropy -= f64::from(task.share * log_density);
+                let loss = minibatch.alpha * log_density - q0[s].min(q1[s]);
+                shard.losses.actor += f64::from(minibatch.share * loss);
+                shard.losses.entropy -= f64::from(minibatch.share * log_density);
             }
         }
-        let networks = task.networks;
+        let networks = minibatch.networks;
         let own = &mut shard.own;
         let tapes = networks.critics.iter().zip([first, second]);
         for ((critic, tape), d) in tapes.zip(&mut own.d_pairs) {
@@ -270,8 +258,8 @@ impl Kind for Gaussian {
                 let dq = own.d_pairs[0][pair] + own.d_pairs[1][pair];
                 let noise = own.noise[1][s * n + i];
                 let (d_mean, d_std) =
-                    squash_gradient(own.pairs[pair], out[at + n], noise, task.alpha, dq);
-                (d_out[at], d_out[at + n]) = (task.share * d_mean, task.share * d_std);
+                    squash_gradient(own.pairs[pair], out[at + n], noise, minibatch.alpha, dq);
+                (d_out[at], d_out[at + n]) = (minibatch.share * d_mean, minibatch.share * d_std);
             }
         }
         let (rows, grads) = (&shard.rows, Some(shard.actor_grads.as_mut_slice()));

@@ -5,23 +5,21 @@
 //! slots of one form; a slot that is smaller is padded with rows of zeros and choices that are masked, and its means are over
 //! the factors that it shows.
 
+use serde_json::Value;
 use wayside_core::error::Result;
 use wayside_core::rng::Stream;
 
 use super::SacConfig;
-use super::learner::{Draw, Kind, Shard, Soft, Stage, Task};
+use super::learner::{ActionSpace, Draw, Minibatch, SacEnv, Shard, SoftActorCritic};
 use super::networks::Ends;
 use super::replay::Widths;
-use crate::algo::policy::Policy;
-use crate::algo::slot::{Env, Slot, Step};
+use crate::algo::env::{Env, SlotView, Step};
 use crate::nn::dist::Factors;
-use crate::nn::mlp::Activation;
-use crate::nn::net::{Net, NetSpec, Pool};
 use crate::nn::state::invalid;
 
 /// The form of the largest slot.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Form {
+pub struct SlotForm {
     /// Rows of a slot.
     pub rows: usize,
     /// Width of a row.
@@ -34,7 +32,7 @@ pub struct Form {
     pub factors_per_vehicle: usize,
 }
 
-impl Form {
+impl SlotForm {
     fn logits(&self) -> usize {
         self.factors.iter().map(|&f| f as usize).sum()
     }
@@ -48,7 +46,7 @@ impl Form {
     }
 
     /// Fills a slot up to the form; its `lens` stay those that it has.
-    fn pad(&self, slot: &mut Slot) {
+    fn pad(&self, slot: &mut SlotView) {
         slot.rows.resize(self.rows * self.row_width, 0.0);
         slot.mask.resize(self.logits(), false);
     }
@@ -70,7 +68,7 @@ impl Form {
 /// The factorised masked categorical.
 #[derive(Clone, Debug)]
 pub struct Categorical {
-    form: Form,
+    form: SlotForm,
     logits: usize,
 }
 
@@ -81,18 +79,18 @@ pub(crate) struct Buffers {
 }
 
 /// SAC for choices.
-pub type DiscreteSac = Soft<Categorical>;
+pub type DiscreteSac<E> = SoftActorCritic<Categorical, E>;
 
-impl DiscreteSac {
+impl<E: Env> DiscreteSac<E> {
     /// For slots of at most that form.
     ///
     /// # Errors
     /// Every option out of its range, at once; or a form whose factors do not share the rows' logits evenly.
     pub fn new(
         config: SacConfig,
-        form: Form,
+        form: SlotForm,
         hidden: &[usize],
-        envs: usize,
+        envs: Vec<E>,
         seed: u64,
     ) -> Result<Self> {
         let logits = form.logits();
@@ -106,86 +104,45 @@ impl DiscreteSac {
         }
         Self::with(config, Categorical { form, logits }, hidden, envs, seed)
     }
-
-    /// The most probable choice of every factor that `env` shows.
-    ///
-    /// # Errors
-    /// If the environment shows a slot that the form does not hold.
-    pub fn decide<E: Env>(&mut self, env: &mut E) -> Result<Vec<u32>> {
-        let (mut slot, mut action) = (self.kind.slot(), Vec::new());
-        env.show(&self.kind, &mut slot)?;
-        self.likeliest(&slot, &mut action);
-        let choices = action.iter().map(|a| *a as u32);
-        Ok(choices.take(slot.lens.len()).collect())
-    }
-
-    /// The actor as a policy: the form of the network that decides in a run, with a value of zero.
-    ///
-    /// # Errors
-    /// None that is known.
-    pub fn policy(&self) -> Result<Policy> {
-        let form = &self.kind.form;
-        let row = self.kind.ends().actor;
-        actor(self, row, form.factors_per_vehicle, form.globals)
-    }
 }
 
-/// The actor of a learner as a [`Policy`]: its layers, then a linear value of zero.
-pub(super) fn actor<K: Kind>(
-    learner: &Soft<K>,
-    (row_width, logits_per_row): (usize, usize),
-    factors_per_vehicle: usize,
-    globals: usize,
-) -> Result<Policy> {
-    let net = Net::new(NetSpec {
-        row_width,
-        globals,
-        hidden: learner.hidden().to_vec(),
-        logits_per_row,
-        factors_per_vehicle,
-        value_hidden: Vec::new(),
-        pool: Pool::Trunk,
-        activation: Activation::Relu,
-    })?;
-    let mut params = learner.params().to_vec();
-    params.resize(net.parameters(), 0.0);
-    Ok(Policy::new(net, params, None))
-}
-
-impl<E: Env> Stage<Categorical> for E {
-    fn show(&mut self, kind: &Categorical, slot: &mut Slot) -> Result<()> {
+impl<E: Env> SacEnv<Categorical> for E {
+    fn show(&mut self, space: &Categorical, slot: &mut SlotView) -> Result<()> {
         slot.clear();
-        let more = self.observe(0, &[], slot);
-        let (form, mask) = (&kind.form, &slot.mask);
-        let lens = &slot.lens;
+        self.observe(slot);
+        let (form, mask, lens) = (&space.form, &slot.mask, &slot.lens);
         let decidable = Factors { mask, lens }
             .ranges()
             .all(|r| mask[r].contains(&true));
-        if slot.row_count() <= form.rows && form.holds(lens) && !more && decidable {
+        if slot.row_count() <= form.rows && form.holds(lens) && decidable {
             form.pad(slot);
             return Ok(());
         }
         let message = format!(
-            "must be held by the form {form:?} in one round, got {} rows, factors {lens:?}, another round: {more}, each \
-             decidable: {decidable}",
+            "must be held by the form {form:?}, got {} rows, factors {lens:?}, each decidable: {decidable}",
             slot.row_count(),
         );
         Err(invalid("slot", message))
     }
 
-    fn take(&mut self, kind: &Categorical, action: &[f32], slot: &mut Slot) -> Step {
+    fn act(&mut self, _: &Categorical, action: &[f32], slot: &mut SlotView) -> Result<Step> {
         let shown = slot.lens.len();
         slot.actions.clear();
         slot.actions
             .extend(action[..shown].iter().map(|a| *a as u32));
-        slot.credits.clear();
-        slot.credits
-            .resize(shown / kind.form.factors_per_vehicle, 0.0);
-        self.step(&slot.actions, &mut slot.credits)
+        self.step(&slot.actions)
     }
 
-    fn restart(&mut self) {
-        self.reset();
+    fn restart(&mut self) -> Result<()> {
+        self.reset()
+    }
+
+    fn standing(&self) -> Value {
+        self.snapshot()
+    }
+
+    fn go_on_from(&mut self, standing: &Value) -> Result<()> {
+        self.restore(standing)
     }
 }
 
@@ -217,8 +174,8 @@ fn soft_value(
 
 impl Categorical {
     /// Policy of all slots in `shard.rows`, and values by the critics with `params`.
-    fn evaluate(&self, task: &Task, params: &[f32], shard: &mut Shard<Buffers>) {
-        let (n, rows) = (task.networks, shard.members.len() * self.form.rows);
+    fn evaluate(&self, minibatch: &Minibatch, params: &[f32], shard: &mut Shard<Buffers>) {
+        let (n, rows) = (minibatch.networks, shard.members.len() * self.form.rows);
         n.actor
             .forward(&n.actor_params, &shard.rows, rows, &mut shard.actor);
         n.judge(params, &shard.rows, rows, &mut shard.critics);
@@ -229,7 +186,7 @@ impl Categorical {
     /// [`soft_value`] of every slot; its gradient is left in place of the logits.
     fn soft_values(
         &self,
-        task: &Task,
+        minibatch: &Minibatch,
         shard: &mut Shard<Buffers>,
         scale: f32,
         mut each: impl FnMut(f32, f32),
@@ -243,14 +200,14 @@ impl Categorical {
             let p = &mut shard.own.probabilities[range.clone()];
             factors.normalise(z, p);
             let q = [&q0.output()[range.clone()], &q1.output()[range]];
-            let (value, entropy) = soft_value(factors, (&mut *z, p), q, task.alpha, scale);
+            let (value, entropy) = soft_value(factors, (&mut *z, p), q, minibatch.alpha, scale);
             z[factors.logits()..].fill(0.0);
             each(value, entropy);
         }
     }
 }
 
-impl Kind for Categorical {
+impl ActionSpace for Categorical {
     type Buffers = Buffers;
 
     fn widths(&self) -> Widths {
@@ -273,8 +230,8 @@ impl Kind for Categorical {
         self.form.rows
     }
 
-    fn slot(&self) -> Slot {
-        Slot::new(self.form.row_width, self.form.globals)
+    fn slot(&self) -> SlotView {
+        SlotView::new(self.form.row_width, self.form.globals)
     }
 
     fn target_entropy(&self, asked: Option<f64>) -> f64 {
@@ -283,15 +240,18 @@ impl Kind for Categorical {
         asked.unwrap_or(0.5) * largest / factors.len() as f64
     }
 
-    fn card(&self) -> serde_json::Value {
+    fn policy_form(&self) -> (usize, usize) {
+        (self.form.factors_per_vehicle, self.form.globals)
+    }
+
+    fn card(&self) -> Value {
         serde_json::json!(self.form)
     }
 
-    fn choose(&self, output: &mut [f32], slot: &Slot, draw: Draw, action: &mut Vec<f32>) {
+    fn choose(&self, output: &mut [f32], slot: &SlotView, draw: Draw, action: &mut Vec<f32>) {
         let factors = self.form.shown(&slot.mask);
         let (mut choices, mut p) = (Vec::new(), vec![0.0; output.len()]);
         match draw {
-            Draw::Greedy => factors.argmax(output, &mut choices),
             Draw::Uniform(stream) => {
                 output.fill(0.0);
                 factors.normalise(output, &mut p);
@@ -310,44 +270,44 @@ impl Kind for Categorical {
     /// Expectations need no random numbers.
     fn noise(&self, _: &mut Shard<Buffers>, _: &mut Stream) {}
 
-    fn critic_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
-        let n = task.networks;
-        task.load(shard, true);
-        self.evaluate(task, &n.target_params, shard);
+    fn critic_gradient(&self, minibatch: &Minibatch, shard: &mut Shard<Buffers>) {
+        let n = minibatch.networks;
+        minibatch.load(shard, true);
+        self.evaluate(minibatch, &n.target_params, shard);
         let mut targets = std::mem::take(&mut shard.targets);
         targets.clear();
-        self.soft_values(task, shard, 0.0, |value, _| targets.push(value));
-        task.aim(&shard.members, &mut targets);
+        self.soft_values(minibatch, shard, 0.0, |value, _| targets.push(value));
+        minibatch.aim(&shard.members, &mut targets);
         shard.targets = targets;
 
-        task.load(shard, false);
+        minibatch.load(shard, false);
         let rows = shard.members.len() * self.form.rows;
         n.judge(&n.critic_params, &shard.rows, rows, &mut shard.critics);
         for (critic, tape) in n.critics.iter().zip(&mut shard.critics) {
             let (q, dq) = tape.output_and_gradient();
             dq.fill(0.0);
             for (s, (&i, target)) in shard.members.iter().zip(&shard.targets).enumerate() {
-                let (first, action) = (s * self.logits, task.replay.get(i).action);
+                let (first, action) = (s * self.logits, minibatch.replay.get(i).action);
                 let factors = self.form.shown(&shard.mask[first..first + self.logits]);
                 let pairs = || factors.ranges().zip(action);
                 let taken = || pairs().map(|(range, a)| first + range.start + *a as usize);
                 let count = factors.lens.len().max(1) as f32;
                 let error = taken().map(|at| q[at]).sum::<f32>() / count - target;
-                taken().for_each(|at| dq[at] = task.share * error / count);
-                shard.losses.critic += f64::from(task.share * 0.5 * error * error);
+                taken().for_each(|at| dq[at] = minibatch.share * error / count);
+                shard.losses.critic += f64::from(minibatch.share * 0.5 * error * error);
             }
             let grads = Some(shard.critic_grads.as_mut_slice());
             critic.backward(&n.critic_params, &shard.rows, tape, grads, None);
         }
     }
 
-    fn actor_gradient(&self, task: &Task, shard: &mut Shard<Buffers>) {
-        let n = task.networks;
-        self.evaluate(task, &n.critic_params, shard);
+    fn actor_gradient(&self, minibatch: &Minibatch, shard: &mut Shard<Buffers>) {
+        let n = minibatch.networks;
+        self.evaluate(minibatch, &n.critic_params, shard);
         let mut losses = shard.losses;
-        self.soft_values(task, shard, task.share, |value, entropy| {
-            losses.actor -= f64::from(task.share * value);
-            losses.entropy += f64::from(task.share * entropy);
+        self.soft_values(minibatch, shard, minibatch.share, |value, entropy| {
+            losses.actor -= f64::from(minibatch.share * value);
+            losses.entropy += f64::from(minibatch.share * entropy);
         });
         shard.losses = losses;
         let (gradient, d_logits) = shard.actor.output_and_gradient();

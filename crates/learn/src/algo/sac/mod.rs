@@ -10,8 +10,7 @@ mod replay;
 
 use wayside_core::error::Result;
 
-use crate::algo::on_policy::{Schedule, episodes};
-use crate::algo::ppo::Check;
+use crate::algo::options::{RangeCheck, Schedule};
 
 /// Options of SAC; names and defaults of stable-baselines3 where it has them.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -19,7 +18,7 @@ use crate::algo::ppo::Check;
 pub struct SacConfig {
     /// Step size of Adam, for actor, critics and temperature.
     pub learning_rate: f64,
-    /// How it goes on.
+    /// How the step size changes.
     pub schedule: Schedule,
     /// Transitions remembered.
     pub buffer_size: usize,
@@ -31,8 +30,8 @@ pub struct SacConfig {
     pub tau: f64,
     /// Discount.
     pub gamma: f64,
-    /// The same between the turns of a slot, where no time passes. Below 1 it is the weight that a turn gives to what
-    /// comes after it in the slot.
+    /// Discount between the turns of a slot, where no time passes. Below 1 it is the weight that a turn gives to the
+    /// turns after it.
     pub turn_gamma: f64,
     /// Steps of every environment between updates.
     pub train_freq: u64,
@@ -42,14 +41,14 @@ pub struct SacConfig {
     pub n_steps: usize,
     /// Steps of all environments after which training ends.
     pub total_timesteps: u64,
-    /// Temperature to begin with.
+    /// The first temperature.
     pub ent_coef: f64,
     /// Whether the temperature is learned.
     pub auto_ent_coef: bool,
     /// Entropy that the temperature aims at. None: minus the number of actions (continuous), or half of the largest
     /// possible (discrete; as share of the largest possible where given).
     pub target_entropy: Option<f64>,
-    /// As [`crate::algo::ppo::PpoConfig::normalize_reward`]; the replay keeps them as they were.
+    /// As [`crate::algo::ppo::PpoConfig::normalize_reward`]; the replay keeps the rewards themselves.
     pub normalize_reward: bool,
     /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
     /// critics differences to learn rather than the sum that all actions have in common.
@@ -89,7 +88,7 @@ impl Default for SacConfig {
 
 impl SacConfig {
     fn check(&self, sizes: &[(&str, usize)]) -> Result<()> {
-        let mut check = Check::default();
+        let mut check = RangeCheck::default();
         check.counts(&[
             ("buffer_size", self.buffer_size),
             ("batch_size", self.batch_size),
@@ -108,42 +107,5 @@ impl SacConfig {
         check.not_negative(&[("learning_rate", self.learning_rate)]);
         check.positive(&[("ent_coef", self.ent_coef)]);
         check.done()
-    }
-}
-
-/// What an iteration did, means over its updates; names of stable-baselines3.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
-pub struct SacReport {
-    pub iterations: u64,
-    pub total_timesteps: u64,
-    pub n_updates: u64,
-    pub ep_rew_mean: Option<f64>,
-    pub ep_len_mean: Option<f64>,
-    pub learning_rate: f64,
-    pub rew_mean: f64,
-    /// Share of rewards that were cut when they were normalised.
-    pub reward_clipped: f64,
-    pub actor_loss: f64,
-    pub critic_loss: f64,
-    pub ent_coef: f64,
-    pub entropy: f64,
-}
-
-impl SacReport {
-    /// Tag and value of all that is known, in a fixed order.
-    pub fn tags(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let always = [
-            ("time/iterations", self.iterations as f64),
-            ("time/total_timesteps", self.total_timesteps as f64),
-            ("train/learning_rate", self.learning_rate),
-            ("train/actor_loss", self.actor_loss),
-            ("train/critic_loss", self.critic_loss),
-            ("train/ent_coef", self.ent_coef),
-            ("train/entropy_loss", -self.entropy),
-            ("train/n_updates", self.n_updates as f64),
-            ("train/reward_clipped", self.reward_clipped),
-        ];
-        episodes(self.ep_rew_mean, self.ep_len_mean).chain(always)
     }
 }

@@ -1,0 +1,66 @@
+//! What the options of all algorithms share: the schedule of the step size, and the check of ranges.
+
+use wayside_core::error::{Problem, Problems, Result};
+
+/// How the learning rate changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// Always the same.
+    Constant,
+    /// Falls linearly to zero at `total_timesteps`.
+    Linear,
+}
+
+impl Schedule {
+    /// The rate after `timesteps` of `total`.
+    pub(crate) fn rate(self, learning_rate: f64, timesteps: u64, total: u64) -> f64 {
+        let done = timesteps as f64 / total as f64;
+        match self {
+            Self::Constant => learning_rate,
+            Self::Linear => learning_rate * (1.0 - done).max(0.0),
+        }
+    }
+}
+
+/// Collects the options that are out of range.
+#[derive(Debug, Default)]
+pub(crate) struct RangeCheck(Problems);
+
+impl RangeCheck {
+    pub(crate) fn unless(&mut self, ok: bool, path: &str, want: &str, got: impl std::fmt::Display) {
+        if !ok {
+            let message = format!("must be {want}, got {got}");
+            self.0.push(Problem {
+                file: "options".to_owned(),
+                line: None,
+                path: path.to_owned(),
+                message,
+            });
+        }
+    }
+
+    pub(crate) fn counts(&mut self, of: &[(&str, usize)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless(*v > 0, path, "> 0", v));
+    }
+
+    pub(crate) fn shares(&mut self, of: &[(&str, f64)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless((0.0..=1.0).contains(v), path, "between 0 and 1", v));
+    }
+
+    pub(crate) fn positive(&mut self, of: &[(&str, f64)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless(*v > 0.0 && v.is_finite(), path, "> 0", v));
+    }
+
+    pub(crate) fn not_negative(&mut self, of: &[(&str, f64)]) {
+        of.iter()
+            .for_each(|(path, v)| self.unless(*v >= 0.0 && v.is_finite(), path, ">= 0", v));
+    }
+
+    pub(crate) fn done(self) -> Result<()> {
+        self.0.into_result(())
+    }
+}
