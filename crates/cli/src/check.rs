@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
-use wayside_core::ids::VehicleKey;
+use wayside_core::mobility::VehicleKey;
 use wayside_core::mobility::{self, Positions};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::{self, Mobility};

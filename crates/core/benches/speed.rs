@@ -7,7 +7,6 @@
 mod conic;
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -128,12 +127,7 @@ fn engine(c: &mut Criterion) {
         .sample_size(20);
     for kind in [PolicyKind::Nearest, PolicyKind::Price] {
         group.bench_function(kind.info().name, |b| {
-            b.iter(|| {
-                replicate(&world, &[kind], 0, options, &mut |_, _| {
-                    ControlFlow::Continue(())
-                })
-                .expect("synthetic traffic")
-            });
+            b.iter(|| replicate(&world, &[kind], 0, options).expect("synthetic traffic"));
         });
     }
     group.finish();
@@ -153,8 +147,7 @@ fn queues(c: &mut Criterion) {
         .sample_size(20);
     group.bench_function("nearest", |b| {
         b.iter(|| {
-            let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-            replicate(&world, &[PolicyKind::Nearest], 0, options, go_on).expect("synthetic traffic")
+            replicate(&world, &[PolicyKind::Nearest], 0, options).expect("synthetic traffic")
         });
     });
     group.finish();

@@ -97,8 +97,7 @@ fn answer(line: &str) -> Result<Value> {
     let mut sums = vec![[0.0; 3]; policies.len()];
     for seed in ask["seeds"].as_array().into_iter().flatten() {
         let seed = seed.as_u64().expect("a seed");
-        let go = &mut |_: usize, _: &Slot| std::ops::ControlFlow::Continue(());
-        let run = replicate(&world, &policies, seed, options, go)?.expect("nobody stops it");
+        let run = replicate(&world, &policies, seed, options)?;
         for (sum, policy) in sums.iter_mut().zip(&run.policies) {
             for slot in &policy.slots {
                 let n = f64::from(slot.tasks);

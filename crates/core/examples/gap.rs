@@ -2,8 +2,6 @@
 //!
 //! `cargo run --release -p wayside-core --example gap`
 
-use std::ops::ControlFlow;
-
 use wayside_core::Scenario;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};
@@ -17,10 +15,7 @@ fn main() -> wayside_core::Result<()> {
         slots: 20,
         bound: BoundKind::Split,
     };
-    let replication = replicate(&world, &policies, 0, options, &mut |_, _| {
-        ControlFlow::Continue(())
-    })?
-    .expect("nobody stops the run");
+    let replication = replicate(&world, &policies, 0, options)?;
 
     let gaps = replication.policies.iter().map(|run| {
         let objective: f64 = run.slots.iter().map(|slot| slot.objective).sum();

@@ -3,8 +3,6 @@
 #[path = "../tests/it/lin.rs"]
 mod lin;
 
-use std::ops::ControlFlow;
-
 use lin::Lin;
 use wayside_core::Scenario;
 use wayside_core::bound::queues::{QueueBound, Venues};
@@ -15,7 +13,6 @@ use wayside_core::policy::PolicyKind;
 use wayside_core::policy::migration::{Selector, SelectorKind};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
-use wayside_core::slot::Slot;
 
 const CAPABILITIES: [f64; 10] = [0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.90];
 const NUMS: [usize; 4] = [20, 30, 40, 50];
@@ -258,9 +255,8 @@ fn engine(sets: &[(String, String)], names: &[&str], seeds: std::ops::Range<u64>
     };
     let mut totals = vec![Vec::new(); names.len()];
     for seed in seeds {
-        let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-        let ran = replicate(&world, &kinds, seed, options, go_on).expect("a run");
-        for (totals, lane) in totals.iter_mut().zip(ran.expect("complete").policies) {
+        let ran = replicate(&world, &kinds, seed, options).expect("a run");
+        for (totals, lane) in totals.iter_mut().zip(ran.policies) {
             let record = &lane.slots[0];
             totals.push(record.delay_s * f64::from(record.tasks));
         }

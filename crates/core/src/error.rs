@@ -66,12 +66,15 @@ impl fmt::Display for Problems {
     }
 }
 
-/// What can go wrong: bad input (exit code 2) or the file system (exit code 1).
-#[derive(Debug)]
+/// What can go wrong: bad input (exit code 2); the file system, or a bug found in a run (exit code 1).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The input is wrong; every problem is named.
+    #[error("{0}")]
     Invalid(Problems),
     /// Reading or writing failed.
+    #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -79,6 +82,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A bug of Wayside: a cost below its certified lower bound. No result of such a run can be trusted.
+    #[error("a bug of Wayside: {place} has J = {objective:e}, below its certified bound {bound:e}")]
     BelowBound {
         /// The policy, and where it decided.
         place: String,
@@ -118,22 +122,3 @@ impl Error {
         }
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(problems) => write!(f, "{problems}"),
-            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::BelowBound {
-                place,
-                objective,
-                bound,
-            } => write!(
-                f,
-                "a bug of Wayside: {place} has J = {objective:e}, below its certified bound {bound:e}"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Error {}

@@ -18,7 +18,6 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
-pub mod ids;
 pub mod information;
 pub mod mobility;
 pub mod model;

@@ -40,16 +40,30 @@ impl Link {
 impl Network {
     /// Both directions of every edge between `rsus` RSUs; a signal takes `propagation_s_per_m` a metre.
     ///
+    /// # Panics
+    /// As [`with_propagation`](Self::with_propagation).
+    #[must_use]
+    pub fn new(rsus: usize, edges: &[Edge], propagation_s_per_m: f64) -> Self {
+        let propagation_s: Vec<f64> = edges
+            .iter()
+            .map(|edge| edge.length_m * propagation_s_per_m)
+            .collect();
+        Self::with_propagation(rsus, edges, &propagation_s)
+    }
+
+    /// Both directions of every edge between `rsus` RSUs, with the time of flight of each edge \[s\].
+    ///
     /// `edges` hold at most one per pair of RSUs, and none from an RSU to itself, as
     /// [`super::edges`] delivers them.
     ///
     /// # Panics
     /// If an edge names an RSU that does not exist.
     #[must_use]
-    pub fn new(rsus: usize, edges: &[Edge], propagation_s_per_m: f64) -> Self {
-        let mut ends: Vec<(u32, u32, &Edge)> = edges
+    pub fn with_propagation(rsus: usize, edges: &[Edge], propagation_s: &[f64]) -> Self {
+        let mut ends: Vec<(u32, u32, (&Edge, f64))> = edges
             .iter()
-            .flat_map(|edge| [(edge.a, edge.b, edge), (edge.b, edge.a, edge)])
+            .zip(propagation_s)
+            .flat_map(|(edge, &s)| [(edge.a, edge.b, (edge, s)), (edge.b, edge.a, (edge, s))])
             .collect();
         ends.sort_by_key(|&(from, to, _)| (from, to));
         let row = |from: u32, to: u32| {
@@ -58,11 +72,11 @@ impl Network {
         };
         let links = ends
             .iter()
-            .map(|&(from, to, edge)| Link {
+            .map(|&(from, to, (edge, propagation_s))| Link {
                 from,
                 to,
                 rate_bps: edge.rate_bps,
-                propagation_s: edge.length_m * propagation_s_per_m,
+                propagation_s,
                 backlog_bits: edge.backlog_bits,
                 reverse: row(to, from),
             })

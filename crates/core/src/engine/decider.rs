@@ -54,6 +54,7 @@ impl Decider {
             return;
         }
         let clock = Instant::now();
+        self.decision.clear();
         self.policy.decide(slot, &mut self.decision);
         self.costs.allocate(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
@@ -63,6 +64,7 @@ impl Decider {
     /// Places the tasks of `slot` where they queue for cores; what becomes of them is not yet known.
     pub(super) fn place(&mut self, slot: &Slot) {
         let clock = Instant::now();
+        self.decision.clear();
         self.policy.decide(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
         self.costs.queue(slot, &self.decision.placements);

@@ -61,7 +61,9 @@ pub trait Observer {
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()>;
 
     /// Sees what became of it under the policy in place `policy` of the list.
-    fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider);
+    fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider) {
+        let _ = (t, policy, slot, decider);
+    }
 
     /// Sees a task whose outcome is known only now, for tasks queue. In order of these instants.
     fn ended(&mut self, policy: usize, task: &TaskOutcome) {
@@ -69,28 +71,46 @@ pub trait Observer {
     }
 }
 
-/// [`replicate_observed`] with an observer of slots alone.
+/// A closure that sees every slot before any policy does, and may stop the run.
+impl<F: FnMut(usize, &Slot) -> ControlFlow<()>> Observer for F {
+    fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
+        self(t, slot)
+    }
+}
+
+/// Runs all `policies` over the traffic of one seed: the same vehicles and tasks for each of them.
+///
+/// ```
+/// use wayside_core::engine::world::World;
+/// use wayside_core::engine::{BoundKind, Options, replicate};
+/// use wayside_core::policy::PolicyKind;
+/// use wayside_core::Scenario;
+///
+/// let world = World::new(&Scenario::builtin("wang2025", &[])?)?;
+/// let options = Options { slots: 5, bound: BoundKind::Simple };
+/// let run = replicate(&world, &[PolicyKind::Nearest, PolicyKind::Price], 0, options)?;
+/// for policy in &run.policies {
+///     for slot in &policy.slots {
+///         assert!(slot.objective >= slot.lower_bound.expect("asked for"));
+///     }
+/// }
+/// # Ok::<(), wayside_core::Error>(())
+/// ```
 ///
 /// # Errors
-/// See there.
+/// A trace that ends early or is malformed; a policy that cannot serve this world.
 pub fn replicate<C: PolicyFactory>(
     world: &World,
     policies: &[C],
     seed: u64,
     options: Options,
-    watch: &mut dyn FnMut(usize, &Slot) -> ControlFlow<()>,
-) -> Result<Option<Replication>> {
-    struct Watch<'a>(&'a mut dyn FnMut(usize, &Slot) -> ControlFlow<()>);
-    impl Observer for Watch<'_> {
-        fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()> {
-            (self.0)(t, slot)
-        }
-        fn decided(&mut self, _: usize, _: usize, _: &Slot, _: &Decider) {}
-    }
-    replicate_observed(world, policies, seed, options, &mut Watch(watch))
+) -> Result<Replication> {
+    let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
+    let replication = replicate_observed(world, policies, seed, options, go_on)?;
+    Ok(replication.expect("nobody stops it"))
 }
 
-/// Runs all `policies` over the traffic of one seed: the same vehicles and tasks for each of them.
+/// [`replicate`] with an observer.
 ///
 /// Where the observer stops the run the replication is incomplete, and `None` is returned.
 ///

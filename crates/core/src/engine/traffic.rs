@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::world::{WorldRef, draw, keep_busy};
 use crate::error::Result;
-use crate::ids::VehicleKey;
+use crate::mobility::VehicleKey;
 use crate::mobility::{self, MobilitySource, Positions};
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};

@@ -5,13 +5,17 @@ pub mod synthetic;
 pub mod trace;
 
 use crate::error::Result;
-use crate::ids::VehicleKey;
 use crate::rng::Streams;
 use crate::scenario::{Area, Fleet, Mobility};
 
 use placed::{Parked, Ring};
 use synthetic::{Manhattan, RandomWaypoint, Straight};
 use trace::FcdTrace;
+
+/// Stable name of a vehicle within a run: never reused, so that state held per vehicle
+/// (its local queue) follows it while it is on the map and ends when it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VehicleKey(pub u64);
 
 /// Where the vehicles are at one instant. Columns of equal length, in a fixed order of the source.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -27,7 +27,7 @@ use shared_cpu_adapter::SharedCpuAdapter;
 /// A policy may remember earlier slots (warm prices, its random stream); it starts anew with every seed.
 /// It names placements only: the CPU shares are the exact optimum of P2 for them, found by the engine.
 pub trait Policy: Send {
-    /// Fills `decision` with one placement per task of `slot`.
+    /// Fills `decision`, which is empty, with one placement per task of `slot`.
     fn decide(&mut self, slot: &Slot, decision: &mut Decision);
 }
 

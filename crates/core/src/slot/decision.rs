@@ -64,6 +64,13 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Removes everything decided and keeps the memory.
+    pub fn clear(&mut self) {
+        self.placements.clear();
+        self.minimum_hz.clear();
+        self.paths.clear();
+    }
+
     /// The links that `task` is sent over: those that the policy chose, or else the shortest route,
     /// written to `route`.
     ///

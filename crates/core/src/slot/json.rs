@@ -73,7 +73,7 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let rsus = rsus(s, &mut rsu_names, &mut cores);
     let doc = "power p_optical of a fibre interface [W]";
     let migration_power_w = s.required("migration_power_w", Float::NON_NEGATIVE, doc);
-    let (edges, flights) = edges(s, &rsu_names);
+    let (edges, propagation_s) = edges(s, &rsu_names);
     let hops = Count { min: 0, max: 1000 };
     let max_hops = s.default("max_hops", hops, 6, "farthest execution RSU [hops]");
     let mut vehicle_names = Names::default();
@@ -87,7 +87,7 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         );
         Routes::default()
     });
-    let network = Network::new(rsus.len(), &flights, 1.0);
+    let network = Network::with_propagation(rsus.len(), &edges, &propagation_s);
     let queues = cores.queues(&rsus, &network);
     for (key, given) in [
         ("cloud", cloud_round_trip_s.is_some()),
@@ -217,8 +217,8 @@ fn rsus(s: &mut Section<'_>, names: &mut Names, cores: &mut Cores) -> Rsus {
     rsus
 }
 
-/// The links as they are, and once more with their times of flight in place of their lengths.
-fn edges(s: &mut Section<'_>, rsus: &Names) -> (Vec<Edge>, Vec<Edge>) {
+/// The links, and the time of flight of each \[s\].
+fn edges(s: &mut Section<'_>, rsus: &Names) -> (Vec<Edge>, Vec<f64>) {
     let mut linked = LinkedPairs::default();
     let doc = "Links of the backhaul, the same in both directions";
     let links = s.list(
@@ -236,14 +236,14 @@ fn edges(s: &mut Section<'_>, rsus: &Names) -> (Vec<Edge>, Vec<Edge>) {
             let doc = "time of flight [s]";
             let propagation_s = s.default("propagation_s", Float::NON_NEGATIVE, 0.0, doc);
             ends.map(|(a, b)| {
-                let of_length = |length_m| Edge {
+                let edge = Edge {
                     a,
                     b,
                     rate_bps,
                     length_m,
                     backlog_bits,
                 };
-                (of_length(length_m), of_length(propagation_s))
+                (edge, propagation_s)
             })
         },
     );

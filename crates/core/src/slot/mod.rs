@@ -54,7 +54,7 @@ pub struct Slot {
 /// Share of an RSU's CPU below which it accepts nothing.
 pub const LEAST_FREE_SHARE: f64 = 1e-3;
 
-/// Columns of the RSUs; the row is the `RsuId`.
+/// Columns of the RSUs; a row is an RSU in everything else.
 #[derive(Clone, Debug, Default)]
 pub struct Rsus {
     /// Names.

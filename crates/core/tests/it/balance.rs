@@ -6,7 +6,7 @@ use wayside_core::alloc::{LEAST_VIOLATION, Status};
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options, replicate};
+use wayside_core::engine::{BoundKind, Options, replicate_observed};
 use wayside_core::model::load;
 use wayside_core::policy::PolicyKind::{self, *};
 use wayside_core::rng::Streams;
@@ -304,7 +304,7 @@ fn oracle_balance_of_demand_by_hand() {
             seen.push(slot.clone());
             ControlFlow::Continue(())
         };
-        let run = replicate(&world, &[Local, Nearest, Price], 3, options, watch);
+        let run = replicate_observed(&world, &[Local, Nearest, Price], 3, options, watch);
         (run.unwrap().unwrap().policies, seen)
     });
     let mut violated = 0;

@@ -1,6 +1,5 @@
 //! What learned policies see and say, and the environment they learn in.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -309,9 +308,7 @@ fn records<C: PolicyFactory>(
         slots,
         bound: BoundKind::Off,
     };
-    let watch = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-    let run = replicate(world, std::slice::from_ref(factory), seed, options, watch);
-    let run = run.expect("no trace").expect("never stopped");
+    let run = replicate(world, std::slice::from_ref(factory), seed, options).expect("no trace");
     run.policies[0].slots.iter().map(bare).collect()
 }
 
@@ -427,9 +424,7 @@ fn property_sequential_rows_hold_what_one_slot_needs() {
         slots: 20,
         bound: BoundKind::Simple,
     };
-    let watch = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-    let run = replicate(&world, &factory, 0, options, watch);
-    let run = run.expect("no trace").expect("never stopped");
+    let run = replicate(&world, &factory, 0, options).expect("no trace");
     let (mut cost, mut bound) = (0.0, 0.0);
     for record in &run.policies[0].slots {
         cost += record.objective;

@@ -1,7 +1,5 @@
 //! The published setting, wang2025: what the prototype of `docs/model.md` found, found again.
 
-use std::ops::ControlFlow;
-
 use wayside_core::engine::env::Env;
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
@@ -24,9 +22,7 @@ fn run(scenario: &Scenario, policies: &[PolicyKind], seeds: u64) -> Vec<(f64, f6
         bound: BoundKind::Off,
     };
     let runs: Vec<Replication> = over_seeds(seeds, |seed| {
-        let go_on = &mut |_: usize, _: &_| ControlFlow::Continue(());
-        let run = replicate(&world, policies, seed, options, go_on);
-        run.expect("no trace is read").expect("nothing stops it")
+        replicate(&world, policies, seed, options).expect("no trace is read")
     });
     (0..policies.len())
         .map(|policy| {

@@ -1,6 +1,5 @@
 //! What must hold whatever the numbers are.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use wayside_core::backhaul::Routes;
@@ -110,10 +109,8 @@ fn property_units_do_not_matter() {
 fn run(scenario: &Scenario, policies: &[PolicyKind], bound: BoundKind) -> Vec<PolicyRun> {
     let world = World::new(scenario).expect("no files");
     let options = Options { slots: 12, bound };
-    let run = replicate(&world, policies, 7, options, &mut |_, _| {
-        ControlFlow::Continue(())
-    });
-    let mut runs = run.expect("no trace").expect("nothing stops it").policies;
+    let run = replicate(&world, policies, 7, options).expect("no trace");
+    let mut runs = run.policies;
     for slot in runs.iter_mut().flat_map(|run| &mut run.slots) {
         slot.decision_time_s = 0.0;
     }

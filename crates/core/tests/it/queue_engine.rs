@@ -28,9 +28,8 @@ fn options(slots: usize) -> Options {
 }
 
 fn run(world: &World, policy: PolicyKind, seed: u64, slots: usize) -> PolicyRun {
-    let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
-    let run = replicate(world, &[policy], seed, options(slots), go_on);
-    run.unwrap().expect("not stopped").policies.remove(0)
+    let mut run = replicate(world, &[policy], seed, options(slots)).unwrap();
+    run.policies.remove(0)
 }
 
 fn total(run: &PolicyRun, of: fn(&SlotRecord) -> f64) -> f64 {
@@ -53,7 +52,6 @@ fn property_records_keep_their_bounds() {
         slots: 1,
         bound: BoundKind::Simple,
     };
-    let go_on = &mut |_: usize, _: &Slot| ControlFlow::Continue(());
     let (mut tight, mut possible) = (0, 0);
     for capability in ["0.1", "0.2", "0.6"] {
         let world = world(
@@ -61,8 +59,8 @@ fn property_records_keep_their_bounds() {
             &[("execution.capability", capability), ("fleet.size", "40")],
         );
         for seed in 0..4 {
-            let run = replicate(&world, &PolicyKind::ALL, seed, bounded, go_on);
-            for run in run.unwrap().expect("not stopped").policies {
+            let run = replicate(&world, &PolicyKind::ALL, seed, bounded).unwrap();
+            for run in run.policies {
                 let record = &run.slots[0];
                 let most = record.on_time_most.expect("asked for");
                 assert!(record.deadline_met <= most && most <= 40, "{}", run.policy);

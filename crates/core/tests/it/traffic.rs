@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options, replicate};
+use wayside_core::engine::{BoundKind, Options, replicate_observed};
 use wayside_core::policy::PolicyKind;
 use wayside_core::scenario::{FcdSource, Mobility};
 use wayside_core::{Scenario, Slot};
@@ -22,7 +22,7 @@ fn drive(scenario: &Scenario) {
         ControlFlow::Continue(())
     };
     let policies = [PolicyKind::Nearest, PolicyKind::Price];
-    let replication = replicate(&world, &policies, 0, options, &mut watch)
+    let replication = replicate_observed(&world, &policies, 0, options, &mut watch)
         .expect("a readable trace")
         .expect("nobody stops it");
     assert!(vehicles.iter().all(|&count| count > 50), "{vehicles:?}");

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use wayside_core::engine::records::SlotRecord;
 use wayside_core::engine::world::World;
@@ -367,10 +366,7 @@ fn engine(scenario: &Scenario, policy: PolicyKind, seed: u64) -> Vec<SlotRecord>
         slots: SLOTS,
         bound: BoundKind::Off,
     };
-    let run = replicate(&world, &[policy], seed, options, &mut |_, _| {
-        ControlFlow::Continue(())
-    });
-    let mut run = run.expect("no trace").expect("nothing stops it");
+    let mut run = replicate(&world, &[policy], seed, options).expect("no trace");
     run.policies.remove(0).slots
 }
 

@@ -1,7 +1,5 @@
 //! How good the policy is, on traffic that it never learned from.
 
-use std::ops::ControlFlow;
-
 use rayon::prelude::*;
 use wayside_core::engine::records::{Replication, SlotRecord};
 use wayside_core::engine::world::World;
@@ -61,15 +59,13 @@ impl Evaluation {
         };
         let one = |(i, &seed): (usize, &u64)| {
             let world = &worlds[i % worlds.len()];
-            let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
-            replicate(world, std::slice::from_ref(factory), seed, options, go_on)
+            replicate(world, std::slice::from_ref(factory), seed, options)
         };
         // collected before the first error is looked for, so that it is that of the first seed
-        let runs: Vec<Result<Option<Replication>>> =
-            self.seeds.par_iter().enumerate().map(one).collect();
+        let runs: Vec<Result<Replication>> = self.seeds.par_iter().enumerate().map(one).collect();
         let mut slots: Vec<Vec<SlotRecord>> = Vec::new();
         for run in runs {
-            slots.extend(run?.and_then(|mut run| run.policies.pop().map(|p| p.slots)));
+            slots.extend(run?.policies.pop().map(|policy| policy.slots));
         }
         if first {
             let bound = |slot: &SlotRecord| slot.lower_bound.unwrap_or(f64::NAN);

@@ -1,7 +1,5 @@
 //! The policies that come along still do what their pages say.
 
-use std::ops::ControlFlow;
-
 use wayside_core::Scenario;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, PolicyFactory, Trained, replicate};
@@ -22,9 +20,8 @@ fn costs(world: &World, factory: &impl PolicyFactory, seeds: &[u64], slots: usiz
     };
     let (mut objective, mut bound) = (0.0, 0.0);
     for &seed in seeds {
-        let go_on = &mut |_: usize, _: &wayside_core::Slot| ControlFlow::Continue(());
-        let run = replicate(world, std::slice::from_ref(factory), seed, options, go_on);
-        for slot in &run.unwrap().unwrap().policies[0].slots {
+        let run = replicate(world, std::slice::from_ref(factory), seed, options).unwrap();
+        for slot in &run.policies[0].slots {
             objective += slot.objective;
             bound += slot.lower_bound.unwrap();
         }

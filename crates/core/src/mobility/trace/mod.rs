@@ -19,7 +19,7 @@ use std::mem;
 use ::bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::ids::VehicleKey;
+use crate::mobility::VehicleKey;
 use crate::mobility::{MobilitySource, Positions};
 use crate::scenario::{Fcd, FcdSource};
 
