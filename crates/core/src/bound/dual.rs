@@ -11,8 +11,7 @@ pub use super::prices::{Prices, upload_at};
 use super::crowds::Crowds;
 use super::floor::Floor;
 use super::newton::{Candidate, Newton};
-use super::prices::{CpuOffer, Site};
-use crate::alloc::curve::Curve;
+use super::prices::Offers;
 use crate::slot::Slot;
 use crate::slot::table::{TaskRow, TaskTable};
 
@@ -47,9 +46,7 @@ impl Climbed {
 #[derive(Clone, Debug, Default)]
 pub struct Dual {
     prices: Prices,
-    sites: Vec<Site>,
-    offers: Vec<CpuOffer>,
-    stamp: u32,
+    offers: Offers,
     floor: Floor,
     /// About what a task costs: by the bound in the last pass with hard minima.
     mean_cost: f64,
@@ -102,7 +99,7 @@ impl Dual {
             (self.mean_cost, effort.warm_temperature)
         } else {
             (
-                self.crowds.cost(&self.sites) / slot.tasks.len() as f64,
+                self.crowds.cost(self.offers.sites()) / slot.tasks.len() as f64,
                 effort.cold_temperature,
             )
         };
@@ -130,12 +127,12 @@ impl Dual {
 
     /// Takes the prices of CPU as `theta` for what follows.
     pub(super) fn set_floor(&mut self, theta: &[f64]) {
-        self.floor.set(&self.sites, theta);
+        self.floor.set(self.offers.sites(), theta);
     }
 
     /// The bound at the present prices, with hard minima; sets what depends on it.
     fn value(&mut self, slot: &Slot) -> f64 {
-        self.floor.set(&self.sites, &self.prices.cpu);
+        self.floor.set(self.offers.sites(), &self.prices.cpu);
         let mut value = 0.0;
         for i in 0..self.table.rows().len() {
             let row = self.table.rows()[i];
@@ -169,14 +166,8 @@ impl Dual {
         uploads: impl Iterator<Item = f64>,
         theta: &[f64],
     ) -> Option<Way> {
-        let Self {
-            sites,
-            offers,
-            stamp,
-            floor,
-            ..
-        } = self;
-        *stamp += 1;
+        let Self { offers, floor, .. } = self;
+        offers.next_task();
         let (cycles, data_bits) = (slot.tasks.cycles[n], slot.tasks.data_bits[n]);
         let least_execution = floor.cost(cycles);
         let least_spb = slot.routes.least_seconds_per_bit;
@@ -205,11 +196,7 @@ impl Dual {
                 limit,
                 |target, way, _| {
                     let m = target.rsu as usize;
-                    let offer = &mut offers[m];
-                    if offer.stamp != *stamp {
-                        *offer = sites[m].offer(theta[m], cycles);
-                        offer.stamp = *stamp;
-                    }
+                    let offer = offers.of(m, theta[m], cycles);
                     consider(way + offer.cost, Some((target.rsu, offer.share)))
                 },
             );
@@ -225,16 +212,8 @@ impl Dual {
     }
 
     fn prepare(&mut self, slot: &Slot) {
-        let rsus = slot.rsus.len();
-        self.sites.clear();
-        self.sites.extend((0..rsus).map(|m| Site {
-            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
-            available_hz: slot.rsus.available_cpu_hz(m),
-        }));
+        self.offers.prepare(slot);
         self.floor.span(&slot.tasks.cycles);
-        self.offers.clear();
-        self.offers.resize(rsus, CpuOffer::default());
-        self.stamp = 0;
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);
         self.table.fill_canonical(slot);
@@ -242,8 +221,8 @@ impl Dual {
 
     /// Starts from the prices at which every task's nearest RSU is shared as it would be.
     fn cold_start(&mut self) {
-        self.crowds.gather(&self.table, self.sites.len());
-        self.crowds.price(&self.sites, &mut self.prices);
+        self.crowds.gather(&self.table, self.offers.sites().len());
+        self.crowds.price(self.offers.sites(), &mut self.prices);
     }
 
     /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest (local
@@ -251,16 +230,14 @@ impl Dual {
     fn gather(&mut self, slot: &Slot, row: &TaskRow, margin: f64) -> f64 {
         let Self {
             prices,
-            sites,
             offers,
-            stamp,
             candidates,
             floor,
             table,
             ..
         } = self;
         candidates.clear();
-        *stamp += 1;
+        offers.next_task();
         let TaskRow {
             cycles, data_bits, ..
         } = *row;
@@ -290,12 +267,8 @@ impl Dual {
                 least_execution,
                 limit,
                 |target, way, limit| {
-                    let offer = &mut offers[target.rsu as usize];
-                    if offer.stamp != *stamp {
-                        let site = &sites[target.rsu as usize];
-                        *offer = site.offer(prices.cpu[target.rsu as usize], cycles);
-                        offer.stamp = *stamp;
-                    }
+                    let m = target.rsu as usize;
+                    let offer = offers.of(m, prices.cpu[m], cycles);
                     let cost = way + offer.cost;
                     if cost > limit {
                         return limit;
@@ -399,7 +372,7 @@ impl Dual {
     /// The smoothed dual at the present prices; fills gradient and curvature.
     fn smooth(&mut self, slot: &Slot, temperature: f64, effort: Effort) -> f64 {
         let rsus = self.prices.band.len();
-        self.floor.set(&self.sites, &self.prices.cpu);
+        self.floor.set(self.offers.sites(), &self.prices.cpu);
         self.newton.reset(rsus);
         let mut value = 0.0;
         for i in 0..self.table.rows().len() {
@@ -409,7 +382,7 @@ impl Dual {
             self.newton.add(
                 &self.candidates,
                 &self.prices,
-                &self.offers,
+                self.offers.last(),
                 temperature,
                 effort.least_weight,
             );

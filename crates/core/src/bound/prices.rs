@@ -1,6 +1,7 @@
 //! Prices of band and CPU, and what an RSU offers a task at them.
 
 use crate::alloc::curve::Curve;
+use crate::slot::Slot;
 
 /// Prices lambda (band) and theta = mu F (CPU, for all of an RSU), both in units of cost.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,6 +63,54 @@ pub(super) struct CpuOffer {
     /// F / F_m and its derivative by theta.
     pub(super) share: f64,
     pub(super) share_slope: f64,
+}
+
+/// What every RSU offers the task at hand, found when first asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Offers {
+    sites: Vec<Site>,
+    offers: Vec<CpuOffer>,
+    stamp: u32,
+}
+
+impl Offers {
+    pub(super) fn prepare(&mut self, slot: &Slot) {
+        let rsus = slot.rsus.len();
+        self.sites.clear();
+        self.sites.extend((0..rsus).map(|m| Site {
+            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+            available_hz: slot.rsus.available_cpu_hz(m),
+        }));
+        self.offers.clear();
+        self.offers.resize(rsus, CpuOffer::default());
+        self.stamp = 0;
+    }
+
+    pub(super) fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    /// Forgets the offers to the task before.
+    #[inline]
+    pub(super) fn next_task(&mut self) {
+        self.stamp += 1;
+    }
+
+    /// What RSU `m` offers for `cycles` at the price `theta`.
+    #[inline]
+    pub(super) fn of(&mut self, m: usize, theta: f64, cycles: f64) -> &CpuOffer {
+        let offer = &mut self.offers[m];
+        if offer.stamp != self.stamp {
+            *offer = self.sites[m].offer(theta, cycles);
+            offer.stamp = self.stamp;
+        }
+        offer
+    }
+
+    /// By RSU the offers made last; those to the task at hand among them.
+    pub(super) fn last(&self) -> &[CpuOffer] {
+        &self.offers
+    }
 }
 
 /// u(lambda, a) = min over 0 < b <= 1 of a / b + lambda b, and the share b that attains it.

@@ -16,6 +16,7 @@
 
 use super::dual::{Dual, Effort, upload_at};
 use crate::assignment::Assignment;
+use crate::ragged::Ragged;
 use crate::slot::order::Order;
 use crate::slot::{Placement, Slot};
 
@@ -28,9 +29,8 @@ pub struct Split {
     uploads: Vec<PricedUpload>,
     /// Rows of `uploads` of task n: `start[n]..start[n + 1]`.
     start: Vec<u32>,
-    /// Rows of `uploads` by RSU, and where each RSU's begin.
-    by_rsu: Vec<u32>,
-    rsu_start: Vec<u32>,
+    /// Rows of `uploads` by RSU.
+    by_rsu: Ragged<u32>,
     theta: Vec<f64>,
     theta_gradient: Vec<f64>,
     /// Scratch of the selection.
@@ -125,23 +125,11 @@ impl Split {
             }
             self.start.push(self.uploads.len() as u32);
         }
-        let rsus = slot.rsus.len();
-        self.rsu_start.clear();
-        self.rsu_start.resize(rsus + 1, 0);
-        for upload in &self.uploads {
-            self.rsu_start[upload.rsu as usize + 1] += 1;
-        }
-        for m in 0..rsus {
-            self.rsu_start[m + 1] += self.rsu_start[m];
-        }
-        let mut next = self.rsu_start.clone();
-        self.by_rsu.clear();
-        self.by_rsu.resize(self.uploads.len(), 0);
-        for (row, upload) in self.uploads.iter().enumerate() {
-            let at = &mut next[upload.rsu as usize];
-            self.by_rsu[*at as usize] = row as u32;
-            *at += 1;
-        }
+        let by_rsu = self.uploads.iter().zip(0..);
+        self.by_rsu.group(
+            slot.rsus.len(),
+            by_rsu.map(|(upload, row)| (upload.rsu as usize, row)),
+        );
     }
 
     /// The bound at the present prices; fills its subgradient.
@@ -183,7 +171,7 @@ impl Split {
 
     /// RSU `m` takes the set of uploads that is cheapest to carry at the prices it earns.
     fn choose_by_rsu(&mut self, m: usize) -> f64 {
-        let rows = &self.by_rsu[self.rsu_start[m] as usize..self.rsu_start[m + 1] as usize];
+        let rows = self.by_rsu.row(m);
         let (mut best, mut best_size) = (0.0, 0);
         for size in 1..=rows.len() {
             let value = select(&self.uploads, rows, size, &mut self.keys);

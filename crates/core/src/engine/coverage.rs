@@ -1,6 +1,7 @@
 //! Who covers whom: RSUs in buckets as large as the largest range.
 
 use crate::model::channel::{Radio, seconds_per_bit};
+use crate::ragged::Ragged;
 use crate::slot::{Coverage, RadioLink, Rsus, Vehicles};
 
 /// Finds the RSUs that cover a place.
@@ -12,18 +13,28 @@ pub struct CoverageIndex {
     cell_m: f64,
     columns: usize,
     rows: usize,
-    /// `near[start[c]..start[c + 1]]` are the RSUs whose range may reach into cell c.
-    start: Vec<u32>,
-    near: Vec<Near>,
+    /// By cell the RSUs whose range may reach into it.
+    near: Ragged<Near>,
 }
 
 /// An RSU, with what decides whether it covers a place: side by side in the order in which they are asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Near {
     x_m: f64,
     y_m: f64,
     range2_m2: f64,
     rsu: u32,
+}
+
+impl Near {
+    fn new(rsus: &Rsus, m: usize) -> Self {
+        Self {
+            x_m: rsus.x_m[m],
+            y_m: rsus.y_m[m],
+            range2_m2: rsus.range_m[m] * rsus.range_m[m],
+            rsu: m as u32,
+        }
+    }
 }
 
 /// More cells than this per RSU would only cost memory.
@@ -44,8 +55,7 @@ impl CoverageIndex {
                 cell_m: 1.0,
                 columns: 0,
                 rows: 0,
-                start: vec![0],
-                near: Vec::new(),
+                near: Ragged::default(),
             };
         }
         let (x_min_m, y_min_m) = (least(&rsus.x_m) - range_m, least(&rsus.y_m) - range_m);
@@ -64,27 +74,21 @@ impl CoverageIndex {
             let high = ((center + range - min) / cell_m).max(0.0) as usize;
             low..=high.min(count - 1)
         };
-        let mut members = vec![Vec::new(); columns * rows];
-        for m in 0..rsus.len() {
-            for row in reach(rsus.y_m[m], y_min_m, rsus.range_m[m], rows) {
-                for column in reach(rsus.x_m[m], x_min_m, rsus.range_m[m], columns) {
-                    members[row * columns + column].push(m as u32);
-                }
-            }
-        }
-        let near = |rsu: u32| {
-            let m = rsu as usize;
-            Near {
-                x_m: rsus.x_m[m],
-                y_m: rsus.y_m[m],
-                range2_m2: rsus.range_m[m] * rsus.range_m[m],
-                rsu,
-            }
+        let cells_of = |m: usize| {
+            let columns_of_m = reach(rsus.x_m[m], x_min_m, rsus.range_m[m], columns);
+            reach(rsus.y_m[m], y_min_m, rsus.range_m[m], rows).flat_map(move |row| {
+                let cell = move |column| row * columns + column;
+                columns_of_m.clone().map(cell)
+            })
         };
-        let mut start = vec![0];
-        for cell in &members {
-            start.push(start[start.len() - 1] + cell.len() as u32);
-        }
+        let mut near = Ragged::default();
+        near.group(
+            columns * rows,
+            (0..rsus.len()).flat_map(|m| {
+                let rsu = Near::new(rsus, m);
+                cells_of(m).map(move |cell| (cell, rsu))
+            }),
+        );
         Self {
             radio,
             x_min_m,
@@ -92,8 +96,7 @@ impl CoverageIndex {
             cell_m,
             columns,
             rows,
-            start,
-            near: members.concat().into_iter().map(near).collect(),
+            near,
         }
     }
 
@@ -141,6 +144,6 @@ impl CoverageIndex {
             return &[];
         }
         let cell = row as usize * self.columns + column as usize;
-        &self.near[self.start[cell] as usize..self.start[cell + 1] as usize]
+        self.near.row(cell)
     }
 }

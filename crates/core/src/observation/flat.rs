@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::decode::TaskAction;
 use super::features::{cut, share, squash};
-use super::{Layout, Observation, Scales, Target};
+use super::{Layout, Observation, Target};
 use crate::backhaul::Routes;
 use crate::slot::{Placement, RadioLink, Slot};
 
@@ -116,6 +116,24 @@ impl Reach {
         }
     }
 
+    /// Fills `reached` with the RSUs that are `available` and that a route leads to from one of `covering`; where there
+    /// are none, with the nearest.
+    fn from_any(&self, covering: &[RadioLink], available: &[u64], reached: &mut Vec<u64>) {
+        reached.clear();
+        reached.resize(self.words, 0);
+        for link in covering {
+            for (set, more) in reached.iter_mut().zip(self.from(link.rsu)) {
+                *set |= more;
+            }
+        }
+        for (set, available) in reached.iter_mut().zip(available) {
+            *set &= available;
+        }
+        if reached.iter().all(|&set| set == 0) {
+            insert(reached, covering[0].rsu);
+        }
+    }
+
     fn from(&self, m: u32) -> &[u64] {
         &self.sets[m as usize * self.words..][..self.words]
     }
@@ -138,24 +156,7 @@ impl Flat {
         observation: &mut Observation,
     ) {
         self.seat(slot, sizes);
-        self.reach.learn(slot);
-        let Scales { cpu_hz, .. } = layout.scales;
-        let place = |x_m: f64, y_m: f64| {
-            let s = &layout.scales;
-            [
-                share((x_m - s.x_min_m) / s.width_m),
-                share((y_m - s.y_min_m) / s.height_m),
-            ]
-        };
-        let id = |rsu: u32| share(f64::from(rsu + 1) / sizes.rsus as f64);
-        self.ids.clear();
-        self.ids.extend((0..sizes.rsus as u32).map(id));
-        let ids = self.ids.as_slice();
-        self.available.clear();
-        self.available.resize(self.reach.words, 0);
-        for m in (0..sizes.rsus as u32).filter(|&m| slot.rsus.available_cpu_hz(m as usize) > 0.0) {
-            insert(&mut self.available, m);
-        }
+        self.prepare(slot, sizes);
         let beta = sizes.candidates - 1;
         // what stays zero and false is not there
         observation.rows.resize(sizes.width(), 0.0);
@@ -165,24 +166,22 @@ impl Flat {
             .split_at_mut(sizes.places() * (OWN + sizes.candidates));
         let rows = tasks.chunks_exact_mut(OWN + sizes.candidates);
         let legal = observation.legal.chunks_exact_mut(sizes.outputs_of_place());
-        for ((&task, row), legal) in self.places.iter().zip(rows).zip(legal) {
+        let Self {
+            places,
+            reach,
+            ids,
+            available,
+            targets: reached,
+            ..
+        } = self;
+        for ((&task, row), legal) in places.iter().zip(rows).zip(legal) {
             let Some(task) = task.map(|task| task as usize) else {
                 nothing(sizes, legal);
                 continue;
             };
-            let vehicle = slot.tasks.vehicle[task] as usize;
             let links = slot.links(task);
             let (own, candidates) = row.split_at_mut(OWN);
-            let [x, y] = place(slot.vehicles.x_m[vehicle], slot.vehicles.y_m[vehicle]);
-            own.copy_from_slice(&[
-                x,
-                y,
-                links.first().map_or(0.0, |link| ids[link.rsu as usize]),
-                share(0.5 * slot.tasks.cycles[task] / layout.scales.cycles),
-                share(0.5 * slot.tasks.data_bits[task] / layout.scales.data_bits),
-                share(0.5 * slot.tasks.deadline_s[task] / layout.scales.deadline_s),
-                squash(slot.vehicles.local_wait_s[vehicle] / slot.slot_s),
-            ]);
+            write_own(slot, layout, ids, task, own);
             if links.is_empty() {
                 nothing(sizes, legal);
                 continue;
@@ -199,45 +198,31 @@ impl Flat {
             let (targets, rules) = rest.split_at_mut(sizes.targets());
             entries.fill(true);
             rules.fill(true);
-            self.targets.clear();
-            self.targets.resize(self.reach.words, 0);
-            for link in covering {
-                for (set, more) in self.targets.iter_mut().zip(self.reach.from(link.rsu)) {
-                    *set |= more;
-                }
-            }
-            for (set, available) in self.targets.iter_mut().zip(&self.available) {
-                *set &= available;
-            }
-            if self.targets.iter().all(|&set| set == 0) {
-                insert(&mut self.targets, links[0].rsu);
-            }
-            match sizes.target {
-                Target::Any => {
-                    for (targets, set) in targets.chunks_mut(64).zip(&self.targets) {
-                        for (m, legal) in targets.iter_mut().enumerate() {
-                            *legal = set >> m & 1 == 1;
-                        }
-                    }
-                }
-                Target::Candidates => {
-                    let mut any = false;
-                    for (legal, link) in targets.iter_mut().zip(covering.iter().cycle()) {
-                        *legal = holds(&self.targets, link.rsu);
-                        any |= *legal;
-                    }
-                    targets[0] |= !any;
-                }
-            }
+            reach.from_any(covering, available, reached);
+            mark(sizes.target, covering, reached, targets);
         }
         for (m, row) in rsus.chunks_exact_mut(RSU).enumerate() {
-            let [x, y] = place(slot.rsus.x_m[m], slot.rsus.y_m[m]);
-            row.copy_from_slice(&[cut(slot.rsus.available_cpu_hz(m) / cpu_hz), x, y]);
+            let [x, y] = place(layout, slot.rsus.x_m[m], slot.rsus.y_m[m]);
+            let cpu = slot.rsus.available_cpu_hz(m) / layout.scales.cpu_hz;
+            row.copy_from_slice(&[cut(cpu), x, y]);
         }
         let mut end = 0;
         for outputs in (0..sizes.places()).flat_map(|_| sizes.heads()) {
             end += outputs as u32;
             observation.heads.push(end);
+        }
+    }
+
+    /// Looks up what all tasks of the slot share.
+    fn prepare(&mut self, slot: &Slot, sizes: Sizes) {
+        self.reach.learn(slot);
+        let id = |rsu: u32| share(f64::from(rsu + 1) / sizes.rsus as f64);
+        self.ids.clear();
+        self.ids.extend((0..sizes.rsus as u32).map(id));
+        self.available.clear();
+        self.available.resize(self.reach.words, 0);
+        for m in (0..sizes.rsus as u32).filter(|&m| slot.rsus.available_cpu_hz(m as usize) > 0.0) {
+            insert(&mut self.available, m);
         }
     }
 
@@ -289,6 +274,57 @@ impl Flat {
                     }
                 }
             };
+        }
+    }
+}
+
+/// Where a place lies in the area.
+fn place(layout: &Layout, x_m: f64, y_m: f64) -> [f32; 2] {
+    let s = &layout.scales;
+    [
+        share((x_m - s.x_min_m) / s.width_m),
+        share((y_m - s.y_min_m) / s.height_m),
+    ]
+}
+
+/// Writes the features of a task beside its candidates.
+fn write_own(slot: &Slot, layout: &Layout, ids: &[f32], task: usize, own: &mut [f32]) {
+    let vehicle = slot.tasks.vehicle[task] as usize;
+    let [x, y] = place(
+        layout,
+        slot.vehicles.x_m[vehicle],
+        slot.vehicles.y_m[vehicle],
+    );
+    own.copy_from_slice(&[
+        x,
+        y,
+        slot.links(task)
+            .first()
+            .map_or(0.0, |link| ids[link.rsu as usize]),
+        share(0.5 * slot.tasks.cycles[task] / layout.scales.cycles),
+        share(0.5 * slot.tasks.data_bits[task] / layout.scales.data_bits),
+        share(0.5 * slot.tasks.deadline_s[task] / layout.scales.deadline_s),
+        squash(slot.vehicles.local_wait_s[vehicle] / slot.slot_s),
+    ]);
+}
+
+/// Marks the targets that may be chosen: those in `reached`.
+fn mark(target: Target, covering: &[RadioLink], reached: &[u64], targets: &mut [bool]) {
+    match target {
+        Target::Any => {
+            for (targets, set) in targets.chunks_mut(64).zip(reached) {
+                for (m, legal) in targets.iter_mut().enumerate() {
+                    *legal = set >> m & 1 == 1;
+                }
+            }
+        }
+        Target::Candidates => {
+            let mut any = false;
+            for (legal, link) in targets.iter_mut().zip(covering.iter().cycle()) {
+                *legal = holds(reached, link.rsu);
+                any |= *legal;
+            }
+            targets[0] |= !any;
         }
     }
 }

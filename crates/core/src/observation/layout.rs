@@ -172,6 +172,28 @@ impl Scales {
         cost: 1.0,
     };
 
+    fn check(&self) -> Result<()> {
+        let positive = [
+            ("width_m", self.width_m),
+            ("height_m", self.height_m),
+            ("cycles", self.cycles),
+            ("data_bits", self.data_bits),
+            ("deadline_s", self.deadline_s),
+            ("cpu_hz", self.cpu_hz),
+            ("cost", self.cost),
+        ];
+        for (name, value) in positive {
+            if !(value > 0.0 && value.is_finite()) {
+                let message = format!("must be > 0, got {value}");
+                return Err(refused(format!("layout.scales.{name}"), message));
+            }
+        }
+        if !(self.x_min_m.is_finite() && self.y_min_m.is_finite()) {
+            return Err(refused("layout.scaleself.x_min_m", "must be finite"));
+        }
+        Ok(())
+    }
+
     fn of(setting: &Setting<'_>) -> Self {
         let Setting { scenario, area, .. } = *setting;
         let data_bits = 8.0 * mean(scenario.task.data_bytes);
@@ -300,6 +322,11 @@ impl Layout {
             let message = format!("must be 1 or 3, got {}", self.spans);
             return Err(refused("layout.spans", message));
         }
+        self.check_sizes()?;
+        self.scales.check()
+    }
+
+    fn check_sizes(&self) -> Result<()> {
         let size = |name: &str, value: usize, least: usize| {
             if (least..=MOST).contains(&value) {
                 Ok(())
@@ -346,25 +373,6 @@ impl Layout {
                 }
             }
             Form::Plan { servers, .. } => size("servers", servers, 0)?,
-        }
-        let s = &self.scales;
-        let positive = [
-            ("width_m", s.width_m),
-            ("height_m", s.height_m),
-            ("cycles", s.cycles),
-            ("data_bits", s.data_bits),
-            ("deadline_s", s.deadline_s),
-            ("cpu_hz", s.cpu_hz),
-            ("cost", s.cost),
-        ];
-        for (name, value) in positive {
-            if !(value > 0.0 && value.is_finite()) {
-                let message = format!("must be > 0, got {value}");
-                return Err(refused(format!("layout.scales.{name}"), message));
-            }
-        }
-        if !(s.x_min_m.is_finite() && s.y_min_m.is_finite()) {
-            return Err(refused("layout.scales.x_min_m", "must be finite"));
         }
         Ok(())
     }

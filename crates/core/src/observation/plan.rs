@@ -17,6 +17,8 @@
 //! others and for the cloud, and a logit for its share of the local CPU; each in (-1, 1), times `GAIN`. [`Planner::decode`]
 //! makes whole tasks of shares.
 
+use std::ops::Range;
+
 use super::Observation;
 use super::features::{share, squash};
 use super::layout::Scales;
@@ -98,12 +100,17 @@ pub struct Planner {
     links: LinkCalendar,
     trial: (CoreCalendar, LinkCalendar),
     routes: Dijkstra,
-    /// PlanTarget and predicted end of every task, by plan.
+    /// Target and predicted end of every task, by plan.
     plan: Vec<Option<PlanTarget>>,
     best: Vec<Option<PlanTarget>>,
     ends_s: Vec<f64>,
     owed: Vec<f64>,
     shares: Vec<f64>,
+}
+
+/// How many cores idle.
+fn idle(cores: &[f64]) -> f64 {
+    cores.iter().filter(|free_s| **free_s <= 0.0).count() as f64
 }
 
 impl Planner {
@@ -171,22 +178,10 @@ impl Planner {
         backlog: &Backlog,
         observation: &mut Observation,
     ) {
-        let view = &self.view;
-        let of = |n: &u32| view.tasks[*n as usize].source;
+        let of = |n: &u32| self.view.tasks[*n as usize].source;
         let start = self.order.partition_point(|n| of(n) < Some(source));
         let end = self.order.partition_point(|n| of(n) <= Some(source));
-        self.batch = start..end;
-        self.by_size.clear();
-        self.by_size.extend_from_slice(&self.order[start..end]);
-        let bits = |n: u32| view.tasks[n as usize].data_bits;
-        self.by_size
-            .sort_by(|&a, &b| bits(a).total_cmp(&bits(b)).then(a.cmp(&b)));
-        let mut arriving = [0.0; TYPES];
-        for (rank, &n) in self.by_size.iter().enumerate() {
-            let kind = rank * TYPES / self.by_size.len();
-            self.kinds[n as usize] = kind as u32;
-            arriving[kind] += bits(n);
-        }
+        let arriving = self.deal_out_types(start..end);
         self.offer(source);
 
         let (view, s) = (&self.view, &self.scales);
@@ -197,7 +192,6 @@ impl Planner {
             row.push(squash(bits / (10.0 * s.data_bits)));
         }
         row.push(squash(backlog.virtual_s / s.deadline_s));
-        let idle = |cores: &[f64]| cores.iter().filter(|free_s| **free_s <= 0.0).count() as f64;
         let servers = view.sources[source as usize].servers.clone();
         let (mut free, mut cores) = (0.0, 0.0);
         for server in servers {
@@ -216,6 +210,31 @@ impl Planner {
         }
         row.push(squash(sum_s / f64::max(links, 1.0) / s.deadline_s));
         row.push(squash(most_s / s.deadline_s));
+        self.look_at_servers(row);
+    }
+
+    /// Takes `batch` of the order as the present batch and gives every task its type: a fifth of the batch by size. The
+    /// bits that arrive, by type.
+    fn deal_out_types(&mut self, batch: Range<usize>) -> [f64; TYPES] {
+        self.batch = batch.clone();
+        self.by_size.clear();
+        self.by_size.extend_from_slice(&self.order[batch]);
+        let tasks = &self.view.tasks;
+        let bits = |n: u32| tasks[n as usize].data_bits;
+        self.by_size
+            .sort_by(|&a, &b| bits(a).total_cmp(&bits(b)).then(a.cmp(&b)));
+        let mut arriving = [0.0; TYPES];
+        for (rank, &n) in self.by_size.iter().enumerate() {
+            let kind = rank * TYPES / self.by_size.len();
+            self.kinds[n as usize] = kind as u32;
+            arriving[kind] += bits(n);
+        }
+        arriving
+    }
+
+    /// Writes what is seen of the servers offered.
+    fn look_at_servers(&self, row: &mut Vec<f32>) {
+        let (view, s) = (&self.view, &self.scales);
         let reach = f64::from(self.sizes.max_hops.max(1));
         for offered in &self.offered[..=self.sizes.servers] {
             let Some(server) = *offered else {

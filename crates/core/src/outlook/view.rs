@@ -5,6 +5,7 @@
 //! that it has to grant, and all links idle.
 
 use crate::model::transfer;
+use crate::ragged::Ragged;
 use crate::slot::queues::{QueueState, Queues};
 use crate::slot::{Placement, Slot};
 use std::ops::Range;
@@ -22,9 +23,8 @@ pub struct View {
     pub tasks: Vec<SeenTask>,
     /// Bits queued on all links, once for all sources or once for each.
     backlog_bits: Vec<f64>,
-    /// Rows of `servers` that show the same server: `rows[first_row[m]..first_row[m + 1]]`.
-    rows: Vec<u32>,
-    first_row: Vec<u32>,
+    /// By RSU the rows of `servers` that show it.
+    rows: Ragged<u32>,
     source_of: Vec<u32>,
     entering: Vec<u32>,
     links: usize,
@@ -86,7 +86,11 @@ impl View {
             self.look_around(slot, self.sources[source].entry, max_hops);
             self.sources[source].servers = first..self.servers.len() as u32;
         }
-        self.index_rows(slot.rsus.len());
+        let rows = self.servers.iter().zip(0..);
+        self.rows.group(
+            slot.rsus.len(),
+            rows.map(|(server, row)| (server.rsu as usize, row)),
+        );
         self.look_at_links(slot);
     }
 
@@ -124,8 +128,7 @@ impl View {
     /// All rows that show the same server as row `server`.
     #[must_use]
     pub fn same(&self, server: usize) -> &[u32] {
-        let m = self.servers[server].rsu as usize;
-        &self.rows[self.first_row[m] as usize..self.first_row[m + 1] as usize]
+        self.rows.row(self.servers[server].rsu as usize)
     }
 
     /// Bits queued on every link, as `source` knows.
@@ -223,24 +226,6 @@ impl View {
         let now_s = queues.present.time_s;
         self.core_free_s
             .extend(free_s.iter().map(|free_s| (free_s - now_s).max(0.0)));
-    }
-
-    fn index_rows(&mut self, rsus: usize) {
-        self.first_row.clear();
-        self.first_row.resize(rsus + 2, 0);
-        for server in &self.servers {
-            self.first_row[server.rsu as usize + 2] += 1;
-        }
-        for m in 2..rsus + 2 {
-            self.first_row[m] += self.first_row[m - 1];
-        }
-        self.rows.clear();
-        self.rows.resize(self.servers.len(), 0);
-        for (row, server) in (0..).zip(&self.servers) {
-            let place = &mut self.first_row[server.rsu as usize + 1];
-            self.rows[*place as usize] = row;
-            *place += 1;
-        }
     }
 
     /// The queues of all links: the same for everyone where nothing or everything is known.

@@ -151,6 +151,7 @@ impl PolicyKind {
 
     /// Name, source, options and needs.
     #[must_use]
+    // Long: a table.
     pub const fn info(self) -> PolicyInfo {
         match self {
             Self::Local => PolicyInfo {

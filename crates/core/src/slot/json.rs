@@ -1,20 +1,22 @@
 //! The slot as JSON: what `decide` reads and `run --dump-slots` writes.
 
+mod receivers;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use super::queues::{QueueState, Queues};
-use super::{Coverage, RadioLink, Rsus, Slot, Tasks, Vehicles};
+use super::{Coverage, Rsus, Slot, Tasks, Vehicles};
 use crate::backhaul::network::Network;
 use crate::backhaul::{Edge, MAX_TARGETS, Routes};
 use crate::config::{
     self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Series, Text,
 };
 use crate::error::Result;
-use crate::model::channel::{Radio, dbm_to_w, seconds_per_bit};
 use crate::scenario::Channel;
 use crate::scenario::decode::{ENERGY_COEFF, LENGTH_M, PLACE_M, channel, uplink_rate_bps};
-use serde_json::{Value as Json, json};
+use receivers::Receivers;
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 /// A slot with the names that its file gives to rows.
@@ -47,7 +49,18 @@ pub fn schema() -> Json {
     config::schema("Wayside slot", &config::describe(slot))
 }
 
-fn slot(s: &mut Section<'_>) -> NamedSlot {
+/// What holds for the whole slot.
+struct Terms {
+    slot_s: f64,
+    omega: f64,
+    enforce_balance: bool,
+    tau: f64,
+    channel: Channel,
+    uplink_rate_bps: Option<f64>,
+    cloud_round_trip_s: Option<f64>,
+}
+
+fn terms(s: &mut Section<'_>) -> Terms {
     let slot_s = s.required("slot_s", Float::POSITIVE, "length of the slot [s]");
     let omega = s.section("objective", "The objective", |s| {
         let doc = "weight omega of delay against energy";
@@ -68,6 +81,19 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         let doc = "time to the cloud and back [s]";
         s.required("round_trip_s", Float::NON_NEGATIVE, doc)
     });
+    Terms {
+        slot_s,
+        omega,
+        enforce_balance,
+        tau,
+        channel,
+        uplink_rate_bps,
+        cloud_round_trip_s,
+    }
+}
+
+fn slot(s: &mut Section<'_>) -> NamedSlot {
+    let terms = terms(s);
     let mut rsu_names = Names::default();
     let mut cores = Cores::default();
     let rsus = rsus(s, &mut rsu_names, &mut cores);
@@ -77,7 +103,7 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let hops = Count { min: 0, max: 1000 };
     let max_hops = s.default("max_hops", hops, 6, "farthest execution RSU [hops]");
     let mut vehicle_names = Names::default();
-    let receivers = Receivers::new(&channel, &rsus, uplink_rate_bps);
+    let receivers = Receivers::new(&terms.channel, &rsus, terms.uplink_rate_bps);
     let (vehicle_ids, vehicles, coverage) = vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
     let (task_ids, tasks) = tasks(s, &vehicle_names);
     let routes = Routes::try_build(rsus.len(), &edges, max_hops).unwrap_or_else(|| {
@@ -90,8 +116,8 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let network = Network::with_propagation(rsus.len(), &edges, &propagation_s);
     let queues = cores.queues(&rsus, &network);
     for (key, given) in [
-        ("cloud", cloud_round_trip_s.is_some()),
-        ("channel", uplink_rate_bps.is_some()),
+        ("cloud", terms.cloud_round_trip_s.is_some()),
+        ("channel", terms.uplink_rate_bps.is_some()),
     ] {
         if given && queues.is_none() {
             s.problem(key, "needs RSUs with cores: only where tasks queue is there a cloud or a fixed uplink rate");
@@ -99,15 +125,15 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     }
     let slot = Slot {
         now_s: 0.0,
-        slot_s,
-        omega,
-        enforce_balance,
-        tau,
+        slot_s: terms.slot_s,
+        omega: terms.omega,
+        enforce_balance: terms.enforce_balance,
+        tau: terms.tau,
         migration_power_w,
         routes: Arc::new(routes),
         network: Arc::new(network),
         queues,
-        cloud_round_trip_s,
+        cloud_round_trip_s: terms.cloud_round_trip_s,
         rsus,
         vehicles,
         coverage,
@@ -318,232 +344,6 @@ fn tasks(s: &mut Section<'_>, vehicles: &Names) -> (Vec<String>, Tasks) {
     (ids, tasks)
 }
 
-/// What the RSUs receive.
-struct Receivers<'a> {
-    rsus: &'a Rsus,
-    radio: Radio,
-    noise_w: f64,
-    /// Rate of every upload, in place of the radio's \[bit/s\].
-    uplink_rate_bps: Option<f64>,
-}
-
-impl<'a> Receivers<'a> {
-    fn new(channel: &Channel, rsus: &'a Rsus, uplink_rate_bps: Option<f64>) -> Self {
-        Self {
-            uplink_rate_bps,
-            rsus,
-            radio: Radio::new(channel),
-            noise_w: dbm_to_w(channel.noise_dbm),
-        }
-    }
-
-    fn distance2_m2(&self, [x, y]: [f64; 2], m: usize) -> f64 {
-        (x - self.rsus.x_m[m]).powi(2) + (y - self.rsus.y_m[m]).powi(2)
-    }
-
-    fn link(&self, m: usize, snr: f64) -> RadioLink {
-        RadioLink {
-            rsu: row_u32(m),
-            seconds_per_bit: self.uplink_rate_bps.map_or_else(
-                || seconds_per_bit(self.rsus.bandwidth_hz[m], snr),
-                |rate_bps| 1.0 / rate_bps,
-            ),
-        }
-    }
-
-    /// The RSUs whose range covers `place`, nearest first; one too weak to carry any bit does not.
-    fn in_range(&self, place: [f64; 2], tx_power_w: f64) -> Vec<RadioLink> {
-        let near = (0..self.rsus.len()).filter_map(|m| {
-            let distance2 = self.distance2_m2(place, m);
-            let covered = distance2 <= self.rsus.range_m[m].powi(2);
-            covered.then(|| {
-                (
-                    distance2,
-                    self.link(m, self.radio.snr(tx_power_w, distance2)),
-                )
-            })
-        });
-        nearest_first(
-            near.filter(|(_, link)| link.seconds_per_bit.is_finite())
-                .collect(),
-        )
-    }
-
-    /// The RSUs that `gains` names, nearest first.
-    fn measured(
-        &self,
-        s: &mut Section<'_>,
-        place: [f64; 2],
-        tx_power_w: f64,
-        rsus: &Names,
-        gains: &[(String, f64)],
-    ) -> Vec<RadioLink> {
-        let mut links = Vec::with_capacity(gains.len());
-        for (id, gain) in gains {
-            let key = format!("gain.{id}");
-            let Some(m) = rsus.resolve(s, &key, "RSU", id) else {
-                continue;
-            };
-            let link = self.link(m as usize, tx_power_w * gain / self.noise_w);
-            if link.seconds_per_bit == f64::INFINITY {
-                s.problem(&key, "is too weak to carry any bit; leave it out");
-            }
-            links.push((self.distance2_m2(place, m as usize), link));
-        }
-        nearest_first(links)
-    }
-
-    /// The gain with which a vehicle has this link: (1) solved for h.
-    fn gain(&self, link: RadioLink, tx_power_w: f64) -> f64 {
-        let bandwidth_hz = self.rsus.bandwidth_hz[link.rsu as usize];
-        let spectral = std::f64::consts::LN_2 / (bandwidth_hz * link.seconds_per_bit);
-        spectral.exp_m1() * self.noise_w / tx_power_w
-    }
-}
-
-fn nearest_first(mut links: Vec<(f64, RadioLink)>) -> Vec<RadioLink> {
-    links.sort_by(|(d, a), (e, b)| d.total_cmp(e).then(a.rsu.cmp(&b.rsu)));
-    links.into_iter().map(|(_, link)| link).collect()
-}
-
 fn row_u32(row: usize) -> u32 {
     u32::try_from(row).expect("a document has fewer entries")
-}
-
-impl NamedSlot {
-    /// The slot as JSON, in the channel that it was made with; decodes to the same slot.
-    ///
-    /// Gains are written only where the channel model does not give the same links, and then agree to
-    /// rounding. Related information is left out: who reads the slot knows the truth.
-    #[must_use]
-    pub fn to_json(&self, channel: &Channel) -> Json {
-        let slot = &self.slot;
-        let uplink_rate_bps = self.uplink_rate_bps();
-        let mut root = json!({
-            "slot_s": slot.slot_s,
-            "objective": { "omega": slot.omega },
-            "channel": {
-                "noise_dbm": channel.noise_dbm,
-                "pathloss_db_at_1km": channel.pathloss_db_at_1km,
-                "pathloss_db_per_decade": channel.pathloss_db_per_decade,
-                "antenna_height_m": channel.antenna_height_m,
-            },
-            "rsus": self.rsus_json(),
-            "links": self.links_json(),
-            "migration_power_w": slot.migration_power_w,
-            "max_hops": max_hops(&slot.routes),
-            "vehicles": self.vehicles_json(&Receivers::new(channel, &slot.rsus, uplink_rate_bps)),
-            "tasks": self.tasks_json(),
-        });
-        if let Some(rate_bps) = uplink_rate_bps {
-            root["channel"]["uplink_rate_bps"] = json!(rate_bps);
-        }
-        if let Some(round_trip_s) = slot.cloud_round_trip_s {
-            root["cloud"] = json!({ "round_trip_s": round_trip_s });
-        }
-        if slot.tau.is_finite() {
-            root["load_balance"] = json!({ "enforce": slot.enforce_balance, "tau": slot.tau });
-        }
-        root
-    }
-
-    fn rsus_json(&self) -> Vec<Json> {
-        let rsus = &self.slot.rsus;
-        let rsu = |m: usize| {
-            let mut rsu = json!({
-                "id": rsus.id[m],
-                "x_m": rsus.x_m[m],
-                "y_m": rsus.y_m[m],
-                "range_m": rsus.range_m[m],
-                "bandwidth_hz": rsus.bandwidth_hz[m],
-                "cpu_hz": rsus.cpu_hz[m],
-                "energy_coeff": rsus.energy_coeff[m],
-                "reserved_cpu_hz": rsus.reserved_cpu_hz[m],
-                "releasing_cpu_hz": rsus.releasing_cpu_hz[m],
-            });
-            if let Some(queues) = &self.slot.queues {
-                let cores = queues.cores(row_u32(m));
-                let free_s = &queues.present.core_free_s[cores];
-                let from_now = |free_s: &f64| (free_s - self.slot.now_s).max(0.0);
-                rsu["cores"] = json!(free_s.len());
-                rsu["core_free_s"] = free_s.iter().map(from_now).collect();
-            }
-            rsu
-        };
-        (0..rsus.len()).map(rsu).collect()
-    }
-
-    /// The rate of all uploads, where tasks queue and all are equal.
-    fn uplink_rate_bps(&self) -> Option<f64> {
-        self.slot.queues.as_ref()?;
-        let links = &self.slot.coverage.links;
-        let first = links.first()?.seconds_per_bit;
-        let same = |link: &RadioLink| link.seconds_per_bit.to_bits() == first.to_bits();
-        links.iter().all(same).then(|| 1.0 / first)
-    }
-
-    fn vehicles_json(&self, receivers: &Receivers<'_>) -> Vec<Json> {
-        let vehicles = &self.slot.vehicles;
-        let vehicle = |v: usize| {
-            let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
-            let tx_power_w = vehicles.tx_power_w[v];
-            let mut vehicle = json!({
-                "id": self.vehicle_ids[v],
-                "x_m": x_m,
-                "y_m": y_m,
-                "tx_power_w": tx_power_w,
-                "cpu_hz": vehicles.cpu_hz[v],
-                "energy_coeff": vehicles.energy_coeff[v],
-                "local_wait_s": vehicles.local_wait_s[v],
-            });
-            let links = self.slot.coverage.of(v);
-            if links != receivers.in_range([x_m, y_m], tx_power_w) {
-                let gain = |link: &RadioLink| {
-                    let id = receivers.rsus.id[link.rsu as usize].clone();
-                    (id, json!(receivers.gain(*link, tx_power_w)))
-                };
-                vehicle["gain"] = links.iter().map(gain).collect();
-            }
-            vehicle
-        };
-        (0..vehicles.len()).map(vehicle).collect()
-    }
-
-    fn links_json(&self) -> Vec<Json> {
-        let Slot { rsus, network, .. } = &self.slot;
-        let once = network.links().iter().filter(|link| link.from < link.to);
-        once.map(|link| {
-            let (i, j) = (link.from as usize, link.to as usize);
-            json!({
-                "a": rsus.id[i],
-                "b": rsus.id[j],
-                "rate_bps": link.rate_bps,
-                "length_m": (rsus.x_m[i] - rsus.x_m[j]).hypot(rsus.y_m[i] - rsus.y_m[j]),
-                "propagation_s": link.propagation_s,
-                "backlog_bits": link.backlog_bits,
-            })
-        })
-        .collect()
-    }
-
-    fn tasks_json(&self) -> Vec<Json> {
-        let tasks = &self.slot.tasks;
-        let task = |t: usize| {
-            json!({
-                "id": self.task_ids[t],
-                "vehicle": self.vehicle_ids[tasks.vehicle[t] as usize],
-                "cycles": tasks.cycles[t],
-                "data_bits": tasks.data_bits[t],
-                "deadline_s": tasks.deadline_s[t],
-            })
-        };
-        (0..tasks.len()).map(task).collect()
-    }
-}
-
-/// The limit with which `routes` was built, or a higher one that makes no difference.
-fn max_hops(routes: &Routes) -> u32 {
-    let beyond = routes.beyond.iter().flatten().next();
-    let farthest = routes.targets.iter().map(|t| t.hops).max().unwrap_or(0);
-    beyond.map_or(farthest.max(6), |beyond| beyond.hops - 1)
 }

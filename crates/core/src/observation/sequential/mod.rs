@@ -12,16 +12,21 @@
 //! small where tasks must end in time: a large one fits into little else than an empty RSU, and what is left for the last is
 //! fine-tuning.
 
+mod prices;
+mod queue;
 mod rows;
+mod totals;
 mod upload_paths;
 
 use super::decode::{TaskAction, least_share_hz};
-use super::features::{over, share, squash};
 use super::tentative::{Execution, Site};
-use super::{CONTEXT, Layout, Observation, Turns};
-use crate::slot::order::{Order, ordered};
+use super::{Layout, Observation, Turns};
+use crate::slot::order::ordered;
 use crate::slot::{Placement, Slot};
+use prices::Prices;
+use queue::Queue;
 use rows::Rows;
+use totals::Totals;
 use upload_paths::{UploadPath, UploadPaths};
 
 /// So few are sorted faster than selected from.
@@ -35,11 +40,7 @@ pub const TOTAL_ABOVE_LEAST: usize = 10;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sequential {
-    order: Order,
-    /// Tasks in the order they are decided.
-    queue: Vec<u32>,
-    /// End of every turn in `queue`.
-    turns: Vec<u32>,
+    queue: Queue,
     next_turn: usize,
     passes: usize,
     sites: Vec<Site>,
@@ -47,8 +48,6 @@ pub(super) struct Sequential {
     paths: UploadPaths,
     /// RSUs by what they promise the present task, the least total first: totals as [`ordered`], and RSUs.
     ranked: Vec<(i64, u32)>,
-    /// Rank within its place and number of every task, to line them up.
-    ranks: Vec<(u32, u32)>,
     /// What the heads of the present turn offer but the vehicle, in the order of the rows.
     trials: Vec<Trial>,
     heads: Vec<Head>,
@@ -56,73 +55,6 @@ pub(super) struct Sequential {
     without: Option<Sites>,
     totals: Totals,
     rows: Rows,
-}
-
-/// What one more task that takes any share adds, by RSU; in columns, so that RSUs are compared side by side.
-#[derive(Clone, Debug, Default)]
-struct Prices {
-    weight: Vec<f64>,
-    over: Vec<f64>,
-    times: [Vec<f64>; 2],
-    cycles: Vec<f64>,
-    cost: Vec<f64>,
-    /// Whether it has CPU left.
-    open: Vec<bool>,
-    /// What the present task would cost.
-    totals: Vec<f64>,
-}
-
-impl Prices {
-    fn begin(&mut self, sites: &[Site]) {
-        let [first, second] = &mut self.times;
-        for column in [
-            &mut self.weight,
-            &mut self.over,
-            first,
-            second,
-            &mut self.cycles,
-            &mut self.cost,
-            &mut self.totals,
-        ] {
-            column.clear();
-            column.resize(sites.len(), 0.0);
-        }
-        self.open.clear();
-        self.open
-            .extend(sites.iter().map(|site| site.available_hz > 0.0));
-        for (m, site) in sites.iter().enumerate() {
-            self.update(m, site);
-        }
-    }
-
-    /// The site of RSU `m` has changed.
-    #[inline]
-    fn update(&mut self, m: usize, site: &Site) {
-        let (next, cycles, cost) = site.next();
-        self.weight[m] = next.weight;
-        self.over[m] = next.over;
-        self.times[0][m] = next.times[0];
-        self.times[1][m] = next.times[1];
-        self.cycles[m] = cycles;
-        self.cost[m] = cost;
-    }
-
-    /// Totals of a task of `cycles`, given what the paths cost; as [`Site::added`], to the bit.
-    #[inline]
-    fn total(&mut self, paths: &[f64], cycles: f64) -> impl Iterator<Item = (i64, u32)> {
-        let rsus = self.totals.len();
-        let (weight, over) = (&self.weight[..rsus], &self.over[..rsus]);
-        let (first, second) = (&self.times[0][..rsus], &self.times[1][..rsus]);
-        let (there, cost) = (&self.cycles[..rsus], &self.cost[..rsus]);
-        let paths = &paths[..rsus];
-        for (m, total) in self.totals.iter_mut().enumerate() {
-            let all = weight[m] * (there[m] + cycles) / over[m] * first[m] * second[m];
-            *total = paths[m] + (all - cost[m]);
-        }
-        let open = self.totals.iter().zip(&self.open).zip(0..);
-        open.filter(|((_, open), _)| **open)
-            .map(|((total, _), m)| (ordered(*total), m))
-    }
 }
 
 /// Where a task enters and, if elsewhere, executes: RSUs with their sites.
@@ -148,27 +80,6 @@ struct Head {
     local: f64,
 }
 
-/// Sums over the slot.
-#[derive(Clone, Copy, Debug, Default)]
-struct Totals {
-    capacity_hz: f64,
-    available_hz: f64,
-    elastic_hz: f64,
-    held_hz: f64,
-    /// Decisions of the slot, those of earlier passes, and those of this one.
-    decisions: f64,
-    before: f64,
-    decided: f64,
-    decided_local: f64,
-    /// Sums over decided tasks of what is in their offers.
-    beyond_hz: [f64; 2],
-    waits_s: f64,
-    /// Cost of everything that is not in the sites.
-    rest: f64,
-    /// Cost of everything.
-    cost: f64,
-}
-
 impl Sequential {
     /// Starts a slot: everybody at the nearest RSU, if it has CPU left.
     pub(super) fn begin(
@@ -183,7 +94,7 @@ impl Sequential {
         self.paths.begin(slot);
         self.next_turn = 0;
         self.passes = passes;
-        self.line_up(slot, turns);
+        self.queue.fill(slot, turns);
         self.totals = Totals {
             decisions: ((passes * slot.tasks.len()) as f64).max(1.0),
             ..Totals::default()
@@ -192,7 +103,7 @@ impl Sequential {
             self.totals.capacity_hz += site.capacity_hz;
             self.totals.available_hz += site.available_hz;
         }
-        for &task in &self.queue {
+        for &task in self.queue.tasks() {
             let task = task as usize;
             let nearest = slot.links(task).first();
             match nearest.filter(|link| self.sites[link.rsu as usize].available_hz > 0.0) {
@@ -214,55 +125,6 @@ impl Sequential {
         self.totals.cost = self.totals.rest + self.sites.iter().map(Site::cost).sum::<f64>();
     }
 
-    fn line_up(&mut self, slot: &Slot, turns: Turns) {
-        self.queue.clear();
-        self.turns.clear();
-        match turns {
-            Turns::Single | Turns::SmallFirst => {
-                self.order.by_size(slot);
-                self.queue.extend_from_slice(self.order.tasks());
-                if turns == Turns::SmallFirst {
-                    self.queue.reverse();
-                }
-                self.turns.extend(1..=self.queue.len() as u32);
-            }
-            Turns::Places => {
-                self.order.canonical(slot);
-                // Count the tasks of every rank within their place, then deal them out.
-                let mut place = None;
-                let mut rank = 0;
-                let ranks = self.order.tasks().iter().map(|&task| {
-                    let here = slot.nearest_rsu(task as usize);
-                    rank = if place == Some(here) { rank + 1 } else { 0 };
-                    place = Some(here);
-                    rank
-                });
-                self.ranks.clear();
-                self.ranks
-                    .extend(ranks.zip(self.order.tasks().iter().copied()));
-                for &(rank, _) in &self.ranks {
-                    let rank = rank as usize;
-                    if self.turns.len() <= rank {
-                        self.turns.resize(rank + 1, 0);
-                    }
-                    self.turns[rank] += 1;
-                }
-                let mut end = 0;
-                for turn in &mut self.turns {
-                    let count = *turn;
-                    *turn = end;
-                    end += count;
-                }
-                self.queue.resize(self.ranks.len(), 0);
-                for &(rank, task) in &self.ranks {
-                    let at = &mut self.turns[rank as usize];
-                    self.queue[*at as usize] = task;
-                    *at += 1;
-                }
-            }
-        }
-    }
-
     /// Fills `observation` with the next turn; false where no task is left that has a choice.
     pub(super) fn observe(
         &mut self,
@@ -275,19 +137,14 @@ impl Sequential {
     ) -> bool {
         self.trials.clear();
         self.heads.clear();
-        while self.heads.is_empty() && self.next_turn < self.passes * self.turns.len() {
-            let turn = self.next_turn % self.turns.len();
+        while self.heads.is_empty() && self.next_turn < self.passes * self.queue.turns() {
+            let turn = self.next_turn % self.queue.turns();
             if turn == 0 {
                 self.totals.begin_pass();
             }
-            let first = match turn {
-                0 => 0,
-                turn => self.turns[turn - 1] as usize,
-            };
-            let end = self.turns[turn] as usize;
             self.next_turn += 1;
-            for at in first..end {
-                let task = self.queue[at] as usize;
+            for at in self.queue.turn(turn) {
+                let task = self.queue.tasks()[at] as usize;
                 if slot.links(task).is_empty() {
                     choices[task] = TaskAction::default();
                     self.totals.decided += 1.0;
@@ -297,7 +154,8 @@ impl Sequential {
                 }
             }
         }
-        self.context(slot, layout, still, &mut observation.context);
+        self.totals
+            .context(slot, layout, still, &mut observation.context);
         !self.heads.is_empty()
     }
 
@@ -497,71 +355,6 @@ impl Sequential {
                 trials.extend(try_span(slot, sites, task, m, &path, span));
             }
         }
-    }
-
-    fn context(&self, slot: &Slot, layout: &Layout, still: &[f32], context: &mut Vec<f32>) {
-        let tasks = (slot.tasks.len() as f64).max(1.0);
-        let totals = &self.totals;
-        let [decided, cost, local, held, elastic, next, after, waits_s] = over(
-            [
-                totals.before + totals.decided,
-                totals.cost,
-                totals.decided_local,
-                totals.held_hz,
-                totals.elastic_hz,
-                totals.beyond_hz[0],
-                totals.beyond_hz[1],
-                totals.waits_s,
-            ],
-            [
-                totals.decisions,
-                tasks,
-                totals.decided.max(1.0),
-                totals.available_hz,
-                totals.available_hz,
-                totals.capacity_hz,
-                totals.capacity_hz,
-                tasks,
-            ],
-        );
-        context.extend_from_slice(still);
-        context.extend_from_slice(&[
-            share(decided),
-            squash(cost / (0.5 * layout.scales.cost)),
-            share(local),
-            share(held),
-            squash(elastic),
-            share(next),
-            share(after),
-            squash(waits_s / slot.slot_s),
-        ]);
-        debug_assert_eq!(context.len(), CONTEXT);
-    }
-}
-
-impl Totals {
-    /// A task that would take any share is no longer where it was expected or put.
-    fn forget(&mut self, slot: &Slot, task: usize, placement: Placement, sites: &[Site]) {
-        let Placement::Rsu { entry, execution } = placement else {
-            self.rest -= slot.local_cost(task);
-            return;
-        };
-        let site = &sites[execution as usize];
-        self.elastic_hz -= site.free_demand_hz.min(site.capacity_hz);
-        if entry != execution
-            && let Some(target) = slot.routes.find(entry, execution)
-        {
-            self.rest -= slot.migration_cost(slot.tasks.data_bits[task], target);
-        }
-    }
-
-    /// What is counted of decided tasks is counted anew.
-    fn begin_pass(&mut self) {
-        self.before += self.decided;
-        self.decided = 0.0;
-        self.decided_local = 0.0;
-        self.beyond_hz = [0.0; 2];
-        self.waits_s = 0.0;
     }
 }
 

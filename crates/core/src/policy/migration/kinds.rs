@@ -77,6 +77,7 @@ impl MigrationKind {
 
     /// Name, source, options and needs.
     #[must_use]
+    // Long: a table.
     pub const fn info(self) -> PolicyInfo {
         let (name, summary, source, options) = match self {
             Mcatm => (
