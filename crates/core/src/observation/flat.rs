@@ -55,6 +55,15 @@ impl Sizes {
         self.heads().sum()
     }
 
+    /// Appends the end of every head of all places.
+    fn end_heads(&self, heads: &mut Vec<u32>) {
+        let mut end = 0;
+        for outputs in (0..self.places()).flat_map(|_| self.heads()) {
+            end += outputs as u32;
+            heads.push(end);
+        }
+    }
+
     pub(super) fn outputs(&self) -> usize {
         self.places() * self.outputs_of_place()
     }
@@ -206,11 +215,7 @@ impl Flat {
             let cpu = slot.rsus.available_cpu_hz(m) / layout.scales.cpu_hz;
             row.copy_from_slice(&[cut(cpu), x, y]);
         }
-        let mut end = 0;
-        for outputs in (0..sizes.places()).flat_map(|_| sizes.heads()) {
-            end += outputs as u32;
-            observation.heads.push(end);
-        }
+        sizes.end_heads(&mut observation.heads);
     }
 
     /// Looks up what all tasks of the slot share.
