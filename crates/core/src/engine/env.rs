@@ -17,19 +17,16 @@ use serde::{Deserialize, Serialize};
 
 use super::carry_over::CarryOver;
 use super::decider::CostEvaluator;
+use super::episode::{Episode, Seeds};
 use super::lane::account;
 use super::records::SlotRecord;
-use super::traffic::Traffic;
 use super::world::{World, WorldRef};
 use crate::error::{Error, Result};
 use crate::evaluate::Outcome;
 use crate::observation::{Encoder, Layout, Observation};
-use crate::rng::{Stream, Streams};
+use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::{Decision, Slot};
-
-/// The bit that seeds drawn for training have.
-const TRAINING: u64 = 1 << 63;
 
 /// What came of one turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,16 +65,9 @@ pub struct Snapshot {
 
 /// One environment.
 pub struct Env<'w> {
-    world: WorldRef<'w>,
-    slots: usize,
-    streams: Streams,
-    name: String,
-    seeds: Stream,
-    drawn: u64,
+    episode: Episode<'w>,
+    seeds: Seeds,
     seed: u64,
-    traffic: Traffic<'w>,
-    slot: Slot,
-    t: usize,
     carry_over: CarryOver,
     costs: CostEvaluator,
     encoder: Encoder,
@@ -88,7 +78,6 @@ pub struct Env<'w> {
     taken: Vec<u32>,
     /// Rewards of the turns of this slot so far.
     dealt: f64,
-    over: bool,
 }
 
 impl<'w> Env<'w> {
@@ -110,24 +99,9 @@ impl<'w> Env<'w> {
             let message = "must not be \"queues\": these episodes share CPU (P2); `lysac` learns where tasks queue";
             return Err(Error::invalid("scenario", None, "execution.kind", message));
         }
-        if slots == 0 {
-            return Err(Error::invalid(
-                "environment",
-                None,
-                "slots",
-                "must be > 0, got 0",
-            ));
-        }
         let mut env = Self {
-            traffic: Traffic::new(world.clone(), Streams::new(0))?,
-            slots,
-            streams,
-            name: name.to_owned(),
-            seeds: streams.stream(name),
-            drawn: 0,
+            seeds: Seeds::new(streams, name),
             seed: 0,
-            slot: world.empty_slot(),
-            t: 0,
             carry_over: CarryOver::new(world.scenario.time.carry_over),
             costs: CostEvaluator::new(world.scenario.load_balance.of),
             encoder: Encoder::new(layout)?,
@@ -136,8 +110,7 @@ impl<'w> Env<'w> {
             turns: 0,
             taken: Vec::new(),
             dealt: 0.0,
-            over: false,
-            world,
+            episode: Episode::new(world, slots)?,
         };
         env.reset_next()?;
         Ok(env)
@@ -149,8 +122,7 @@ impl<'w> Env<'w> {
     /// # Errors
     /// A trace that cannot be opened or is malformed.
     pub fn reset_next(&mut self) -> Result<()> {
-        let seed = self.seeds.seed() | TRAINING;
-        self.drawn += 1;
+        let seed = self.seeds.draw();
         self.reset(seed)
     }
 
@@ -160,13 +132,11 @@ impl<'w> Env<'w> {
     /// A trace that cannot be opened or is malformed.
     pub fn reset(&mut self, seed: u64) -> Result<()> {
         self.seed = seed;
-        self.traffic = Traffic::new(self.world.clone(), Streams::new(seed))?;
+        self.episode.start(self.episode.world.clone(), seed)?;
         self.carry_over.clear();
-        self.t = 0;
-        self.over = false;
-        self.traffic.advance(0, &mut self.slot)?;
-        self.carry_over
-            .load(0.0, &mut self.slot, self.traffic.previous_row());
+        self.episode.advance()?;
+        let Episode { traffic, slot, .. } = &mut self.episode;
+        self.carry_over.load(0.0, slot, traffic.previous_row());
         self.open();
         Ok(())
     }
@@ -180,13 +150,13 @@ impl<'w> Env<'w> {
     /// The slot as it stands.
     #[must_use]
     pub fn slot(&self) -> &Slot {
-        &self.slot
+        &self.episode.slot
     }
 
     /// Seed of the episode, and number of the slot in it.
     #[must_use]
     pub fn position(&self) -> (u64, usize) {
-        (self.seed, self.t)
+        (self.seed, self.episode.t)
     }
 
     /// Record of the slot decided last (no bound, no decision time).
@@ -215,14 +185,15 @@ impl<'w> Env<'w> {
     pub fn act(&mut self, actions: &[u32]) -> Result<Turn> {
         self.going()?;
         self.encoder.observation().check(actions)?;
-        self.encoder.act(&self.slot, actions);
+        self.encoder.act(&self.episode.slot, actions);
         self.turns += 1;
         self.taken.extend_from_slice(actions);
-        if self.encoder.observe(&self.slot) {
+        if self.encoder.observe(&self.episode.slot) {
             let reward = self.deal_tentative();
             return Ok(Turn { reward, slot: None });
         }
-        self.encoder.decision(&self.slot, &mut self.decision);
+        self.encoder
+            .decision(&self.episode.slot, &mut self.decision);
         self.close()
     }
 
@@ -237,7 +208,7 @@ impl<'w> Env<'w> {
             let message = "must come before the first action of a slot";
             return Err(Error::invalid("decision", None, "", message));
         }
-        decision.check(&self.slot)?;
+        decision.check(&self.episode.slot)?;
         self.decision.placements.clone_from(&decision.placements);
         self.decision.minimum_hz.clone_from(&decision.minimum_hz);
         let turn = self.close()?;
@@ -247,10 +218,10 @@ impl<'w> Env<'w> {
     /// Where it stands; `None` where the episode is over.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
-        (!self.over).then(|| Snapshot {
-            drawn: self.drawn,
+        (!self.episode.is_over()).then(|| Snapshot {
+            drawn: self.seeds.drawn(),
             seed: self.seed,
-            slot: self.t,
+            slot: self.episode.t,
             taken: self.taken.clone(),
             carry_over: self.carry_over.clone(),
         })
@@ -262,24 +233,27 @@ impl<'w> Env<'w> {
     /// A snapshot of another environment; a trace that ends early.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
-        if snapshot.slot >= self.slots {
+        if snapshot.slot >= self.episode.slots() {
             return refused("must stand within the episode");
         }
-        self.seeds = self.streams.stream(&self.name);
+        self.seeds.restart();
         for _ in 0..snapshot.drawn {
-            self.seeds.seed();
+            self.seeds.draw();
         }
-        self.drawn = snapshot.drawn;
         self.reset(snapshot.seed)?;
-        for t in 1..=snapshot.slot {
-            self.traffic.advance(t, &mut self.slot)?;
+        while self.episode.t < snapshot.slot {
+            self.episode.t += 1;
+            self.episode.advance()?;
         }
-        if !snapshot.carry_over.suits(&self.carry_over, &self.slot) {
+        if !snapshot
+            .carry_over
+            .suits(&self.carry_over, &self.episode.slot)
+        {
             return refused("must be of the same scenario");
         }
-        self.t = snapshot.slot;
         self.carry_over.clone_from(&snapshot.carry_over);
-        self.carry_over.show(self.now_s(), &mut self.slot);
+        let now_s = self.episode.now_s();
+        self.carry_over.show(now_s, &mut self.episode.slot);
         self.open();
         let mut rest = snapshot.taken.as_slice();
         while !rest.is_empty() {
@@ -295,12 +269,8 @@ impl<'w> Env<'w> {
         Ok(())
     }
 
-    fn now_s(&self) -> f64 {
-        self.t as f64 * self.slot.slot_s
-    }
-
     fn going(&self) -> Result<()> {
-        if self.over {
+        if self.episode.is_over() {
             let message = "the episode is over: reset first";
             return Err(Error::invalid("environment", None, "", message));
         }
@@ -312,14 +282,14 @@ impl<'w> Env<'w> {
         self.turns = 0;
         self.taken.clear();
         self.dealt = 0.0;
-        self.encoder.begin(&self.slot);
-        self.encoder.observe(&self.slot);
+        self.encoder.begin(&self.episode.slot);
+        self.encoder.observe(&self.episode.slot);
     }
 
     /// Mean tentative cost of the slot's tasks as it stands; `None` where the form has none.
     #[must_use]
     pub fn tentative_cost(&self) -> Option<f64> {
-        let tasks = (self.slot.tasks.len() as f64).max(1.0);
+        let tasks = (self.episode.slot.tasks.len() as f64).max(1.0);
         self.encoder.tentative_cost().map(|cost| cost / tasks)
     }
 
@@ -332,42 +302,35 @@ impl<'w> Env<'w> {
 
     /// Pays for the decision and goes on to the next slot.
     fn close(&mut self) -> Result<Turn> {
+        let now_s = self.episode.now_s();
         let Self {
-            slot,
+            episode,
             costs,
             decision,
             ..
         } = self;
-        costs.allocate(slot, decision);
-        costs.evaluate(slot, decision);
-        self.record = account(slot, &decision.placements, costs);
-        self.record.enforced = self.world.scenario.load_balance.enforce;
-        self.record.slot = self.t as u32;
-        self.record.clamped = self.traffic.clamped();
-        let now_s = self.now_s();
-        let Self {
-            slot,
-            costs,
-            decision,
-            ..
-        } = self;
+        costs.allocate(&episode.slot, decision);
+        costs.evaluate(&episode.slot, decision);
+        self.record = account(&episode.slot, &decision.placements, costs);
+        self.record.enforced = episode.world.scenario.load_balance.enforce;
+        self.record.slot = episode.t as u32;
+        self.record.clamped = episode.traffic.clamped();
         self.carry_over
-            .save(now_s, slot, &decision.placements, costs);
+            .save(now_s, &episode.slot, &decision.placements, costs);
 
         let reward = -self.record.objective;
         let last = reward - self.dealt;
-        self.t += 1;
-        let truncated = self.t == self.slots;
-        self.over = truncated;
-        let next = self.traffic.advance(self.t, &mut self.slot);
+        self.episode.t += 1;
+        let truncated = self.episode.is_over();
+        let next = self.episode.advance();
         let bootstrap = next.is_ok();
         if !truncated {
             next?;
         }
         if bootstrap {
-            let now_s = self.now_s();
-            self.carry_over
-                .load(now_s, &mut self.slot, self.traffic.previous_row());
+            let now_s = self.episode.now_s();
+            let Episode { traffic, slot, .. } = &mut self.episode;
+            self.carry_over.load(now_s, slot, traffic.previous_row());
             self.open();
         }
         Ok(Turn {

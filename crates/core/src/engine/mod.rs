@@ -5,6 +5,7 @@ mod carry_over;
 pub mod coverage;
 pub mod decider;
 pub mod env;
+mod episode;
 mod factory;
 mod lane;
 mod map;

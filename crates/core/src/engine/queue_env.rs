@@ -18,19 +18,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::env::SlotEnd;
+use super::episode::{Episode, Seeds};
 use super::lane::{Bounds, QueueLane, TaskOutcome};
-use super::traffic::Traffic;
 use super::world::World;
 use crate::error::{Error, Result};
 use crate::observation::plan::{Backlog, Planner};
 use crate::observation::{Layout, Observation};
 use crate::policy::baselines::Local;
-use crate::rng::{Stream, Streams};
+use crate::rng::Streams;
 use crate::scenario::{Execution, Mobility};
 use crate::slot::{Decision, Slot};
-
-/// The bit that seeds drawn for training have.
-const TRAINING: u64 = 1 << 63;
 
 /// What a reward weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +69,29 @@ pub struct Snapshot {
     taken: Vec<u32>,
 }
 
+/// The first of `worlds`, where all of them suit.
+fn admit(worlds: &[Arc<World>]) -> Result<Arc<World>> {
+    let refused = |path: &str, message: &str| Err(Error::invalid("scenario", None, path, message));
+    for world in worlds {
+        let scenario = &world.scenario;
+        if scenario.execution == Execution::SharedCpu {
+            return refused("execution.kind", "must be \"queues\" for lysac");
+        }
+        if !matches!(scenario.fleet.mobility, Mobility::Parked(_)) || world.stands_m.len() != 1 {
+            let message = "must be parked at one server, which then decides";
+            return refused("fleet.mobility", message);
+        }
+        if scenario.task.period_s.is_some() {
+            let message = "must be left out: tasks arise slot by slot";
+            return refused("task.period_s", message);
+        }
+    }
+    match worlds.first() {
+        Some(world) => Ok(Arc::clone(world)),
+        None => refused("", "must be at least one, got none"),
+    }
+}
+
 /// A task in flight.
 #[derive(Clone, Copy, Debug)]
 struct Flight {
@@ -89,25 +109,17 @@ pub struct QueueEnv {
     /// Scenarios to draw from, episode by episode.
     worlds: Vec<Arc<World>>,
     weights: Weights,
-    slots: usize,
-    streams: Streams,
-    name: String,
-    draws: Stream,
-    drawn: u64,
-    world: Arc<World>,
-    traffic: Traffic<'static>,
-    slot: Slot,
+    seeds: Seeds,
+    episode: Episode<'static>,
     lane: Box<QueueLane>,
     planner: Planner,
     observation: Observation,
     decision: Decision,
-    t: usize,
     taken: Vec<u32>,
     flights: Vec<Flight>,
     queued_bits: Vec<f64>,
     virtual_s: f64,
     account: Account,
-    over: bool,
 }
 
 impl QueueEnv {
@@ -124,58 +136,22 @@ impl QueueEnv {
         streams: Streams,
         name: &str,
     ) -> Result<Self> {
-        let refused =
-            |path: &str, message: &str| Err(Error::invalid("scenario", None, path, message));
-        let Some(world) = worlds.first().cloned() else {
-            return refused("", "must be at least one, got none");
-        };
-        for world in &worlds {
-            let scenario = &world.scenario;
-            if scenario.execution == Execution::SharedCpu {
-                return refused("execution.kind", "must be \"queues\" for lysac");
-            }
-            if !matches!(scenario.fleet.mobility, Mobility::Parked(_)) || world.stands_m.len() != 1
-            {
-                let message = "must be parked at one server, which then decides";
-                return refused("fleet.mobility", message);
-            }
-            if scenario.task.period_s.is_some() {
-                return refused(
-                    "task.period_s",
-                    "must be left out: tasks arise slot by slot",
-                );
-            }
-        }
-        if slots == 0 {
-            return Err(Error::invalid(
-                "environment",
-                None,
-                "slots",
-                "must be > 0, got 0",
-            ));
-        }
+        let world = admit(&worlds)?;
+        let episode = Episode::new(Arc::clone(&world).into(), slots)?;
         let mut env = Self {
-            traffic: Traffic::new(Arc::clone(&world), Streams::new(0))?,
-            slot: world.empty_slot(),
-            lane: lane(&world, Streams::new(0), &world.core_free_s(Streams::new(0))),
+            lane: lane(&world, Streams::new(0), episode.traffic.core_free_s()),
             planner: layout.planner()?,
             observation: layout.planned(),
             decision: Decision::default(),
-            draws: streams.stream(name),
-            name: name.to_owned(),
-            world,
+            seeds: Seeds::new(streams, name),
+            episode,
             worlds,
             weights,
-            slots,
-            streams,
-            drawn: 0,
-            t: 0,
             taken: Vec::new(),
             flights: Vec::new(),
             queued_bits: Vec::new(),
             virtual_s: 0.0,
             account: Account::default(),
-            over: false,
         };
         env.reset()?;
         Ok(env)
@@ -186,9 +162,8 @@ impl QueueEnv {
     /// # Errors
     /// None that is known: parked vehicles have no trace.
     pub fn reset(&mut self) -> Result<()> {
-        self.drawn += 1;
-        let seed = self.draws.seed() | TRAINING;
-        let world = self.draws.below(self.worlds.len());
+        let seed = self.seeds.draw();
+        let world = self.seeds.draw_world(self.worlds.len());
         self.start(world, seed)
     }
 
@@ -200,13 +175,10 @@ impl QueueEnv {
     /// # Panics
     /// If there is no such world.
     pub fn start(&mut self, world: usize, seed: u64) -> Result<()> {
-        self.world = Arc::clone(&self.worlds[world]);
-        let streams = Streams::new(seed);
-        self.traffic = Traffic::new(Arc::clone(&self.world), streams)?;
-        self.slot = self.world.empty_slot();
-        self.lane = lane(&self.world, streams, self.traffic.core_free_s());
-        self.t = 0;
-        self.over = false;
+        let world = &self.worlds[world];
+        self.episode.start(Arc::clone(world).into(), seed)?;
+        let free_s = self.episode.traffic.core_free_s();
+        self.lane = lane(world, Streams::new(seed), free_s);
         self.taken.clear();
         self.flights.clear();
         self.virtual_s = 0.0;
@@ -229,7 +201,7 @@ impl QueueEnv {
     /// The slot as it stands.
     #[must_use]
     pub fn slot(&self) -> &Slot {
-        &self.slot
+        &self.episode.slot
     }
 
     /// What came of the slot decided last.
@@ -244,24 +216,24 @@ impl QueueEnv {
     /// An action of another length, an episode that is over.
     pub fn act(&mut self, action: &[f32]) -> Result<SlotEnd> {
         let wanted = self.planner.actions();
-        if action.len() != wanted || self.over {
-            let message = match self.over {
+        if action.len() != wanted || self.episode.is_over() {
+            let message = match self.episode.is_over() {
                 true => "the episode is over: reset first".to_owned(),
                 false => format!("must hold {wanted} numbers, got {}", action.len()),
             };
             return Err(Error::invalid("action", None, "", message));
         }
         self.taken.extend(action.iter().map(|x| x.to_bits()));
-        if !self.slot.tasks.vehicle.is_empty() && self.covered() {
-            self.planner.decode(&self.slot, 0, action);
+        if !self.episode.slot.tasks.vehicle.is_empty() && self.covered() {
+            self.planner.decode(&self.episode.slot, 0, action);
             self.planner.keep();
-            self.planner.settle(&self.slot, 0);
+            self.planner.settle(&self.episode.slot, 0);
         }
         self.planner.decision(&mut self.decision);
         self.close()?;
         Ok(SlotEnd {
             reward: self.account.reward,
-            truncated: self.over,
+            truncated: self.episode.is_over(),
             bootstrap: true,
         })
     }
@@ -269,8 +241,8 @@ impl QueueEnv {
     /// Where it stands; none where the episode is over.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
-        (!self.over).then(|| Snapshot {
-            drawn: self.drawn,
+        (!self.episode.is_over()).then(|| Snapshot {
+            drawn: self.seeds.drawn(),
             taken: self.taken.clone(),
         })
     }
@@ -283,16 +255,16 @@ impl QueueEnv {
         let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
         let width = self.planner.actions();
         let slots = snapshot.taken.len() / width;
-        if snapshot.drawn == 0 || !snapshot.taken.len().is_multiple_of(width) || slots >= self.slots
+        if snapshot.drawn == 0
+            || !snapshot.taken.len().is_multiple_of(width)
+            || slots >= self.episode.slots()
         {
             return refused("must stand within an episode of the same layout");
         }
-        self.draws = self.streams.stream(&self.name);
-        self.drawn = 0;
+        self.seeds.restart();
         for _ in 1..snapshot.drawn {
-            self.draws.seed();
-            self.draws.below(self.worlds.len());
-            self.drawn += 1;
+            self.seeds.draw();
+            self.seeds.draw_world(self.worlds.len());
         }
         self.reset()?;
         let mut action = Vec::with_capacity(width);
@@ -304,24 +276,23 @@ impl QueueEnv {
         Ok(())
     }
 
-    fn now_s(&self) -> f64 {
-        self.t as f64 * self.slot.slot_s
-    }
-
     /// Whether any task of the slot enters by a server.
     fn covered(&self) -> bool {
-        (0..self.slot.tasks.len()).any(|task| !self.slot.links(task).is_empty())
+        (0..self.episode.slot.tasks.len()).any(|task| !self.episode.slot.links(task).is_empty())
     }
 
     /// Goes on to slot `t`: what happened up to it, what arises, what is seen.
     fn open(&mut self) -> Result<()> {
-        let now_s = self.now_s();
-        self.traffic.advance_to(now_s, &mut self.slot)?;
-        let (flights, slot_s) = (&mut self.flights, self.slot.slot_s);
+        self.episode.advance()?;
+        let now_s = self.episode.now_s();
+        let Episode {
+            traffic, slot, t, ..
+        } = &mut self.episode;
+        let (flights, slot_s) = (&mut self.flights, slot.slot_s);
         let mut land = |ended: &TaskOutcome| land(flights, ended, slot_s);
-        self.lane
-            .open(self.t, &mut self.slot, &self.traffic, &mut land);
-        self.queued_bits.resize(self.slot.vehicles.len(), 0.0);
+        self.lane.open(*t, slot, traffic, &mut land);
+        self.queued_bits
+            .resize(self.episode.slot.vehicles.len(), 0.0);
         let mut backlog = Backlog {
             virtual_s: self.virtual_s,
             ..Backlog::default()
@@ -329,41 +300,19 @@ impl QueueEnv {
         for flight in self.flights.iter().filter(|flight| flight.end_s > now_s) {
             backlog.bits[flight.kind] += flight.bits;
         }
-        match self.planner.begin(&self.slot) {
+        match self.planner.begin(&self.episode.slot) {
             0 => self.planner.idle(&backlog, &mut self.observation),
             _ => self
                 .planner
-                .look(&self.slot, 0, &backlog, &mut self.observation),
+                .look(&self.episode.slot, 0, &backlog, &mut self.observation),
         }
         Ok(())
     }
 
     /// Sends the tasks out, goes on to the next slot, and accounts the one that is over.
     fn close(&mut self) -> Result<()> {
-        let (t, slot) = (self.t as u32, &self.slot);
-        let vehicles = slot.vehicles.len();
-        let mut account = Account {
-            arrived_bits: vec![0.0; vehicles],
-            served_bits: vec![0.0; vehicles],
-            queued_bits: self.queued_bits.clone(),
-            virtual_s: self.virtual_s,
-            ..Account::default()
-        };
-        for task in 0..slot.tasks.len() {
-            let (vehicle, bits) = (
-                slot.tasks.vehicle[task] as usize,
-                slot.tasks.data_bits[task],
-            );
-            account.arrived_bits[vehicle] += bits;
-            self.flights.push(Flight {
-                slot: t,
-                task: task as u32,
-                vehicle,
-                kind: self.planner.foreseen(task).map_or(0, |(kind, _)| kind),
-                bits,
-                end_s: f64::INFINITY,
-            });
-        }
+        let t = self.episode.t as u32;
+        let mut account = self.take_off(t);
         let (mut sum_s, mut late, mut ended) = (0.0, 0u32, 0u32);
         let mut know = |end: &TaskOutcome| match end.outcome {
             Ok(outcome) => {
@@ -373,23 +322,22 @@ impl QueueEnv {
             }
             Err(_) => late += 1,
         };
-        self.lane.impose(&self.slot, &self.decision);
-        let (flights, slot_s) = (&mut self.flights, self.slot.slot_s);
+        self.lane.impose(&self.episode.slot, &self.decision);
+        let (flights, slot_s) = (&mut self.flights, self.episode.slot.slot_s);
         self.lane
-            .close(&mut self.slot, Bounds::default(), &mut |end| {
+            .close(&mut self.episode.slot, Bounds::default(), &mut |end| {
                 know(end);
                 land(flights, end, slot_s);
             });
         self.lane.foresee(&mut know);
-        let tasks = self.slot.tasks.len() as f64;
-        let deadline_s = self.slot.tasks.deadline_s.iter().sum::<f64>() / tasks.max(1.0);
+        let tasks = self.episode.slot.tasks.len() as f64;
+        let deadline_s = self.episode.slot.tasks.deadline_s.iter().sum::<f64>() / tasks.max(1.0);
         account.delay_s = (ended > 0).then(|| sum_s / f64::from(ended));
         account.late = f64::from(late) / tasks.max(1.0);
 
-        self.t += 1;
-        self.over = self.t == self.slots;
+        self.episode.t += 1;
         self.open()?;
-        let now_s = self.now_s();
+        let now_s = self.episode.now_s();
         // b: of what was in flight when the slot began
         for flight in &self.flights {
             if flight.slot < t && flight.end_s <= now_s {
@@ -402,9 +350,36 @@ impl QueueEnv {
         Ok(())
     }
 
+    /// The tasks of slot `t` are in flight from now on; an account of the slot as it begins.
+    fn take_off(&mut self, t: u32) -> Account {
+        let slot = &self.episode.slot;
+        let vehicles = slot.vehicles.len();
+        let mut account = Account {
+            arrived_bits: vec![0.0; vehicles],
+            served_bits: vec![0.0; vehicles],
+            queued_bits: self.queued_bits.clone(),
+            virtual_s: self.virtual_s,
+            ..Account::default()
+        };
+        for task in 0..slot.tasks.len() {
+            let vehicle = slot.tasks.vehicle[task] as usize;
+            let bits = slot.tasks.data_bits[task];
+            account.arrived_bits[vehicle] += bits;
+            self.flights.push(Flight {
+                slot: t,
+                task: task as u32,
+                vehicle,
+                kind: self.planner.foreseen(task).map_or(0, |(kind, _)| kind),
+                bits,
+                end_s: f64::INFINITY,
+            });
+        }
+        account
+    }
+
     /// Reward of the slot that is over, and the queues after it.
     fn settle(&mut self, mut account: Account, deadline_s: f64) {
-        let task = &self.world.scenario.task;
+        let task = &self.episode.world.scenario.task;
         let mean_bytes = 0.5 * (task.data_bytes.min + task.data_bytes.max);
         let unit_bits = 8.0 * mean_bytes * task.per_vehicle as f64;
         let mut drift = 0.0;
