@@ -80,7 +80,7 @@ fn answer(line: &str) -> Result<Value> {
     let scenario = Scenario::builtin("wang2025", &sets)?;
     let world = World::new(&scenario)?;
     let quota = ask["quota_data"].as_f64();
-    let quota = quota.unwrap_or(scenario.policy.greedy_quota);
+    let quota = quota.unwrap_or(scenario.policy.greedy.quota);
     let beta = ask["beta"].as_u64().unwrap_or(7) as usize;
     let policies = [
         Who::Kind(PolicyKind::GreedyComputation),

@@ -1,28 +1,37 @@
 //! Input documents as trees that know where they came from.
 //!
-//! TOML and JSON become the same [`Node`]s; [`Section`] reads them. One definition of a section decodes
-//! it, finds its unknown keys, and describes it as JSON Schema and as a reference page.
+//! TOML and JSON become the same [`Node`]s. A [`Section`] reads them: it checks values, finds unknown keys, and describes
+//! itself as JSON Schema and as a reference page. [`Keys`] binds the fields of a struct to the keys of a section, so that
+//! the same definition also writes them.
 
 mod describe;
+mod field;
 mod json;
+mod keys;
 mod kind;
 mod names;
 mod overrides;
 mod reader;
+mod suggest;
 #[cfg(test)]
 mod testing;
 mod toml;
+mod writer;
 
 pub use describe::{markdown, schema};
+pub use field::{Field, Presence, Shape, Variant};
+pub use keys::Keys;
+pub(crate) use keys::section;
 pub(crate) use kind::show_number;
 pub use kind::{
-    Choice, Count, Flag, Float, Floats, Kind, Pair, Range, Series, Spread, Text, Texts,
+    Choice, Count, Flag, Float, Floats, Kind, List, Nullable, Pair, Range, Spread, Text, Texts,
 };
 pub(crate) use names::{LinkedPairs, Names};
-pub use reader::unknown;
-pub use reader::{Field, Form, Presence, Section, Shape, Variant, describe, read};
+pub use reader::{Form, Section, describe, read};
+pub use suggest::{nearest, unknown};
 #[cfg(test)]
 pub(crate) use testing::{mutate, violation};
+pub use writer::Writer;
 
 use std::fmt;
 

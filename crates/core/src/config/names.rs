@@ -1,7 +1,6 @@
 //! Names that entries give themselves, and references to them.
 
-use super::reader::unknown;
-use super::{Section, Text};
+use super::{Keys, Section, Text, unknown};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The names of a list's entries, each with its row.
@@ -11,12 +10,20 @@ pub(crate) struct Names(BTreeMap<String, u32>);
 impl Names {
     /// The key `id` of the next entry; no two may be equal.
     pub(crate) fn define(&mut self, s: &mut Section<'_>, row: usize) -> String {
-        let id = s.required("id", Text::NAME, "unique name");
-        let row = u32::try_from(row).expect("a document has fewer entries");
-        if !id.is_empty() && self.0.insert(id.clone(), row).is_some() {
-            s.problem("id", format!("{id:?} is taken already"));
-        }
+        let mut id = String::new();
+        self.bind(&mut id, &mut Keys::Read(s), row);
         id
+    }
+
+    /// The same for a field.
+    pub(crate) fn bind(&mut self, id: &mut String, k: &mut Keys<'_, '_>, row: usize) {
+        k.required("id", Text::NAME, id, "unique name");
+        k.check(|s| {
+            let row = u32::try_from(row).expect("a file has fewer entries");
+            if !id.is_empty() && self.0.insert(id.clone(), row).is_some() {
+                s.problem("id", format!("{id:?} is taken already"));
+            }
+        });
     }
 
     /// The row of `id`, which the key `key` names; empty names have been reported already.

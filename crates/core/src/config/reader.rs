@@ -1,69 +1,10 @@
 //! Reads a section: one definition decodes it, finds every problem in it, and describes it.
 
-use super::kind::one_of;
-use super::{Choice, Document, Kind, Node, Origin, PathStyle, Value};
+use super::{
+    Choice, Document, Field, Kind, Node, Origin, PathStyle, Presence, Shape, Value, Variant,
+    unknown,
+};
 use crate::error::{Problem, Problems, Result};
-use serde_json::Value as Json;
-
-/// A key of a section, for the schema and the reference page.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// The key.
-    pub name: &'static str,
-    /// What it means, with its unit in brackets.
-    pub doc: &'static str,
-    /// What happens without it.
-    pub presence: Presence,
-    /// What it takes.
-    pub shape: Shape,
-}
-
-/// What happens without a key.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Presence {
-    /// It must be there.
-    Required,
-    /// This value is used.
-    Default(Json),
-    /// It may be left out, with this effect.
-    Optional(&'static str),
-}
-
-/// What a key takes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
-    /// A value.
-    Value {
-        /// In words.
-        expected: String,
-        /// As JSON Schema.
-        schema: Json,
-    },
-    /// A section.
-    Section(Vec<Field>),
-    /// A list of sections.
-    List(Vec<Field>),
-    /// A list of sections, or else one section of another form.
-    ListOrSection(Vec<Field>, Vec<Field>),
-    /// A section whose keys depend on one of them.
-    Variants {
-        /// The key that decides.
-        tag: &'static str,
-        /// The forms.
-        variants: Vec<Variant>,
-    },
-}
-
-/// One form of a [`Shape::Variants`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Variant {
-    /// Value of the tag.
-    pub name: &'static str,
-    /// What it means.
-    pub doc: &'static str,
-    /// The other keys.
-    pub fields: Vec<Field>,
-}
 
 /// A form of a section: its name, its meaning, and how to read its keys.
 pub type Form<'a, T> = (
@@ -552,20 +493,4 @@ fn needs_a_key(fields: &[Field]) -> bool {
     fields
         .iter()
         .any(|field| field.presence == Presence::Required)
-}
-
-/// `unknown key "sped_mps", did you mean "speed_mps"?`, or the known words where none is near.
-#[must_use]
-pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
-    /// More words than that are no help.
-    const FEW: usize = 20;
-    let distance = |other: &str| strsim::damerau_levenshtein(word, other);
-    let near = known.iter().min_by_key(|other| distance(other));
-    let hint = match near {
-        None => ", and there is none".to_owned(),
-        Some(near) if distance(near) <= 1 + near.len() / 4 => format!(", did you mean {near:?}?"),
-        _ if known.len() <= FEW => format!(", expected {}", one_of(known.iter().copied())),
-        _ => String::new(),
-    };
-    format!("unknown {what} {word:?}{hint}")
 }

@@ -143,7 +143,7 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
         let layout = scorer.layout();
         // ours, where slots stand alone; the paper's agents (`flat`) are judged by what they say themselves
         let ours = matches!(layout.form, Form::Sequential { .. }) && layout.spans == 1;
-        let (repair, or_local) = (options.learned_repair, options.learned_or_local);
+        let (repair, or_local) = (options.learned.repair, options.learned.or_local);
         let learned = Learned::new(scorer)?;
         Ok(match (ours && repair, ours && or_local) {
             (false, false) => Box::new(SharedCpuAdapter::new(learned)),

@@ -252,7 +252,7 @@ impl Layout {
             vehicles: scenario.fleet.size,
             tasks_per_vehicle: scenario.task.per_vehicle,
             rsus: setting.rsus.len(),
-            candidates: scenario.policy.random_candidates.max(2),
+            candidates: scenario.policy.random.candidates.max(2),
             target,
         };
         Ok(Self::new(form, setting))
@@ -263,7 +263,7 @@ impl Layout {
     pub fn shared<'a>(setting: impl Into<Setting<'a>>) -> Self {
         let setting = setting.into();
         let form = Form::Shared {
-            candidates: setting.scenario.policy.random_candidates.max(2),
+            candidates: setting.scenario.policy.random.candidates.max(2),
             targets: 6,
         };
         Self::new(form, setting)

@@ -36,6 +36,7 @@ impl LocalSearch {
             price: Price::new(PriceOptions {
                 sweeps: 2,
                 effort: PriceEffort::Accurate,
+                ..PriceOptions::default()
             }),
             assignment: Assignment::default(),
             order: Order::default(),

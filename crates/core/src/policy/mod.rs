@@ -235,35 +235,35 @@ impl PolicyKind {
         match self {
             Self::Local => adapted(Local),
             Self::Random => adapted(Random::new(
-                options.random_candidates,
-                options.random_target,
+                options.random.candidates,
+                options.random.target,
                 streams,
             )),
-            Self::GreedyData => adapted(Greedy::new(Rank::Data, options.greedy_quota)),
+            Self::GreedyData => adapted(Greedy::new(Rank::Data, options.greedy.quota)),
             Self::GreedyComputation => {
-                adapted(Greedy::new(Rank::Computation, options.greedy_quota))
+                adapted(Greedy::new(Rank::Computation, options.greedy.quota))
             }
             Self::Nearest => adapted(Nearest),
             Self::BestResponse => repaired(
-                best_response::BestResponse::new(options.best_response_sweeps),
-                options.best_response_repair,
-                options.best_response_deadline,
+                best_response::BestResponse::new(options.best_response.sweeps),
+                options.best_response.repair,
+                options.best_response.deadline,
             ),
             Self::LeastTotal => repaired(
-                least_total::policy(options.least_total_passes),
-                options.least_total_repair,
+                least_total::policy(options.least_total.passes),
+                options.least_total.repair,
                 Deadline::IGNORE,
             ),
             Self::Price => repaired(
                 price::Price::new(options.price),
-                options.price_repair,
-                options.price_deadline,
+                options.price.repair,
+                options.price.deadline,
             ),
             Self::LocalSearch => {
                 let (restarts, repair) =
-                    (options.local_search_restarts, options.local_search_repair);
+                    (options.local_search.restarts, options.local_search.repair);
                 let search = local_search::LocalSearch::new(restarts, repair, streams);
-                adapted(Punctual::new(search, options.local_search_deadline))
+                adapted(Punctual::new(search, options.local_search.deadline))
             }
             Self::SlotFit => adapted(slot_fit::SlotFit::new(options.price.sweeps)),
             Self::Migration(kind) => kind.build(&options.migration, streams),

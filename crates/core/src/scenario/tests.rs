@@ -786,7 +786,7 @@ fn closed_form_overrides_change_exactly_what_they_name() {
     };
     rsus[0].cpu_hz = 1e9;
     expected.task.cycles = Cycles::Drawn(Range { min: 1e8, max: 2e8 });
-    expected.policy.best_response_sweeps = 7;
+    expected.policy.best_response.sweeps = 7;
     expected.policy.price.effort = PriceEffort::Fast;
     let changed = small(&[
         ("fleet.size", "100"),
@@ -959,7 +959,7 @@ fn paper_wang2025_is_as_published_and_calibrated() {
         assert_eq!(equipment, (500.0, 100e6, 15e9, 3e-28));
     }
     assert_eq!((s.time.slot_s, s.time.slots), (1.0, 120));
-    assert_eq!((s.omega, s.policy.greedy_quota), (0.65, 0.78));
+    assert_eq!((s.omega, s.policy.greedy.quota), (0.65, 0.78));
     assert_eq!(s.backhaul.links, LinkRule::Distance(610.0));
 
     assert!(s.load_balance.enforce);
@@ -1064,7 +1064,7 @@ fn closed_form_builtins_differ_from_wang2025_where_they_should() {
         min: 1.83e-26,
         max: 1.83e-26,
     };
-    balanced.policy.greedy_quota = 0.78;
+    balanced.policy.greedy.quota = 0.78;
     balanced.source = builtin("wang2025").source;
     assert_eq!(renamed(builtin("wang2025")), renamed(balanced));
     let mut hotspot = builtin("wang2025-unbalanced");

@@ -10,11 +10,11 @@ use super::{Coverage, Rsus, Slot, Tasks, Vehicles};
 use crate::backhaul::network::Network;
 use crate::backhaul::{Edge, MAX_TARGETS, Routes};
 use crate::config::{
-    self, Count, Document, Flag, Float, Floats, LinkedPairs, Names, Presence, Section, Series, Text,
+    self, Count, Document, Flag, Float, Floats, Keys, LinkedPairs, List, Names, Presence, Section,
+    Text,
 };
 use crate::error::Result;
-use crate::scenario::Channel;
-use crate::scenario::decode::{ENERGY_COEFF, LENGTH_M, PLACE_M, channel, uplink_rate_bps};
+use crate::scenario::{Channel, ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
 use receivers::Receivers;
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -74,8 +74,13 @@ fn terms(s: &mut Section<'_>) -> Terms {
         )
     });
     let (enforce_balance, tau) = balance.unwrap_or((false, f64::INFINITY));
-    let (channel, uplink_rate_bps) =
-        s.section("channel", "The radio", |s| (channel(s), uplink_rate_bps(s)));
+    let (channel, uplink_rate_bps) = s.section("channel", "The radio", |s| {
+        let (mut channel, mut rate_bps) = (Channel::default(), None);
+        let k = &mut Keys::Read(s);
+        channel.keys(k);
+        uplink_rate_bps(&mut rate_bps, k);
+        (channel, rate_bps)
+    });
     let doc = "The cloud behind the RSUs";
     let cloud_round_trip_s = s.optional_section("cloud", "there is none", doc, |s| {
         let doc = "time to the cloud and back [s]";
@@ -162,7 +167,7 @@ impl Cores {
         let doc = "time from now until each core is free of earlier tasks [s]";
         let free_s = s.optional(
             "core_free_s",
-            Series(Float::NON_NEGATIVE),
+            List(Float::NON_NEGATIVE),
             "all are free",
             doc,
         );

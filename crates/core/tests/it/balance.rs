@@ -36,9 +36,9 @@ fn slot(seed: u64) -> Slot {
 /// What `kind` decides with its repair on or off.
 fn decide(kind: PolicyKind, repair: bool, slot: &Slot, seed: u64) -> Vec<Placement> {
     let mut options = builtin("wang2025", &[]).policy;
-    options.best_response_repair = repair;
-    options.price_repair = repair;
-    options.local_search_repair = repair;
+    options.best_response.repair = repair;
+    options.price.repair = repair;
+    options.local_search.repair = repair;
     let mut decision = Decision::default();
     let mut policy = kind.build(&options, Streams::new(seed));
     policy.decide(slot, &mut decision);
@@ -257,7 +257,7 @@ fn closed_form_random_targets_from_the_candidates() {
     };
     let slot = recipe.slot(1);
     let mut options = builtin("wang2025", &[("policy.random.target", "candidates")]).policy;
-    options.random_candidates = 8;
+    options.random.candidates = 8;
     let mut policy = Random.build(&options, Streams::new(0));
     let mut decision = Decision::default();
     let draws = 20_000;
@@ -344,9 +344,9 @@ fn oracle_balance_of_demand_by_hand() {
 /// Late tasks and cost of what `kind` decides under a rule for deadlines.
 fn late(kind: PolicyKind, deadline: Deadline, slot: &Slot) -> (usize, f64, Vec<Placement>) {
     let mut options = builtin("wang2025", &[]).policy;
-    options.best_response_deadline = deadline;
-    options.price_deadline = deadline;
-    options.local_search_deadline = deadline;
+    options.best_response.deadline = deadline;
+    options.price.deadline = deadline;
+    options.local_search.deadline = deadline;
     let mut decision = Decision::default();
     let mut policy = kind.build(&options, Streams::new(1));
     policy.decide(slot, &mut decision);

@@ -70,8 +70,8 @@ fn property_a_learned_policy_is_never_dearer_than_all_local() {
         let mut decision = Decision::default();
         let random = || {
             Random::new(
-                options.random_candidates,
-                options.random_target,
+                options.random.candidates,
+                options.random.target,
                 Streams::new(seed),
             )
         };

@@ -115,7 +115,7 @@ impl<'a> Twin<'a> {
 
             let mut placements = match policy {
                 PolicyKind::Nearest => self.nearest(),
-                _ => self.best_response(scenario.policy.best_response_sweeps),
+                _ => self.best_response(scenario.policy.best_response.sweeps),
             };
             for placement in &mut placements {
                 if let Placement::Rsu { execution, .. } = *placement {

@@ -5,44 +5,170 @@ pub mod migration;
 
 pub use migration::MigrationOptions;
 
+use crate::config::{Choice, Count, Flag, Float, Keys, section};
+
 /// `[policy.NAME]`: options of policies.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PolicyOptions {
-    /// `[policy.greedy] quota`: share q of the tasks that the greedy baselines offload.
-    pub greedy_quota: f64,
-    /// `[policy.random] candidates`: length beta + 1 of the candidate sequence drawn from.
-    pub random_candidates: usize,
-    /// `[policy.random] target`: among which RSUs it draws the one that executes.
-    pub random_target: RandomTarget,
-    /// `[policy.least-total] passes`: how many times every task is decided.
-    pub least_total_passes: usize,
-    /// `[policy.least-total] repair`: whether its placements are repaired where (16e) is enforced.
-    pub least_total_repair: bool,
-    /// `[policy.learned] or_local`: whether every task runs on its vehicle where that is cheaper than what was learned.
-    pub learned_or_local: bool,
-    /// `[policy.learned] repair`: whether learned placements are repaired where (16e) is enforced.
-    pub learned_repair: bool,
-    /// `[policy.best-response] sweeps`: most sweeps over the tasks.
-    pub best_response_sweeps: usize,
-    /// `[policy.best-response] repair`: whether its placements are repaired where (16e) is enforced.
-    pub best_response_repair: bool,
-    /// `[policy.best-response] deadline`.
-    pub best_response_deadline: Deadline,
+    /// `[policy.greedy]`.
+    pub greedy: GreedyOptions,
+    /// `[policy.random]`.
+    pub random: RandomOptions,
+    /// `[policy.least-total]`.
+    pub least_total: LeastTotalOptions,
+    /// `[policy.learned]`.
+    pub learned: LearnedOptions,
+    /// `[policy.best-response]`.
+    pub best_response: BestResponseOptions,
     /// `[policy.price]`.
     pub price: PriceOptions,
-    /// `[policy.price] repair`: whether its placements are repaired where (16e) is enforced.
-    pub price_repair: bool,
-    /// `[policy.price] deadline`.
-    pub price_deadline: Deadline,
-    /// `[policy.local-search] restarts`.
-    pub local_search_restarts: usize,
-    /// `[policy.local-search] repair`: whether it searches for placements that are cheap under (16e), where that
-    /// is enforced.
-    pub local_search_repair: bool,
-    /// `[policy.local-search] deadline`.
-    pub local_search_deadline: Deadline,
+    /// `[policy.local-search]`.
+    pub local_search: LocalSearchOptions,
     /// Those of the policies of system 2.
     pub migration: MigrationOptions,
+}
+
+impl PolicyOptions {
+    pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>) {
+        let doc = "The policies greedy-computation and greedy-data";
+        k.section("greedy", doc, |k| self.greedy.keys(k));
+        k.section("random", "The policy random", |k| self.random.keys(k));
+        let doc = "The policy least-total, the untrained rule beside learned ones";
+        k.section("least-total", doc, |k| self.least_total.keys(k));
+        let doc = "Learned policies that decide task after task where slots stand alone";
+        k.section("learned", doc, |k| self.learned.keys(k));
+        let doc = "The policy best-response";
+        k.section("best-response", doc, |k| self.best_response.keys(k));
+        k.section("price", "The policy price", |k| self.price.keys(k));
+        let doc = "The policy local-search";
+        k.section("local-search", doc, |k| self.local_search.keys(k));
+        k.check(|s| {
+            let instead = "is an option of each policy that has it: policy.price.repair, policy.best-response.repair, \
+                           policy.local-search.repair, policy.least-total.repair, policy.learned.repair";
+            s.retired("repair", instead);
+        });
+        self.migration.keys(k);
+    }
+}
+
+section! {
+    /// `[policy.greedy]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct GreedyOptions {
+        /// share q of the tasks that they offload
+        quota: f64 = default(0.77, Float::UNIT),
+    }
+}
+
+section! {
+    /// `[policy.random]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct RandomOptions {
+        /// length beta + 1 of the candidate sequence drawn from
+        candidates: usize = default(8, Count { min: 1, max: 1_000_000 }),
+        /// what the executing RSU is drawn from: `any` RSU within reach of the entry, or the `candidates`,
+        /// padded to beta as for the entry
+        target: RandomTarget = default(RandomTarget::Any, Choice(&RANDOM_TARGETS)),
+    }
+}
+
+/// Among which RSUs the policy `random` draws the one that executes a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RandomTarget {
+    /// All within reach of the entry RSU.
+    #[default]
+    Any,
+    /// The candidates that it enters by, padded as they are.
+    Candidates,
+}
+
+const RANDOM_TARGETS: [(&str, RandomTarget); 2] = [
+    ("any", RandomTarget::Any),
+    ("candidates", RandomTarget::Candidates),
+];
+
+section! {
+    /// `[policy.least-total]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LeastTotalOptions {
+        /// how many times every task is decided; 2 as the learned policies that come along
+        passes: usize = default(2, Count { min: 1, max: 1000 }),
+        /// Whether its placements are repaired where (16e) is enforced.
+        repair: bool = bound(true, repair),
+    }
+}
+
+section! {
+    /// `[policy.learned]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LearnedOptions {
+        /// whether every task runs on its vehicle in slots where that is cheaper
+        or_local: bool = default(true, Flag),
+        /// Whether learned placements are repaired where (16e) is enforced.
+        repair: bool = bound(true, repair),
+    }
+}
+
+section! {
+    /// `[policy.best-response]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct BestResponseOptions {
+        /// most sweeps over the tasks
+        sweeps: usize = default(20, Count { min: 1, max: 1_000_000 }),
+        /// Whether its placements are repaired where (16e) is enforced.
+        repair: bool = bound(true, repair),
+        /// What it does about late tasks.
+        deadline: Deadline = bound(Deadline::IGNORE, Deadline::keys),
+    }
+}
+
+section! {
+    /// `[policy.price]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct PriceOptions {
+        /// best-response sweeps after the choice at prices
+        sweeps: usize = default(2, Count { min: 0, max: 1_000_000 }),
+        /// how good the prices are: `accurate` as those of the bound, `fast` a step or two from those of
+        /// the last slot
+        effort: PriceEffort = default(PriceEffort::Accurate, Choice(&PRICE_EFFORTS)),
+        /// Whether its placements are repaired where (16e) is enforced.
+        repair: bool = bound(true, repair),
+        /// What it does about late tasks.
+        deadline: Deadline = bound(Deadline::IGNORE, Deadline::keys),
+    }
+}
+
+/// How good the prices must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PriceEffort {
+    /// As good as the bound's own.
+    #[default]
+    Accurate,
+    /// A step or two from those of the last slot: for large maps, where most of the time is theirs.
+    Fast,
+}
+
+const PRICE_EFFORTS: [(&str, PriceEffort); 2] = [
+    ("accurate", PriceEffort::Accurate),
+    ("fast", PriceEffort::Fast),
+];
+
+section! {
+    /// `[policy.local-search]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LocalSearchOptions {
+        /// restarts from a perturbed solution
+        restarts: usize = default(10, Count { min: 0, max: 1_000_000 }),
+        /// Whether it searches for placements that are cheap under (16e), where that is enforced.
+        repair: bool = bound(true, repair),
+        /// What it does about late tasks.
+        deadline: Deadline = bound(Deadline::IGNORE, Deadline::keys),
+    }
+}
+
+fn repair(repair: &mut bool, k: &mut Keys<'_, '_>) {
+    let doc = "whether it mends its placements by exact P2 where load_balance.enforce is on";
+    k.default("repair", Flag, repair, doc);
 }
 
 /// What a policy does about tasks that it sees end after T_max, which J does not know of.
@@ -60,6 +186,15 @@ impl Deadline {
         rule: DeadlineRule::Ignore,
         weight: 1.0,
     };
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) {
+        let doc = "what it does about tasks that would end after their deadline, which J does not know of: `ignore` \
+                   it, `weigh` a late task by `deadline_weight`, or `forbid` it where a move helps";
+        k.default("deadline", Choice(&DEADLINES), &mut self.rule, doc);
+        let kind = Float::NON_NEGATIVE.up_to(1e6);
+        let doc = "what a late task costs beyond its own cost, with deadline = \"weigh\" [as J of one task]";
+        k.default("deadline_weight", kind, &mut self.weight, doc);
+    }
 }
 
 /// See [`Deadline`].
@@ -73,31 +208,8 @@ pub enum DeadlineRule {
     Forbid,
 }
 
-/// Among which RSUs the policy `random` draws the one that executes a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum RandomTarget {
-    /// All within reach of the entry RSU.
-    #[default]
-    Any,
-    /// The candidates that it enters by, padded as they are.
-    Candidates,
-}
-
-/// How good the prices must be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PriceEffort {
-    /// As good as the bound's own.
-    #[default]
-    Accurate,
-    /// A step or two from those of the last slot: for large maps, where most of the time is theirs.
-    Fast,
-}
-
-/// `[policy.price]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PriceOptions {
-    /// `sweeps`: best-response sweeps after the choice at prices.
-    pub sweeps: usize,
-    /// `effort`: how good the prices are.
-    pub effort: PriceEffort,
-}
+const DEADLINES: [(&str, DeadlineRule); 3] = [
+    ("ignore", DeadlineRule::Ignore),
+    ("weigh", DeadlineRule::Weigh),
+    ("forbid", DeadlineRule::Forbid),
+];

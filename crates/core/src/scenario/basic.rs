@@ -1,0 +1,114 @@
+//! Sections of a few plain keys: time, area, channel, load balance.
+
+use crate::config::{Choice, Count, Flag, Float, Keys, section};
+
+/// Places stay within this distance of the origin \[m\], the size of the Earth.
+pub(crate) const PLACE_M: Float = Float::between(-1e7, 1e7);
+/// Extents \[m\].
+pub(crate) const LENGTH_M: Float = Float::POSITIVE.up_to(1e7);
+
+section! {
+    /// `[time]`: slots.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Time {
+        /// length of a slot [s]
+        slot_s: f64 = default(1.0, Float::POSITIVE.up_to(86_400.0)),
+        /// number of slots of a run
+        slots: usize = required(Count { min: 1, max: 100_000_000 }),
+        /// whether a task holds its CPU, and a vehicle its local queue, across slots
+        carry_over: bool = default(false, Flag),
+    }
+}
+
+/// `[area]`: a rectangle of the map.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Area {
+    /// West edge \[m\].
+    pub x_min_m: f64,
+    /// South edge \[m\].
+    pub y_min_m: f64,
+    /// East edge \[m\].
+    pub x_max_m: f64,
+    /// North edge \[m\].
+    pub y_max_m: f64,
+}
+
+impl Area {
+    pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>) {
+        let mut width_m = extent(self.x_min_m, self.x_max_m);
+        let mut height_m = extent(self.y_min_m, self.y_max_m);
+        let doc = "width, west to east [m]";
+        k.required("width_m", LENGTH_M, &mut width_m, doc);
+        let doc = "height, south to north [m]";
+        k.required("height_m", LENGTH_M, &mut height_m, doc);
+        k.default("x_min_m", PLACE_M, &mut self.x_min_m, "west edge [m]");
+        k.default("y_min_m", PLACE_M, &mut self.y_min_m, "south edge [m]");
+        self.x_max_m = self.x_min_m + width_m;
+        self.y_max_m = self.y_min_m + height_m;
+    }
+}
+
+/// The extent that, added to `min`, gives `max` to the last bit.
+fn extent(min: f64, max: f64) -> f64 {
+    let width = max - min;
+    let near = [width, width.next_down(), width.next_up()];
+    let exact = near
+        .into_iter()
+        .find(|w| (min + w).to_bits() == max.to_bits());
+    exact.unwrap_or(width)
+}
+
+section! {
+    /// `[channel]`: the radio between vehicles and RSUs.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Channel {
+        /// noise power sigma^2 in the whole band [dBm]
+        noise_dbm: f64 = required(Float::between(-300.0, 100.0)),
+        /// path loss at 1 km [dB]
+        pathloss_db_at_1km: f64 = default(128.1, Float::between(0.0, 300.0)),
+        /// path loss added by every factor of ten in distance [dB]
+        pathloss_db_per_decade: f64 = default(37.6, Float::between(0.0, 100.0)),
+        /// height of the RSU antenna over the vehicle's [m]
+        antenna_height_m: f64 = default(10.0, Float::POSITIVE.up_to(1000.0)),
+    }
+}
+
+/// `[channel] uplink_rate_bps`.
+pub(crate) fn uplink_rate_bps(rate_bps: &mut Option<f64>, k: &mut Keys<'_, '_>) {
+    let without = "that of equation (1), over the whole band";
+    let doc = "rate of every upload, whoever else uploads, where tasks queue for cores [bit/s]";
+    k.optional("uplink_rate_bps", Float::POSITIVE, without, rate_bps, doc);
+}
+
+section! {
+    /// `[load_balance]`: LBM bound delta + phi(t) of (10), (16e).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LoadBalance {
+        /// static tolerance delta
+        delta: f64 = default(0.05, Float::NON_NEGATIVE),
+        /// sensitivity alpha
+        alpha: f64 = default(1.0, Float::NON_NEGATIVE),
+        /// smallest bound used: tau = max(delta + phi, tau_min)
+        tau_min: f64 = default(0.02, Float::POSITIVE),
+        /// whether (16e) binds the CPU allocation; it is reported either way
+        enforce: bool = default(false, Flag),
+        /// whose loads L_m: `allocated` CPU as in (8), or `demand`: cycles placed at the RSU over cpu_hz slot_s,
+        /// which no allocation can change, so that with `enforce` slots beyond the bound are counted only
+        of: BalanceOf = default(BalanceOf::Allocated, Choice(&BALANCES)),
+    }
+}
+
+/// Which loads L_m the LBM (9) is taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BalanceOf {
+    /// CPU granted, (8). The allocation can bring it down by idling.
+    #[default]
+    Allocated,
+    /// Cycles placed at the RSU over those that it could compute in the slot: only placements change it.
+    Demand,
+}
+
+const BALANCES: [(&str, BalanceOf); 2] = [
+    ("allocated", BalanceOf::Allocated),
+    ("demand", BalanceOf::Demand),
+];

@@ -1,0 +1,336 @@
+//! `[fleet.mobility]`: how vehicles move.
+
+use super::basic::{Area, LENGTH_M, PLACE_M};
+use super::builtin;
+use super::rsu::NamedRsus;
+use crate::config::{
+    Choice, Count, Float, Keys, Pair, Range, Spread, Text, Texts, section, show_number,
+};
+use std::path::{Path, PathBuf};
+
+const SPEED_MPS: Float = Float::NON_NEGATIVE.up_to(1000.0);
+/// A vehicle without speed would never arrive.
+const MOVING_MPS: Float = Float::between(0.01, 1000.0);
+
+/// What the keys depend on.
+pub(super) struct Context<'a> {
+    /// The scenario's folder.
+    pub folder: &'a Path,
+    /// The map.
+    pub area: Option<Area>,
+    /// The RSUs.
+    pub rsus: &'a NamedRsus,
+}
+
+/// `[fleet.mobility]`: how vehicles move.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mobility {
+    /// Straight lines, reflected at the border.
+    Straight {
+        /// Speed \[m/s\].
+        speed_mps: Range,
+        /// Share of vehicles bound to a crowded place.
+        hotspot: Option<Hotspot>,
+    },
+    /// Straight to a uniform random point, pause, next point.
+    RandomWaypoint {
+        /// Speed of each leg \[m/s\].
+        speed_mps: Range,
+        /// Pause at each point \[s\].
+        pause_s: Range,
+    },
+    /// On the streets of a regular grid, turning at random at crossings.
+    Manhattan {
+        /// Speed \[m/s\].
+        speed_mps: Range,
+        /// Distance between parallel streets \[m\].
+        block_m: f64,
+        /// Probability of leaving the straight line at a crossing (half to each side).
+        turn_probability: f64,
+    },
+    /// Standing at RSUs.
+    Parked(Parking),
+    /// Evenly spaced around a circle, counter-clockwise at one speed.
+    Ring {
+        /// Radius \[m\].
+        radius_m: f64,
+        /// Centre \[m\].
+        center_m: [f64; 2],
+        /// Speed \[m/s\].
+        speed_mps: f64,
+    },
+    /// SUMO floating-car data.
+    Fcd(Fcd),
+}
+
+impl Default for Mobility {
+    fn default() -> Self {
+        Self::Straight {
+            speed_mps: Range::default(),
+            hotspot: None,
+        }
+    }
+}
+
+impl Mobility {
+    /// Every kind with its meaning, and with the defaults of its keys.
+    pub(super) fn forms() -> [(&'static str, &'static str, Self); 6] {
+        let waypoint = Self::RandomWaypoint {
+            speed_mps: Range::default(),
+            pause_s: Range::default(),
+        };
+        let manhattan = Self::Manhattan {
+            speed_mps: Range::default(),
+            block_m: 0.0,
+            turn_probability: 0.5,
+        };
+        let ring = Self::Ring {
+            radius_m: 0.0,
+            center_m: [0.0; 2],
+            speed_mps: 0.0,
+        };
+        [
+            (
+                "straight",
+                "straight lines, reflected at the border",
+                Self::default(),
+            ),
+            (
+                "random-waypoint",
+                "straight to a uniform random point, pause, next point",
+                waypoint,
+            ),
+            (
+                "manhattan",
+                "on the streets of a regular grid, turning at random at crossings",
+                manhattan,
+            ),
+            ("parked", "standing at RSUs", Self::Parked(Parking::Random)),
+            (
+                "ring",
+                "evenly spaced around a circle, counter-clockwise at one speed",
+                ring,
+            ),
+            (
+                "fcd",
+                "SUMO floating-car data: XML, CSV (`;`) or Parquet, plain or .gz",
+                Self::Fcd(Fcd::default()),
+            ),
+        ]
+    }
+
+    pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>, context: &Context<'_>) {
+        match self {
+            Self::Straight { speed_mps, hotspot } => {
+                k.required("speed_mps", Spread(SPEED_MPS), speed_mps, "speed [m/s]");
+                let doc = "A crowded place: a share of the vehicles is Gaussian around its centre";
+                k.optional_section("hotspot", "no crowd", doc, hotspot, Hotspot::keys);
+            }
+            Self::RandomWaypoint { speed_mps, pause_s } => {
+                let doc = "speed of each leg [m/s]";
+                k.required("speed_mps", Spread(MOVING_MPS), speed_mps, doc);
+                let pause = Spread(Float::NON_NEGATIVE.up_to(1e6));
+                k.required("pause_s", pause, pause_s, "pause at each point [s]");
+            }
+            Self::Manhattan {
+                speed_mps,
+                block_m,
+                turn_probability,
+            } => {
+                k.required("speed_mps", Spread(SPEED_MPS), speed_mps, "speed [m/s]");
+                let doc = "distance between parallel streets [m]";
+                k.required("block_m", Float::between(1.0, 1e7), block_m, doc);
+                let doc =
+                    "probability of leaving the straight line at a crossing, half to each side";
+                k.default("turn_probability", Float::UNIT, turn_probability, doc);
+                block_fits(k, *block_m, context.area);
+            }
+            Self::Parked(parking) => parking.keys(k, context.rsus),
+            Self::Ring {
+                radius_m,
+                center_m,
+                speed_mps,
+            } => {
+                circle(k, (radius_m, center_m), context.area);
+                k.required("speed_mps", SPEED_MPS, speed_mps, "speed [m/s]");
+            }
+            Self::Fcd(fcd) => fcd.keys(k, context.folder),
+        }
+    }
+}
+
+fn block_fits(k: &mut Keys<'_, '_>, block_m: f64, area: Option<Area>) {
+    let side = |area: Area| (area.x_max_m - area.x_min_m).min(area.y_max_m - area.y_min_m);
+    if let Some(side) = area.map(side).filter(|&side| block_m > side) {
+        let (side, got) = (show_number(side), show_number(block_m));
+        let message = format!("must fit into the area, {side} m, got {got}");
+        k.problem("block_m", message);
+    }
+}
+
+/// Centre and radius of a ring, or in place of the radius its circumference.
+fn circle(
+    k: &mut Keys<'_, '_>,
+    (radius_m, center_m): (&mut f64, &mut [f64; 2]),
+    area: Option<Area>,
+) {
+    let (mut radius, mut length, mut center) = (Some(*radius_m), None, Some(*center_m));
+    let without = "`length_m` is given";
+    k.optional("radius_m", LENGTH_M, without, &mut radius, "radius [m]");
+    let (without, doc) = ("`radius_m` is given", "circumference [m]");
+    k.optional("length_m", LENGTH_M, without, &mut length, doc);
+    if radius.is_some() == length.is_some() {
+        k.problem("", "needs exactly one of radius_m and length_m");
+    }
+    let without = "the middle of the area";
+    k.optional(
+        "center_m",
+        Pair(PLACE_M),
+        without,
+        &mut center,
+        "centre [m]",
+    );
+    let middle = |area: Area| {
+        let half = |min: f64, max: f64| min + 0.5 * (max - min);
+        [
+            half(area.x_min_m, area.x_max_m),
+            half(area.y_min_m, area.y_max_m),
+        ]
+    };
+    let of_length = length.map(|m| m / std::f64::consts::TAU);
+    *radius_m = radius.or(of_length).unwrap_or(f64::NAN);
+    *center_m = center.or(area.map(middle)).unwrap_or([f64::NAN; 2]);
+}
+
+/// Where parked vehicles stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parking {
+    /// All at the RSU of this name.
+    At(String),
+    /// Each at an RSU drawn uniformly.
+    Random,
+}
+
+/// Stands for any RSU.
+const RANDOM: &str = "random";
+
+impl Parking {
+    fn keys(&mut self, k: &mut Keys<'_, '_>, rsus: &NamedRsus) {
+        let mut at = match self {
+            Self::At(rsu) => rsu.clone(),
+            Self::Random => RANDOM.to_owned(),
+        };
+        let doc = "the RSU at which all stand, or `random`: each at one drawn uniformly";
+        k.required("at", Text::NAME, &mut at, doc);
+        if at == RANDOM {
+            *self = Self::Random;
+        } else {
+            k.check(|s| rsus.check(s, "at", &at));
+            *self = Self::At(at);
+        }
+    }
+}
+
+section! {
+    /// A crowded place: that share of the vehicles is Gaussian around a centre.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Hotspot {
+        /// share of the vehicles
+        share: f64 = required(Float::UNIT),
+        /// standard deviation of the place [m]
+        sigma_m: f64 = required(LENGTH_M),
+        /// centre, as a fraction of the area's width and height
+        center: [f64; 2] = required(Pair(Float::UNIT)),
+        /// how long they stay: `start` they drive off, `redraw` a new place in every slot, `stay` they stand
+        crowd: Crowd = default(Crowd::Stay, Choice(&CROWDS)),
+    }
+}
+
+/// How long the vehicles of a [`Hotspot`] stay crowded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Crowd {
+    /// They start there, then drive straight like the others and disperse.
+    Start,
+    /// A new place, Gaussian around the centre, in every slot.
+    Redraw,
+    /// They stand where they start.
+    #[default]
+    Stay,
+}
+
+const CROWDS: [(&str, Crowd); 3] = [
+    ("start", Crowd::Start),
+    ("redraw", Crowd::Redraw),
+    ("stay", Crowd::Stay),
+];
+
+/// An FCD trace and the part of it that is used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fcd {
+    /// Where the trace is.
+    pub source: FcdSource,
+    /// First second used \[s\], absolute as in the file; `None`: from its first time step.
+    pub begin_s: Option<f64>,
+    /// Keep vehicles of these types only; empty: all.
+    pub vehicle_types: Vec<String>,
+    /// Keep one vehicle in `every`, by order of appearance; 1: all.
+    pub every: usize,
+}
+
+impl Default for Fcd {
+    fn default() -> Self {
+        Self {
+            source: FcdSource::File(PathBuf::new()),
+            begin_s: None,
+            vehicle_types: Vec::new(),
+            every: 1,
+        }
+    }
+}
+
+impl Fcd {
+    fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
+        self.source.keys(k, folder);
+        let without = "the first time step of the trace";
+        let doc = "first second used, absolute as in the file [s]";
+        k.optional("begin_s", Float::ANY, without, &mut self.begin_s, doc);
+        let doc = "keep vehicles of these types only; none: all";
+        k.default("vehicle_types", Texts, &mut self.vehicle_types, doc);
+        let kind = Count {
+            min: 1,
+            max: 1_000_000_000,
+        };
+        let doc = "keep one vehicle in so many, by order of appearance";
+        k.default("every", kind, &mut self.every, doc);
+    }
+}
+
+/// Where a trace is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FcdSource {
+    /// A file, already resolved against the scenario's folder.
+    File(PathBuf),
+    /// A trace that the binary carries with it, by name.
+    Builtin(&'static str),
+}
+
+impl FcdSource {
+    fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
+        let mut text = match self {
+            Self::File(path) => path.to_string_lossy().into_owned(),
+            Self::Builtin(name) => format!("{}{name}", builtin::PREFIX),
+        };
+        let doc = "the trace, relative to this file, or `builtin:NAME` for one that comes with the program";
+        k.required("path", Text::NAME, &mut text, doc);
+        k.check(|s| {
+            *self = match text.strip_prefix(builtin::PREFIX).map(builtin::trace) {
+                None => Self::File(folder.join(text)),
+                Some(Ok(name)) => Self::Builtin(name),
+                Some(Err(message)) => {
+                    s.problem("path", message);
+                    Self::File(PathBuf::new())
+                }
+            };
+        });
+    }
+}
