@@ -1,4 +1,4 @@
-//! Long work that Ctrl-C stops.
+//! Long work that Ctrl-C can stop.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How often Python's signals are looked for.
+/// How often to check for Python's signals.
 const SIGNALS: Duration = Duration::from_millis(50);
 
-/// Does `work` on a thread of its own, without the GIL, while this one looks for signals; the first that raises sets
-/// `cancelled`. What came of the work, and the exception of the signal.
+/// Does `work` on another thread, without the GIL, while this one checks for signals. The first signal that raises sets
+/// `cancelled`. Returns the result of the work and the exception of the signal.
 pub(crate) fn interruptible<T: Send>(
     py: Python<'_>,
     cancelled: &AtomicBool,

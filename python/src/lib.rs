@@ -1,4 +1,4 @@
-//! Wayside for Python: conversions alone, no model.
+//! Wayside for Python: conversions only, no model.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -52,7 +52,7 @@ mod _native {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 }
 
-/// The same text, as the exception that Python has for it.
+/// The error as the Python exception that fits it.
 fn raised(error: wayside_core::Error) -> PyErr {
     match error {
         wayside_core::Error::Invalid(problems) => PyValueError::new_err(problems.to_string()),
@@ -61,8 +61,8 @@ fn raised(error: wayside_core::Error) -> PyErr {
     }
 }
 
-/// What is behind a lock that nobody waits for: waiting for a thread that waits for the GIL, or that
-/// did not come along in a fork, would be for ever.
+/// Takes a lock without waiting: waiting for a thread that waits for the GIL, or that a fork left behind, would
+/// never end.
 fn locked<'a, T>(lock: &'a Mutex<T>, what: &str) -> PyResult<MutexGuard<'a, T>> {
     lock.try_lock().map_err(|e| {
         PyRuntimeError::new_err(match e {

@@ -14,7 +14,7 @@ use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::{Decision, Placement};
 use wayside_study::Control;
 
-/// In place of an RSU: there is none.
+/// In place of an RSU: none.
 const NONE: i64 = -1;
 /// In place of the executing RSU: the cloud.
 const CLOUD: i64 = -2;
@@ -183,7 +183,7 @@ impl Slot {
     }
 }
 
-/// What Python's code broke: the run's way to say it.
+/// The first exception of Python code in a run.
 #[derive(Clone, Default)]
 pub(crate) struct Failure {
     first: Arc<Mutex<Option<PyErr>>>,
@@ -340,7 +340,7 @@ impl Policy for PythonPolicy {
     fn decide(&mut self, slot: &wayside_core::Slot, decision: &mut Decision) {
         decision.minimum_hz.clear();
         decision.paths.clear();
-        // after an exception the run is stopped; until it has, everything stays on its vehicle
+        // An exception stops the run before the next slot; until then everything stays on its vehicle.
         let failed = Python::attach(|py| self.ask(py, slot, decision).err());
         if let Some(error) = failed {
             self.failure.set(error);

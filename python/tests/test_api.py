@@ -205,7 +205,7 @@ def test_property_errors_have_the_text_of_the_program():
         (lambda: Scenario("wang2025", {"fleet.siez": 3}), "fleet.siez"),
         (lambda: Scenario("wang2025", {"fleet.size": -1}), "--set: fleet.size"),
         (lambda: Scenario.from_toml("[fleet\n", file="x.toml"), "x.toml:1"),
-        (lambda: run("nearst"), "policy: must be one of local, random"),
+        (lambda: run("nearst"), 'policy: unknown policy "nearst", did you mean "nearest"?'),
         (lambda: run([]), "policies: must name at least one"),
         (lambda: run(["price", "price"]), "policies: price is there twice"),
         (lambda: run("price", seeds=[]), "seeds: must hold at least one"),

@@ -12,10 +12,9 @@ use wayside_learn::trainer::{Algorithm, Encoder, Vary};
 
 /// Compares task offloading and migration policies for vehicular edge computing.
 ///
-/// Vehicles drive past roadside units (RSUs) and ask for tasks to be computed; in every slot a policy says
-/// where each one runs: on its vehicle, on the RSU that it enters by, or on another one over the backhaul.
-/// Wayside grants the CPU shares exactly, compares policies on the same traffic, and certifies how far from
-/// the optimum each one is.
+/// Vehicles drive past roadside units (RSUs) and have tasks to compute. In every slot a policy decides where each task
+/// runs: on its vehicle, on the RSU that it is uploaded to, or on another RSU over the backhaul. Wayside allocates the
+/// CPU optimally, compares policies on the same traffic, and certifies how far from the optimum each policy is.
 #[derive(Debug, Parser)]
 #[command(
     name = "wayside",
@@ -25,8 +24,8 @@ use wayside_learn::trainer::{Algorithm, Encoder, Vary};
 Examples:
   wayside run                          every policy on wang2025, with certified gaps
   wayside run hotspot --out results/   another scenario; figures and files to results/
-  wayside policies                     what there is to compare
-  wayside run --help                   all about a command
+  wayside policies                     the policies to choose from
+  wayside run --help                   help on a command
 
 Results go to stdout, progress and notes to stderr.
 Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
@@ -63,10 +62,9 @@ pub(crate) enum Format {
 
 /// Compare policies on the same traffic: the main job.
 ///
-/// Every seed draws vehicles and tasks anew, and every policy meets the same ones. Each slot's decision
-/// gets the optimal CPU shares for it; the objective J is omega * delay [s] + (1 - omega) * energy [J], mean
-/// per task. With --bound each slot also gets a certified lower bound of J, and the gap
-/// (J - bound) / bound tells how far from the optimum a policy is at most.
+/// Every seed draws new vehicles and tasks, the same for every policy. Each decision gets the CPU shares that are
+/// optimal for it. The objective J is omega * delay [s] + (1 - omega) * energy [J], mean per task. With --bound each slot
+/// also gets a certified lower bound of J; the gap (J - bound) / bound is at least the distance from the optimum.
 ///
 /// Without SCENARIO it runs wang2025 with the split bound.
 #[derive(Debug, Args)]
@@ -77,16 +75,16 @@ Examples:
   wayside run wang2025 --set fleet.size=200 --set objective.omega=0.5 --slots 30 --seeds 0..4
   wayside run mine.toml --no-timing --format json > summary.json
 
-Ctrl-C ends a run early: seeds that are finished are kept, and the exit code is 130; a second one
-ends it at once. The number of threads changes no result; --no-timing leaves out the decision times,
-the only results that the clock has a part in.")]
+Ctrl-C ends a run early: finished seeds are kept, and the exit code is 130. A second Ctrl-C ends it at
+once. The number of threads never changes a result. --no-timing leaves out the decision times, the only
+results that depend on the clock.")]
 pub(crate) struct Run {
     /// Scenario: a TOML file, or a built-in one: wang2025, wang2025-s2, hotspot, coupled, city-grid
     /// [default: wang2025].
     pub(crate) scenario: Option<String>,
-    /// Policies, between commas; differences are to the first one. Names are those of `wayside policies`, ppo and ac
-    /// the trained ones that come along; a path is a policy.safetensors of your own [default: all of system 1 that are
-    /// not trained, slot-fit only where time.carry_over is true].
+    /// Policies, separated by commas; differences are to the first one. Names are those of `wayside policies`; a path
+    /// names a policy.safetensors of your own [default: all untrained policies made for the scenario's model of
+    /// execution, slot-fit only where time.carry_over is true].
     #[arg(long = "policy", value_name = "A,B,...", value_delimiter = ',')]
     pub(crate) policies: Vec<PolicyName>,
     /// Seeds, one replication each: 0..9 is ten seeds, both ends included; 3,7,12 a list.
@@ -95,20 +93,20 @@ pub(crate) struct Run {
     /// Slots per replication, in place of time.slots.
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) slots: Option<u32>,
-    /// Changes the scenario: a dotted key of its file and a value; repeatable.
+    /// Changes the scenario: a dotted key and a value; repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
     /// Certified lower bound per slot; --bound alone is simple [default: split without SCENARIO, else
     /// off].
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
     pub(crate) bound: Option<Bound>,
-    /// Leaves out decision times, so that equal runs give equal bytes.
+    /// Leave out decision times, so that equal runs give equal bytes.
     #[arg(long)]
     pub(crate) no_timing: bool,
     /// Folder for the results: summary, slots, figures, manifest.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Replaces another run's results in --out.
+    /// Replace another run's results in --out.
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
     /// Seeds run at a time [default: one per core].
@@ -117,7 +115,7 @@ pub(crate) struct Run {
     /// How to print the comparison.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Also writes every task to tasks.parquet in --out: where it ran, by which way, its delay and energy by parts.
+    /// Also write every task to tasks.parquet in --out: where it ran, its route, delay and energy.
     #[arg(long, requires = "out")]
     pub(crate) tasks: bool,
     /// Folder for every slot as JSON, for `wayside decide`.
@@ -130,12 +128,12 @@ pub(crate) struct Run {
 
 /// Train a policy that is then one more --policy.
 ///
-/// Learns in SCENARIO and writes to --out: policy.safetensors (the best policy by the evaluations, with policy.json,
-/// its card), progress.csv, events for TensorBoard, and checkpoints. Every few iterations the policy is evaluated on
-/// seeds that training never meets; the gap is to the certified lower bound.
+/// Trains in SCENARIO and writes to --out: policy.safetensors (the best policy by evaluation, with its card
+/// policy.json), progress.csv, events for TensorBoard, and checkpoints. Every few iterations the policy is evaluated on
+/// seeds that training never uses; the gap is to the certified lower bound.
 ///
-/// A killed or interrupted training goes on with --resume, the command else unchanged, and ends in the same bytes as one that was never
-/// stopped. The number of threads changes no result.
+/// To continue a training that was killed or interrupted, repeat its command with --resume. It ends in the same bytes as
+/// one that was never stopped. The number of threads never changes a result.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Encoders:
@@ -171,17 +169,17 @@ pub(crate) struct Train {
     /// Folder of the training.
     #[arg(long, value_name = "DIR", required_unless_present = "list_options")]
     pub(crate) out: Option<PathBuf>,
-    /// Goes on from the checkpoint in --out.
+    /// Continue from the checkpoint in --out.
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Fixes everything that is random.
+    /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Changes the scenario: a dotted key of its file and a value; repeatable.
+    /// Changes the scenario: a dotted key and a value; repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// Draws a value of a dotted key for every environment: KEY=LOW..HIGH, where each factor is as likely as the next, or
-    /// KEY=A,B,C; repeatable.
+    /// Draw a value of a dotted key for every environment: log-uniform from KEY=LOW..HIGH, or one of KEY=A,B,C;
+    /// repeatable.
     #[arg(long, value_name = "KEY=VALUES", value_parser = vary)]
     pub(crate) vary: Vec<String>,
     /// What the network sees: sequential, shared or flat [default: sequential; flat with --option agent=paper].
@@ -190,7 +188,7 @@ pub(crate) struct Train {
     /// Changes an option of the training, such as learning_rate=3e-4 or net_arch=32,32; repeatable.
     #[arg(long = "option", value_name = "NAME=VALUE", value_parser = key_value)]
     pub(crate) options: Vec<(String, String)>,
-    /// Prints every option with its value, and does nothing else.
+    /// Print every option with its value, and do nothing else.
     #[arg(long)]
     pub(crate) list_options: bool,
     /// Threads [default: one per core].
@@ -206,10 +204,9 @@ pub(crate) struct Train {
 
 /// Decide one slot: placements, CPU, routes, costs, certificate.
 ///
-/// Reads a slot as JSON (`wayside schema slot`), lets a policy place its tasks, grants the optimal CPU shares
-/// [Hz], and prints where each task runs, over which RSUs it gets there, its delay [s] and energy [J].
-/// CPU held and queues are as the slot says. With --bound it also prints the certified lower bound of the
-/// mean cost and the gap to it.
+/// Reads a slot as JSON (`wayside schema slot`), lets a policy place its tasks, allocates the CPU optimally [Hz], and
+/// prints where each task runs, its route, delay [s] and energy [J]. CPU held and queues are those of the slot. With
+/// --bound it also prints the certified lower bound of the mean cost, and the gap to it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -233,9 +230,9 @@ pub(crate) struct Decide {
     pub(crate) format: Format,
 }
 
-/// List every policy: what it does, where it comes from, its options, what it needs to know.
+/// List every policy: what it does, where it comes from, its options, and what it needs to know.
 ///
-/// Options are keys of the scenario, to be set there or by --set.
+/// Options are keys of the scenario; set them there or with --set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -250,9 +247,9 @@ pub(crate) struct Policies {
 
 /// Validate scenarios and studies, with every file that they name.
 ///
-/// Reads each scenario as `run` would: its keys and values, its topology file, its trace to the end. Prints
-/// what is in the good ones to stdout, and every problem of the others to stderr, with file, line and
-/// path; the exit code is 2 if there is any.
+/// Reads each scenario as `run` would: keys and values, the topology, the whole trace. Prints what the valid ones hold
+/// to stdout, and every problem of the others to stderr, with file, line and path. The exit code is 2 if there is any
+/// problem.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -267,7 +264,7 @@ pub(crate) struct Check {
 
 /// Print the JSON Schema of a format.
 ///
-/// Editors complete and check files by it; so can a program that writes slots or reads results.
+/// Editors use it to complete and check files, as can programs that write slots or read results.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -281,9 +278,9 @@ pub(crate) struct Schema {
 
 /// Run a study: grids of runs, with figures, and a verdict on every claim.
 ///
-/// A study is a TOML file that says what to run, what to draw and what is claimed (`wayside schema study`). Cells
-/// that are finished are kept in --out: killed and started again, a study goes on from there, and what does
-/// not change when the file does is not run again.
+/// A study is a TOML file that says what to run, what to draw and what is claimed (`wayside schema study`). Finished
+/// cells are kept in --out: a study that was killed continues from there, and after a change of the file only what
+/// changed is run again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

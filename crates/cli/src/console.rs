@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use wayside_core::Error;
 
-/// Why a command did not end well.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Bad input (exit code 2), or anything else that the library reports (1).
@@ -25,7 +25,7 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// Says what is wrong, a line per problem, and how the program exits.
+    /// Prints a line per problem, and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Library(error) => {
@@ -42,7 +42,7 @@ impl Failure {
     }
 }
 
-/// Writes a result to stdout. That its reader has left, as `head` does, is no failure.
+/// Writes a result to stdout. A reader that closes the pipe early, such as `head`, is not an error.
 pub(crate) fn print(text: &str) -> Outcome {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes());
@@ -54,7 +54,7 @@ pub(crate) fn print(text: &str) -> Outcome {
     }
 }
 
-/// A line to stderr. Unlike `eprintln!` it does not mind that nobody listens.
+/// Writes a line to stderr. Unlike `eprintln!` it does not panic when stderr is closed.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! Long work, and those who watch it: a bar that says how much is left, and Ctrl-C.
+//! Long work: a progress bar, and Ctrl-C.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io;
@@ -8,11 +8,10 @@ use std::thread;
 use std::time::Duration;
 use wayside_core::{Error, Result};
 
-/// The first Ctrl-C asks for an end by `stop`, which says whether that was asked for before; the second ends
-/// the program.
+/// The first Ctrl-C calls `stop`, which says whether it was called before; the second ends the program.
 ///
 /// # Errors
-/// A system that passes on no signals.
+/// A system without signal handlers.
 pub(crate) fn stop_on_signal(stop: impl Fn() -> bool + Send + 'static) -> Result<()> {
     let handler = move || {
         if stop() {
@@ -22,8 +21,8 @@ pub(crate) fn stop_on_signal(stop: impl Fn() -> bool + Send + 'static) -> Result
     ctrlc::set_handler(handler).map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))
 }
 
-/// Does `work`; unless `quiet`, and if it takes longer than a second, with a bar on stderr. `counts` says how many
-/// of the `things` are done, and of how many.
+/// Does `work`, with a bar on stderr if it takes longer than a second and is not `quiet`. `counts` returns how many of
+/// the `things` are done, and of how many.
 pub(crate) fn with_bar<T>(
     things: &str,
     quiet: bool,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-/// More replications than any interval needs; a longer range is a slip of the pen.
+/// Most seeds; a longer range is taken for a typing error.
 const MOST: u64 = 10_000;
 
 /// Seeds in the order asked for, no two equal.

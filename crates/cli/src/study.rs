@@ -41,7 +41,7 @@ fn load(name: &str) -> Result<Study> {
 
 fn execute(study: Study, options: &StudyOptions) -> Outcome {
     if let Some(page) = &options.page {
-        // before the run: that is when a refusal costs nothing
+        // Fail before the run if the page cannot be changed.
         with_block(page, &study.name, "")?;
     }
     let folder = StudyFolder::open(&options.out, &study, options.quick, options.force)?;
@@ -75,7 +75,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
     Ok(())
 }
 
-/// The text of `page` with `block` as the results of the study `name`.
+/// The text of `page`, with `block` in place of the results of the study `name`.
 fn with_block(page: &Path, name: &str, block: &str) -> Result<String> {
     let text = fs::read_to_string(page).map_err(|e| Error::io(page, e))?;
     replace_block(&text, name, block).ok_or_else(|| {
@@ -122,7 +122,7 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
     listing.render(format)
 }
 
-/// Runs the plan, saying how much time is left, until it is done or interrupted.
+/// Runs the plan until it is done or interrupted, with a progress bar.
 fn run(plan: &Plan<'_>, parts: &Path, quiet: bool) -> Result<Option<(Data, Vec<Claim>)>> {
     let control = Arc::new(Control::default());
     let asked = Arc::clone(&control);

@@ -27,10 +27,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     let stop = stop_on_signal()?;
     let total = settings.config.total_timesteps();
     let command = command(args, settings.encoder);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.map_or(0, usize::from))
-        .build()
-        .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))?;
+    let pool = pool(args.threads.map_or(0, usize::from))?;
     let read = |drawn: &[(String, String)]| {
         scenario::resolve(&args.scenario, &[&args.set, drawn].concat())
     };
@@ -77,6 +74,12 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         ));
     }
     Ok(())
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build()
+        .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))
 }
 
 /// What was trained beside what it started from: algorithm, score, file.
@@ -132,7 +135,7 @@ fn list(args: &Train, settings: &Settings) -> Outcome {
     print(&listing.render(args.format))
 }
 
-/// The command that makes the same policy again.
+/// The command that reproduces the policy.
 fn command(args: &Train, encoder: Encoder) -> String {
     let mut words = vec![
         "wayside train".to_owned(),
@@ -143,7 +146,7 @@ fn command(args: &Train, encoder: Encoder) -> String {
         words.push(format!("--set {key}={value}"));
     }
     for vary in &args.vary {
-        // as a shell must be told
+        // Quote what a shell would interpret.
         let quote = if vary.contains([' ', '"', '{', '[']) {
             "'"
         } else {
@@ -160,7 +163,7 @@ fn command(args: &Train, encoder: Encoder) -> String {
         words.push(format!("--option {name}={value}"));
     }
     words.push(format!("--seed {}", args.seed));
-    // where it went is this machine's affair; the name alone says enough
+    // The name of the folder is enough; its path belongs to this machine.
     let out = args.out.as_deref().and_then(Path::file_name);
     let out = out.map_or("out".into(), |name| name.to_string_lossy());
     words.push(format!("--out {out}"));
@@ -228,7 +231,7 @@ impl Screen {
         let (Some(score), false) = (progress.score, self.quiet) else {
             return;
         };
-        // before the first iteration there is no more than a score
+        // Before the first iteration there is only a score.
         let learned = |digits: usize, value: f64| match report.iterations {
             0 => "-".to_owned(),
             _ => format!("{value:.digits$}"),

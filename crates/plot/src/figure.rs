@@ -1,6 +1,6 @@
-//! What a figure says, as data; how it looks is the business of the backends.
+//! What a figure says, as data. The backends decide how it looks.
 
-/// A figure: everything a backend needs to draw it, and everything its CSV holds.
+/// A figure: all that a backend needs to draw it, and all that its CSV holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     /// Stem of its files, and its anchor in a report.
@@ -39,31 +39,31 @@ pub enum Names {
 pub struct Axis {
     /// What it measures.
     pub label: String,
-    /// Its column in a CSV, where the label would make a poor one.
+    /// The name of its column in a CSV, where the label would make a poor one.
     pub name: Option<&'static str>,
-    /// The unit; `None` for what has none, as a share.
+    /// The unit; `None` for shares and other plain numbers.
     pub unit: Option<&'static str>,
-    /// How values map to places.
+    /// How values map to positions.
     pub scale: Scale,
-    /// Names of the places 0, 1, ... from the top; empty for numbers.
+    /// Names of the positions 0, 1, ... from the top; empty for numbers.
     pub categories: Vec<String>,
 }
 
-/// How values map to places.
+/// How values map to positions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Scale {
-    /// Evenly, as far as the values reach.
+    /// Linear, as far as the values reach.
     #[default]
     Linear,
-    /// Evenly, from zero on.
+    /// Linear, from zero.
     FromZero,
-    /// Evenly, between two given values.
+    /// Linear, between two given values.
     Between(f64, f64),
-    /// By powers of ten; what is not positive lies on the low end.
+    /// Logarithmic; values that are not positive lie on the low end.
     Log,
 }
 
-/// One thing of several that are compared.
+/// One of several things that are compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// Its name; a report hides and shows series of one name together.
@@ -79,9 +79,9 @@ pub struct Series {
 /// A value with its 95 % interval, which lies along the axis that has no categories.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Point {
-    /// Place on the horizontal axis.
+    /// Position on the horizontal axis.
     pub x: f64,
-    /// Place on the vertical axis.
+    /// Position on the vertical axis.
     pub y: f64,
     /// Ends of the interval, or of the envelope that the caption speaks of.
     pub interval: Option<[f64; 2]>,
@@ -114,9 +114,9 @@ pub enum Direction {
 pub struct Published {
     /// Name of the series that it belongs to.
     pub series: String,
-    /// Place on the horizontal axis.
+    /// Position on the horizontal axis.
     pub x: f64,
-    /// Place on the vertical axis.
+    /// Position on the vertical axis.
     pub y: f64,
     /// Where it is printed.
     pub source: String,
@@ -178,7 +178,7 @@ impl Axis {
         name.replace([' ', '-'], "_")
     }
 
-    /// What stands for `value`: its category, or the number.
+    /// `value` in words: its category, or the number.
     #[must_use]
     pub fn value(&self, value: f64) -> String {
         #[expect(

@@ -296,12 +296,19 @@ fn axes(svg: &mut String, frame: &Frame<'_>) {
     }
     let at = (0.5 * (left + right), frame.height() - 0.8 * text);
     label("East [m]", at, text, ColorRole::Text, "middle");
-    let north_x = (left - 2.0 * text - width("0000", small)).max(0.7 * text);
-    let north_y = 0.5 * (top + bottom);
+    north_title(svg, frame);
+}
+
+/// The title of the vertical axis, which closes the group of axes.
+fn north_title(svg: &mut String, frame: &Frame<'_>) {
+    let text = frame.theme.text;
+    let left = frame.left;
+    let north_x = (left - 2.0 * text - width("0000", frame.theme.small)).max(0.7 * text);
+    let north_y = 0.5 * (frame.top + frame.bottom());
     *svg += &format!(
         "<g transform=\"translate({north_x:.2} {north_y:.2}) rotate(-90)\"><text y=\"{:.2}\" font-size=\"{text}\" fill=\"{}\" text-anchor=\"middle\">North [m]</text></g>\n</g>\n",
         0.34 * text,
-        theme.color(ColorRole::Text)
+        frame.theme.color(ColorRole::Text)
     );
 }
 

@@ -1,8 +1,8 @@
-//! From values to places along an axis, and where its ticks are.
+//! From values to positions along an axis, and its ticks.
 
 use super::figure::Scale;
 
-/// An axis laid out: values from `low` to `high` over `from` to `to` in the units of the drawing.
+/// Maps values from `low` to `high` to positions from `from` to `to`, in the units of the drawing.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AxisScale {
     pub(crate) log: bool,
@@ -56,7 +56,7 @@ impl AxisScale {
         }
     }
 
-    /// The place of `value`; what is beyond an end lies on it.
+    /// The position of `value`; values beyond an end are moved onto it.
     pub(crate) fn at(&self, value: f64) -> f64 {
         let share = if self.log {
             let value = value.max(self.low).log10();
@@ -72,7 +72,7 @@ impl AxisScale {
         self.from + share * (self.to - self.from)
     }
 
-    /// A tick as it is printed: all with the same decimals.
+    /// The label of a tick; all have the same number of decimals.
     pub(crate) fn tick(&self, tick: f64) -> String {
         if tick == 0.0 {
             return "0".into();
@@ -106,7 +106,7 @@ impl AxisScale {
     }
 }
 
-/// Ends and ticks at 1, 2 or 5 times a power of ten; `open` ends move out to a little air.
+/// Ends, and ticks at 1, 2 or 5 times a power of ten. `open` ends are moved outwards a little.
 fn even(low: f64, high: f64, count: f64, open: bool) -> (bool, f64, f64, Vec<f64>) {
     let (low, high) = match high - low {
         span if span > 0.0 => (low, high),
@@ -134,7 +134,7 @@ fn even(low: f64, high: f64, count: f64, open: bool) -> (bool, f64, f64, Vec<f64
     (false, low, high, ticks)
 }
 
-/// Ends at whole decades, or at 2 and 5 times one where that is all; a tick at each, or each n-th.
+/// Ends at powers of ten, with a tick at each or every nth; also at 2 and 5 times the first where there is one decade.
 fn decades(least: f64, most: f64, count: f64) -> (f64, f64, Vec<f64>) {
     let most = most.max(least * 1.001);
     let (first, last) = (least.log10().floor(), most.log10().ceil());

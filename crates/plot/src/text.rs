@@ -1,4 +1,4 @@
-//! The font that figures and reports carry with them, and how wide its words are.
+//! The font that figures and reports embed, the width of text in it, and numbers as text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +18,7 @@ pub(crate) fn font_source(font: &[u8]) -> String {
     format!("url(data:font/ttf;base64,{})", STANDARD.encode(font))
 }
 
-/// Width of `text` at `size`, in units of `size`; a sign that the font lacks counts as a wide one.
+/// Width of `text` at `size`, in the unit of `size`. A glyph that the font lacks counts as a wide one.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
     static FACE: LazyLock<Face<'_>> =
         LazyLock::new(|| Face::parse(FONT, 0).expect("the font in the binary is whole"));
@@ -32,7 +32,7 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(advance).sum::<f64>() / per_em * size
 }
 
-/// `text` with what XML and HTML give a meaning replaced.
+/// `text` with the special characters of XML and HTML escaped.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for sign in text.chars() {
@@ -49,7 +49,7 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// `value` with `digits` significant ones, no more zeros than needed, and a true minus.
+/// `value` with `digits` significant digits, without trailing zeros, and with a true minus sign.
 #[must_use]
 pub fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {

@@ -1,9 +1,9 @@
-//! How figures theme: on paper and on a screen; colours, markers and dashes of the series.
+//! How figures look on paper and on a screen: sizes, and the colours, markers and dashes of the series.
 
-/// Style of a series that is a bound and no competitor: thin, dashed, in the colour of text.
+/// The style of a bound, which is no competitor: thin, dashed, in the colour of text.
 pub const BOUND: usize = usize::MAX;
 
-/// Sizes of a drawing, in points on paper and in pixels on a screen.
+/// Sizes, in points on paper and in pixels on a screen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Theme {
     pub(crate) screen: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Theme {
     pub(crate) ticks: [f64; 2],
 }
 
-/// A column of a two-column paper: 3.5 inch, and text as large as captions are.
+/// A column of a two-column paper: 3.5 inch wide, text of the size of captions.
 pub(crate) const PAPER: Theme = Theme {
     screen: false,
     width: 252.0,
@@ -49,7 +49,7 @@ pub(crate) const SCREEN: Theme = Theme {
     ticks: [80.0, 44.0],
 };
 
-/// What is painted, whatever its colour turns out to be.
+/// What a colour is for; the theme decides which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColorRole {
     Text,
@@ -59,8 +59,8 @@ pub(crate) enum ColorRole {
     Series(usize),
 }
 
-/// Colours on white, after Okabe and Ito, the light ones darkened until they stand out from the paper
-/// (contrast 3 and more); a marker and a dash tell the series apart without any colour.
+/// Colours on white, after Okabe and Ito, the light ones darkened until their contrast is at least 3. Markers and
+/// dashes tell the series apart without colour.
 pub(crate) const LIGHT: [&str; 8] = [
     "#0072b2", "#d55e00", "#00805c", "#b0508c", "#805500", "#3a94cc", "#444444", "#332288",
 ];
@@ -73,7 +73,7 @@ pub(crate) const LIGHT_INKS: [&str; 4] = ["#1c1c1c", "#555555", "#e2e2e2", "#fff
 /// The same, dark.
 pub(crate) const DARK_INKS: [&str; 4] = ["#ececec", "#b4b4b4", "#3a3d42", "#16181c"];
 
-/// Lengths of dashes and gaps in line widths; none is a whole line.
+/// Lengths of dashes and gaps, in line widths; none for a solid line.
 const DASHES: [&[f64]; 5] = [
     &[],
     &[5.0, 2.0],
@@ -99,8 +99,8 @@ impl Theme {
         }
     }
 
-    /// The dash of a series as SVG has it; the first eight series have whole lines, for their colours
-    /// differ, and those beyond do not.
+    /// The dash of a series in SVG. The first eight series are solid, since their colours differ; later ones repeat
+    /// the colours.
     pub(crate) fn dash(&self, style: usize) -> String {
         let dashes = match style {
             BOUND => DASHES[2],

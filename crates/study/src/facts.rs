@@ -1,4 +1,4 @@
-//! What figures and reports need to know of a scenario besides its results.
+//! What figures and reports show of a scenario, besides results.
 
 use wayside_core::Result;
 use wayside_core::engine::traffic::Traffic;
@@ -7,7 +7,7 @@ use wayside_core::rng::Streams;
 use wayside_core::scenario::Area;
 use wayside_plot::{Map, Site};
 
-/// What figures and reports need to know of a scenario besides its results.
+/// What figures and reports show of a scenario, besides results.
 #[derive(Clone, Debug)]
 pub struct ScenarioFacts {
     /// `[scenario] description`.
@@ -26,7 +26,7 @@ pub struct ScenarioFacts {
     pub rsus: Vec<Site>,
     /// Backhaul links, by rows of RSUs.
     pub links: Vec<[u32; 2]>,
-    /// Places of the vehicles of the first slot \[m\].
+    /// Positions of the vehicles in the first slot \[m\].
     pub vehicles_m: Vec<[f64; 2]>,
     /// The seed of that slot.
     pub seed: u64,

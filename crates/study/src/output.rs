@@ -209,7 +209,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Makes the folder that [`crate::run::Plan::tasks`] asks for.
+    /// Makes the folder that the tasks of every seed are written to.
     ///
     /// # Errors
     /// [`Error::Io`] where it cannot be made.

@@ -11,26 +11,26 @@ use std::io;
 /// The values of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// Seeds and places.
+    /// Seeds.
     Unsigned(Vec<u64>),
     /// Counts.
     Count(Vec<i64>),
-    /// Numbers; none is missing.
+    /// Numbers, none missing.
     Real(Vec<f64>),
-    /// Numbers, where there are some.
+    /// Numbers, some of which may be missing.
     MaybeReal(Vec<Option<f64>>),
     /// Yes or no.
     Flag(Vec<bool>),
-    /// Names; none is missing.
+    /// Text, none missing.
     Text(Vec<String>),
-    /// Names, where there are some.
+    /// Text, some of which may be missing.
     MaybeText(Vec<Option<String>>),
 }
 
-/// The columns of a Parquet file of ours by name, in their order.
+/// The columns of one of our Parquet files, by name and in order.
 ///
 /// # Errors
-/// What is no Parquet file, or has columns of other types than ours have.
+/// A file that is not Parquet, or has columns of unexpected types.
 pub fn columns(file: Vec<u8>) -> io::Result<Vec<(String, Values)>> {
     read(file).map_err(io::Error::other)
 }

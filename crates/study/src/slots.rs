@@ -49,10 +49,10 @@ fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 29] {
     ]
 }
 
-/// Writes all slots, a row group per seed; without `timing` the column of decision times is left out.
+/// Writes all slots, one row group per seed. `timing` adds the column of decision times.
 ///
 /// # Errors
-/// What the writer said.
+/// What the writer reports.
 pub fn write_slots<W: io::Write + Send>(
     to: W,
     replications: &[Replication],

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// A mean over seeds and how sure it is.
+/// A mean over seeds with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// Mean over seeds.
@@ -13,14 +13,14 @@ pub struct Estimate {
     pub ci95: Option<[f64; 2]>,
 }
 
-/// Arithmetic mean; `None` of nothing.
+/// Arithmetic mean; `None` without values.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 values")]
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Mean of independent `values` with its 95 % interval; `None` of nothing.
+/// Mean of independent `values` with its 95 % interval; `None` without values.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 values")]
 pub fn estimate(values: &[f64]) -> Option<Estimate> {
@@ -49,7 +49,7 @@ pub fn paired_difference(values: &[Option<f64>], baseline: &[Option<f64>]) -> Op
     estimate(&differences)
 }
 
-/// Quantile `q` in `[0, 1]`, linear between order statistics; `None` of nothing.
+/// Quantile `q` in `[0, 1]`, linear between order statistics; `None` without values.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,

@@ -1,9 +1,9 @@
 //! `tasks.parquet`: one row per seed, policy, slot and task.
 //!
-//! Seeds run side by side and their tasks may not fit in memory together, so that each seed writes a part
-//! of its own; the parts are joined in the order of the seeds. Where tasks queue for cores, their rows are in the
-//! order in which their outcomes come to be known, and costs of lost tasks are null. `path` names the RSUs on a task's
-//! way, both ends included: `r0 r3 r5`; where faults strike it is the way travelled, as far as that went.
+//! Seeds run in parallel, and their tasks may not fit in memory together. So every seed writes a file of its own, and
+//! the files are joined in the order of the seeds. Where tasks queue for cores, rows are in the order in which outcomes
+//! become known, and the costs of lost tasks are null. `path` names the RSUs on a task's route, both ends included:
+//! `r0 r3 r5`. Where faults strike it is the route travelled, as far as the task got.
 
 use crate::columns::{Column, ParquetWriter};
 use crate::read::{self, Values};
@@ -18,7 +18,7 @@ use wayside_core::evaluate::Outcome;
 use wayside_core::queueing::Lost;
 use wayside_core::slot::{Placement, Slot};
 
-/// Rows kept in memory before they are written.
+/// Rows buffered before they are written.
 const GROUP: usize = 100_000;
 
 /// One row.
@@ -115,12 +115,12 @@ impl Row<'_> {
     }
 }
 
-/// The part of one seed.
+/// Writes the tasks of one seed.
 pub(crate) struct TaskWriter<'a> {
     seed: u64,
     rsu_ids: &'a [String],
     links: &'a [Link],
-    /// Memory for the links of a route.
+    /// Reused for the links of a route.
     route: Vec<u32>,
     table: ParquetWriter<BufWriter<File>>,
     rows: Vec<Row<'a>>,
@@ -139,7 +139,7 @@ impl<'a> TaskWriter<'a> {
         })
     }
 
-    /// Adds what became of a slot.
+    /// Adds the tasks of a slot.
     pub(crate) fn add(
         &mut self,
         t: usize,
@@ -189,7 +189,7 @@ impl<'a> TaskWriter<'a> {
         self.flush_when_full()
     }
 
-    /// Adds a task whose outcome is known only now.
+    /// Adds a task whose outcome has become known.
     pub(crate) fn add_ended(&mut self, policy: &'a str, task: &TaskOutcome) -> io::Result<()> {
         let Self {
             seed,
@@ -237,7 +237,7 @@ impl<'a> TaskWriter<'a> {
     }
 }
 
-/// Ids of the RSUs on the way of a task, `r0 r3 r5`; none on its vehicle and in the cloud.
+/// Ids of the RSUs on the route of a task, `r0 r3 r5`; none for a task on its vehicle or in the cloud.
 fn way(placement: Placement, path: &[u32], links: &[Link], rsu_ids: &[String]) -> Option<String> {
     let Placement::Rsu { entry, .. } = placement else {
         return None;
@@ -250,7 +250,7 @@ fn way(placement: Placement, path: &[u32], links: &[Link], rsu_ids: &[String]) -
     Some(way)
 }
 
-/// Joins the parts of `seeds`.
+/// Joins the files of `seeds`.
 pub(crate) fn join<W: io::Write + Send>(
     to: W,
     folder: &Path,
@@ -263,7 +263,7 @@ pub(crate) fn join<W: io::Write + Send>(
     table.finish()
 }
 
-/// The columns of the part of `seed`.
+/// The columns of the file of `seed`.
 pub(crate) fn columns_of(folder: &Path, seed: u64) -> io::Result<Vec<(String, Values)>> {
     read::columns(std::fs::read(path(folder, seed))?)
 }

@@ -11,13 +11,13 @@ use resvg::{tiny_skia, usvg};
 use std::io;
 use std::sync::{Arc, LazyLock};
 
-/// Dots per inch of the previews: 3.5 inch make 1050 pixels.
+/// Dots per inch of the PNG: 3.5 inch are 1050 pixels.
 const PREVIEW_DPI: f32 = 300.0;
 
 /// All files of a figure: extension and content.
 ///
 /// # Errors
-/// What the converters say of an SVG that they cannot read, which would be a bug of ours.
+/// An SVG that the converters cannot read, which would be a bug.
 pub fn files(figure: &Figure) -> io::Result<[(&'static str, Vec<u8>); 5]> {
     let svg = svg(figure);
     let tree = parse(&svg)?;
@@ -72,8 +72,8 @@ fn pdf(tree: &usvg::Tree) -> io::Result<Vec<u8>> {
     Ok(pdf)
 }
 
-/// Orders the entries of every resource dictionary, which svg2pdf writes in the order of a hash map: equal
-/// figures are to have equal bytes. Lines move within their dictionary alone, so that no offset changes.
+/// Sorts the entries of every resource dictionary, which svg2pdf writes in the order of a hash map, so that equal
+/// figures have equal bytes. Lines move only within their dictionary, so that no offset changes.
 fn sort_resources(pdf: &mut [u8]) {
     // `      /gs2 9 0 R`
     let entry = |line: &[u8]| {

@@ -5,7 +5,7 @@ use crate::text::width;
 use crate::theme::{BOUND, LIGHT};
 use std::fmt::Write as _;
 
-/// A `tikzpicture` for `\input`: the numbers are inside, the fonts are the paper's.
+/// A `tikzpicture` for `\input`, with its numbers inside and the fonts of the paper.
 pub(super) fn tex(figure: &Figure) -> String {
     let mut tex = format!(
         "% {}\n% {}\n% Needs \\usepackage{{pgfplots}}\\pgfplotsset{{compat=1.16}}; 3.5 in wide.\n\\begin{{tikzpicture}}\n",
@@ -34,7 +34,7 @@ fn colors(tex: &mut String) {
 }
 
 fn axis_options(tex: &mut String, figure: &Figure) {
-    // The room of the labels is not pgfplots' to guess: together they make a column.
+    // Leave room for the labels, so that the whole is one column wide; pgfplots would not.
     let names = figure.y.categories.iter().map(|name| width(name, 8.0));
     let labels_in =
         names.fold(0.0, f64::max) / 72.0 + if figure.is_horizontal() { 0.15 } else { 0.5 };
@@ -190,7 +190,7 @@ fn comment(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
 
-/// What TeX gives a meaning.
+/// `text` with the special characters of TeX escaped.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for sign in text.chars() {

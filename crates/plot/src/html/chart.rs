@@ -23,7 +23,7 @@ pub(super) fn write(html: &mut String, figure: &Figure) {
     )
     .expect("a string takes everything");
     table(figure).write(html);
-    // `<` would let a name end the element.
+    // An unescaped `<` in a name could end the element.
     let data = values(figure).to_string().replace('<', "\\u003c");
     writeln!(
         html,
@@ -58,7 +58,7 @@ fn values(figure: &Figure) -> Value {
     })
 }
 
-/// Five digits say all that a reader sees.
+/// Rounded to five digits, more than a reader can see.
 fn short(value: f64) -> Value {
     let digits: f64 = format!("{value:.4e}").parse().unwrap_or(f64::NAN);
     if digits.fract() == 0.0 && digits.abs() < 1e15 {

@@ -1,4 +1,4 @@
-//! A report as sections of blocks, and how they become HTML.
+//! A report: a page of sections, written as HTML.
 
 use super::chart;
 use super::table::Table;
@@ -51,7 +51,7 @@ pub enum Content {
     Table(Table),
     /// Names and what they stand for.
     Facts(Vec<(String, String)>),
-    /// A long text that is unfolded on demand.
+    /// A long text, folded until the reader opens it.
     Source {
         /// What it is.
         heading: String,
@@ -132,7 +132,7 @@ impl Page {
 }
 
 impl Section {
-    /// A section of `blocks`; `None` where there is none, so that nothing empty is shown.
+    /// A section of `blocks`; `None` without any, so that no empty section is shown.
     #[must_use]
     pub fn new(id: &str, heading: &str, blocks: Vec<Content>) -> Option<Self> {
         (!blocks.is_empty()).then(|| Self {

@@ -14,7 +14,7 @@ pub struct Table {
     pub rows: Vec<Vec<TableCell>>,
 }
 
-/// A cell; the addresses let scripts and tests find it.
+/// A cell. Metric and policy let scripts and tests find it.
 #[derive(Clone, Debug, Default)]
 pub struct TableCell {
     /// What is read first.
@@ -60,7 +60,7 @@ impl TableCell {
 impl Table {
     pub(super) fn write(&self, html: &mut String) {
         let caption = escape(&self.caption);
-        // A region that scrolls has to take the focus, or the keyboard cannot scroll it.
+        // The keyboard can only scroll a region that takes the focus.
         writeln!(
             html,
             "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\n<table>\n<caption>{caption}</caption>\n<thead><tr>"

@@ -1,4 +1,4 @@
-//! The figures of one comparison, from its records.
+//! The figures of a run, from its records.
 
 mod delay;
 mod load;
@@ -64,7 +64,7 @@ impl Runs<'_> {
         Axis::new(&label, None, scale).named("objective")
     }
 
-    /// The same where there is little room: seconds and joules in their weights.
+    /// The same in fewer words: the weights of seconds and joules.
     fn short_objective_axis(&self) -> Axis {
         let omega = self.facts.omega;
         let label = format!(

@@ -1,4 +1,4 @@
-//! The report: one HTML file that needs no network, of sections that a run and a study share.
+//! Reports of runs, and the sections that a study shares with them.
 
 mod claims;
 mod run;

@@ -10,7 +10,7 @@ use wayside_plot::{Figure, significant};
 
 /// Digits of a number in a table.
 const DIGITS: i32 = 5;
-/// Most policies beside each other: more do not fit on a page of A4.
+/// Most policies side by side: more do not fit on a page of A4.
 const ABREAST: usize = 8;
 
 /// The report of a run: `figures` are those of [`figures::of_run`](crate::figures::of_run).
@@ -216,7 +216,7 @@ fn metrics(summary: &Summary) -> Vec<Content> {
             ..TableCell::default()
         };
         let rows = names.into_iter().enumerate().filter_map(|(i, name)| {
-            // What nobody has has no meaning in this scenario.
+            // A metric that no policy has is meaningless in this scenario.
             let known = all.iter().any(|metrics| metrics[i].1.is_some());
             let cells = policies
                 .iter()
@@ -272,7 +272,7 @@ fn provenance(summary: &Summary, facts: &ScenarioFacts, manifest: &Manifest) -> 
             },
         ),
     ];
-    // With `--no-timing` two runs of one seed leave equal bytes: nothing here may tell them apart.
+    // Without timing, equal runs leave equal bytes: leave out what differs between them.
     if summary.timing.is_some() {
         let machine = &manifest.machine;
         let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");

@@ -1,9 +1,9 @@
-//! Finished work, file by file, so that a study that was killed goes on where it was.
+//! Finished blocks, one file each, so that a study that was killed continues where it was.
 //!
-//! A part holds one block of seeds of one cell. It is written under another name and renamed, so that it
-//! is whole or absent, and its name is the hash of all that its content depends on: the program, the
-//! resolved scenario, the policies, the bound and the seeds. So a part is found again whatever changed in
-//! the study around it, and never where anything changed that matters.
+//! A part holds one block of seeds of one cell. It is written under another name and then renamed, so that it is
+//! complete or absent. Its name is the hash of everything that its content depends on: the program, the resolved
+//! scenario, the policies, the bound and the seeds. So other changes of the study leave a part valid, and a relevant
+//! change never finds an old part.
 
 use super::data::{Row, columns};
 use super::metrics::NAMES;
@@ -19,11 +19,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// A folder of parts.
+/// A folder of finished blocks.
 #[derive(Clone, Debug)]
 pub(super) struct BlockCache(PathBuf);
 
-/// Which program is running.
+/// Identifies the running program.
 pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
     let built = std::env::current_exe().and_then(fs::metadata);
     let built = built.map(|m| (m.len(), m.modified().ok()));
@@ -31,14 +31,14 @@ pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl BlockCache {
-    /// Makes the folder where it is absent, and removes what a killed run left half written.
+    /// Creates the folder if needed, and removes files that a killed run left unfinished.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         remove_drafts(folder)?;
         Ok(Self(folder.to_owned()))
     }
 
-    /// The name of the part that depends on `on` and the program: another one may find other numbers.
+    /// The name of the part that depends on `on` and on the program: another build may find other numbers.
     pub(super) fn name(program: &str, on: &[&str]) -> String {
         let mut all = program.to_owned();
         for part in on {
@@ -52,7 +52,7 @@ impl BlockCache {
         self.0.join(format!("{name}.parquet"))
     }
 
-    /// The rows of a part, where it is there and whole.
+    /// The rows of a part, if it exists and is complete.
     pub(super) fn read(&self, name: &str, like: &Row) -> Option<Vec<Row>> {
         decode(fs::read(self.path(name)).ok()?, like)
     }
@@ -73,7 +73,7 @@ pub(super) fn encode(rows: &[Row]) -> io::Result<Vec<u8>> {
     table.finish()
 }
 
-/// The rows of a part, where it is whole; grid and cell as of `like`.
+/// The rows of a part, if it is complete; grid and cell are those of `like`.
 pub(super) fn decode(part: Vec<u8>, like: &Row) -> Option<Vec<Row>> {
     let reader = SerializedFileReader::new(Bytes::from(part)).ok()?;
     let schema = reader.metadata().file_metadata().schema_descr();

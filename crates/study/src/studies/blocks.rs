@@ -1,4 +1,4 @@
-//! Blocks of work: seeds of one cell, run anywhere, the result as the bytes of a part.
+//! Blocks of work: seeds of one cell, run anywhere. The result of a block is a *part*, the bytes of a file.
 
 use super::block_cache::{self, BlockCache};
 use super::cells::Cell;
@@ -26,7 +26,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// Runs it: its part, and the part's name, which is the same wherever all that the numbers depend on is the same.
+    /// Runs the block. Returns its part and the part's name, which depends on everything that the numbers depend on;
     /// `None` where it was stopped.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ pub(super) fn encode(rows: &[Row]) -> Result<Vec<u8>> {
     block_cache::encode(rows).map_err(|e| Error::io(Path::new("part"), io::Error::other(e)))
 }
 
-/// A block with all that it takes to run it.
+/// A block, ready to run.
 pub(super) struct Job<'a> {
     grid: &'a Grid,
     seeds: &'a [u64],

@@ -1,4 +1,4 @@
-//! What the cells of a study left: one row per grid, cell, seed and policy.
+//! The results of a study: one row per grid, cell, seed and policy.
 
 use super::metrics::{DECISION_TIME, NAMES, Values, column};
 use crate::columns::{Column, ParquetWriter};
@@ -31,7 +31,7 @@ pub struct Row {
 pub struct Data {
     /// By grid and cell: the rows, seed by seed, policies in the order of the grid.
     cells: BTreeMap<(usize, usize), Vec<Row>>,
-    /// By grid: policies that were asked for and do not exist.
+    /// By grid: the policies that do not exist.
     pub missing: BTreeMap<usize, Vec<String>>,
 }
 

@@ -1,7 +1,7 @@
 //! Constants that a paper leaves open, drawn from plausible ranges.
 //!
-//! All keys of a grid are drawn together: a draw is a value of one more axis, which sets them all. Every key has a
-//! random stream of its own, named after the grid and the key, so that another key, or more draws, change no value drawn.
+//! All keys of a grid are drawn together: a draw is a value of an additional axis, which sets them all. Every key has
+//! its own random stream, named after the grid and the key, so that other keys or more draws change no value.
 
 use super::{AxisValue, DRAW_AXIS, Drawn, GridAxis};
 use crate::table;
@@ -34,7 +34,7 @@ impl Among {
         }
     }
 
-    /// What stands for all that may be drawn: the ends of a range, or every value.
+    /// Values that represent all possible ones: the ends of a range, or every value.
     pub(super) fn ends(&self) -> Vec<String> {
         match self {
             Self::Range { min, max, .. } => vec![format!("{min:?}"), format!("{max:?}")],

@@ -1,4 +1,4 @@
-//! Kinds of value that only studies have.
+//! Kinds of values that occur only in studies.
 
 use super::{AxisValue, Where};
 use serde_json::{Value as Json, json};

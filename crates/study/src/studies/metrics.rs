@@ -1,4 +1,4 @@
-//! What a study knows of a policy under one seed.
+//! The metrics of a policy under one seed.
 
 use crate::summary::{METRICS, Summary};
 use std::ops::ControlFlow;
@@ -83,7 +83,7 @@ pub(super) fn is_share(metric: &str) -> bool {
     SHARES.contains(&metric)
 }
 
-/// Wall-clock time of a decision, the only metric that may differ between two runs.
+/// Wall-clock time of a decision: the only metric that differs between runs.
 pub const DECISION_TIME: &str = "decision_time_s";
 
 /// Names of all metrics, in the order of their columns; [`DECISION_TIME`] is last.
@@ -117,7 +117,7 @@ pub fn unit(name: &str) -> Option<&'static str> {
 /// Values by column.
 pub(super) type Values = Vec<Option<f64>>;
 
-/// Sees what the records of a run do not keep.
+/// Measures what the records of a run do not keep.
 pub(super) struct MetricObserver<'a> {
     pub(super) stop: &'a (dyn Fn() -> bool + Sync),
     /// Bounds that offer the servers alone, where asked for.
@@ -239,7 +239,7 @@ impl Observer for MetricObserver<'_> {
     }
 }
 
-/// What of `slot` alone is known, by policy: metrics of a slot, its decision time, nothing of the whole run.
+/// The metrics of one slot by policy; those of a whole run are missing.
 pub(super) fn of_slot(replication: &Replication, slot: usize) -> Vec<Values> {
     let alone = |policy: &PolicyRun| PolicyRun {
         policy: policy.policy.clone(),
@@ -266,7 +266,7 @@ pub(super) fn of_slot(replication: &Replication, slot: usize) -> Vec<Values> {
         .collect()
 }
 
-/// What a round of related information costs in `world`; `None` where servers need none.
+/// The cost of a round of related information (RI) in `world`; `None` where servers exchange none.
 #[must_use]
 pub fn information(world: &World) -> Option<Vec<Option<f64>>> {
     let information = world.scenario.information?;
@@ -299,7 +299,7 @@ pub fn information(world: &World) -> Option<Vec<Option<f64>>> {
     Some(values)
 }
 
-/// The first server of each connected part.
+/// The first server of every connected component.
 fn first_of_parts(world: &World) -> Vec<u32> {
     let network = &world.network;
     let mut seen = vec![false; network.rsus()];

@@ -1,7 +1,8 @@
-//! Studies: grids of runs, with figures and claims declared as data, and the verdict on each claim.
+//! Studies: grids of runs with figures and claims, declared in TOML, and a verdict on every claim.
 //!
-//! A [`Study`] is read from TOML (`decode`). [`runner`] runs the cells of its grids, [`blocks`] of them here or elsewhere; [`verdict`] judges its
-//! claims on what they left ([`data::Data`]), [`results`] writes it all down.
+//! A [`Study`] is read from TOML. [`runner`] runs the cells of its grids in [`blocks`] of seeds, here or on other
+//! machines. [`verdict`] judges the claims on the results ([`data::Data`]), and [`results`] writes everything to a
+//! folder.
 
 mod block_cache;
 pub mod blocks;
@@ -60,7 +61,7 @@ pub struct Study {
 pub struct Seeds {
     /// The first.
     pub first: u64,
-    /// How many are run in any case.
+    /// How many are always run.
     pub count: usize,
     /// How many are run at most, by doubling, where claims are undecided with fewer.
     pub most: usize,
@@ -69,7 +70,7 @@ pub struct Seeds {
 }
 
 impl Seeds {
-    /// Numbers of seeds after which claims are judged.
+    /// Numbers of seeds at which claims are judged.
     #[must_use]
     pub fn looks(self, quick: bool) -> Vec<usize> {
         if quick {
@@ -131,13 +132,13 @@ pub struct Drawn {
 /// What a grid measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// What policies do.
+    /// Policies.
     Policies,
-    /// What they do in each slot of one run, that of the first seed: a row is a slot, not a seed.
+    /// Policies, slot by slot in the run of the first seed: a row is a slot, not a seed.
     Slots,
     /// What a round of related information costs.
     Information,
-    /// Nothing: it was measured before, as when a policy was trained.
+    /// Nothing: results were recorded before, such as while a policy was trained.
     Recorded,
 }
 
@@ -157,10 +158,10 @@ pub struct Record {
 /// The key that varies over scenarios.
 pub const SCENARIO_AXIS: &str = "scenario";
 
-/// The axis over draws of keys whose values nobody knows.
+/// The axis over draws of keys whose values are unknown.
 pub const DRAW_AXIS: &str = "draw";
 
-/// What a figure draws horizontally to show run by run instead of the mean over seeds.
+/// The horizontal axis of a figure that shows every run instead of the mean over seeds.
 pub const SEEDS: &str = "seed";
 
 /// A key and its values.
@@ -183,7 +184,7 @@ pub struct GridAxis {
 pub struct AxisValue {
     /// As TOML.
     pub toml: String,
-    /// As people write it; a condition matches by it.
+    /// As text; conditions match it.
     pub label: String,
     /// As a number, where it is one.
     pub number: Option<f64>,
@@ -222,7 +223,7 @@ pub struct FigureSpec {
 /// A point that a paper prints.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishedPoint {
-    /// The line that it belongs to, as the paper calls it.
+    /// The line that it belongs to, by the paper's name.
     pub series: String,
     /// Place on the horizontal axis.
     pub x: f64,
@@ -264,11 +265,11 @@ pub struct ClaimSpec {
     pub published: Option<f64>,
     /// What to know about it.
     pub note: String,
-    /// Whose it is.
+    /// Who makes it.
     pub source: ClaimSource,
     /// Whether constants were chosen so that it holds.
     pub fitted: bool,
-    /// What is compared with what.
+    /// What is compared.
     pub test: Test,
 }
 
@@ -462,7 +463,7 @@ impl Study {
         found.expect("the decoder has checked it")
     }
 
-    /// Without what has no part in the paper's figure `number`.
+    /// Only what belongs to the paper's figure `number`.
     ///
     /// # Errors
     /// A figure that the study does not have.

@@ -1,4 +1,4 @@
-//! p values: how probable what was found would be if a claim were false, and if it were true.
+//! p values: how probable the results would be if a claim were false, and if it were true.
 
 use super::Relation;
 use crate::stats;
@@ -44,7 +44,7 @@ impl ClaimedRange {
 /// p values of both directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct PValues {
-    /// Probability of what was found, or more of it, if the claim were false.
+    /// Probability of results at least as extreme if the claim were false.
     pub(super) holds: f64,
     /// The same if it were true.
     pub(super) fails: f64,

@@ -1,7 +1,7 @@
-//! What was measured before a study and is kept in a file, as what a policy earned while it was trained.
+//! Records: results from before the study, such as the rewards of a policy while it was trained.
 //!
-//! The file is a CSV with a column for each axis of the grid, `policy`, `seed`, and metrics by name; a metric that
-//! was not measured is left empty, and other columns are left alone.
+//! A record file is a CSV with a column for each axis of the grid, `policy`, `seed`, and metrics by name. A metric that
+//! was not measured is empty; other columns are ignored.
 
 use super::data::Row;
 use super::metrics::{NAMES, column};

@@ -1,7 +1,7 @@
-//! What a study leaves in its folder.
+//! The folder of a study.
 //!
-//! `results.parquet`, `claims.json`, `validation.md`, `report.html`, tables and figures have equal bytes for
-//! equal inputs; `manifest.json`, `timing.csv` and figures of decision times tell when and where it ran.
+//! Equal inputs give equal bytes in `results.parquet`, `claims.json`, `validation.md`, `report.html`, tables and figures.
+//! `manifest.json`, `timing.csv` and figures of decision times depend on when and where the study ran.
 
 use super::block_cache::remove_drafts;
 use super::data::Data;

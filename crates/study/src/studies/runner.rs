@@ -1,8 +1,8 @@
-//! Runs the cells of a study in parallel, keeping what is finished.
+//! Runs the cells of a study in parallel, and keeps every finished block.
 //!
-//! Work is cut into blocks of seeds of one cell. Seeds share nothing, blocks are put together in the order of
-//! grid, cell and seed, and which further seeds are run depends on results alone: so neither the number of
-//! threads nor an interruption changes a byte of the results.
+//! A block is some seeds of one cell. Seeds share nothing, results are ordered by grid, cell and seed, and which
+//! further seeds are run depends only on results. So neither the number of threads nor an interruption changes a
+//! byte.
 
 use super::block_cache::BlockCache;
 use super::blocks::{Block, Job, encode};
@@ -23,7 +23,7 @@ use wayside_core::{Error, Result};
 /// Seeds of a block.
 const BLOCK: usize = 10;
 
-/// Runs what is not in `folder` yet. The rows and the claims judged on them; `None` where it was cancelled.
+/// Runs what is not in `folder` yet. Returns the rows and the claims judged on them; `None` if it was cancelled.
 ///
 /// # Errors
 /// A policy that cannot serve a scenario; files that cannot be written; threads that the system refuses.
@@ -60,7 +60,7 @@ pub fn run(
     look_by_look(plan, &mut |blocks| {
         let count = blocks.len() as u64;
         control.total.fetch_add(count, Ordering::Relaxed);
-        // Collected before the first error is looked for, so that it is that of the first block.
+        // Collect all results before looking for an error, so that the error is that of the first block.
         let results: Vec<Result<Option<Vec<Row>>>> =
             pool.install(|| blocks.par_iter().with_max_len(1).map(one).collect());
         let rows: Vec<Option<Vec<Row>>> = results.into_iter().collect::<Result<_>>()?;
@@ -77,8 +77,8 @@ pub enum Progress {
     Complete(Data, Vec<Claim>),
 }
 
-/// Looks how far the study in `folder` has come, and runs nothing. Who keeps the missing blocks there
-/// ([`Block::run`], [`Block::keep`]), wherever they are run, and looks again, comes to the end of [`run`].
+/// Says how far the study in `folder` is, and runs nothing. To run a study elsewhere, run the missing blocks
+/// ([`Block::run`]), keep them ([`Block::keep`]) and ask again until it is complete.
 ///
 /// # Errors
 /// A folder that cannot be made; a scenario that has changed.
@@ -122,7 +122,7 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
             rows.into_iter().for_each(|rows| data.add(rows));
         }
     }
-    // The cells that get the next seeds; all of them at first.
+    // The cells that get the next seeds: at first all of them.
     let mut open: BTreeSet<(usize, usize)> = study
         .grids
         .iter()
@@ -159,13 +159,13 @@ fn blocks(plan: &Plan<'_>, grid: usize, cell: usize, seeds: Range<usize>) -> Vec
     } = study.grids[grid];
     let seeds = match measure {
         Measure::Policies => match own {
-            // all of them at the first look
+            // All of them the first time.
             Some(own) if quick => 0..own.min(seeds.end),
             Some(own) if seeds.start == 0 => 0..own,
             Some(_) => 0..0,
             None => seeds,
         },
-        // What is measured without policies has no seeds; slots are those of one seed.
+        // Information has no seeds, and slots are those of one seed.
         Measure::Information | Measure::Slots => seeds.start.min(1)..1,
         Measure::Recorded => 0..0,
     };
