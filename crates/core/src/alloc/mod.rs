@@ -55,6 +55,23 @@ pub struct Certificate {
 }
 
 /// Solves P2 for slot after slot, keeping its memory.
+///
+/// ```
+/// use wayside_core::alloc::Allocator;
+/// use wayside_core::Slot;
+///
+/// let slot = r#"{"slot_s": 1, "objective": {"omega": 0.5}, "migration_power_w": 1,
+///   "channel": {"noise_dbm": -104, "pathloss_db_at_1km": 128.1, "pathloss_db_per_decade": 37.6, "antenna_height_m": 10},
+///   "rsus": [{"id": "a", "x_m": 0, "y_m": 0, "range_m": 200, "bandwidth_hz": 1e8, "cpu_hz": 1e10, "energy_coeff": 1e-28}],
+///   "vehicles": [{"id": "v", "x_m": 9, "y_m": 0, "tx_power_w": 0.2, "cpu_hz": 1e9, "energy_coeff": 1e-27}],
+///   "tasks": [{"id": "1", "vehicle": "v", "cycles": 1e9, "data_bits": 1e6, "deadline_s": 1}]}"#;
+/// let slot = Slot::from_json("example", slot)?.slot;
+/// let mut cpu_hz = Vec::new();
+/// let certificate = Allocator::default().solve(&slot, &[slot.nearest(0)], &[], &mut cpu_hz);
+/// assert!(cpu_hz[0] > 0.0 && cpu_hz[0] <= 1e10);
+/// assert!(certificate.kkt_residual < 1e-9);
+/// # Ok::<(), wayside_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Allocator {
     /// One per RSU.

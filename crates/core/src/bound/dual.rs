@@ -43,6 +43,22 @@ impl Climbed {
 }
 
 /// Solves the dual slot after slot, warm from the last prices, keeping its memory.
+///
+/// ```
+/// use wayside_core::Scenario;
+/// use wayside_core::bound::dual::{Dual, Effort};
+/// use wayside_core::engine::traffic::Traffic;
+/// use wayside_core::engine::world::World;
+/// use wayside_core::rng::Streams;
+///
+/// let world = World::new(&Scenario::builtin("wang2025", &[])?)?;
+/// let mut slot = world.empty_slot();
+/// Traffic::new(&world, Streams::new(0))?.advance(0, &mut slot)?;
+/// let bound = Dual::default().solve(&slot, Effort::CERTIFY);
+/// let local: f64 = (0..slot.tasks.len()).map(|task| slot.local_cost(task)).sum();
+/// assert!(0.0 < bound && bound < local);
+/// # Ok::<(), wayside_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Dual {
     prices: Prices,

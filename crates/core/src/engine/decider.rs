@@ -12,6 +12,26 @@ use crate::scenario::{BalanceOf, PolicyOptions};
 use crate::slot::{Decision, Placement, Slot};
 
 /// A policy with all that turns its placements into costs, keeping its memory from slot to slot.
+///
+/// ```
+/// use wayside_core::Scenario;
+/// use wayside_core::engine::decider::Decider;
+/// use wayside_core::engine::traffic::Traffic;
+/// use wayside_core::engine::world::World;
+/// use wayside_core::policy::PolicyKind;
+/// use wayside_core::rng::Streams;
+///
+/// let world = World::new(&Scenario::builtin("wang2025", &[])?)?;
+/// let streams = Streams::new(0);
+/// let mut slot = world.empty_slot();
+/// Traffic::new(&world, streams)?.advance(0, &mut slot)?;
+/// let mut price = Decider::of(PolicyKind::Price, &world.scenario.policy, streams);
+/// price.decide(&slot);
+/// assert_eq!(price.placements().len(), slot.tasks.len());
+/// let delays = price.outcomes().iter().map(|outcome| outcome.delay_s());
+/// assert!(delays.sum::<f64>() > 0.0);
+/// # Ok::<(), wayside_core::Error>(())
+/// ```
 pub struct Decider {
     policy: Box<dyn Policy>,
     decision: Decision,

@@ -53,6 +53,16 @@ impl Placement {
 }
 
 /// A policy's answer for a slot.
+///
+/// ```
+/// use wayside_core::slot::{Decision, Placement};
+///
+/// let mut decision = Decision::default();
+/// decision.placements.push(Placement::Rsu { entry: 3, execution: 5 });
+/// assert!(decision.placements[0].is_migrated());
+/// decision.clear();
+/// assert_eq!(decision, Decision::default());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
     /// One per task.
