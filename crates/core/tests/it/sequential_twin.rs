@@ -1,6 +1,10 @@
 //! `sequential` again, slowly and plainly: every task is taken out and put back, every way to every RSU is tried, every
 //! feature is computed where it is needed. The rows of the engine must be equal to the bit.
 
+mod cases;
+
+mod site;
+
 use std::collections::BTreeMap;
 
 use wayside_core::alloc::curve::{CPU_FLOOR_HZ, Curve};
@@ -13,6 +17,7 @@ use wayside_core::slot::order::Order;
 use wayside_core::slot::{Decision, LEAST_FREE_SHARE, Placement, Slot};
 
 use crate::support::{Recipe, builtin};
+use site::Site;
 
 const WIDTH: usize = 36;
 /// Features of the context that stand still while a slot is decided.
@@ -44,80 +49,6 @@ fn share(x: f64) -> f32 {
 
 fn flag(condition: bool) -> f32 {
     f32::from(u8::from(condition))
-}
-
-/// Loads of an RSU.
-#[derive(Clone)]
-struct Site {
-    curve: Curve,
-    free_demand_hz: f64,
-    capacity_hz: f64,
-    available_hz: f64,
-    entering: f64,
-    upload: f64,
-    held_hz: f64,
-    elastic: f64,
-    cycles: f64,
-}
-
-impl Site {
-    fn new(slot: &Slot, m: usize) -> Self {
-        let curve = Curve::new(slot.omega, slot.rsus.energy_coeff[m]);
-        Self {
-            free_demand_hz: match curve {
-                Curve::Tradeoff { free_hz, .. } => free_hz,
-                Curve::DelayOnly { .. } => f64::INFINITY,
-                Curve::EnergyOnly { .. } => CPU_FLOOR_HZ,
-            },
-            curve,
-            capacity_hz: slot.rsus.cpu_hz[m],
-            available_hz: slot.rsus.available_cpu_hz(m),
-            entering: 0.0,
-            upload: 0.0,
-            held_hz: 0.0,
-            elastic: 0.0,
-            cycles: 0.0,
-        }
-    }
-
-    fn free_hz(&self) -> f64 {
-        self.available_hz - self.held_hz
-    }
-
-    fn share_hz(&self, count: f64, pool_hz: f64) -> f64 {
-        (pool_hz.max(LEAST_FREE_SHARE * self.capacity_hz) / count).min(self.free_demand_hz)
-    }
-
-    fn execution_cost(&self, pool_hz: f64) -> f64 {
-        if self.elastic > 0.0 {
-            let share_hz = self.share_hz(self.elastic, pool_hz);
-            self.curve.cost(self.cycles, share_hz)
-        } else {
-            0.0
-        }
-    }
-
-    fn cost(&self) -> f64 {
-        self.entering * self.upload + self.execution_cost(self.free_hz())
-    }
-
-    fn leave(&mut self, upload: f64) {
-        self.entering -= 1.0;
-        self.upload = if self.entering > 0.0 {
-            self.upload - upload
-        } else {
-            0.0
-        };
-    }
-
-    fn drop(&mut self, cycles: f64) {
-        self.elastic -= 1.0;
-        self.cycles = if self.elastic > 0.0 {
-            self.cycles - cycles
-        } else {
-            0.0
-        };
-    }
 }
 
 /// A placement at an RSU, with all that a row says of it.
@@ -530,178 +461,6 @@ impl<'a> Twin<'a> {
                 self.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
             }
             self.totals.rest += rest;
-        }
-    }
-}
-
-/// What decides more than once, for worlds without rules on ends.
-fn passing() -> [Form; 3] {
-    let form = |options, turns, passes| Form::Sequential {
-        options,
-        turns,
-        passes,
-    };
-    [
-        form(4, Turns::SmallFirst, 2),
-        form(1, Turns::Single, 3),
-        form(3, Turns::Places, 2),
-    ]
-}
-
-#[test]
-fn oracle_least_total_takes_the_least_total_of_the_slow_twin() {
-    let world = World::new(&builtin("wang2025", &[])).expect("built in");
-    for seed in 0..60 {
-        let slot = Recipe {
-            vehicles: 1 + seed as usize % 40,
-            rsus: 1 + seed as usize % 5,
-            ..Recipe::default()
-        }
-        .slot(seed);
-        for passes in 1..3 {
-            let form = Form::Sequential {
-                options: 40,
-                turns: Turns::SmallFirst,
-                passes,
-            };
-            let layout = Layout::new(form, &world);
-            let mut twin = Twin::new(&slot, &layout);
-            loop {
-                twin.observe();
-                let Some((task, offers)) = twin.heads.first() else {
-                    break;
-                };
-                let mut least = (slot.local_cost(*task), 0);
-                for (offer, action) in offers.iter().zip(1..) {
-                    if offer.total < least.0 {
-                        least = (offer.total, action);
-                    }
-                }
-                twin.act(&[least.1]);
-            }
-            let placement = |at: &Option<(usize, usize)>| match *at {
-                None => Placement::Local,
-                Some((entry, execution)) => Placement::Rsu {
-                    entry: entry as u32,
-                    execution: execution as u32,
-                },
-            };
-            let expected: Vec<_> = twin.at.iter().map(placement).collect();
-            let mut decision = Decision::default();
-            least_total::policy(passes).decide(&slot, &mut decision);
-            assert_eq!(
-                decision.placements, expected,
-                "seed {seed}, {passes} passes"
-            );
-        }
-    }
-}
-
-fn bits(numbers: &[f32]) -> Vec<u32> {
-    numbers.iter().map(|x| x.to_bits()).collect()
-}
-
-/// Goes through `slot` by random actions, half of them the first RSU's; how many rows.
-fn agree(encoder: &mut Encoder, slot: &Slot, layout: &Layout, seed: u64) -> usize {
-    let mut stream = Streams::new(seed).stream("twin");
-    let mut twin = Twin::new(slot, layout);
-    let mut count = 0;
-    encoder.begin(slot);
-    while encoder.observe(slot) {
-        let observation: &Observation = encoder.observation();
-        let (rows, context) = twin.observe();
-        assert_eq!(bits(&observation.rows), bits(&rows));
-        assert_eq!(bits(&observation.context[STILL..]), bits(&context));
-        assert_eq!(
-            encoder.tentative_cost().map(f64::to_bits),
-            Some(twin.cost().to_bits())
-        );
-        let heads = (0..observation.heads.len()).map(|i| observation.head(i).len());
-        let choose = |len: usize| match stream.below(2) {
-            0 => len.min(2) as u32 - 1,
-            _ => stream.below(len) as u32,
-        };
-        let actions: Vec<u32> = heads.map(choose).collect();
-        count += observation.len();
-        encoder.act(slot, &actions);
-        twin.act(&actions);
-    }
-    assert!(twin.observe().0.is_empty());
-    count
-}
-
-fn forms() -> [Form; 5] {
-    let form = |options, turns| Form::Sequential {
-        options,
-        turns,
-        passes: 1,
-    };
-    [
-        form(4, Turns::Single),
-        form(6, Turns::Single),
-        form(1, Turns::Single),
-        form(40, Turns::Single),
-        form(4, Turns::Places),
-    ]
-}
-
-#[test]
-fn oracle_rows_of_sequential_are_those_of_the_slow_twin_to_the_bit() {
-    let mut count = 0;
-    for (name, overrides, slots) in [
-        ("wang2025", vec![], 3),
-        (
-            "wang2025",
-            vec![("fleet.size", "400"), ("backhaul.max_hops", "2")],
-            1,
-        ),
-        ("wang2025", vec![("objective.omega", "1.0")], 1),
-        ("coupled", vec![("time.slot_s", "0.25")], 2),
-    ] {
-        let world = World::new(&builtin(name, &overrides)).expect("built in");
-        let mut slot = world.empty_slot();
-        let mut traffic = Traffic::new(&world, Streams::new(3)).expect("no trace");
-        let more = match world.scenario.time.carry_over {
-            true => Vec::new(),
-            false => passing().to_vec(),
-        };
-        for form in forms().into_iter().chain(more) {
-            let layout = Layout::new(form, &world);
-            let mut encoder = Encoder::new(layout.clone()).expect("sound");
-            for t in 0..slots {
-                traffic.advance(t, &mut slot).expect("no trace");
-                // some RSUs are full, some vehicles busy, as with `carry_over`
-                for m in 0..slot.rsus.len() {
-                    let held = [0.0, 0.3, 0.9995][(m + t) % 3] * slot.rsus.cpu_hz[m];
-                    slot.rsus.reserved_cpu_hz[m] = held;
-                    slot.rsus.releasing_cpu_hz[m] = 0.5 * held;
-                }
-                for (v, wait_s) in slot.vehicles.local_wait_s.iter_mut().enumerate() {
-                    *wait_s = [0.0, 0.7][v % 2];
-                }
-                count += agree(&mut encoder, &slot, &layout, t as u64);
-            }
-        }
-    }
-    assert!(count > 10_000, "{count}");
-}
-
-#[test]
-fn oracle_rows_of_odd_slots_are_those_of_the_slow_twin_to_the_bit() {
-    let world = World::new(&builtin("wang2025", &[])).expect("built in");
-    for seed in 0..40 {
-        let slot = Recipe {
-            vehicles: 1 + seed as usize % 30,
-            rsus: 1 + seed as usize % 9,
-            ..Recipe::default()
-        }
-        .slot(seed);
-        let more = if seed % 2 == 0 { 3 } else { 0 };
-        for form in forms().into_iter().chain(passing().into_iter().take(more)) {
-            let mut layout = Layout::new(form, &world);
-            layout.spans = if seed % 2 == 0 { 1 } else { 3 };
-            let mut encoder = Encoder::new(layout.clone()).expect("sound");
-            agree(&mut encoder, &slot, &layout, seed);
         }
     }
 }

@@ -107,13 +107,13 @@ fn compare_with_table(seeds: u64) {
 }
 
 #[test]
-fn paper_policies_of_the_table_two_seeds() {
+fn regress_policies_of_the_table_two_seeds() {
     compare_with_table(2);
 }
 
 #[test]
 #[ignore = "half a minute: ten seeds, as the model page states them"]
-fn paper_policies_of_the_table() {
+fn regress_policies_of_the_table() {
     compare_with_table(10);
 }
 
@@ -140,19 +140,19 @@ fn compare_hotspots(seeds: u64, margin: f64) {
 
 /// Two seeds scatter more than ten.
 #[test]
-fn paper_hotspots_two_seeds() {
+fn regress_hotspots_two_seeds() {
     compare_hotspots(2, 0.03);
 }
 
 #[test]
 #[ignore = "ten seeds, as the model page states them"]
-fn paper_hotspots() {
+fn regress_hotspots() {
     compare_hotspots(10, 0.01);
 }
 
 /// Slots shorter than a task takes: the optimum of each slot is far from the best in the long run.
 #[test]
-fn paper_coupled_slots_reward_ending_in_time() {
+fn regress_coupled_slots_reward_ending_in_time() {
     let at = |slot_s| {
         let scenario = builtin("coupled", &[("time.slot_s", slot_s)]);
         // Price varies much from seed to seed: .40 +- .03 over ten.

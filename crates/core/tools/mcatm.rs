@@ -1,4 +1,5 @@
-//! The cells of the paper's figures: `cargo run --release -p wayside-core --example mcatm -- cells 60`.
+//! A tool for the pages of system 2: the cells of the paper's figures, with policies of any options.
+//! `cargo run --release -p wayside-core --example mcatm -- cells 60`.
 
 #[path = "../tests/it/lin.rs"]
 mod lin;
@@ -36,12 +37,13 @@ fn cell(lin: &Lin, name: &str, options: &PolicyOptions, seeds: std::ops::Range<u
 }
 
 /// Gain over MCATM and gap to the bound in every cell: means, intervals, worst cells.
+// Long: one nested loop over cells, and what it prints.
 fn gain(options: &PolicyOptions, seeds: std::ops::Range<u64>) {
     let many = (seeds.end - seeds.start) as f64;
     for data_bytes in [(400e3, 500e3), (500e3, 500e3)] {
         println!("data {data_bytes:?} byte");
         for name in ["ect", "ect-h", "ect-cloud"] {
-            let offer = match name {
+            let venues = match name {
                 "ect-cloud" => Venues::ALL,
                 _ => Venues::SERVERS,
             };
@@ -65,7 +67,7 @@ fn gain(options: &PolicyOptions, seeds: std::ops::Range<u64>) {
                     let bound = |seed| {
                         let slot = lin.slot(seed);
                         let queues = slot.queues.as_ref().expect("queues");
-                        let bounds = QueueBound::default().delays(&slot, queues, offer);
+                        let bounds = QueueBound::default().delays(&slot, queues, venues);
                         bounds.ten_s.max(bounds.asg_s)
                     };
                     let own: Vec<f64> = seeds.clone().map(|seed| total(name, seed)).collect();
@@ -265,6 +267,7 @@ fn engine(sets: &[(String, String)], names: &[&str], seeds: std::ops::Range<u64>
 }
 
 /// Gains over MCATM in the worlds of the study, with false information or without.
+// Long: one nested loop over cells, and what it prints.
 fn study(sets: &[(String, String)], seeds: std::ops::Range<u64>, shares: &[&str]) {
     let names = ["mcatm", "ect", "ect-h"];
     let many = (seeds.end - seeds.start) as f64;

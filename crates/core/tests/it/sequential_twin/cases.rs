@@ -1,0 +1,175 @@
+//! Where twin and engine must agree.
+
+use super::*;
+
+/// What decides more than once, for worlds without rules on ends.
+fn passing() -> [Form; 3] {
+    let form = |options, turns, passes| Form::Sequential {
+        options,
+        turns,
+        passes,
+    };
+    [
+        form(4, Turns::SmallFirst, 2),
+        form(1, Turns::Single, 3),
+        form(3, Turns::Places, 2),
+    ]
+}
+
+#[test]
+fn oracle_least_total_takes_the_least_total_of_the_slow_twin() {
+    let world = World::new(&builtin("wang2025", &[])).expect("built in");
+    for seed in 0..60 {
+        let slot = Recipe {
+            vehicles: 1 + seed as usize % 40,
+            rsus: 1 + seed as usize % 5,
+            ..Recipe::default()
+        }
+        .slot(seed);
+        for passes in 1..3 {
+            let form = Form::Sequential {
+                options: 40,
+                turns: Turns::SmallFirst,
+                passes,
+            };
+            let layout = Layout::new(form, &world);
+            let mut twin = Twin::new(&slot, &layout);
+            loop {
+                twin.observe();
+                let Some((task, offers)) = twin.heads.first() else {
+                    break;
+                };
+                let mut least = (slot.local_cost(*task), 0);
+                for (offer, action) in offers.iter().zip(1..) {
+                    if offer.total < least.0 {
+                        least = (offer.total, action);
+                    }
+                }
+                twin.act(&[least.1]);
+            }
+            let placement = |at: &Option<(usize, usize)>| match *at {
+                None => Placement::Local,
+                Some((entry, execution)) => Placement::Rsu {
+                    entry: entry as u32,
+                    execution: execution as u32,
+                },
+            };
+            let expected: Vec<_> = twin.at.iter().map(placement).collect();
+            let mut decision = Decision::default();
+            least_total::policy(passes).decide(&slot, &mut decision);
+            assert_eq!(
+                decision.placements, expected,
+                "seed {seed}, {passes} passes"
+            );
+        }
+    }
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Goes through `slot` by random actions, half of them the first RSU's; how many rows.
+fn agree(encoder: &mut Encoder, slot: &Slot, layout: &Layout, seed: u64) -> usize {
+    let mut stream = Streams::new(seed).stream("twin");
+    let mut twin = Twin::new(slot, layout);
+    let mut count = 0;
+    encoder.begin(slot);
+    while encoder.observe(slot) {
+        let observation: &Observation = encoder.observation();
+        let (rows, context) = twin.observe();
+        assert_eq!(bits(&observation.rows), bits(&rows));
+        assert_eq!(bits(&observation.context[STILL..]), bits(&context));
+        assert_eq!(
+            encoder.tentative_cost().map(f64::to_bits),
+            Some(twin.cost().to_bits())
+        );
+        let heads = (0..observation.heads.len()).map(|i| observation.head(i).len());
+        let choose = |len: usize| match stream.below(2) {
+            0 => len.min(2) as u32 - 1,
+            _ => stream.below(len) as u32,
+        };
+        let actions: Vec<u32> = heads.map(choose).collect();
+        count += observation.len();
+        encoder.act(slot, &actions);
+        twin.act(&actions);
+    }
+    assert!(twin.observe().0.is_empty());
+    count
+}
+
+fn forms() -> [Form; 5] {
+    let form = |options, turns| Form::Sequential {
+        options,
+        turns,
+        passes: 1,
+    };
+    [
+        form(4, Turns::Single),
+        form(6, Turns::Single),
+        form(1, Turns::Single),
+        form(40, Turns::Single),
+        form(4, Turns::Places),
+    ]
+}
+
+#[test]
+fn oracle_rows_of_sequential_are_those_of_the_slow_twin_to_the_bit() {
+    let mut count = 0;
+    for (name, overrides, slots) in [
+        ("wang2025", vec![], 3),
+        (
+            "wang2025",
+            vec![("fleet.size", "400"), ("backhaul.max_hops", "2")],
+            1,
+        ),
+        ("wang2025", vec![("objective.omega", "1.0")], 1),
+        ("coupled", vec![("time.slot_s", "0.25")], 2),
+    ] {
+        let world = World::new(&builtin(name, &overrides)).expect("built in");
+        let mut slot = world.empty_slot();
+        let mut traffic = Traffic::new(&world, Streams::new(3)).expect("no trace");
+        let more = match world.scenario.time.carry_over {
+            true => Vec::new(),
+            false => passing().to_vec(),
+        };
+        for form in forms().into_iter().chain(more) {
+            let layout = Layout::new(form, &world);
+            let mut encoder = Encoder::new(layout.clone()).expect("sound");
+            for t in 0..slots {
+                traffic.advance(t, &mut slot).expect("no trace");
+                // some RSUs are full, some vehicles busy, as with `carry_over`
+                for m in 0..slot.rsus.len() {
+                    let held = [0.0, 0.3, 0.9995][(m + t) % 3] * slot.rsus.cpu_hz[m];
+                    slot.rsus.reserved_cpu_hz[m] = held;
+                    slot.rsus.releasing_cpu_hz[m] = 0.5 * held;
+                }
+                for (v, wait_s) in slot.vehicles.local_wait_s.iter_mut().enumerate() {
+                    *wait_s = [0.0, 0.7][v % 2];
+                }
+                count += agree(&mut encoder, &slot, &layout, t as u64);
+            }
+        }
+    }
+    assert!(count > 10_000, "{count}");
+}
+
+#[test]
+fn oracle_rows_of_odd_slots_are_those_of_the_slow_twin_to_the_bit() {
+    let world = World::new(&builtin("wang2025", &[])).expect("built in");
+    for seed in 0..40 {
+        let slot = Recipe {
+            vehicles: 1 + seed as usize % 30,
+            rsus: 1 + seed as usize % 9,
+            ..Recipe::default()
+        }
+        .slot(seed);
+        let more = if seed % 2 == 0 { 3 } else { 0 };
+        for form in forms().into_iter().chain(passing().into_iter().take(more)) {
+            let mut layout = Layout::new(form, &world);
+            layout.spans = if seed % 2 == 0 { 1 } else { 3 };
+            let mut encoder = Encoder::new(layout.clone()).expect("sound");
+            agree(&mut encoder, &slot, &layout, seed);
+        }
+    }
+}
