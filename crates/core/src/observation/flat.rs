@@ -127,7 +127,7 @@ impl Reach {
 
     /// Fills `reached` with the RSUs that are `available` and that a route leads to from one of `covering`; where there
     /// are none, with the nearest.
-    fn from_any(&self, covering: &[RadioLink], available: &[u64], reached: &mut Vec<u64>) {
+    fn reached_from(&self, covering: &[RadioLink], available: &[u64], reached: &mut Vec<u64>) {
         reached.clear();
         reached.resize(self.words, 0);
         for link in covering {
@@ -207,7 +207,7 @@ impl Flat {
             let (targets, rules) = rest.split_at_mut(sizes.targets());
             entries.fill(true);
             rules.fill(true);
-            reach.from_any(covering, available, reached);
+            reach.reached_from(covering, available, reached);
             mark(sizes.target, covering, reached, targets);
         }
         for (m, row) in rsus.chunks_exact_mut(RSU).enumerate() {
