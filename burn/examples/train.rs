@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         backend: Some(&move |spec| Ok(Box::new(Burn::new(spec.clone(), device.clone())?))),
         seed: 0,
         out,
+        force: false,
         command: "burn/examples/train".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -148,6 +148,7 @@ fn oracle_a_training_may_begin_by_burn_and_end_by_ours() {
             backend,
             seed: 5,
             out: folder.path().join(name),
+            force: false,
             command: "test".to_owned(),
             version: "test".to_owned(),
         };

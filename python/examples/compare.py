@@ -13,10 +13,10 @@ def play(choose: Callable, scenario: str, seeds: Iterable[int], slots: int) -> n
     env = gymnasium.make("wayside/Offloading-v0", scenario=scenario, form="sequential", slots=slots)
     means = []
     for seed in seeds:
-        observation, info = env.reset(seed=seed)
+        observation, _ = env.reset(seed=seed)
         objectives, over = [], False
         while not over:
-            action = choose(observation, info["action_mask"])
+            action = choose(observation, env.unwrapped.action_masks())
             observation, _, _, over, info = env.step(action)
             if "objective" in info:
                 objectives.append(info["objective"])

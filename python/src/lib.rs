@@ -41,7 +41,7 @@ mod _native {
     #[pymodule_export]
     use super::scenario::Scenario;
     #[pymodule_export]
-    use super::study::Study;
+    use super::study::{Folder, Study};
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]

@@ -2,11 +2,12 @@
 
 use crate::interrupt::interruptible;
 use crate::policy::registry;
-use crate::raised;
+use crate::{closed, locked, raised};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_study::studies::blocks;
 use wayside_study::studies::plan::Plan;
@@ -34,10 +35,6 @@ impl Study {
             registry: registry(),
             program: &self.program,
         }
-    }
-
-    fn folder(&self, out: &Path, force: bool) -> PyResult<StudyFolder> {
-        StudyFolder::open(out, &self.study, self.quick, force).map_err(raised)
     }
 }
 
@@ -73,20 +70,12 @@ impl Study {
     }
 
     /// Makes the folder `out`, or takes it up where an earlier run of this study left it.
-    fn open(&self, out: PathBuf, force: bool) -> PyResult<()> {
-        self.folder(&out, force).map(drop)
-    }
-
-    /// Blocks that are needed next and not in `out` yet; none where all are there.
-    fn missing(&self, py: Python<'_>, out: PathBuf) -> PyResult<Vec<Block>> {
-        let parts = StudyFolder::parts_of(&out);
-        let progress = py.detach(|| runner::progress(&self.plan(), &parts));
-        Ok(match progress.map_err(raised)? {
-            Progress::Missing(missing) => {
-                let blocks = missing.into_iter();
-                blocks.map(|b| (b.grid, b.cell, b.seeds)).collect()
-            }
-            Progress::Complete(..) => Vec::new(),
+    fn open(slf: Bound<'_, Self>, out: PathBuf, force: bool) -> PyResult<Folder> {
+        let study = slf.get();
+        let folder = StudyFolder::open(&out, &study.study, study.quick, force).map_err(raised)?;
+        Ok(Folder {
+            study: slf.unbind(),
+            folder: Mutex::new(Some(folder)),
         })
     }
 
@@ -104,28 +93,76 @@ impl Study {
             None => Err(PyRuntimeError::new_err("study: stopped")),
         }
     }
+}
 
-    /// Keeps the part of a block in `out`.
-    fn keep(&self, out: PathBuf, block: Block, name: &str, part: Vec<u8>) -> PyResult<()> {
-        let kept = named(block).keep(&self.plan(), &StudyFolder::parts_of(&out), name, part);
-        kept.map_err(raised)
+/// The folder of a study, locked until it is closed.
+#[pyclass(frozen, module = "wayside._native", name = "StudyFolder")]
+pub(crate) struct Folder {
+    study: Py<Study>,
+    folder: Mutex<Option<StudyFolder>>,
+}
+
+impl Folder {
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Study, &mut StudyFolder) -> wayside_core::Result<T>,
+    ) -> PyResult<T> {
+        let mut folder = locked(&self.folder, "study")?;
+        let folder = folder.as_mut().ok_or_else(|| closed("study"))?;
+        work(self.study.get(), folder).map_err(raised)
+    }
+}
+
+#[pymethods]
+impl Folder {
+    /// Blocks that are needed next and not there yet; none where all are there.
+    fn missing(&self, py: Python<'_>) -> PyResult<Vec<Block>> {
+        py.detach(|| {
+            self.with(|study, folder| {
+                Ok(match runner::progress(&study.plan(), folder.parts())? {
+                    Progress::Missing(missing) => {
+                        let blocks = missing.into_iter();
+                        blocks.map(|b| (b.grid, b.cell, b.seeds)).collect()
+                    }
+                    Progress::Complete(..) => Vec::new(),
+                })
+            })
+        })
     }
 
-    /// Writes results, figures, tables and report to `out`, where all parts are; the claims as JSON.
-    fn finish(&self, py: Python<'_>, out: PathBuf) -> PyResult<String> {
-        let folder = self.folder(&out, false)?;
-        let finish = || match runner::progress(&self.plan(), &folder.parts())? {
+    /// Keeps the part of a block.
+    fn keep(&self, block: Block, name: &str, part: Vec<u8>) -> PyResult<()> {
+        self.with(|study, folder| named(block).keep(&study.plan(), folder.parts(), name, part))
+    }
+
+    /// Writes results, figures, tables and report, where all parts are; the claims as JSON.
+    fn finish(&self, py: Python<'_>) -> PyResult<String> {
+        let finish = |study: &Study, folder: &mut StudyFolder| match runner::progress(
+            &study.plan(),
+            folder.parts(),
+        )? {
             Progress::Complete(data, claims) => {
-                folder.finish(&self.study, &data, &claims, self.quick)?;
+                folder.finish(&study.study, &data, &claims, study.quick)?;
                 Ok(Some(claims))
             }
             Progress::Missing(_) => Ok(None),
         };
-        match py.detach(finish).map_err(raised)? {
+        match py.detach(|| self.with(finish))? {
             Some(claims) => {
                 serde_json::to_string(&claims).map_err(|e| PyRuntimeError::new_err(e.to_string()))
             }
             None => Err(PyRuntimeError::new_err("study: blocks are missing")),
         }
+    }
+
+    /// Files of parts that were damaged.
+    fn damaged(&self) -> PyResult<Vec<PathBuf>> {
+        self.with(|_, folder| Ok(folder.parts().damaged()))
+    }
+
+    /// Lets others write there.
+    fn close(&self) -> PyResult<()> {
+        *locked(&self.folder, "study")? = None;
+        Ok(())
     }
 }

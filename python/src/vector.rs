@@ -155,18 +155,21 @@ impl VectorEnv {
         self.with(|fleet| Ok(fleet.members.iter().all(|m| m.framed.is_seeded())))
     }
 
-    /// Starts episodes: with the seeds, or the next ones where there is none.
-    fn reset(&self, py: Python<'_>, seeds: Vec<Option<u64>>) -> PyResult<()> {
+    /// Starts episodes where `chosen`: with the seeds, or the next ones where there is none.
+    fn reset(&self, py: Python<'_>, seeds: Vec<Option<u64>>, chosen: Vec<bool>) -> PyResult<()> {
         self.with(|fleet| {
             let Fleet { members, pool } = fleet;
-            if seeds.len() != members.len() {
-                let message = format!("seed: must hold {}, got {}", members.len(), seeds.len());
-                return Err(PyValueError::new_err(message));
+            for (what, length) in [("seed", seeds.len()), ("reset_mask", chosen.len())] {
+                if length != members.len() {
+                    let message = format!("{what}: must hold {}, got {length}", members.len());
+                    return Err(PyValueError::new_err(message));
+                }
             }
             py.detach(|| {
                 pool.install(|| {
-                    let both = members.par_iter_mut().zip(seeds);
-                    both.try_for_each(|(member, seed)| {
+                    let all = members.par_iter_mut().zip(seeds).zip(chosen);
+                    let chosen = all.filter(|&(_, chosen)| chosen);
+                    chosen.try_for_each(|((member, seed), _)| {
                         member.over = false;
                         member.stepped = Stepped::default();
                         member.framed.reset(seed)

@@ -32,6 +32,14 @@ def test_property_gymnasium_knows_the_environment_in_either_order():
     assert python(f"import gymnasium; print({by_module})") == "flat"
 
 
+def test_regress_submodules_are_there_by_name():
+    code = "import wayside; print(wayside.parallel.OffloadingParallelEnv('wang2025').possible_agents[0])"
+    assert python(code) == "vehicle_0"
+    code = "import wayside; print(wayside.masks.MaskedSampler.__name__, wayside.env.OffloadingEnv.__name__)"
+    assert python(code) == "MaskedSampler OffloadingEnv"
+    assert python("import wayside; print(hasattr(wayside, 'nothing'))") == "False"
+
+
 def test_property_types_are_strict(tmp_path):
     settings = Path(__file__).parent.parent / "pyproject.toml"
     mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path)]

@@ -28,8 +28,8 @@ def test_oracle_the_same_as_the_shared_form():
         for v, agent in enumerate(many.agents):
             np.testing.assert_array_equal(observations[agent], whole[v])
             assert observations[agent] in many.observation_space(agent)
-        masks = np.concatenate([infos[agent]["action_mask"] for agent in many.agents])
-        np.testing.assert_array_equal(masks, info["action_mask"])
+        masks = np.concatenate([m for agent in many.agents for m in infos[agent]["action_mask"]])
+        np.testing.assert_array_equal(masks, one.action_masks())
         actions = {a: rng.integers(many.action_space(a).nvec) for a in many.agents}
         whole, reward, _, over, info = one.step(np.concatenate(list(actions.values())))
         observations, rewards, _, truncations, infos = many.step(actions)

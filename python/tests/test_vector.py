@@ -41,7 +41,9 @@ def test_oracle_the_same_numbers_as_gymnasiums_own_vector_of_single_ones(form, m
             np.testing.assert_array_equal(x, y)
             assert x.dtype == y.dtype
         infos, others = ours[4], theirs[4]
-        for key in ("action_mask", "seed", "slot", "context"):
+        singles = [env.action_masks() for env in slow.envs]
+        np.testing.assert_array_equal(infos["action_mask"], singles)
+        for key in ("seed", "slot", "context"):
             np.testing.assert_array_equal(infos[key], others[key])
         if "objective" in others:
             there = others["_objective"]
@@ -100,8 +102,31 @@ def test_property_wrong_use_raises():
         env.action_masks()
     with pytest.raises(ValueError, match="num_envs: must be > 0"):
         make(0)
-    with pytest.raises(ValueError, match="got Disabled"):
-        make(autoreset_mode=AutoresetMode.DISABLED)
+    with pytest.raises(ValueError, match="reset_mask: must be bool of shape"):
+        make().reset(options={"reset_mask": np.ones(2, dtype=bool)})
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_property_reset_mask_resets_those_alone(mode):
+    env = make(slots=4, autoreset_mode=mode)
+    before, _ = env.reset(seed=5)
+    action = np.zeros((3, len(env.single_action_space.nvec)), dtype=int)
+    shown, *_ = env.step(action)
+    mask = np.array([True, False, True])
+    after, infos = env.reset(seed=[5, 99, 7], options={"reset_mask": mask})
+    np.testing.assert_array_equal(after[mask], before[mask])
+    np.testing.assert_array_equal(after[1], shown[1])
+    assert infos["slot"].tolist() == [0, 1, 0] and infos["seed"].tolist() == [5, 6, 7]
+    if mode != AutoresetMode.DISABLED:
+        return
+    for _ in range(3):
+        _, _, _, truncated, _ = env.step(action)
+    assert truncated.tolist() == [False, True, False]
+    with pytest.raises(ValueError, match=r"environments \[1\]: the episode is over"):
+        env.step(action)
+    env.reset(options={"reset_mask": truncated})
+    *_, truncated, _ = env.step(action)
+    assert truncated.tolist() == [True, False, True]
 
 
 def test_property_two_threads_at_once_raise_and_do_not_hang():

@@ -11,6 +11,11 @@
 The model is the Rust engine's: nothing is computed here. Units are SI and stand in the names.
 """
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from wayside._native import Slot, Table, __version__
 from wayside._register import register as _register
 from wayside.api import CLOUD, NOWHERE, Decision, Policy, Results, bound, decide, policies, run
@@ -34,3 +39,12 @@ __all__ = [
 ]
 
 _register()
+
+_LAZY = ("env", "masks", "parallel", "ray", "render", "vector")
+"""Submodules that bring in other packages: imported when they are first named."""
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LAZY:
+        return importlib.import_module(f"wayside.{name}")
+    raise AttributeError(f"module 'wayside' has no attribute {name!r}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from wayside import _native
+from wayside._seeds import seeds_of
 from wayside.scenario import Scenario, scenario_of
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def run(
     scenario: str | Path | Scenario = "wang2025",
     policies: AnyPolicy | Sequence[AnyPolicy] = ("nearest", "price"),
     *,
-    seeds: Iterable[int] = range(10),
+    seeds: str | Iterable[int] = range(10),
     slots: int | None = None,
     bound: str | None = None,
     overrides: Mapping[str, Any] | None = None,
@@ -155,7 +156,7 @@ def run(
         scenario: a :class:`Scenario`, the name of a built-in one, or a TOML file.
         policies: names (:func:`policies`), files of trained ones (``policy.safetensors``, as ``wayside train``
             leaves them) and policies of your own (:class:`Policy`).
-        seeds: one replication each; they alone decide what happens.
+        seeds: one replication each; they alone decide what happens. Integers, or text as in ``"0..9"`` or ``"3,7"``.
         slots: length of a replication; the scenario's by default.
         bound: ``"simple"`` or ``"split"`` certifies how far from the optimum every slot is.
         overrides: values of the scenario to replace.
@@ -181,7 +182,7 @@ def run(
         _native.run(
             found._native,
             entrants,
-            list(seeds),
+            seeds_of(seeds),
             bound,
             threads,
             timing,

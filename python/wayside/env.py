@@ -10,9 +10,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from gymnasium.utils import EzPickle
 
 from wayside import _native
-from wayside.masks import integers
+from wayside._seeds import seed_of
+from wayside.masks import SpaceMask, integers
 from wayside.render import Frame, Window, draw
 from wayside.scenario import Scenario, scenario_of
 
@@ -35,7 +37,7 @@ def action_space(form: str, nvec: list[int]) -> spaces.MultiDiscrete | spaces.Di
     return spaces.MultiDiscrete(np.array(nvec, dtype=np.int64))
 
 
-class OffloadingEnv(gymnasium.Env[Observation, Any]):
+class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
     """One agent decides for all vehicles, slot after slot, where their tasks run.
 
     The model, its observations and its rewards are the engine's (``wayside_core::observation`` and
@@ -64,8 +66,9 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
 
     ## Masks
 
-    ``action_masks()`` and ``info["action_mask"]`` are bool of ``sum(nvec)``, head by head, as sb3-contrib has them. At
-    least one action of every head is legal. ``masked`` says what becomes of an action that is not:
+    ``action_masks()`` is bool of ``sum(nvec)``, head by head, as sb3-contrib has it. ``info["action_mask"]`` is what
+    ``action_space.sample(mask)`` takes: int8, for ``MultiDiscrete`` a tuple of one array per head. At least one action of
+    every head is legal. ``masked`` says what becomes of an action that is not:
 
     | ``masked`` | a masked action |
     |---|---|
@@ -73,6 +76,10 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
     | ``"error"`` | raises ``ValueError`` and changes nothing |
 
     An action out of range, of another shape or type always raises.
+
+    ## Copies
+
+    ``pickle`` and ``copy.deepcopy`` make a new environment by the same arguments, to be reset.
 
     ## Reward
 
@@ -92,7 +99,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
 
     | key | |
     |---|---|
-    | ``action_mask`` | bool ``(sum(nvec),)`` |
+    | ``action_mask`` | int8 ``(options,)``, or a tuple of int8 ``(n,)`` for every n of ``nvec`` |
     | ``context`` | float32, features of the slot as a whole, for critics |
     | ``seed``, ``slot`` | of the episode, and the number of the slot now shown |
     | ``masked`` | actions of this step that were masked |
@@ -127,12 +134,22 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode: must be human, rgb_array or None, got {render_mode}")
         self.scenario = scenario_of(scenario, overrides)
+        EzPickle.__init__(
+            self,
+            self.scenario,
+            form,
+            slots=slots,
+            vehicles=vehicles,
+            masked=masked,
+            render_mode=render_mode,
+        )
         self.form = form
         self._env = _native.Env(self.scenario._native, form, slots, vehicles, masked)
         self.observation_space = observation_space(form, self._env.shape)
         self.action_space = action_space(form, self._env.nvec)
         self._shape = self._env.shape[1:] if form == "flat" else self._env.shape
         self._heads = len(self._env.nvec)
+        self._mask = SpaceMask(self._env.nvec, form == "sequential")
         self._seeded = False
         self.render_mode = render_mode
         self._frame: Frame | None = None
@@ -142,6 +159,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; ``options`` are not used."""
+        seed = None if seed is None else seed_of(seed, "seed")
         super().reset(seed=seed)
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**63))
@@ -200,7 +218,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any]):
     def _info(self, masked: int) -> dict[str, Any]:
         seed, slot = self._env.position
         return {
-            "action_mask": self._env.mask(),
+            "action_mask": self._mask.of(self._env.mask()),
             "context": self._env.context(),
             "seed": seed,
             "slot": slot,

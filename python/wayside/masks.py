@@ -42,6 +42,21 @@ class MaskedSampler:
         return choose(mask.ravel(), self._nvec, units).reshape(shape)
 
 
+class SpaceMask:
+    """Masks as ``action_space.sample(mask)`` takes them: int8, and for ``MultiDiscrete`` a tuple of one per head."""
+
+    def __init__(self, nvec: Sequence[int], is_single: bool) -> None:
+        ends = np.cumsum(nvec).tolist()
+        self._heads = None if is_single else list(zip([0, *ends], ends))  # noqa: B905
+
+    def of(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8] | tuple[npt.NDArray[np.int8], ...]:
+        """``mask`` is bool, head by head; it is not copied."""
+        numbers = mask.view(np.int8)
+        if self._heads is None:
+            return numbers
+        return tuple([numbers[start:end] for start, end in self._heads])
+
+
 def integers(action: object, shape: tuple[int, ...], what: str) -> npt.NDArray[np.int64]:
     """``action`` as contiguous int64 of ``shape``.
 

@@ -9,15 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from gymnasium.utils import EzPickle
 from pettingzoo import ParallelEnv
 
 from wayside.env import OffloadingEnv
-from wayside.scenario import Scenario
+from wayside.scenario import Scenario, scenario_of
 
 Observation = npt.NDArray[np.float32]
 
 
-class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
+class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
     """Every vehicle decides for its own tasks, all at once; the reward is shared.
 
     The form ``shared`` of :class:`wayside.env.OffloadingEnv`, cut by vehicle: agent ``vehicle_v`` is row ``v`` of
@@ -27,7 +28,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
     |---|---|
     | observation | float32 ``(k width,)`` in [-1, 1]: the rows of its tasks, zero where it has none |
     | action | ``MultiDiscrete([beta + 1, T(, S)] * k)``: entry, target (and rule) of every task |
-    | mask | ``info["action_mask"]``, bool of ``sum(nvec)`` |
+    | mask | ``info["action_mask"]``, a tuple of int8, one per head, as ``action_space(agent).sample(mask)`` takes it |
     | reward | ``-J_t``, the same for all |
     | terminated, truncated | never; after ``slots`` slots |
 
@@ -52,11 +53,12 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
         masked: str = "first",
         render_mode: str | None = None,
     ) -> None:
+        found = scenario_of(scenario, overrides)
+        EzPickle.__init__(self, found, slots=slots, masked=masked, render_mode=render_mode)
         self._env = OffloadingEnv(
-            scenario,
+            found,
             "shared",
             slots=slots,
-            overrides=overrides,
             masked=masked,
             render_mode=render_mode,
         )
@@ -64,6 +66,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
         size: int = self._env.scenario.fleet.size
         rows, width = self._env._env.shape
         nvec = np.array(self._env._env.nvec, dtype=np.int64).reshape(size, -1)[0]
+        self._nvec = nvec
         self.possible_agents = [f"vehicle_{v}" for v in range(size)]
         self.agents: list[str] = []
         self.observation_spaces = {
@@ -138,5 +141,9 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any]):
         return dict(zip(self.agents, rows, strict=True))
 
     def _infos(self, info: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        masks = info["action_mask"].reshape(len(self.possible_agents), -1)
-        return {agent: {"action_mask": mask} for agent, mask in zip(self.agents, masks, strict=True)}
+        heads = len(self._nvec)
+        masks = info["action_mask"]
+        return {
+            agent: {"action_mask": masks[v * heads : (v + 1) * heads]}
+            for v, agent in enumerate(self.agents)
+        }

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -106,22 +107,24 @@ def study(
         KeyboardInterrupt: after Ctrl-C; what is finished is kept, and the same call goes on from there.
     """
     plan, folder = _plan(study, quick), os.fspath(out)
-    ours = _study(plan)
-    ours.open(folder, force)
+    ours = _study(plan).open(folder, force)
     connected = ray.is_initialized()
-    if not connected:
-        ray.init(address=address)
     try:
+        if not connected:
+            ray.init(address=address)
         done = 0
-        while blocks := ours.missing(folder):
+        while blocks := ours.missing():
             needed = done + len(blocks)
             for block, (name, part) in _anywhere(plan, blocks, retries):
-                ours.keep(folder, block, name, part)
+                ours.keep(block, name, part)
                 done += 1
                 if progress is not None:
                     progress(done, needed)
+        claims: list[dict[str, Any]] = json.loads(ours.finish())
     finally:
+        for path in ours.damaged():
+            warnings.warn(f"{path}: was damaged; its seeds were run again", stacklevel=2)
+        ours.close()
         if not connected:
             ray.shutdown()
-    claims: list[dict[str, Any]] = json.loads(ours.finish(folder))
     return claims

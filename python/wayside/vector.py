@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.utils import EzPickle
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from wayside import _native
+from wayside._seeds import seed_of
 from wayside.env import Observation, action_space, observation_space
 from wayside.masks import integers
 from wayside.scenario import Scenario, scenario_of
 
 
-class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
+class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
     """``num_envs`` environments :class:`wayside.env.OffloadingEnv`, in the order of their seeds the same numbers.
 
     ``gymnasium.make_vec("wayside/Offloading-v0", num_envs=8, vectorization_mode="vector_entry_point")``.
@@ -37,6 +39,10 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
     |---|---|
     | ``NEXT_STEP`` | the next step ignores that environment's action, resets it and has reward 0 |
     | ``SAME_STEP`` | it is reset at once; its last observation is in ``infos["final_obs"]`` |
+    | ``DISABLED`` | it must be reset by ``options={"reset_mask": truncated}`` before the next step |
+
+    ``reset(options={"reset_mask": mask})`` starts an episode only where ``mask``, bool ``(num_envs,)``, is true, whatever
+    the mode.
 
     Args:
         num_envs: how many.
@@ -62,9 +68,18 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
         render_mode: None = None,
     ) -> None:
         mode = AutoresetMode(autoreset_mode)
-        if mode == AutoresetMode.DISABLED:
-            raise ValueError("autoreset_mode: must be NextStep or SameStep, got Disabled")
         self.scenario = scenario_of(scenario, overrides)
+        EzPickle.__init__(
+            self,
+            num_envs,
+            self.scenario,
+            form,
+            slots=slots,
+            vehicles=vehicles,
+            masked=masked,
+            threads=threads,
+            autoreset_mode=mode,
+        )
         self.num_envs = num_envs
         self.form = form
         self.metadata = {**type(self).metadata, "autoreset_mode": mode}
@@ -83,6 +98,8 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
         heads = () if form == "sequential" else (len(self._env.nvec),)
         self._actions = (num_envs, *heads)
         self._everywhere = np.ones(num_envs, dtype=np.bool_)
+        self._is_manual = mode == AutoresetMode.DISABLED
+        self._over = np.zeros(num_envs, dtype=np.bool_)
 
     def reset(
         self,
@@ -90,19 +107,35 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode everywhere; ``options`` are not used."""
+        """Start an episode everywhere, or where ``options["reset_mask"]`` is true."""
+        chosen = self._chosen(options)
         seeds: list[int | None]
         if seed is None:
             seeds = [None] * self.num_envs
-        elif isinstance(seed, (int, np.integer)):
-            super().reset(seed=int(seed))
-            seeds = [int(seed) + i for i in range(self.num_envs)]
+        elif np.ndim(seed) > 0:
+            each = enumerate(seed)  # type: ignore[arg-type]
+            seeds = [None if s is None else seed_of(s, f"seed[{i}]") for i, s in each]
         else:
-            seeds = list(seed)
+            first = seed_of(seed, "seed")
+            super().reset(seed=first)
+            seeds = [seed_of(first + i, "seed") for i in range(self.num_envs)]
         if not self._env.seeded:
             seeds = [int(self.np_random.integers(2**63)) if s is None else s for s in seeds]
-        self._env.reset(seeds)
+        self._env.reset(seeds, chosen.tolist())
+        self._over &= ~chosen
         return self._observation(), self._infos(self._env.outcome(), self._everywhere)
+
+    def _chosen(self, options: dict[str, Any] | None) -> npt.NDArray[np.bool_]:
+        """Where an episode starts."""
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return self._everywhere
+        mask = np.asarray(mask)
+        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
+            raise ValueError(
+                f"reset_mask: must be bool of shape ({self.num_envs},), got {mask.dtype} of shape {mask.shape}"
+            )
+        return mask
 
     def step(
         self, actions: Any
@@ -114,10 +147,14 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any]):
         dict[str, Any],
     ]:
         """Take the actions of all environments."""
+        if self._is_manual and self._over.any():
+            over = np.flatnonzero(self._over).tolist()
+            raise ValueError(f"environments {over}: the episode is over: reset them by reset_mask")
         self._env.step(integers(actions, self._actions, "actions").reshape(-1))
         outcome = self._env.outcome()
         rewards, truncated = outcome.pop("reward"), outcome.pop("truncated")
         ended = outcome.pop("slot_ended")
+        self._over = truncated.copy()
         infos = self._infos(outcome, self._everywhere)
         for name in FIGURES:
             infos[name], infos[f"_{name}"] = outcome[name], ended

@@ -13,7 +13,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Members of a document that the clock, the machine or the commit decide.
-const VOLATILE: [&str; 5] = ["commit", "machine", "started", "command", "decision_time_s"];
+const VOLATILE: [&str; 6] = [
+    "commit",
+    "machine",
+    "started",
+    "command",
+    "decision_time_s",
+    // names of kept cells and of logs of events; every file is listed here anyway
+    "files",
+];
 
 /// Files that hold times by their nature: kept cells with their decision times, checkpoints, logs of events.
 const TIMES: [&str; 5] = [

@@ -106,8 +106,8 @@ pub(crate) struct Run {
     /// Folder for the results: summary, slots, figures, manifest.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Replace another run's results in --out.
-    #[arg(long, requires = "out")]
+    /// Replace another run's results in --out, and its slots in --dump-slots; files of yours stay.
+    #[arg(long)]
     pub(crate) force: bool,
     /// Seeds run at a time [default: one per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -172,6 +172,9 @@ pub(crate) struct Train {
     /// Continue from the checkpoint in --out.
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Replace the training or the results in --out; files of yours stay.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) force: bool,
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -320,7 +323,7 @@ pub(crate) struct StudyOptions {
     /// Fewer cells and seeds: a minute's version.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Replaces another study's results in --out.
+    /// Replaces another study's or run's results in --out; files of yours stay.
     #[arg(long)]
     pub(crate) force: bool,
     /// A page in Markdown whose part between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by the

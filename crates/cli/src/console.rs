@@ -30,7 +30,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Library(error) => {
                 for line in error.to_string().lines() {
-                    say(format_args!("error: {line}"));
+                    say(format_args!("error: {}", visible(line)));
                 }
                 match error {
                     Error::Invalid(_) => 2,
@@ -42,11 +42,25 @@ impl Failure {
     }
 }
 
+/// `line` without what would command a terminal: keys and names of files may hold anything.
+fn visible(line: &str) -> String {
+    let escaped = |c: char| match c.is_control() && c != '\t' {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    line.chars().map(escaped).collect()
+}
+
 /// Writes a result to stdout. A reader that closes the pipe early, such as `head`, is not an error.
 pub(crate) fn print(text: &str) -> Outcome {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes());
-    match written.and_then(|()| stdout.flush()) {
+    printed(written.and_then(|()| stdout.flush()))
+}
+
+/// What writing to stdout came to. That nobody reads on, as after `head`, is no failure.
+pub(crate) fn printed(written: io::Result<()>) -> Outcome {
+    match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::io(Path::new("stdout"), e).into())
         }

@@ -44,18 +44,9 @@ impl<const N: usize> Listing<N> {
     }
 
     fn csv(&self) -> String {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut write = |fields: [String; N]| {
-            writer
-                .write_record(fields)
-                .expect("memory takes everything");
-        };
-        write(self.columns.map(str::to_owned));
-        for row in &self.rows {
-            write(row.each_ref().map(text));
-        }
-        let bytes = writer.into_inner().expect("memory takes everything");
-        String::from_utf8(bytes).expect("made of strings")
+        let header = self.columns.map(str::to_owned).to_vec();
+        let rows = self.rows.iter().map(|row| row.iter().map(text).collect());
+        wayside_study::table::to_csv(std::iter::once(header).chain(rows))
     }
 }
 

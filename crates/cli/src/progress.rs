@@ -1,5 +1,6 @@
 //! Long work: a progress bar, and Ctrl-C.
 
+use crate::console::say;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io;
 use std::path::Path;
@@ -8,15 +9,31 @@ use std::thread;
 use std::time::Duration;
 use wayside_core::{Error, Result};
 
-/// The first Ctrl-C calls `stop`, which says whether it was called before; the second ends the program.
+/// How long work may take to come to an end after it was asked to.
+const GRACE: Duration = Duration::from_millis(900);
+
+/// The first Ctrl-C or SIGTERM asks for an end by `stop`, which says whether that was asked for before; the second ends
+/// the program. Work that does not come to an end within [`GRACE`] is ended, unless `holds_results` says that something
+/// would be lost.
 ///
 /// # Errors
-/// A system without signal handlers.
-pub(crate) fn stop_on_signal(stop: impl Fn() -> bool + Send + 'static) -> Result<()> {
+/// A system that passes on no signals.
+pub(crate) fn stop_on_signal(
+    stop: impl Fn() -> bool + Send + 'static,
+    holds_results: impl Fn() -> bool + Clone + Send + 'static,
+) -> Result<()> {
     let handler = move || {
         if stop() {
             std::process::exit(130);
         }
+        let holds_results = holds_results.clone();
+        thread::spawn(move || {
+            thread::sleep(GRACE);
+            if !holds_results() {
+                say("interrupted");
+                std::process::exit(130);
+            }
+        });
     };
     ctrlc::set_handler(handler).map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))
 }

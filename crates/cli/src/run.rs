@@ -6,6 +6,7 @@ use crate::progress;
 use crate::registry::registry;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use wayside_core::engine::BoundKind;
 use wayside_core::{Error, Result, Scenario, scenario};
 use wayside_study::experiment::Results;
@@ -15,7 +16,11 @@ pub(crate) fn execute(args: &Run) -> Outcome {
     let control = Arc::new(Control::default());
     let experiment = experiment(args)?.control(Arc::clone(&control));
     let asked = Arc::clone(&control);
-    progress::stop_on_signal(move || asked.cancel())?;
+    let finished = Arc::clone(&control);
+    progress::stop_on_signal(
+        move || asked.cancel(),
+        move || finished.seeds.load(Ordering::Relaxed) > 0,
+    )?;
     let counts = || control.progress();
     let results = progress::with_bar("slots", args.quiet, counts, || experiment.run())?;
     let (done, all) = (results.replications.len(), results.seeds);
@@ -44,6 +49,10 @@ fn experiment(args: &Run) -> Result<Experiment> {
     if !args.policies.is_empty() {
         experiment = experiment.policies(args.policies.iter().map(|name| &name.0));
     }
+    if args.force && args.out.is_none() && args.dump_slots.is_none() {
+        let message = "needs --out or --dump-slots";
+        return Err(Error::invalid("--force", None, "", message));
+    }
     if let Some(out) = &args.out {
         experiment = experiment.out(out, args.force);
     }
@@ -56,7 +65,7 @@ fn experiment(args: &Run) -> Result<Experiment> {
             let message = "must be outside --out, which holds the results alone";
             return Err(Error::invalid("--dump-slots", None, "", message));
         }
-        experiment = experiment.dump_slots(folder);
+        experiment = experiment.dump_slots(folder, args.force);
     }
     Ok(experiment)
 }

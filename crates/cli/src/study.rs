@@ -12,6 +12,7 @@ use std::sync::Arc;
 use wayside_core::{Error, Result};
 use wayside_study::Control;
 use wayside_study::claim::Claim;
+use wayside_study::studies::block_cache::BlockCache;
 use wayside_study::studies::data::Data;
 use wayside_study::studies::plan::{Plan, program};
 use wayside_study::studies::results::StudyFolder;
@@ -43,8 +44,9 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
     if let Some(page) = &options.page {
         // Fail before the run if the page cannot be changed.
         with_block(page, &study.name, "")?;
+        wayside_output::check_file(page)?;
     }
-    let folder = StudyFolder::open(&options.out, &study, options.quick, options.force)?;
+    let mut folder = StudyFolder::open(&options.out, &study, options.quick, options.force)?;
     let plan = Plan {
         study: &study,
         quick: options.quick,
@@ -52,14 +54,22 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         registry: registry(),
         program: program(),
     };
-    let Some((data, claims)) = run(&plan, &folder.parts(), options.quiet)? else {
+    let found = run(&plan, folder.parts(), options.quiet)?;
+    for path in folder.parts().damaged() {
+        say(format_args!(
+            "warning: {}: was damaged; its seeds were run again",
+            path.display()
+        ));
+    }
+    let Some((data, claims)) = found else {
         say("interrupted: what is finished is kept, and the same command goes on from there");
         return Err(Failure::Interrupted);
     };
-    folder.finish(&study, &data, &claims, options.quick)?;
+    let results = folder.finish(&study, &data, &claims, options.quick)?;
+    drop(folder);
     if let Some(page) = &options.page {
-        let text = with_block(page, &study.name, &StudyFolder::page(&options.out)?)?;
-        fs::write(page, text).map_err(|e| Error::io(page, e))?;
+        let text = with_block(page, &study.name, &results)?;
+        wayside_output::replace_file(page, text.as_bytes())?;
     }
     print(&verdicts(&claims, options.format))?;
     if !options.quiet {
@@ -123,10 +133,11 @@ fn verdicts(claims: &[Claim], format: Format) -> String {
 }
 
 /// Runs the plan until it is done or interrupted, with a progress bar.
-fn run(plan: &Plan<'_>, parts: &Path, quiet: bool) -> Result<Option<(Data, Vec<Claim>)>> {
+fn run(plan: &Plan<'_>, parts: &BlockCache, quiet: bool) -> Result<Option<(Data, Vec<Claim>)>> {
     let control = Arc::new(Control::default());
     let asked = Arc::clone(&control);
-    progress::stop_on_signal(move || asked.cancel())?;
+    // finished blocks are kept already
+    progress::stop_on_signal(move || asked.cancel(), || false)?;
     let counts = || control.progress();
     progress::with_bar("blocks", quiet, counts, || {
         runner::run(plan, parts, &control)

@@ -40,6 +40,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
                 backend: None,
                 seed: args.seed,
                 out: out.clone(),
+                force: args.force,
                 command,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
@@ -174,7 +175,8 @@ fn command(args: &Train, encoder: Encoder) -> String {
 fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
-    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed))?;
+    // the last checkpoint is there already
+    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed), || false)?;
     Ok(stop)
 }
 

@@ -1,9 +1,19 @@
 //! A single file of the user's, replaced whole.
 
+use crate::folder::check_writable;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use wayside_core::{Error, Result};
+
+/// Whether [`replace_file`] may replace `path`; ask before work that takes long.
+///
+/// # Errors
+/// [`Error::Io`] where the file is absent or its folder cannot be written.
+pub fn check_file(path: &Path) -> Result<()> {
+    let check = || check_writable(fs::canonicalize(path)?.parent().unwrap_or(Path::new("/")));
+    check().map_err(|e| Error::io(path, e))
+}
 
 /// Replaces the content of `path`: whatever happens, it holds the old content or the new. A link is followed; the mode
 /// stays, and where the system lets it, the owner.

@@ -321,14 +321,15 @@ impl Folder {
         fs::rename(from, self.root.join(name)).map_err(|e| Error::io(&self.shown(name), e))
     }
 
-    /// Commits what is staged in place of all that the manifest lists.
+    /// Commits what is staged in place of all that the manifest lists; `more` names stay, and are Wayside's.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file. What was staged is lost where the journal could not be written, and moved by the
     /// next command on this folder where a file could not be moved.
-    pub fn replace(&mut self, manifest: &Value) -> Result<()> {
+    pub fn replace(&mut self, manifest: &Value, more: &[String]) -> Result<()> {
         let files = self.staged()?;
-        self.commit(manifest, &files, files.clone())
+        let all = files.iter().chain(more).cloned().collect();
+        self.commit(manifest, &files, all)
     }
 
     /// Commits what is staged, beside what the manifest lists already and with `more` names that are Wayside's.
@@ -446,13 +447,13 @@ fn list(folder: &Path, below: &str, names: &mut BTreeSet<String>) -> io::Result<
 }
 
 #[cfg(unix)]
-fn check_writable(folder: &Path) -> io::Result<()> {
+pub(crate) fn check_writable(folder: &Path) -> io::Result<()> {
     use rustix::fs::Access;
     rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
 }
 
 #[cfg(not(unix))]
-fn check_writable(_: &Path) -> io::Result<()> {
+pub(crate) fn check_writable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -12,8 +12,8 @@ mod text;
 mod theme;
 
 pub use chart::svg;
-pub use export::{files, map_files};
+pub use export::{EXTENSIONS, files, map_files};
 pub use figure::{Axis, Direction, Figure, Names, Point, Published, Reference, Scale, Series};
 pub use map::{Map, Site, map_svg};
-pub use text::{FONT, significant};
+pub use text::{FONT, csv_field, significant};
 pub use theme::BOUND;

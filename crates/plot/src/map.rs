@@ -2,7 +2,7 @@
 
 use super::figure::Scale;
 use super::scale::AxisScale;
-use super::text::{FAMILY, FONT, escape, font_source, significant, width};
+use super::text::{FAMILY, FONT, csv_field, escape, font_source, significant, width};
 use super::theme::{self, ColorRole, Theme};
 use std::fmt::Write as _;
 
@@ -54,7 +54,7 @@ pub(crate) fn csv(map: &Map) -> String {
     let mut text = String::from("kind,id,x_m,y_m,range_m\n");
     for site in &map.rsus {
         // Ids are free text.
-        let id = site.id.replace('"', "\"\"");
+        let id = csv_field(&site.id).replace('"', "\"\"");
         writeln!(
             text,
             "rsu,\"{id}\",{},{},{}",

@@ -32,7 +32,33 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(advance).sum::<f64>() / per_em * size
 }
 
-/// `text` with the special characters of XML and HTML escaped.
+/// Longest name of a category as it is drawn; what is cut is whole in the figure's CSV.
+const LONGEST_CATEGORY: usize = 28;
+
+/// `name` at a length that leaves room for what it names.
+pub(crate) fn shortened(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_CATEGORY) {
+        None => name.to_owned(),
+        Some(_) => name
+            .chars()
+            .take(LONGEST_CATEGORY - 1)
+            .chain(['\u{2026}'])
+            .collect(),
+    }
+}
+
+/// `text` as a field of CSV that a spreadsheet takes for text: not for a formula.
+#[must_use]
+pub fn csv_field(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if is_formula && text.parse::<f64>().is_err() {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// `text` with what XML and HTML give a meaning replaced.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for sign in text.chars() {
@@ -43,6 +69,7 @@ pub(crate) fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             // Not allowed in XML 1.0 at all.
             c if c.is_control() && !"\n\t".contains(c) => escaped.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

@@ -14,6 +14,8 @@ pub struct Control {
     pub done: AtomicU64,
     /// How many there are, as far as is known.
     pub total: AtomicU64,
+    /// Seeds of a run that are finished, and would be lost if it ended at once.
+    pub seeds: AtomicU64,
 }
 
 impl Control {

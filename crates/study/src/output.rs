@@ -1,8 +1,7 @@
-//! The folder that `run --out DIR` leaves.
+//! The folder that `run --out DIR` leaves, and that of `--dump-slots DIR`.
 //!
-//! Everything is written to a sibling folder and renamed into place at the end, so that a results folder
-//! is whole or absent. With equal inputs and without timing every file but `manifest.json` has equal
-//! bytes; the manifest tells when and where the run was, and is exempt.
+//! With equal inputs and without timing every file but the manifest has equal bytes; the manifest tells when and where
+//! the run was, and is exempt. How folders are written: `wayside_output`.
 
 use crate::facts::ScenarioFacts;
 use crate::figures;
@@ -13,12 +12,14 @@ use crate::table;
 use crate::tasks;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use wayside_core::engine::records::Replication;
 use wayside_core::{Error, Result};
+use wayside_output::{Folder, Kind, Request};
 
 /// What a run was: a result without it cannot be cited.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,10 +97,14 @@ impl Manifest {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: option_env!("WAYSIDE_COMMIT").map(Into::into),
             machine: Machine::this(),
-            command: std::env::args().collect(),
+            command: command_line(),
             started: utc(Timestamp::now()),
             complete: false,
         }
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("plain data")
     }
 
     /// Whether both come from the same command on the same inputs.
@@ -118,56 +123,36 @@ impl Manifest {
     }
 }
 
-/// A results folder being written; dropped before [`RunFolder::finish`] it leaves nothing.
+/// The command line, whatever its bytes are.
+fn command_line() -> Vec<String> {
+    let lossy = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
+    std::env::args_os().map(lossy).collect()
+}
+
+/// A results folder being written; dropped before [`RunFolder::finish`] it is as it was.
 #[derive(Debug)]
 pub struct RunFolder {
-    target: PathBuf,
-    draft: tempfile::TempDir,
+    folder: Folder,
     manifest: Manifest,
-    force: bool,
 }
 
 impl RunFolder {
     /// Prepares to write `target`. Call it before the run: that is when a refusal costs nothing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where `target` holds anything but the results of the same run and `force` is
-    /// not given, or files and no results at all; [`Error::Io`] where its parent cannot be written.
+    /// As [`Folder::open`]: [`Error::Invalid`] where `target` holds other results and `force` is not given, or files of
+    /// the user's under names of results; [`Error::Io`] where it cannot be written.
     pub fn create(target: &Path, manifest: Manifest, force: bool) -> Result<Self> {
-        may_replace(target, &manifest, force)?;
-        let failed = |e| Error::io(target, e);
-        // `.` and links have no sibling of their own: the folder that they mean has.
-        let target = match fs::canonicalize(target) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => std::path::absolute(target),
-            found => found,
-        }
-        .map_err(failed)?;
-        let Some(parent) = target.parent() else {
-            let file = target.display().to_string();
-            return Err(Error::invalid(
-                file,
-                None,
-                "",
-                "is the root of the file system",
-            ));
-        };
-        let draft = fs::create_dir_all(parent)
-            .and_then(|()| scratch(parent))
-            .map_err(failed)?;
-        Ok(Self {
-            target,
-            draft,
-            manifest,
-            force,
-        })
+        let folder = open(target, Kind::Run, &manifest, force, &is_result)?;
+        Ok(Self { folder, manifest })
     }
 
-    /// Writes one file, `name` relative to the folder, with any folder on the way.
+    /// Stages one file, `name` relative to the folder, with any folder on the way.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the file as it would be called in the end.
+    /// [`Error::Io`] naming the file as it will be called.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
-        self.write_with(name, |file| file.write_all(content))
+        self.folder.write(name, content)
     }
 
     /// Writes the summary, the slots, the figures and the report of a run.
@@ -183,7 +168,7 @@ impl RunFolder {
         self.write("summary.json", table::json(summary).as_bytes())?;
         self.write("summary.csv", table::csv(summary).as_bytes())?;
         let timing = summary.timing.is_some();
-        self.write_with("slots.parquet", |file| {
+        self.folder.write_with("slots.parquet", |file| {
             slots::write_slots(file, replications, timing).map(drop)
         })?;
         let figures = figures::of_run(summary, replications, facts);
@@ -202,7 +187,7 @@ impl RunFolder {
         files: io::Result<[(&'static str, Vec<u8>); N]>,
     ) -> Result<()> {
         let path = |extension: &str| format!("figures/{id}.{extension}");
-        let files = files.map_err(|e| Error::io(&self.target.join(path("svg")), e))?;
+        let files = files.map_err(|e| Error::io(&self.folder.shown(&path("svg")), e))?;
         for (extension, content) in files {
             self.write(&path(extension), &content)?;
         }
@@ -214,9 +199,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] where it cannot be made.
     pub fn task_parts(&self) -> Result<PathBuf> {
-        let parts = self.draft.path().join(TASK_PARTS);
-        fs::create_dir(&parts).map_err(|e| Error::io(&self.target, e))?;
-        Ok(parts)
+        self.folder.scratch()
     }
 
     /// Joins the parts of `replications` to `tasks.parquet`.
@@ -224,90 +207,93 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] naming the file.
     pub fn write_tasks(&self, replications: &[Replication]) -> Result<()> {
-        let parts = self.draft.path().join(TASK_PARTS);
+        let parts = self.folder.scratch()?;
         let seeds = replications.iter().map(|r| r.seed);
-        self.write_with("tasks.parquet", |file| {
-            tasks::join(file, &parts, seeds)?;
-            fs::remove_dir_all(&parts)
+        self.folder.write_with("tasks.parquet", |file| {
+            tasks::join(file, &parts, seeds).map(drop)
         })
     }
 
-    /// Writes the manifest and moves the folder into place.
+    /// Puts everything into place, the manifest last.
     ///
     /// # Errors
-    /// As [`RunFolder::create`], for the target may have changed since; [`Error::Io`] naming the target.
+    /// As [`Folder::replace`].
     pub fn finish(mut self, complete: bool) -> Result<()> {
         self.manifest.complete = complete;
-        let mut text = serde_json::to_string_pretty(&self.manifest).expect("plain data");
-        text.push('\n');
-        self.write("manifest.json", text.as_bytes())?;
-        may_replace(&self.target, &self.manifest, self.force)?;
-        self.swap().map_err(|e| Error::io(&self.target, e))
+        self.folder.replace(&self.manifest.to_value(), &[])
+    }
+}
+
+/// A folder of slots being written; dropped before [`DumpFolder::finish`] it is as it was.
+#[derive(Debug)]
+pub struct DumpFolder {
+    folder: Folder,
+    manifest: Manifest,
+}
+
+impl DumpFolder {
+    /// Prepares to write the slots of a run to `target`.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn create(target: &Path, manifest: Manifest, force: bool) -> Result<Self> {
+        let folder = open(target, Kind::Dump, &manifest, force, &is_slot)?;
+        Ok(Self { folder, manifest })
     }
 
-    /// Renames the draft to the target; what was there is removed last, and put back on failure.
-    fn swap(&self) -> io::Result<()> {
-        if !self.target.try_exists()? {
-            return fs::rename(self.draft.path(), &self.target);
-        }
-        let parent = self.draft.path().parent().expect("a sibling has a parent");
-        let aside = scratch(parent)?;
-        let old = aside.path().join("old");
-        fs::rename(&self.target, &old)?;
-        if let Err(e) = fs::rename(self.draft.path(), &self.target) {
-            fs::rename(&old, &self.target)?;
-            return Err(e);
-        }
-        aside.close()
-    }
-
-    fn write_with(
-        &self,
-        name: &str,
-        fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
-    ) -> Result<()> {
-        let path = self.draft.path().join(name);
-        let write = || {
-            fs::create_dir_all(path.parent().expect("inside the draft"))?;
-            let mut file = BufWriter::new(fs::File::create(&path)?);
-            fill(&mut file)?;
-            file.flush()
+    /// Stages a slot, the `instant`th of slot `t`.
+    pub(crate) fn write(&self, seed: u64, t: usize, instant: usize, text: &str) -> Result<()> {
+        // a slot has several instants only where tasks arise with a shorter period
+        let nth = match instant {
+            0 => String::new(),
+            nth => format!("_{nth}"),
         };
-        write().map_err(|e| Error::io(&self.target.join(name), e))
+        let name = format!("seed{seed}_slot{t:03}{nth}.json");
+        let mut file = self.folder.create(&name)?;
+        file.write_all(text.as_bytes())
+            .map_err(|e| Error::io(&self.folder.shown(&name), e))
+    }
+
+    /// Puts all slots into place.
+    ///
+    /// # Errors
+    /// As [`Folder::replace`].
+    pub fn finish(mut self, complete: bool) -> Result<()> {
+        self.manifest.complete = complete;
+        self.folder.replace(&self.manifest.to_value(), &[])
     }
 }
 
-/// An unnamed folder beside the target, readable by whom the user's mask lets.
-fn scratch(parent: &Path) -> io::Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".wayside-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    builder.tempdir_in(parent)
+fn open(
+    target: &Path,
+    kind: Kind,
+    manifest: &Manifest,
+    force: bool,
+    writes: &dyn Fn(&str) -> bool,
+) -> Result<Folder> {
+    let same =
+        |found: &Value| Manifest::deserialize(found).is_ok_and(|found| found.same_run(manifest));
+    let request = Request {
+        kind,
+        force,
+        same: &same,
+        writes,
+    };
+    Folder::open(target, &request)
 }
 
-/// An unnamed file in `folder`, readable by whom the user's mask lets.
-pub(crate) fn draft_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".wayside-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
+/// Whether a run writes a file of this name.
+fn is_result(name: &str) -> bool {
+    let figure = || {
+        let (id, extension) = name.strip_prefix("figures/")?.rsplit_once('.')?;
+        let known = figures::IDS.contains(&id) || id == "map";
+        Some(known && wayside_plot::EXTENSIONS.contains(&extension))
+    };
+    RESULTS.contains(&name) || figure() == Some(true)
 }
 
-/// Folder within the draft for what [`RunFolder::write_tasks`] joins.
-const TASK_PARTS: &str = "tasks.tmp";
-
-/// Top-level names of a results folder; anything else in it is the user's own.
-const OURS: [&str; 7] = [
-    "figures",
-    "manifest.json",
+/// What a run writes beside its figures.
+const RESULTS: [&str; 5] = [
     "report.html",
     "slots.parquet",
     "summary.csv",
@@ -315,38 +301,17 @@ const OURS: [&str; 7] = [
     "tasks.parquet",
 ];
 
-/// Refuses to touch what is not the same run's; forced, what is no run's.
-fn may_replace(target: &Path, manifest: &Manifest, force: bool) -> Result<()> {
-    let refuse = |message: &str| {
-        let file = target.display().to_string();
-        Err(Error::invalid(file, None, "", message))
-    };
-    match fs::metadata(target) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(Error::io(target, e)),
-        Ok(found) if !found.is_dir() => return refuse("is a file, and must be a folder"),
-        Ok(_) => {}
-    }
-    let names = fs::read_dir(target)
-        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
-        .map_err(|e| Error::io(target, e))?;
-    if names.is_empty() {
-        return Ok(());
-    }
-    let known = |name: &fs::DirEntry| name.file_name().to_str().is_some_and(|n| OURS.contains(&n));
-    let found: Option<Manifest> = fs::read(target.join("manifest.json"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    match found {
-        // Even forced: it may be somebody's home.
-        None => refuse("holds files, but no results of Wayside; name a new or an empty folder"),
-        Some(_) if force => Ok(()),
-        Some(found) if !found.same_run(manifest) => {
-            refuse("holds the results of another run; --force replaces them")
-        }
-        Some(_) if names.iter().all(known) => Ok(()),
-        Some(_) => refuse("holds more than the results of this run; --force replaces all of it"),
-    }
+/// Whether a dump may write a file of this name: `seed0_slot000.json`, `seed0_slot000_1.json`.
+fn is_slot(name: &str) -> bool {
+    let numbers = name
+        .strip_prefix("seed")
+        .and_then(|n| n.strip_suffix(".json"));
+    numbers
+        .and_then(|n| n.split_once("_slot"))
+        .is_some_and(|(seed, slot)| {
+            let digits = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+            digits(seed) && slot.split('_').all(digits)
+        })
 }
 
 /// To the second: `2026-01-31T12:00:00Z`.
@@ -462,15 +427,31 @@ mod tests {
         };
         assert!(refused("y").contains("another run; --force"));
         fs::write(target.join("notes.txt"), "mine").unwrap();
-        assert!(refused("x").contains("--force"));
+        fs::write(target.join("figures/mine.txt"), "mine").unwrap();
+        write(&target, "x", false).unwrap();
         write(&target, "y", true).unwrap();
-        assert!(!target.join("notes.txt").exists());
+        for name in ["notes.txt", "figures/mine.txt"] {
+            assert_eq!(fs::read_to_string(target.join(name)).unwrap(), "mine");
+        }
         assert_eq!(names(root.path()), ["out"]);
 
         fs::remove_file(target.join("manifest.json")).unwrap();
         let error = write(&target, "y", true).unwrap_err().to_string();
-        assert!(error.contains("no results of Wayside"), "{error}");
+        assert!(error.contains("is not listed"), "{error}");
         assert!(target.join("summary.json").exists());
+    }
+
+    #[test]
+    fn property_every_name_that_is_written_was_claimed_before() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "x", false).unwrap();
+        let text = fs::read_to_string(root.path().join("manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&text).unwrap();
+        let files = manifest["files"].as_array().unwrap();
+        assert!(files.len() > 30 && files.iter().all(|f| is_result(f.as_str().unwrap())));
+        assert_eq!(manifest["kind"], "run");
+        assert!(is_slot("seed7_slot002.json") && is_slot("seed7_slot1234_1.json"));
+        assert!(!is_slot("seed7_slot.json") && !is_slot("seeds_slot001.json"));
     }
 
     #[test]

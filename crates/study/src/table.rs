@@ -106,10 +106,11 @@ fn names(fields: &[(String, String)]) -> Vec<String> {
     fields.iter().map(|(name, _)| name.clone()).collect()
 }
 
-/// Lines of text as CSV.
-pub(crate) fn to_csv(lines: impl IntoIterator<Item = Vec<String>>) -> String {
+/// Lines of text as CSV, in which no name is a formula.
+pub fn to_csv(lines: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for line in lines {
+        let line = line.iter().map(|field| wayside_plot::csv_field(field));
         writer.write_record(line).expect("memory takes everything");
     }
     let bytes = writer.into_inner().expect("memory takes everything");

@@ -1,6 +1,8 @@
 //! The program as its users meet it: arguments in, bytes and exit codes out.
 
 mod decide;
+mod folders;
+mod limits;
 mod run;
 mod study;
 mod train;

@@ -166,9 +166,14 @@ fn property_only_results_are_replaced_and_only_by_force() {
     let home = root.path().join("home");
     fs::create_dir(&home).unwrap();
     fs::write(home.join("thesis.txt"), "all of it").unwrap();
+    fs::write(home.join("summary.csv"), "mine").unwrap();
     let forced = tiny(&["--out", text(&home), "--force"]);
-    refused(&forced, 2, &["no results of Wayside"]);
-    assert_eq!(names(&home), ["thesis.txt"]);
+    refused(&forced, 2, &["summary.csv: is not listed"]);
+    assert_eq!(names(&home), ["summary.csv", "thesis.txt"]);
+    fs::remove_file(home.join("summary.csv")).unwrap();
+    printed(&forced);
+    let thesis = fs::read_to_string(home.join("thesis.txt")).unwrap();
+    assert_eq!(thesis, "all of it");
 }
 
 #[test]
@@ -242,7 +247,7 @@ fn oracle_decide_costs_what_the_run_did() {
         let run = json(&printed(
             &[&one.split(' ').collect::<Vec<_>>()[..], &args].concat(),
         ));
-        assert_eq!(names(&slots), ["seed3_slot000.json"]);
+        assert_eq!(names(&slots), ["seed3_slot000.json", "slots.manifest"]);
         let slot = slots.join("seed3_slot000.json");
         let decided = json(&printed(&[
             "decide",
@@ -332,7 +337,7 @@ fn property_interrupted_runs_keep_what_is_finished() {
         .spawn()
         .unwrap();
     // The second seed begins when the first is finished.
-    let begun = slots.join("seed1_slot000.json");
+    let begun = slots.join(".wayside/new/seed1_slot000.json");
     let clock = Instant::now();
     while !begun.exists() {
         assert!(clock.elapsed() < Duration::from_secs(30));

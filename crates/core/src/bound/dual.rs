@@ -109,6 +109,17 @@ impl Dual {
         self.value(slot)
     }
 
+    /// What every task costs at least if it had the RSUs to itself: the bound of the slot last solved at prices of zero.
+    /// Hardly tight, but never below zero, whatever the climb made of extreme numbers. The prices stay.
+    pub fn alone(&mut self, slot: &Slot) -> f64 {
+        let found = self.prices.clone();
+        self.prices.band.fill(0.0);
+        self.prices.cpu.fill(0.0);
+        let value = self.value(slot);
+        self.prices = found;
+        value
+    }
+
     /// Climbs at one temperature after the other; whether no climb from `warm` prices got stuck.
     fn anneal(&mut self, slot: &Slot, effort: Effort, warm: bool) -> bool {
         let (mut scale, first) = if warm {

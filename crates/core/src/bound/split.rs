@@ -106,6 +106,11 @@ impl Split {
         best
     }
 
+    /// As [`Dual::alone`].
+    pub fn alone(&mut self, slot: &Slot) -> f64 {
+        self.dual.alone(slot)
+    }
+
     fn start_from_simple(&mut self, slot: &Slot) {
         let prices = self.dual.prices();
         self.theta.clone_from(&prices.cpu);

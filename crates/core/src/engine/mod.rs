@@ -254,12 +254,22 @@ impl Bounder {
             }
             _ => None,
         };
-        match (&slot.queues, self.kind) {
-            (_, BoundKind::Off) => None,
-            (Some(_), _) => self.queue_bounds.map(|bounds| bounds.cost),
-            (None, BoundKind::Simple) => Some(self.dual.solve(slot, Effort::CERTIFY)),
-            (None, BoundKind::Split) => Some(self.split.solve(slot)),
+        let bound = match (&slot.queues, self.kind) {
+            (_, BoundKind::Off) => return None,
+            (Some(_), _) => self.queue_bounds?.cost,
+            (None, BoundKind::Simple) => self.dual.solve(slot, Effort::CERTIFY),
+            (None, BoundKind::Split) => self.split.solve(slot),
+        };
+        if bound > 0.0 || slot.tasks.is_empty() {
+            return Some(bound);
         }
+        // Extreme numbers can leave the prices where the bound is below zero, which says nothing.
+        let alone = match (&slot.queues, self.kind) {
+            (None, BoundKind::Simple) => self.dual.alone(slot),
+            (None, _) => self.split.alone(slot),
+            (Some(_), _) => 0.0,
+        };
+        Some(bound.max(alone).max(0.0))
     }
 
     /// All bounds on the slot last solved, also on delay and on tasks in time, where tasks queue for cores.

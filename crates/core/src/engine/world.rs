@@ -8,7 +8,7 @@ pub use super::map::{FaultyPart, WorldFault};
 use super::map::{area, connected, faults, grid, queues, stands_m};
 use crate::backhaul::network::Network;
 use crate::backhaul::{self, MAX_TARGETS, Routes};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Problems, Result};
 use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
 use crate::model::channel::Radio;
 use crate::observation::Setting;
@@ -133,6 +133,7 @@ impl World {
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
         let queues =
             (scenario.execution != Execution::SharedCpu).then(|| queues(scenario, &list, &network));
+        check_work(scenario, queues.as_ref())?;
         Ok(Self {
             scenario: scenario.clone(),
             area,
@@ -247,6 +248,51 @@ impl World {
             tasks: Default::default(),
         }
     }
+}
+
+/// Most rounds of information that are on their way at once, and of a run: with more of them a run hardly ends.
+const MOST_ON_THE_WAY: f64 = 10_000.0;
+const MOST_ROUNDS: f64 = 1e6;
+
+/// Most instants of a run at which tasks arise.
+const MOST_INSTANTS: f64 = 1e7;
+
+/// Refuses what would be simulated instant by instant, or round by round, without end.
+fn check_work(scenario: &Scenario, queues: Option<&Queues>) -> Result<()> {
+    let mut problems = Problems::default();
+    let mut check = |path: &str, count: f64, most: f64, what: &str| {
+        if count > most || count.is_nan() {
+            problems.push(Problem {
+                file: "scenario".into(),
+                line: None,
+                path: path.into(),
+                message: format!("must lead to at most {most} {what}, leads to {count:.3e}"),
+            });
+        }
+    };
+    let run_s = scenario.time.slots as f64 * scenario.time.slot_s;
+    if let Some(period_s) = scenario.task.period_s {
+        let what = "instants in a run (time.slots times time.slot_s over period_s)";
+        check("task.period_s", run_s / period_s, MOST_INSTANTS, what);
+    }
+    let Some((told, travels)) = scenario.information.zip(queues.and_then(|q| q.information)) else {
+        return problems.into_result(());
+    };
+    let (hops_s, rate_hz) = (f64::from(travels.ttl) * travels.hop_s, told.rate_hz);
+    let key = match hops_s > travels.delay_s {
+        true => "information.packet_bytes",
+        false => "information.delay_s",
+    };
+    let what = "rounds on their way at once (ttl times packet_bytes over the link's rate, plus delay_s, times rate_hz)";
+    check(
+        key,
+        (hops_s + travels.delay_s) * rate_hz,
+        MOST_ON_THE_WAY,
+        what,
+    );
+    let what = "rounds in a run (time.slots times time.slot_s times rate_hz)";
+    check("information.rate_hz", run_s * rate_hz, MOST_ROUNDS, what);
+    problems.into_result(())
 }
 
 /// For how long other work keeps each of `count` cores \[s\].

@@ -41,8 +41,18 @@ impl RangeCheck {
     }
 
     pub(crate) fn counts(&mut self, of: &[(&str, usize)]) {
-        of.iter()
-            .for_each(|(path, v)| self.unless(*v > 0, path, "> 0", v));
+        for &(path, value) in of {
+            self.unless(value > 0, path, "> 0", value);
+            // beyond these memory ends, or the address space
+            let most = match path {
+                "shards" | "lanes" => 1024,
+                "envs" => 100_000,
+                "n_steps" | "batch_size" => 10_000_000,
+                "buffer_size" | "min_buffer_size" => 100_000_000,
+                _ => continue,
+            };
+            self.unless(value <= most, path, &format!("at most {most}"), value);
+        }
     }
 
     pub(crate) fn shares(&mut self, of: &[(&str, f64)]) {

@@ -22,8 +22,12 @@ impl<'a> View<'a> {
         Self { data, row, col }
     }
 
+    /// Whether all of `rows x cols` elements, neither of them 0, are in the slice.
     fn covers(&self, rows: usize, cols: usize) -> bool {
-        (rows - 1) * self.row + (cols - 1) * self.col < self.data.len()
+        let row = (rows - 1).checked_mul(self.row);
+        let col = (cols - 1).checked_mul(self.col);
+        let last = row.zip(col).and_then(|(row, col)| row.checked_add(col));
+        last.is_some_and(|last| last < self.data.len())
     }
 }
 
@@ -45,17 +49,19 @@ fn kernel() -> Kernel {
 
 /// `dst (m x n, column-major) = keep * dst + a (m x k) b (k x n)`.
 fn product(dst: &mut [f32], keep: bool, a: &View, b: &View, (m, n, k): (usize, usize, usize)) {
-    if m * n * k == 0 {
+    let cells = m.checked_mul(n).filter(|&cells| cells <= dst.len());
+    let cells = cells.expect("the shape exceeds its buffer");
+    if cells == 0 || k == 0 {
         if !keep {
-            dst[..m * n].fill(0.0);
+            dst[..cells].fill(0.0);
         }
         return;
     }
     assert!(
-        dst.len() >= m * n && a.covers(m, k) && b.covers(k, n),
+        a.covers(m, k) && b.covers(k, n),
         "shapes {m} x {k} x {n} exceed their buffers"
     );
-    // SAFETY: the assertion bounds every element that the kernel reads or writes; `dst` is borrowed mutably, so it
+    // SAFETY: the assertions, which cannot wrap, bound every element that the kernel reads or writes; `dst` is borrowed mutably, so it
     // overlaps neither input; strides are lengths of slices, hence far below isize::MAX.
     #[allow(unsafe_code)]
     unsafe {
@@ -126,6 +132,24 @@ pub(crate) fn inputs(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Products of sizes that wrap to little.
+    #[test]
+    fn regress_shapes_that_wrap_are_refused() {
+        let huge = (1_usize << 62) + 1;
+        for (rows, inputs, outputs) in [
+            (1, huge, 4),
+            (4, 1, huge),
+            (huge, 4, 1),
+            (1 << 32, 1 << 32, 1),
+            (2, 2, 1 << 63),
+        ] {
+            let refused = std::panic::catch_unwind(|| {
+                forward(&mut [0.0; 4], &[0.0; 4], &[0.0; 4], rows, inputs, outputs);
+            });
+            assert!(refused.is_err(), "{rows} x {inputs} x {outputs}");
+        }
+    }
     use wayside_core::rng::Streams;
 
     /// The naive product in f64, `a` by rows and `b` by rows.

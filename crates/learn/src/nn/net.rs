@@ -78,6 +78,10 @@ impl NetSpec {
     }
 }
 
+/// Widest layer, and most of them: sizes come from files, and with these no sum of products of them wraps.
+const MAX_WIDTH: usize = 1 << 24;
+const MAX_LAYERS: usize = 64;
+
 /// The networks of a [`NetSpec`], as a layout of one parameter vector.
 #[derive(Clone, Debug)]
 pub struct Net {
@@ -138,6 +142,12 @@ impl Net {
                 "net",
                 format!("must have widths > 0 and a hidden layer, got {spec:?}"),
             ));
+        }
+        let all = || widths.iter().chain(&spec.hidden).chain(&spec.value_hidden);
+        let layers = spec.hidden.len() + spec.value_hidden.len();
+        if all().chain([&spec.globals]).any(|w| *w > MAX_WIDTH) || layers > MAX_LAYERS {
+            let want = format!("must have at most {MAX_LAYERS} layers of widths up to {MAX_WIDTH}");
+            return Err(invalid("net", format!("{want}, got {spec:?}")));
         }
         let chain = |first: usize, hidden: &[usize], last: Option<usize>| -> Vec<usize> {
             std::iter::once(first)

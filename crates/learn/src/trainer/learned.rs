@@ -136,16 +136,14 @@ impl LearnedPolicy {
         Self::from_state(&State::read(path)?).map_err(|error| in_file(error, path))
     }
 
-    /// Writes it to `path`, whole or not at all, and the card alone beside it as JSON, for people.
+    /// The policy file, and the card alone as JSON, for people.
     ///
     /// # Errors
-    /// If the file system refuses.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        self.state()?.write(path)?;
+    /// If the format cannot hold it.
+    pub fn to_files(&self) -> Result<(Vec<u8>, String)> {
         let card =
             serde_json::to_string_pretty(&self.card).map_err(|e| invalid(KEY, e.to_string()))?;
-        let beside = path.with_extension("json");
-        std::fs::write(&beside, card + "\n").map_err(|e| wayside_core::error::Error::io(&beside, e))
+        Ok((self.state()?.to_bytes()?, card + "\n"))
     }
 }
 

@@ -1,21 +1,30 @@
 //! `progress.csv` and the event file for `TensorBoard`.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use wayside_core::error::{Error, Result};
+use wayside_output::Folder;
 
 use super::report::no_report;
 use super::{Algorithm, Progress, events};
 use crate::algo::learner::{Losses, Report};
+use crate::nn::state::invalid;
 use crate::trainer::learned::Score;
 
 /// Name of the table.
-const TABLE: &str = "progress.csv";
+pub(super) const TABLE: &str = "progress.csv";
+
+/// Whether `name` is that of our events: `events.out.tfevents.1700000000.wayside`.
+pub(super) fn is_events(name: &str) -> bool {
+    let time = name.strip_prefix("events.out.tfevents.");
+    let time = time.and_then(|rest| rest.strip_suffix(".wayside"));
+    time.is_some_and(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()))
+}
 
 /// Columns of the table, tags of the events: those of stable-baselines3, then ours.
 const FIRST: [&str; 6] = [
@@ -115,33 +124,29 @@ struct Log {
 }
 
 impl Log {
-    fn create(path: PathBuf) -> Result<Self> {
-        let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
+    fn create(folder: &Folder, name: &str) -> Result<Self> {
         Ok(Self {
-            path,
-            file,
+            path: folder.shown(name),
+            file: folder.create(name)?,
             buffer: Vec::new(),
         })
     }
 
-    /// Opens it, cut to what it was.
-    fn resume(path: PathBuf, bytes: u64) -> Result<Self> {
-        let open = || {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)?;
-            file.set_len(bytes)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        };
-        let file = open().map_err(|e: io::Error| Error::io(&path, e))?;
-        Ok(Self {
-            path,
-            file,
-            buffer: Vec::new(),
-        })
+    /// A new file that begins as the old one: that is never opened for writing.
+    fn resume(folder: &Folder, name: &str, bytes: u64) -> Result<Self> {
+        let mut log = Self::create(folder, name)?;
+        let copied = File::open(folder.path(name))
+            .and_then(|old| io::copy(&mut old.take(bytes), &mut log.file));
+        match copied {
+            Ok(copied) if copied == bytes => Ok(log),
+            Ok(copied) => {
+                let message =
+                    format!("must hold the {bytes} bytes of the checkpoint, got {copied}");
+                let file = log.path.display().to_string();
+                Err(Error::invalid(file, None, "", message))
+            }
+            Err(e) => Err(Error::io(&log.path, e)),
+        }
     }
 
     /// Writes what is buffered, to the disk; the length of the file.
@@ -158,21 +163,25 @@ impl Log {
 }
 
 impl Logs {
-    pub(crate) fn create(folder: &Path, algorithm: Algorithm) -> Result<Self> {
-        let mut table = Log::create(folder.join(TABLE))?;
+    pub(crate) fn create(folder: &Folder, algorithm: Algorithm) -> Result<Self> {
+        let mut table = Log::create(folder, TABLE)?;
         let head: Vec<_> = columns(&no_report(algorithm)).collect();
         table.buffer.extend_from_slice(head.join(",").as_bytes());
         table.buffer.push(b'\n');
         let name = format!("events.out.tfevents.{}.wayside", wall_s() as u64);
-        let mut events = Log::create(folder.join(name))?;
+        let mut events = Log::create(folder, &name)?;
         events::start(wall_s(), &mut events.buffer).map_err(|e| Error::io(&events.path, e))?;
         Ok(Self { table, events })
     }
 
-    pub(crate) fn resume(folder: &Path, lengths: Lengths) -> Result<Self> {
+    pub(crate) fn resume(folder: &Folder, lengths: &Lengths) -> Result<Self> {
+        if !is_events(&lengths.events) {
+            let message = format!("must be a log of this folder, got {:?}", lengths.events);
+            return Err(invalid("logs.events", message));
+        }
         Ok(Self {
-            table: Log::resume(folder.join(TABLE), lengths.table_bytes)?,
-            events: Log::resume(folder.join(lengths.events), lengths.events_bytes)?,
+            table: Log::resume(folder, TABLE, lengths.table_bytes)?,
+            events: Log::resume(folder, &lengths.events, lengths.events_bytes)?,
         })
     }
 

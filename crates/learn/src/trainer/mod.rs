@@ -8,8 +8,9 @@
 //! | `progress.csv` | a row per iteration |
 //! | `events.out.tfevents...` | the same for `TensorBoard` |
 //! | `checkpoint.safetensors` | everything that the next iteration depends on |
+//! | `manifest.json` | what the training was, and which files are its own |
 //!
-//! A checkpoint is written after an iteration, whole or not at all, and says how long the logs were: going on from it
+//! Another process cannot train there at the same time. A checkpoint is written after an iteration, whole or not at all, and says how long the logs were: going on from it
 //! cuts them there, so that a training that was killed leaves the same files as one that was not, times aside.
 
 mod batches;
@@ -18,6 +19,7 @@ pub mod builtin;
 mod environment;
 mod evaluate;
 mod events;
+mod folder;
 pub mod learned;
 mod logs;
 mod lysac;
@@ -39,11 +41,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use folder::TrainingFolder;
 use logs::Logs;
 use serde_json::json;
 use wayside_core::engine::BoundKind;
 use wayside_core::engine::world::World;
-use wayside_core::error::{Error, Result};
+use wayside_core::error::Result;
 use wayside_core::observation::{Form, Layout};
 use wayside_core::policy::PolicyKind;
 
@@ -55,6 +58,8 @@ use crate::trainer::learned::{Card, LearnedPolicy, Score, scenario_hash};
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// File of the best policy.
 pub const POLICY: &str = "policy.safetensors";
+/// Its card.
+const CARD: &str = "policy.json";
 
 /// Seconds after which a checkpoint is due.
 const CHECKPOINT_S: f64 = 10.0;
@@ -85,6 +90,8 @@ pub struct Plan<'w> {
     pub seed: u64,
     /// Folder of the training.
     pub out: PathBuf,
+    /// Whether a training or results in that folder may be replaced.
+    pub force: bool,
     /// The command line, for the card.
     pub command: String,
     /// Version, for the card.
@@ -99,6 +106,7 @@ pub struct Trainer<'w> {
     evaluation: Evaluation,
     /// A scenario for every seed of evaluations; none: the same for all.
     held_out: Vec<World>,
+    folder: TrainingFolder,
     logs: Logs,
     slots: u64,
     /// Score of the best policy so far.
@@ -126,11 +134,12 @@ impl<'w> Trainer<'w> {
         let (worlds, held_out) = settings.varied(plan.seed, plan.read)?;
         let mut learner = build::learner(&plan, worlds, &layout)?;
         let train = &settings.train;
+        let mut folder = TrainingFolder::open(&plan, resume)?;
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));
         let mut health = Health::default();
         let logs = if resume {
-            let state = State::read(&path)?;
+            let state = folder.checkpoint()?;
             let named = |error| in_file(error, &path);
             same_training(&state, &plan).map_err(named)?;
             learner.load(&state).map_err(named)?;
@@ -138,19 +147,10 @@ impl<'w> Trainer<'w> {
             best = state.card_value("best").map_err(named)?;
             before = state.card_value("spent_s").map_err(named)?;
             health = state.card_value("health").map_err(named)?;
-            Logs::resume(&plan.out, state.card_value("logs").map_err(named)?)?
+            let lengths = state.card_value("logs").map_err(named)?;
+            folder.resume_logs(&lengths).map_err(named)?
         } else {
-            if path.exists() {
-                let message = "holds a training; --resume goes on with it";
-                return Err(Error::invalid(
-                    path.display().to_string(),
-                    None,
-                    "",
-                    message,
-                ));
-            }
-            std::fs::create_dir_all(&plan.out).map_err(|e| Error::io(&plan.out, e))?;
-            Logs::create(&plan.out, settings.algorithm)?
+            folder.create_logs(settings.algorithm)?
         };
         let seeds = train.evaluation_seeds();
         let mut evaluation = Evaluation::new(seeds, train.eval_slots, BoundKind::Split);
@@ -171,6 +171,7 @@ impl<'w> Trainer<'w> {
             plan,
             layout,
             learner,
+            folder,
             logs,
             slots,
             best,
@@ -262,7 +263,11 @@ impl<'w> Trainer<'w> {
         if self.best.is_none_or(|best| mark(score) < mark(best)) {
             self.best = Some(score);
             policy = self.policy(Some(score))?;
-            policy.write(&self.plan.out.join(POLICY))?;
+            let (file, card) = policy.to_files()?;
+            self.folder.write(POLICY, &file)?;
+            self.folder.write(CARD, card.as_bytes())?;
+            self.logs.flushed()?;
+            self.folder.commit()?;
         }
         Ok(score)
     }
@@ -335,7 +340,8 @@ impl<'w> Trainer<'w> {
         let (wall_s, cpu_s) = self.spent_s();
         card["spent_s"] = json!([wall_s, cpu_s.unwrap_or(0.0)]);
         card["logs"] = json!(self.logs.flushed()?);
-        state.write(&self.plan.out.join(CHECKPOINT))
+        self.folder.write(CHECKPOINT, &state.to_bytes()?)?;
+        self.folder.commit()
     }
 }
 

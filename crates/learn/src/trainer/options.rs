@@ -339,6 +339,9 @@ fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> String {
     }
 }
 
+/// More environments, seeds or slots are a slip of the pen, and more than memory holds.
+const MOST: usize = 100_000;
+
 fn range(train: &TrainOptions) -> Result<()> {
     let mut problems = Problems::default();
     let counts = [
@@ -352,6 +355,10 @@ fn range(train: &TrainOptions) -> Result<()> {
     for (name, count) in counts {
         if count == 0 {
             problems.push(problem(name, "must be > 0, got 0".to_owned()));
+        }
+        if count > MOST {
+            let message = format!("must be at most {MOST}, got {count}");
+            problems.push(problem(name, message));
         }
     }
     for &width in &train.net_arch {

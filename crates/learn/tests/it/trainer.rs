@@ -63,6 +63,7 @@ fn plan<'w>(world: &'w World, settings: Settings, out: &Path) -> Plan<'w> {
         backend: None,
         seed: 5,
         out: out.to_owned(),
+        force: false,
         command: "test".to_owned(),
         version: "test".to_owned(),
     }

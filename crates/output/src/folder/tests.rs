@@ -39,7 +39,7 @@ fn fill(folder: &Folder, names: &[&str], text: &str) {
 fn commit(root: &Path, work: &str, names: &[&str]) {
     let mut folder = open(root, work, true).unwrap();
     fill(&folder, names, work);
-    folder.replace(&json!({ "work": work })).unwrap();
+    folder.replace(&json!({ "work": work }), &[]).unwrap();
 }
 
 fn results(root: &Path, work: &str) -> BTreeMap<String, String> {
@@ -164,7 +164,7 @@ fn property_what_gets_into_the_way_of_a_commit_stays() {
     let mut folder = open(&out, "one", false).unwrap();
     fill(&folder, &["a", "b"], "one");
     fs::write(out.join("b"), "mine").unwrap();
-    let error = folder.replace(&json!({ "work": "one" })).unwrap_err();
+    let error = folder.replace(&json!({ "work": "one" }), &[]).unwrap_err();
     assert!(
         error.to_string().contains("out/b: is not Wayside's"),
         "{error}"
@@ -276,7 +276,7 @@ fn property_added_files_keep_those_before() {
     commit(root.path(), "old", &["a", "b"]);
     let mut folder = open(root.path(), "new", true).unwrap();
     fill(&folder, &["a"], "new");
-    folder.replace(&json!({ "work": "new" })).unwrap();
+    folder.replace(&json!({ "work": "new" }), &[]).unwrap();
     fill(&folder, &["figures/c"], "new");
     folder
         .add(&json!({ "work": "new" }), &["b".to_owned()])

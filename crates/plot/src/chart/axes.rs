@@ -3,7 +3,7 @@
 use super::layout::{Plot, shares_rows};
 use super::pen::Pen;
 use crate::figure::{Direction, Figure, Reference};
-use crate::text::width;
+use crate::text::{shortened, width};
 use crate::theme::{BOUND, ColorRole};
 
 /// Draws the grid, ticks, categories and titles of both axes.
@@ -67,7 +67,8 @@ fn ticks_of_y(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
         let y = plot.y.at(category as f64);
         let line = plot.y.at(category as f64 + offset);
         pen.line((left, line), (right, line), ColorRole::Grid, hair, "");
-        pen.text(name, (left - 0.7 * text, y), text, ColorRole::Text, "end");
+        let name = shortened(name);
+        pen.text(&name, (left - 0.7 * text, y), text, ColorRole::Text, "end");
     }
 }
 

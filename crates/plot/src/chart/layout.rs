@@ -2,7 +2,7 @@
 
 use crate::figure::{Direction, Figure, Names, Point};
 use crate::scale::AxisScale;
-use crate::text::width;
+use crate::text::{shortened, width};
 use crate::theme::{BOUND, Theme};
 
 /// Where everything goes.
@@ -57,7 +57,7 @@ impl<'a> Plot<'a> {
             )
         };
         let left = if horizontal {
-            widest(figure.y.categories.iter().cloned(), text) + 2.0 * gap
+            widest(figure.y.categories.iter().map(|c| shortened(c)), text) + 2.0 * gap
         } else {
             widest(y.ticks.iter().map(|&t| y.tick(t)), small) + 0.8 * gap + 1.6 * text
         };

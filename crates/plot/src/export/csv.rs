@@ -1,6 +1,7 @@
 //! The numbers of a figure as CSV.
 
 use crate::figure::{Direction, Figure, Point};
+use crate::text::csv_field;
 
 /// A line per point; references and published points as series of their own.
 pub(super) fn csv(figure: &Figure) -> String {
@@ -55,6 +56,7 @@ pub(super) fn csv(figure: &Figure) -> String {
         ]);
     }
     for row in rows {
+        let row = row.map(|field| csv_field(&field));
         writer.write_record(row).expect("memory takes everything");
     }
     let bytes = writer.into_inner().expect("memory takes everything");

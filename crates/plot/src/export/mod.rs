@@ -14,6 +14,9 @@ use std::sync::{Arc, LazyLock};
 /// Dots per inch of the PNG: 3.5 inch are 1050 pixels.
 const PREVIEW_DPI: f32 = 300.0;
 
+/// Extensions of the files of figures and maps.
+pub const EXTENSIONS: [&str; 5] = ["csv", "pdf", "png", "svg", "tex"];
+
 /// All files of a figure: extension and content.
 ///
 /// # Errors

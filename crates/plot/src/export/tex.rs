@@ -1,7 +1,7 @@
 //! A figure as TeX for pgfplots.
 
 use crate::figure::{Axis, Direction, Figure, Names, Point, Scale, Series};
-use crate::text::width;
+use crate::text::{shortened, width};
 use crate::theme::{BOUND, LIGHT};
 use std::fmt::Write as _;
 
@@ -35,7 +35,11 @@ fn colors(tex: &mut String) {
 
 fn axis_options(tex: &mut String, figure: &Figure) {
     // Leave room for the labels, so that the whole is one column wide; pgfplots would not.
-    let names = figure.y.categories.iter().map(|name| width(name, 8.0));
+    let names = figure
+        .y
+        .categories
+        .iter()
+        .map(|name| width(&shortened(name), 8.0));
     let labels_in =
         names.fold(0.0, f64::max) / 72.0 + if figure.is_horizontal() { 0.15 } else { 0.5 };
     let height_in = match figure.y.categories.len() {
@@ -73,7 +77,7 @@ fn places(tex: &mut String, letter: &str, axis: &Axis) {
         let names: Vec<_> = axis
             .categories
             .iter()
-            .map(|c| format!("{{{}}}", escape(c)))
+            .map(|c| format!("{{{}}}", escape(&shortened(c))))
             .collect();
         let places: Vec<_> = (0..names.len()).map(|i| i.to_string()).collect();
         writeln!(

@@ -10,7 +10,7 @@ pub use results::{Columns, Results};
 pub use session::Session;
 
 use crate::control::Control;
-use crate::output::{Manifest, RunFolder};
+use crate::output::{DumpFolder, Manifest, RunFolder};
 use crate::summary::Summary;
 use crate::tasks;
 use rayon::prelude::*;
@@ -66,7 +66,7 @@ pub struct Experiment {
     timing: bool,
     control: Arc<Control>,
     observers: Vec<Arc<MakeObserver>>,
-    dump_slots: Option<PathBuf>,
+    dump_slots: Option<(PathBuf, bool)>,
     out: Option<(PathBuf, bool)>,
     write_tasks: bool,
     keep_tasks: bool,
@@ -213,9 +213,9 @@ impl Experiment {
 
     /// Writes every slot to `folder` as `seed0_slot000.json`, in the format that `wayside decide` reads.
     #[must_use]
-    pub fn dump_slots(self, folder: impl Into<PathBuf>) -> Self {
+    pub fn dump_slots(self, folder: impl Into<PathBuf>, force: bool) -> Self {
         Self {
-            dump_slots: Some(folder.into()),
+            dump_slots: Some((folder.into(), force)),
             ..self
         }
     }
@@ -304,7 +304,7 @@ impl Experiment {
     pub fn run(&self) -> Result<Results> {
         let session = self.session()?;
         self.check_seeds()?;
-        let folder = self.folder(&session)?;
+        let (folder, slots) = self.folders(&session)?;
         let scratch;
         let tasks = match &folder {
             _ if !self.write_tasks && !self.keep_tasks => None,
@@ -315,7 +315,7 @@ impl Experiment {
                 Some(scratch.path().to_owned())
             }
         };
-        let replications = self.replications(&session, tasks.as_deref())?;
+        let replications = self.replications(&session, slots.as_ref(), tasks.as_deref())?;
         let kept = |folder: &Path| -> Result<Vec<Columns>> {
             let columns = |r: &Replication| tasks::columns_of(folder, r.seed);
             let columns = replications.iter().map(columns).collect::<io::Result<_>>();
@@ -333,6 +333,9 @@ impl Experiment {
             tasks: kept,
             seeds: self.seeds.len(),
         };
+        if let Some(slots) = slots {
+            slots.finish(results.is_complete())?;
+        }
         if let Some(folder) = folder {
             self.save(folder, &results)?;
         }
@@ -351,23 +354,29 @@ impl Experiment {
         }
     }
 
-    /// Prepares the folder of the results: a refusal costs nothing before the run.
-    fn folder(&self, session: &Session) -> Result<Option<RunFolder>> {
-        let Some((target, force)) = &self.out else {
-            return Ok(None);
-        };
+    /// Prepares the folders of results and slots: a refusal costs nothing before the run.
+    fn folders(&self, session: &Session) -> Result<(Option<RunFolder>, Option<DumpFolder>)> {
+        if self.out.is_none() && self.dump_slots.is_none() {
+            return Ok((None, None));
+        }
         let scenario = &self.world.scenario;
         let names: Vec<_> = session.names().map(str::to_owned).collect();
         let (text, slots) = (scenario.to_toml(), session.slots());
         let manifest = Manifest::now(&scenario.name, &text, &self.seeds, slots, &names);
-        RunFolder::create(target, manifest, *force).map(Some)
+        let out = self.out.as_ref();
+        let out = out.map(|(path, force)| RunFolder::create(path, manifest.clone(), *force));
+        let dump = self.dump_slots.as_ref();
+        let dump = dump.map(|(path, force)| DumpFolder::create(path, manifest.clone(), *force));
+        Ok((out.transpose()?, dump.transpose()?))
     }
 
     /// The replications that were finished, in the order of their seeds.
-    fn replications(&self, session: &Session, tasks: Option<&Path>) -> Result<Vec<Replication>> {
-        if let Some(folder) = &self.dump_slots {
-            std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        }
+    fn replications(
+        &self,
+        session: &Session,
+        slots: Option<&DumpFolder>,
+        tasks: Option<&Path>,
+    ) -> Result<Vec<Replication>> {
         let pool = crate::control::pool(self.threads)?;
         let total = self.seeds.len() * session.slots();
         self.control.total.store(total as u64, Ordering::Relaxed);
@@ -375,13 +384,14 @@ impl Experiment {
         let stop = || self.control.is_cancelled() || failed.load(Ordering::Relaxed);
         let one = |&seed: &u64| {
             let run = || {
-                let mut writer = RunWriter::new(self, session, tasks, seed, &stop)?;
+                let mut writer = RunWriter::new(self, session, (slots, tasks), seed, &stop)?;
                 let replication = session.replicate(seed, &mut writer)?;
                 writer.finish()?;
                 Ok(replication)
             };
             let result = run();
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            self.control.seeds.fetch_add(1, Ordering::Relaxed);
             result
         };
         // Collect all results before looking for an error, so that the error is that of the first seed.

@@ -3,13 +3,15 @@
 use super::Experiment;
 use super::session::Session;
 use crate::control::Control;
+use crate::output::DumpFolder;
 use crate::tasks::TaskWriter;
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{Observer, TaskOutcome};
+use wayside_core::scenario::Channel;
 use wayside_core::slot::{NamedSlot, Slot};
 use wayside_core::{Error, Result};
 
@@ -19,7 +21,7 @@ pub(super) struct RunWriter<'a> {
     seed: u64,
     control: &'a Control,
     stop: &'a dyn Fn() -> bool,
-    dump_slots: Option<&'a Path>,
+    slots: Option<&'a DumpFolder>,
     tasks: Option<(&'a Path, TaskWriter<'a>)>,
     observers: Vec<Box<dyn Observer>>,
     written: Result<()>,
@@ -32,7 +34,7 @@ impl<'a> RunWriter<'a> {
     pub(super) fn new(
         experiment: &'a Experiment,
         session: &'a Session,
-        tasks: Option<&'a Path>,
+        (slots, tasks): (Option<&'a DumpFolder>, Option<&'a Path>),
         seed: u64,
         stop: &'a dyn Fn() -> bool,
     ) -> Result<Self> {
@@ -46,7 +48,7 @@ impl<'a> RunWriter<'a> {
             seed,
             control: &experiment.control,
             stop,
-            dump_slots: experiment.dump_slots.as_deref(),
+            slots,
             tasks: tasks.map(writer).transpose()?,
             observers: experiment.observers.iter().map(|make| make(seed)).collect(),
             written: Ok(()),
@@ -77,10 +79,9 @@ impl Observer for RunWriter<'_> {
         let new = (t + 1).saturating_sub(self.begun);
         self.instants = if new > 0 { 0 } else { self.instants + 1 };
         self.begun = t + 1;
-        if let (Some(folder), Ok(())) = (self.dump_slots, &self.written) {
-            let channel = &self.session.world().scenario.channel;
-            let path = folder.join(file_name(self.seed, t, self.instants));
-            self.written = dump(&path, slot, channel);
+        if let (Some(folder), Ok(())) = (self.slots, &self.written) {
+            let text = json(slot, &self.session.world().scenario.channel);
+            self.written = folder.write(self.seed, t, self.instants, &text);
         }
         self.control.done.fetch_add(new as u64, Ordering::Relaxed);
         if self.written.is_err() || (self.stop)() {
@@ -108,28 +109,13 @@ impl Observer for RunWriter<'_> {
     }
 }
 
-/// A slot has several instants only where tasks arise with a period shorter than the slot.
-fn file_name(seed: u64, t: usize, instant: usize) -> String {
-    match instant {
-        0 => format!("seed{seed}_slot{t:03}.json"),
-        nth => format!("seed{seed}_slot{t:03}_{nth}.json"),
-    }
-}
-
-/// Writes one slot; its file appears only once it is whole.
-fn dump(path: &Path, slot: &Slot, channel: &wayside_core::scenario::Channel) -> Result<()> {
+/// The slot as `decide` reads it.
+fn json(slot: &Slot, channel: &Channel) -> String {
     let named = |prefix: char, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
     let slot = NamedSlot {
         task_ids: named('t', slot.tasks.len()),
         vehicle_ids: named('v', slot.vehicles.len()),
         slot: slot.clone(),
     };
-    let text = format!("{:#}\n", slot.to_json(channel));
-    let write = || {
-        let mut file = crate::output::draft_file(path.parent().expect("inside a folder"))?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|e: io::Error| Error::io(path, e))
+    format!("{:#}\n", slot.to_json(channel))
 }

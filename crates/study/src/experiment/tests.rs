@@ -20,7 +20,9 @@ fn experiment(seeds: &[u64]) -> Experiment {
 /// The replications of an experiment, with its tasks written to `folder`.
 fn with_tasks(experiment: &Experiment, folder: &Path) -> Vec<Replication> {
     let session = experiment.session().unwrap();
-    experiment.replications(&session, Some(folder)).unwrap()
+    experiment
+        .replications(&session, None, Some(folder))
+        .unwrap()
 }
 
 fn untimed(mut replications: Vec<Replication>) -> Vec<Replication> {
@@ -123,16 +125,37 @@ fn property_observers_follow_every_seed() {
 fn property_dumped_slots_can_be_read() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("slots");
-    experiment(&[7]).dump_slots(&folder).run().unwrap();
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    let dumping = |seeds: &[u64], force| experiment(seeds).dump_slots(&folder, force).run().err();
+    assert!(dumping(&[7], false).is_none());
+    // and its manifest
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4);
     let text = std::fs::read_to_string(folder.join("seed7_slot002.json")).unwrap();
     let slot = Slot::from_json("slot", &text).unwrap();
     assert_eq!((slot.slot.tasks.len(), slot.slot.rsus.len()), (8, 11));
 
+    let error = dumping(&[8], false).unwrap().to_string();
+    assert!(
+        error.contains("the slots of another run; --force"),
+        "{error}"
+    );
+    std::fs::write(folder.join("seed8_slot003.json"), "mine").unwrap();
+    let error = dumping(&[8], true).unwrap().to_string();
+    assert!(
+        error.contains("seed8_slot003.json: is not listed"),
+        "{error}"
+    );
+    std::fs::rename(folder.join("seed8_slot003.json"), folder.join("mine")).unwrap();
+    assert!(dumping(&[8], true).is_none());
+    assert!(folder.join("mine").exists() && !folder.join("seed7_slot002.json").exists());
+
     let file = root.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = experiment(&[7]).dump_slots(&file).run().err().unwrap();
-    assert!(matches!(error, Error::Io { path, .. } if path == file));
+    let error = experiment(&[7])
+        .dump_slots(&file, true)
+        .run()
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("file: is a file"), "{error}");
 }
 
 /// The rows of the tasks of `seeds` that a run left in `folder`.

@@ -17,6 +17,16 @@ const POINTS: usize = 120;
 /// Most RSUs that are shown by name; more are ranked by their load.
 const NAMED_RSUS: usize = 24;
 
+/// Ids of the figures.
+pub const IDS: [&str; 6] = [
+    "comparison",
+    "gap",
+    "objective-time",
+    "lbm-time",
+    "load",
+    "delay",
+];
+
 /// Every figure that the records have data for.
 #[must_use]
 pub fn of_run(

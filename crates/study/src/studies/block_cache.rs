@@ -1,27 +1,42 @@
 //! Finished blocks, one file each, so that a study that was killed continues where it was.
 //!
-//! A part holds one block of seeds of one cell. It is written under another name and then renamed, so that it is
-//! complete or absent. Its name is the hash of everything that its content depends on: the program, the resolved
-//! scenario, the policies, the bound and the seeds. So other changes of the study leave a part valid, and a relevant
-//! change never finds an old part.
+//! A part holds one block of seeds of one cell. It is whole or absent, and its name begins with the hash of all that
+//! its content depends on: the program, the resolved scenario, the policies, the bound and the seeds. So a part is
+//! found again whatever changed in the study around it, and never where anything changed that matters. The second half
+//! of the name is a hash of the content, so that a damaged part is not taken for a whole one.
 
 use super::data::{Row, columns};
 use super::metrics::NAMES;
 use crate::columns::ParquetWriter;
-use crate::output::draft_file;
 use bytes::Bytes;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, MutexGuard};
+use wayside_core::{Error, Result};
+use wayside_output::Folder;
 
-/// A folder of finished blocks.
-#[derive(Clone, Debug)]
-pub(super) struct BlockCache(PathBuf);
+/// Folder of the parts.
+pub(super) const CELLS: &str = "cells";
+
+/// Letters of a name's first half, and of its second.
+const LENGTHS: (usize, usize) = (40, 24);
+
+/// The parts in the folder of a study.
+#[derive(Debug)]
+pub struct BlockCache {
+    folder: Folder,
+    /// Checksums by name.
+    kept: Mutex<BTreeMap<String, String>>,
+    /// Files of parts that were damaged.
+    damaged: Mutex<Vec<PathBuf>>,
+}
 
 /// Identifies the running program.
 pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
@@ -31,11 +46,45 @@ pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl BlockCache {
-    /// Creates the folder if needed, and removes files that a killed run left unfinished.
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        remove_drafts(folder)?;
-        Ok(Self(folder.to_owned()))
+    /// The parts that are in `folder`.
+    pub(super) fn open(folder: Folder) -> Result<Self> {
+        let path = folder.path(CELLS);
+        let names = match fs::read_dir(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            entries => entries.and_then(|entries| entries.map(|e| Ok(e?.file_name())).collect()),
+        };
+        let names: Vec<OsString> = names.map_err(|e| Error::io(&folder.shown(CELLS), e))?;
+        let split = |name: OsString| {
+            let name = name.into_string().ok()?;
+            let (name, sum) = split_name(&name)?;
+            Some((name.to_owned(), sum.to_owned()))
+        };
+        let kept = names.into_iter().filter_map(split).collect();
+        Ok(Self {
+            folder,
+            kept: Mutex::new(kept),
+            damaged: Mutex::default(),
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub(super) fn folder_mut(&mut self) -> &mut Folder {
+        &mut self.folder
+    }
+
+    /// Names of all parts, relative to the folder.
+    pub(super) fn files(&self) -> Vec<String> {
+        let kept = locked(&self.kept);
+        kept.iter().map(|(name, sum)| file(name, sum)).collect()
+    }
+
+    /// Files that were damaged, so that their blocks were run again.
+    #[must_use]
+    pub fn damaged(&self) -> Vec<PathBuf> {
+        locked(&self.damaged).clone()
     }
 
     /// The name of the part that depends on `on` and on the program: another build may find other numbers.
@@ -45,24 +94,50 @@ impl BlockCache {
             write!(all, "\n{}:{part}", part.len()).expect("a string takes everything");
         }
         // Half of the hash is plenty, and keeps file names short.
-        hex::encode(&Sha256::digest(all)[..20])
+        hex::encode(&Sha256::digest(all)[..LENGTHS.0 / 2])
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(format!("{name}.parquet"))
-    }
-
-    /// The rows of a part, if it exists and is complete.
+    /// The rows of a part, where it is there and whole. One that is not is removed.
     pub(super) fn read(&self, name: &str, like: &Row) -> Option<Vec<Row>> {
-        decode(fs::read(self.path(name)).ok()?, like)
+        let sum = locked(&self.kept).get(name)?.clone();
+        let file = file(name, &sum);
+        let path = self.folder.path(&file);
+        let whole = fs::read(&path).ok().filter(|part| checksum(part) == sum);
+        let rows = whole.and_then(|part| decode(part, like));
+        if rows.is_none() {
+            locked(&self.kept).remove(name);
+            locked(&self.damaged).push(self.folder.shown(&file));
+            // what cannot be removed is overlooked, for its name does not fit
+            _ = fs::remove_file(path);
+        }
+        rows
     }
 
-    pub(super) fn write(&self, name: &str, part: &[u8]) -> io::Result<()> {
-        let mut draft = draft_file(&self.0)?;
-        draft.write_all(part)?;
-        draft.persist(self.path(name))?;
+    pub(super) fn write(&self, name: &str, part: &[u8]) -> Result<()> {
+        let sum = checksum(part);
+        self.folder.put(&file(name, &sum), part)?;
+        locked(&self.kept).insert(name.to_owned(), sum);
         Ok(())
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nobody panics with it")
+}
+
+fn checksum(part: &[u8]) -> String {
+    hex::encode(&Sha256::digest(part)[..LENGTHS.1 / 2])
+}
+
+fn file(name: &str, sum: &str) -> String {
+    format!("{CELLS}/{name}-{sum}.parquet")
+}
+
+/// The two halves of the name of a part's file.
+fn split_name(file: &str) -> Option<(&str, &str)> {
+    let (name, sum) = file.strip_suffix(".parquet")?.split_once('-')?;
+    let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    ((name.len(), sum.len()) == LENGTHS && is_hex(name) && is_hex(sum)).then_some((name, sum))
 }
 
 /// Rows as a part: the bytes of its file.
@@ -92,19 +167,4 @@ pub(super) fn decode(part: Vec<u8>, like: &Row) -> Option<Vec<Row>> {
         })
     });
     rows.collect()
-}
-
-/// Removes files that were being written when their program was killed.
-pub(super) fn remove_drafts(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|n| n.to_str())
-            .unwrap_or_default();
-        if name.starts_with(".wayside-") && name.ends_with(".tmp") {
-            fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
 }

@@ -43,11 +43,17 @@ impl Block {
         Ok(Some((job.part, encode(&rows)?)))
     }
 
-    /// Keeps a part that was run elsewhere in `folder`.
+    /// Keeps a part that was run elsewhere in `parts`.
     ///
     /// # Errors
     /// A part of other inputs or of another program, or one that is not whole; a file that cannot be written.
-    pub fn keep(&self, plan: &Plan<'_>, folder: &Path, name: &str, part: Vec<u8>) -> Result<()> {
+    pub fn keep(
+        &self,
+        plan: &Plan<'_>,
+        parts: &BlockCache,
+        name: &str,
+        part: Vec<u8>,
+    ) -> Result<()> {
         let job = Job::new(plan, self)?;
         let refused = |message: &str| {
             let Self { grid, cell, seeds } = self;
@@ -66,8 +72,7 @@ impl Block {
         if whole.is_none_or(|rows| !rows.iter().all(of_block)) {
             return refused("must be a whole part, got one that cannot be read");
         }
-        let parts = BlockCache::open(folder).map_err(|e| Error::io(folder, e))?;
-        parts.write(name, &part).map_err(|e| Error::io(folder, e))
+        parts.write(name, &part)
     }
 }
 

@@ -8,6 +8,7 @@ use super::kinds::Condition;
 use super::{Grid, Measure, Seeds, Study, Where, metrics};
 use std::path::Path;
 use wayside_core::config::{self, Count, Presence, Section, Text, unknown};
+use wayside_output::{MAX_NAME_BYTES, is_plain_name};
 
 /// Most cells or seeds; more are taken for a typing error.
 const MOST: usize = 10_000;
@@ -97,6 +98,19 @@ fn seeds(s: &mut Section<'_>) -> Seeds {
         most: most.unwrap_or(seeds),
         quick,
     }
+}
+
+/// The id of something that is written to files of that name.
+fn file_stem(s: &mut Section<'_>, doc: &'static str) -> String {
+    let id: String = s.required("id", Text::NAME, doc);
+    if !id.is_empty() && !is_plain_name(&id) {
+        let message = format!(
+            "must be a plain name of at most {MAX_NAME_BYTES} bytes, without separators and control characters, \
+             got {id:?}"
+        );
+        s.problem("id", message);
+    }
+    id
 }
 
 /// The grid that the key names.

@@ -4,7 +4,7 @@
 //! machines. [`verdict`] judges the claims on the results ([`data::Data`]), and [`results`] writes everything to a
 //! folder.
 
-mod block_cache;
+pub mod block_cache;
 pub mod blocks;
 mod cells;
 pub mod data;

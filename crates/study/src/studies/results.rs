@@ -3,7 +3,7 @@
 //! Equal inputs give equal bytes in `results.parquet`, `claims.json`, `validation.md`, `report.html`, tables and figures.
 //! `manifest.json`, `timing.csv` and figures of decision times depend on when and where the study ran.
 
-use super::block_cache::remove_drafts;
+use super::block_cache::BlockCache;
 use super::data::Data;
 use super::figures::figures;
 use super::metrics::DECISION_TIME;
@@ -11,101 +11,69 @@ use super::tables::{Tabulated, table};
 use super::{FigureSpec, Study, TableSpec};
 use super::{draws, page};
 use crate::claim::Claim;
-use crate::output::{Manifest, draft_file};
+use crate::output::Manifest;
 use crate::report;
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use serde::Deserialize as _;
+use std::collections::BTreeSet;
+use std::path::Path;
 use wayside_core::{Error, Result};
+use wayside_output::{Folder, Kind, Request};
 use wayside_plot::Figure;
 use wayside_plot::html::{Content, Page, Section, Table, TableCell};
 
 /// The folder of a study, which may hold an earlier, unfinished run of it.
 #[derive(Debug)]
 pub struct StudyFolder {
-    root: PathBuf,
+    parts: BlockCache,
     manifest: Manifest,
 }
 
 impl StudyFolder {
-    /// Opens or makes `root` for `study`. With `force` it may hold the results of another one.
+    /// Opens or makes `root` for `study`. With `force` it may hold the results of another one, which stay until those
+    /// of `study` are whole.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it holds anything else; [`Error::Io`] where it cannot be written.
+    /// As [`Folder::open`].
     pub fn open(root: &Path, study: &Study, quick: bool, force: bool) -> Result<Self> {
-        let failed = |e| Error::io(root, e);
-        fs::create_dir_all(root).map_err(failed)?;
-        let refuse = |message: &str| {
-            Err(Error::invalid(
-                root.display().to_string(),
-                None,
-                "",
-                message,
-            ))
+        let names = names(study);
+        let of_study = |found: &Manifest| found.scenario == study.name;
+        let request = Request {
+            kind: Kind::Study,
+            force,
+            same: &|found| Manifest::deserialize(found).is_ok_and(|found| of_study(&found)),
+            writes: &|name| names.contains(name),
         };
-        let found: Option<Manifest> = fs::read(root.join("manifest.json"))
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        remove_drafts(root).map_err(failed)?;
-        match found {
-            Some(found) if force || found.scenario == study.name => {}
-            Some(_) => {
-                return refuse("holds the results of another study or run; --force replaces them");
-            }
-            None if fs::read_dir(root).map_err(failed)?.next().is_none() => {}
-            None => {
-                return refuse(
-                    "holds files, but no results of Wayside; name a new or an empty folder",
-                );
-            }
+        let mut folder = Folder::open(root, &request)?;
+        let manifest = manifest(study, quick);
+        if folder.found().is_none() {
+            // a study that is killed finds its blocks again
+            folder.add(&manifest.to_value(), &[])?;
         }
-        let count = study.seeds.looks(quick).last().copied().unwrap_or(0) as u64;
-        let seeds: Vec<u64> = (0..count).map(|i| study.seeds.first + i).collect();
-        let mut policies: Vec<String> = Vec::new();
-        for name in study
-            .grids
-            .iter()
-            .flat_map(|g| g.policies.iter().chain(&g.awaited))
-        {
-            if !policies.contains(name) {
-                policies.push(name.clone());
-            }
-        }
-        let folder = Self {
-            root: root.to_owned(),
-            manifest: Manifest::now(&study.name, &study.text, &seeds, 0, &policies),
-        };
-        folder.write_manifest()?;
-        Ok(folder)
+        let parts = BlockCache::open(folder)?;
+        Ok(Self { parts, manifest })
     }
 
     /// Where finished blocks are kept.
     #[must_use]
-    pub fn parts(&self) -> PathBuf {
-        Self::parts_of(&self.root)
+    pub fn parts(&self) -> &BlockCache {
+        &self.parts
     }
 
-    /// Where the folder `root` keeps finished blocks.
-    #[must_use]
-    pub fn parts_of(root: &Path) -> PathBuf {
-        root.join("cells")
-    }
-
-    /// Writes everything.
+    /// Puts everything into place, the manifest last; the text of the page.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
     pub fn finish(
-        mut self,
+        &mut self,
         study: &Study,
         data: &Data,
         claims: &[Claim],
         quick: bool,
-    ) -> Result<()> {
+    ) -> Result<String> {
         self.write("study.toml", study.text.as_bytes())?;
         let parquet = data
             .write_parquet(Vec::new())
-            .map_err(|e| Error::io(&self.root, e))?;
+            .map_err(|e| Error::io(&self.folder().shown("results.parquet"), e))?;
         self.write("results.parquet", &parquet)?;
         let mut json = serde_json::to_string_pretty(claims).expect("plain data");
         json.push('\n');
@@ -117,7 +85,8 @@ impl StudyFolder {
         }
         let figures = figures(study, data, quick);
         for (spec, figure) in &figures {
-            let files = wayside_plot::files(figure).map_err(|e| Error::io(&self.root, e))?;
+            let files = wayside_plot::files(figure)
+                .map_err(|e| Error::io(&self.folder().shown(&spec.id), e))?;
             for (extension, bytes) in files {
                 self.write(&format!("figures/{}.{extension}", spec.id), &bytes)?;
             }
@@ -135,36 +104,52 @@ impl StudyFolder {
             report(study, claims, &figures, &tables).as_bytes(),
         )?;
         self.manifest.complete = true;
-        self.write_manifest()
+        let (manifest, parts) = (self.manifest.to_value(), self.parts.files());
+        self.parts.folder_mut().replace(&manifest, &parts)?;
+        Ok(page)
     }
 
-    /// The text of the page that was written.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where it cannot be read.
-    pub fn page(root: &Path) -> Result<String> {
-        let path = root.join("validation.md");
-        fs::read_to_string(&path).map_err(|e| Error::io(&path, e))
+    fn folder(&self) -> &Folder {
+        self.parts.folder()
     }
 
-    fn write_manifest(&self) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(&self.manifest).expect("plain data");
-        text.push('\n');
-        self.write("manifest.json", text.as_bytes())
-    }
-
-    /// Under another name first, so that a file is whole or as it was.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.root.join(name);
-        let write = || -> io::Result<()> {
-            fs::create_dir_all(path.parent().expect("inside the folder"))?;
-            let mut file = draft_file(&self.root)?;
-            file.write_all(bytes)?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(|e| Error::io(&path, e))
+        self.folder().write(name, bytes)
     }
+}
+
+/// The manifest of a study that starts now.
+fn manifest(study: &Study, quick: bool) -> Manifest {
+    let count = study.seeds.looks(quick).last().copied().unwrap_or(0) as u64;
+    let seeds: Vec<u64> = (0..count).map(|i| study.seeds.first + i).collect();
+    let mut policies: Vec<String> = Vec::new();
+    let grids = study.grids.iter();
+    for name in grids.flat_map(|g| g.policies.iter().chain(&g.awaited)) {
+        if !policies.contains(name) {
+            policies.push(name.clone());
+        }
+    }
+    Manifest::now(&study.name, &study.text, &seeds, 0, &policies)
+}
+
+/// All files that the study may leave, but its parts.
+fn names(study: &Study) -> BTreeSet<String> {
+    let fixed = [
+        "study.toml",
+        "results.parquet",
+        "claims.json",
+        "timing.csv",
+        "validation.md",
+        "report.html",
+    ];
+    let mut names: BTreeSet<String> = fixed.map(str::to_owned).into();
+    names.extend(study.grids.iter().map(|g| format!("draws/{}.csv", g.id)));
+    names.extend(study.tables.iter().map(|t| format!("tables/{}.csv", t.id)));
+    for figure in &study.figures {
+        let files = wayside_plot::EXTENSIONS.iter();
+        names.extend(files.map(|extension| format!("figures/{}.{extension}", figure.id)));
+    }
+    names
 }
 
 fn report(

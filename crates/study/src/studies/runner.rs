@@ -16,23 +16,21 @@ use crate::control::{self, Control};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use wayside_core::{Error, Result};
+use wayside_core::Result;
 
 /// Seeds of a block.
 const BLOCK: usize = 10;
 
-/// Runs what is not in `folder` yet. Returns the rows and the claims judged on them; `None` if it was cancelled.
+/// Runs what is not in `parts` yet. Returns the rows and the claims judged on them; `None` if it was cancelled.
 ///
 /// # Errors
 /// A policy that cannot serve a scenario; files that cannot be written; threads that the system refuses.
 pub fn run(
     plan: &Plan<'_>,
-    folder: &Path,
+    parts: &BlockCache,
     control: &Control,
 ) -> Result<Option<(Data, Vec<Claim>)>> {
-    let parts = BlockCache::open(folder).map_err(|e| Error::io(folder, e))?;
     let pool = control::pool(plan.threads)?;
     let failed = AtomicBool::new(false);
     let stop = || control.is_cancelled() || failed.load(Ordering::Relaxed);
@@ -47,8 +45,7 @@ pub fn run(
         let Some(rows) = job.run(&stop)? else {
             return Ok(None);
         };
-        let kept = parts.write(&job.part, &encode(&rows)?);
-        kept.map_err(|e| Error::io(folder, e))?;
+        parts.write(&job.part, &encode(&rows)?)?;
         Ok(Some(rows))
     };
     let one = |block: &Block| {
@@ -77,13 +74,12 @@ pub enum Progress {
     Complete(Data, Vec<Claim>),
 }
 
-/// Says how far the study in `folder` is, and runs nothing. To run a study elsewhere, run the missing blocks
+/// Says how far the study of `parts` is, and runs nothing. To run a study elsewhere, run the missing blocks
 /// ([`Block::run`]), keep them ([`Block::keep`]) and ask again until it is complete.
 ///
 /// # Errors
-/// A folder that cannot be made; a scenario that has changed.
-pub fn progress(plan: &Plan<'_>, folder: &Path) -> Result<Progress> {
-    let parts = BlockCache::open(folder).map_err(|e| Error::io(folder, e))?;
+/// A scenario that has changed.
+pub fn progress(plan: &Plan<'_>, parts: &BlockCache) -> Result<Progress> {
     let mut missing = Vec::new();
     let complete = look_by_look(plan, &mut |blocks| {
         let mut found = Vec::new();

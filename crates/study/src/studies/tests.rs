@@ -1,3 +1,4 @@
+use super::block_cache::BlockCache;
 use super::blocks::Block;
 use super::data::Data;
 use super::plan::{Plan, program};
@@ -6,7 +7,6 @@ use super::runner::{Progress, progress, run};
 use super::*;
 use crate::claim::{Claim, Verdict};
 use crate::control::Control;
-use crate::output::Manifest;
 use std::sync::Arc;
 use wayside_core::engine::{PolicyFactory, PolicyRegistry};
 use wayside_core::policy::PolicyKind;
@@ -112,7 +112,17 @@ fn small() -> Study {
 fn found(
     study: &Study,
     threads: usize,
-    folder: &Path,
+    root: &Path,
+    registry: PolicyRegistry,
+) -> (Data, Vec<Claim>) {
+    let folder = StudyFolder::open(root, study, false, false).unwrap();
+    found_in(study, threads, folder.parts(), registry)
+}
+
+fn found_in(
+    study: &Study,
+    threads: usize,
+    parts: &BlockCache,
     registry: PolicyRegistry,
 ) -> (Data, Vec<Claim>) {
     let plan = Plan {
@@ -122,7 +132,7 @@ fn found(
         registry: Arc::new(registry),
         program: program(),
     };
-    run(&plan, folder, &Control::default()).unwrap().unwrap()
+    run(&plan, parts, &Control::default()).unwrap().unwrap()
 }
 
 fn verdict(claims: &[Claim], id: &str) -> Verdict {
@@ -197,11 +207,11 @@ fn property_threads_and_interruptions_change_no_byte() {
                     }
                     control.cancel();
                 });
-                run(&plan, &folder.parts(), &control).unwrap();
+                run(&plan, folder.parts(), &control).unwrap();
             });
         }
-        let folder = StudyFolder::open(&target, &study, false, false).unwrap();
-        let (data, claims) = found(&study, threads, &folder.parts(), PolicyRegistry::analytic());
+        let mut folder = StudyFolder::open(&target, &study, false, false).unwrap();
+        let (data, claims) = found_in(&study, threads, folder.parts(), PolicyRegistry::analytic());
         folder.finish(&study, &data, &claims, false).unwrap();
         results(&target)
     };
@@ -227,8 +237,8 @@ fn results(target: &Path) -> [Vec<u8>; 6] {
 fn property_blocks_run_elsewhere_change_no_byte() {
     let (study, root) = (small(), tempfile::tempdir().unwrap());
     let (here, there) = (root.path().join("here"), root.path().join("there"));
-    let folder = StudyFolder::open(&here, &study, false, false).unwrap();
-    let (data, claims) = found(&study, 2, &folder.parts(), PolicyRegistry::analytic());
+    let mut folder = StudyFolder::open(&here, &study, false, false).unwrap();
+    let (data, claims) = found_in(&study, 2, folder.parts(), PolicyRegistry::analytic());
     folder.finish(&study, &data, &claims, false).unwrap();
 
     let plan = Plan {
@@ -238,17 +248,16 @@ fn property_blocks_run_elsewhere_change_no_byte() {
         registry: Arc::default(),
         program: "elsewhere",
     };
-    let folder = StudyFolder::open(&there, &study, false, false).unwrap();
-    let parts = folder.parts();
+    let mut folder = StudyFolder::open(&there, &study, false, false).unwrap();
     let mut rounds = 0;
     let (data, claims) = loop {
-        match progress(&plan, &parts).unwrap() {
+        match progress(&plan, folder.parts()).unwrap() {
             Progress::Complete(data, claims) => break (data, claims),
             Progress::Missing(blocks) => {
                 // whichever comes first
                 for block in blocks.iter().rev() {
                     let (name, part) = block.run(&plan, &|| false).unwrap().unwrap();
-                    block.keep(&plan, &parts, &name, part).unwrap();
+                    block.keep(&plan, folder.parts(), &name, part).unwrap();
                 }
             }
         }
@@ -270,7 +279,8 @@ fn property_parts_of_another_program_or_broken_ones_are_refused() {
         registry: Arc::default(),
         program: "ours",
     };
-    let Progress::Missing(blocks) = progress(&plan, root.path()).unwrap() else {
+    let folder = StudyFolder::open(root.path(), &study, true, false).unwrap();
+    let Progress::Missing(blocks) = progress(&plan, folder.parts()).unwrap() else {
         panic!("nothing has been run");
     };
     let (block, stopped) = (&blocks[0], || true);
@@ -280,13 +290,13 @@ fn property_parts_of_another_program_or_broken_ones_are_refused() {
         ..plan.clone()
     };
     let (name, part) = block.run(&other, &|| false).unwrap().unwrap();
-    let kept = |name: &str, part: Vec<u8>| block.keep(&plan, root.path(), name, part);
+    let kept = |name: &str, part: Vec<u8>| block.keep(&plan, folder.parts(), name, part);
     let error = kept(&name, part).unwrap_err().to_string();
     assert!(error.contains("was run by another"), "{error}");
     let (name, part) = block.run(&plan, &|| false).unwrap().unwrap();
     let error = kept(&name, part[..part.len() - 1].to_vec()).unwrap_err();
     assert!(error.to_string().contains("cannot be read"), "{error}");
-    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    assert!(!root.path().join("cells").exists());
     let far = Block {
         cell: 99,
         ..block.clone()
@@ -324,14 +334,39 @@ fn property_what_is_finished_is_not_run_again() {
         again.0.write_parquet(Vec::new()).unwrap(),
         data.write_parquet(Vec::new()).unwrap()
     );
-    // A part that is not whole is run again.
-    for part in std::fs::read_dir(root.path()).unwrap() {
-        std::fs::write(part.unwrap().path(), "PAR1").unwrap();
+}
+
+/// One bit, wherever it is: the block is named and run again, and the study ends as if nothing had been.
+#[test]
+fn property_damaged_parts_are_run_again() {
+    let (study, root) = (small(), tempfile::tempdir().unwrap());
+    let (_, expected) = found(&study, 1, root.path(), PolicyRegistry::analytic());
+    let cells = root.path().join("cells");
+    let files = || {
+        let entries = std::fs::read_dir(&cells).unwrap();
+        let mut files: Vec<_> = entries.map(|e| e.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    let count = files().len();
+    let flips = (0..12).map(Some).chain([None]);
+    for flip in flips {
+        let file = files().swap_remove(0);
+        let mut part = std::fs::read(&file).unwrap();
+        match flip {
+            Some(i) => {
+                let bit = i * part.len() * 8 / 12 + i % 8;
+                part[bit / 8] ^= 1 << (bit % 8);
+            }
+            None => part.truncate(part.len() / 2),
+        }
+        std::fs::write(&file, part).unwrap();
+        let folder = StudyFolder::open(root.path(), &study, false, false).unwrap();
+        let (_, claims) = found_in(&study, 1, folder.parts(), PolicyRegistry::analytic());
+        assert!(claims == expected, "{flip:?}");
+        assert_eq!(folder.parts().damaged(), [file], "{flip:?}");
+        assert_eq!(files().len(), count, "{flip:?}");
     }
-    assert_eq!(
-        found(&study, 1, root.path(), PolicyRegistry::analytic()).1,
-        claims
-    );
 }
 
 #[test]
@@ -387,15 +422,22 @@ fn property_a_folder_of_something_else_is_left_alone() {
             .err()
             .map(|e| e.to_string())
     };
-    assert!(refused(false).unwrap().contains("no results of Wayside"));
-    let other = Manifest::now("other", "", &[0], 1, &[]);
-    std::fs::write(
-        root.path().join("manifest.json"),
-        serde_json::to_string(&other).unwrap(),
-    )
-    .unwrap();
-    assert!(refused(false).unwrap().contains("--force"));
+    // a folder with other files is as good as another, but not one with files of our names
+    std::fs::write(root.path().join("claims.json"), "mine").unwrap();
+    for force in [false, true] {
+        let error = refused(force).unwrap();
+        assert!(error.contains("claims.json: is not listed"), "{error}");
+    }
+    std::fs::remove_file(root.path().join("claims.json")).unwrap();
+    assert_eq!(refused(false), None);
+    let manifest = root.path().join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let other = text.replace("\"scenario\": \"small\"", "\"scenario\": \"other\"");
+    assert_ne!(text, other);
+    std::fs::write(manifest, other).unwrap();
+    assert!(refused(false).unwrap().contains("another study; --force"));
     assert_eq!(refused(true), None);
+    assert_eq!(std::fs::read(root.path().join("diary.txt")).unwrap(), b"");
 }
 
 #[test]

@@ -32,6 +32,9 @@ impl Kind for Text {
             Value::String(s) if s.contains(char::is_control) && !self.may_be_empty => {
                 Err("must not have control characters".to_owned())
             }
+            Value::String(s) if s.contains(['\u{fffe}', '\u{ffff}']) && !self.may_be_empty => {
+                Err("must not have U+FFFE or U+FFFF, which are no characters".to_owned())
+            }
             Value::String(s) => Ok(s.clone()),
             other => Err(self.mismatch(other)),
         }

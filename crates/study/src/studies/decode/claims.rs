@@ -1,6 +1,6 @@
 //! Claims from TOML.
 
-use super::{MOST, condition, grid_of, is_axis, is_metric, is_policy};
+use super::{MOST, condition, file_stem, grid_of, is_axis, is_metric, is_policy};
 use crate::claim::ClaimSource;
 use crate::studies::{Against, ClaimSpec, Grid, Measure, Pooled, Relation, Test, Where, metrics};
 use wayside_core::config::{Choice, Count, Flag, Float, Section, Text};
@@ -51,7 +51,7 @@ const CLAIM_KINDS: [(&str, ClaimKind); 9] = [
 ];
 
 pub(super) fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
-    let id = s.required("id", Text::NAME, "unique name within the study");
+    let id = file_stem(s, "unique name within the study");
     let doc = "the figure that makes it, as the paper numbers it";
     let figure = s.default("figure", Text::ANY, String::new(), doc);
     let text = s.required("claim", Text::NAME, "what is claimed");

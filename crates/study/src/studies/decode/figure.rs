@@ -1,11 +1,11 @@
 //! Figures and tables from TOML.
 
-use super::{condition, grid_of, is_axis, is_policy, metric};
+use super::{condition, file_stem, grid_of, is_axis, is_policy, metric};
 use crate::studies::{FigureSpec, Grid, PublishedPoint, SEEDS, TableSpec};
 use wayside_core::config::{Count, Float, Presence, Section, Text, Texts};
 
 pub(super) fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
-    let id = s.required("id", Text::NAME, "stem of its files");
+    let id = file_stem(s, "stem of its files");
     let doc = "the paper's number of it";
     let number = s.default("number", Text::ANY, String::new(), doc);
     let title = s.required("title", Text::NAME, "what it shows");
@@ -61,7 +61,7 @@ pub(super) fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
 }
 
 pub(super) fn table(s: &mut Section<'_>, grids: &[Grid]) -> TableSpec {
-    let id = s.required("id", Text::NAME, "stem of its file");
+    let id = file_stem(s, "stem of its file");
     let title = s.required("title", Text::NAME, "what it shows");
     let names = s.required("grids", Texts, "grids whose cells are the columns");
     for name in &names {

@@ -1,6 +1,6 @@
 //! Grids from TOML.
 
-use super::MOST;
+use super::{MOST, file_stem};
 use crate::studies::draws::{self, Among};
 use crate::studies::kinds::{AxisValues, Changes};
 use crate::studies::recorded::RecordFile;
@@ -19,7 +19,7 @@ const MEASURES: [(&str, Measure); 4] = [
 ];
 
 pub(super) fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
-    let id = s.required("id", Text::NAME, "unique name");
+    let id = file_stem(s, "unique name");
     let doc = "what is measured: what policies do; the same slot by slot in the run of the first seed, a slot counting as a \
                seed; what a round of related information costs; or nothing, for it is recorded in a file";
     let measure = s.default("measure", Choice(&MEASURES), Measure::Policies, doc);

@@ -168,8 +168,8 @@ than = "local"
 fn oracle_survivors_are_those_counted_draw_by_draw() {
     let study = Study::from_toml("drawn.toml", DRAWN, Path::new("")).unwrap();
     let root = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::open(root.path(), &study, false, false).unwrap();
-    let (data, claims) = found(&study, 2, &folder.parts(), PolicyRegistry::analytic());
+    let mut folder = StudyFolder::open(root.path(), &study, false, false).unwrap();
+    let (data, claims) = found_in(&study, 2, folder.parts(), PolicyRegistry::analytic());
     let [claim] = claims.as_slice() else {
         panic!("one claim")
     };

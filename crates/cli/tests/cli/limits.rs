@@ -1,0 +1,237 @@
+//! Inputs that would take time or memory without end, and names that are more than names.
+
+use super::{command, printed, refused, stderr, stdout, text, wayside};
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+#[test]
+fn regress_work_without_end_is_refused_before_it_begins() {
+    for (line, key) in [
+        (
+            "run lin2025 --slots 2 --set information.packet_bytes=1e18",
+            "information.packet_bytes",
+        ),
+        (
+            "run lin2025 --set information.delay_s=1e9",
+            "information.delay_s",
+        ),
+        (
+            "run lin2025 --set backhaul.rate_bps=1",
+            "information.packet_bytes",
+        ),
+        (
+            "run lin2025 --set fleet.size=8 --set information.delay_s=100000",
+            "information.delay_s",
+        ),
+    ] {
+        let line = format!("{line} --seeds 0 --policy mcatm -q");
+        let begun = Instant::now();
+        refused(&words(&line), 2, &[key, "must lead to at most"]);
+        assert!(begun.elapsed() < Duration::from_secs(10), "{line}");
+    }
+}
+
+#[test]
+fn regress_training_options_near_the_end_of_numbers() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("t");
+    for algorithm in ["ppo", "sac", "ac"] {
+        for (option, value) in [
+            ("eval_seeds", u64::MAX / 2),
+            ("eval_slots", u64::MAX / 2),
+            ("shards", u64::MAX / 2),
+            ("batch_size", u64::MAX),
+            ("n_envs", u64::MAX / 2),
+            ("n_steps", u64::MAX / 2),
+            ("buffer_size", u64::MAX / 2),
+        ] {
+            let option = format!("{option}={value}");
+            let line = format!(
+                "train {algorithm} wang2025 -q --out {} --option {option}",
+                text(&out)
+            );
+            let output = wayside(&words(&line));
+            let error = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{line}: {error}");
+            assert!(!error.contains("panicked"), "{line}: {error}");
+        }
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn regress_sizes_in_policy_files_do_not_wrap() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("p.safetensors");
+    let huge = 1_u64 << 62;
+    for (row_width, hidden) in [
+        (huge, vec![4]),
+        (4, vec![huge + 1]),
+        (1 << 32, vec![1 << 32]),
+        (4, vec![4; 1000]),
+    ] {
+        let card = serde_json::json!({
+            "net": {"row_width": row_width, "logits_per_row": 1, "factors_per_vehicle": 1, "globals": 0,
+                    "hidden": hidden, "value_hidden": [], "pool": "rows", "activation": "tanh"},
+            "normalised": false,
+        });
+        let header = serde_json::json!({
+            "__metadata__": {"wayside": card.to_string()},
+            "params": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+        });
+        let header = header.to_string();
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend([0; 4]);
+        fs::write(&path, bytes).unwrap();
+        let line = format!(
+            "run wang2025 --slots 1 --seeds 0 -q --policy {}",
+            text(&path)
+        );
+        refused(&words(&line), 2, &["p.safetensors"]);
+    }
+}
+
+/// Wherever the work is.
+#[cfg(unix)]
+#[test]
+fn property_signals_end_work_within_a_second() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    for (line, signal) in [
+        (
+            "run wang2025 --set fleet.size=4000 --slots 3 --seeds 0 --policy price --bound=split -q",
+            "-TERM",
+        ),
+        (
+            "run wang2025 --set fleet.size=4000 --slots 3 --seeds 0 --policy price --bound=split -q",
+            "-INT",
+        ),
+    ] {
+        let line = format!("{line} --out {}", text(&out));
+        let mut child = command(&words(&line))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !out.join(".wayside/lock").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none(), "{line}");
+        let begun = Instant::now();
+        let kill = std::process::Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+    // what is left is no obstacle
+    printed(&words(&format!(
+        "run wang2025 --set fleet.size=4 --slots 1 --seeds 0 --policy nearest -q --out {}",
+        text(&out)
+    )));
+}
+
+/// A bound is never below zero, and a gap is over all seeds or none.
+#[test]
+fn regress_a_gap_is_claimed_for_all_seeds_or_not_at_all() {
+    for set in [
+        "channel.noise_dbm=20",
+        "rsu_default.cpu_hz=1",
+        "channel.noise_dbm=60",
+    ] {
+        let line = format!(
+            "run wang2025 --set {set} --set fleet.size=12 --slots 2 --seeds 0..5 --policy price,local --bound --no-timing --format json"
+        );
+        let summary: serde_json::Value = serde_json::from_str(&printed(&words(&line))).unwrap();
+        for policy in summary["policies"].as_array().unwrap() {
+            let bound = policy["lower_bound"]["mean"].as_f64().unwrap();
+            assert!(bound >= 0.0, "{set}: {bound}");
+            if !policy["gap"].is_null() {
+                assert!(
+                    policy["gap"]["min"].as_f64().unwrap() >= -1e-9,
+                    "{set}: {policy}"
+                );
+            }
+        }
+    }
+}
+
+const IDS: [&str; 5] = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-2+3", "r0"];
+
+#[test]
+fn regress_names_are_no_formulas_and_long_ones_leave_room() {
+    let root = tempfile::tempdir().unwrap();
+    let (file, out) = (root.path().join("s.toml"), root.path().join("o"));
+    let mut scenario = String::from(
+        "[fleet]\nsize = 6\n[rsu_default]\nrange_m = 900\n[backhaul]\nmax_distance_m = 3000\n",
+    );
+    let long = "Q".repeat(50);
+    for (i, id) in IDS.iter().copied().chain([long.as_str()]).enumerate() {
+        scenario += &format!("[[rsu]]\nid = {id:?}\nx_m = {}\ny_m = 500\n", 150 + 180 * i);
+    }
+    let base = printed(&["check", "wang2025"]);
+    assert!(base.contains("ok"));
+    fs::write(&file, scenario).unwrap();
+    let line = format!(
+        "run {} --slots 1 --seeds 0 --policy nearest -q --out {}",
+        text(&file),
+        text(&out)
+    );
+    let output = wayside(&words(&line));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{} {}",
+        stderr(&output),
+        stdout(&output)
+    );
+    for name in ["figures/map.csv", "figures/load.csv"] {
+        let csv = fs::read_to_string(out.join(name)).unwrap();
+        for id in &IDS[..4] {
+            assert!(csv.contains(&format!("'{id}")), "{name}: {csv}");
+        }
+        assert!(csv.contains(&long), "{name}");
+    }
+    let tex = fs::read_to_string(out.join("figures/load.tex")).unwrap();
+    let width = tex
+        .split("width=")
+        .nth(1)
+        .unwrap()
+        .split("in")
+        .next()
+        .unwrap();
+    assert!(width.parse::<f64>().unwrap() > 1.0, "{width}");
+}
+
+#[test]
+fn regress_messages_command_no_terminal() {
+    let root = tempfile::tempdir().unwrap();
+    let slot = root.path().join("s.json");
+    fs::write(&slot, "{\"\\u001b[2J\\u009b\": 1, \"slot_s\": 1}").unwrap();
+    let output = wayside(&["decide", text(&slot), "--policy", "price"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = stderr(&output);
+    assert!(!error.contains(['\u{1b}', '\u{9b}']), "{error:?}");
+    assert!(error.contains("u{1b}"), "{error}");
+}
+
+#[test]
+fn regress_ids_without_a_character() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("s.toml");
+    for id in ["r\\uFFFF", "r\\uFFFE"] {
+        fs::write(&file, format!("[[rsu]]\nid = \"{id}\"\nx_m = 1\ny_m = 1\n")).unwrap();
+        refused(&["check", text(&file)], 2, &["rsu.0.id", "no characters"]);
+    }
+}
