@@ -292,6 +292,7 @@ fn items<T>(
 ///
 /// The comment of a field is what the reference page says. The other ways to be a key are `required(KIND)`,
 /// `optional(KIND, EFFECT_WITHOUT)`, and `bound(DEFAULT, FUNCTION)` with a function that binds the keys itself.
+#[macro_export]
 macro_rules! section {
     (
         $(#[$meta:meta])*
@@ -343,4 +344,3 @@ macro_rules! section {
         { let (_, _) = ($name, $doc); $keys($field, $k) }
     };
 }
-pub(crate) use section;

@@ -21,7 +21,6 @@ mod writer;
 pub use describe::{markdown, schema};
 pub use field::{Field, Presence, Shape, Variant};
 pub use keys::Keys;
-pub(crate) use keys::section;
 pub(crate) use kind::show_number;
 pub use kind::{
     Choice, Count, Flag, Float, Floats, Kind, List, Nullable, Pair, Range, Spread, Text, Texts,
@@ -32,6 +31,8 @@ pub use suggest::{nearest, unknown};
 #[cfg(test)]
 pub(crate) use testing::{mutate, violation};
 pub use writer::Writer;
+
+pub use crate::section;
 
 use std::fmt;
 

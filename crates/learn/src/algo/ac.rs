@@ -3,63 +3,45 @@
 //! The paper says no more. The rest is stable-baselines3's A2C (`n_steps`, learning rate, coefficients, one gradient over the
 //! whole rollout), but with Adam, and with lambda = 0 in (20): A_t = r_t + gamma V(s_{t+1}) - V(s_t).
 
+use wayside_core::config::{Choice, Flag, Float, section};
 use wayside_core::error::Result;
 
 use crate::algo::env::Env;
 use crate::algo::on_policy::{OnPolicy, Surrogate};
-use crate::algo::options::Schedule;
+use crate::algo::options::{ANY_COUNT, ANY_STEPS, SCHEDULES, Schedule};
 use crate::algo::ppo::PpoConfig;
 use crate::nn::net::NetSpec;
 
-/// Options of AC; names of stable-baselines3.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AcConfig {
-    /// Slots per environment and update.
-    pub n_steps: usize,
-    /// Discount.
-    pub gamma: f64,
-    /// Weight of the entropy.
-    pub ent_coef: f64,
-    /// Weight of the value loss.
-    pub vf_coef: f64,
-    /// Largest norm of the gradient.
-    pub max_grad_norm: f64,
-    /// Step size of Adam.
-    pub learning_rate: f64,
-    /// How the step size changes.
-    pub schedule: Schedule,
-    /// Where a linear schedule ends.
-    pub total_timesteps: u64,
-    /// Advantages get mean 0 and deviation 1.
-    pub normalize_advantage: bool,
-    /// Observations get running mean 0 and deviation 1.
-    pub normalize_observation: bool,
-    /// As [`crate::algo::ppo::PpoConfig::normalize_reward`].
-    pub normalize_reward: bool,
-    /// As [`crate::algo::ppo::PpoConfig::lanes`].
-    pub lanes: usize,
-    /// As [`crate::algo::ppo::PpoConfig::shards`].
-    pub shards: usize,
-}
-
-impl Default for AcConfig {
-    fn default() -> Self {
-        Self {
-            n_steps: 5,
-            gamma: 0.99,
-            ent_coef: 0.0,
-            vf_coef: 0.5,
-            max_grad_norm: 0.5,
-            learning_rate: 7e-4,
-            schedule: Schedule::Constant,
-            total_timesteps: 1_000_000,
-            normalize_advantage: false,
-            normalize_observation: false,
-            normalize_reward: false,
-            lanes: 2,
-            shards: 2,
-        }
+section! {
+    /// Options of AC; names of stable-baselines3.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct AcConfig {
+        /// Slots per environment and update.
+        n_steps: usize = default(5, ANY_COUNT),
+        /// Discount.
+        gamma: f64 = default(0.99, Float::ANY),
+        /// Weight of the entropy.
+        ent_coef: f64 = default(0.0, Float::ANY),
+        /// Weight of the value loss.
+        vf_coef: f64 = default(0.5, Float::ANY),
+        /// Largest norm of the gradient.
+        max_grad_norm: f64 = default(0.5, Float::ANY),
+        /// Step size of Adam.
+        learning_rate: f64 = default(7e-4, Float::ANY),
+        /// How the step size changes.
+        schedule: Schedule = default(Schedule::Constant, Choice(&SCHEDULES)),
+        /// Where a linear schedule ends.
+        total_timesteps: u64 = default(1_000_000, ANY_STEPS),
+        /// Advantages get mean 0 and deviation 1.
+        normalize_advantage: bool = default(false, Flag),
+        /// Observations get running mean 0 and deviation 1.
+        normalize_observation: bool = default(false, Flag),
+        /// As [`crate::algo::ppo::PpoConfig::normalize_reward`].
+        normalize_reward: bool = default(false, Flag),
+        /// As [`crate::algo::ppo::PpoConfig::lanes`].
+        lanes: usize = default(2, ANY_COUNT),
+        /// As [`crate::algo::ppo::PpoConfig::shards`].
+        shards: usize = default(2, ANY_COUNT),
     }
 }
 

@@ -1,6 +1,18 @@
 //! What the options of all algorithms share: the schedule of the step size, and the check of ranges.
 
+use wayside_core::config::Count;
 use wayside_core::error::{Problem, Problems, Result};
+
+/// Any count: learners check the ranges of their options, whoever set them.
+pub(crate) const ANY_COUNT: Count = Count {
+    min: 0,
+    max: usize::MAX,
+};
+/// Any number of steps.
+pub(crate) const ANY_STEPS: Count<u64> = Count {
+    min: 0,
+    max: u64::MAX,
+};
 
 /// How the learning rate changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -11,6 +23,11 @@ pub enum Schedule {
     /// Falls linearly to zero at `total_timesteps`.
     Linear,
 }
+
+pub(crate) const SCHEDULES: [(&str, Schedule); 2] = [
+    ("constant", Schedule::Constant),
+    ("linear", Schedule::Linear),
+];
 
 impl Schedule {
     /// The rate after `timesteps` of `total`.

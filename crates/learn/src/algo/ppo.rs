@@ -15,9 +15,10 @@
 //! | Adam | epsilon 1e-5 |
 //! | normalisers | of observations and rewards, constant within an iteration |
 
+use wayside_core::config::{Choice, Flag, Float, Nullable, section};
 use wayside_core::error::Result;
 
-use crate::algo::options::{RangeCheck, Schedule};
+use crate::algo::options::{ANY_COUNT, ANY_STEPS, RangeCheck, SCHEDULES, Schedule};
 
 /// Over what the ratio (21) is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -29,86 +30,60 @@ pub enum Ratio {
     Vehicle,
 }
 
-/// Options of PPO. Names and defaults of stable-baselines3 where it has them.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PpoConfig {
-    /// Slots per environment and iteration.
-    pub n_steps: usize,
-    /// Slots of a minibatch; the last of an epoch may be smaller.
-    pub batch_size: usize,
-    /// Passes over a rollout.
-    pub n_epochs: usize,
-    /// Discount.
-    pub gamma: f64,
-    /// Lambda of (20).
-    pub gae_lambda: f64,
-    /// Lambda between the turns of a slot, where there is no discount.
-    pub turn_lambda: f64,
-    /// Epsilon of (22).
-    pub clip_range: f64,
-    /// Weight of the entropy.
-    pub ent_coef: f64,
-    /// Weight of the value loss.
-    pub vf_coef: f64,
-    /// Largest norm of the gradient.
-    pub max_grad_norm: f64,
-    /// Ends an iteration whose mean KL divergence exceeds 1.5 times this.
-    pub target_kl: Option<f64>,
-    /// Step size of Adam.
-    pub learning_rate: f64,
-    /// How the step size changes.
-    pub schedule: Schedule,
-    /// Where a linear schedule ends.
-    pub total_timesteps: u64,
-    /// Advantages of every minibatch get mean 0 and deviation 1.
-    pub normalize_advantage: bool,
-    /// Observations get running mean 0 and deviation 1.
-    pub normalize_observation: bool,
-    /// Rewards are divided by the running deviation of returns, and never by less than the root mean square of rewards.
-    pub normalize_reward: bool,
-    /// Algorithm 1 to the letter: after every `n_steps` slots of all environments one minibatch is drawn, in snippets of
-    /// `n_steps` slots, from a buffer that holds at least this many slots. 0: every rollout is learned from once, then
-    /// dropped.
-    pub min_buffer_size: usize,
-    /// The most slots that the buffer holds, in whole rollouts.
-    pub buffer_size: usize,
-    /// Over what the ratio is taken.
-    pub ratio: Ratio,
-    /// Groups of environments that are stepped in parallel, one core each. Changes results in the last digits; the number
-    /// of threads does not.
-    pub lanes: usize,
-    /// Parts of a minibatch that are computed in parallel, one core each; each costs a sum over all parameters.
-    /// Changes results in the last digits; the number of threads does not.
-    pub shards: usize,
-}
+const RATIOS: [(&str, Ratio); 2] = [("joint", Ratio::Joint), ("vehicle", Ratio::Vehicle)];
 
-impl Default for PpoConfig {
-    fn default() -> Self {
-        Self {
-            n_steps: 2048,
-            batch_size: 64,
-            n_epochs: 10,
-            gamma: 0.99,
-            gae_lambda: 0.95,
-            turn_lambda: 0.95,
-            clip_range: 0.2,
-            ent_coef: 0.0,
-            vf_coef: 0.5,
-            max_grad_norm: 0.5,
-            target_kl: None,
-            learning_rate: 3e-4,
-            schedule: Schedule::Constant,
-            total_timesteps: 1_000_000,
-            normalize_advantage: true,
-            normalize_observation: false,
-            normalize_reward: false,
-            min_buffer_size: 0,
-            buffer_size: 4096,
-            ratio: Ratio::Joint,
-            lanes: 2,
-            shards: 2,
-        }
+section! {
+    /// Options of PPO. Names and defaults of stable-baselines3 where it has them.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct PpoConfig {
+        /// Slots per environment and iteration.
+        n_steps: usize = default(2048, ANY_COUNT),
+        /// Slots of a minibatch; the last of an epoch may be smaller.
+        batch_size: usize = default(64, ANY_COUNT),
+        /// Passes over a rollout.
+        n_epochs: usize = default(10, ANY_COUNT),
+        /// Discount.
+        gamma: f64 = default(0.99, Float::ANY),
+        /// Lambda of (20).
+        gae_lambda: f64 = default(0.95, Float::ANY),
+        /// Lambda between the turns of a slot, where there is no discount.
+        turn_lambda: f64 = default(0.95, Float::ANY),
+        /// Epsilon of (22).
+        clip_range: f64 = default(0.2, Float::ANY),
+        /// Weight of the entropy.
+        ent_coef: f64 = default(0.0, Float::ANY),
+        /// Weight of the value loss.
+        vf_coef: f64 = default(0.5, Float::ANY),
+        /// Largest norm of the gradient.
+        max_grad_norm: f64 = default(0.5, Float::ANY),
+        /// Ends an iteration whose mean KL divergence exceeds 1.5 times this.
+        target_kl: Option<f64> = default(None, Nullable(Float::ANY)),
+        /// Step size of Adam.
+        learning_rate: f64 = default(3e-4, Float::ANY),
+        /// How the step size changes.
+        schedule: Schedule = default(Schedule::Constant, Choice(&SCHEDULES)),
+        /// Where a linear schedule ends.
+        total_timesteps: u64 = default(1_000_000, ANY_STEPS),
+        /// Advantages of every minibatch get mean 0 and deviation 1.
+        normalize_advantage: bool = default(true, Flag),
+        /// Observations get running mean 0 and deviation 1.
+        normalize_observation: bool = default(false, Flag),
+        /// Rewards are divided by the running deviation of returns, and never by less than the root mean square of rewards.
+        normalize_reward: bool = default(false, Flag),
+        /// Algorithm 1 to the letter: after every `n_steps` slots of all environments one minibatch is drawn, in snippets of
+        /// `n_steps` slots, from a buffer that holds at least this many slots. 0: every rollout is learned from once, then
+        /// dropped.
+        min_buffer_size: usize = default(0, ANY_COUNT),
+        /// The most slots that the buffer holds, in whole rollouts.
+        buffer_size: usize = default(4096, ANY_COUNT),
+        /// Over what the ratio is taken.
+        ratio: Ratio = default(Ratio::Joint, Choice(&RATIOS)),
+        /// Groups of environments that are stepped in parallel, one core each. Changes results in the last digits; the number
+        /// of threads does not.
+        lanes: usize = default(2, ANY_COUNT),
+        /// Parts of a minibatch that are computed in parallel, one core each; each costs a sum over all parameters.
+        /// Changes results in the last digits; the number of threads does not.
+        shards: usize = default(2, ANY_COUNT),
     }
 }
 

@@ -2,41 +2,41 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use wayside_core::config::{Count, Flag, Float, List, section};
 use wayside_core::engine::queue_env::Weights;
 use wayside_core::engine::world::World;
-use wayside_core::error::{Problems, Result};
+use wayside_core::error::Result;
 use wayside_core::scenario::{Execution, Scenario};
 
-use super::problem::problem;
 use crate::algo::sac::SacConfig;
 
-/// Options of LySAC: those of SAC, and what its episodes are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LysacConfig {
-    /// Those of SAC.
-    #[serde(flatten)]
-    pub sac: SacConfig,
-    /// Numbers of vehicles; each episode draws one.
-    pub vehicles: Vec<usize>,
-    /// Capabilities likewise.
-    pub capability: Vec<f64>,
-    /// Tasks of a vehicle in a slot, where it has any.
-    pub tasks_per_vehicle: usize,
-    /// Probability that it has.
-    pub arrival: f64,
-    /// Length of a slot \[s\].
-    pub slot_s: f64,
-    /// w.
-    pub delay_weight: f64,
-    /// V.
-    pub tradeoff: f64,
-    /// Weight of the share of tasks that end late.
-    pub late_penalty: f64,
-    /// Whether tasks may go to the cloud, where there is one.
-    pub cloud: bool,
-    /// Whether critics guess at what would follow the last slot of an episode, where nobody ever acts; else nothing does.
-    pub bootstrap: bool,
+section! {
+    /// Options of LySAC: those of SAC, and what its episodes are.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct LysacConfig {
+        /// Those of SAC.
+        sac: SacConfig = bound(SacConfig::default(), SacConfig::keys),
+        /// Numbers of vehicles; each episode draws one.
+        vehicles: Vec<usize> = default(vec![20], List(Count { min: 1, max: 10_000 })),
+        /// Capabilities; each episode draws one.
+        capability: Vec<f64> = default(vec![0.2, 0.4, 0.6, 0.8], List(Float::UNIT)),
+        /// Tasks of a vehicle in a slot, where it has any.
+        tasks_per_vehicle: usize = default(5, Count { min: 1, max: 1000 }),
+        /// Probability that it has.
+        arrival: f64 = default(1.0, Float::UNIT),
+        /// Length of a slot [s].
+        slot_s: f64 = default(0.1, Float::POSITIVE),
+        /// w.
+        delay_weight: f64 = default(1.0, Float::NON_NEGATIVE),
+        /// V.
+        tradeoff: f64 = default(10.0, Float::POSITIVE),
+        /// Weight of the share of tasks that end late.
+        late_penalty: f64 = default(1.0, Float::NON_NEGATIVE),
+        /// Whether tasks may go to the cloud, where there is one.
+        cloud: bool = default(true, Flag),
+        /// Whether critics guess at what would follow the last slot of an episode, where nobody ever acts; else nothing does.
+        bootstrap: bool = default(false, Flag),
+    }
 }
 
 impl LysacConfig {
@@ -60,58 +60,8 @@ impl LysacConfig {
                 ..SacConfig::default()
             },
             vehicles: vec![scenario.fleet.size.div_ceil(5)],
-            capability: vec![0.2, 0.4, 0.6, 0.8],
-            tasks_per_vehicle: 5,
-            arrival: 1.0,
-            slot_s: 0.1,
-            delay_weight: 1.0,
-            tradeoff: 10.0,
-            late_penalty: 1.0,
-            cloud: true,
-            bootstrap: false,
+            ..Self::default()
         }
-    }
-
-    /// Every option out of its range, at once.
-    pub(super) fn check(&self) -> Result<()> {
-        let mut problems = Problems::default();
-        let mut unless = |ok: bool, name: &str, want: &str, got: &dyn std::fmt::Debug| {
-            if !ok {
-                problems.push(problem(name, format!("must be {want}, got {got:?}")));
-            }
-        };
-        let counts = self.vehicles.iter().all(|n| (1..=10_000).contains(n));
-        let counts = counts && !self.vehicles.is_empty();
-        unless(counts, "vehicles", "within 1..=10000", &self.vehicles);
-        let shares = self.capability.iter().all(|c| (0.0..=1.0).contains(c));
-        let shares = shares && !self.capability.is_empty();
-        unless(shares, "capability", "within 0..=1", &self.capability);
-        let tasks = self.tasks_per_vehicle;
-        unless(
-            (1..=1000).contains(&tasks),
-            "tasks_per_vehicle",
-            "within 1..=1000",
-            &tasks,
-        );
-        let arrival = self.arrival;
-        unless(
-            (0.0..=1.0).contains(&arrival),
-            "arrival",
-            "within 0..=1",
-            &arrival,
-        );
-        let positive = [("slot_s", self.slot_s), ("tradeoff", self.tradeoff)];
-        for (name, value) in positive {
-            unless(value > 0.0 && value.is_finite(), name, "> 0", &value);
-        }
-        let weights = [
-            ("delay_weight", self.delay_weight),
-            ("late_penalty", self.late_penalty),
-        ];
-        for (name, value) in weights {
-            unless(value >= 0.0 && value.is_finite(), name, ">= 0", &value);
-        }
-        problems.into_result(())
     }
 
     pub(super) fn weights(&self) -> Weights {

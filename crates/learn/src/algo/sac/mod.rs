@@ -8,81 +8,57 @@ pub mod learner;
 mod networks;
 mod replay;
 
+use wayside_core::config::{Choice, Flag, Float, Nullable, section};
 use wayside_core::error::Result;
 
-use crate::algo::options::{RangeCheck, Schedule};
+use crate::algo::options::{ANY_COUNT, ANY_STEPS, RangeCheck, SCHEDULES, Schedule};
 
-/// Options of SAC; names and defaults of stable-baselines3 where it has them.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SacConfig {
-    /// Step size of Adam, for actor, critics and temperature.
-    pub learning_rate: f64,
-    /// How the step size changes.
-    pub schedule: Schedule,
-    /// Transitions remembered.
-    pub buffer_size: usize,
-    /// Random steps before learning.
-    pub learning_starts: u64,
-    /// Transitions of a minibatch.
-    pub batch_size: usize,
-    /// Share by which target critics follow per update.
-    pub tau: f64,
-    /// Discount.
-    pub gamma: f64,
-    /// Discount between the turns of a slot, where no time passes. Below 1 it is the weight that a turn gives to the
-    /// turns after it.
-    pub turn_gamma: f64,
-    /// Steps of every environment between updates.
-    pub train_freq: u64,
-    /// Updates each time.
-    pub gradient_steps: usize,
-    /// Steps of every environment in an iteration.
-    pub n_steps: usize,
-    /// Steps of all environments after which training ends.
-    pub total_timesteps: u64,
-    /// The first temperature.
-    pub ent_coef: f64,
-    /// Whether the temperature is learned.
-    pub auto_ent_coef: bool,
-    /// Entropy that the temperature aims at. None: minus the number of actions (continuous), or half of the largest
-    /// possible (discrete; as share of the largest possible where given).
-    pub target_entropy: Option<f64>,
-    /// As [`crate::algo::ppo::PpoConfig::normalize_reward`]; the replay keeps the rewards themselves.
-    pub normalize_reward: bool,
-    /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
-    /// critics differences to learn rather than the sum that all actions have in common.
-    pub center_reward: bool,
-    /// What earlier iterations weigh in these moments after another one. Below 1 they follow the policy as it gets better, so that
-    /// small differences between good actions count as much as large ones between bad actions did.
-    pub reward_keep: f64,
-    /// Parts of a minibatch that are computed in parallel. Changes results; the number of threads does not.
-    pub shards: usize,
-}
-
-impl Default for SacConfig {
-    fn default() -> Self {
-        Self {
-            learning_rate: 3e-4,
-            schedule: Schedule::Constant,
-            buffer_size: 1_000_000,
-            learning_starts: 100,
-            batch_size: 256,
-            tau: 0.005,
-            gamma: 0.99,
-            turn_gamma: 1.0,
-            train_freq: 1,
-            gradient_steps: 1,
-            n_steps: 100,
-            total_timesteps: 1_000_000,
-            ent_coef: 1.0,
-            auto_ent_coef: true,
-            target_entropy: None,
-            normalize_reward: false,
-            center_reward: false,
-            reward_keep: 1.0,
-            shards: 2,
-        }
+section! {
+    /// Options of SAC; names and defaults of stable-baselines3 where it has them.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct SacConfig {
+        /// Step size of Adam, for actor, critics and temperature.
+        learning_rate: f64 = default(3e-4, Float::ANY),
+        /// How the step size changes.
+        schedule: Schedule = default(Schedule::Constant, Choice(&SCHEDULES)),
+        /// Transitions remembered.
+        buffer_size: usize = default(1_000_000, ANY_COUNT),
+        /// Random steps before learning.
+        learning_starts: u64 = default(100, ANY_STEPS),
+        /// Transitions of a minibatch.
+        batch_size: usize = default(256, ANY_COUNT),
+        /// Share by which target critics follow per update.
+        tau: f64 = default(0.005, Float::ANY),
+        /// Discount.
+        gamma: f64 = default(0.99, Float::ANY),
+        /// Discount between the turns of a slot, where no time passes. Below 1 it is the weight that a turn gives to the
+        /// turns after it.
+        turn_gamma: f64 = default(1.0, Float::ANY),
+        /// Steps of every environment between updates.
+        train_freq: u64 = default(1, ANY_STEPS),
+        /// Updates each time.
+        gradient_steps: usize = default(1, ANY_COUNT),
+        /// Steps of every environment in an iteration.
+        n_steps: usize = default(100, ANY_COUNT),
+        /// Steps of all environments after which training ends.
+        total_timesteps: u64 = default(1_000_000, ANY_STEPS),
+        /// The first temperature.
+        ent_coef: f64 = default(1.0, Float::ANY),
+        /// Whether the temperature is learned.
+        auto_ent_coef: bool = default(true, Flag),
+        /// Entropy that the temperature aims at. None: minus the number of actions (continuous), or half of the largest
+        /// possible (discrete; as share of the largest possible where given).
+        target_entropy: Option<f64> = default(None, Nullable(Float::ANY)),
+        /// As [`crate::algo::ppo::PpoConfig::normalize_reward`]; the replay keeps the rewards themselves.
+        normalize_reward: bool = default(false, Flag),
+        /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
+        /// critics differences to learn rather than the sum that all actions have in common.
+        center_reward: bool = default(false, Flag),
+        /// What earlier iterations weigh in these moments after another one. Below 1 they follow the policy as it gets better, so that
+        /// small differences between good actions count as much as large ones between bad actions did.
+        reward_keep: f64 = default(1.0, Float::ANY),
+        /// Parts of a minibatch that are computed in parallel. Changes results; the number of threads does not.
+        shards: usize = default(2, ANY_COUNT),
     }
 }
 
