@@ -23,7 +23,8 @@ pub use field::{Field, Presence, Shape, Variant};
 pub use keys::Keys;
 pub(crate) use kind::show_number;
 pub use kind::{
-    Choice, Count, Flag, Float, Floats, Kind, List, Nullable, Pair, Range, Spread, Text, Texts,
+    Choice, Count, Flag, Float, Floats, Kind, List, NotEmpty, Nullable, Pair, Range, Spread, Text,
+    Texts,
 };
 pub(crate) use names::{LinkedPairs, Names};
 pub use reader::{Form, Section, describe, read};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wayside_core::config::{Count, Flag, Float, List, section};
+use wayside_core::config::{Count, Flag, Float, List, NotEmpty, section};
 use wayside_core::engine::queue_env::Weights;
 use wayside_core::engine::world::World;
 use wayside_core::error::Result;
@@ -17,9 +17,9 @@ section! {
         /// Those of SAC.
         sac: SacConfig = bound(SacConfig::default(), SacConfig::keys),
         /// Numbers of vehicles; each episode draws one.
-        vehicles: Vec<usize> = default(vec![20], List(Count { min: 1, max: 10_000 })),
+        vehicles: Vec<usize> = default(vec![20], NotEmpty(List(Count { min: 1, max: 10_000 }))),
         /// Capabilities; each episode draws one.
-        capability: Vec<f64> = default(vec![0.2, 0.4, 0.6, 0.8], List(Float::UNIT)),
+        capability: Vec<f64> = default(vec![0.2, 0.4, 0.6, 0.8], NotEmpty(List(Float::UNIT))),
         /// Tasks of a vehicle in a slot, where it has any.
         tasks_per_vehicle: usize = default(5, Count { min: 1, max: 1000 }),
         /// Probability that it has.

@@ -431,19 +431,23 @@ fn property_folders_and_options_are_checked() {
 
     let wrong = [
         ("learnin_rate", "1", "did you mean learning_rate?"),
-        ("n_steps", "many", "n_steps: invalid type"),
-        ("schedule", "cosine", "expected `constant` or `linear`"),
-        ("net_arch", "0", "net_arch: must be within 1..=4096, got 0"),
+        ("n_steps", "many", "n_steps: expected a whole number >= 0"),
+        ("schedule", "cosine", "expected \"constant\" or \"linear\""),
+        (
+            "net_arch",
+            "0",
+            "net_arch: must be between 1 and 4096, got 0",
+        ),
         ("xyz", "1", "is no option"),
     ];
     let lysac = [
-        ("vehicles", "10,none", "vehicles: invalid type"),
         (
-            "capability",
-            "1.5",
-            "capability: must be within 0..=1, got [1.5]",
+            "vehicles",
+            "10,none",
+            "each a whole number between 1 and 10000",
         ),
-        ("slot_s", "0", "slot_s: must be > 0, got 0.0"),
+        ("capability", "1.5", "capability: must be <= 1, got 1.5"),
+        ("slot_s", "0", "slot_s: must be > 0, got 0"),
         ("tau_", "1", "did you mean tau?"),
     ];
     for (name, value, message) in lysac {
@@ -508,7 +512,7 @@ fn property_the_agent_of_the_paper_is_chosen_whole() {
             None,
             "agent",
             "papers",
-            "agent: unknown variant `papers`",
+            "agent: expected \"ours\" or \"paper\", found the text \"papers\"",
         ),
         (
             Algorithm::Ppo,

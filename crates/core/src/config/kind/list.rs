@@ -115,6 +115,42 @@ impl<K: Kind> Kind for List<K> {
     }
 }
 
+/// A list that has at least one entry.
+#[derive(Clone, Copy, Debug)]
+pub struct NotEmpty<K>(
+    /// The list.
+    pub K,
+);
+
+impl<T, K: Kind<Out = Vec<T>>> Kind for NotEmpty<K> {
+    type Out = Vec<T>;
+
+    fn read(&self, value: &Value) -> Result<Vec<T>, String> {
+        match self.0.read(value)? {
+            list if list.is_empty() => Err("must not be empty".to_owned()),
+            list => Ok(list),
+        }
+    }
+
+    fn fallback(&self) -> Vec<T> {
+        self.0.fallback()
+    }
+
+    fn expected(&self) -> String {
+        self.0.expected()
+    }
+
+    fn schema(&self) -> Json {
+        let mut schema = self.0.schema();
+        schema["minItems"] = json!(1);
+        schema
+    }
+
+    fn show(&self, value: &Vec<T>) -> Json {
+        self.0.show(value)
+    }
+}
+
 /// A number for each of some names, in the order of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Floats(

@@ -4,7 +4,7 @@ mod list;
 mod number;
 mod text;
 
-pub use list::{Floats, List, Pair, Texts};
+pub use list::{Floats, List, NotEmpty, Pair, Texts};
 pub use number::{Count, Float, Range, Spread};
 pub use text::{Choice, Text};
 

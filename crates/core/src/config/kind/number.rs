@@ -127,9 +127,20 @@ pub struct Count<N = usize> {
     pub max: N,
 }
 
+impl<N: Copy + Display + TryInto<i128>> Count<N> {
+    fn limits(&self) -> String {
+        let Self { min, max } = *self;
+        // no file holds a larger number
+        match max.try_into() {
+            Ok(max) if max < i128::from(i64::MAX) => format!("between {min} and {max}"),
+            _ => format!(">= {min}"),
+        }
+    }
+}
+
 impl<N> Kind for Count<N>
 where
-    N: Copy + PartialOrd + Display + TryFrom<i128> + Serialize,
+    N: Copy + PartialOrd + Display + TryFrom<i128> + TryInto<i128> + Serialize,
 {
     type Out = N;
 
@@ -139,10 +150,7 @@ where
         };
         match N::try_from(i) {
             Ok(n) if (self.min..=self.max).contains(&n) => Ok(n),
-            _ => Err(format!(
-                "must be between {} and {}, got {i}",
-                self.min, self.max
-            )),
+            _ => Err(format!("must be {}, got {i}", self.limits())),
         }
     }
 
@@ -151,7 +159,7 @@ where
     }
 
     fn expected(&self) -> String {
-        format!("a whole number between {} and {}", self.min, self.max)
+        format!("a whole number {}", self.limits())
     }
 
     fn schema(&self) -> Json {

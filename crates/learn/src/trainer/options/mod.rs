@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wayside_core::config::{
-    self, Choice, Count, Document, Flag, Float, Keys, List, Node, Nullable, Origin, PathStyle,
-    Texts, Writer, read, section,
+    self, Choice, Count, Document, Flag, Float, Keys, List, Node, NotEmpty, Nullable, Origin,
+    PathStyle, Texts, Writer, read, section,
 };
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
@@ -110,7 +110,7 @@ section! {
         /// Slots of an episode.
         episode_slots: usize = default(10, FROM_ONE),
         /// Hidden layers of the actor, and of the critic where it is a network of its own.
-        net_arch: Vec<usize> = default(vec![64, 64], List(Count { min: 1, max: 4096 })),
+        net_arch: Vec<usize> = default(vec![64, 64], NotEmpty(List(Count { min: 1, max: 4096 }))),
         /// What follows each hidden layer.
         activation: Activation = default(Activation::Tanh, Choice(&ACTIVATIONS)),
         /// Whether the critic has a network of its own.
@@ -217,18 +217,8 @@ impl Config {
             Self::Ppo(config) => config.keys(k),
             Self::Ac(config) => config.keys(k),
             Self::Sac(config) => config.keys(k),
-            Self::Lysac(config) => {
-                config.keys(k);
-                not_empty(k, "vehicles", &config.vehicles);
-                not_empty(k, "capability", &config.capability);
-            }
+            Self::Lysac(config) => config.keys(k),
         }
-    }
-}
-
-fn not_empty<T>(k: &mut Keys<'_, '_>, name: &str, list: &[T]) {
-    if list.is_empty() && k.has(name) {
-        k.problem(name, "must not be empty");
     }
 }
 
@@ -325,7 +315,6 @@ impl Settings {
 
     fn keys(&mut self, k: &mut Keys<'_, '_>) {
         self.train.keys(k);
-        not_empty(k, "net_arch", &self.train.net_arch);
         self.config.keys(k);
     }
 
