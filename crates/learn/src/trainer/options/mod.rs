@@ -92,9 +92,10 @@ const AGENTS: [(&str, Agent); 2] = [("ours", Agent::Ours), ("paper", Agent::Pape
 const TARGETS: [(&str, Target); 2] = [("any", Target::Any), ("candidates", Target::Candidates)];
 const ACTIVATIONS: [(&str, Activation); 2] =
     [("tanh", Activation::Tanh), ("relu", Activation::Relu)];
-const FROM_ONE: Count = Count {
+/// More environments, seeds or slots are a slip of the pen, and more than memory holds.
+const SOME: Count = Count {
     min: 1,
-    max: usize::MAX,
+    max: 100_000,
 };
 
 section! {
@@ -106,9 +107,9 @@ section! {
         /// Where `flat` may have a task execute.
         target: Target = default(Target::Any, Choice(&TARGETS)),
         /// Environments stepped side by side.
-        n_envs: usize = default(8, FROM_ONE),
+        n_envs: usize = default(8, SOME),
         /// Slots of an episode.
-        episode_slots: usize = default(10, FROM_ONE),
+        episode_slots: usize = default(10, SOME),
         /// Hidden layers of the actor, and of the critic where it is a network of its own.
         net_arch: Vec<usize> = default(vec![64, 64], NotEmpty(List(Count { min: 1, max: 4096 }))),
         /// What follows each hidden layer.
@@ -118,11 +119,11 @@ section! {
         /// Moves reward to the turn that brought it; leaves the optimum where it is.
         shaping: bool = default(true, Flag),
         /// Iterations between evaluations.
-        eval_freq: u64 = default(5, Count { min: 1, max: u64::MAX }),
+        eval_freq: u64 = default(5, Count { min: 1, max: 100_000 }),
         /// Seeds of an evaluation; no training meets them.
-        eval_seeds: usize = default(4, FROM_ONE),
+        eval_seeds: usize = default(4, SOME),
         /// Slots of each.
-        eval_slots: usize = default(30, FROM_ONE),
+        eval_slots: usize = default(30, SOME),
         /// Training ends once an evaluation finds a gap this small.
         target_gap: Option<f64> = default(None, Nullable(Float::NON_NEGATIVE)),
         /// Keys of the scenario that vary between environments, see [`Vary`].
