@@ -13,12 +13,7 @@ use wayside_core::scenario::{Fcd, FcdSource};
 // libFuzzer's hook aborts on every panic, also on those of the Parquet library that we catch;
 // without it, only a panic that gets through to here does
 fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
-    let fcd = Fcd {
-        source: FcdSource::Builtin("fuzz"),
-        begin_s: None,
-        vehicle_types: Vec::new(),
-        every: 1,
-    };
+    let fcd = Fcd::new(FcdSource::Builtin("fuzz"));
     let Ok(mut trace) = FcdTrace::from_bytes("fuzz", bytes.to_vec(), &fcd) else {
         return;
     };

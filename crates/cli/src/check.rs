@@ -50,11 +50,13 @@ fn inspect_study(file: &str) -> Result<String> {
 fn inspect(file: &str) -> Result<String> {
     let scenario = scenario::resolve(file, &[])?;
     let world = World::new(&scenario)?;
-    if let Mobility::Fcd(fcd) = &scenario.fleet.mobility {
-        mobility::trace::extent(fcd)?;
-    }
+    let taken = match &scenario.fleet.mobility {
+        Mobility::Fcd(fcd) => mobility::trace::report(fcd)?.to_string(),
+        _ => String::new(),
+    };
     let mut source = mobility::source(
         &scenario.fleet,
+        scenario.time,
         world.area,
         &world.stands_m,
         Streams::new(0),
@@ -66,7 +68,7 @@ fn inspect(file: &str) -> Result<String> {
         vehicles.extend(&positions.key);
     }
     Ok(format!(
-        "{file}: ok ({} vehicles, {} RSUs, {} slots)\n",
+        "{file}: ok ({} vehicles, {} RSUs, {} slots)\n{taken}",
         vehicles.len(),
         world.rsus.len(),
         scenario.time.slots

@@ -61,7 +61,13 @@ impl<'w> Traffic<'w> {
     pub fn new(world: impl Into<WorldRef<'w>>, streams: Streams) -> Result<Self> {
         let world = world.into();
         Ok(Self {
-            source: mobility::source(&world.scenario.fleet, world.area, &world.stands_m, streams)?,
+            source: mobility::source(
+                &world.scenario.fleet,
+                world.scenario.time,
+                world.area,
+                &world.stands_m,
+                streams,
+            )?,
             positions: Positions::default(),
             keys: Vec::new(),
             fleet: FleetStreams {

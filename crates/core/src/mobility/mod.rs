@@ -6,7 +6,7 @@ pub mod trace;
 
 use crate::error::Result;
 use crate::rng::Streams;
-use crate::scenario::{Area, Fleet, Mobility};
+use crate::scenario::{Area, Fleet, Mobility, Time};
 
 use placed::{Parked, Ring};
 use synthetic::{Manhattan, RandomWaypoint, Straight};
@@ -73,13 +73,14 @@ pub trait MobilitySource: Send {
     fn advance(&mut self, time_s: f64, out: &mut Positions) -> Result<()>;
 }
 
-/// The source that `fleet.mobility` describes. `area` bounds synthetic vehicles, a trace has its own
+/// The source that `fleet.mobility` describes, for the slots of `time`. `area` bounds synthetic vehicles, a trace has its own
 /// extent, and parked vehicles stand at one of `stands_m` each.
 ///
 /// # Errors
 /// A trace that cannot be opened, or does not hold the time asked for.
 pub fn source(
     fleet: &Fleet,
+    time: Time,
     area: Area,
     stands_m: &[[f64; 2]],
     streams: Streams,
@@ -115,6 +116,6 @@ pub fn source(
             center_m,
             speed_mps,
         }),
-        Mobility::Fcd(fcd) => Box::new(FcdTrace::open(fcd)?),
+        Mobility::Fcd(fcd) => Box::new(FcdTrace::for_slots(fcd, time)?),
     })
 }

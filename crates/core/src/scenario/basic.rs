@@ -2,8 +2,8 @@
 
 use crate::config::{Choice, Count, Flag, Float, Keys, section};
 
-/// Places stay within this distance of the origin \[m\], the size of the Earth.
-pub(crate) const PLACE_M: Float = Float::between(-1e7, 1e7);
+/// Places stay within this distance of the origin \[m\]: some projections put the number of a zone first.
+pub(crate) const PLACE_M: Float = Float::between(-1e12, 1e12);
 /// Extents \[m\].
 pub(crate) const LENGTH_M: Float = Float::POSITIVE.up_to(1e7);
 

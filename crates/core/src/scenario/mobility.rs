@@ -113,7 +113,7 @@ impl Mobility {
             ),
             (
                 "fcd",
-                "SUMO floating-car data: XML, CSV (`;`) or Parquet, plain or .gz",
+                "a trace: SUMO floating-car data as XML, CSV or Parquet, or a table of positions",
                 Self::Fcd(Fcd::default()),
             ),
         ]
@@ -275,6 +275,52 @@ pub struct Fcd {
     pub vehicle_types: Vec<String>,
     /// Keep one vehicle in `every`, by order of appearance; 1: all.
     pub every: usize,
+    /// How degrees become metres; `None`: told by the trace.
+    pub projection: Option<String>,
+    /// Lay the fixes of a table onto steps of this length \[s\]; `None`: only where they are irregular.
+    pub resample_s: Option<f64>,
+    /// Longest time between two fixes that are joined \[s\]; `None`: 60.
+    pub max_gap_s: Option<f64>,
+    /// Names of a table's columns, where they are not among those known.
+    pub columns: Option<TraceColumns>,
+}
+
+/// Names of a table's columns; `None`: one of those known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceColumns {
+    /// Instants.
+    pub time: Option<String>,
+    /// Vehicles.
+    pub id: Option<String>,
+    /// East, or longitude.
+    pub x: Option<String>,
+    /// North, or latitude.
+    pub y: Option<String>,
+    /// Types of vehicles.
+    pub kind: Option<String>,
+    /// Lanes, which vehicles have.
+    pub lane: Option<String>,
+    /// Edges, which persons have.
+    pub edge: Option<String>,
+}
+
+impl TraceColumns {
+    fn keys(&mut self, k: &mut Keys<'_, '_>) {
+        let mut name = |key, field: &mut Option<String>, doc| {
+            k.optional(key, Text::NAME, "one of the known names", field, doc);
+        };
+        let doc = "column of instants: seconds, hh:mm:ss or ISO 8601";
+        name("time", &mut self.time, doc);
+        name("id", &mut self.id, "column of vehicles");
+        let doc = "column of positions, west to east, or of longitudes";
+        name("x", &mut self.x, doc);
+        let doc = "column of positions, south to north, or of latitudes";
+        name("y", &mut self.y, doc);
+        name("type", &mut self.kind, "column of vehicle types");
+        name("lane", &mut self.lane, "column of lanes, which vehicles have");
+        let doc = "column of edges, which persons and containers have";
+        name("edge", &mut self.edge, doc);
+    }
 }
 
 impl Default for Fcd {
@@ -284,11 +330,24 @@ impl Default for Fcd {
             begin_s: None,
             vehicle_types: Vec::new(),
             every: 1,
+            projection: None,
+            resample_s: None,
+            max_gap_s: None,
+            columns: None,
         }
     }
 }
 
 impl Fcd {
+    /// All of a trace, read by what it says itself.
+    #[must_use]
+    pub fn new(source: FcdSource) -> Self {
+        Self {
+            source,
+            ..Self::default()
+        }
+    }
+
     fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
         self.source.keys(k, folder);
         let without = "the first time step of the trace";
@@ -302,6 +361,21 @@ impl Fcd {
         };
         let doc = "keep one vehicle in so many, by order of appearance";
         k.default("every", kind, &mut self.every, doc);
+        let without = "as the trace tells: metres, or degrees in the UTM zone of their centre";
+        let doc = "how degrees become metres: `none`, `utm`, a zone as in `utm32n` or `EPSG:32632`, or a \
+                   string of PROJ";
+        k.optional("projection", Text::NAME, without, &mut self.projection, doc);
+        let without = "1 where a table's times are irregular, else the steps of the trace";
+        let doc = "lay the fixes of a table onto steps of this length [s]";
+        let kind = Float::between(1e-3, 1e6);
+        k.optional("resample_s", kind, without, &mut self.resample_s, doc);
+        let doc = "longest time between two fixes that are joined, where they are laid onto steps [s]";
+        let kind = Float::POSITIVE.up_to(1e9);
+        k.optional("max_gap_s", kind, "60", &mut self.max_gap_s, doc);
+        let without = "names that SUMO writes, and those in common use";
+        let doc = "The columns of a table whose names are not known";
+        let field = &mut self.columns;
+        k.optional_section("columns", without, doc, field, TraceColumns::keys);
     }
 }
 

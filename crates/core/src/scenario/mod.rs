@@ -23,7 +23,7 @@ pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use file::{reference_markdown, schema};
 pub(crate) use fleet::ENERGY_COEFF;
 pub use fleet::Fleet;
-pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking};
+pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, TraceColumns};
 pub use options::{
     Deadline, DeadlineRule, MigrationOptions, PolicyOptions, PriceEffort, PriceOptions,
     RandomTarget,

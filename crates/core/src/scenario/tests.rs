@@ -1088,12 +1088,7 @@ fn closed_form_builtins_differ_from_wang2025_where_they_should() {
         carry_over: true,
     };
     assert_eq!(renamed(builtin("coupled")), renamed(coupled));
-    let city = Mobility::Fcd(Fcd {
-        source: FcdSource::Builtin("city-grid"),
-        begin_s: None,
-        vehicle_types: Vec::new(),
-        every: 1,
-    });
+    let city = Mobility::Fcd(Fcd::new(FcdSource::Builtin("city-grid")));
     assert_eq!(builtin("city-grid").fleet.mobility, city);
 }
 

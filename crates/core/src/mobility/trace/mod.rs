@@ -7,8 +7,14 @@
 //! <https://sumo.dlr.de/docs/Simulation/Output/FCDOutput.html>
 
 mod bytes;
+mod columns;
 mod format;
+pub mod projection;
+mod report;
 mod step;
+mod survey;
+mod time;
+mod tracks;
 
 #[cfg(test)]
 mod tests;
@@ -21,10 +27,13 @@ use ::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::mobility::VehicleKey;
 use crate::mobility::{MobilitySource, Positions};
-use crate::scenario::{Fcd, FcdSource};
+use crate::scenario::{Fcd, FcdSource, Time};
 
-use self::bytes::Trace;
-use step::{Input, Step, StepReader};
+pub use report::{Extent, Outlier, Report, extent, report};
+
+use self::bytes::Source;
+use projection::Projection;
+use step::{Input, Rules, Step, StepReader};
 
 /// Instants closer than this are the same: SUMO counts in ms, slots add up in floating point.
 const SAME_INSTANT_S: f64 = 1e-6;
@@ -49,6 +58,8 @@ pub fn builtin(name: &str) -> Option<&'static [u8]> {
 pub struct FcdTrace {
     name: String,
     reader: Box<dyn StepReader>,
+    /// Of a trace in degrees.
+    projection: Option<Projection>,
     every: u64,
     /// Time of the trace at which the run starts.
     origin_s: f64,
@@ -58,6 +69,8 @@ pub struct FcdTrace {
     has_next: bool,
     /// Vehicles that appeared so far.
     appeared: u64,
+    /// The slots of the run, for the message of a trace that is too short.
+    slots: Option<Time>,
 }
 
 /// A time step whose vehicles are known by their appearance.
@@ -72,35 +85,20 @@ struct Known {
     kept: Vec<usize>,
 }
 
-/// What a trace covers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Extent {
-    /// West end \[m\].
-    pub x_min_m: f64,
-    /// South end \[m\].
-    pub y_min_m: f64,
-    /// East end \[m\].
-    pub x_max_m: f64,
-    /// North end \[m\].
-    pub y_max_m: f64,
-    /// First time step used \[s\].
-    pub first_s: f64,
-    /// Last time step \[s\].
-    pub last_s: f64,
-    /// Number of time steps.
-    pub steps: usize,
-    /// Most vehicles at once.
-    pub max_vehicles: usize,
-    /// Vehicles at once, averaged over the time steps.
-    pub mean_vehicles: f64,
-}
-
-/// Reads the used part of a trace from end to end and says what it covers.
-///
-/// # Errors
-/// A trace that is malformed, cannot be read, or has no vehicle in the used part.
-pub fn extent(fcd: &Fcd) -> Result<Extent> {
-    FcdTrace::open(fcd)?.into_extent()
+/// The name in messages, and where the bytes are.
+fn located(fcd: &Fcd) -> Result<(String, Source)> {
+    match &fcd.source {
+        FcdSource::File(path) => Ok((path.display().to_string(), Source::at(path)?)),
+        FcdSource::Builtin(name) => {
+            let bytes = builtin(name).ok_or_else(|| {
+                let known = BUILTIN.map(|(known, _)| known).join(", ");
+                let message = format!("must be a built-in trace ({known}), got {name:?}");
+                Error::invalid(*name, None, "fleet.mobility", message)
+            })?;
+            let source = Source::Memory(Bytes::from_static(bytes));
+            Ok((format!("builtin:{name}"), source))
+        }
+    }
 }
 
 impl FcdTrace {
@@ -109,21 +107,8 @@ impl FcdTrace {
     /// # Errors
     /// A trace that is missing, malformed, or does not hold `begin_s`.
     pub fn open(fcd: &Fcd) -> Result<Self> {
-        match &fcd.source {
-            FcdSource::File(path) => {
-                let trace = Trace::open(path)?;
-                Self::start(fcd, path.display().to_string(), trace)
-            }
-            FcdSource::Builtin(name) => {
-                let bytes = builtin(name).ok_or_else(|| {
-                    let known = BUILTIN.map(|(known, _)| known).join(", ");
-                    let message = format!("must be a built-in trace ({known}), got {name:?}");
-                    Error::invalid(*name, None, "fleet.mobility", message)
-                })?;
-                let trace = Trace::Memory(Bytes::from_static(bytes));
-                Self::start(fcd, format!("builtin:{name}"), trace)
-            }
-        }
+        let (name, source) = located(fcd)?;
+        Self::start(fcd, name, source, false)
     }
 
     /// Opens a trace in memory, called `name` in messages; `fcd.source` is not looked at.
@@ -131,28 +116,38 @@ impl FcdTrace {
     /// # Errors
     /// As for [`FcdTrace::open`].
     pub fn from_bytes(name: &str, bytes: Vec<u8>, fcd: &Fcd) -> Result<Self> {
-        Self::start(fcd, name.to_owned(), Trace::Memory(Bytes::from(bytes)))
+        let source = Source::Memory(Bytes::from(bytes));
+        Self::start(fcd, name.to_owned(), source, false)
     }
 
-    fn start(fcd: &Fcd, name: String, trace: Trace) -> Result<Self> {
-        let input = Input {
-            name: name.clone(),
-            path: match &fcd.source {
-                FcdSource::File(path) => Some(path.clone()),
-                FcdSource::Builtin(_) => None,
-            },
+    /// `count`: whether types and what is left out are counted.
+    fn start(fcd: &Fcd, name: String, source: Source, count: bool) -> Result<Self> {
+        let path = match &fcd.source {
+            FcdSource::File(path) => Some(path.clone()),
+            FcdSource::Builtin(_) => None,
+        };
+        let rules = Rules {
             vehicle_types: fcd.vehicle_types.clone(),
-            last_s: f64::NEG_INFINITY,
+            columns: fcd.columns.clone().unwrap_or_default(),
+            ..Rules::default()
+        };
+        let input = Input::new(name.clone(), path, rules);
+        let surveyed = survey::survey(fcd, &name, &input, &source)?;
+        let rules = Rules {
+            count,
+            ..surveyed.rules
         };
         let mut this = Self {
             name,
-            reader: format::reader(input, trace)?,
+            reader: format::reader(Input { rules, ..input }, &source)?,
+            projection: surveyed.projection,
             every: (fcd.every as u64).max(1),
             origin_s: 0.0,
             now: Known::default(),
             next: Known::default(),
             has_next: true,
             appeared: 0,
+            slots: None,
         };
         this.read_next()?;
         if !this.has_next {
@@ -165,6 +160,30 @@ impl FcdTrace {
         this.now.keep(this.every);
         this.join();
         Ok(this)
+    }
+
+    /// Opens the trace for a run of these slots.
+    ///
+    /// # Errors
+    /// As for [`FcdTrace::open`].
+    pub fn for_slots(fcd: &Fcd, slots: Time) -> Result<Self> {
+        let mut this = Self::open(fcd)?;
+        this.slots = Some(slots);
+        Ok(this)
+    }
+
+    /// What to say at the end of a trace that is too short.
+    fn too_short(&self, asked_s: f64) -> String {
+        let (last_s, from_s) = (self.now.step.time_s, self.origin_s);
+        let Some(Time { slots, slot_s, .. }) = self.slots else {
+            return format!("the trace ends at {last_s} s, {asked_s} s was asked for");
+        };
+        let until_s = from_s + (slots.saturating_sub(1)) as f64 * slot_s;
+        let most = ((last_s - from_s + SAME_INSTANT_S) / slot_s).floor() + 1.0;
+        format!(
+            "the trace ends at {last_s} s, {slots} slots of {slot_s} s from {from_s} s need it until {until_s} s; \
+             time.slots can be {most} at most"
+        )
     }
 
     fn skip_to_origin(&mut self) -> Result<()> {
@@ -193,6 +212,29 @@ impl FcdTrace {
         // after an error the trace is at its end
         let more = mem::take(&mut self.has_next);
         self.has_next = more && self.reader.next_step(&mut self.next.step)?;
+        if self.has_next && self.projection.is_some() {
+            self.project()?;
+        }
+        Ok(())
+    }
+
+    /// Turns the degrees of the next time step into metres.
+    fn project(&mut self) -> Result<()> {
+        let step = &mut self.next.step;
+        let Some(projection) = &self.projection else {
+            return Ok(());
+        };
+        for i in 0..step.len() {
+            let (lon, lat) = (step.x_m[i], step.y_m[i]);
+            let Some([x_m, y_m]) = projection.project(lon, lat) else {
+                let message = format!(
+                    "must be longitude and latitude that {} can show, got {lon} and {lat}",
+                    projection.name
+                );
+                return Err(self.reader.input().bad(step.place(i), "vehicle_x", message));
+            };
+            (step.x_m[i], step.y_m[i]) = (x_m, y_m);
+        }
         Ok(())
     }
 
@@ -210,45 +252,6 @@ impl FcdTrace {
             self.next.keep(self.every);
         }
     }
-
-    fn into_extent(mut self) -> Result<Extent> {
-        let mut extent = Extent {
-            x_min_m: f64::INFINITY,
-            y_min_m: f64::INFINITY,
-            x_max_m: f64::NEG_INFINITY,
-            y_max_m: f64::NEG_INFINITY,
-            first_s: self.now.step.time_s,
-            last_s: self.now.step.time_s,
-            steps: 0,
-            max_vehicles: 0,
-            mean_vehicles: 0.0,
-        };
-        let mut vehicles: usize = 0;
-        loop {
-            let Known { step, kept, .. } = &self.now;
-            for &i in kept {
-                extent.x_min_m = extent.x_min_m.min(step.x_m[i]);
-                extent.y_min_m = extent.y_min_m.min(step.y_m[i]);
-                extent.x_max_m = extent.x_max_m.max(step.x_m[i]);
-                extent.y_max_m = extent.y_max_m.max(step.y_m[i]);
-            }
-            extent.last_s = step.time_s;
-            extent.steps += 1;
-            extent.max_vehicles = extent.max_vehicles.max(kept.len());
-            vehicles += kept.len();
-            if !self.has_next {
-                break;
-            }
-            self.shift()?;
-            self.join();
-        }
-        if vehicles == 0 {
-            let message = "must have a vehicle in the part that is used, got none";
-            return Err(self.invalid("", message));
-        }
-        extent.mean_vehicles = vehicles as f64 / extent.steps as f64;
-        Ok(extent)
-    }
 }
 
 impl MobilitySource for FcdTrace {
@@ -265,8 +268,7 @@ impl MobilitySource for FcdTrace {
         } else if asked_s <= step.time_s + SAME_INSTANT_S {
             0.0
         } else {
-            let last_s = step.time_s;
-            let message = format!("the trace ends at {last_s} s, {asked_s} s was asked for");
+            let message = self.too_short(asked_s);
             return Err(self.invalid("fleet.mobility", message));
         };
         out.clear();

@@ -1,16 +1,30 @@
 //! One time step of a trace, and what every reader of a format shares.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::mem;
 use std::path::PathBuf;
 
+use super::time;
 use crate::error::{Error, Result};
+use crate::scenario::TraceColumns;
 
 /// A reader of one format.
 pub(super) trait StepReader: Send {
     /// Replaces `step` by the next one; `false` at the end of a complete trace.
     fn next_step(&mut self, step: &mut Step) -> Result<bool>;
+    /// The trace being read.
+    fn input(&mut self) -> &mut Input;
 }
+
+/// More vehicles at once than any city has: a time step that never ends must not fill the memory.
+const MOST_VEHICLES: usize = 1_000_000;
+const MOST_ID_BYTES: usize = 64 << 20;
+
+/// What is wrong with a time step that holds more.
+pub(super) const TOO_MANY: &str =
+    "a time step must hold at most 1,000,000 vehicles and 64 MiB of ids, got more";
 
 /// The vehicles of one time step, in the order of the file. Buffers are reused from step to step.
 #[derive(Debug, Default)]
@@ -38,16 +52,26 @@ impl Step {
         self.by_id.clear();
     }
 
-    pub(super) fn push(&mut self, id: &[u8], x_m: f64, y_m: f64, place: Place) {
+    /// Adds a vehicle; `false` where the step holds too many already.
+    #[must_use]
+    pub(super) fn push(&mut self, id: &[u8], x_m: f64, y_m: f64, place: Place) -> bool {
+        if self.len() == MOST_VEHICLES || self.ids.len() > MOST_ID_BYTES {
+            return false;
+        }
         self.ids.extend_from_slice(id);
         self.id_end.push(self.ids.len());
         self.x_m.push(x_m);
         self.y_m.push(y_m);
         self.place.push(place);
+        true
     }
 
     pub(super) fn len(&self) -> usize {
         self.id_end.len()
+    }
+
+    pub(super) fn place(&self, i: usize) -> Place {
+        self.place[i]
     }
 
     pub(super) fn id(&self, i: usize) -> &[u8] {
@@ -57,7 +81,7 @@ impl Step {
 
     /// Orders the complete step by identifier and rejects a vehicle that is there twice.
     pub(super) fn finish(&mut self, input: &Input) -> Result<()> {
-        let mut by_id = std::mem::take(&mut self.by_id);
+        let mut by_id = mem::take(&mut self.by_id);
         by_id.extend(0..self.len());
         // SUMO writes them in order: nothing to sort
         if !by_id.is_sorted_by(|&a, &b| self.id(a) < self.id(b)) {
@@ -96,18 +120,133 @@ pub(super) enum Place {
     Row(u64),
 }
 
-/// A trace being read: its name in messages, which vehicles are wanted, and how far it got.
+/// What is taken of a trace: what the scenario asks for, and what a survey has found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    /// Empty: all.
+    pub(super) vehicle_types: Vec<String>,
+    pub(super) columns: TraceColumns,
+    /// The file's vehicles have lanes: a row with an edge and no lane is a person or container.
+    pub(super) lanes: bool,
+    /// Fixes are gathered and laid onto this step \[s\].
+    pub(super) resample_s: Option<f64>,
+    /// Longest time between two fixes that are joined \[s\].
+    pub(super) max_gap_s: f64,
+    /// Types and left out are counted.
+    pub(super) count: bool,
+}
+
+/// What reading has shown of a trace.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// As `check` names it.
+    pub(super) format: String,
+    /// The table has columns of lanes and of edges.
+    pub(super) has_lanes: bool,
+    /// A row with a lane was seen.
+    pub(super) lanes: bool,
+    /// What the file declares to be its unit.
+    pub(super) degrees: Option<bool>,
+    /// A table that SUMO did not write: its rows may be in any order.
+    pub(super) plain: bool,
+    /// Rows that go back in time.
+    pub(super) unordered: bool,
+    /// Some of the types that were not wanted.
+    pub(super) other_types: BTreeSet<String>,
+    /// Vehicles by type, where they are counted.
+    pub(super) types: BTreeMap<String, BTreeSet<Vec<u8>>>,
+    /// Persons and containers, where they are counted.
+    pub(super) left_out: BTreeSet<Vec<u8>>,
+    /// Gaps that were not joined, with the longest \[s\] and its vehicle.
+    pub(super) gaps: Gaps,
+}
+
+/// Times without a fix that are too long to be joined.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Gaps {
+    pub(super) count: u64,
+    pub(super) longest_s: f64,
+    pub(super) vehicle: String,
+}
+
+/// What a row says besides time and place.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traits<'a> {
+    pub(super) id: &'a [u8],
+    pub(super) kind: Option<&'a [u8]>,
+    pub(super) lane: Option<&'a [u8]>,
+    pub(super) edge: Option<&'a [u8]>,
+}
+
+/// Types by which SUMO marks persons and containers.
+const NO_VEHICLES: [&[u8]; 2] = [b"DEFAULT_PEDTYPE", b"DEFAULT_CONTAINERTYPE"];
+
+/// A trace being read: its name in messages, what is taken of it, and how far it got.
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) name: String,
     /// `None` for a trace in memory.
     pub(super) path: Option<PathBuf>,
-    /// Empty: all.
-    pub(super) vehicle_types: Vec<String>,
+    pub(super) rules: Rules,
+    pub(super) found: Findings,
     pub(super) last_s: f64,
 }
 
 impl Input {
+    pub(super) fn new(name: String, path: Option<PathBuf>, rules: Rules) -> Self {
+        Self {
+            name,
+            path,
+            rules,
+            found: Findings::default(),
+            last_s: f64::NEG_INFINITY,
+        }
+    }
+
+    /// Whether a row is a vehicle that is wanted.
+    pub(super) fn takes(&mut self, row: Traits<'_>) -> bool {
+        let empty = |text: Option<&[u8]>| text.is_some_and(<[u8]>::is_empty);
+        let given = |text: Option<&[u8]>| text.is_some_and(|text| !text.is_empty());
+        if row.id.is_empty() {
+            return false;
+        }
+        self.found.lanes |= given(row.lane);
+        let on_foot = self.rules.lanes && empty(row.lane) && given(row.edge);
+        if on_foot || row.kind.is_some_and(|kind| NO_VEHICLES.contains(&kind)) {
+            self.leave_out(row.id);
+            return false;
+        }
+        let kind = row.kind.unwrap_or_default();
+        let types = &self.rules.vehicle_types;
+        if !types.is_empty() && !types.iter().any(|t| t.as_bytes() == kind) {
+            const ENOUGH: usize = 10;
+            if self.found.other_types.len() < ENOUGH {
+                let kind = String::from_utf8_lossy(kind).into_owned();
+                self.found.other_types.insert(kind);
+            }
+            return false;
+        }
+        if self.rules.count && row.kind.is_some() {
+            let kind = String::from_utf8_lossy(kind);
+            match self.found.types.get_mut(kind.as_ref()) {
+                Some(ids) if ids.contains(row.id) => {}
+                Some(ids) => drop(ids.insert(row.id.to_vec())),
+                None => {
+                    let ids = BTreeSet::from([row.id.to_vec()]);
+                    self.found.types.insert(kind.into_owned(), ids);
+                }
+            }
+        }
+        true
+    }
+
+    /// Counts a person or container.
+    pub(super) fn leave_out(&mut self, id: &[u8]) {
+        if self.rules.count && !self.found.left_out.contains(id) {
+            self.found.left_out.insert(id.to_vec());
+        }
+    }
+
     pub(super) fn bad(&self, place: Place, path: &str, message: impl Into<String>) -> Error {
         match place {
             Place::File => Error::invalid(&self.name, None, path, message),
@@ -126,22 +265,31 @@ impl Input {
         }
     }
 
-    /// Whether vehicles of `kind` are wanted.
-    pub(super) fn wants(&self, kind: &[u8]) -> bool {
-        self.vehicle_types.is_empty() || self.vehicle_types.iter().any(|t| t.as_bytes() == kind)
-    }
-
     /// Starts a time step, which must be later than the one before.
     pub(super) fn tick(&mut self, place: Place, path: &str, time_s: f64) -> Result<()> {
         if time_s > self.last_s {
             self.last_s = time_s;
             return Ok(());
         }
+        Err(self.not_later(place, path, time_s))
+    }
+
+    /// What is wrong with a time step that does not follow the one before.
+    pub(super) fn not_later(&self, place: Place, path: &str, time_s: f64) -> Error {
         let message = format!(
             "must be later than the time step before ({} s), got {time_s}",
             self.last_s
         );
-        Err(self.bad(place, path, message))
+        self.bad(place, path, message)
+    }
+
+    /// An instant: a number, a time of day or a date.
+    pub(super) fn instant(&self, place: Place, path: &str, text: &[u8]) -> Result<f64> {
+        std::str::from_utf8(text)
+            .ok()
+            .and_then(time::seconds)
+            .filter(|&value| is_plausible(value))
+            .ok_or_else(|| self.bad(place, path, format!("{NUMBER}, got {}", shown(text))))
     }
 
     /// A number written in decimal.
@@ -180,7 +328,9 @@ pub(super) trait Rows: Send {
     fn place(&self) -> Place;
     fn time_s(&self) -> f64;
     /// Adds the row's vehicle, unless it has none or one that is not wanted.
-    fn push_to(&self, step: &mut Step) -> Result<()>;
+    fn push_to(&mut self, step: &mut Step) -> Result<()>;
+    /// What is wrong with a row that does not follow the time step before.
+    fn not_later(&mut self) -> Error;
 }
 
 /// Gathers rows into time steps.
@@ -201,12 +351,17 @@ impl<R: Rows> ByRow<R> {
 
 impl<R: Rows> StepReader for ByRow<R> {
     fn next_step(&mut self, step: &mut Step) -> Result<bool> {
-        if !self.pending && !self.rows.next_row()? {
+        if !mem::take(&mut self.pending) && !self.rows.next_row()? {
             return Ok(false);
         }
         let rows = &mut self.rows;
-        let (place, time_s) = (rows.place(), rows.time_s());
-        rows.input().tick(place, "timestep_time", time_s)?;
+        let time_s = rows.time_s();
+        let input = rows.input();
+        if time_s <= input.last_s {
+            input.found.unordered = input.found.plain;
+            return Err(rows.not_later());
+        }
+        input.last_s = time_s;
         step.begin(time_s);
         loop {
             rows.push_to(step)?;
@@ -218,5 +373,9 @@ impl<R: Rows> StepReader for ByRow<R> {
         }
         step.finish(rows.input())?;
         Ok(true)
+    }
+
+    fn input(&mut self) -> &mut Input {
+        self.rows.input()
     }
 }

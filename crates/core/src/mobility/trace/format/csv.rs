@@ -1,77 +1,136 @@
-//! Reader of SUMO's FCD as CSV: `;` between columns, a header with prefixed names, any order.
+//! Reader of tables as text: SUMO's FCD and those that people make of it.
+//!
+//! The header tells the separator and the columns, in any order.
+
+use std::io::{BufRead, Chain, Cursor, Read};
 
 use ::csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
 use crate::error::{Error, Result};
 use crate::mobility::trace::bytes::Text;
-use crate::mobility::trace::step::{ByRow, Input, Place, Rows, Step, StepReader, shown};
+use crate::mobility::trace::columns::{Missing, Role, by_sumo, in_degrees};
+use crate::mobility::trace::step::{Input, Place, Rows, Step, TOO_MANY, Traits, shown};
 
 pub(super) struct CsvRows {
     input: Input,
-    reader: Reader<Text>,
+    reader: Reader<Chain<Cursor<Vec<u8>>, Text>>,
     columns: Columns,
     row: ByteRecord,
     time_text: Vec<u8>,
     time_s: f64,
 }
 
-/// Positions of the columns that are read.
+/// Positions of the columns that are read, and the names that messages give them.
 struct Columns {
     time: usize,
     id: usize,
     x: usize,
     y: usize,
-    /// `None`: vehicles of all types are wanted.
     kind: Option<usize>,
+    lane: Option<usize>,
+    edge: Option<usize>,
+    names: [String; 3],
 }
 
-pub(super) fn open(input: Input, text: Text) -> Result<Box<dyn StepReader>> {
-    let mut reader = ReaderBuilder::new()
-        .delimiter(b';')
-        .buffer_capacity(1 << 16)
-        .from_reader(text);
-    let header = match reader.byte_headers() {
-        Ok(header) => header,
-        Err(error) => return Err(unreadable(&input, &error)),
+/// What separates columns; the first that explains the header is taken.
+const SEPARATORS: [u8; 5] = *b";,\t| ";
+
+pub(super) fn open(mut input: Input, mut text: Text) -> Result<CsvRows> {
+    let mut header = Vec::new();
+    if let Err(error) = text.read_until(b'\n', &mut header) {
+        return Err(input.unreadable(Place::File, &error));
+    }
+    let (separator, columns) = told(&input, &header)?;
+    let [time, x, y] = &columns.names;
+    input.found.plain = !by_sumo(time);
+    input.found.has_lanes = columns.lane.is_some() && columns.edge.is_some();
+    if in_degrees(x) && in_degrees(y) {
+        input.found.degrees = Some(true);
+    }
+    let name = match separator {
+        b'\t' => "tab".to_owned(),
+        b' ' => "space".to_owned(),
+        other => char::from(other).to_string(),
     };
-    let columns = Columns::find(&input, header)?;
-    Ok(Box::new(ByRow::new(CsvRows {
+    input.found.format = format!("CSV separated by {name}");
+    let mut reader = ReaderBuilder::new()
+        .delimiter(separator)
+        .buffer_capacity(1 << 16)
+        .from_reader(Cursor::new(header).chain(text));
+    if let Err(error) = reader.byte_headers() {
+        return Err(unreadable(&input, &error));
+    }
+    Ok(CsvRows {
         input,
         reader,
         columns,
         row: ByteRecord::new(),
         time_text: Vec::new(),
         time_s: f64::NAN,
-    })))
+    })
+}
+
+/// The separator that explains the header; where none does, what the likeliest one misses.
+fn told(input: &Input, header: &[u8]) -> Result<(u8, Columns)> {
+    let count = |separator: &u8| header.iter().filter(|byte| *byte == separator).count();
+    let mut refused: Option<(usize, Error)> = None;
+    for separator in SEPARATORS {
+        match Columns::find(input, header, separator) {
+            Ok(columns) => return Ok((separator, columns)),
+            Err(error) => {
+                let columns = count(&separator);
+                if refused.as_ref().is_none_or(|(most, _)| columns > *most) {
+                    refused = Some((columns, error));
+                }
+            }
+        }
+    }
+    let none = || input.bad(Place::Line(1), "", "has no header");
+    Err(refused.map_or_else(none, |(_, error)| error))
 }
 
 impl Columns {
-    fn find(input: &Input, header: &ByteRecord) -> Result<Self> {
-        let column = |name: &str| {
-            let mut found = header
+    fn find(input: &Input, line: &[u8], separator: u8) -> Result<Self> {
+        let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(line);
+        let header: Vec<String> = match reader.byte_headers() {
+            Ok(header) => header
                 .iter()
-                .enumerate()
-                .filter(|(_, h)| *h == name.as_bytes());
-            match (found.next(), found.next()) {
-                (Some((index, _)), None) => Ok(index),
-                (None, _) => {
-                    let names: Vec<_> = header.iter().collect();
-                    let message = format!(
-                        "the header must name this column, got {}",
-                        shown(&names.join(&b";"[..]))
-                    );
-                    Err(input.bad(Place::Line(1), name, message))
-                }
-                _ => Err(input.bad(Place::Line(1), name, "must be one column, got two")),
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .collect(),
+            Err(error) => return Err(unreadable(input, &error)),
+        };
+        let mapped = &input.rules.columns;
+        let required = |role: Role| match role.find(&header, mapped) {
+            Ok(index) => Ok(index),
+            Err(Missing::Twice) => {
+                let name = role.name(mapped);
+                Err(input.bad(Place::Line(1), name, "must be one column, got two"))
+            }
+            Err(Missing::Absent) => {
+                let message = format!(
+                    "the header must name this column, got {}; `columns` can name another",
+                    shown(line.trim_ascii())
+                );
+                Err(input.bad(Place::Line(1), role.name(mapped), message))
             }
         };
-        let all_types = input.vehicle_types.is_empty();
+        let optional = |role: Role| role.find(&header, mapped).ok();
+        let (time, id) = (required(Role::Time)?, required(Role::Id)?);
+        let (x, y) = (required(Role::X)?, required(Role::Y)?);
+        let kind = if input.rules.vehicle_types.is_empty() {
+            optional(Role::Type)
+        } else {
+            Some(required(Role::Type)?)
+        };
         Ok(Self {
-            time: column("timestep_time")?,
-            id: column("vehicle_id")?,
-            x: column("vehicle_x")?,
-            y: column("vehicle_y")?,
-            kind: (!all_types).then(|| column("vehicle_type")).transpose()?,
+            time,
+            id,
+            x,
+            y,
+            kind,
+            lane: optional(Role::Lane),
+            edge: optional(Role::Edge),
+            names: [time, x, y].map(|column| header[column].trim().to_owned()),
         })
     }
 }
@@ -82,7 +141,7 @@ impl Rows for CsvRows {
     }
 
     fn next_row(&mut self) -> Result<bool> {
-        self.reader.get_mut().renew();
+        self.reader.get_mut().get_mut().1.renew();
         match self.reader.read_byte_record(&mut self.row) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
@@ -91,7 +150,9 @@ impl Rows for CsvRows {
         let text = &self.row[self.columns.time];
         // the rows of one step repeat its time: parsed once
         if text != self.time_text.as_slice() {
-            self.time_s = self.input.number(self.place(), "timestep_time", text)?;
+            self.time_s = self
+                .input
+                .instant(self.place(), &self.columns.names[0], text)?;
             self.time_text.clear();
             self.time_text.extend_from_slice(text);
         }
@@ -108,21 +169,33 @@ impl Rows for CsvRows {
         self.time_s
     }
 
-    fn push_to(&self, step: &mut Step) -> Result<()> {
-        let id = &self.row[self.columns.id];
-        let wanted = self
-            .columns
-            .kind
-            .is_none_or(|kind| self.input.wants(&self.row[kind]));
-        if id.is_empty() || !wanted {
+    fn push_to(&mut self, step: &mut Step) -> Result<()> {
+        let columns = &self.columns;
+        let at = |column: Option<usize>| column.map(|column| &self.row[column]);
+        let id = &self.row[columns.id];
+        let row = Traits {
+            id,
+            kind: at(columns.kind),
+            lane: at(columns.lane),
+            edge: at(columns.edge),
+        };
+        if !self.input.takes(row) {
             return Ok(());
         }
         let place = self.place();
-        let number = |path, column| self.input.number(place, path, &self.row[column]);
-        let x_m = number("vehicle_x", self.columns.x)?;
-        let y_m = number("vehicle_y", self.columns.y)?;
-        step.push(id, x_m, y_m, place);
+        let number = |path: &str, column: usize| self.input.number(place, path, &self.row[column]);
+        let [_, x_name, y_name] = &columns.names;
+        let x_m = number(x_name, columns.x)?;
+        let y_m = number(y_name, columns.y)?;
+        if !step.push(id, x_m, y_m, place) {
+            return Err(self.input.bad(place, "", TOO_MANY));
+        }
         Ok(())
+    }
+
+    fn not_later(&mut self) -> Error {
+        let name = &self.columns.names[0];
+        self.input.not_later(self.place(), name, self.time_s)
     }
 }
 

@@ -7,7 +7,7 @@ use quick_xml::{Reader, XmlVersion};
 
 use crate::error::{Error, Result};
 use crate::mobility::trace::bytes::Text;
-use crate::mobility::trace::step::{Input, Place, Step, StepReader, shown};
+use crate::mobility::trace::step::{Input, Place, Step, StepReader, TOO_MANY, Traits, shown};
 
 pub(super) struct XmlSteps {
     input: Input,
@@ -19,7 +19,8 @@ pub(super) struct XmlSteps {
     closed: bool,
 }
 
-pub(super) fn open(input: Input, text: Text) -> Result<Box<dyn StepReader>> {
+pub(super) fn open(mut input: Input, text: Text) -> Result<Box<dyn StepReader>> {
+    input.found.format = "SUMO FCD as XML".into();
     Ok(Box::new(XmlSteps {
         input,
         reader: Reader::from_reader(text),
@@ -43,6 +44,7 @@ impl StepReader for XmlSteps {
                 Event::Start(tag) => {
                     open_tag(&mut self.input, place, self.depth, self.closed, &tag, step)?;
                     self.depth += 1;
+                    self.reader.get_mut().begin_body();
                 }
                 Event::Empty(tag) => {
                     open_tag(&mut self.input, place, self.depth, self.closed, &tag, step)?;
@@ -60,6 +62,12 @@ impl StepReader for XmlSteps {
                         return Ok(true);
                     }
                 }
+                Event::Comment(text) if self.depth == 0 => {
+                    let told = |value| text.contains(&format!("fcd-output.geo value=\"{value}\""));
+                    if told("true") || told("1") {
+                        self.input.found.degrees = Some(true);
+                    }
+                }
                 Event::Text(text) if text.trim_ascii().is_empty() => {}
                 Event::Text(text) => {
                     let message = format!("expected an element, got {}", shown(text.as_bytes()));
@@ -73,6 +81,10 @@ impl StepReader for XmlSteps {
                 _ => {}
             }
         }
+    }
+
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
     }
 }
 
@@ -93,12 +105,20 @@ fn open_tag(
             let mut time = None;
             attributes(input, place, tag, [("time", &mut time)])?;
             let text = required(input, place, "timestep.time", time)?;
-            let time_s = input.number(place, "timestep.time", text.as_bytes())?;
+            let time_s = input.instant(place, "timestep.time", text.as_bytes())?;
             input.tick(place, "timestep.time", time_s)?;
             step.begin(time_s);
             Ok(())
         }
         (2, "vehicle") => vehicle(input, place, tag, step),
+        (_, "person" | "container") => {
+            if input.rules.count {
+                let mut id = None;
+                attributes(input, place, tag, [("id", &mut id)])?;
+                input.leave_out(id.unwrap_or_default().as_bytes());
+            }
+            Ok(())
+        }
         (0 | 1, other) | (_, other @ ("fcd-export" | "timestep" | "vehicle")) => {
             let expected = match depth {
                 0 if closed => "nothing after </fcd-export>",
@@ -113,7 +133,7 @@ fn open_tag(
     }
 }
 
-fn vehicle(input: &Input, place: Place, tag: &BytesStart<'_>, step: &mut Step) -> Result<()> {
+fn vehicle(input: &mut Input, place: Place, tag: &BytesStart<'_>, step: &mut Step) -> Result<()> {
     let (mut id, mut x, mut y, mut kind) = (None, None, None, None);
     attributes(
         input,
@@ -127,17 +147,25 @@ fn vehicle(input: &Input, place: Place, tag: &BytesStart<'_>, step: &mut Step) -
         ],
     )?;
     let id = required(input, place, "vehicle.id", id)?;
-    if !input.vehicle_types.is_empty() {
-        let kind = required(input, place, "vehicle.type", kind)?;
-        if !input.wants(kind.as_bytes()) {
-            return Ok(());
-        }
+    if !input.rules.vehicle_types.is_empty() {
+        required(input, place, "vehicle.type", kind.clone())?;
+    }
+    let row = Traits {
+        id: id.as_bytes(),
+        kind: kind.as_ref().map(|kind| kind.as_bytes()),
+        lane: None,
+        edge: None,
+    };
+    if !input.takes(row) {
+        return Ok(());
     }
     let x = required(input, place, "vehicle.x", x)?;
     let y = required(input, place, "vehicle.y", y)?;
     let x_m = input.number(place, "vehicle.x", x.as_bytes())?;
     let y_m = input.number(place, "vehicle.y", y.as_bytes())?;
-    step.push(id.as_bytes(), x_m, y_m, place);
+    if !step.push(id.as_bytes(), x_m, y_m, place) {
+        return Err(input.bad(place, "", TOO_MANY));
+    }
     Ok(())
 }
 

@@ -1,0 +1,193 @@
+//! Fixes of vehicles at irregular instants, laid onto regular time steps.
+
+use std::collections::BTreeMap;
+
+use super::step::{Gaps, Input, Place, Rows, Step, StepReader, TOO_MANY};
+use crate::error::Result;
+
+/// Most fixes that are held: these formats are not in the order of time, so all of them are.
+const MOST_FIXES: usize = 20_000_000;
+/// Most time steps that fixes are laid onto.
+const MOST_STEPS: f64 = 1e7;
+
+/// One known place of a vehicle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Fix {
+    time_s: f64,
+    x: f64,
+    y: f64,
+}
+
+/// A stretch of fixes without a gap, of one vehicle.
+struct Track {
+    id: Vec<u8>,
+    fixes: Vec<Fix>,
+    /// The fix before the current instant.
+    at: usize,
+}
+
+/// Reads fixes as if they had been recorded in steps.
+pub(super) struct Tracks {
+    input: Input,
+    /// By start.
+    tracks: Vec<Track>,
+    /// Tracks before it have begun.
+    begun: usize,
+    /// Tracks that have begun and not ended, in the order of ids.
+    active: BTreeMap<Vec<u8>, usize>,
+    first_s: f64,
+    last_s: f64,
+    step_s: f64,
+    next: u64,
+}
+
+/// Fixes by vehicle, as they are read.
+#[derive(Default)]
+pub(super) struct Gathered {
+    by_id: BTreeMap<Vec<u8>, Vec<Fix>>,
+    count: usize,
+}
+
+impl Gathered {
+    /// Adds a fix; `false` where there are too many.
+    pub(super) fn add(&mut self, id: &[u8], time_s: f64, x: f64, y: f64) -> bool {
+        self.count += 1;
+        let fix = Fix { time_s, x, y };
+        match self.by_id.get_mut(id) {
+            Some(fixes) => fixes.push(fix),
+            None => drop(self.by_id.insert(id.to_vec(), vec![fix])),
+        }
+        self.count <= MOST_FIXES
+    }
+}
+
+/// What is wrong with a trace of more fixes.
+pub(super) const TOO_MANY_FIXES: &str = "rows that are not in the order of time must be at most 20 million, got more: sort them by time";
+
+impl Tracks {
+    /// All rows of a table.
+    pub(super) fn gather(mut rows: impl Rows, step_s: f64) -> Result<Self> {
+        let mut gathered = Gathered::default();
+        let mut row = Step::default();
+        while rows.next_row()? {
+            row.begin(rows.time_s());
+            rows.push_to(&mut row)?;
+            for i in 0..row.len() {
+                if !gathered.add(row.id(i), row.time_s, row.x_m[i], row.y_m[i]) {
+                    return Err(rows.input().bad(Place::File, "", TOO_MANY_FIXES));
+                }
+            }
+        }
+        let input = std::mem::replace(
+            rows.input(),
+            Input::new(String::new(), None, Default::default()),
+        );
+        Self::new(input, gathered, step_s)
+    }
+
+    /// Tracks of what was gathered, cut where a vehicle has no fix for too long.
+    pub(super) fn new(mut input: Input, gathered: Gathered, step_s: f64) -> Result<Self> {
+        let max_gap_s = input.rules.max_gap_s;
+        let mut tracks = Vec::new();
+        let mut gaps = Gaps::default();
+        for (id, mut fixes) in gathered.by_id {
+            // the first of several fixes at one instant counts
+            fixes.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
+            fixes.dedup_by(|b, a| b.time_s <= a.time_s);
+            let far = |a: &Fix, b: &Fix| b.time_s - a.time_s > max_gap_s;
+            for pair in fixes.windows(2).filter(|pair| far(&pair[0], &pair[1])) {
+                let gap_s = pair[1].time_s - pair[0].time_s;
+                gaps.count += 1;
+                if gap_s > gaps.longest_s {
+                    gaps.longest_s = gap_s;
+                    gaps.vehicle = String::from_utf8_lossy(&id).into_owned();
+                }
+            }
+            tracks.extend(fixes.chunk_by(|a, b| !far(a, b)).map(|fixes| Track {
+                id: id.clone(),
+                fixes: fixes.to_vec(),
+                at: 0,
+            }));
+        }
+        input.found.gaps = gaps;
+        let start = |track: &Track| track.fixes[0].time_s;
+        let end = |track: &Track| track.fixes[track.fixes.len() - 1].time_s;
+        tracks.sort_by(|a, b| start(a).total_cmp(&start(b)).then_with(|| a.id.cmp(&b.id)));
+        let first_s = tracks.first().map_or(0.0, start);
+        let last_s = tracks.iter().map(end).fold(f64::NEG_INFINITY, f64::max);
+        if (last_s - first_s) / step_s > MOST_STEPS {
+            let message = format!(
+                "spans {first_s} s to {last_s} s, more than 10 million steps of {step_s} s; resample_s can be longer"
+            );
+            return Err(input.bad(Place::File, "", message));
+        }
+        let format = &mut input.found.format;
+        *format = format!("{format}, laid onto steps of {step_s} s");
+        Ok(Self {
+            input,
+            tracks,
+            begun: 0,
+            active: BTreeMap::new(),
+            first_s,
+            last_s,
+            step_s,
+            next: 0,
+        })
+    }
+}
+
+impl Track {
+    /// Where the vehicle is; `None` after its last fix.
+    fn at(&mut self, time_s: f64) -> Option<[f64; 2]> {
+        while self.at + 1 < self.fixes.len() && self.fixes[self.at + 1].time_s <= time_s {
+            self.at += 1;
+        }
+        let here = self.fixes[self.at];
+        match self.fixes.get(self.at + 1) {
+            Some(next) => {
+                let share = (time_s - here.time_s) / (next.time_s - here.time_s);
+                Some([
+                    here.x + share * (next.x - here.x),
+                    here.y + share * (next.y - here.y),
+                ])
+            }
+            None => (time_s <= here.time_s + 1e-9).then_some([here.x, here.y]),
+        }
+    }
+}
+
+impl StepReader for Tracks {
+    fn next_step(&mut self, step: &mut Step) -> Result<bool> {
+        let time_s = self.first_s + self.next as f64 * self.step_s;
+        if self.tracks.is_empty() || time_s > self.last_s + 1e-9 {
+            return Ok(false);
+        }
+        self.next += 1;
+        while let Some(track) = self.tracks.get(self.begun)
+            && track.fixes[0].time_s <= time_s + 1e-9
+        {
+            self.active.insert(track.id.clone(), self.begun);
+            self.begun += 1;
+        }
+        step.begin(time_s);
+        let tracks = &mut self.tracks;
+        let mut crowded = false;
+        self.active
+            .retain(|id, &mut row| match tracks[row].at(time_s) {
+                Some([x, y]) => {
+                    crowded |= !step.push(id, x, y, Place::File);
+                    true
+                }
+                None => false,
+            });
+        if crowded {
+            return Err(self.input.bad(Place::File, "", TOO_MANY));
+        }
+        step.finish(&self.input)?;
+        Ok(true)
+    }
+
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+}
