@@ -317,7 +317,11 @@ impl TraceColumns {
         let doc = "column of positions, south to north, or of latitudes";
         name("y", &mut self.y, doc);
         name("type", &mut self.kind, "column of vehicle types");
-        name("lane", &mut self.lane, "column of lanes, which vehicles have");
+        name(
+            "lane",
+            &mut self.lane,
+            "column of lanes, which vehicles have",
+        );
         let doc = "column of edges, which persons and containers have";
         name("edge", &mut self.edge, doc);
     }
@@ -369,7 +373,8 @@ impl Fcd {
         let doc = "lay the fixes of a table onto steps of this length [s]";
         let kind = Float::between(1e-3, 1e6);
         k.optional("resample_s", kind, without, &mut self.resample_s, doc);
-        let doc = "longest time between two fixes that are joined, where they are laid onto steps [s]";
+        let doc =
+            "longest time between two fixes that are joined, where they are laid onto steps [s]";
         let kind = Float::POSITIVE.up_to(1e9);
         k.optional("max_gap_s", kind, "60", &mut self.max_gap_s, doc);
         let without = "names that SUMO writes, and those in common use";

@@ -1,0 +1,153 @@
+//! What has been read of a file so far, right or wrong.
+
+use super::attributes::{Given, is_read, length_m, rate_bps};
+use super::{Node, Topology, TopologyLink};
+use crate::{Problem, Problems, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where something stands in the file: a line of GraphML, a path of JSON.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) line: Option<usize>,
+    pub(super) path: String,
+}
+
+impl Place {
+    pub(super) fn line(line: usize) -> Self {
+        Self {
+            line: Some(line),
+            path: String::new(),
+        }
+    }
+
+    pub(super) fn path(path: impl Into<String>) -> Self {
+        Self {
+            line: None,
+            path: path.into(),
+        }
+    }
+}
+
+/// A link whose ends are still names.
+pub(super) struct NamedLink {
+    ends: [String; 2],
+    link: TopologyLink,
+    place: Place,
+}
+
+/// What has been read so far, wrong or not.
+pub(super) struct Draft<'a> {
+    file: &'a str,
+    nodes: Vec<(Node, Place)>,
+    pub(super) links: Vec<NamedLink>,
+    unread: BTreeSet<String>,
+    problems: Problems,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(file: &'a str) -> Self {
+        Self {
+            file,
+            nodes: Vec::new(),
+            links: Vec::new(),
+            unread: BTreeSet::new(),
+            problems: Problems::default(),
+        }
+    }
+
+    pub(super) fn wrong(&mut self, place: &Place, message: impl Into<String>) {
+        self.problems.push(Problem {
+            file: self.file.into(),
+            line: place.line,
+            path: place.path.clone(),
+            message: message.into(),
+        });
+    }
+
+    /// Resolves the names; a text that could not be read to its end is not judged any further.
+    pub(super) fn check(mut self) -> Result<Topology> {
+        if !self.problems.0.is_empty() {
+            return self.problems.into_result(Topology::default());
+        }
+        if self.nodes.is_empty() {
+            self.wrong(&Place::default(), "has no nodes");
+        }
+        let mut rows: BTreeMap<String, u32> = BTreeMap::new();
+        let nodes = std::mem::take(&mut self.nodes);
+        for (row, (node, place)) in (0..).zip(&nodes) {
+            if rows.insert(node.id.clone(), row).is_some() {
+                self.wrong(place, format!("node id {:?} occurs twice", node.id));
+            }
+        }
+
+        let mut self_loops = 0;
+        let mut links = Vec::with_capacity(self.links.len());
+        for NamedLink { ends, link, place } in std::mem::take(&mut self.links) {
+            let [a, b] = ends.each_ref().map(|id| {
+                let row = rows.get(id).copied();
+                if row.is_none() {
+                    self.wrong(&place, format!("there is no node {id:?}"));
+                }
+                row
+            });
+            let (Some(a), Some(b)) = (a, b) else { continue };
+            if a == b {
+                self_loops += 1;
+                continue;
+            }
+            links.push(TopologyLink { a, b, ..link });
+        }
+        let nodes = nodes.into_iter().map(|(node, _)| node).collect();
+        self.problems.into_result(Topology {
+            nodes,
+            links,
+            self_loops,
+            unread: self.unread,
+        })
+    }
+
+    /// Adds a node; its label and coordinates are for people.
+    pub(super) fn node(&mut self, id: String, place: Place, get: impl Fn(&str) -> Option<Given>) {
+        let number = |names: [&str; 2]| {
+            names.iter().find_map(|&name| match get(name)? {
+                Given::Number(value) => Some(value).filter(|value| value.is_finite()),
+                Given::Text(text) => text.trim().parse().ok().filter(|v: &f64| v.is_finite()),
+            })
+        };
+        let label = ["label", "name"].iter().find_map(|&name| match get(name)? {
+            Given::Text(text) => Some(text),
+            Given::Number(_) => None,
+        });
+        let node = Node {
+            name: label.unwrap_or_else(|| id.clone()),
+            x: number(["longitude", "x"]),
+            y: number(["latitude", "y"]),
+            id,
+        };
+        self.nodes.push((node, place));
+    }
+
+    /// Adds a link by what its attributes say, looked up by lower-case name; `names` are all of them.
+    pub(super) fn link<'n>(
+        &mut self,
+        ends: [String; 2],
+        place: Place,
+        names: impl Iterator<Item = &'n str>,
+        get: impl Fn(&str) -> Option<(Given, Place)>,
+    ) {
+        /// More different names are no help to anybody.
+        const MOST_NAMES: usize = 100;
+        for name in names {
+            if !is_read(&name.to_lowercase()) && self.unread.len() < MOST_NAMES {
+                self.unread.insert(name.to_owned());
+            }
+        }
+        let link = TopologyLink {
+            a: 0,
+            b: 0,
+            length_m: length_m(self, &get),
+            rate_bps: rate_bps(self, &get),
+        };
+        self.links.push(NamedLink { ends, link, place });
+    }
+}
