@@ -5,24 +5,39 @@ use crate::console::{Failure, Outcome, print};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use wayside_core::backhaul::Topology;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::mobility::VehicleKey;
 use wayside_core::mobility::{self, Positions};
 use wayside_core::rng::Streams;
-use wayside_core::scenario::{self, Mobility};
+use wayside_core::scenario::{self, LinkRule, Mobility};
 use wayside_study::studies::{Study, is_study};
 
 pub(crate) fn execute(args: &Check) -> Outcome {
     let mut problems = Problems::default();
     for file in &args.files {
+        // a named pipe may never be written to, and a device may never end
+        if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            problems.push(Problem {
+                file: file.clone(),
+                line: None,
+                path: String::new(),
+                message: "must be a file".to_owned(),
+            });
+            continue;
+        }
         let inspected = match fs::read_to_string(file) {
             Ok(text) if is_study(&text) => inspect_study(file),
             _ => inspect(file),
         };
         match inspected {
             Ok(line) => print(&line)?,
-            Err(Error::Invalid(found)) => problems.0.extend(found.0),
+            Err(Error::Invalid(found)) => {
+                problems
+                    .0
+                    .extend(found.0.into_iter().map(|p| located(file, p)));
+            }
             // A file that cannot be read is a problem of the input here.
             Err(Error::Io { path, source }) => problems.push(Problem {
                 file: path.display().to_string(),
@@ -34,6 +49,26 @@ pub(crate) fn execute(args: &Check) -> Outcome {
         }
     }
     problems.into_result(()).map_err(Failure::from)
+}
+
+/// Names the file of a problem that was found when the scenario was already read, and the line of its section.
+fn located(file: &str, problem: Problem) -> Problem {
+    if problem.file != "scenario" {
+        return problem;
+    }
+    let section = problem.path.split(['.', '[']).next().unwrap_or_default();
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let begins = |line: &str| {
+        let line = line.trim_start().trim_start_matches('[');
+        let rest = line.strip_prefix(section);
+        !section.is_empty()
+            && rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    Problem {
+        file: file.to_owned(),
+        line: text.lines().position(begins).map(|line| line + 1),
+        ..problem
+    }
 }
 
 /// Reads everything that a study of `file` would read, but traces.
@@ -50,10 +85,18 @@ fn inspect_study(file: &str) -> Result<String> {
 fn inspect(file: &str) -> Result<String> {
     let scenario = scenario::resolve(file, &[])?;
     let world = World::new(&scenario)?;
-    let taken = match &scenario.fleet.mobility {
+    let mut taken = match &scenario.fleet.mobility {
         Mobility::Fcd(fcd) => mobility::trace::report(fcd)?.to_string(),
         _ => String::new(),
     };
+    if let LinkRule::File(path) = &scenario.backhaul.links {
+        let links = Topology::read(path)?.report();
+        taken += &format!("  backhaul: {links}\n");
+    }
+    let parts = world.network.parts();
+    if parts > 1 {
+        taken += &format!("  backhaul: {parts} parts, between which no task can be migrated\n");
+    }
     let mut source = mobility::source(
         &scenario.fleet,
         scenario.time,

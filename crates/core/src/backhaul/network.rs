@@ -1,6 +1,7 @@
 //! The backhaul as a directed graph: what routers search and what the queue simulation sends tasks over.
 
 use super::Edge;
+use petgraph::unionfind::UnionFind;
 use std::ops::Range;
 
 /// The directed links of the backhaul, grouped by the RSU that they leave.
@@ -95,6 +96,15 @@ impl Network {
     #[must_use]
     pub fn rsus(&self) -> usize {
         self.first.len().saturating_sub(1)
+    }
+
+    /// Number of parts between which no way leads.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        let mut joined = UnionFind::new(self.rsus());
+        let unions = self.links.iter();
+        let unions = unions.map(|link| joined.union(link.from as usize, link.to as usize));
+        self.rsus() - unions.filter(|&joins| joins).count()
     }
 
     /// All directed links, by row.
