@@ -59,6 +59,17 @@ impl Gathered {
         }
         self.count <= MOST_FIXES
     }
+
+    /// Forgets a vehicle.
+    pub(super) fn remove(&mut self, id: &[u8]) {
+        self.by_id.remove(id);
+    }
+
+    /// Where a vehicle was known first.
+    pub(super) fn first(&self, id: &[u8]) -> Option<[f64; 2]> {
+        let fix = self.by_id.get(id)?.first()?;
+        Some([fix.x, fix.y])
+    }
 }
 
 /// What is wrong with a trace of more fixes.

@@ -1,6 +1,8 @@
 //! Opens a trace: its format is told by its content, never by its name.
 
 mod csv;
+mod gpx;
+mod ns2;
 mod parquet;
 mod xml;
 
@@ -115,6 +117,7 @@ fn text_reader(mut input: Input, mut inner: Bytes) -> Result<Box<dyn StepReader>
         Some(_) if text.iter().any(|&byte| byte < 9 || byte == 0x7f) => {
             return Err(input.bad(Place::File, "", NEITHER));
         }
+        Some(b'<') if gpx::is(text) => gpx::open(input, Text::new(inner))?,
         Some(b'<') => match encoding(text) {
             Ok(Encoding::Utf8) => xml::open(input, Text::new(inner).begin_header())?,
             Ok(Encoding::Latin1) => {
@@ -126,6 +129,7 @@ fn text_reader(mut input: Input, mut inner: Bytes) -> Result<Box<dyn StepReader>
                 return Err(input.bad(Place::Line(1), "", message));
             }
         },
+        Some(_) if ns2::is(text) => ns2::open(input, Text::new(inner))?,
         Some(_) => by_time(csv::open(input, Text::new(inner))?)?,
     };
     if !packed.is_empty() {

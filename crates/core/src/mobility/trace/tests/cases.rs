@@ -422,3 +422,68 @@ fn regress_a_time_step_without_end_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn closed_form_case_11_ns2_mobility() {
+    let told = read("11-m.tcl");
+    assert_eq!(
+        (told.vehicles, told.format.as_str()),
+        (1, "ns-2 mobility, laid onto steps of 1 s")
+    );
+    let text = "# setdest\nset opt(x) 9\n$node_(0) set X_ 100.0\n$node_(0) set Y_ 50\n$node_(0) set Z_ 0\n\
+                $node_(1) set X_ 7\n$node_(1) set Y_ 8\n\
+                $ns_ at 2.0 \"$node_(0) setdest 130.0 90.0 10.0\"\n\
+                $ns_ at 100.0 \"$node_(0) setdest 130.0 0.0 9.0\"\n\
+                $ns_ at 105.0 \"$node_(0) setdest 130.0 45.0 0.0\"\n$ns_ at 200.0 \"$node_(1) setdest 8 8 1\"\n";
+    let trace = FcdTrace::from_bytes("m.tcl", text.into(), &memory()).unwrap();
+    let got = at(trace, &[0.0, 4.5, 50.0, 103.0, 180.0, 201.0]).unwrap();
+    let node = |x: f64, y: f64| vec![(0, x, y), (1, 7.0, 8.0)];
+    let expected = [
+        node(100.0, 50.0),
+        node(115.0, 70.0),
+        node(130.0, 90.0),
+        node(130.0, 63.0),
+        node(130.0, 45.0),
+        vec![(0, 130.0, 45.0), (1, 8.0, 8.0)],
+    ];
+    for (got, expected) in got.iter().zip(&expected) {
+        for (a, b) in got.iter().zip(expected) {
+            assert!(
+                a.0 == b.0 && (a.1 - b.1).hypot(a.2 - b.2) < 1e-9,
+                "{got:?} {expected:?}"
+            );
+        }
+    }
+    let back = refused(
+        format!("{text}$ns_ at 1.0 \"$node_(0) setdest 1 1 1\"").as_bytes(),
+        &memory(),
+    );
+    assert_starts(&back, "t:12: at: must not be before 105 s, got 1");
+    let word = refused(b"$node_(0) set X_ east\n", &memory());
+    assert_starts(&word, "t:1: $node_: must be a finite number");
+}
+
+#[test]
+fn closed_form_gpx_tracks() {
+    let point = |lon: f64, second: u32| {
+        format!(
+            "<trkpt lat='48.1' lon='{lon}'><ele>5</ele><time>2024-05-01T08:00:{second:02}Z</time></trkpt>"
+        )
+    };
+    let track = |name: &str, points: &str| {
+        format!("<trk><name>{name}</name><trkseg>{points}</trkseg></trk>")
+    };
+    let a = track("car", &(point(11.5, 0) + &point(11.501, 10)));
+    let b = track("car", &(point(11.6, 3) + &point(11.6, 8)));
+    let gpx = format!("<?xml version='1.0'?>\n<gpx version='1.1'>{a}{b}</gpx>");
+    let trace = FcdTrace::from_bytes("t", gpx.clone().into(), &memory()).unwrap();
+    let zone = Projection::new(&Wanted::Centre, [11.55, 48.1]).unwrap();
+    let got = at(trace, &[5.0, 9.0]).unwrap();
+    assert_eq!((got[0].len(), got[1].len()), (2, 1));
+    let [x, y] = zone.project(11.5005, 48.1).unwrap();
+    assert!((got[0][0].1 - x).hypot(got[0][0].2 - y) < 0.1, "{got:?}");
+    let cut = refused(&gpx.as_bytes()[..gpx.len() - 8], &memory());
+    assert!(cut.contains("cut off"), "{cut}");
+    let timeless = gpx.replace("time>", "when>");
+    assert!(refused(timeless.as_bytes(), &memory()).contains("must have a <time>"));
+}
