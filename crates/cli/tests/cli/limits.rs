@@ -50,6 +50,9 @@ fn regress_training_options_near_the_end_of_numbers() {
             ("n_steps", u64::MAX / 2),
             ("buffer_size", u64::MAX / 2),
         ] {
+            if option == "buffer_size" && algorithm != "sac" {
+                continue; // of no effect there
+            }
             let option = format!("{option}={value}");
             let line = format!(
                 "train {algorithm} wang2025 -q --out {} --option {option}",
