@@ -282,7 +282,7 @@ pub struct Fcd {
     /// Longest time between two fixes that are joined \[s\]; `None`: 60.
     pub max_gap_s: Option<f64>,
     /// Names of a table's columns, where they are not among those known.
-    pub columns: Option<TraceColumns>,
+    pub columns: Option<Box<TraceColumns>>,
 }
 
 /// Names of a table's columns; `None`: one of those known.
@@ -380,7 +380,7 @@ impl Fcd {
         let without = "names that SUMO writes, and those in common use";
         let doc = "The columns of a table whose names are not known";
         let field = &mut self.columns;
-        k.optional_section("columns", without, doc, field, TraceColumns::keys);
+        k.optional_section("columns", without, doc, field, |columns, k| columns.keys(k));
     }
 }
 

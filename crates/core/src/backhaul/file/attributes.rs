@@ -1,12 +1,36 @@
 //! The names under which links carry lengths and rates.
 
-use super::draft::{Draft, Place};
+/// Where something stands in the file: a line of GraphML, a path of JSON.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) line: Option<usize>,
+    pub(super) path: String,
+}
+
+impl Place {
+    pub(super) fn line(line: usize) -> Self {
+        Self {
+            line: Some(line),
+            path: String::new(),
+        }
+    }
+
+    pub(super) fn path(path: impl Into<String>) -> Self {
+        Self {
+            line: None,
+            path: path.into(),
+        }
+    }
+}
 
 /// A value as a file has it.
 pub(super) enum Given {
     Number(f64),
     Text(String),
 }
+
+/// What is wrong with a value, and where.
+pub(super) type Wrong = (Place, String);
 
 /// Names of a link's length, lower case, with the metres in one unit.
 const LENGTHS: [(&str, f64); 6] = [
@@ -43,10 +67,7 @@ pub(super) fn is_read(name: &str) -> bool {
 }
 
 /// A link's length [m].
-pub(super) fn length_m(
-    draft: &mut Draft<'_>,
-    get: impl Fn(&str) -> Option<(Given, Place)>,
-) -> Option<f64> {
+pub(super) fn length_m(get: impl Fn(&str) -> Option<(Given, Place)>) -> Result<Option<f64>, Wrong> {
     for (name, scale) in LENGTHS {
         let Some((value, place)) = get(name) else {
             continue;
@@ -55,32 +76,27 @@ pub(super) fn length_m(
             Given::Text(text) if text.trim().is_empty() || text == "None" => continue,
             // no unit is known of it: what is no number is not needed
             Given::Text(text) if name == "length" => match with_unit(&text, length_unit) {
-                Some(length_m) => return Some(length_m),
+                Some(length_m) => return Ok(Some(length_m)),
                 None => continue,
             },
             Given::Text(text) => match text.trim().parse() {
                 Ok(value) => value,
                 Err(_) => {
-                    draft.wrong(&place, format!("{name} must be a number, got {text:?}"));
-                    return None;
+                    return Err((place, format!("{name} must be a number, got {text:?}")));
                 }
             },
             Given::Number(value) => value,
         };
         if value.is_finite() && value >= 0.0 {
-            return Some(value * scale);
+            return Ok(Some(value * scale));
         }
-        draft.wrong(&place, format!("length must be >= 0, got {value}"));
-        return None;
+        return Err((place, format!("length must be >= 0, got {value}")));
     }
-    None
+    Ok(None)
 }
 
 /// A link's rate [bit/s].
-pub(super) fn rate_bps(
-    draft: &mut Draft<'_>,
-    get: impl Fn(&str) -> Option<(Given, Place)>,
-) -> Option<f64> {
+pub(super) fn rate_bps(get: impl Fn(&str) -> Option<(Given, Place)>) -> Result<Option<f64>, Wrong> {
     for name in RATES {
         let Some((value, place)) = get(name) else {
             continue;
@@ -90,19 +106,17 @@ pub(super) fn rate_bps(
             Given::Text(text) => match text.trim().parse() {
                 Ok(value) => value,
                 Err(_) => {
-                    draft.wrong(&place, format!("{name} must be a number, got {text:?}"));
-                    return None;
+                    return Err((place, format!("{name} must be a number, got {text:?}")));
                 }
             },
             Given::Number(value) => value,
         };
         if value.is_finite() && value > 0.0 {
-            return Some(value);
+            return Ok(Some(value));
         }
-        draft.wrong(&place, format!("rate must be > 0, got {value}"));
-        return None;
+        return Err((place, format!("rate must be > 0, got {value}")));
     }
-    LOOSE_RATES.iter().find_map(|&name| {
+    Ok(LOOSE_RATES.iter().find_map(|&name| {
         let (value, _) = get(name)?;
         let unit = match get(SPEED_UNITS) {
             Some((Given::Text(unit), _)) if name == "linkspeed" => rate_unit(&unit),
@@ -119,7 +133,7 @@ pub(super) fn rate_bps(
             },
         };
         (rate_bps.is_finite() && rate_bps > 0.0).then_some(rate_bps)
-    })
+    }))
 }
 
 /// A number with a unit behind it, as in `10 Gbps`.

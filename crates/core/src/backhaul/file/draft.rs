@@ -1,32 +1,9 @@
 //! What has been read of a file so far, right or wrong.
 
-use super::attributes::{Given, is_read, length_m, rate_bps};
+use super::attributes::{Given, Place, Wrong, is_read, length_m, rate_bps};
 use super::{Node, Topology, TopologyLink};
 use crate::{Problem, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Where something stands in the file: a line of GraphML, a path of JSON.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place {
-    pub(super) line: Option<usize>,
-    pub(super) path: String,
-}
-
-impl Place {
-    pub(super) fn line(line: usize) -> Self {
-        Self {
-            line: Some(line),
-            path: String::new(),
-        }
-    }
-
-    pub(super) fn path(path: impl Into<String>) -> Self {
-        Self {
-            line: None,
-            path: path.into(),
-        }
-    }
-}
 
 /// A link whose ends are still names.
 pub(super) struct NamedLink {
@@ -106,6 +83,14 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// The value, or none and what is wrong with it.
+    fn sound(&mut self, value: std::result::Result<Option<f64>, Wrong>) -> Option<f64> {
+        value.unwrap_or_else(|(place, message)| {
+            self.wrong(&place, message);
+            None
+        })
+    }
+
     /// Adds a node; its label and coordinates are for people.
     pub(super) fn node(&mut self, id: String, place: Place, get: impl Fn(&str) -> Option<Given>) {
         let number = |names: [&str; 2]| {
@@ -145,8 +130,8 @@ impl<'a> Draft<'a> {
         let link = TopologyLink {
             a: 0,
             b: 0,
-            length_m: length_m(self, &get),
-            rate_bps: rate_bps(self, &get),
+            length_m: self.sound(length_m(&get)),
+            rate_bps: self.sound(rate_bps(&get)),
         };
         self.links.push(NamedLink { ends, link, place });
     }

@@ -1,7 +1,7 @@
 //! GML: `graph [ node [ id 0 label "a" ] edge [ source 0 target 1 ] ]`.
 
-use super::attributes::Given;
-use super::draft::{Draft, Place};
+use super::attributes::{Given, Place};
+use super::draft::Draft;
 
 /// Whether the text is GML: a key at the start, and a graph in it.
 pub(super) fn is(text: &str) -> bool {

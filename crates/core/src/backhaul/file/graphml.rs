@@ -1,7 +1,7 @@
 //! GraphML, as networkx, yEd, igraph and Neo4j write it.
 
-use super::attributes::Given;
-use super::draft::{Draft, Place};
+use super::attributes::{Given, Place};
+use super::draft::Draft;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use std::collections::BTreeMap;

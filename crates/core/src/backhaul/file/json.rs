@@ -1,7 +1,7 @@
 //! JSON: `{"nodes": [{id, name, pos}], "links": [{source, target, dist_km}]}`.
 
-use super::attributes::Given;
-use super::draft::{Draft, Place};
+use super::attributes::{Given, Place};
+use super::draft::Draft;
 use serde_json::Value;
 
 pub(super) fn read(draft: &mut Draft<'_>, text: &str) {

@@ -12,7 +12,8 @@ mod json;
 mod sndlib;
 
 use crate::{Error, Result};
-use draft::{Draft, Place};
+use attributes::Place;
+use draft::Draft;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;

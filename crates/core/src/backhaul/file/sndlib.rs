@@ -1,7 +1,7 @@
 //! The XML of SNDlib: nodes with coordinates, links with source and target as elements.
 
-use super::attributes::Given;
-use super::draft::{Draft, Place};
+use super::attributes::{Given, Place};
+use super::draft::Draft;
 use super::graphml::{Lines, attribute};
 use quick_xml::Reader;
 use quick_xml::events::Event;

@@ -128,7 +128,7 @@ impl FcdTrace {
         };
         let rules = Rules {
             vehicle_types: fcd.vehicle_types.clone(),
-            columns: fcd.columns.clone().unwrap_or_default(),
+            columns: fcd.columns.as_deref().cloned().unwrap_or_default(),
             ..Rules::default()
         };
         let input = Input::new(name.clone(), path, rules);

@@ -151,7 +151,7 @@ fn parse<'l>(
         Some(rest) => {
             let rest = rest.trim_start();
             let end = rest.find([' ', '"']).unwrap_or(rest.len());
-            let time_s = input.number(place, "at", rest[..end].as_bytes())?;
+            let time_s = input.number(place, "at", &rest.as_bytes()[..end])?;
             (time_s, rest[end..].trim().trim_matches('"'))
         }
         None => (0.0, line),
