@@ -112,8 +112,8 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         seeds: list[int | None]
         if seed is None:
             seeds = [None] * self.num_envs
-        elif np.ndim(seed) > 0:
-            each = enumerate(seed)  # type: ignore[arg-type]
+        elif isinstance(seed, (Sequence, np.ndarray)):
+            each = enumerate(seed)
             seeds = [None if s is None else seed_of(s, f"seed[{i}]") for i, s in each]
         else:
             first = seed_of(seed, "seed")
