@@ -171,6 +171,28 @@ mod tests {
         }
     }
 
+    /// Lines, and marks in rows that several series share.
+    fn all() -> [Figure; 2] {
+        let mut rows = figure();
+        rows.id = "delay-rows".into();
+        rows.names = Names::Above;
+        rows.x = Axis::new("Mean delay", Some("s"), Scale::Log);
+        rows.y = Axis::of(
+            "place",
+            ["north", "east", "south", "west", "centre"]
+                .map(Into::into)
+                .into(),
+        );
+        rows.published.clear();
+        for series in &mut rows.series {
+            series.joined = false;
+            for (row, point) in series.points.iter_mut().enumerate() {
+                (point.x, point.y) = (point.y, row as f64);
+            }
+        }
+        [figure(), rows]
+    }
+
     /// Set `WAYSIDE_FIGURES` to a folder to look at them.
     fn show(figure: &Figure) -> Vec<(&'static str, Vec<u8>)> {
         let files = files(figure).unwrap();
@@ -185,7 +207,7 @@ mod tests {
 
     #[test]
     fn property_every_file_has_the_size_of_a_column_and_its_font() {
-        for figure in [figure()] {
+        for figure in all() {
             let files = show(&figure);
             let of = |wanted: &str| &files.iter().find(|(e, _)| *e == wanted).unwrap().1;
             let text = |wanted: &str| String::from_utf8(of(wanted).clone()).unwrap();
@@ -216,7 +238,7 @@ mod tests {
     /// All that is drawn lies on the page, texts included, as the renderer lays them out.
     #[test]
     fn oracle_renderer_finds_nothing_cut() {
-        for figure in [figure()] {
+        for figure in all() {
             let tree = parse(&svg(&figure)).unwrap();
             let (page, drawn) = (tree.size(), tree.root().abs_stroke_bounding_box());
             assert!(
