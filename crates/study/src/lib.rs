@@ -66,6 +66,7 @@ pub mod decision;
 pub mod experiment;
 mod facts;
 pub mod figures;
+mod manifest;
 pub mod output;
 pub mod read;
 pub mod report;

@@ -10,7 +10,8 @@ pub use results::{Columns, Results};
 pub use session::Session;
 
 use crate::control::Control;
-use crate::output::{DumpFolder, Manifest, RunFolder};
+use crate::manifest::Manifest;
+use crate::output::{DumpFolder, RunFolder};
 use crate::summary::Summary;
 use crate::tasks;
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! The report of one comparison.
 
 use crate::facts::ScenarioFacts;
-use crate::output::Manifest;
+use crate::manifest::Manifest;
 use crate::summary::{self, Metric, PolicySummary, Summary};
 use crate::table;
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ use super::tables::{Tabulated, table};
 use super::{FigureSpec, Study, TableSpec};
 use super::{draws, page};
 use crate::claim::Claim;
-use crate::output::Manifest;
+use crate::manifest::Manifest;
 use crate::report;
 use serde::Deserialize as _;
 use std::collections::BTreeSet;
