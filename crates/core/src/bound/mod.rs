@@ -13,12 +13,15 @@
 //! dropped. [`dual`] finds prices that make it nearly as large as it gets; [`split`] is a tighter bound
 //! of the same kind. Neither needs its iteration to have converged to be valid.
 //!
+//! [`horizon`] bounds a whole run in which tasks hold CPU over several slots.
+//!
 //! Where tasks queue for cores and links instead of sharing CPU, [`queues`] bounds the slot by flows.
 
 mod crowds;
 pub mod dual;
 mod effort;
 mod floor;
+pub mod horizon;
 mod newton;
 mod prices;
 pub mod queues;

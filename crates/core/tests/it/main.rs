@@ -6,6 +6,7 @@ mod bound_oracle;
 mod bounds;
 mod conic;
 mod hand;
+mod horizon;
 mod information;
 mod large;
 mod learned;

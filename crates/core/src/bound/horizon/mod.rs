@@ -1,0 +1,178 @@
+//! The horizon bound: a certificate for a whole run in which tasks hold CPU over several slots.
+//!
+//! Under `carry_over` a task that takes k slots holds its share F in each of them. Prices lambda_mt for the band of RSU
+//! m in slot t and mu_mt for its CPU relax the two capacities of every slot. For any prices that are not negative,
+//!
+//! ```text
+//! LB = sum_n min{ local_n ; min over covering m, any m', j >= 1, k >= 1 of j a_nm + lambda_mt / j + hops + h_k }
+//!      - sum lambda_mt - sum mu_mt F_m
+//! h_k = min over F >= C / (k slot - tau) of  omega C / F + (1 - omega) kappa F^2 C + F (mu_m't + .. + mu_m',t+k-1)
+//! ```
+//!
+//! with t the slot of task n, j the number of tasks that share the band, and tau its time to upload and migrate. LB bounds
+//! the summed cost of every policy on these tasks, also of one that knows the future: every schedule meets sum 1/j <= 1 and
+//! sum F <= F_m in each slot, and queues on vehicles only add cost. After the last slot prices are zero.
+//!
+//! Prices are found in a window of slots that moves along the run: quasi-Newton steps on the smoothed dual
+//! ([`ascent`]) starting from the prices of the slots before. The first [`STRIDE`] slots of a window then keep their
+//! prices. The bound is the sum of the slots' values at the prices kept, whatever these are, so every window length gives
+//! a valid bound; a short one gives a looser bound. Time is linear in slots, memory that of the window.
+
+mod ascent;
+mod stage;
+
+use std::collections::VecDeque;
+
+use crate::bound::dual::{Dual, Effort};
+use crate::slot::Slot;
+use ascent::Ascent;
+use stage::{Constants, Search, Stage};
+
+/// Slots in which a task's hold on CPU is counted; what it holds longer costs no more.
+const MOST_SLOTS: usize = 6;
+/// Slots whose prices are found together.
+const WINDOW: usize = 12;
+/// Slots by which the window moves.
+const STRIDE: usize = 4;
+/// Temperatures relative to the mean cost of a task: all of them for the first window, the last ones after it.
+const TEMPERATURES: [f64; 5] = [4e-2, 1e-2, 3e-3, 1e-3, 3e-4];
+const WARM: usize = 2;
+
+/// Bounds a run whose slots it is shown one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Horizon {
+    constants: Constants,
+    /// The slots that are not finished: first those whose prices are kept, then the window.
+    stages: VecDeque<Stage>,
+    kept: usize,
+    /// Prices expected after the window, per RSU.
+    beyond: Vec<f64>,
+    /// Scale of each RSU's prices of band and CPU.
+    scale: Vec<f64>,
+    search: Search,
+    ascent: Ascent,
+    dual: Dual,
+    /// Values of the slots that are finished.
+    value: f64,
+    warm: bool,
+    /// Stages to use again.
+    spare: Vec<Stage>,
+}
+
+impl Horizon {
+    /// Takes the next slot, with all CPU free and no queues.
+    pub fn push(&mut self, slot: &Slot) {
+        if self.stages.is_empty() && !self.warm {
+            self.constants = Constants::new(slot);
+        }
+        let mut stage = self.spare.pop().unwrap_or_default();
+        stage.fill(slot);
+        match self.stages.back() {
+            Some(before) => stage.start_from(before),
+            None => self.cold_start(slot, &mut stage),
+        }
+        self.stages.push_back(stage);
+        if self.stages.len() - self.kept == WINDOW {
+            self.solve();
+            self.keep(STRIDE);
+        }
+    }
+
+    /// The bound on the summed cost of all tasks pushed, after the last slot; then it is ready for another run.
+    pub fn finish(&mut self) -> f64 {
+        self.beyond.fill(0.0);
+        if self.stages.len() > self.kept {
+            self.solve();
+        }
+        self.keep(self.stages.len() - self.kept);
+        while !self.stages.is_empty() {
+            self.close_first();
+        }
+        self.kept = 0;
+        self.warm = false;
+        std::mem::take(&mut self.value)
+    }
+
+    /// Prices of the first slot by itself.
+    fn cold_start(&mut self, slot: &Slot, stage: &mut Stage) {
+        let cost = self.dual.solve(slot, Effort::DECIDE);
+        let prices = self.dual.prices();
+        stage.band.clone_from(&prices.band);
+        stage.cpu.clone_from(&prices.cpu);
+        self.beyond.clone_from(&prices.cpu);
+        // held over slots, CPU may be dear where it costs next to nothing in one: up to what its tasks cost
+        let unit = (cost / slot.rsus.len().max(1) as f64).max(f64::MIN_POSITIVE);
+        self.scale.clear();
+        self.scale
+            .extend(prices.band.iter().map(|price| price.max(0.02 * unit)));
+        self.scale.resize(2 * slot.rsus.len(), unit);
+    }
+
+    /// Finds prices for the window.
+    fn solve(&mut self) {
+        let first = if self.warm {
+            TEMPERATURES.len() - WARM
+        } else {
+            0
+        };
+        self.warm = true;
+        let Self {
+            constants,
+            stages,
+            kept,
+            beyond,
+            scale,
+            search,
+            ascent,
+            ..
+        } = self;
+        let mut point: Vec<f64> = Vec::new();
+        for stage in stages.iter().skip(*kept) {
+            let prices = stage.band.iter().chain(&stage.cpu);
+            point.extend(prices.zip(&*scale).map(|(price, scale)| price / scale));
+        }
+        let mean = search.mean_cost(constants, stages, beyond);
+        for temperature in &TEMPERATURES[first..] {
+            let mut dual = |point: &[f64], gradient: &mut Vec<f64>| {
+                for (stage, point) in stages
+                    .iter_mut()
+                    .skip(*kept)
+                    .zip(point.chunks(scale.len().max(1)))
+                {
+                    stage.set_prices(point, scale);
+                }
+                let value = search.pass(constants, stages, beyond, temperature * mean);
+                gradient.clear();
+                for stage in stages.iter().skip(*kept) {
+                    let used = stage.band_used.iter().chain(&stage.cpu_used);
+                    gradient.extend(used.zip(&*scale).map(|(used, scale)| (used - 1.0) * scale));
+                }
+                value
+            };
+            ascent.climb(&mut point, &mut dual);
+        }
+    }
+
+    /// Keeps the prices of the next slots, and finishes those that no open price reaches.
+    fn keep(&mut self, slots: usize) {
+        self.kept += slots;
+        if let Some(last) = self.kept.checked_sub(1) {
+            for (beyond, price) in self.beyond.iter_mut().zip(&self.stages[last].cpu) {
+                if self.stages.len() > self.kept {
+                    *beyond = *price;
+                }
+            }
+        }
+        while self.kept >= MOST_SLOTS {
+            self.close_first();
+        }
+    }
+
+    fn close_first(&mut self) {
+        self.value += self
+            .search
+            .first_value(&self.constants, &self.stages, &self.beyond);
+        self.spare.extend(self.stages.pop_front());
+        self.kept = self.kept.saturating_sub(1);
+    }
+}

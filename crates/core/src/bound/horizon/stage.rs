@@ -1,0 +1,468 @@
+//! The tasks of one slot, and what they choose at given prices.
+
+use std::collections::VecDeque;
+
+use super::MOST_SLOTS;
+use crate::alloc::curve::Curve;
+use crate::backhaul::Target;
+use crate::slot::Slot;
+
+/// What is the same in all slots of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Constants {
+    slot_s: f64,
+    sites: Vec<Site>,
+    /// Ways over the backhaul from RSU m: `ways[start[m]..start[m + 1]]`, the RSU itself first.
+    ways: Vec<Way>,
+    start: Vec<u32>,
+    /// Least cost per bit of a way to an RSU beyond those.
+    far_cost_per_bit: Vec<Option<f64>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Site {
+    curve: Curve,
+    cpu_hz: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    rsu: u32,
+    cost_per_bit: f64,
+    /// Cost of waiting behind bits already on the links.
+    wait_cost: f64,
+    s_per_bit: f64,
+}
+
+impl Way {
+    fn new(slot: &Slot, target: &Target) -> Self {
+        let wait_cost = slot.migration_cost(0.0, target);
+        let link_s_per_bit = target.seconds_per_bit / f64::from(target.hops.max(1));
+        Self {
+            rsu: target.rsu,
+            cost_per_bit: slot.least_migration_cost(1.0, target.hops, link_s_per_bit),
+            wait_cost,
+            s_per_bit: target.seconds_per_bit,
+        }
+    }
+
+    fn cost(&self, data_bits: f64) -> f64 {
+        self.cost_per_bit * data_bits + self.wait_cost
+    }
+}
+
+impl Constants {
+    pub(super) fn new(slot: &Slot) -> Self {
+        let rsus = slot.rsus.len();
+        let mut constants = Self {
+            slot_s: slot.slot_s,
+            start: vec![0],
+            ..Self::default()
+        };
+        for m in 0..rsus {
+            constants.sites.push(Site {
+                curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+                cpu_hz: slot.rsus.cpu_hz[m],
+            });
+            let targets = slot.routes.targets(m as u32);
+            constants
+                .ways
+                .extend(targets.iter().map(|target| Way::new(slot, target)));
+            constants.start.push(constants.ways.len() as u32);
+            let far = slot.routes.beyond[m];
+            constants
+                .far_cost_per_bit
+                .push(far.map(|far| slot.least_migration_cost(1.0, far.hops, far.seconds_per_bit)));
+        }
+        constants
+    }
+
+    fn ways(&self, m: u32) -> &[Way] {
+        &self.ways[self.start[m as usize] as usize..self.start[m as usize + 1] as usize]
+    }
+}
+
+/// The tasks and prices of a slot.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stage {
+    rows: Vec<Row>,
+    uploads: Vec<Upload>,
+    /// lambda, and theta = mu F, per RSU.
+    pub(super) band: Vec<f64>,
+    pub(super) cpu: Vec<f64>,
+    /// Shares of both in use at these prices.
+    pub(super) band_used: Vec<f64>,
+    pub(super) cpu_used: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    cycles: f64,
+    data_bits: f64,
+    local: f64,
+    first: u32,
+    end: u32,
+}
+
+/// An upload that a task could make: cost a_nm and time with the band to itself.
+#[derive(Clone, Copy, Debug)]
+struct Upload {
+    rsu: u32,
+    alone: f64,
+    alone_s: f64,
+}
+
+impl Upload {
+    /// Cost with 1/j of the band, whose price is `lambda`.
+    fn cost(&self, lambda: f64, j: f64) -> f64 {
+        j * self.alone + lambda / j
+    }
+
+    /// The cheapest j.
+    fn cheapest(&self, lambda: f64) -> f64 {
+        let j = (lambda / self.alone).sqrt().floor().max(1.0);
+        if self.cost(lambda, j + 1.0) < self.cost(lambda, j) {
+            j + 1.0
+        } else {
+            j
+        }
+    }
+}
+
+impl Stage {
+    /// Number of tasks.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Takes the tasks of `slot`.
+    pub(super) fn fill(&mut self, slot: &Slot) {
+        self.rows.clear();
+        self.uploads.clear();
+        for task in 0..slot.tasks.len() {
+            let first = self.uploads.len() as u32;
+            let data_bits = slot.tasks.data_bits[task];
+            self.uploads
+                .extend(slot.links(task).iter().map(|link| Upload {
+                    rsu: link.rsu,
+                    alone: slot.upload_cost(task, link),
+                    alone_s: data_bits * link.seconds_per_bit,
+                }));
+            self.rows.push(Row {
+                cycles: slot.tasks.cycles[task],
+                data_bits,
+                local: slot.local_cost(task),
+                first,
+                end: self.uploads.len() as u32,
+            });
+        }
+        for used in [&mut self.band_used, &mut self.cpu_used] {
+            used.clear();
+            used.resize(slot.rsus.len(), 0.0);
+        }
+    }
+
+    /// Takes over the prices of the slot before.
+    pub(super) fn start_from(&mut self, before: &Self) {
+        self.band.clone_from(&before.band);
+        self.cpu.clone_from(&before.cpu);
+    }
+
+    /// Sets the prices of band and CPU, given in units of `scale`.
+    pub(super) fn set_prices(&mut self, point: &[f64], scale: &[f64]) {
+        let prices = self.band.iter_mut().chain(&mut self.cpu);
+        for (price, (point, scale)) in prices.zip(point.iter().zip(scale)) {
+            *price = point * scale;
+        }
+    }
+}
+
+/// A way to run a task at an RSU.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    cost: f64,
+    entry: u32,
+    execution: u32,
+    /// Shares of the band and, for `slots` slots, of the CPU.
+    band: f64,
+    cpu: f64,
+    slots: u32,
+}
+
+/// What a task pays for CPU that it holds for some number of slots, with no limit on its time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hold {
+    cost: f64,
+    hz: f64,
+    /// Price of a Hz over these slots.
+    price: f64,
+}
+
+/// Number of holds of an RSU: 1 to [`MOST_SLOTS`] slots, and longer.
+const HOLDS: usize = MOST_SLOTS + 1;
+
+/// Choices at this many temperatures above the best weigh 6e-6 and are left out.
+const CUTOFF: f64 = 12.0;
+
+/// Lets tasks choose at the prices, keeping its memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Search {
+    /// Holds of the present task per RSU, where `stamp` is the present one.
+    holds: Vec<[Hold; HOLDS]>,
+    stamps: Vec<u32>,
+    stamp: u32,
+    /// Price of a Hz over 1, 2, .. slots from the present one, per RSU.
+    prices: Vec<[f64; HOLDS]>,
+    choices: Vec<Choice>,
+}
+
+impl Search {
+    /// The smoothed dual of all `stages`; fills in what is used of each.
+    pub(super) fn pass(
+        &mut self,
+        constants: &Constants,
+        stages: &mut VecDeque<Stage>,
+        beyond: &[f64],
+        temperature: f64,
+    ) -> f64 {
+        for stage in &mut *stages {
+            stage.band_used.fill(0.0);
+            stage.cpu_used.fill(0.0);
+        }
+        let mut value = 0.0;
+        for t in 0..stages.len() {
+            self.sum_prices(constants, stages, beyond, t);
+            let stage = std::mem::take(&mut stages[t]);
+            let (mut band_used, mut cpu_used) = (stage.band_used.clone(), stage.cpu_used.clone());
+            for row in &stage.rows {
+                self.gather(constants, &stage, row, CUTOFF * temperature);
+                let (least, total) = self.weigh(row.local, temperature);
+                value += least - temperature * total.ln();
+                for choice in &self.choices {
+                    let weight = ((least - choice.cost) / temperature).exp() / total;
+                    band_used[choice.entry as usize] += weight * choice.band;
+                    let execution = choice.execution as usize;
+                    cpu_used[execution] += weight * choice.cpu;
+                    for later in stages.range_mut(t + 1..).take(choice.slots as usize - 1) {
+                        later.cpu_used[execution] += weight * choice.cpu;
+                    }
+                }
+            }
+            value -= stage.band.iter().chain(&stage.cpu).sum::<f64>();
+            stages[t] = Stage {
+                band_used,
+                cpu_used,
+                ..stage
+            };
+        }
+        value
+    }
+
+    /// The first stage's part of the dual, not smoothed.
+    pub(super) fn first_value(
+        &mut self,
+        constants: &Constants,
+        stages: &VecDeque<Stage>,
+        beyond: &[f64],
+    ) -> f64 {
+        let prices = stages[0].band.iter().chain(&stages[0].cpu).sum::<f64>();
+        self.least_costs(constants, stages, beyond, 0) - prices
+    }
+
+    /// Mean cost of a task at the prices, for the scale.
+    pub(super) fn mean_cost(
+        &mut self,
+        constants: &Constants,
+        stages: &VecDeque<Stage>,
+        beyond: &[f64],
+    ) -> f64 {
+        let costs: f64 = (0..stages.len())
+            .map(|t| self.least_costs(constants, stages, beyond, t))
+            .sum();
+        let tasks: usize = stages.iter().map(Stage::len).sum();
+        costs / tasks.max(1) as f64
+    }
+
+    /// What the tasks of stage `t` pay at least.
+    fn least_costs(
+        &mut self,
+        constants: &Constants,
+        stages: &VecDeque<Stage>,
+        beyond: &[f64],
+        t: usize,
+    ) -> f64 {
+        self.sum_prices(constants, stages, beyond, t);
+        let mut total = 0.0;
+        for row in &stages[t].rows {
+            self.gather(constants, &stages[t], row, 0.0);
+            total += self
+                .choices
+                .iter()
+                .map(|choice| choice.cost)
+                .fold(row.local, f64::min);
+        }
+        total
+    }
+
+    /// The least cost, and the sum of the choices' weights relative to it.
+    fn weigh(&self, local: f64, temperature: f64) -> (f64, f64) {
+        let least = self
+            .choices
+            .iter()
+            .map(|choice| choice.cost)
+            .fold(local, f64::min);
+        let weight = |cost: f64| ((least - cost) / temperature).exp();
+        let total = weight(local)
+            + self
+                .choices
+                .iter()
+                .map(|choice| weight(choice.cost))
+                .sum::<f64>();
+        (least, total)
+    }
+
+    /// Prices of CPU held from slot `t` on.
+    fn sum_prices(
+        &mut self,
+        constants: &Constants,
+        stages: &VecDeque<Stage>,
+        beyond: &[f64],
+        t: usize,
+    ) {
+        let rsus = constants.sites.len();
+        self.prices.resize(rsus, [0.0; HOLDS]);
+        self.holds.resize(rsus, [Hold::default(); HOLDS]);
+        self.stamps.resize(rsus, 0);
+        for (m, (prices, site)) in self.prices.iter_mut().zip(&constants.sites).enumerate() {
+            let mut sum = 0.0;
+            for (k, price) in prices.iter_mut().enumerate() {
+                if k < MOST_SLOTS {
+                    sum += stages.get(t + k).map_or(beyond[m], |stage| stage.cpu[m]);
+                }
+                *price = sum / site.cpu_hz;
+            }
+        }
+    }
+
+    /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest.
+    fn gather(&mut self, constants: &Constants, stage: &Stage, row: &Row, margin: f64) {
+        self.choices.clear();
+        self.stamp = self.stamp.wrapping_add(1);
+        let mut limit = row.local + margin;
+        for upload in &stage.uploads[row.first as usize..row.end as usize] {
+            let lambda = stage.band[upload.rsu as usize];
+            let j = upload.cheapest(lambda);
+            let cost = upload.cost(lambda, j);
+            if let Some(far) = constants.far_cost_per_bit[upload.rsu as usize] {
+                self.take(
+                    &mut limit,
+                    margin,
+                    Choice {
+                        cost: cost + far * row.data_bits,
+                        entry: upload.rsu,
+                        execution: upload.rsu,
+                        band: 1.0 / j,
+                        cpu: 0.0,
+                        slots: 1,
+                    },
+                );
+            }
+            for way in constants.ways(upload.rsu) {
+                let base = way.cost(row.data_bits);
+                if cost + base <= limit {
+                    self.hold(constants, way.rsu as usize, row.cycles);
+                    self.gather_at(
+                        constants,
+                        row,
+                        (upload, lambda, j),
+                        way,
+                        (&mut limit, margin),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The same for one way: with each number of slots that the task may take, the best share of band and CPU.
+    fn gather_at(
+        &mut self,
+        constants: &Constants,
+        row: &Row,
+        (upload, lambda, most): (&Upload, f64, f64),
+        way: &Way,
+        (limit, margin): (&mut f64, f64),
+    ) {
+        let site = &constants.sites[way.rsu as usize];
+        let base = way.cost(row.data_bits);
+        let way_s = way.s_per_bit * row.data_bits;
+        for k in 1..=HOLDS {
+            let hold = self.holds[way.rsu as usize][k - 1];
+            if upload.cost(lambda, most) + base + hold.cost > *limit {
+                break;
+            }
+            let mut best: Option<Choice> = None;
+            let mut j = most;
+            let mut in_time = false;
+            // the cost is convex in the band, so the first j that is no better ends it
+            while j >= 1.0 && !in_time {
+                let left_s = k as f64 * constants.slot_s - j * upload.alone_s - way_s;
+                let least_hz = if left_s > 0.0 {
+                    row.cycles / left_s
+                } else {
+                    f64::INFINITY
+                };
+                in_time = k == HOLDS || least_hz <= hold.hz;
+                let (run, hz) = if in_time {
+                    (hold.cost, hold.hz)
+                } else {
+                    (
+                        site.curve.cost(row.cycles, least_hz) + hold.price * least_hz,
+                        least_hz,
+                    )
+                };
+                let cost = upload.cost(lambda, j) + base + run;
+                if in_time || least_hz <= site.cpu_hz {
+                    if best.is_some_and(|best| best.cost <= cost) {
+                        break;
+                    }
+                    best = Some(Choice {
+                        cost,
+                        entry: upload.rsu,
+                        execution: way.rsu,
+                        band: 1.0 / j,
+                        cpu: hz / site.cpu_hz,
+                        slots: k as u32,
+                    });
+                }
+                j -= 1.0;
+            }
+            let unhurried = in_time && best.is_some_and(|best| best.band == 1.0 / most);
+            if let Some(best) = best {
+                self.take(limit, margin, best);
+            }
+            if unhurried {
+                break;
+            }
+        }
+    }
+
+    fn take(&mut self, limit: &mut f64, margin: f64, choice: Choice) {
+        if choice.cost <= *limit {
+            *limit = limit.min(choice.cost + margin);
+            self.choices.push(choice);
+        }
+    }
+
+    /// What the task pays at RSU `m` for 1, 2, .. slots.
+    fn hold(&mut self, constants: &Constants, m: usize, cycles: f64) {
+        if self.stamps[m] == self.stamp {
+            return;
+        }
+        self.stamps[m] = self.stamp;
+        let site = &constants.sites[m];
+        for (hold, &price) in self.holds[m].iter_mut().zip(&self.prices[m]) {
+            let (cost, hz) = site.curve.priced_cost(price, cycles, 0.0, site.cpu_hz);
+            *hold = Hold { cost, hz, price };
+        }
+    }
+}
