@@ -59,8 +59,9 @@ fn bound_kind(bound: Option<&str>) -> PyResult<BoundKind> {
         None => Ok(BoundKind::Off),
         Some("simple") => Ok(BoundKind::Simple),
         Some("split") => Ok(BoundKind::Split),
+        Some("horizon") => Ok(BoundKind::Horizon),
         Some(other) => Err(PyValueError::new_err(format!(
-            "bound: must be None, simple or split, got {other}"
+            "bound: must be None, simple, split or horizon, got {other}"
         ))),
     }
 }

@@ -209,7 +209,7 @@ def test_property_errors_have_the_text_of_the_program():
         (lambda: run([]), "policies: must name at least one"),
         (lambda: run(["price", "price"]), "policies: price is there twice"),
         (lambda: run("price", seeds=[]), "seeds: must hold at least one"),
-        (lambda: run("price", bound="tight"), "bound: must be None, simple or split, got tight"),
+        (lambda: run("price", bound="tight"), "bound: must be None, simple, split or horizon, got tight"),
         (lambda: run("price").tasks, "tasks: must be asked for"),
         (lambda: wayside.decide("{}"), "slot"),
         (lambda: wayside.decide({"slot_s": float("nan")}), "slot"),

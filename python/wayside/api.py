@@ -158,7 +158,8 @@ def run(
             leaves them) and policies of your own (:class:`Policy`).
         seeds: one replication each; they alone decide what happens. Integers, or text as in ``"0..9"`` or ``"3,7"``.
         slots: length of a replication; the scenario's by default.
-        bound: ``"simple"`` or ``"split"`` certifies how far from the optimum every slot is.
+        bound: ``"simple"`` or ``"split"`` certifies how far from the optimum every slot is;
+            ``"horizon"`` bounds all slots of a run together, where ``time.carry_over`` is true.
         overrides: values of the scenario to replace.
         threads: seeds run at a time, 0 for one per core; changes no number. The GIL is released but for
             policies written in Python.

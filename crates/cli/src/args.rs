@@ -96,9 +96,8 @@ pub(crate) struct Run {
     /// Changes the scenario: a dotted key and a value; repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// Certified lower bound per slot; --bound alone is simple [default: split without SCENARIO, else
-    /// off].
-    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
+    /// Certified lower bound; --bound alone is auto [default: split without SCENARIO, else off].
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
     pub(crate) bound: Option<Bound>,
     /// Leave out decision times, so that equal runs give equal bytes.
     #[arg(long)]
@@ -375,10 +374,14 @@ pub(crate) struct Bench {
 /// Kinds of lower bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Bound {
+    /// Horizon where time.carry_over is true, else simple.
+    Auto,
     /// The dual of the slot: fast.
     Simple,
     /// Tighter, and about ten times slower.
     Split,
+    /// All slots of a run together: for tasks that hold CPU into later slots.
+    Horizon,
     /// None.
     Off,
 }
@@ -388,6 +391,7 @@ impl From<Bound> for BoundKind {
         match bound {
             Bound::Simple => Self::Simple,
             Bound::Split => Self::Split,
+            Bound::Auto | Bound::Horizon => Self::Horizon,
             Bound::Off => Self::Off,
         }
     }

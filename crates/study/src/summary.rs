@@ -49,9 +49,9 @@ pub struct Gap {
     pub mean: f64,
     /// Its 95 % confidence interval; null for a single seed.
     pub ci95: Option<[f64; 2]>,
-    /// Smallest gap of a single slot; below zero it is a bug of Wayside.
+    /// Smallest gap of a single slot, or of a run whose slots are bounded together; below zero it is a bug of Wayside.
     pub min: f64,
-    /// Largest gap of a single slot.
+    /// Largest gap of a single slot, or of such a run.
     pub max: f64,
     /// Paired difference to the first policy; null for the first policy itself.
     pub difference: Option<Estimate>,
@@ -120,7 +120,7 @@ policy_summary! {
     /// Mean energy \[J\].
     energy_j: |run| per_task(run, |s| Some(s.energy_j));
     /// Certified lower bound of the objective; null without `--bound`.
-    lower_bound: |run| per_task(run, |s| s.lower_bound);
+    lower_bound: bound;
     /// Share of tasks done within their deadline.
     deadline_met: |run| share(run, |s| s.deadline_met);
     /// Share of tasks executed at an RSU.
@@ -280,7 +280,9 @@ impl<'a> Runs<'a> {
             difference,
         } = self.metric(run_gap)?;
         let slots = self.own.iter().flat_map(|run| busy(run));
-        let gaps = slots.filter_map(|s| gap(s.objective, s.lower_bound?));
+        let of_slots = slots.filter_map(|s| gap(s.objective, s.lower_bound?));
+        let bounded_together = self.own.iter().filter(|run| run.horizon_bound.is_some());
+        let gaps = of_slots.chain(bounded_together.filter_map(|run| run_gap(run)));
         let (min, max) = gaps.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), gap| {
             (min.min(gap), max.max(gap))
         });
@@ -350,7 +352,13 @@ fn mean_objective(run: &PolicyRun) -> Option<f64> {
 }
 
 fn run_gap(run: &PolicyRun) -> Option<f64> {
-    gap(mean_objective(run)?, per_task(run, |s| s.lower_bound)?)
+    gap(mean_objective(run)?, bound(run)?)
+}
+
+/// The bound of a run: of all its slots together, or the mean of theirs.
+fn bound(run: &PolicyRun) -> Option<f64> {
+    run.horizon_bound
+        .or_else(|| per_task(run, |s| s.lower_bound))
 }
 
 /// `None` where the bound is zero: a relative gap has no meaning.

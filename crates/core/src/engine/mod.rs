@@ -20,6 +20,7 @@ pub use lane::TaskOutcome;
 use std::ops::ControlFlow;
 
 use crate::bound::dual::{Dual, Effort};
+use crate::bound::horizon::Horizon;
 use crate::bound::queues::{QueueBound, QueueBounds, Venues};
 use crate::bound::split::Split;
 use crate::error::{Error, Result};
@@ -44,6 +45,21 @@ pub enum BoundKind {
     Simple,
     /// The split bound, see [`crate::bound::split`]: tighter, slower.
     Split,
+    /// All slots together, see [`crate::bound::horizon`], where tasks hold CPU into later ones; elsewhere the simple dual.
+    Horizon,
+}
+
+impl BoundKind {
+    /// The kind that a run in `world` gets: where slots stand alone, or tasks queue for cores, there is no horizon.
+    #[must_use]
+    pub fn of(self, world: &World) -> Self {
+        let held = world.scenario.time.carry_over && world.empty_slot().queues.is_none();
+        if self == Self::Horizon && !held {
+            Self::Simple
+        } else {
+            self
+        }
+    }
 }
 
 /// What a replication does besides running policies.
@@ -130,19 +146,40 @@ pub fn replicate_observed<C: PolicyFactory>(
         .faults
         .iter()
         .any(|fault| fault.what != world::FaultyPart::Information);
-    let mut bounder = Bounder::new(if fails { BoundKind::Off } else { options.bound });
-    let mut bounds_of = |slot: &Slot| Bounds {
-        cost: bounder.solve(slot),
-        on_time: bounder.queue_bounds().map(|bounds| bounds.on_time),
+    let kind = options.bound.of(world);
+    let mut horizon = (kind == BoundKind::Horizon).then(Horizon::default);
+    let apart = horizon.is_none() && !fails;
+    let mut bounder = Bounder::new(if apart { kind } else { BoundKind::Off });
+    let mut bounds_of = |slot: &Slot| {
+        if let Some(horizon) = &mut horizon {
+            horizon.push(slot);
+        }
+        Bounds {
+            cost: bounder.solve(slot),
+            on_time: bounder.queue_bounds().map(|bounds| bounds.on_time),
+        }
     };
-    run_slots(
-        world,
-        policies,
-        seed,
-        options.slots,
-        &mut bounds_of,
-        observer,
-    )
+    let slots = options.slots;
+    let mut replication = run_slots(world, policies, seed, slots, &mut bounds_of, observer)?;
+    if let (Some(mut horizon), Some(replication)) = (horizon, &mut replication) {
+        bound_runs(replication, horizon.finish())?;
+    }
+    Ok(replication)
+}
+
+/// Takes the bound of the summed cost of a run's tasks into the records.
+fn bound_runs(replication: &mut Replication, sum: f64) -> Result<()> {
+    for run in &mut replication.policies {
+        let tasks: f64 = run.slots.iter().map(|slot| f64::from(slot.tasks)).sum();
+        if tasks > 0.0 {
+            let cost = |slot: &SlotRecord| slot.objective * f64::from(slot.tasks);
+            let objective = run.slots.iter().map(cost).sum::<f64>() / tasks;
+            let place = || format!("{}, seed {}, all slots", run.policy, replication.seed);
+            check_bound(objective, Some(sum / tasks), place)?;
+            run.horizon_bound = Some(sum / tasks);
+        }
+    }
+    Ok(())
 }
 
 fn run_slots<C: PolicyFactory>(
@@ -257,7 +294,9 @@ impl Bounder {
         let bound = match (&slot.queues, self.kind) {
             (_, BoundKind::Off) => return None,
             (Some(_), _) => self.queue_bounds?.cost,
-            (None, BoundKind::Simple) => self.dual.solve(slot, Effort::CERTIFY),
+            (None, BoundKind::Simple | BoundKind::Horizon) => {
+                self.dual.solve(slot, Effort::CERTIFY)
+            }
             (None, BoundKind::Split) => self.split.solve(slot),
         };
         if bound > 0.0 || slot.tasks.is_empty() {
@@ -265,7 +304,7 @@ impl Bounder {
         }
         // Extreme numbers can leave the prices where the bound is below zero, which says nothing.
         let alone = match (&slot.queues, self.kind) {
-            (None, BoundKind::Simple) => self.dual.alone(slot),
+            (None, BoundKind::Simple | BoundKind::Horizon) => self.dual.alone(slot),
             (None, _) => self.split.alone(slot),
             (Some(_), _) => 0.0,
         };

@@ -28,6 +28,9 @@ pub struct PolicyRun {
     pub queues: Option<QueueRun>,
     /// Load L_m (8) of every RSU, mean over slots, by row.
     pub rsu_load: Vec<f64>,
+    /// Certified lower bound of the mean objective over all tasks, where slots are bounded together
+    /// ([`BoundKind::Horizon`](super::BoundKind::Horizon)).
+    pub horizon_bound: Option<f64>,
 }
 
 impl PolicyRun {
