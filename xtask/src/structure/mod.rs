@@ -184,6 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn property_files_of_tests_may_know_everything_too() {
+        let mut files = SOUND.to_vec();
+        files[1].1 = "#[cfg(test)] mod samples;";
+        files.push(("error/samples.rs", "use crate::policy::Policy;"));
+        assert_eq!(problems(&files), Problems::new());
+        files[1].1 = "mod samples;";
+        assert_eq!(problems(&files).len(), 1);
+    }
+
+    #[test]
     fn property_an_arrow_that_nobody_uses_is_found() {
         let found = with("policy.rs", "use crate::slot::Table;");
         assert!(

@@ -13,6 +13,8 @@ pub(super) type CratePath = Vec<String>;
 /// What a file names of its crate.
 pub(super) struct Names {
     pub(super) used: BTreeSet<CratePath>,
+    /// Modules in files of their own that are there in tests only.
+    pub(super) tests: Vec<CratePath>,
     /// Names that it hands on with `pub use`: the name in this module, and where it comes from.
     pub(super) handed_on: Vec<(String, CratePath)>,
 }
@@ -24,6 +26,7 @@ pub(super) fn names(module: &[String], file: &File) -> Names {
         depth: module.len(),
         names: Names {
             used: BTreeSet::new(),
+            tests: Vec::new(),
             handed_on: Vec::new(),
         },
     };
@@ -146,6 +149,9 @@ impl<'a> Visit<'a> for Reader {
     fn visit_item(&mut self, item: &'a Item) {
         if !is_test(attributes(item)) {
             visit::visit_item(self, item);
+        } else if let Item::Mod(item) = item {
+            let name = item.ident.to_string();
+            self.names.tests.push([&self.module[..], &[name]].concat());
         }
     }
 

@@ -97,8 +97,12 @@ pub(super) fn check(table: &Table, files: &[Source], problems: &mut Problems) {
     let resolver = Resolver::new(files, &names);
     let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut arrows = vec![BTreeSet::new(); files.len()];
+    let of_tests = |module: &[String]| {
+        let mut tests = names.iter().flat_map(|names| &names.tests);
+        tests.any(|test| module.starts_with(test))
+    };
     for (from, file) in files.iter().enumerate() {
-        if file.module.is_empty() {
+        if file.module.is_empty() || of_tests(&file.module) {
             continue;
         }
         let Some(room) = table.room(&file.module) else {

@@ -40,19 +40,13 @@ impl Ascent {
         let mut value = function(point, &mut self.gradient);
         for _ in 0..STEPS {
             self.aim(point);
-            let mut length = 1.0;
-            let gain = loop {
-                self.next.clear();
-                let moved = point.iter().zip(&self.direction);
-                self.next.extend(
-                    moved.map(|(x, d)| (x + length * d.clamp(-MOST_CHANGE, MOST_CHANGE)).max(0.0)),
-                );
-                let reached = function(&self.next, &mut self.next_gradient);
-                if reached > value || length < 0.02 {
-                    break reached - value;
-                }
-                length *= 0.4;
-            };
+            let mut gain = self.step(point, value, function);
+            if gain <= 0.0 && !self.pairs.is_empty() {
+                // cut off at zero, a quasi-Newton step need not climb; the gradient does
+                self.pairs.clear();
+                self.aim(point);
+                gain = self.step(point, value, function);
+            }
             if gain <= 0.0 {
                 break;
             }
@@ -66,6 +60,28 @@ impl Ascent {
         }
         // the function's own state is that of the point returned
         function(point, &mut self.next_gradient);
+    }
+
+    /// Puts `next` along the direction, nearer until it is higher than `value`; what it gains.
+    fn step(
+        &mut self,
+        point: &[f64],
+        value: f64,
+        function: &mut impl FnMut(&[f64], &mut Vec<f64>) -> f64,
+    ) -> f64 {
+        let mut length = 1.0;
+        loop {
+            self.next.clear();
+            let moved = point.iter().zip(&self.direction);
+            self.next.extend(
+                moved.map(|(x, d)| (x + length * d.clamp(-MOST_CHANGE, MOST_CHANGE)).max(0.0)),
+            );
+            let gain = function(&self.next, &mut self.next_gradient) - value;
+            if gain > 0.0 || length < 1e-3 {
+                return gain;
+            }
+            length *= 0.3;
+        }
     }
 
     /// The direction: the gradient where it may be followed, times the inverse of the curvature seen so far.
