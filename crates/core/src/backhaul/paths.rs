@@ -5,6 +5,7 @@
 
 use super::network::Network;
 use super::search::static_cost_s;
+use crate::ragged::Ragged;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,9 +17,8 @@ pub struct PathCache {
     detour_hops: u32,
     network: Arc<Network>,
     sets: BTreeMap<(u32, u32), Range<u32>>,
-    /// `links[start[i]..start[i + 1]]` are the links of path `i`.
-    start: Vec<u32>,
-    links: Vec<u32>,
+    /// The links of every path.
+    paths: Ragged<u32>,
     /// Time per bit and time of flight of every path.
     bare_s: Vec<(f64, f64)>,
     hops_to: Vec<u32>,
@@ -36,8 +36,7 @@ impl PathCache {
             detour_hops,
             network: Arc::default(),
             sets: BTreeMap::new(),
-            start: vec![0],
-            links: Vec::new(),
+            paths: Ragged::default(),
             bare_s: Vec::new(),
             hops_to: Vec::new(),
         }
@@ -50,8 +49,7 @@ impl PathCache {
         }
         if *self.network != **network {
             self.sets.clear();
-            self.start.truncate(1);
-            self.links.clear();
+            self.paths.clear();
             self.bare_s.clear();
         }
         self.network = Arc::clone(network);
@@ -61,7 +59,7 @@ impl PathCache {
     #[must_use]
     #[inline]
     pub fn path(&self, i: u32) -> &[u32] {
-        &self.links[self.start[i as usize] as usize..self.start[i as usize + 1] as usize]
+        self.paths.row(i as usize)
     }
 
     /// No less than this takes `data_bits` along path `i`, store and forward, without any queue \[s\].
@@ -81,24 +79,24 @@ impl PathCache {
         if let Some(set) = self.sets.get(&(from, to)) {
             return set.clone();
         }
-        let first = self.start.len() as u32 - 1;
+        let first = self.paths.len() as u32;
         for path in self.best(from, to) {
             let links = path.iter().map(|&row| &self.network.links()[row as usize]);
             self.bare_s
                 .push(links.fold((0.0, 0.0), |(bit_s, flight_s), link| {
                     (bit_s + 1.0 / link.rate_bps, flight_s + link.propagation_s)
                 }));
-            self.links.extend(path);
-            self.start.push(self.links.len() as u32);
+            self.paths.push_row(path);
         }
-        let set = first..self.start.len() as u32 - 1;
+        let set = first..self.paths.len() as u32;
         self.sets.insert((from, to), set.clone());
         set
     }
 
     fn best(&mut self, from: u32, to: u32) -> Vec<Vec<u32>> {
         let network = Arc::clone(&self.network);
-        self.measure(&network, to);
+        // links run both ways, so the way back is as long
+        network.hops(to, &mut self.hops_to);
         let shortest = self.hops_to[from as usize];
         if shortest == u32::MAX {
             return Vec::new();
@@ -131,26 +129,6 @@ impl PathCache {
         });
         found.truncate(self.candidates);
         found
-    }
-
-    /// Hops from every server to `to`, breadth first.
-    fn measure(&mut self, network: &Network, to: u32) {
-        self.hops_to.clear();
-        self.hops_to.resize(network.rsus(), u32::MAX);
-        self.hops_to[to as usize] = 0;
-        let mut queue = vec![to];
-        let mut next = 0;
-        while let Some(&at) = queue.get(next) {
-            next += 1;
-            // links run both ways, so the way back is as long
-            for row in network.leaving(at) {
-                let near = network.links()[row as usize].to;
-                if self.hops_to[near as usize] == u32::MAX {
-                    self.hops_to[near as usize] = self.hops_to[at as usize] + 1;
-                    queue.push(near);
-                }
-            }
-        }
     }
 }
 

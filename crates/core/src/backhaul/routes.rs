@@ -1,14 +1,7 @@
 //! Breadth-first search from every RSU, no farther than `max_hops`.
 
+use super::network::Network;
 use super::{Beyond, Edge, Routes, Target};
-
-/// One direction of a link.
-#[derive(Clone, Copy)]
-struct HalfLink {
-    to: u32,
-    seconds_per_bit: f64,
-    wait_s: f64,
-}
 
 impl Routes {
     /// Shortest paths over `links` between `rsus` RSUs, at most `max_hops` long.
@@ -29,7 +22,7 @@ impl Routes {
     /// If a link names an RSU that does not exist.
     #[must_use]
     pub fn try_build(rsus: usize, links: &[Edge], max_hops: usize) -> Option<Self> {
-        let (first, arcs) = adjacency(rsus, links);
+        let network = Network::new(rsus, links, 0.0);
         let max_hops = u32::try_from(max_hops).unwrap_or(u32::MAX - 1);
         let mut routes = Self {
             start: Vec::with_capacity(rsus + 1),
@@ -38,7 +31,7 @@ impl Routes {
         let mut place = vec![UNSEEN; rsus];
         routes.start.push(0);
         for source in 0..row(rsus) {
-            routes.search(source, max_hops, &first, &arcs, &mut place);
+            routes.search(source, max_hops, &network, &mut place);
             if routes.targets.len() > MAX_TARGETS {
                 return None;
             }
@@ -84,14 +77,7 @@ impl Routes {
     }
 
     /// Appends the targets of `source`, layer by layer.
-    fn search(
-        &mut self,
-        source: u32,
-        max_hops: u32,
-        first: &[u32],
-        arcs: &[HalfLink],
-        place: &mut [u32],
-    ) {
+    fn search(&mut self, source: u32, max_hops: u32, network: &Network, place: &mut [u32]) {
         let begin = self.targets.len();
         self.targets.push(Target {
             rsu: source,
@@ -108,17 +94,15 @@ impl Routes {
             // equal ones keep the smallest RSU before the target.
             for at in layer.clone() {
                 let from = self.targets[at];
-                for arc in
-                    &arcs[first[from.rsu as usize] as usize..first[from.rsu as usize + 1] as usize]
-                {
+                for link in network.neighbours(from.rsu) {
                     let target = Target {
-                        rsu: arc.to,
+                        rsu: link.to,
                         hops,
-                        seconds_per_bit: from.seconds_per_bit + arc.seconds_per_bit,
-                        wait_s: from.wait_s + arc.wait_s,
+                        seconds_per_bit: from.seconds_per_bit + link.rate_bps.recip(),
+                        wait_s: from.wait_s + link.transmission_s(link.backlog_bits),
                         previous: from.rsu,
                     };
-                    let seen = &mut place[arc.to as usize];
+                    let seen = &mut place[link.to as usize];
                     if *seen == UNSEEN {
                         *seen = row(self.targets.len());
                         self.targets.push(target);
@@ -187,37 +171,4 @@ const UNSEEN: u32 = u32::MAX;
 /// A row or an offset as it is stored.
 fn row(index: usize) -> u32 {
     u32::try_from(index).expect("fewer than 2^32 targets")
-}
-
-/// The arcs leaving `m` are `arcs[first[m]..first[m + 1]]`, one per neighbour: the fastest link to it.
-fn adjacency(rsus: usize, links: &[Edge]) -> (Vec<u32>, Vec<HalfLink>) {
-    let mut arcs: Vec<(u32, HalfLink)> = links
-        .iter()
-        .filter(|link| link.a != link.b)
-        .flat_map(|link| [(link.a, link.b, link), (link.b, link.a, link)])
-        .map(|(from, to, link)| {
-            let arc = HalfLink {
-                to,
-                seconds_per_bit: link.rate_bps.recip(),
-                wait_s: link.backlog_bits / link.rate_bps,
-            };
-            (from, arc)
-        })
-        .collect();
-    arcs.sort_by(|(from, p), (other, q)| {
-        (from, p.to)
-            .cmp(&(other, q.to))
-            .then(p.seconds_per_bit.total_cmp(&q.seconds_per_bit))
-            .then(p.wait_s.total_cmp(&q.wait_s))
-    });
-    arcs.dedup_by_key(|(from, arc)| (*from, arc.to));
-
-    let mut first = vec![0_u32; rsus + 1];
-    for (from, _) in &arcs {
-        first[*from as usize + 1] += 1;
-    }
-    for m in 0..rsus {
-        first[m + 1] += first[m];
-    }
-    (first, arcs.into_iter().map(|(_, arc)| arc).collect())
 }

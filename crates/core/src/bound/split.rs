@@ -25,10 +25,8 @@ use crate::slot::{Placement, Slot};
 pub struct Split {
     dual: Dual,
     target: FeasibleTarget,
-    /// One per radio link of a task, grouped by task.
-    uploads: Vec<PricedUpload>,
-    /// Rows of `uploads` of task n: `start[n]..start[n + 1]`.
-    start: Vec<u32>,
+    /// By task, one for each of its radio links.
+    uploads: Ragged<PricedUpload>,
     /// Rows of `uploads` by RSU.
     by_rsu: Ragged<u32>,
     theta: Vec<f64>,
@@ -115,8 +113,6 @@ impl Split {
         let prices = self.dual.prices();
         self.theta.clone_from(&prices.cpu);
         self.uploads.clear();
-        self.start.clear();
-        self.start.push(0);
         for n in 0..slot.tasks.len() {
             for link in slot.links(n) {
                 let alone = slot.upload_cost(n, link);
@@ -128,9 +124,9 @@ impl Split {
                     ..PricedUpload::default()
                 });
             }
-            self.start.push(self.uploads.len() as u32);
+            self.uploads.close_row();
         }
-        let by_rsu = self.uploads.iter().zip(0..);
+        let by_rsu = self.uploads.values().iter().zip(0..);
         self.by_rsu.group(
             slot.rsus.len(),
             by_rsu.map(|(upload, row)| (upload.rsu as usize, row)),
@@ -141,7 +137,7 @@ impl Split {
     fn evaluate(&mut self, slot: &Slot) -> f64 {
         self.theta_gradient.clear();
         self.theta_gradient.resize(self.theta.len(), -1.0);
-        for upload in &mut self.uploads {
+        for upload in self.uploads.values_mut() {
             upload.gradient = 0.0;
         }
         let tasks = self.choose_by_task(slot);
@@ -156,14 +152,14 @@ impl Split {
         let mut value = 0.0;
         self.dual.set_floor(&self.theta);
         for n in 0..slot.tasks.len() {
-            let rows = self.start[n] as usize..self.start[n + 1] as usize;
+            let rows = self.uploads.range(n);
             let local = slot.local_cost(n);
-            let prices = self.uploads[rows.clone()].iter().map(|u| u.price);
+            let prices = self.uploads.row(n).iter().map(|u| u.price);
             let way = self.dual.cheapest_way(slot, n, prices, &self.theta);
             match way {
                 Some(way) if way.cost < local => {
                     value += way.cost;
-                    self.uploads[rows.start + way.link].gradient += 1.0;
+                    self.uploads.values_mut()[rows.start + way.link].gradient += 1.0;
                     if let Some((rsu, share)) = way.execution {
                         self.theta_gradient[rsu as usize] += share;
                     }
@@ -179,16 +175,16 @@ impl Split {
         let rows = self.by_rsu.row(m);
         let (mut best, mut best_size) = (0.0, 0);
         for size in 1..=rows.len() {
-            let value = select(&self.uploads, rows, size, &mut self.keys);
+            let value = select(self.uploads.values(), rows, size, &mut self.keys);
             if value < best {
                 best = value;
                 best_size = size;
             }
         }
         if best_size > 0 {
-            select(&self.uploads, rows, best_size, &mut self.keys);
+            select(self.uploads.values(), rows, best_size, &mut self.keys);
             for &(_, row) in &self.keys[..best_size] {
-                self.uploads[row as usize].gradient -= 1.0;
+                self.uploads.values_mut()[row as usize].gradient -= 1.0;
             }
         }
         best
@@ -197,6 +193,7 @@ impl Split {
     fn gradient_norm2(&self) -> f64 {
         let uploads = self
             .uploads
+            .values()
             .iter()
             .map(|u| u.gradient * u.gradient)
             .sum::<f64>();
@@ -211,7 +208,7 @@ impl Split {
     }
 
     fn step(&mut self, length: f64) {
-        for upload in &mut self.uploads {
+        for upload in self.uploads.values_mut() {
             upload.price += length * upload.gradient;
         }
         for (theta, gradient) in self.theta.iter_mut().zip(&self.theta_gradient) {

@@ -1,4 +1,4 @@
-//! What becomes of one slot's tasks where they queue for cores and nothing arises after them.
+//! Outcomes of one slot's tasks where they queue for cores and no other task follows.
 
 use crate::evaluate::{self, Outcome};
 use crate::queueing::{Finished, QueueNetwork, Submission};

@@ -1,4 +1,4 @@
-//! What a policy's decisions leave behind for the next slots under `carry_over`.
+//! The state that a policy's decisions leave to later slots under `carry_over`.
 
 use serde::{Deserialize, Serialize};
 

@@ -152,7 +152,7 @@ impl Decider {
     }
 }
 
-/// Turns placements, whoever named them, into CPU shares and costs.
+/// Turns placements from any source into CPU shares and costs.
 #[derive(Default)]
 pub(super) struct CostEvaluator {
     allocator: Allocator,

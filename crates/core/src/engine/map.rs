@@ -102,18 +102,9 @@ pub(super) fn stands_m(mobility: &Mobility, rsus: &[Rsu]) -> Result<Vec<[f64; 2]
 
 /// Whether every RSU has a way to every other.
 pub(super) fn connected(network: &Network, rsus: &[Rsu]) -> Result<()> {
-    let mut reached = vec![false; rsus.len()];
-    let mut open = vec![0u32];
-    reached[0] = true;
-    while let Some(m) = open.pop() {
-        for row in network.leaving(m) {
-            let to = network.links()[row as usize].to;
-            if !std::mem::replace(&mut reached[to as usize], true) {
-                open.push(to);
-            }
-        }
-    }
-    match reached.iter().position(|reached| !reached) {
+    let mut hops = Vec::new();
+    network.hops(0, &mut hops);
+    match hops.iter().position(|&hops| hops == u32::MAX) {
         None => Ok(()),
         Some(cut_off) => {
             let message = format!(

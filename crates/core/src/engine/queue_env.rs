@@ -160,7 +160,7 @@ impl QueueEnv {
     /// Starts the next episode.
     ///
     /// # Errors
-    /// None that is known: parked vehicles have no trace.
+    /// Those of the traffic; that of parked vehicles has none.
     pub fn reset(&mut self) -> Result<()> {
         let seed = self.seeds.draw();
         let world = self.seeds.draw_world(self.worlds.len());
@@ -170,7 +170,7 @@ impl QueueEnv {
     /// Starts an episode in world number `world` with the traffic of `seed`.
     ///
     /// # Errors
-    /// None that is known.
+    /// As [`reset`](Self::reset).
     ///
     /// # Panics
     /// If there is no such world.

@@ -104,7 +104,7 @@ impl<'w> Traffic<'w> {
         self.advance_to(t as f64 * self.world.scenario.time.slot_s, slot)
     }
 
-    /// Fills `slot` with what there is at `now_s`, an instant of [`World::epochs`]: positions, who covers
+    /// Fills `slot` with what there is at `now_s`, an instant of [`World::epochs`](super::world::World::epochs): positions, who covers
     /// whom, the tasks. Queues are as at the start, as if no policy had sent any task.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
-//! What a plan comes to, event by event, on what the view shows: the look-ahead by which ECT improves its plan.
+//! Simulates a plan event by event on what the view shows: the look-ahead by which ECT improves its plan.
 //!
-//! Calendars promise in the order of planning; links and cores serve in the order of coming. And every end is
-//! a chain of services, each begun when the one before it ended, so that one walk back over them tells how the
-//! sum of ends changes with every task: the derivative of a max-plus system.
+//! Calendars reserve in the order of planning, but links and cores serve in the order of arrival. The end of every task
+//! closes a chain of services, each of which began when the one before it ended. So one backward pass over the services
+//! gives the derivative of the sum of ends by every task, as in a max-plus system.
 
 use super::view::View;
 use crate::backhaul::network::Network;

@@ -1,7 +1,7 @@
-//! Or local: a policy that is never dearer than every task on its vehicle, whatever it decides and under any load.
+//! Falls back to local: the result never costs more than running every task on its vehicle, under any load.
 //!
-//! A network promises nothing about loads that it has not met. This does, where slots stand alone: the slot is priced by
-//! exact P2, (16e) included, and where that costs more than all vehicles' own CPU they are used instead.
+//! A network guarantees nothing for loads that it was not trained on. This wrapper does, where slots are independent: it
+//! prices the slot by the exact P2, (16e) included, and runs everything locally where that is cheaper.
 
 use super::Policy;
 use super::baselines::Local;

@@ -1,8 +1,8 @@
-//! Deadlines, which J (15) does not know of: moves late tasks to where they end in time.
+//! Deadlines, which the objective J (15) ignores: moves late tasks to where they end in time.
 //!
-//! Every move is priced by what becomes of all tasks, under exact P2 and (16e) where that is enforced. It is kept if
-//! the slot, with a weight for each late task, gets cheaper; where lateness is forbidden, if fewer tasks are late.
-//! P2 itself stays as it is: no task is granted more CPU for being in a hurry.
+//! Every move is priced on all tasks, under the exact P2, and (16e) where that is enforced. It is kept if it makes the slot
+//! cheaper, with a weight for each late task, or, where lateness is forbidden, if fewer tasks are late. P2 itself is
+//! unchanged: no task gets more CPU because it is urgent.
 
 use super::Policy;
 use crate::alloc::Allocator;

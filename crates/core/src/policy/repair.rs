@@ -1,11 +1,10 @@
-//! LBM-aware repair: moves executions towards even loads instead of burning energy to look busy.
+//! LBM-aware repair: evens out loads by moving executions, not by wasting energy.
 //!
-//! Where (16e) binds, the exact P2 makes lightly loaded RSUs over-allocate. Moving the execution of a
-//! task from the fullest RSUs to the emptiest, by migration or by entering there in the first place,
-//! saves most of that. A move is kept only if the slot, priced with the exact P2, gets cheaper and no farther
-//! from (16e). So a repaired decision never costs more than the one it was made of.
+//! Where (16e) binds, the exact P2 makes lightly loaded RSUs over-allocate. Moving executions from the fullest RSUs to
+//! the emptiest, by migration or by entering there, saves most of that. A move is kept only if it makes the slot cheaper
+//! under the exact P2 and brings it no farther from (16e). So a repaired decision never costs more than the original.
 //!
-//! It is an option of the policies that are ours. What a paper's baseline decides stays as it is.
+//! It is an option of Wayside's own policies. A paper's baseline decides as published.
 
 use super::Policy;
 use crate::alloc::{Allocator, Certificate};

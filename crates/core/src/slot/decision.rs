@@ -2,6 +2,7 @@
 
 use super::Slot;
 use crate::error::{Error, Result};
+use crate::ragged::Ragged;
 
 /// Where a task runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -148,36 +149,28 @@ impl Decision {
 
 /// Paths over the backhaul, one per task, as rows of the links of `backhaul::network::Network`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Paths {
-    start: Vec<u32>,
-    links: Vec<u32>,
-}
+pub struct Paths(Ragged<u32>);
 
 impl Paths {
     /// Removes all paths and keeps the memory.
     pub fn clear(&mut self) {
-        self.start.clear();
-        self.links.clear();
+        self.0.clear();
     }
 
     /// Whether there are no paths.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.start.is_empty()
+        self.0.is_empty()
     }
 
     /// Adds the path of the next task, empty where it is not migrated.
     pub fn push(&mut self, path: &[u32]) {
-        if self.start.is_empty() {
-            self.start.push(0);
-        }
-        self.links.extend_from_slice(path);
-        self.start.push(self.links.len() as u32);
+        self.0.push_row(path.iter().copied());
     }
 
     /// The path of `task`, in order of travel.
     #[must_use]
     pub fn of(&self, task: usize) -> &[u32] {
-        &self.links[self.start[task] as usize..self.start[task + 1] as usize]
+        self.0.row(task)
     }
 }

@@ -229,7 +229,7 @@ impl Grid {
             let arrives = (number * window).max(free) + travel;
             let overflow = leaves.max(arrives) >= self.last as f64;
             add(Window {
-                // Whoever is late for the windows before takes this one.
+                // Data that misses the earlier windows leaves in the last one.
                 leaves: if overflow { self.last } else { leaves as usize },
                 arrives: self.clamp(arrives),
                 overflow,

@@ -7,10 +7,9 @@
 //! With more than one pass every task is decided again, seeing where the pass before has put the others; what it said last
 //! holds.
 //!
-//! Order: by cycles, then data; nothing in it depends on how tasks are numbered. Small before large where slots stand
-//! alone: under overload whoever is asked first goes home, and those should be the tasks that cost least there. Large before
-//! small where tasks must end in time: a large one fits into little else than an empty RSU, and what is left for the last is
-//! fine-tuning.
+//! Order: by cycles, then data; it does not depend on how tasks are numbered. Small before large where slots are
+//! independent: under overload the tasks decided first stay on their vehicles, and those should be the cheapest there. Large
+//! before small where tasks must end in time: a large task fits only an almost empty RSU, and small ones fill the gaps.
 
 mod prices;
 mod queue;

@@ -1,8 +1,8 @@
-//! Improves a plan: tasks that had better change places, as far as a simulation agrees.
+//! Improves a plan: pairs of tasks swap destinations where a simulation confirms that it pays.
 //!
-//! Shortest first sends small tasks to near servers and large ones over many links. Where all run as they come, it had
-//! better be the other way round. So pairs of tasks change places, those first that promise most; then tasks
-//! try the shortest paths to their servers.
+//! Planning shortest tasks first sends small tasks to near servers and large ones over many links. With servers and links
+//! that serve in order of arrival, the opposite is often better. So pairs of tasks swap destinations, the most promising
+//! pairs first; then tasks try the shortest paths to their servers.
 
 use crate::outlook::simulation::{Destination, PlanContext, PlanSimulation, Weight};
 use std::ops::Range;
