@@ -291,7 +291,8 @@ fn items<T>(
 /// ```
 ///
 /// The comment of a field is what the reference page says. The other ways to be a key are `required(KIND)`,
-/// `optional(KIND, EFFECT_WITHOUT)`, and `bound(DEFAULT, FUNCTION)` with a function that binds the keys itself.
+/// `optional(KIND, EFFECT_WITHOUT)`, `added(DEFAULT, KIND)`, which is written only where it differs from its default, and
+/// `bound(DEFAULT, FUNCTION)` with a function that binds the keys itself.
 #[macro_export]
 macro_rules! section {
     (
@@ -329,6 +330,7 @@ macro_rules! section {
         }
     };
     (@value default($value:expr, $kind:expr)) => { $value };
+    (@value added($value:expr, $kind:expr)) => { $value };
     (@value bound($value:expr, $keys:expr)) => { $value };
     (@value $how:ident($($arg:expr),+)) => { Default::default() };
     (@key $k:ident, $name:ident, $field:expr, $doc:ident, required($kind:expr)) => {
@@ -337,10 +339,63 @@ macro_rules! section {
     (@key $k:ident, $name:ident, $field:expr, $doc:ident, default($value:expr, $kind:expr)) => {
         $k.default($name, $kind, $field, $doc)
     };
+    (@key $k:ident, $name:ident, $field:expr, $doc:ident, added($value:expr, $kind:expr)) => {
+        $k.added($name, $kind, $value, $field, $doc)
+    };
     (@key $k:ident, $name:ident, $field:expr, $doc:ident, optional($kind:expr, $without:expr)) => {
         $k.optional($name, $kind, $without, $field, $doc)
     };
     (@key $k:ident, $name:ident, $field:expr, $doc:ident, bound($value:expr, $keys:expr)) => {
         { let (_, _) = ($name, $doc); $keys($field, $k) }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Count, Document, Float, read};
+
+    section! {
+        /// All ways to be a key.
+        #[allow(unreachable_pub)]
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Ways {
+            /// length [m]
+            length_m: f64 = required(Float::POSITIVE),
+            /// height [m],
+            /// in two lines
+            height_m: f64 = default(2.0, Float::POSITIVE),
+            /// speed [m/s]
+            speed_mps: Option<f64> = optional(Float::ANY, "it stands"),
+            /// came later
+            passes: usize = added(3, Count { min: 1, max: 9 }),
+        }
+    }
+
+    fn text(ways: &Ways) -> String {
+        let mut writer = Writer::default();
+        ways.clone().keys(&mut Keys::Write(&mut writer));
+        writer.toml(&[])
+    }
+
+    #[test]
+    fn closed_form_a_section_reads_what_it_writes() {
+        let mut ways = Ways {
+            length_m: 0.5,
+            ..Ways::default()
+        };
+        assert_eq!(text(&ways), "length_m = 0.5\nheight_m = 2.0\n");
+        (ways.speed_mps, ways.passes) = (Some(1e-5), 4);
+        let written = text(&ways);
+        assert!(written.ends_with("speed_mps = 1e-5\npasses = 4\n"));
+        let document = Document::from_toml("", &written).unwrap();
+        let again = read(&document, |s| {
+            let mut ways = Ways::default();
+            ways.keys(&mut Keys::Read(s));
+            Some(ways)
+        });
+        assert_eq!(again.unwrap(), ways);
+        let fields = crate::config::describe(|s| Ways::default().keys(&mut Keys::Read(s)));
+        assert_eq!(fields[1].doc, "height [m], in two lines");
+    }
 }

@@ -1,7 +1,6 @@
 //! What the tests of every format share.
 
 use super::{Document, Node, Value};
-use crate::rng::Stream;
 use serde_json::{Map, Value as Json};
 
 /// What turns up in broken files.
@@ -37,20 +36,20 @@ const FRAGMENTS: &[&str] = &[
     "\"\"\"",
 ];
 
-/// `text` after a few random edits.
-pub(crate) fn mutate(text: &str, random: &mut Stream) -> String {
+/// `text` after a few random edits; `below(n)` draws a number below `n`.
+pub(crate) fn mutate(text: &str, mut below: impl FnMut(usize) -> usize) -> String {
     let mut chars: Vec<char> = text.chars().collect();
-    for _ in 0..=random.below(4) {
-        let at = random.below(chars.len() + 1);
-        let end = (at + random.below(12)).min(chars.len());
+    for _ in 0..=below(4) {
+        let at = below(chars.len() + 1);
+        let end = (at + below(12)).min(chars.len());
         let cut: Vec<char> = chars.drain(at..end).collect();
-        let put = FRAGMENTS[random.below(FRAGMENTS.len())];
-        match random.below(3) {
+        let put = FRAGMENTS[below(FRAGMENTS.len())];
+        match below(3) {
             // replace, insert, or repeat elsewhere
             0 => drop(chars.splice(at..at, put.chars())),
             1 => drop(chars.splice(at..at, put.chars().chain(cut))),
             _ => {
-                let to = random.below(chars.len() + 1);
+                let to = below(chars.len() + 1);
                 drop(chars.splice(to..to, cut));
             }
         }

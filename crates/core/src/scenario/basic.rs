@@ -6,6 +6,8 @@ use crate::config::{Choice, Count, Flag, Float, Keys, section};
 pub(crate) const PLACE_M: Float = Float::between(-1e12, 1e12);
 /// Extents \[m\].
 pub(crate) const LENGTH_M: Float = Float::POSITIVE.up_to(1e7);
+/// kappa \[J s^2/cycle^3\]; 0 switches the energy of computing off.
+pub(crate) const ENERGY_COEFF: Float = Float::UNIT;
 
 section! {
     /// `[time]`: slots.

@@ -1,10 +1,8 @@
 //! `[fleet]`: the vehicles.
 
+use super::basic::ENERGY_COEFF;
 use super::mobility::{Context, Mobility};
 use crate::config::{Count, Float, Keys, Range, Spread};
-
-/// kappa \[J s^2/cycle^3\]; 0 switches the energy of computing off.
-pub(crate) const ENERGY_COEFF: Float = Float::UNIT;
 
 /// `[fleet]`: the vehicles.
 #[derive(Clone, Debug, Default, PartialEq)]

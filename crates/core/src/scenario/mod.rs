@@ -18,10 +18,9 @@ mod tests;
 pub use crate::config::Range;
 pub use backhaul::{Backhaul, Link, LinkRule};
 pub use basic::{Area, BalanceOf, Channel, LoadBalance, Time};
-pub(crate) use basic::{LENGTH_M, PLACE_M, uplink_rate_bps};
+pub(crate) use basic::{ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use file::{reference_markdown, schema};
-pub(crate) use fleet::ENERGY_COEFF;
 pub use fleet::Fleet;
 pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, TraceColumns};
 pub use options::{

@@ -1,7 +1,6 @@
 //! `[[rsu]]`, `[rsu.grid]` and `[rsu_default]`: the RSUs.
 
-use super::basic::{Area, LENGTH_M, PLACE_M};
-use super::fleet::ENERGY_COEFF;
+use super::basic::{Area, ENERGY_COEFF, LENGTH_M, PLACE_M};
 use crate::config::{Count, Float, Keys, Names, Section};
 
 /// More RSUs than any road network has.
