@@ -3,6 +3,7 @@
 pub mod adam;
 pub mod backend;
 pub mod dist;
+pub(crate) mod kernel;
 pub(crate) mod matrix;
 pub mod mlp;
 pub mod net;
@@ -10,3 +11,5 @@ pub(crate) mod simd;
 #[cfg(test)]
 pub(crate) mod simd_levels;
 pub mod state;
+#[cfg(test)]
+mod tests;

@@ -6,3 +6,4 @@ mod on_policy;
 mod sac;
 mod shipped;
 mod trainer;
+mod trainer_checks;
