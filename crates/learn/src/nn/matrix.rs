@@ -1,4 +1,4 @@
-//! The three products of a dense layer, row-major, over the kernels of the `gemm` project. One thread: the caller splits rows.
+//! The three products of a dense layer, row-major, by the kernels of the `gemm` project. On one thread: the caller splits the rows.
 
 use gemm_common::Parallelism;
 

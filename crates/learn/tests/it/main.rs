@@ -1,5 +1,6 @@
 //! Learning on tiny problems whose optimum is known; training, policy files, and the policies that come along.
 
+mod decoders;
 mod kill;
 mod mdp;
 mod on_policy;
