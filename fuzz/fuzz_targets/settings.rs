@@ -16,7 +16,12 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 });
 
 fuzz_target!(|text: &str| {
-    let algorithms = [Algorithm::Ppo, Algorithm::Ac, Algorithm::Sac, Algorithm::Lysac];
+    let algorithms = [
+        Algorithm::Ppo,
+        Algorithm::Ac,
+        Algorithm::Sac,
+        Algorithm::Lysac,
+    ];
     let algorithm = algorithms[usize::from(text.bytes().next().unwrap_or(0)) % 4];
     let options: Vec<_> = text
         .lines()
