@@ -149,7 +149,6 @@ fn oracle_a_training_may_begin_by_burn_and_end_by_ours() {
             seed: 5,
             out: folder.path().join(name),
             force: false,
-            force: false,
             command: "test".to_owned(),
             version: "test".to_owned(),
         };
