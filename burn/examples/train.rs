@@ -32,8 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if let Some(score) = progress.score {
             println!(
                 "{} steps, gap {:.4}",
-                progress.report.total_timesteps(),
-                score.gap
+                progress.report.total_timesteps, score.gap
             );
         }
     })?;

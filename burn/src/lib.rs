@@ -10,13 +10,13 @@
 //! ```
 //! use burn_tensor::Device;
 //! use wayside_burn::Burn;
-//! use wayside_learn::algo::ppo::PpoConfig;
-//! use wayside_learn::nn::net::NetSpec;
+//! use wayside_learn::trainer::MakeBackend;
+//! # use wayside_learn::nn::net::NetSpec;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let spec = NetSpec::shared(42, 15, 1, &[64, 64]);
-//! let learner = PpoConfig::default().learner(spec.clone(), 8, 7)?;
-//! let learner = learner.by(Box::new(Burn::new(spec, Device::flex())?))?; // or Device::cuda(0), with burn-tensor/cuda
-//! # assert_eq!(learner.timesteps(), 0);
+//! let device = Device::flex(); // or Device::cuda(0), with burn-tensor/cuda
+//! let backend: &MakeBackend = &|spec| Ok(Box::new(Burn::new(spec.clone(), device.clone())?));
+//! // a training with it: Plan { backend: Some(backend), .. }
+//! # backend(&NetSpec::shared(42, 15, 1, &[64, 64]))?;
 //! # Ok(())
 //! # }
 //! ```
@@ -27,7 +27,6 @@
 use burn_tensor::activation::relu;
 use burn_tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use wayside_core::error::{Error, Result};
-
 use wayside_learn::nn::adam::{BETA1, BETA2};
 use wayside_learn::nn::backend::{Backend, EPSILON, Slots, Weights, failed, no_forward};
 use wayside_learn::nn::mlp::Activation;

@@ -1,4 +1,16 @@
 //! Algorithms: from environments to a policy.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`env`](mod@env) | the interface to whoever knows the model; start here |
+//! | [`learner`] | what every learner does, and what it reports |
+//! | [`on_policy`] | the learner behind PPO and AC |
+//! | [`ppo`], [`ac`] | their options |
+//! | [`gae`] | advantages |
+//! | [`sac`] | SAC, continuous and discrete |
+//! | [`policy`] | a trained network that decides |
+//! | `decider`, `rollout`, `store` | deciding several environments at once; collecting; what a rollout keeps |
+//! | `episode`, `normalise` | sums of rewards; running moments of inputs and rewards |
 
 pub mod ac;
 pub(crate) mod decider;

@@ -60,7 +60,7 @@ impl Adam {
                 let at = block * BLOCK;
                 let end = at + sum.len();
                 let part = |shard: &'a [f32]| &shard[at..end];
-                // the first two at once: this waits for memory
+                // the first two at once, because this is bound by memory
                 match (shards(0), shards(1)) {
                     (Some(first), Some(second)) => add_up(sum, part(first), part(second)),
                     (Some(only), None) => sum.copy_from_slice(part(only)),

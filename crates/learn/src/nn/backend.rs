@@ -70,6 +70,7 @@
 //!     }),
 //!     seed: 0,
 //!     out,
+//!     force: false,
 //!     command: "an example".to_owned(),
 //!     version: "1".to_owned(),
 //! };

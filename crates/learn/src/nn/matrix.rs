@@ -1,6 +1,8 @@
-//! The three products of a dense layer, row-major, over the kernels of the `gemm` project. One thread: the caller splits rows.
+//! The three products of a dense layer, row-major, by the kernels of the `gemm` project. On one thread: the caller splits the rows.
 
 use gemm_common::Parallelism;
+
+use crate::nn::kernel::Kernel;
 
 /// A matrix in a slice: element (i, j) at `i * row + j * col`.
 struct View<'a> {
@@ -30,13 +32,6 @@ impl<'a> View<'a> {
         last.is_some_and(|last| last < self.data.len())
     }
 }
-
-/// Sizes m, n, k; `dst`, `a`, `b` with the strides of their columns and rows; whether `dst` is kept; factors and conjugations that we do not use.
-#[rustfmt::skip]
-pub(crate) type Kernel = unsafe fn(
-    usize, usize, usize, *mut f32, isize, isize, bool, *const f32, isize, isize, *const f32, isize, isize,
-    f32, f32, bool, bool, bool, Parallelism,
-);
 
 /// The widest kernel that the processor and our features have.
 fn kernel() -> Kernel {

@@ -1,7 +1,7 @@
 //! A multi-layer perceptron over a flat parameter vector: forward and backward on batches of rows.
 //!
-//! A network is only a layout: where its weights lie in a vector that the caller owns. Per layer `W [inputs, outputs]`
-//! row-major, then `b [outputs]`. So one vector holds several networks, and the optimiser sees nothing but numbers.
+//! A network is only a layout: it says where its weights lie in a vector that the caller owns. Each layer is `W [inputs, outputs]`,
+//! row-major, then `b [outputs]`. So one vector holds several networks, and the optimiser sees one vector.
 
 use wayside_core::rng::Stream;
 
@@ -30,7 +30,7 @@ pub struct Mlp {
     activate_output: bool,
 }
 
-/// What a forward pass leaves for the backward pass; reused from batch to batch, so it stops allocating once warm.
+/// What a forward pass leaves for the backward pass. Reused from batch to batch, so it soon stops allocating.
 #[derive(Debug, Default)]
 pub struct Tape {
     rows: usize,
@@ -55,7 +55,7 @@ impl Tape {
         }
     }
 
-    /// Room for an output of `len` numbers, and its gradient, that are computed elsewhere ([`crate::nn::backend`]).
+    /// Makes room for an output of `len` numbers and its gradient, which a [`crate::nn::backend`] computes.
     pub(crate) fn make_room(&mut self, len: usize) {
         for of in [&mut self.values, &mut self.grads] {
             of.resize_with(1, Vec::new);
@@ -181,7 +181,7 @@ impl Mlp {
         self.backward_onto(params, input, tape, grads.map(|g| (g, true)), d_input);
     }
 
-    /// The same; writes over `grads` where they are not to be kept, which saves clearing and reading them.
+    /// As [`Mlp::backward`], but overwrites `grads` where they are not to be kept, which saves clearing and reading them.
     pub(crate) fn backward_onto(
         &self,
         params: &[f32],
@@ -280,7 +280,7 @@ fn orthogonal(w: &mut [f32], inputs: usize, outputs: usize, gain: f64, stream: &
             v.iter_mut().zip(q).for_each(|(a, b)| *a -= along * b);
         }
         let norm = v.iter().map(|a| a * a).sum::<f64>().sqrt();
-        // a vector within the span of those before it has no direction of its own: draw again
+        // a vector within the span of those before it cannot be normalised: draw again
         if norm > 1e-6 {
             v.iter_mut().for_each(|a| *a /= norm);
             basis.push(v);

@@ -1,8 +1,19 @@
-//! Networks: layers, the optimiser, the factorised policy's distribution, and the file that keeps them.
+//! Networks: layers, the optimiser, the distribution of a factorised policy, and the file that keeps them.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`net`] | actor and critic over the rows of a slot; start here |
+//! | [`mlp`] | dense layers, forward and backward |
+//! | [`dist`] | the factorised masked policy, its loss and gradient |
+//! | [`adam`] | the optimiser |
+//! | [`state`] | tensors and a JSON card in one safetensors file |
+//! | [`backend`] | the seam for other libraries of networks |
+//! | `matrix`, `simd` | products and elementwise functions, by the widest instructions of the processor |
 
 pub mod adam;
 pub mod backend;
 pub mod dist;
+pub(crate) mod kernel;
 pub(crate) mod matrix;
 pub mod mlp;
 pub mod net;
@@ -10,3 +21,5 @@ pub(crate) mod simd;
 #[cfg(test)]
 pub(crate) mod simd_levels;
 pub mod state;
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Actor and critic over the rows of slots: a trunk on every row, a linear head for its logits, a value of the slot.
 //!
 //! The value is a network on `[mean over rows, globals]`, where the mean is of the trunk's output ([`Pool::Trunk`]) or of
-//! the rows themselves ([`Pool::Rows`], a critic of its own). See docs/decisions/0013-network-core.md for which, when.
+//! the rows themselves ([`Pool::Rows`], a critic of its own). docs/decisions/0013-network-core.md says when to use which.
 
 use wayside_core::error::Result;
 use wayside_core::rng::Streams;
@@ -25,7 +25,7 @@ pub enum Pool {
 pub struct NetSpec {
     /// Width of a row.
     pub row_width: usize,
-    /// What the critic sees beside the rows.
+    /// Numbers that the critic sees beside the rows.
     pub globals: usize,
     /// Hidden layers of the trunk, at least one.
     pub hidden: Vec<usize>,
@@ -42,7 +42,7 @@ pub struct NetSpec {
 }
 
 impl NetSpec {
-    /// One network for the whole slot in one row: `hidden` twice, for actor and critic apart, as stable-baselines3.
+    /// The whole slot in one row, with `hidden` layers for the actor and as many for the critic, as stable-baselines3.
     #[must_use]
     pub fn flat(
         row_width: usize,
@@ -91,7 +91,7 @@ pub struct Net {
     value: Mlp,
 }
 
-/// A batch of slots and all that passes between forward and backward; reused.
+/// A batch of slots and what a forward pass leaves for the backward pass; reused.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Rows of all slots, `[R, row_width]`.
@@ -204,7 +204,7 @@ impl Net {
         self.value.end()
     }
 
-    /// Orthogonal start: gain sqrt 2 in hidden layers, 0.01 for the logits (nearly uniform choices), 1 for the value.
+    /// Orthogonal initial weights: gain sqrt 2 in hidden layers, 0.01 for the logits (nearly uniform choices), 1 for the value.
     #[must_use]
     pub fn init(&self, streams: Streams) -> Vec<f32> {
         let mut params = vec![0.0; self.parameters()];

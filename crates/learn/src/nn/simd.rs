@@ -3,7 +3,7 @@
 //! Nothing here is contracted to fused multiply-adds or reordered, so every instruction set gives the same bits;
 //! only the matrix products ([`crate::nn::matrix`]) round differently.
 
-/// Runs `f` with the widest vectors that the processor has. What `f` calls must be inlined into it.
+/// Runs `f` with the widest vectors of the processor. What `f` calls must be inlined into it.
 #[inline]
 pub(crate) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     arch().dispatch(f)

@@ -1,4 +1,4 @@
-//! Everything that must outlast the process, in one safetensors file: tensors by name, and JSON in its header.
+//! Checkpoints and policies: tensors by name in one safetensors file, with a JSON card in its header.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,7 +12,7 @@ use wayside_core::error::{Error, Problem, Problems, Result};
 /// Key of the JSON in the header.
 const CARD: &str = "wayside";
 
-/// Tensors by name, and a JSON value for all that is not one.
+/// Tensors by name, and a JSON card for the rest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Counters, configuration, layout.
@@ -63,7 +63,7 @@ impl State {
         }
     }
 
-    /// Adds a tensor, bit by bit as it is.
+    /// Adds a tensor, to the bit.
     pub fn put<T: Element>(&mut self, name: &str, values: &[T]) {
         let mut bytes = Vec::with_capacity(values.len() * T::SIZE);
         values.iter().for_each(|v| v.write(&mut bytes));
@@ -157,7 +157,7 @@ impl State {
     /// From the bytes of a safetensors file; any bytes give a state or an error.
     ///
     /// # Errors
-    /// If they are none, or not one of ours.
+    /// If they are no safetensors file, or not one of ours.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let wrong = |e: &dyn std::fmt::Display| {
             invalid(
@@ -181,7 +181,7 @@ impl State {
         Ok(Self { card, tensors })
     }
 
-    /// Writes the file so that, whenever the process dies, `path` holds the old state or the new one, whole: a
+    /// Writes the file so that `path` holds the old state or the new one, whole, even if the process dies: to a
     /// temporary file beside it, flushed to the disk, then renamed.
     ///
     /// # Errors
@@ -200,7 +200,7 @@ impl State {
             .and_then(|()| file.sync_all())
             .map_err(io)?;
         std::fs::rename(&beside, path).map_err(io)?;
-        // the rename itself is on the disk once the folder is; not every system lets a folder be opened
+        // the rename is on the disk once the folder is; not every system can open a folder
         if let Some(folder) = path.parent().map(|p| {
             if p.as_os_str().is_empty() {
                 Path::new(".")
@@ -226,7 +226,7 @@ impl State {
     }
 }
 
-/// An error of this crate's input; the file is named by whoever knows it.
+/// A problem of a state; [`in_file`] names the file.
 pub(crate) fn invalid(path: &str, message: String) -> Error {
     Error::Invalid(Problems(vec![Problem {
         file: "state".to_owned(),
@@ -236,7 +236,7 @@ pub(crate) fn invalid(path: &str, message: String) -> Error {
     }]))
 }
 
-/// Names the file in every problem of an error.
+/// Names `file` in every problem of an error.
 #[must_use]
 pub fn in_file(error: Error, file: &Path) -> Error {
     match error {

@@ -1,4 +1,4 @@
-//! How good the policy is, on traffic that it never learned from.
+//! Scores of a policy, on traffic that it never learned from.
 
 use rayon::prelude::*;
 use wayside_core::engine::records::{Replication, SlotRecord};
@@ -8,13 +8,13 @@ use wayside_core::error::Result;
 
 use crate::trainer::learned::{LearnedPolicy, Score};
 
-/// Evaluates on always the same slots, most probable choices only.
+/// Evaluates the most probable choices, always on the same slots.
 #[derive(Debug)]
 pub struct Evaluation {
     seeds: Vec<u64>,
     slots: usize,
     bound: BoundKind,
-    /// Lower bounds by seed and slot, once known: no policy changes them.
+    /// Lower bounds by seed and slot, once known; they depend on no policy.
     bounds: Vec<Vec<f64>>,
 }
 
@@ -61,7 +61,7 @@ impl Evaluation {
             let world = &worlds[i % worlds.len()];
             replicate(world, std::slice::from_ref(factory), seed, options)
         };
-        // collected before the first error is looked for, so that it is that of the first seed
+        // collected first, so that the error is that of the first seed
         let runs: Vec<Result<Replication>> = self.seeds.par_iter().enumerate().map(one).collect();
         let mut slots: Vec<Vec<SlotRecord>> = Vec::new();
         for run in runs {

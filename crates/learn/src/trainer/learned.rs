@@ -44,13 +44,13 @@ pub struct Card {
     pub layout: Layout,
     /// Seed of the training.
     pub seed: u64,
-    /// Steps of environments that it learned from; a slot may take several.
+    /// Steps that it learned from; a slot may take several.
     pub timesteps: u64,
     /// Slots that it learned from.
     pub slots: u64,
-    /// Its score in training's own evaluation, on seeds that it never learned from.
+    /// Its score in the evaluation of the training, on seeds that it never learned from.
     pub score: Option<Score>,
-    /// The score of `least-total` on the same slots: what the same rows are worth untrained, where they are its rows.
+    /// The score of `least-total` on the same slots, where it decides by the same rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untrained: Option<Score>,
     /// Seeds of that evaluation, and slots of each.
@@ -77,7 +77,7 @@ pub struct LearnedPolicy {
 }
 
 impl LearnedPolicy {
-    /// Joins a network and its card.
+    /// A network with its card.
     ///
     /// # Errors
     /// If the network does not fit the card's layout.
@@ -123,7 +123,7 @@ impl LearnedPolicy {
     /// From the bytes of a policy file; any bytes give a policy or an error.
     ///
     /// # Errors
-    /// If they are not those of one.
+    /// If they are no policy file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::from_state(&State::from_bytes(bytes)?)
     }
@@ -131,12 +131,12 @@ impl LearnedPolicy {
     /// Reads a policy file.
     ///
     /// # Errors
-    /// If it cannot be read or is none; the error names the file.
+    /// If it cannot be read or is no policy file; the error names the file.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_state(&State::read(path)?).map_err(|error| in_file(error, path))
     }
 
-    /// The policy file, and the card alone as JSON, for people.
+    /// The policy file, and the card alone as JSON, to be read by people.
     ///
     /// # Errors
     /// If the format cannot hold it.

@@ -59,7 +59,7 @@ const SAC: [&str; 7] = [
     "train/n_updates",
 ];
 
-/// Times come last: they alone differ between trainings of one seed.
+/// Times come last: only they differ between trainings of one seed.
 const LAST: [&str; 8] = [
     "wayside/objective",
     "wayside/lower_bound",
@@ -71,7 +71,7 @@ const LAST: [&str; 8] = [
     "time/cpu_s",
 ];
 
-/// All columns for what is reported of one kind of learner.
+/// All columns for the kind of learner that reports.
 fn columns(report: &Report) -> impl Iterator<Item = &'static str> {
     let train: &[_] = match report.losses {
         Losses::OnPolicy(_) => &ON_POLICY,
@@ -93,7 +93,7 @@ fn value(p: &Progress, tag: &str) -> Option<f64> {
         "wayside/deadline_met" => score(|s| s.deadline_met),
         "time/time_elapsed" => Some(p.wall_s),
         "time/cpu_s" => p.cpu_s,
-        // before the first iteration there is nothing to say of one
+        // nothing is known of an iteration before the first
         _ if tag.starts_with("train/") && tag != "train/n_updates" && p.report.iterations == 0 => {
             None
         }
@@ -149,7 +149,7 @@ impl Log {
         }
     }
 
-    /// Writes what is buffered, to the disk; the length of the file.
+    /// Writes the buffer to the disk; the length of the file.
     fn flush(&mut self) -> Result<u64> {
         let mut write = || {
             self.file.write_all(&self.buffer)?;
@@ -206,7 +206,7 @@ impl Logs {
         Ok(())
     }
 
-    /// Writes all to the disk and says how far it came.
+    /// Writes everything to the disk; the lengths of the files.
     pub(crate) fn flushed(&mut self) -> Result<Lengths> {
         let name = self.events.path.file_name().unwrap_or_default();
         Ok(Lengths {

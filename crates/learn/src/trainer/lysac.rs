@@ -51,11 +51,11 @@ impl LysacConfig {
                 n_steps: 10,
                 total_timesteps: 40_000,
                 center_reward: true,
-                // the reward of a slot falls from -8 to -1 while it learns, and what is to be learned then is in the second digit
+                // the reward of a slot rises from -8 to -1 while it learns; what is left to learn is then in the second digit
                 reward_keep: 0.95,
-                // a hundred actions have much entropy, and what it counts is to be small beside a reward from the start
+                // a hundred actions have much entropy, which must not outweigh the reward at the start
                 ent_coef: 0.01,
-                // minus the number of actions, as usual, leaves each so little that critics do not learn what another would be worth
+                // the usual target, minus the number of actions, leaves too little for critics to learn the value of other actions
                 target_entropy: Some(-50.0),
                 ..SacConfig::default()
             },

@@ -10,8 +10,10 @@
 //! | `checkpoint.safetensors` | everything that the next iteration depends on |
 //! | `manifest.json` | what the training was, and which files are its own |
 //!
-//! Another process cannot train there at the same time. A checkpoint is written after an iteration, whole or not at all, and says how long the logs were: going on from it
-//! cuts them there, so that a training that was killed leaves the same files as one that was not, times aside.
+//! Another process cannot train there at the same time.
+//!
+//! A checkpoint is written after an iteration, whole or not at all. It records the length of the logs, and a resumed training
+//! cuts them there. So a training that was killed leaves the same files as one that was not, but for times.
 
 mod batches;
 mod build;
@@ -71,22 +73,22 @@ pub enum Ended {
     Done,
     /// The target gap is reached.
     Target,
-    /// Somebody stopped it; it can go on from its checkpoint.
+    /// It was stopped, and can go on from its checkpoint.
     Interrupted,
 }
 
 /// What to train, and where it goes.
 pub struct Plan<'w> {
-    /// The scenario, laid out.
+    /// The scenario to train in.
     pub world: &'w World,
-    /// Reads that scenario again, with what varies changed.
+    /// Reads that scenario again, with the keys that vary changed.
     pub read: &'w Reader<'w>,
     /// All options.
     pub settings: Settings,
     /// Makes a library of networks other than ours, for `ppo` and `ac`. Not an option: it decides where the networks are
     /// computed and how fast, so that a training may go on with another.
     pub backend: Option<&'w MakeBackend<'w>>,
-    /// Fixes everything that is random.
+    /// Seed of every random stream.
     pub seed: u64,
     /// Folder of the training.
     pub out: PathBuf,
@@ -104,7 +106,7 @@ pub struct Trainer<'w> {
     layout: Layout,
     learner: Box<dyn Learner + 'w>,
     evaluation: Evaluation,
-    /// A scenario for every seed of evaluations; none: the same for all.
+    /// Scenarios of evaluations, one per seed; empty: that of the training.
     held_out: Vec<World>,
     folder: TrainingFolder,
     logs: Logs,
@@ -179,13 +181,13 @@ impl<'w> Trainer<'w> {
         })
     }
 
-    /// Trains until the end, or until `stop` is set; `watch` sees every iteration.
+    /// Trains until the end, or until `stop` is set; `watch` is called after every iteration.
     ///
     /// # Errors
     /// A trace that ends early; a file system that refuses.
     pub fn run(&mut self, stop: &AtomicBool, watch: &mut dyn FnMut(&Progress)) -> Result<Ended> {
         if self.best.is_none() {
-            // what the encoder is worth before anything is learned
+            // the score before anything is learned
             let score = Some(self.evaluate()?);
             let (wall_s, cpu_s) = self.spent_s();
             let progress = Progress {
@@ -222,7 +224,7 @@ impl<'w> Trainer<'w> {
         Ok(ended)
     }
 
-    /// One iteration of the learner, with the evaluation that is due.
+    /// One iteration of the learner, with the evaluation if one is due.
     fn iterate(&mut self) -> Result<Progress> {
         let report = self.learner.iterate()?;
         self.slots += report.slots;
@@ -247,7 +249,7 @@ impl<'w> Trainer<'w> {
         Ok(progress)
     }
 
-    /// Scores the policy as it stands, and keeps it if it is the best.
+    /// Scores the policy as it stands, and writes it if it is the best.
     fn evaluate(&mut self) -> Result<Score> {
         let mut policy = self.policy(None)?;
         let worlds = evaluated(&self.held_out, self.plan.world);
@@ -255,7 +257,7 @@ impl<'w> Trainer<'w> {
         self.last = Some(score);
         let target = self.plan.settings.train.target_gap;
         self.target_reached = target.is_some_and(|target| score.gap <= target);
-        // where scenarios vary the one with the largest costs would decide
+        // where scenarios vary, the one with the largest costs would dominate the objective
         let mark = |score: Score| match self.held_out.is_empty() {
             true => score.objective,
             false => score.gap,
@@ -275,7 +277,7 @@ impl<'w> Trainer<'w> {
     /// The policy as it stands.
     ///
     /// # Errors
-    /// None that is known.
+    /// If the network does not fit the layout, which would be a bug.
     pub fn policy(&self, score: Option<Score>) -> Result<LearnedPolicy> {
         let plan = &self.plan;
         let train = &plan.settings.train;
@@ -303,7 +305,7 @@ impl<'w> Trainer<'w> {
         self.best
     }
 
-    /// What makes the training doubtful, a sentence each.
+    /// Reasons to doubt the training, a sentence each.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         self.health.doubts()
@@ -315,7 +317,7 @@ impl<'w> Trainer<'w> {
         self.untrained
     }
 
-    /// Where everything goes.
+    /// Folder of the training.
     #[must_use]
     pub fn out(&self) -> &Path {
         &self.plan.out
@@ -353,7 +355,7 @@ fn evaluated<'w>(held_out: &'w [World], world: &'w World) -> &'w [World] {
     }
 }
 
-/// All that a training depends on but how long it lasts.
+/// All that a training depends on, except for how long it lasts.
 fn identity(plan: &Plan) -> serde_json::Value {
     let mut options = plan.settings.to_json();
     options["total_timesteps"] = serde_json::Value::Null;
@@ -367,7 +369,7 @@ fn identity(plan: &Plan) -> serde_json::Value {
     })
 }
 
-/// Refuses to go on with another training than the checkpoint's.
+/// Checks that the checkpoint is of the training that `plan` describes.
 fn same_training(state: &State, plan: &Plan) -> Result<()> {
     let kept: serde_json::Value = state.card_value("plan")?;
     let asked = identity(plan);
@@ -390,7 +392,7 @@ fn same_training(state: &State, plan: &Plan) -> Result<()> {
 /// CPU time of this process so far, where the system tells \[s\].
 fn cpu_s() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // after the name in parentheses, fields 14 and 15 in hundredths of a second
+    // fields 14 and 15, after the name in parentheses, in hundredths of a second
     let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut next = || fields.next()?.parse::<f64>().ok();
     Some((next()? + next()?) / 100.0)

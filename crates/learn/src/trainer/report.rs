@@ -17,7 +17,7 @@ pub(super) fn no_report(algorithm: Algorithm) -> Report {
 /// What an iteration brought.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// What the learner says; episodes count their true rewards.
+    /// What the learner reports.
     pub report: Report,
     /// Slots learned from so far.
     pub slots: u64,
@@ -36,11 +36,11 @@ pub struct Progress {
 /// Share of clipped rewards beyond which a training is doubtful.
 const MOST_CLIPPED: f64 = 0.01;
 
-/// Signs that nothing can be learned, over a whole training.
+/// Signs, over a whole training, that nothing can be learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Health {
     iterations: u64,
-    /// Those whose explained variance is no number, and whether the last one is among them.
+    /// Iterations whose explained variance was not a number, and whether the last one is among them.
     undefined: u64,
     undefined_last: bool,
     /// Sum over iterations of the share of rewards that were clipped.

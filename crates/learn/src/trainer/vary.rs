@@ -1,7 +1,7 @@
 //! Scenarios around the one that is named: `--vary KEY=VALUES` draws a value for every environment.
 //!
-//! Each environment keeps its own scenario, drawn from a stream by its number, so that a training depends neither on
-//! threads nor on where it was interrupted. What is drawn goes through the scenario's own reader, as `--set` does.
+//! Each environment keeps its own scenario, drawn from a stream named by its number, so that a training depends neither on
+//! threads nor on where it was interrupted. The scenario's own reader checks what is drawn, as it does with `--set`.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use wayside_core::engine::world::World;
 use wayside_core::error::Result;
 use wayside_core::rng::{Stream, Streams};
 
-/// A key of the scenario, and what it may be.
+/// A key of the scenario, and the values that it may have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vary {
     key: String,
@@ -29,7 +29,7 @@ enum Values {
 impl FromStr for Vary {
     type Err = String;
 
-    /// `KEY=LOW..HIGH` or `KEY=A,B,C`; commas within brackets or quotes part nothing.
+    /// `KEY=LOW..HIGH` or `KEY=A,B,C`; commas within brackets or quotes do not separate values.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let wanted = "expected KEY=LOW..HIGH or KEY=A,B,C";
         let (key, values) = text.split_once('=').ok_or(wanted)?;
@@ -84,8 +84,8 @@ fn listed(values: &str) -> Vec<String> {
 }
 
 impl Vary {
-    /// The key, and a value of it. Of a range of positive numbers each factor is as likely as the next, so that few
-    /// vehicles are as common as many.
+    /// The key, and a value drawn for it: log-uniformly from a range of positive numbers, so that small fleets are as
+    /// common as large ones.
     fn draw(&self, stream: &mut Stream) -> (String, String) {
         let value = match &self.values {
             Values::Whole(low, high) => {

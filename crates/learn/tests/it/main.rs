@@ -1,8 +1,10 @@
 //! Learning on tiny problems whose optimum is known; training, policy files, and the policies that come along.
 
+mod decoders;
 mod kill;
 mod mdp;
 mod on_policy;
 mod sac;
 mod shipped;
 mod trainer;
+mod trainer_checks;

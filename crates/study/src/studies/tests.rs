@@ -12,6 +12,7 @@ use wayside_core::engine::{PolicyFactory, PolicyRegistry};
 use wayside_core::policy::PolicyKind;
 
 mod claims;
+mod mutations;
 mod records;
 
 use records::{recorded, recorded_as};

@@ -3,6 +3,8 @@
 mod buffer;
 mod external_backend;
 mod minibatch;
+#[cfg(test)]
+mod tests;
 mod updater;
 
 use rayon::prelude::*;

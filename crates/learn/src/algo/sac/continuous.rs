@@ -5,7 +5,8 @@ use wayside_core::error::Result;
 use wayside_core::rng::Stream;
 
 use super::SacConfig;
-use super::learner::{ActionSpace, Draw, Minibatch, SacEnv, Shard, SoftActorCritic};
+use super::learner::{ActionSpace, Draw, SacEnv, SoftActorCritic};
+use super::minibatch::{Minibatch, Shard};
 use super::networks::Ends;
 use super::replay::Widths;
 use crate::algo::env::{ContinuousEnv, SlotView, Step};

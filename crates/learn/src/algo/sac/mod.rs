@@ -5,6 +5,7 @@
 pub mod continuous;
 pub mod discrete;
 pub mod learner;
+mod minibatch;
 mod networks;
 mod replay;
 
