@@ -6,6 +6,7 @@ mod limits;
 mod run;
 mod study;
 mod train;
+mod writers;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -392,51 +392,13 @@ impl Search {
         way: &Way,
         (limit, margin): (&mut f64, f64),
     ) {
-        let site = &constants.sites[way.rsu as usize];
         let base = way.cost(row.data_bits);
-        let way_s = way.s_per_bit * row.data_bits;
         for k in 1..=HOLDS {
             let hold = self.holds[way.rsu as usize][k - 1];
             if upload.cost(lambda, most) + base + hold.cost > *limit {
                 break;
             }
-            let mut best: Option<Choice> = None;
-            let mut j = most;
-            let mut in_time = false;
-            // the cost is convex in the band, so the first j that is no better ends it
-            while j >= 1.0 && !in_time {
-                let left_s = k as f64 * constants.slot_s - j * upload.alone_s - way_s;
-                let least_hz = if left_s > 0.0 {
-                    row.cycles / left_s
-                } else {
-                    f64::INFINITY
-                };
-                in_time = k == HOLDS || least_hz <= hold.hz;
-                let (run, hz) = if in_time {
-                    (hold.cost, hold.hz)
-                } else {
-                    (
-                        site.curve.cost(row.cycles, least_hz) + hold.price * least_hz,
-                        least_hz,
-                    )
-                };
-                let cost = upload.cost(lambda, j) + base + run;
-                if in_time || least_hz <= site.cpu_hz {
-                    if best.is_some_and(|best| best.cost <= cost) {
-                        break;
-                    }
-                    best = Some(Choice {
-                        cost,
-                        entry: upload.rsu,
-                        execution: way.rsu,
-                        band: 1.0 / j,
-                        cpu: hz / site.cpu_hz,
-                        slots: k as u32,
-                    });
-                }
-                j -= 1.0;
-            }
-            let unhurried = in_time && best.is_some_and(|best| best.band == 1.0 / most);
+            let (best, unhurried) = best_in(constants, row, (upload, lambda, most), way, (k, hold));
             if let Some(best) = best {
                 self.take(limit, margin, best);
             }
@@ -465,4 +427,56 @@ impl Search {
             *hold = Hold { cost, hz, price };
         }
     }
+}
+
+/// The best share of the band for a task that holds CPU for `k` slots, and whether it has time to spare even with
+/// the band that suits it best: more slots would then only cost more.
+fn best_in(
+    constants: &Constants,
+    row: &Row,
+    (upload, lambda, most): (&Upload, f64, f64),
+    way: &Way,
+    (k, hold): (usize, Hold),
+) -> (Option<Choice>, bool) {
+    let site = &constants.sites[way.rsu as usize];
+    let base = way.cost(row.data_bits);
+    let way_s = way.s_per_bit * row.data_bits;
+    let mut best: Option<Choice> = None;
+    let mut j = most;
+    // the cost is convex in the band, so the first j that is no better ends it
+    while j >= 1.0 {
+        let left_s = k as f64 * constants.slot_s - j * upload.alone_s - way_s;
+        let least_hz = if left_s > 0.0 {
+            row.cycles / left_s
+        } else {
+            f64::INFINITY
+        };
+        let in_time = k == HOLDS || least_hz <= hold.hz;
+        if in_time || least_hz <= site.cpu_hz {
+            let (run, hz) = if in_time {
+                (hold.cost, hold.hz)
+            } else {
+                let run = site.curve.cost(row.cycles, least_hz) + hold.price * least_hz;
+                (run, least_hz)
+            };
+            let cost = upload.cost(lambda, j) + base + run;
+            if best.is_some_and(|best| best.cost <= cost) {
+                break;
+            }
+            let unhurried = in_time && best.is_none() && j >= most;
+            best = Some(Choice {
+                cost,
+                entry: upload.rsu,
+                execution: way.rsu,
+                band: 1.0 / j,
+                cpu: hz / site.cpu_hz,
+                slots: k as u32,
+            });
+            if in_time {
+                return (best, unhurried);
+            }
+        }
+        j -= 1.0;
+    }
+    (best, false)
 }
