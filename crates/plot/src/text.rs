@@ -32,19 +32,23 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(advance).sum::<f64>() / per_em * size
 }
 
-/// Longest name of a category as it is drawn; what is cut is whole in the figure's CSV.
-const LONGEST_CATEGORY: usize = 28;
+/// Widest name of a category as it is drawn, in sizes of the font; what is cut is whole in the figure's CSV.
+const WIDEST_CATEGORY: f64 = 16.0;
 
-/// `name` at a length that leaves room for what it names.
+/// `name` at a width that leaves room for what it names.
 pub(crate) fn shortened(name: &str) -> String {
-    match name.char_indices().nth(LONGEST_CATEGORY) {
-        None => name.to_owned(),
-        Some(_) => name
-            .chars()
-            .take(LONGEST_CATEGORY - 1)
-            .chain(['\u{2026}'])
-            .collect(),
+    if width(name, 1.0) <= WIDEST_CATEGORY {
+        return name.to_owned();
     }
+    let mut short = String::new();
+    for c in name.chars() {
+        short.push(c);
+        if width(&short, 1.0) + 1.0 > WIDEST_CATEGORY {
+            short.pop();
+            break;
+        }
+    }
+    short + "\u{2026}"
 }
 
 /// `text` as a field of CSV that a spreadsheet takes for text: not for a formula.

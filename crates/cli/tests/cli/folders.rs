@@ -19,7 +19,6 @@ id = "load"
 scenario = "wang2025"
 policies = ["local", "nearest"]
 set = { "time.slots" = 2 }
-
 [[grid.axis]]
 key = "fleet.size"
 name = "vehicles"
@@ -375,30 +374,6 @@ fn regress_paths_that_are_not_utf8() {
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     let output = command(&["check"]).arg(name(b"none\xff")).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn regress_help_on_a_full_disk() {
-    for line in [
-        "--help",
-        "--version",
-        "run --help",
-        "policies",
-        "help train",
-    ] {
-        let full = fs::OpenOptions::new()
-            .write(true)
-            .open("/dev/full")
-            .unwrap();
-        let output = command(&words(line)).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{line}");
-        assert!(
-            stderr(&output).contains("stdout: No space left on device"),
-            "{line}: {}",
-            stderr(&output)
-        );
-    }
 }
 
 /// The work that `manifest` speaks of, where its results are whole: those of `expected`.

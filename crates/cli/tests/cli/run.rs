@@ -226,7 +226,11 @@ fn property_bad_arguments_are_named() {
     refused(&["run", "--seeds", "x"], 2, &["0..9"]);
     refused(&["run", "--slots", "0"], 2, &["--slots"]);
     refused(&["run", "--threads", "0"], 2, &["--threads"]);
-    refused(&["run", "--bound=tight"], 2, &["simple, split, off"]);
+    refused(
+        &["run", "--bound=tight"],
+        2,
+        &["auto, simple, split, horizon, off"],
+    );
     refused(&["run", "--force"], 2, &["--out"]);
 }
 

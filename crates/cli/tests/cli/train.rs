@@ -167,7 +167,7 @@ fn property_bad_trainings_are_refused() {
     refused(
         &["run", "wang2025", "--policy", "pppo"],
         2,
-        &["possible values", "ppo"],
+        &["unknown policy", "did you mean \"ppo\""],
     );
     let listed = printed(&[
         "train",

@@ -1,7 +1,7 @@
 //! Who writes where: two processes, files that name files, links, pages.
 
 use super::folders::{STUDY, TRAINING, run, words};
-use super::{command, printed, refused, text};
+use super::{command, printed, refused, stderr, text};
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -163,5 +163,29 @@ fn property_a_page_is_replaced_whole() {
         );
         Command::new("sh").args(["-c", &shell]).output().unwrap();
         assert_eq!(fs::read_to_string(&page).unwrap(), found);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn regress_help_on_a_full_disk() {
+    for line in [
+        "--help",
+        "--version",
+        "run --help",
+        "policies",
+        "help train",
+    ] {
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = command(&words(line)).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert!(
+            stderr(&output).contains("stdout: No space left on device"),
+            "{line}: {}",
+            stderr(&output)
+        );
     }
 }
