@@ -34,6 +34,8 @@ def test_regress_sampling_by_the_mask_of_info(form):
     assert env.unwrapped.action_masks().dtype == np.bool_
 
 
+# the choice of an entry and a target has two parts
+@pytest.mark.filterwarnings("ignore:Action space for each agent probably")
 def test_regress_pettingzoos_own_test_of_the_aec_form():
     api_test(parallel_to_aec(OffloadingParallelEnv(slots=3, overrides=SMALL)), num_cycles=30)
 

@@ -162,7 +162,7 @@ def test_property_wrong_studies_are_refused_before_ray_starts(tmp_path):
         wayside.ray.study(tmp_path / "none.toml", out=tmp_path / "out")
     study.write_text(STUDY)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "diary.txt").touch()
-    with pytest.raises(ValueError, match="holds files, but no results of Wayside"):
+    (tmp_path / "out" / "claims.json").touch()
+    with pytest.raises(ValueError, match="is not listed in a manifest of Wayside"):
         wayside.ray.study(study, out=tmp_path / "out")
     assert not ray.is_initialized()

@@ -11,6 +11,7 @@ __all__ = [
     "Scenario",
     "Slot",
     "Study",
+    "StudyFolder",
     "Table",
     "VectorEnv",
     "__version__",

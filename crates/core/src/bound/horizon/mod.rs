@@ -14,7 +14,7 @@
 //! sum F <= F_m in each slot, and queues on vehicles only add cost. After the last slot prices are zero.
 //!
 //! Prices are found in a window of slots that moves along the run: quasi-Newton steps on the smoothed dual
-//! ([`ascent`]) starting from the prices of the slots before. The first [`STRIDE`] slots of a window then keep their
+//! (`ascent`) starting from the prices of the slots before. The first `STRIDE` slots of a window then keep their
 //! prices. The bound is the sum of the slots' values at the prices kept, whatever these are, so every window length gives
 //! a valid bound; a short one gives a looser bound. Time is linear in slots, memory that of the window.
 
