@@ -12,12 +12,16 @@ shift 2
 seeds=$*
 here=$(dirname "$0")
 
-# Seeds that were asked for, else those of the records: ten where 20 vehicles were undecided with five.
+# Seeds that were asked for, else those of the records: twenty for the sizes at which ten left a verdict undecided.
 seeds_of() {
-    if [ -n "$seeds" ]; then echo "$seeds"
-    elif [ "$1" = 20 ]; then echo 0 1 2 3 4 5 6 7 8 9
-    else echo 0 1 2 3 4
+    if [ -n "$seeds" ]; then
+        echo "$seeds"
+        return
     fi
+    case $1 in
+        20 | 100) seq -s ' ' 0 19 ;;
+        *) seq -s ' ' 0 9 ;;
+    esac
 }
 
 # Slots per training: fewer heads learn sooner.
@@ -33,7 +37,7 @@ slots() {
 
 train() {
     for vehicles in 100 80 60 40 20; do
-        for seed in $(seeds_of $vehicles); do
+        for seed in $(seeds_of "$vehicles"); do
             for agent in ppo ac; do
                 out=$folder/$agent-$vehicles-$seed
                 [ -f "$out/done" ] && continue
@@ -48,7 +52,7 @@ train() {
 
 evaluate() {
     for vehicles in 100 80 60 40 20; do
-        for seed in $(seeds_of $vehicles); do
+        for seed in $(seeds_of "$vehicles"); do
             from=$((2000 + 60 * seed))
             "$wayside" run wang2025 --set fleet.size="$vehicles" --seeds "$from..$((from + 59))" --slots 6 --bound=simple \
                 --policy "$folder/ppo-$vehicles-$seed/policy.safetensors,$folder/ac-$vehicles-$seed/policy.safetensors,local,random,greedy-computation,greedy-data,nearest,price,best-response" \
@@ -61,7 +65,7 @@ collect() {
     {
         echo policy,vehicles,seed,objective,delay_s,energy_j,lbm,lbm_violations,deadline_met,offloaded,migrated,gap
         for vehicles in 20 40 60 80 100; do
-            for seed in $(seeds_of $vehicles); do
+            for seed in $(seeds_of "$vehicles"); do
                 awk -F, -v vehicles="$vehicles" -v seed="$seed" '
                     NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
                     {

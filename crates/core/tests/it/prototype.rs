@@ -166,7 +166,7 @@ fn regress_coupled_slots_reward_ending_in_time() {
     assert!(at("0.25").0 < 0.332);
 }
 
-/// The dumbest rule of the kind that the paper's PPO learns here (J .273, docs/policies/ppo.md), and better: vehicle n enters at the
+/// The dumbest rule of the kind that the paper's PPO learns here (J .268, docs/policies/ppo.md), and better: vehicle n enters at the
 /// nearest RSU and executes at RSU n mod 11, wherever it is.
 #[test]
 fn regress_a_fixed_target_for_every_vehicle_evens_out_loads() {
@@ -195,6 +195,6 @@ fn regress_a_fixed_target_for_every_vehicle_evens_out_loads() {
     let mean = objectives.iter().sum::<f64>() / objectives.len() as f64;
     let found = run(&builtin("wang2025", &[]), &[Nearest, Price], 4);
     println!("fixed targets {mean}, nearest and price {found:?}");
-    assert!((0.270..0.276).contains(&mean), "{mean}");
+    assert!((0.264..0.269).contains(&mean), "{mean}");
     assert!(mean < found[0].0 && mean > found[1].0, "{found:?}");
 }

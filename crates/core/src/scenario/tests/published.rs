@@ -133,12 +133,14 @@ fn closed_form_builtins_differ_from_wang2025_where_they_should() {
     };
     let mut balanced = builtin("wang2025-unbalanced");
     balanced.load_balance.enforce = true;
-    // but for the two values fitted under (16e), and that its source says so
+    // but for the four values fitted under (16e), and that its source says so
     balanced.fleet.energy_coeff = Range {
         min: 1.83e-26,
         max: 1.83e-26,
     };
     balanced.policy.greedy.quota = 0.78;
+    balanced.channel.noise_dbm = -106.0;
+    balanced.backhaul.rate_bps = 10e9;
     balanced.source = builtin("wang2025").source;
     assert_eq!(renamed(builtin("wang2025")), renamed(balanced));
     let mut hotspot = builtin("wang2025-unbalanced");
