@@ -34,7 +34,9 @@ pub use build::MakeBackend;
 pub use environment::Environment;
 pub use evaluate::Evaluation;
 pub use lysac::LysacConfig;
-pub use options::{Agent, Algorithm, Config, Encoder, Settings, TrainOptions};
+pub use options::{
+    Agent, Algorithm, Config, Encoder, OptionGroup, Settings, TrainOptions, reference,
+};
 pub use report::Progress;
 use report::{Health, no_report};
 pub use vary::{Reader, Vary};

@@ -11,10 +11,13 @@ use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::observation::{Layout, Target};
 
 mod defaults;
+mod reference;
 
 use defaults::{
     ac_defaults, paper_ac, paper_ppo, ppo_defaults, sac_defaults, train_defaults, vary_defaults,
 };
+
+pub use reference::{OptionGroup, reference};
 
 use super::lysac::LysacConfig;
 use super::problem::problem;
@@ -102,31 +105,31 @@ section! {
     /// Options of the trainer itself; `defaults.rs` knows those that depend on what is trained.
     #[derive(Clone, Debug, PartialEq)]
     pub struct TrainOptions {
-        /// Whose agent.
+        /// whose agent is trained: `ours`, or `paper`, that of Wang et al. (encoder flat, ppo or ac); sets the other defaults
         agent: Agent = default(Agent::Ours, Choice(&AGENTS)),
-        /// Where `flat` may have a task execute.
+        /// where the encoder flat may let a task execute: on `any` RSU, or on one of the `candidates` of its vehicle
         target: Target = default(Target::Any, Choice(&TARGETS)),
-        /// Environments stepped side by side.
+        /// environments that are stepped side by side
         n_envs: usize = default(8, SOME),
-        /// Slots of an episode.
+        /// slots of an episode
         episode_slots: usize = default(10, SOME),
-        /// Hidden layers of the actor, and of the critic where it is a network of its own.
+        /// sizes of the hidden layers, of the actor and of a separate critic
         net_arch: Vec<usize> = default(vec![64, 64], NotEmpty(List(Count { min: 1, max: 4096 }))),
-        /// What follows each hidden layer.
+        /// activation function after each hidden layer: `tanh` or `relu`
         activation: Activation = default(Activation::Tanh, Choice(&ACTIVATIONS)),
-        /// Whether the critic has a network of its own.
+        /// whether the critic has a network of its own
         own_critic: bool = default(true, Flag),
-        /// Moves reward to the turn that brought it; leaves the optimum where it is.
+        /// whether each turn of a slot gets the reward that its own decision brings; this does not change the optimum
         shaping: bool = default(true, Flag),
-        /// Iterations between evaluations.
+        /// iterations between evaluations
         eval_freq: u64 = default(5, Count { min: 1, max: 100_000 }),
-        /// Seeds of an evaluation; no training meets them.
+        /// number of seeds of an evaluation; training never uses them
         eval_seeds: usize = default(4, SOME),
-        /// Slots of each.
+        /// slots of each evaluation seed
         eval_slots: usize = default(30, SOME),
-        /// Training ends once an evaluation finds a gap this small.
+        /// training ends once an evaluation finds a gap of at most this
         target_gap: Option<f64> = default(None, Nullable(Float::NON_NEGATIVE)),
-        /// Keys of the scenario that vary between environments, see [`Vary`].
+        /// keys of the scenario that vary between environments, as with --vary
         vary: Vec<String> = default(Vec::new(), Texts),
     }
 }
