@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::world::{WorldRef, draw, keep_busy};
 use crate::error::Result;
 use crate::mobility::VehicleKey;
-use crate::mobility::{self, MobilitySource, Positions};
+use crate::mobility::{MobilitySource, Positions};
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{self, Cycles, Execution};
@@ -61,13 +61,7 @@ impl<'w> Traffic<'w> {
     pub fn new(world: impl Into<WorldRef<'w>>, streams: Streams) -> Result<Self> {
         let world = world.into();
         Ok(Self {
-            source: mobility::source(
-                &world.scenario.fleet,
-                world.scenario.time,
-                world.area,
-                &world.stands_m,
-                streams,
-            )?,
+            source: world.mobility(streams)?,
             positions: Positions::default(),
             keys: Vec::new(),
             fleet: FleetStreams {

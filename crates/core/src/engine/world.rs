@@ -1,5 +1,6 @@
 //! The part of a run that no policy can change: the map, the vehicles, the tasks.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::backhaul::network::Network;
 use crate::backhaul::{self, MAX_TARGETS, Routes};
 use crate::error::{Error, Problem, Problems, Result};
 use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
+use crate::mobility::{self, MobilitySource};
 use crate::model::channel::Radio;
 use crate::observation::Setting;
 use crate::rng::{Stream, Streams};
@@ -41,6 +43,17 @@ pub struct World {
     /// Places of the RSUs that parked vehicles may stand at \[m\].
     pub stands_m: Vec<[f64; 2]>,
     index: CoverageIndex,
+    own_mobility: Option<OwnMobility>,
+}
+
+/// Makes the vehicles of a seed, in place of `fleet.mobility`.
+#[derive(Clone)]
+struct OwnMobility(Arc<dyn Fn(Streams) -> Box<dyn MobilitySource> + Send + Sync>);
+
+impl fmt::Debug for OwnMobility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnMobility")
+    }
 }
 
 /// A world that is borrowed, or shared by what must not depend on a borrow, as in Python.
@@ -145,7 +158,61 @@ impl World {
             stands_m,
             faults,
             index,
+            own_mobility: None,
         })
+    }
+
+    /// This world with vehicles of your own in place of those of `fleet.mobility`. `make` builds their source anew for
+    /// every seed; all else, such as `[area]`, stays as the scenario says. The manifest of a run names the scenario and
+    /// does not know of them.
+    ///
+    /// ```
+    /// use wayside_core::engine::world::World;
+    /// use wayside_core::engine::{Options, replicate};
+    /// use wayside_core::mobility::{MobilitySource, Positions, VehicleKey};
+    /// use wayside_core::policy::PolicyKind;
+    /// use wayside_core::{Result, Scenario};
+    ///
+    /// /// A platoon: ten vehicles, 20 m apart, at 25 m/s along the x axis.
+    /// struct Platoon;
+    ///
+    /// impl MobilitySource for Platoon {
+    ///     fn advance(&mut self, time_s: f64, out: &mut Positions) -> Result<()> {
+    ///         out.clear();
+    ///         for i in 0..10 {
+    ///             out.push(VehicleKey(i), 25.0 * time_s + 20.0 * i as f64, 0.0);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let world = World::new(&Scenario::builtin("wang2025", &[])?)?.with_mobility(|_streams| Platoon);
+    /// let run = replicate(&world, &[PolicyKind::Nearest], 0, Options { slots: 3, ..Options::default() })?;
+    /// assert_eq!(run.policies[0].slots[0].tasks, 10);
+    /// # Ok::<(), wayside_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_mobility<S: MobilitySource + 'static>(
+        self,
+        make: impl Fn(Streams) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let make = move |streams| Box::new(make(streams)) as Box<dyn MobilitySource>;
+        Self {
+            own_mobility: Some(OwnMobility(Arc::new(make))),
+            ..self
+        }
+    }
+
+    /// The vehicles of one seed.
+    ///
+    /// # Errors
+    /// A trace that cannot be opened, or does not hold the time asked for.
+    pub fn mobility(&self, streams: Streams) -> Result<Box<dyn MobilitySource>> {
+        if let Some(OwnMobility(make)) = &self.own_mobility {
+            return Ok(make(streams));
+        }
+        let (fleet, time) = (&self.scenario.fleet, self.scenario.time);
+        mobility::source(fleet, time, self.area, &self.stands_m, streams)
     }
 
     /// Which RSUs cover a vehicle.
