@@ -84,3 +84,8 @@ pub use experiment::{Experiment, Results};
 pub use facts::ScenarioFacts;
 pub use summary::Summary;
 pub use wayside_plot as plot;
+
+// The programs of the guide are compiled and run with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/extending.md")]
+mod guide_extending {}
