@@ -34,7 +34,7 @@ pub(crate) struct Check {
 pub(crate) fn execute(args: &Check) -> Outcome {
     let mut problems = Problems::default();
     for file in &args.files {
-        // a named pipe may never be written to, and a device may never end
+        // reading a named pipe or a device may never end
         if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             problems.push(Problem {
                 file: file.clone(),

@@ -29,7 +29,7 @@ Examples:
 pub(crate) struct Decide {
     /// Slot, a JSON file; - is standard input.
     pub(crate) slot: PathBuf,
-    /// Who decides, a name of `wayside policies` or the path of a policy.safetensors; with its default options and
+    /// Policy: a name of `wayside policies`, or the path of a policy.safetensors. It has its default options and
     /// seed 0.
     #[arg(long)]
     pub(crate) policy: PolicyName,

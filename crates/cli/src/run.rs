@@ -153,7 +153,7 @@ fn bound(args: &Run) -> BoundKind {
     }
 }
 
-/// Whether `path` is `folder` or below it, links aside.
+/// Whether `path` is `folder` or below it, without following links.
 fn is_within(path: &Path, folder: &Path) -> bool {
     let absolute = |path| std::path::absolute(path).unwrap_or_default();
     absolute(path).starts_with(absolute(folder))

@@ -61,7 +61,7 @@ pub(crate) struct StudyOptions {
     /// Folder for the results: claims, figures, tables, report, manifest, and what is finished so far.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Fewer cells and seeds: a minute's version.
+    /// Fewer cells and seeds, for a first look.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Replaces another study's or run's results in --out; files of yours stay.

@@ -26,11 +26,11 @@ Examples:
   wayside train ppo wang2025 --out ppo/                  seconds to a gap below 1 %
   wayside train ppo coupled --set time.slot_s=0.25 --out c25/ --option total_timesteps=5000000
   wayside train lysac lin2025 --out lysac/               10 vehicles of 5 tasks each, all capabilities
-  wayside train ppo wang2025 --out ppo/ --resume         after Ctrl-C, or worse
+  wayside train ppo wang2025 --out ppo/ --resume         after Ctrl-C or a crash
   wayside run wang2025 --policy ppo/policy.safetensors,price --bound
   tensorboard --logdir ppo/";
 
-/// Train a policy that is then one more --policy.
+/// Train a policy, to be used as any other --policy.
 ///
 /// Trains in SCENARIO and writes to --out: policy.safetensors (the best policy by evaluation, with its card
 /// policy.json), progress.csv, events for TensorBoard, and checkpoints. Every few iterations the policy is evaluated on
@@ -153,7 +153,7 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))
 }
 
-/// What was trained beside what it started from: algorithm, score, file.
+/// The trained policy below the untrained one: algorithm, score, file.
 fn compared<'a>(
     scenario: &str,
     scores: impl Iterator<Item = (&'a str, Score, &'a str)>,
@@ -250,7 +250,7 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// What the live table shows of one kind of learner alone: head, tag, digits.
+/// The columns of the live table that only one kind of learner has: head, tag, digits.
 fn own(report: &Report) -> [(&'static str, &'static str, usize); 2] {
     match report.losses {
         Losses::OnPolicy(_) => [

@@ -39,7 +39,7 @@ pub fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
     replace().map_err(|e| Error::io(path, e))
 }
 
-/// A new file in the same folder, under a name that nobody has.
+/// A new file in the same folder, under an unused name.
 fn draft_beside(target: &Path) -> io::Result<(PathBuf, File)> {
     let folder = target.parent().unwrap_or(Path::new("/"));
     let id = std::process::id();
@@ -58,7 +58,7 @@ fn keep_owner(file: &File, old: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     let new = file.metadata()?;
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        // only root may give a file away
+        // only root may change the owner
         _ = fchown(file, Some(old.uid()), Some(old.gid()));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Result folders, written whole, beside files that are the user's.
 //!
 //! A [`Folder`] stages files in `.wayside/` below the folder and commits them together; its manifest lists what it
-//! wrote, and nothing else in the folder is ever touched. Why so: `docs/decisions/0033-result-folders.md`.
+//! wrote, and nothing else in the folder is ever touched. For the reasons see `docs/decisions/0033-result-folders.md`.
 
 mod commit;
 mod file;

@@ -188,7 +188,7 @@ impl<'a> Resolver<'a> {
         self.follow(path, 0)
     }
 
-    /// `depth` ends a ring of names that hand each other on.
+    /// `depth` stops a cycle of re-exports.
     fn follow(&self, path: &[String], depth: usize) -> Option<usize> {
         let mut here = *self.modules.get(&[][..])?;
         for n in 1..=path.len() {

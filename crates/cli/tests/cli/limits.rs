@@ -1,4 +1,4 @@
-//! Inputs that would take time or memory without end, and names that are more than names.
+//! Inputs that would take endless time or memory, and names with special characters.
 
 use super::{command, printed, refused, stderr, stdout, text, wayside};
 use std::fs;

@@ -8,8 +8,8 @@
 //! scalars: given the multiplier nu and c every RSU solves one convex decreasing equation; c is the mean
 //! of the loads; nu brings the LBM to tau (`balance`). Three nested safeguarded Newton iterations.
 //!
-//! An observation worth keeping: (16e) makes lightly loaded RSUs over-allocate (their price turns
-//! negative) and burn energy only to look as busy as the others. `policy::repair` moves tasks instead.
+//! Note that (16e) makes lightly loaded RSUs over-allocate: their price turns negative, and they spend energy only to
+//! raise their load. `policy::repair` moves tasks instead.
 //!
 //! CPU held from earlier slots, or minimum shares, may leave no allocation that meets (16e). Then its bound is
 //! raised to [`LEAST_VIOLATION`] times the least LBM that allocations come near, and P2 solved with that. The

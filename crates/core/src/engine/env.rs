@@ -8,10 +8,10 @@
 //! | start | slot 0 of a seed's traffic, nothing held, no queues |
 //! | end | truncated after `slots` slots: the task never terminates. The observation then shown is that of the next slot, for bootstrapping |
 //!
-//! The reward of a slot is also dealt out over its turns ([`Turn::reward`]): with potential Φ, the mean
+//! The reward of a slot is also divided among its turns ([`Turn::reward`]): with potential Φ, the mean
 //! tentative cost of the slot's tasks (`sequential` alone has one), turn i earns -(Φ_i - Φ_(i-1)), the first -Φ_1,
 //! and the last what is missing to -J_t. The sum over the turns is -J_t, so that learning from turns with
-//! no discount within a slot learns the same policy, with far less noise in what each task is to be blamed for.
+//! no discount within a slot learns the same policy, with far less noise in the credit of each task.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub struct SlotEnd {
     /// Whether the episode is over: reset before acting again.
     pub truncated: bool,
     /// Whether the observation now shown follows the slot. False only where a trace ends with the
-    /// episode: then there is nothing to bootstrap from.
+    /// episode: then there is no value to bootstrap from.
     pub bootstrap: bool,
 }
 
@@ -293,7 +293,7 @@ impl<'w> Env<'w> {
         self.encoder.tentative_cost().map(|cost| cost / tasks)
     }
 
-    /// What the tentative cost says of the turns so far, less what was dealt already.
+    /// The reward of the turns so far by the tentative cost, less what was given already.
     fn deal_tentative(&mut self) -> f64 {
         let reward = self.tentative_cost().map_or(0.0, |cost| -cost - self.dealt);
         self.dealt += reward;

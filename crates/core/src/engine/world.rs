@@ -293,7 +293,7 @@ impl World {
         Some(Rounds::new(schedule, &travels, streams))
     }
 
-    /// A slot with the RSUs of this world and nobody in it.
+    /// A slot with the RSUs of this world and without vehicles.
     #[must_use]
     pub fn empty_slot(&self) -> Slot {
         Slot {
@@ -317,14 +317,14 @@ impl World {
     }
 }
 
-/// Most rounds of information that are on their way at once, and of a run: with more of them a run hardly ends.
+/// Most rounds of information under way at once, and in a run: more would take too long to simulate.
 const MOST_ON_THE_WAY: f64 = 10_000.0;
 const MOST_ROUNDS: f64 = 1e6;
 
 /// Most instants of a run at which tasks arise.
 const MOST_INSTANTS: f64 = 1e7;
 
-/// Refuses what would be simulated instant by instant, or round by round, without end.
+/// Refuses scenarios whose number of instants or rounds would take too long to simulate.
 fn check_work(scenario: &Scenario, queues: Option<&Queues>) -> Result<()> {
     let mut problems = Problems::default();
     let mut check = |path: &str, count: f64, most: f64, what: &str| {
@@ -365,7 +365,7 @@ fn check_work(scenario: &Scenario, queues: Option<&Queues>) -> Result<()> {
 /// For how long other work keeps each of `count` cores \[s\].
 pub(super) fn keep_busy(cores: Cores, count: u32, busy: &mut Stream, free_s: &mut Vec<f64>) {
     free_s.clear();
-    // both are drawn for every core, so that one more free core changes no other
+    // both are drawn for every core, so that the state of one core does not shift the draws of others
     free_s.extend((0..count).map(|_| {
         let (unit, busy_s) = (busy.unit(), draw(cores.busy_s, busy));
         if unit < cores.capability { 0.0 } else { busy_s }

@@ -341,7 +341,7 @@ impl Planner {
                     self.owed[option] -= 1.0;
                     Some(target(option).map_or(PlanTarget::Cloud, PlanTarget::Server))
                 }
-                // nothing else is there: it waits at home
+                // there is no other destination: it waits at the local server
                 None => Some(PlanTarget::Server(own)),
             };
             if self.plan[n as usize] == Some(PlanTarget::Server(own)) {

@@ -1,12 +1,11 @@
 //! What to believe of reports that may be stale or false.
 //!
-//! A server whose report stands out from those of its neighbours is believed the less, the less likely an honest
-//! one would stand out so; what is not believed of it is taken to be as with most of them. Medians bear that
-//! almost half of the reports are false.
+//! A report that differs from those of the neighbours gets less weight, the less likely an honest server would differ so
+//! much. The rest of the weight goes to the usual state, a median, which tolerates almost half of the reports being false.
 
 use super::view::View;
 
-/// Moves reports towards what is usual, keeping its memory.
+/// Moves reports towards the usual state, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Belief {
     free: Vec<u32>,
@@ -16,8 +15,8 @@ pub(crate) struct Belief {
 }
 
 impl Belief {
-    /// Puts what is believed in place of what was reported to every source; `doubt` is the share of reports that
-    /// are false, before any was seen.
+    /// Replaces the reports to every source by what is believed; `doubt` is the share of false reports that is assumed
+    /// before any is seen.
     pub(crate) fn form(&mut self, view: &mut View, doubt: f64) {
         let View {
             sources,

@@ -1,4 +1,4 @@
-//! What fails when, and what lives.
+//! Faults over time, and which parts work.
 
 use crate::backhaul::network::Network;
 use std::collections::VecDeque;

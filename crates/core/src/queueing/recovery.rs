@@ -1,4 +1,4 @@
-//! What becomes of tasks when something fails: the data is where it is, and goes on from there.
+//! What happens to tasks when something fails: their data stays where it is and continues from there.
 
 use super::calendar::Event;
 use super::faults::{Component, FaultEvent};

@@ -94,8 +94,8 @@ section! {
         tau_min: f64 = default(0.02, Float::POSITIVE),
         /// whether (16e) binds the CPU allocation; it is reported either way
         enforce: bool = default(false, Flag),
-        /// whose loads L_m: `allocated` CPU as in (8), or `demand`: cycles placed at the RSU over cpu_hz slot_s,
-        /// which no allocation can change, so that with `enforce` slots beyond the bound are counted only
+        /// which loads L_m: `allocated`, the CPU granted as in (8), or `demand`, the cycles placed at the RSU over cpu_hz slot_s.
+        /// No allocation changes the demand, so with `enforce` slots beyond the bound are only counted
         of: BalanceOf = default(BalanceOf::Allocated, Choice(&BALANCES)),
     }
 }

@@ -152,25 +152,25 @@ impl Scenario {
         k.section("policy", "Options of policies", |k| self.policy.keys(k));
     }
 
-    /// What only servers with queues heed.
+    /// The sections for servers with queues only.
     fn queueing(&mut self, k: &mut Keys<'_, '_>, rsus: &NamedRsus) {
         let (without, doc) = (
             "there is none",
-            "The cloud behind the RSUs; what it takes to compute is part of the round trip",
+            "The cloud behind the RSUs; its computing time is part of the round trip",
         );
         let field = &mut self.cloud_round_trip_s;
         k.optional_section("cloud", without, doc, field, |round_trip_s, k| {
             let doc = "time to the cloud and back [s]";
             k.required("round_trip_s", Float::NON_NEGATIVE, round_trip_s, doc);
         });
-        let without = "every server knows the truth about every other";
+        let without = "every server knows the true state of all others";
         let doc = "How servers hear of each other, by flooded packets of related information (RI)";
         let field = &mut self.information;
         k.optional_section("information", without, doc, field, Information::keys);
         if !(k.writes() && self.faults.is_empty()) {
             let (presence, doc) = (
-                Presence::Optional("all works"),
-                "What does not work for a while",
+                Presence::Optional("nothing fails"),
+                "What fails for a while",
             );
             k.list("fault", presence, doc, &mut self.faults, |fault, k, _| {
                 fault.keys(k, rsus);

@@ -1,6 +1,6 @@
 //! Actor-critic, the paper's baseline: one-step advantage (19), no ratio and no clip, one pass over what was collected.
 //!
-//! The paper says no more. The rest is stable-baselines3's A2C (`n_steps`, learning rate, coefficients, one gradient over the
+//! The paper gives no more details. The rest is stable-baselines3's A2C (`n_steps`, learning rate, coefficients, one gradient over the
 //! whole rollout), but with Adam, and with lambda = 0 in (20): A_t = r_t + gamma V(s_{t+1}) - V(s_t).
 
 use wayside_core::config::{Choice, Flag, Float, section};

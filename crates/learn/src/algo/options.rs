@@ -60,7 +60,7 @@ impl RangeCheck {
     pub(crate) fn counts(&mut self, of: &[(&str, usize)]) {
         for &(path, value) in of {
             self.unless(value > 0, path, "> 0", value);
-            // beyond these memory ends, or the address space
+            // larger ones would exceed the memory or the address space
             let most = match path {
                 "shards" | "lanes" => 1024,
                 "envs" => 100_000,

@@ -71,7 +71,7 @@ impl Builtin {
 }
 
 /// The policy called `name` for `scenario`: one trained in that scenario, else one trained where slots depend on each
-/// other likewise, else the first of the name.
+/// other in the same way, else the first of the name.
 ///
 /// # Errors
 /// An unknown name.

@@ -51,7 +51,7 @@ impl LysacConfig {
                 n_steps: 10,
                 total_timesteps: 40_000,
                 center_reward: true,
-                // the reward of a slot rises from -8 to -1 while it learns; what is left to learn is then in the second digit
+                // the reward of a slot rises from -8 to -1 while it learns; what remains to be learned is then in the second digit
                 reward_keep: 0.95,
                 // a hundred actions have much entropy, which must not outweigh the reward at the start
                 ent_coef: 0.01,

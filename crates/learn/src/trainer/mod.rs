@@ -307,7 +307,7 @@ impl<'w> Trainer<'w> {
         self.best
     }
 
-    /// Reasons to doubt the training, a sentence each.
+    /// Signs that the training has a problem, a sentence each.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         self.health.doubts()

@@ -249,7 +249,7 @@ fn exactly(
     })))
 }
 
-/// In so many groups of seeds the means compare so: each cell by its count, all cells together.
+/// Claims on a number of groups of seeds: each cell by its count, all cells together.
 fn grouped(
     source: &ClaimData<'_>,
     test: &Test,
@@ -285,7 +285,7 @@ fn grouped(
     })))
 }
 
-/// With so many draws of the constants the means compare so.
+/// Claims on a number of draws of the constants.
 fn surviving(
     source: &ClaimData<'_>,
     test: &Test,

@@ -1,7 +1,7 @@
 //! Cheapest flows: successive shortest paths with potentials, on integers.
 //!
 //! Costs are whole numbers, so that the answer is exact and the same everywhere. Potentials start as
-//! the distances to the sink; then every search is led straight to it and stops there, which keeps
+//! the distances to the sink. So every search goes straight to it and stops there, which keeps
 //! the part of the network it looks at small.
 
 use std::cmp::Reverse;

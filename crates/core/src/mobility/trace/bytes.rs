@@ -1,4 +1,4 @@
-//! The bytes of a trace, and text that bounds what its parser may gather.
+//! The bytes of a trace, and text that limits how much its parser may buffer.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -131,7 +131,7 @@ impl<R: BufRead> Read for Latin1<R> {
     }
 }
 
-/// Text that counts its lines and bounds what a parser may gather before it makes sense of it.
+/// Text that counts its lines and limits how much a parser may buffer.
 pub(super) struct Text {
     inner: Box<dyn BufRead + Send>,
     lines: u64,

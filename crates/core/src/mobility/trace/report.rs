@@ -1,4 +1,4 @@
-//! What a trace holds: its extent for the map, and the rest for people.
+//! What a trace holds: its extent for the map, and a summary for people.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ pub fn extent(fcd: &Fcd) -> Result<Extent> {
     FcdTrace::open(fcd)?.into_extent()
 }
 
-/// What was taken of a trace, and what was not.
+/// Which parts of a trace are used, and which are not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// As its reader names it.

@@ -18,7 +18,7 @@ pub(super) trait StepReader: Send {
     fn input(&mut self) -> &mut Input;
 }
 
-/// More vehicles at once than any city has: a time step that never ends must not fill the memory.
+/// More vehicles at once than any city has, so that a time step without end cannot fill the memory.
 const MOST_VEHICLES: usize = 1_000_000;
 const MOST_ID_BYTES: usize = 64 << 20;
 

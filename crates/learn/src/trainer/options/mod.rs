@@ -73,7 +73,7 @@ pub enum Agent {
     /// Ours.
     #[default]
     Ours,
-    /// That of Wang et al. (IV-C): `flat`, a critic that sees the state and no more, and PPO or AC as textbooks have them.
+    /// That of Wang et al. (IV-C): encoder `flat`, a critic that sees only the state, and textbook PPO or AC.
     Paper,
 }
 
@@ -95,7 +95,7 @@ const AGENTS: [(&str, Agent); 2] = [("ours", Agent::Ours), ("paper", Agent::Pape
 const TARGETS: [(&str, Target); 2] = [("any", Target::Any), ("candidates", Target::Candidates)];
 const ACTIVATIONS: [(&str, Activation); 2] =
     [("tanh", Activation::Tanh), ("relu", Activation::Relu)];
-/// More environments, seeds or slots are a slip of the pen, and more than memory holds.
+/// More environments, seeds or slots are a typing error, and do not fit in memory.
 const SOME: Count = Count {
     min: 1,
     max: 100_000,
@@ -134,7 +134,7 @@ section! {
     }
 }
 
-/// The first seed of evaluations: training's own seeds all have the highest bit, people's seeds are small.
+/// The first seed of evaluations. Seeds of training have the highest bit set, and users' seeds are small, so they never coincide.
 const FIRST_EVAL_SEED: u64 = 1 << 32;
 
 impl TrainOptions {
@@ -149,7 +149,7 @@ impl TrainOptions {
     /// What varies.
     ///
     /// # Errors
-    /// Every text that says nothing of the kind.
+    /// Every text that is not of that form.
     pub(super) fn vary(&self) -> Result<Vec<Vary>> {
         let mut problems = Problems::default();
         let mut all = Vec::new();
@@ -322,7 +322,7 @@ impl Settings {
         self.config.keys(k);
     }
 
-    /// What no single option can tell.
+    /// Checks that involve several options.
     fn check(&self) -> Result<()> {
         self.train.vary()?;
         let invalid = |name, message| Err(Error::invalid("--option", None, name, message));
@@ -374,7 +374,7 @@ fn unknown(name: &str, known: &Value) -> String {
     }
 }
 
-/// The agent that the overrides name; what is none is found with all other values.
+/// The agent that the overrides name; a wrong one is reported with all other values.
 fn asked_agent(overrides: &[(String, String)]) -> Agent {
     let asked = overrides.iter().rev().find(|(name, _)| name == "agent");
     let of = |(_, text): &(String, String)| AGENTS.iter().find(|(word, _)| word == text);
@@ -384,7 +384,7 @@ fn asked_agent(overrides: &[(String, String)]) -> Agent {
         .unwrap_or_default()
 }
 
-/// The paper has PPO and AC, and one state.
+/// The paper's agents are PPO and AC with one encoder.
 fn paper_only(agent: Agent, algorithm: Algorithm, encoder: Encoder, problems: &mut Problems) {
     if agent == Agent::Ours {
         return;

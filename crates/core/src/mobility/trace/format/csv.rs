@@ -1,4 +1,4 @@
-//! Reader of tables as text: SUMO's FCD and those that people make of it.
+//! Reader of tables as text: SUMO's FCD, and tables made from it.
 //!
 //! The header tells the separator and the columns, in any order.
 

@@ -1,4 +1,4 @@
-//! Opens a trace: its format is told by its content, never by its name.
+//! Opens a trace: its content decides the format, not its name.
 
 mod csv;
 mod gpx;

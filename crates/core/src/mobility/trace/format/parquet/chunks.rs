@@ -1,4 +1,4 @@
-//! The Parquet library's way into our bytes.
+//! Gives the Parquet library access to our bytes.
 
 use std::fs::File;
 use std::io::Read;

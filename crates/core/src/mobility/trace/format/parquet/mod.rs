@@ -343,7 +343,7 @@ fn check(input: &Input, place: Place, path: &str, value: f64) -> Result<()> {
 }
 
 thread_local! {
-    /// The library is at work on this thread: its panics are its file's fault.
+    /// Whether the library is running on this thread, so that a panic means a damaged file.
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
