@@ -11,6 +11,7 @@ mod check;
 mod console;
 mod decide;
 mod huge_pages;
+mod import;
 mod listing;
 mod policies;
 mod progress;
@@ -61,6 +62,7 @@ enum Command {
     Decide(decide::Decide),
     Policies(policies::Policies),
     Check(check::Check),
+    Import(import::Import),
     Schema(schema::Schema),
     Bench(bench::Bench),
     Study(study::StudyArgs),
@@ -95,6 +97,7 @@ fn execute(command: Command) -> Outcome {
         Command::Run(args) => run::execute(&args),
         Command::Train(args) => train::execute(&args),
         Command::Check(args) => check::execute(&args),
+        Command::Import(args) => import::execute(&args),
         Command::Schema(args) => schema::execute(&args),
         Command::Policies(args) => policies::execute(&args),
         Command::Decide(args) => decide::execute(&args),

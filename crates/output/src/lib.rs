@@ -9,6 +9,6 @@ mod folder;
 mod lock;
 mod name;
 
-pub use file::{check_file, replace_file};
+pub use file::{Draft, check_file, replace_file};
 pub use folder::{Folder, Kind, Request};
 pub use name::{MAX_NAME_BYTES, is_plain_name};

@@ -392,25 +392,39 @@ pub enum FcdSource {
     File(PathBuf),
     /// A trace that the binary carries with it, by name.
     Builtin(&'static str),
+    /// Standard input.
+    Stdin,
 }
 
+/// Names standard input in place of a file.
+const STDIN: &str = "-";
+
 impl FcdSource {
+    /// What a user names: a file relative to `folder`, `builtin:NAME`, or `-`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn named(text: &str, folder: &Path) -> Result<Self, String> {
+        match text.strip_prefix(builtin::PREFIX) {
+            Some(name) => builtin::trace(name).map(Self::Builtin),
+            None if text == STDIN => Ok(Self::Stdin),
+            None => Ok(Self::File(folder.join(text))),
+        }
+    }
+
     fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
         let mut text = match self {
             Self::File(path) => path.to_string_lossy().into_owned(),
             Self::Builtin(name) => format!("{}{name}", builtin::PREFIX),
+            Self::Stdin => STDIN.to_owned(),
         };
-        let doc = "the trace, relative to this file, or `builtin:NAME` for one that comes with the program";
+        let doc = "the trace, relative to this file; `-`: standard input; `builtin:NAME`: one that comes with the program";
         k.required("path", Text::NAME, &mut text, doc);
         k.check(|s| {
-            *self = match text.strip_prefix(builtin::PREFIX).map(builtin::trace) {
-                None => Self::File(folder.join(text)),
-                Some(Ok(name)) => Self::Builtin(name),
-                Some(Err(message)) => {
-                    s.problem("path", message);
-                    Self::File(PathBuf::new())
-                }
-            };
+            *self = Self::named(&text, folder).unwrap_or_else(|message| {
+                s.problem("path", message);
+                Self::File(PathBuf::new())
+            });
         });
     }
 }
