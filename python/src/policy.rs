@@ -5,13 +5,14 @@ use numpy::{IntoPyArray, PyReadonlyArray2};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use wayside_core::Scenario;
-use wayside_core::engine::{PolicyFactory, PolicyRegistry, SharedFactory};
+use wayside_core::engine::{PolicyFactory, SharedFactory};
 use wayside_core::policy::Policy;
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::{Decision, Placement};
+pub(crate) use wayside_learn::trainer::builtin::registry;
 use wayside_study::Control;
 
 /// In place of an RSU: none.
@@ -212,16 +213,6 @@ impl Failure {
     pub(crate) fn take(&self) -> Option<PyErr> {
         self.first.lock().ok()?.take()
     }
-}
-
-/// The policies that Python knows by name or by file.
-pub(crate) fn registry() -> Arc<PolicyRegistry> {
-    static REGISTRY: LazyLock<Arc<PolicyRegistry>> = LazyLock::new(|| {
-        let mut registry = PolicyRegistry::analytic();
-        wayside_learn::trainer::builtin::register(&mut registry);
-        Arc::new(registry)
-    });
-    Arc::clone(&REGISTRY)
 }
 
 /// What Python names: a policy by its name, the file of a trained one, or an object of its own.

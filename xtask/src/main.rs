@@ -1,6 +1,8 @@
 //! `cargo xtask`: the same checks on a laptop and in CI.
 
 mod bytes;
+#[cfg(test)]
+mod dependencies;
 mod links;
 mod python;
 mod structure;

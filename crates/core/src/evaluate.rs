@@ -101,7 +101,7 @@ pub(crate) fn uploaded_alone(slot: &Slot, task: usize, entry: u32) -> Outcome {
     uploaded(slot, task, entry, 1.0)
 }
 
-/// The outcome of a task that goes to the cloud, its upload shared with nobody.
+/// The outcome of a task that goes to the cloud, with the band to itself.
 pub(crate) fn clouded_alone(slot: &Slot, task: usize, entry: u32) -> Outcome {
     clouded(slot, task, entry, 1.0)
 }

@@ -289,7 +289,7 @@ impl Folder {
     /// [`Error::Io`] naming the file as it will be called.
     pub fn create(&self, name: &str) -> Result<File> {
         if !is_plain_path(name) {
-            return Err(refused(&self.shown(name), "is no plain name of a file"));
+            return Err(refused(&self.shown(name), "is not a plain file name"));
         }
         let new = self.staging().join(NEW);
         let made = match fs::create_dir(&new) {

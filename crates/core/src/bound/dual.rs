@@ -67,7 +67,7 @@ pub struct Dual {
     /// About what a task costs: by the bound in the last pass with hard minima.
     mean_cost: f64,
     /// Constants of the tasks by their nearest RSU: neighbours in it share routes, prices and cache lines;
-    /// the order is canonical so that whoever places tasks next can take it over.
+    /// the order is canonical, so that the search for placements can reuse it.
     table: TaskTable,
     crowds: Crowds,
     /// Per row the RSUs of the cheapest way in the last pass with hard minima; `None`: local.

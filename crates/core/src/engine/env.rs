@@ -28,7 +28,7 @@ use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::{Decision, Slot};
 
-/// What came of one turn.
+/// The result of one turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
     /// The turn's part of the slot's reward.
@@ -37,7 +37,7 @@ pub struct Turn {
     pub slot: Option<SlotEnd>,
 }
 
-/// What came of one slot.
+/// The result of one slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlotEnd {
     /// -J_t.
@@ -234,7 +234,7 @@ impl<'w> Env<'w> {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
         if snapshot.slot >= self.episode.slots() {
-            return refused("must stand within the episode");
+            return refused("must lie within the episode");
         }
         self.seeds.restart();
         for _ in 0..snapshot.drawn {
@@ -262,7 +262,7 @@ impl<'w> Env<'w> {
                 return refused("must be of the same layout");
             };
             if self.act(actions)?.slot.is_some() {
-                return refused("must stand within a slot");
+                return refused("must lie within a slot");
             }
             rest = after;
         }
@@ -300,7 +300,7 @@ impl<'w> Env<'w> {
         reward
     }
 
-    /// Pays for the decision and goes on to the next slot.
+    /// Computes the costs of the decision and moves on to the next slot.
     fn close(&mut self) -> Result<Turn> {
         let now_s = self.episode.now_s();
         let Self {

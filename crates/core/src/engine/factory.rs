@@ -1,4 +1,4 @@
-//! What makes a policy for every replication.
+//! Factories, which make a policy for every replication.
 
 use std::sync::Arc;
 

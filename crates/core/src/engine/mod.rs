@@ -50,7 +50,7 @@ pub enum BoundKind {
 }
 
 impl BoundKind {
-    /// The kind that a run in `world` gets: where slots stand alone, or tasks queue for cores, there is no horizon.
+    /// The kind that a run in `world` gets: there is no horizon where slots are independent or tasks queue for cores.
     #[must_use]
     pub fn of(self, world: &World) -> Self {
         let held = world.scenario.time.carry_over && world.empty_slot().queues.is_none();

@@ -1,4 +1,4 @@
-//! Layouts: what an observation holds and what an action may say, small enough for a policy card.
+//! Layouts: the form of observations and actions, small enough for a policy card.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,7 @@ use crate::slot::{Rsus, Slot};
 /// another version is refused.
 pub const VERSION: u32 = 1;
 
-/// What an observation holds and what an action may say. Two layouts that are equal give the same
-/// numbers for the same slot.
+/// The form of observations and actions. Two equal layouts give the same numbers for the same slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
@@ -270,7 +269,7 @@ impl Layout {
     }
 
     /// `sequential`: one task a turn, small before large, the four RSUs that promise most, in two passes. Where decisions bind
-    /// later slots (`carry_over`) large before small; six RSUs, for there the cheapest in this slot may not be the best;
+    /// later slots (`carry_over`) large before small; six RSUs, because the cheapest in this slot may not be the best;
     /// and one pass, because promises are kept.
     #[must_use]
     pub fn sequential<'a>(setting: impl Into<Setting<'a>>) -> Self {

@@ -107,7 +107,7 @@ mod tests {
     use crate::engine::world::World;
     use crate::rng::Streams;
 
-    /// Where all are busy: who reports all cores free is taken for one of the others, and they for what they say.
+    /// Where all are busy: a report of all cores free is replaced by the usual state, and the others are believed.
     #[test]
     fn property_liars_are_not_believed() {
         let sets = [("execution.capability".to_owned(), "0".to_owned())];
@@ -117,7 +117,7 @@ mod tests {
             let mut slot = world.empty_slot();
             let mut traffic = Traffic::new(&world, Streams::new(seed)).expect("traffic");
             traffic.advance(0, &mut slot).expect("a slot");
-            // what is so is what was heard
+            // reports are true
             slot.queues.as_mut().expect("queues").information = None;
             let mut view = View::default();
             view.observe(&slot, 3);

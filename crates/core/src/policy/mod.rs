@@ -37,8 +37,9 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
     }
 }
 
-/// The policies that come with Wayside.
+/// The policies of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PolicyKind {
     /// Every task on its vehicle.
     Local,

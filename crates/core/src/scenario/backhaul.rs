@@ -49,7 +49,7 @@ impl Backhaul {
         k.required("migration_power_w", kind, &mut self.migration_power_w, doc);
         let (kind, doc) = (
             Count { min: 0, max: 1000 },
-            "farthest execution RSU that policies look at [hops]",
+            "farthest execution RSU that policies consider [hops]",
         );
         k.default("max_hops", kind, &mut self.max_hops, doc);
         let (kind, doc) = (

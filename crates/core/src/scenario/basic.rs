@@ -78,7 +78,8 @@ section! {
 /// `[channel] uplink_rate_bps`.
 pub(crate) fn uplink_rate_bps(rate_bps: &mut Option<f64>, k: &mut Keys<'_, '_>) {
     let without = "that of equation (1), over the whole band";
-    let doc = "rate of every upload, whoever else uploads, where tasks queue for cores [bit/s]";
+    let doc =
+        "rate of every upload, independent of other uploads, where tasks queue for cores [bit/s]";
     k.optional("uplink_rate_bps", Float::POSITIVE, without, rate_bps, doc);
 }
 

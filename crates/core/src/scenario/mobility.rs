@@ -366,7 +366,7 @@ impl Fcd {
         };
         let doc = "keep one vehicle in this many, by order of appearance";
         k.default("every", kind, &mut self.every, doc);
-        let without = "as the trace tells: metres, or degrees in the UTM zone of their centre";
+        let without = "detected: metres, or degrees in the UTM zone of their centre";
         let doc = "how degrees become metres: `none`, `utm`, a zone as in `utm32n` or `EPSG:32632`, or a \
                    string of PROJ";
         k.optional("projection", Text::NAME, without, &mut self.projection, doc);
@@ -418,7 +418,7 @@ impl FcdSource {
             Self::Builtin(name) => format!("{}{name}", builtin::PREFIX),
             Self::Stdin => STDIN.to_owned(),
         };
-        let doc = "the trace, relative to this file; `-`: standard input; `builtin:NAME`: one that comes with the program";
+        let doc = "the trace, relative to this file; `-`: standard input; `builtin:NAME`: a built-in one";
         k.required("path", Text::NAME, &mut text, doc);
         k.check(|s| {
             *self = Self::named(&text, folder).unwrap_or_else(|message| {

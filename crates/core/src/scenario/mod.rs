@@ -61,7 +61,7 @@ pub struct Scenario {
     pub rsus: RsuLayout,
     /// `[backhaul]`.
     pub backhaul: Backhaul,
-    /// `[channel] uplink_rate_bps`: rate of every upload, whoever else uploads \[bit/s\]; `None`: that
+    /// `[channel] uplink_rate_bps`: rate of every upload, independent of other uploads \[bit/s\]; `None`: that
     /// of equation (1) over the whole band. Only where tasks queue for cores.
     pub uplink_rate_bps: Option<f64>,
     /// `[execution]`.

@@ -3,7 +3,7 @@
 use wayside_core::config::Count;
 use wayside_core::error::{Problem, Problems, Result};
 
-/// Any count: learners check the ranges of their options, whoever set them.
+/// Any count: learners check the ranges of their options themselves.
 pub(crate) const ANY_COUNT: Count = Count {
     min: 0,
     max: usize::MAX,

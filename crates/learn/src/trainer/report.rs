@@ -64,7 +64,7 @@ impl Health {
         let share = self.clipped / (self.iterations as f64).max(1.0);
         if share > MOST_CLIPPED {
             doubts.push(format!(
-                "{:.1} % of rewards were clipped: what lies beyond is not learned from (train/reward_clipped)",
+                "{:.1} % of rewards were clipped, so that larger ones all count the same (train/reward_clipped)",
                 100.0 * share
             ));
         }

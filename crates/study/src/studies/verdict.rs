@@ -1,6 +1,6 @@
 //! Whether claims hold.
 //!
-//! Every comparison is over seeds: differences are paired, for all policies of a cell meet the same traffic,
+//! Every comparison is over seeds: differences are paired, because all policies of a cell meet the same traffic,
 //! and p values and intervals are Student's t; where all seeds say the same, and where cases are counted (groups of
 //! seeds, draws of constants), they are exact (`p_values`). A claim about k cells that has to hold
 //! in m of them combines the p values of its cells as a partial conjunction (Benjamini and Heller 2008,

@@ -156,7 +156,7 @@ impl Grid {
             .filter(|link| reached(link.from))
             .map(|link| link.rate_bps)
             .fold(0.0, f64::max);
-        // Without data, or links, nobody waits for a link: all is one slot.
+        // Without data or links no task waits for a link: one slot is enough.
         let slot_s = if fastest_bps > 0.0 && problem.least_bits > 0.0 {
             problem.least_bits / fastest_bps * (1.0 - HAIR)
         } else {

@@ -33,7 +33,7 @@ impl Kind for Text {
                 Err("must not have control characters".to_owned())
             }
             Value::String(s) if s.contains(['\u{fffe}', '\u{ffff}']) && !self.may_be_empty => {
-                Err("must not have U+FFFE or U+FFFF, which are no characters".to_owned())
+                Err("must not have U+FFFE or U+FFFF, which are not characters".to_owned())
             }
             Value::String(s) => Ok(s.clone()),
             other => Err(self.mismatch(other)),

@@ -206,7 +206,7 @@ impl QueueLane {
         }
     }
 
-    /// Sends the tasks where the policy wants them.
+    /// Sends the tasks to the servers that the policy chose.
     fn submit(&mut self, slot: &Slot, ended: &mut dyn FnMut(&TaskOutcome)) {
         let first = self.accounts.run.slots.last().expect("opened").tasks;
         for task in 0..slot.tasks.len() {
@@ -327,7 +327,7 @@ impl Accounts {
         self.pending.len() as u32 - 1
     }
 
-    /// The servers are done with a task.
+    /// Takes the report of the servers that a task has ended.
     fn finished(&mut self, finished: Finished, ended: &mut dyn FnMut(&TaskOutcome)) {
         let key = finished.key as u32;
         self.free.push(key);

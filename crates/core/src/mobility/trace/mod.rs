@@ -334,7 +334,7 @@ impl Known {
         self.kept
             .extend(all.filter(|&i| self.appearance[i].is_multiple_of(every)));
         self.kept.sort_unstable_by_key(|&i| self.appearance[i]);
-        // where no time step follows, nobody is linked to it
+        // without a next time step there is nothing to link to
         self.after.clear();
         self.after.resize(self.step.len(), None);
     }

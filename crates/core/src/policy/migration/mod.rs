@@ -102,7 +102,7 @@ impl Policy for Migration {
     }
 }
 
-/// An empty answer.
+/// An empty decision.
 fn begin(decision: &mut Decision) {
     decision.placements.clear();
     decision.minimum_hz.clear();

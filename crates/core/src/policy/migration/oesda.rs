@@ -9,7 +9,7 @@ use crate::policy::Policy;
 use crate::scenario::options::migration::{CloudRule, MigrationOptions, Oesda as Options};
 use crate::slot::{Decision, Placement, Slot};
 
-/// Optimal enumeration: what does not fit at home is dealt out to the m nearest servers, for the best m.
+/// Optimal enumeration: tasks that do not fit at home are distributed to the m nearest servers, for the best m.
 ///
 /// Tasks go to these servers in turn, nearest first, whatever their state; the state counts only in the choice
 /// of m. Where even the best m is too slow, the late tasks go to the cloud.

@@ -50,7 +50,7 @@ impl Judgment {
         judgment
     }
 
-    /// All of `n` criteria matter alike.
+    /// All of `n` criteria count the same.
     ///
     /// # Panics
     /// If `n` is more than [`MAX_CRITERIA`].

@@ -162,11 +162,11 @@ impl Default for MigrationOptions {
 }
 
 const GROUPS: [(&str, &str); 3] = [
-    ("computing", "Criteria of its computing"),
-    ("network", "Criteria of the way to it"),
+    ("computing", "Criteria of the computing of a server"),
+    ("network", "Criteria of the network on the way to a server"),
     (
         "history",
-        "Criteria of earlier choices; AAHP adjusts their rows",
+        "Criteria of earlier choices of a server; AAHP adjusts their judgments",
     ),
 ];
 
@@ -363,7 +363,7 @@ impl Kind for CriteriaList {
     }
 
     fn toml(&self, value: &Criteria) -> String {
-        // without spaces, for the hashes of scenarios depend on it
+        // without spaces, because the hashes of scenarios depend on it
         self.show(value).to_string()
     }
 }

@@ -244,7 +244,7 @@ impl Settings {
     /// given, that of the agent.
     ///
     /// # Errors
-    /// Every name that is no option, with the nearest that is, and every value of another type.
+    /// Every name that is not an option, with the nearest that is, and every value of another type.
     pub fn new(
         algorithm: Algorithm,
         encoder: impl Into<Option<Encoder>>,
@@ -327,7 +327,7 @@ impl Settings {
         self.train.vary()?;
         let invalid = |name, message| Err(Error::invalid("--option", None, name, message));
         if self.train.target == Target::Candidates && self.encoder != Encoder::Flat {
-            return invalid("target", "candidates is for the encoder flat alone");
+            return invalid("target", "candidates needs the encoder flat");
         }
         if self.algorithm == Algorithm::Lysac && !self.train.vary.is_empty() {
             return invalid(
@@ -369,8 +369,8 @@ fn object(keys: impl FnOnce(&mut Keys<'_, '_>)) -> Map<String, Value> {
 fn unknown(name: &str, known: &Value) -> String {
     let names = known.as_object().into_iter().flat_map(Map::keys);
     match config::nearest(name, names.map(String::as_str)) {
-        Some(known) => format!("is no option; did you mean {known}?"),
-        None => "is no option; `wayside train --help` lists them".to_owned(),
+        Some(known) => format!("is not an option; did you mean {known}?"),
+        None => "is not an option; `wayside train --help` lists them".to_owned(),
     }
 }
 
@@ -394,7 +394,7 @@ fn paper_only(agent: Agent, algorithm: Algorithm, encoder: Encoder, problems: &m
         problems.push(problem("agent", message));
     }
     if encoder != Encoder::Flat {
-        let message = "paper sees the encoder flat and no other".to_owned();
+        let message = "paper needs the encoder flat".to_owned();
         problems.push(problem("agent", message));
     }
 }

@@ -160,7 +160,7 @@ fn parse<'l>(
         return Err(input.bad(
             place,
             "",
-            format!("is no command of a node: {}", shown(line.as_bytes())),
+            format!("is not a command for a node: {}", shown(line.as_bytes())),
         ));
     };
     let words: Vec<&str> = words.split_whitespace().collect();

@@ -183,7 +183,7 @@ fn attributes<'a, const N: usize>(
             continue;
         };
         if value.is_some() {
-            return Err(input.bad(place, name, "must be there once, got it twice"));
+            return Err(input.bad(place, name, "must be given once, got it twice"));
         }
         **value = Some(if attribute.value.as_bytes().contains(&b'&') {
             let text = attribute.normalized_value(XmlVersion::Explicit1_0);
