@@ -177,10 +177,11 @@ impl CostEvaluator {
     /// Finds the CPU shares of `decision`. Tasks at RSUs without CPU go back to their vehicles; else placements stay.
     pub(super) fn allocate(&mut self, slot: &Slot, decision: &mut Decision) {
         self.rejected = reject_overloaded(slot, &mut decision.placements);
-        self.certificate = self.allocator.solve(
+        self.certificate = self.allocator.solve_priced(
             slot,
             &decision.placements,
             &decision.minimum_hz,
+            &decision.later_price,
             &mut self.cpu_hz,
         );
     }

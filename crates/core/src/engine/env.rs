@@ -211,6 +211,7 @@ impl<'w> Env<'w> {
         decision.check(&self.episode.slot)?;
         self.decision.placements.clone_from(&decision.placements);
         self.decision.minimum_hz.clone_from(&decision.minimum_hz);
+        self.decision.later_price.clone_from(&decision.later_price);
         let turn = self.close()?;
         Ok(turn.slot.expect("the slot is closed"))
     }

@@ -299,6 +299,7 @@ impl World {
         Slot {
             now_s: 0.0,
             slot_s: self.scenario.time.slot_s,
+            carry_over: self.scenario.time.carry_over,
             omega: self.scenario.omega,
             // No allocation changes where cycles are placed.
             enforce_balance: self.scenario.load_balance.enforce

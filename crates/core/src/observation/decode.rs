@@ -60,6 +60,7 @@ impl Minimums {
             .placements
             .extend(choices.iter().map(|choice| choice.placement));
         decision.minimum_hz.clear();
+        decision.later_price.clear();
         if choices.iter().all(|choice| choice.span == 0) {
             return;
         }

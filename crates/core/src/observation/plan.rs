@@ -423,6 +423,7 @@ impl Planner {
     pub fn decision(&mut self, decision: &mut Decision) {
         decision.placements.clear();
         decision.minimum_hz.clear();
+        decision.later_price.clear();
         decision.paths.clear();
         for (task, plan) in self.view.tasks.iter().zip(&self.plan) {
             let entry = task.source.map(|s| self.view.sources[s as usize].entry);

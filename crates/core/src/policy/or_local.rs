@@ -51,6 +51,7 @@ impl<P: Policy> Policy for OrLocal<P> {
         if self.is_dearer_than_local(slot, decision) {
             Local.decide(slot, decision);
             decision.minimum_hz.clear();
+            decision.later_price.clear();
         }
     }
 }

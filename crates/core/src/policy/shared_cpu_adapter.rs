@@ -121,6 +121,7 @@ impl<P: Policy> Policy for SharedCpuAdapter<P> {
         }
         // the cores' own speed is all there is to have
         decision.minimum_hz.clear();
+        decision.later_price.clear();
         decision.paths.clear();
     }
 }

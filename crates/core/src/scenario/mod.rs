@@ -24,7 +24,7 @@ pub use file::{reference_markdown, schema};
 pub use fleet::Fleet;
 pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, TraceColumns};
 pub use options::{
-    Deadline, DeadlineRule, MigrationOptions, PolicyOptions, PriceEffort, PriceOptions,
+    Deadline, DeadlineRule, MigrationOptions, PlanAheadOptions, PolicyOptions, PriceEffort, PriceOptions,
     RandomTarget,
 };
 pub use queueing::{

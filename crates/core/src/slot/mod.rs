@@ -25,6 +25,8 @@ pub struct Slot {
     pub now_s: f64,
     /// Length of the slot \[s\].
     pub slot_s: f64,
+    /// Whether tasks that outlast the slot hold their CPU in later ones.
+    pub carry_over: bool,
     /// Weight of delay against energy, omega in (15).
     pub omega: f64,
     /// Whether (16e) binds the CPU allocation.

@@ -24,6 +24,8 @@ pub struct PolicyOptions {
     pub price: PriceOptions,
     /// `[policy.local-search]`.
     pub local_search: LocalSearchOptions,
+    /// `[policy.plan-ahead]`.
+    pub plan_ahead: PlanAheadOptions,
     /// Those of the policies of system 2.
     pub migration: MigrationOptions,
 }
@@ -42,6 +44,8 @@ impl PolicyOptions {
         k.section("price", "The policy price", |k| self.price.keys(k));
         let doc = "The policy local-search";
         k.section("local-search", doc, |k| self.local_search.keys(k));
+        let doc = "The policy plan-ahead";
+        k.section("plan-ahead", doc, |k| self.plan_ahead.keys(k));
         k.check(|s| {
             let instead = "is an option of each policy that has it: policy.price.repair, policy.best-response.repair, \
                            policy.local-search.repair, policy.least-total.repair, policy.learned.repair";
@@ -163,6 +167,18 @@ section! {
         repair: bool = bound(true, repair),
         /// What it does about late tasks.
         deadline: Deadline = bound(Deadline::IGNORE, Deadline::keys),
+    }
+}
+
+section! {
+    /// `[policy.plan-ahead]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct PlanAheadOptions {
+        /// what a task pays per Hz that it holds in a later slot [as J of one task, per Hz]; 0: found from the tasks of
+        /// the last slots
+        later_price: f64 = default(0.0, Float::NON_NEGATIVE),
+        /// share of all CPU that tasks should hold in later slots, where the price is found
+        fill: f64 = default(0.97, Float::POSITIVE.up_to(1.0)),
     }
 }
 
