@@ -233,7 +233,7 @@ impl PolicyKind {
                 name: "plan-ahead",
                 summary: "shares held over several slots, later ones priced (for carry_over); else price",
                 source: "Wayside",
-                options: "policy.plan-ahead.later_price, .fill",
+                options: "policy.plan-ahead.weight, .fill",
                 needs: "whole slot",
             },
             Self::Migration(kind) => kind.info(),

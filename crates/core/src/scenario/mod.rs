@@ -24,8 +24,8 @@ pub use file::{reference_markdown, schema};
 pub use fleet::Fleet;
 pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, TraceColumns};
 pub use options::{
-    Deadline, DeadlineRule, MigrationOptions, PlanAheadOptions, PolicyOptions, PriceEffort, PriceOptions,
-    RandomTarget,
+    Deadline, DeadlineRule, MigrationOptions, PlanAheadOptions, PolicyOptions, PriceEffort,
+    PriceOptions, RandomTarget,
 };
 pub use queueing::{
     Cores, Counting, Execution, FalseKind, Fault, Faulty, Information, Sources, Success,

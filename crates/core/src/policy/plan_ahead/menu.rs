@@ -24,6 +24,26 @@ pub(super) struct Choice {
     pub(super) slots: u32,
 }
 
+impl Choice {
+    /// What it costs a task of `cycles` where a Hz costs `price` in this slot.
+    #[inline]
+    pub(super) fn priced(&self, curve: &Curve, cycles: f64, price: f64) -> f64 {
+        if price <= 0.0 {
+            return self.free.cost;
+        }
+        let mut cost = self.least.cost + price * self.least.hz;
+        if self.free.hz > self.least.hz {
+            let whole_price = price + self.later_price;
+            let hz = curve.demand(whole_price, cycles).0;
+            if hz > self.least.hz {
+                let more = curve.cost(cycles, hz) - curve.cost(cycles, self.least.hz);
+                cost += more + whole_price * (hz - self.least.hz);
+            }
+        }
+        cost
+    }
+}
+
 /// CPU and its cost: way, execution, and what later slots would lose.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Take {

@@ -41,7 +41,6 @@ pub struct PlanAhead<P> {
     packing: Packing,
     curves: Vec<Curve>,
     arrivals: Vec<Option<Arrival>>,
-    rows: Vec<u32>,
 }
 
 impl<P: Policy> PlanAhead<P> {
@@ -57,7 +56,6 @@ impl<P: Policy> PlanAhead<P> {
             packing: Packing::default(),
             curves: Vec::new(),
             arrivals: Vec::new(),
-            rows: Vec::new(),
         }
     }
 
@@ -65,7 +63,8 @@ impl<P: Policy> PlanAhead<P> {
     fn arrive(&mut self, slot: &Slot, decision: &mut Decision) {
         Nearest.decide(slot, decision);
         let order = self.order.tasks();
-        self.assignment.start_from(slot, order, &decision.placements);
+        self.assignment
+            .start_from(slot, order, &decision.placements);
         self.assignment.sweep(slot, SWEEPS);
         self.assignment.write_placements(&mut decision.placements);
         let mut entering = vec![0.0; slot.rsus.len()];
@@ -169,14 +168,13 @@ impl<P: Policy> Policy for PlanAhead<P> {
         self.order.by_size(slot);
         let energy = slot.rsus.energy_coeff.iter();
         self.curves.clear();
-        self.curves.extend(energy.map(|&k| Curve::new(slot.omega, k)));
+        self.curves
+            .extend(energy.map(|&k| Curve::new(slot.omega, k)));
         self.arrive(slot, decision);
         let arrivals = self.arrivals.iter().flatten().copied();
-        let price = match self.options.later_price {
-            price if price > 0.0 => price,
-            _ => self.outlook.price(slot, &self.curves, arrivals, self.options.fill),
-        };
-        self.fill_menu(slot, price);
+        let PlanAheadOptions { weight, fill } = self.options;
+        let price = self.outlook.price(slot, &self.curves, arrivals, fill);
+        self.fill_menu(slot, weight * price);
         self.pack(slot);
         self.write(slot, decision);
     }

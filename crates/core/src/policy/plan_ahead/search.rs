@@ -3,15 +3,24 @@
 use super::packing::{Change, LOCAL, Packing};
 
 /// Rounds of moves and swaps.
-const MOST_ROUNDS: usize = 30;
+const MOST_ROUNDS: usize = 4;
+/// Sweeps of moves in a round.
+const MOST_SWEEPS: usize = 6;
 /// Relative gains smaller than this are rounding.
-const LEAST_GAIN: f64 = 1e-9;
+const LEAST_GAIN: f64 = 3e-5;
 
 impl Packing {
     /// Moves and swaps until neither pays.
     pub(super) fn descend(&mut self, order: &[u32]) {
         for _ in 0..MOST_ROUNDS {
-            while order.iter().fold(false, |moved, &row| self.improve(row) | moved) {}
+            for _ in 0..MOST_SWEEPS {
+                if !order
+                    .iter()
+                    .fold(false, |moved, &row| self.improve(row) | moved)
+                {
+                    break;
+                }
+            }
             let swapped = order.iter().fold(false, |any, &row| self.swap(row) | any);
             if !swapped {
                 break;
@@ -24,6 +33,15 @@ impl Packing {
         let old = self.chosen[row as usize];
         let here = self.rsu(row);
         let local = self.local[row as usize];
+        let seen = std::mem::replace(&mut self.seen[row as usize], self.changes);
+        let touched = |m: u32| self.bins[m as usize].changed > seen;
+        if !self
+            .menu
+            .of(row as usize)
+            .any(|c| touched(self.menu.choices[c].rsu))
+        {
+            return false;
+        }
         // what the rest of its RSU costs without it
         let (mut rest, mut stay) = (0.0, local);
         if let Some(m) = here {
@@ -52,7 +70,11 @@ impl Packing {
                 goes,
                 comes: Some((row, choice)),
             };
-            if self.menu.choices[choice as usize].free.cost >= least {
+            let rough = match goes {
+                Some(_) => self.menu.choices[choice as usize].free.cost,
+                None => self.least_gain(m, change),
+            };
+            if rough >= least {
                 continue;
             }
             let cost = self.value(m, change) - before;
@@ -70,6 +92,8 @@ impl Packing {
     fn swap(&mut self, row: u32) -> bool {
         let mut swapped = false;
         let mut last = None;
+        let seen = std::mem::replace(&mut self.swapped[row as usize], self.changes);
+        let touched = |packing: &Self, m: u32| packing.bins[m as usize].changed > seen;
         for choice in self.menu.of(row as usize) {
             let there = self.menu.choices[choice].rsu;
             let Some(here) = self.rsu(row) else {
@@ -80,7 +104,7 @@ impl Packing {
             }
             last = Some(there);
             let tight = |m: u32| self.bins[m as usize].is_tight();
-            if !tight(here) && !tight(there) {
+            if !tight(here) && !tight(there) || !touched(self, here) && !touched(self, there) {
                 continue;
             }
             let mut index = 0;
@@ -97,33 +121,24 @@ impl Packing {
 
     fn swap_pair(&mut self, row: u32, here: u32, other: u32, there: u32) -> bool {
         let before = self.bins[here as usize].value + self.bins[there as usize].value;
-        let mut least = before - LEAST_GAIN * self.local[row as usize];
-        let mut best = None;
+        let most = -LEAST_GAIN * self.local[row as usize];
+        let (mut best, mut least) = (None, before + most);
         let back = self.menu.at(other as usize, here);
         for forth in self.menu.at(row as usize, there) {
             let change_there = Change {
                 goes: Some(other),
                 comes: Some((row, forth as u32)),
             };
-            let least_there = self.least_value(there, change_there);
-            let mut cost_there = None;
+            let rough_there = self.least_gain(there, change_there);
             for back in back.clone() {
                 let change_here = Change {
                     goes: Some(row),
                     comes: Some((other, back as u32)),
                 };
-                let least_here = self.least_value(here, change_here);
-                if cost_there.unwrap_or(least_there) + least_here >= least {
+                if before + rough_there + self.least_gain(here, change_here) >= least {
                     continue;
                 }
-                let there = match cost_there {
-                    Some(cost) => cost,
-                    None => *cost_there.insert(self.value(there, change_there)),
-                };
-                if there + least_here >= least {
-                    continue;
-                }
-                let cost = there + self.value(here, change_here);
+                let cost = self.value(there, change_there) + self.value(here, change_here);
                 if cost < least {
                     (best, least) = (Some((forth as u32, back as u32)), cost);
                 }

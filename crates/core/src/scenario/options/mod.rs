@@ -174,11 +174,10 @@ section! {
     /// `[policy.plan-ahead]`.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct PlanAheadOptions {
-        /// what a task pays per Hz that it holds in a later slot [as J of one task, per Hz]; 0: found from the tasks of
-        /// the last slots
-        later_price: f64 = default(0.0, Float::NON_NEGATIVE),
-        /// share of all CPU that tasks should hold in later slots, where the price is found
-        fill: f64 = default(0.97, Float::POSITIVE.up_to(1.0)),
+        /// share of the price of later slots that tasks pay for the CPU which they hold then
+        weight: f64 = default(0.45, Float::NON_NEGATIVE.up_to(10.0)),
+        /// share of all CPU in use at which that price starts to rise
+        fill: f64 = default(0.85, Float::POSITIVE.up_to(1.0)),
     }
 }
 
