@@ -3,11 +3,11 @@
 use super::packing::{Change, LOCAL, Packing};
 
 /// Rounds of moves and swaps.
-const MOST_ROUNDS: usize = 4;
+const MOST_ROUNDS: usize = 2;
 /// Sweeps of moves in a round.
 const MOST_SWEEPS: usize = 6;
-/// Relative gains smaller than this are rounding.
-const LEAST_GAIN: f64 = 3e-5;
+/// Gains smaller than this share of what the task costs on its vehicle are left: they would take most of the time.
+const LEAST_GAIN: f64 = 2e-4;
 
 impl Packing {
     /// Moves and swaps until neither pays.
