@@ -1,7 +1,7 @@
 //! Learning for Wayside with the networks computed by [Burn](https://burn.dev), on its devices, GPUs among them.
 //!
-//! [`Burn`] implements [`wayside_learn::nn::backend::Backend`], as any other library of networks may. Our own core is
-//! faster on a processor, so this crate is for other devices, and for an example of a backend from outside. It is not a
+//! [`Burn`] implements [`wayside_learn::nn::backend::Backend`], as any other library of networks can. Our own core is
+//! faster on a CPU, so this crate is for other devices, and an example of an external backend. It is not a
 //! member of the workspace: Burn would double the workspace's lock file.
 //!
 //! Burn chooses its backend at run time, by the device. As built here there is `flex`, plain Rust on the processor. Other

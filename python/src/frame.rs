@@ -160,7 +160,7 @@ impl Frame {
                 mask.extend_from_slice(&observation.legal);
                 rows.resize(self.rows * self.width, 0.0);
                 mask.resize(self.rows, false);
-                // nothing to choose in this slot: the action that says so
+                // nothing to choose in this slot: only action 0 is legal
                 mask[0] = true;
             }
             Form::Shared { .. } => {
@@ -297,7 +297,7 @@ impl Bits {
             let set = |word, (i, eight)| word | pack(eight) << (8 * i);
             words.push(packed.enumerate().fold(0, set));
         }
-        // so that a head that ends here may look beyond
+        // so that the last head may read one word beyond
         words.push(0);
         Self(words)
     }
@@ -313,8 +313,8 @@ impl Bits {
     }
 }
 
-/// The place of the bit at share `unit` of those that are set among the lowest `size`. Without a branch that hangs on
-/// what was drawn, for none could be foretold.
+/// The place of the bit at share `unit` of those that are set among the lowest `size`. It has no branch that depends on
+/// the draw, because the processor could not predict it.
 fn nth_bit(mut bits: u64, size: usize, unit: f64) -> i64 {
     let nth = (unit * f64::from(bits.count_ones())) as usize;
     for round in 1..size {

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// How often to check for Python's signals.
 const SIGNALS: Duration = Duration::from_millis(50);
 
-/// Does `work` on another thread, without the GIL, while this one checks for signals. The first signal that raises sets
+/// Runs `work` on another thread, without the GIL, while this one checks for signals. The first signal that raises sets
 /// `cancelled`. Returns the result of the work and the exception of the signal.
 pub(crate) fn interruptible<T: Send>(
     py: Python<'_>,

@@ -1,4 +1,4 @@
-//! Wayside for Python: conversions only, no model.
+//! Wayside for Python: it only converts.
 //!
 //! | room | what it is for |
 //! |---|---|

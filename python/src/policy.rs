@@ -5,13 +5,14 @@ use numpy::{IntoPyArray, PyReadonlyArray2};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use wayside_core::Scenario;
-use wayside_core::engine::{PolicyFactory, PolicyRegistry, SharedFactory};
+use wayside_core::engine::{PolicyFactory, SharedFactory};
 use wayside_core::policy::Policy;
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::{Decision, Placement};
+pub(crate) use wayside_learn::trainer::builtin::registry;
 use wayside_study::Control;
 
 /// In place of an RSU: none.
@@ -29,7 +30,8 @@ pub(crate) fn rows(placements: &[Placement]) -> Vec<i64> {
     placements.iter().flat_map(row).collect()
 }
 
-/// One slot: everything a policy may know. A copy: it stays as it is when the run goes on.
+/// One slot: everything a policy may know, in columns. V vehicles, N tasks, M RSUs; rows are counted from 0. It is a
+/// copy and stays as it is when the run goes on.
 #[pyclass(frozen, module = "wayside._native")]
 pub(crate) struct Slot(wayside_core::Slot);
 
@@ -49,7 +51,7 @@ fn columns<'py>(py: Python<'py>, columns: &[(&str, &[f64])]) -> PyResult<Bound<'
 
 #[pymethods]
 impl Slot {
-    /// The instant of the decision [s].
+    /// Time of the decision since the start of the run [s].
     #[getter]
     fn now_s(&self) -> f64 {
         self.0.now_s
@@ -61,19 +63,20 @@ impl Slot {
         self.0.slot_s
     }
 
-    /// Weight of delay against energy.
+    /// Weight of delay against energy in the objective, between 0 and 1.
     #[getter]
     fn omega(&self) -> f64 {
         self.0.omega
     }
 
-    /// Bound of the LBM.
+    /// Bound tau of the load-balance metric (LBM), equation (10).
     #[getter]
     fn tau(&self) -> f64 {
         self.0.tau
     }
 
-    /// Columns of the tasks: `vehicle` (row), `cycles`, `data_bits`, `deadline_s`, and `local_cost`.
+    /// Columns of the tasks, each of shape (N,): int64 `vehicle` (row); float64 `cycles`, `data_bits`, `deadline_s`, and
+    /// `local_cost`, the cost of the task on its own vehicle.
     #[getter]
     fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let tasks = &self.0.tasks;
@@ -92,7 +95,8 @@ impl Slot {
         Ok(dict)
     }
 
-    /// Columns of the vehicles: `x_m`, `y_m`, `tx_power_w`, `cpu_hz`, `energy_coeff`, `local_wait_s`.
+    /// Columns of the vehicles, float64 of shape (V,): `x_m`, `y_m`, `tx_power_w`, `cpu_hz`, `energy_coeff` [J s^2/cycle^3], and
+    /// `local_wait_s`, the time until the vehicle's own CPU is free.
     #[getter]
     fn vehicles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let v = &self.0.vehicles;
@@ -109,7 +113,8 @@ impl Slot {
         )
     }
 
-    /// Columns of the RSUs: `x_m`, `y_m`, `range_m`, `bandwidth_hz`, `cpu_hz`, `available_cpu_hz`, `energy_coeff`.
+    /// Columns of the RSUs, float64 of shape (M,): `x_m`, `y_m`, `range_m`, `bandwidth_hz`, `cpu_hz`, `available_cpu_hz` (what earlier
+    /// tasks do not hold), `energy_coeff` [J s^2/cycle^3].
     #[getter]
     fn rsus<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let r = &self.0.rsus;
@@ -128,14 +133,15 @@ impl Slot {
         )
     }
 
-    /// Names of the RSUs.
+    /// Names of the RSUs, by row.
     #[getter]
     fn rsu_ids(&self) -> Vec<String> {
         self.0.rsus.id.to_vec()
     }
 
-    /// Who covers whom: links `start[v]..start[v + 1]` are those of vehicle `v`, nearest RSU first, each with `rsu`
-    /// (row) and `seconds_per_bit`.
+    /// Radio links of the vehicles. Links `start[v]` to `start[v + 1]` (exclusive) are those of vehicle `v`, nearest RSU first:
+    /// int64 `start` of shape (V + 1,), and for each link int64 `rsu` (row) and float64 `seconds_per_bit`, the upload time of a bit
+    /// over the whole band.
     #[getter]
     fn coverage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let coverage = &self.0.coverage;
@@ -151,7 +157,8 @@ impl Slot {
         Ok(dict)
     }
 
-    /// Pairs of RSUs with a route: columns `from`, `to` (rows), `hops`, `seconds_per_bit`, `wait_s`.
+    /// Pairs of RSUs with a route, one row each: int64 `from`, `to` (rows of RSUs), `hops`; float64 `seconds_per_bit` (migration
+    /// time of a bit) and `wait_s`.
     #[getter]
     fn routes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (mut from, mut to, mut hops) = (Vec::new(), Vec::new(), Vec::new());
@@ -172,7 +179,7 @@ impl Slot {
         Ok(dict)
     }
 
-    /// Pairs of neighbours in the backhaul, one after the other.
+    /// Links of the backhaul, as pairs of RSU rows, the smaller first.
     #[getter]
     fn links(&self) -> Vec<(u32, u32)> {
         let links = self.0.network.links().iter();
@@ -206,16 +213,6 @@ impl Failure {
     pub(crate) fn take(&self) -> Option<PyErr> {
         self.first.lock().ok()?.take()
     }
-}
-
-/// The policies that Python knows by name or by file.
-pub(crate) fn registry() -> Arc<PolicyRegistry> {
-    static REGISTRY: LazyLock<Arc<PolicyRegistry>> = LazyLock::new(|| {
-        let mut registry = PolicyRegistry::analytic();
-        wayside_learn::trainer::builtin::register(&mut registry);
-        Arc::new(registry)
-    });
-    Arc::clone(&REGISTRY)
 }
 
 /// What Python names: a policy by its name, the file of a trained one, or an object of its own.

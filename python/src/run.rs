@@ -16,7 +16,7 @@ use wayside_study as study;
 use wayside_study::decision;
 use wayside_study::{Experiment, Summary};
 
-/// What a run found.
+/// The results of a run.
 #[pyclass(frozen, module = "wayside._native")]
 pub(crate) struct Results {
     summary: Summary,

@@ -48,7 +48,7 @@ impl Table {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // a request that cannot be met may be left aside
+        // the protocol allows us to ignore a requested schema
         drop(requested_schema);
         let batches: Vec<_> = self.batches.iter().cloned().map(Ok).collect();
         let batches = RecordBatchIterator::new(batches, Arc::clone(&self.schema));

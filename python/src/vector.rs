@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex};
 
-/// What came of a step of one environment.
+/// The result of a step of one environment.
 #[derive(Clone, Debug, Default)]
 struct Stepped {
     reward: f64,
@@ -227,7 +227,7 @@ impl VectorEnv {
         self.with(|fleet| Ok(gather(py, fleet, Framed::context)))
     }
 
-    /// What came of the last step, as columns: `reward`, `truncated`, `slot_ended`, `reset`, `masked`, `seed`, `slot`
+    /// The results of the last step, as columns: `reward`, `truncated`, `slot_ended`, `reset`, `masked`, `seed`, `slot`
     /// and the figures of the slots.
     fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.with(|fleet| {
@@ -280,7 +280,7 @@ impl VectorEnv {
     fn close(&self) -> PyResult<()> {
         let fleet = locked(&self.inner, WHAT)?.take();
         if std::process::id() != self.process {
-            // its threads are not in this process, and must not be waited for
+            // after a fork its threads do not exist in this process, so do not wait for them
             std::mem::forget(fleet);
         }
         Ok(())

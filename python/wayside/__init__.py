@@ -1,14 +1,14 @@
 """Wayside: where the tasks of moving vehicles run.
 
 =====================================  ==============================================================
-``wayside.run``                        policies compared on the same traffic, results as Arrow tables
-``wayside.decide``, ``wayside.bound``  one slot
-``wayside.Scenario``                   what defines a run
+``wayside.run``                        compares policies on the same traffic; results are Arrow tables
+``wayside.decide``, ``wayside.bound``  decide or bound a single slot
+``wayside.Scenario``                   everything that defines a run but its seeds
 ``gymnasium.make("wayside/Offloading-v0")``  the environment, see :class:`wayside.env.OffloadingEnv`
-``wayside.parallel.OffloadingParallelEnv``   the same with vehicles as agents, for PettingZoo
+``wayside.parallel.OffloadingParallelEnv``   the same for PettingZoo, with vehicles as agents
 =====================================  ==============================================================
 
-The model is the Rust engine's: nothing is computed here. Units are SI and stand in the names.
+The Rust engine computes everything; this package only converts. Units are SI and part of the names.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 _register()
 
 _LAZY = ("env", "masks", "parallel", "ray", "render", "vector")
-"""Submodules that bring in other packages: imported when they are first named."""
+"""Submodules that need other packages: imported on first use."""
 
 
 def __getattr__(name: str) -> ModuleType:

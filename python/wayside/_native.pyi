@@ -37,34 +37,69 @@ class Scenario:
 
 @final
 class Slot:
-    """One slot: everything a policy may know. A copy: it stays as it is when the run goes on."""
+    """One slot: everything a policy may know, in columns. V vehicles, N tasks, M RSUs; rows are counted from 0.
+
+    It is a copy and stays as it is when the run goes on.
+    """
 
     @property
-    def now_s(self) -> float: ...
+    def now_s(self) -> float:
+        """Time of the decision since the start of the run [s]."""
     @property
-    def slot_s(self) -> float: ...
+    def slot_s(self) -> float:
+        """Length of the slot [s]."""
     @property
-    def omega(self) -> float: ...
+    def omega(self) -> float:
+        """Weight of delay against energy in the objective, between 0 and 1."""
     @property
-    def tau(self) -> float: ...
+    def tau(self) -> float:
+        """Bound tau of the load-balance metric (LBM), equation (10)."""
     @property
-    def tasks(self) -> dict[str, npt.NDArray[Any]]: ...
+    def tasks(self) -> dict[str, npt.NDArray[Any]]:
+        """Columns of the tasks, each of shape ``(N,)``.
+
+        int64 ``vehicle`` (row); float64 ``cycles``, ``data_bits``, ``deadline_s``, and ``local_cost``, the cost of the
+        task on its own vehicle.
+        """
     @property
-    def vehicles(self) -> dict[str, npt.NDArray[np.float64]]: ...
+    def vehicles(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Columns of the vehicles, float64 of shape ``(V,)``.
+
+        ``x_m``, ``y_m``, ``tx_power_w``, ``cpu_hz``, ``energy_coeff`` [J s^2/cycle^3], and ``local_wait_s``, the time
+        until the vehicle's own CPU is free.
+        """
     @property
-    def rsus(self) -> dict[str, npt.NDArray[np.float64]]: ...
+    def rsus(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Columns of the RSUs, float64 of shape ``(M,)``.
+
+        ``x_m``, ``y_m``, ``range_m``, ``bandwidth_hz``, ``cpu_hz``, ``available_cpu_hz`` (what earlier tasks do not
+        hold), ``energy_coeff`` [J s^2/cycle^3].
+        """
     @property
-    def rsu_ids(self) -> list[str]: ...
+    def rsu_ids(self) -> list[str]:
+        """Names of the RSUs, by row."""
     @property
-    def coverage(self) -> dict[str, npt.NDArray[Any]]: ...
+    def coverage(self) -> dict[str, npt.NDArray[Any]]:
+        """Radio links of the vehicles.
+
+        Links ``start[v]`` to ``start[v + 1]`` (exclusive) are those of vehicle ``v``, nearest RSU first: int64 ``start``
+        of shape ``(V + 1,)``, and for each link int64 ``rsu`` (row) and float64 ``seconds_per_bit``, the upload time
+        of a bit over the whole band.
+        """
     @property
-    def routes(self) -> dict[str, npt.NDArray[Any]]: ...
+    def routes(self) -> dict[str, npt.NDArray[Any]]:
+        """Pairs of RSUs with a route, one row each.
+
+        int64 ``from``, ``to`` (rows of RSUs), ``hops``; float64 ``seconds_per_bit`` (migration time of a bit) and
+        ``wait_s``.
+        """
     @property
-    def links(self) -> list[tuple[int, int]]: ...
+    def links(self) -> list[tuple[int, int]]:
+        """Links of the backhaul, as pairs of RSU rows, the smaller first."""
 
 @final
 class Table:
-    """A table that ``pyarrow.table``, ``polars.DataFrame`` and pandas take as it is."""
+    """A table that ``pyarrow.table``, ``polars.DataFrame`` and pandas read without conversion."""
 
     @property
     def column_names(self) -> list[str]: ...
@@ -73,7 +108,7 @@ class Table:
 
 @final
 class Results:
-    """What a run found."""
+    """The results of a run; ``wayside.Results`` wraps it."""
 
     def summary_json(self) -> str: ...
     def slots(self) -> Table: ...
@@ -124,7 +159,7 @@ class Env:
 
 @final
 class VectorEnv:
-    """Environments; ``wayside.vector.OffloadingVectorEnv`` makes a Gymnasium vector environment of them."""
+    """Several environments; ``wayside.vector.OffloadingVectorEnv`` makes a Gymnasium vector environment of them."""
 
     def __new__(
         cls,

@@ -1,7 +1,7 @@
-"""The environments' names for Gymnasium.
+"""Registers the environments with Gymnasium.
 
-Gymnasium is not imported for them: it takes longer than all of Wayside, and ``wayside.run`` needs none of it.
-Where it comes later, they are registered then.
+Importing Gymnasium takes longer than importing Wayside, and ``wayside.run`` does not need it. So if Gymnasium is not
+imported yet, the environments are registered once it is.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(Loader):
-    """Loads Gymnasium as ever, and registers then."""
+    """Loads Gymnasium as usual, then registers."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader

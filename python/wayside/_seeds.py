@@ -1,4 +1,4 @@
-"""Seeds, as people write them."""
+"""Reads seeds from integers or text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def seed_of(seed: object, what: str) -> int:
     """One seed.
 
     Raises:
-        TypeError: no integer.
+        TypeError: not an integer.
         ValueError: out of range.
     """
     try:
@@ -25,7 +25,7 @@ def seed_of(seed: object, what: str) -> int:
 
 
 def seeds_of(seeds: str | Iterable[int]) -> list[int]:
-    """Seeds: integers, or text as the command line takes it, ``"0..9"`` or ``"3,7"``."""
+    """Seeds from integers, or from text as on the command line, ``"0..9"`` or ``"3,7"``."""
     if isinstance(seeds, str):
         return _parse(seeds)
     try:

@@ -17,25 +17,26 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 NOWHERE = -1
-"""In place of both RSUs of a placement: the task stays on its vehicle."""
+"""Stands for both RSUs of a placement: the task stays on its vehicle."""
 CLOUD = -2
-"""In place of the executing RSU: the cloud, where the scenario has one."""
+"""Stands for the executing RSU: the cloud, if the scenario has one."""
 
 
 class Policy(Protocol):
-    """A policy of your own: every class or object with this method.
+    """A policy of your own: any class or object with this method.
 
-    A class is instantiated for every seed, of an object every seed gets a deep copy, so that none
-    remembers another's slots. ``name``, where there is one, is its name in the results.
+    Every seed gets a new instance of a class, or a deep copy of an object, so that seeds do not share state. The
+    attribute ``name``, if there is one, is the policy's name in the results.
     """
 
     def decide(self, slot: _native.Slot, /) -> npt.ArrayLike:
         """Place all tasks of ``slot`` at once.
 
         Returns:
-            Integers of shape ``(tasks, 2)``: rows of the RSU that the task enters by, which must cover its
-            vehicle, and of the RSU that executes it. ``(NOWHERE, NOWHERE)`` is its vehicle,
-            ``(entry, CLOUD)`` the cloud. The CPU shares are found by the engine (P2).
+            Integers of shape ``(tasks, 2)``, a pair ``(entry, execution)`` per task: the row of the RSU that
+            receives the task, which must cover its vehicle, and of the RSU that executes it.
+            ``(NOWHERE, NOWHERE)`` means the vehicle, ``(entry, CLOUD)`` the cloud. The engine finds the CPU
+            shares (P2).
         """
         ...
 
@@ -44,7 +45,7 @@ AnyPolicy: TypeAlias = "str | os.PathLike[str] | Policy | type[Policy]"
 
 
 class Placement(TypedDict):
-    """Where a task runs, and what that costs."""
+    """Where a task runs, its delay [s] and its energy [J]."""
 
     task: str
     mode: str
@@ -75,13 +76,13 @@ class Decision(TypedDict):
 
 
 class Results:
-    """What a run found.
+    """The results of a run.
 
     ==============  ==============================================================================
-    ``slots``       table, one row per seed, policy and slot; ``pyarrow.table(results.slots)``,
-                    ``polars.DataFrame(results.slots)`` take it as it is, without a copy
-    ``tasks``       table, one row per seed, policy, slot and task, where ``run`` was asked for it
-    ``summary``     per policy every metric with its mean and 95 % confidence interval over seeds
+    ``slots``       table, one row per seed, policy and slot; ``pyarrow.table(results.slots)`` and
+                    ``polars.DataFrame(results.slots)`` read it without a copy
+    ``tasks``       table, one row per seed, policy, slot and task, with ``run(..., tasks=True)``
+    ``summary``     every metric of every policy, with mean and 95 % confidence interval over seeds
     ==============  ==============================================================================
     """
 
@@ -94,17 +95,17 @@ class Results:
 
     @property
     def slots(self) -> _native.Table:
-        """One row per seed, policy and slot; the columns of ``slots.parquet``."""
+        """One row per seed, policy and slot, with the columns of ``slots.parquet``."""
         if self._slots is None:
             self._slots = self._native.slots()
         return self._slots
 
     @property
     def tasks(self) -> _native.Table:
-        """One row per seed, policy, slot and task; the columns of ``tasks.parquet``.
+        """One row per seed, policy, slot and task, with the columns of ``tasks.parquet``.
 
         Raises:
-            ValueError: ``run`` was not asked for them.
+            ValueError: the run did not keep them, see ``run(..., tasks=True)``.
         """
         tasks = self._native.tasks()
         if tasks is None:
@@ -119,7 +120,11 @@ class Results:
         return self._summary
 
     def metric(self, policy: str, name: str) -> dict[str, Any] | None:
-        """One metric of one policy: ``mean``, ``ci95`` and, but for the first policy, ``difference``."""
+        """One metric of one policy: ``mean``, ``ci95``, and ``difference`` to the first policy.
+
+        Raises:
+            KeyError: no such policy, or no such metric.
+        """
         for row in self.summary["policies"]:
             if row["policy"] == policy:
                 found: dict[str, Any] | None = row[name]
@@ -132,7 +137,7 @@ class Results:
 
 
 def policies() -> dict[str, str]:
-    """Name and summary of every policy that comes with Wayside."""
+    """Names of all built-in policies, with a one-line summary of each."""
     return dict(_native.policies())
 
 
@@ -154,23 +159,24 @@ def run(
 
     Args:
         scenario: a :class:`Scenario`, the name of a built-in one, or a TOML file.
-        policies: names (:func:`policies`), files of trained ones (``policy.safetensors``, as ``wayside train``
-            leaves them) and policies of your own (:class:`Policy`).
-        seeds: one replication each; they alone decide what happens. Integers, or text as in ``"0..9"`` or ``"3,7"``.
-        slots: length of a replication; the scenario's by default.
-        bound: ``"simple"`` or ``"split"`` certifies how far from the optimum every slot is;
+        policies: names (:func:`policies`), files that ``wayside train`` wrote (``policy.safetensors``), and
+            policies of your own (:class:`Policy`).
+        seeds: one replication each. Integers, or text such as ``"0..9"`` or ``"3,7"``. The same seed always gives
+            the same traffic.
+        slots: number of slots of a replication; by default the scenario's.
+        bound: ``"simple"`` or ``"split"`` computes a certified lower bound of every slot, and so the gap;
             ``"horizon"`` bounds all slots of a run together, where ``time.carry_over`` is true.
-        overrides: values of the scenario to replace.
-        threads: seeds run at a time, 0 for one per core; changes no number. The GIL is released but for
-            policies written in Python.
+        overrides: values of the scenario to replace, such as ``{"fleet.size": 40}``.
+        threads: how many seeds run at a time, 0 for one per core; this never changes a result. The GIL is released
+            except while a Python policy decides.
         timing: whether to keep decision times, the only numbers that differ between two runs.
-        out: folder for the files that ``wayside run --out`` leaves.
-        tasks: whether to keep every task: ``results.tasks``, and ``tasks.parquet`` in ``out``.
-        force: whether ``out`` may hold another run.
+        out: folder for the files that ``wayside run --out`` writes.
+        tasks: whether to keep every task, in ``results.tasks`` and in ``tasks.parquet`` of ``out``.
+        force: whether another run in ``out`` may be replaced.
 
     Raises:
-        ValueError: what is wrong, with file, line and path.
-        OSError: what cannot be read or written.
+        ValueError: bad input; the message names file, line and path.
+        OSError: a file that cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, before the next slot.
     """
     found = scenario_of(scenario, overrides)
@@ -195,7 +201,7 @@ def run(
 
 
 def _named(policy: Any) -> Any:
-    """``policy``, a path as its text: one that has a separator, so that it is no name."""
+    """``policy``, or the text of its path, with a separator so that it cannot be taken for a name."""
     if not isinstance(policy, os.PathLike):
         return policy
     path = os.fspath(policy)
@@ -222,8 +228,16 @@ def decide(
 
     Args:
         slot: a mapping, JSON text, or the path of a JSON file, in the format of ``wayside schema slot``.
-        policy: a name, the file of a trained one, or a policy of your own.
-        bound: ``"simple"`` or ``"split"`` certifies how far from the optimum the decision is.
+        policy: a name, the file of a trained policy, or a policy of your own.
+        bound: ``"simple"`` or ``"split"`` adds a certified lower bound and the gap to it.
+
+    Returns:
+        What ``wayside decide --format json`` prints: placements, CPU shares [Hz], delays [s], energies [J],
+        certificate.
+
+    Raises:
+        ValueError: bad input; the message names file, line and path.
+        OSError: a file that cannot be read.
     """
     file, text = _slot_text(slot)
     decision: Decision = json.loads(_native.decide(file, text, _named(policy), bound))
@@ -231,5 +245,10 @@ def decide(
 
 
 def bound(slot: str | Path | Mapping[str, Any], kind: str = "split") -> float | None:
-    """Certified lower bound of the objective of one slot, mean over its tasks; ``None`` without tasks."""
+    """Certified lower bound of the objective of one slot, mean over its tasks; ``None`` for a slot without tasks.
+
+    Args:
+        slot: as in :func:`decide`.
+        kind: ``"simple"`` or ``"split"``.
+    """
     return decide(slot, "local", bound=kind)["lower_bound"]

@@ -23,7 +23,7 @@ Action = npt.NDArray[np.int64]
 
 
 def observation_space(form: str, shape: tuple[int, int]) -> spaces.Space[Observation]:
-    """Features, each within -1 and 1."""
+    """Features, float32 in [-1, 1]."""
     box: spaces.Space[Any] = spaces.Box(
         -1.0, 1.0, shape[1:] if form == "flat" else shape, np.float32
     )
@@ -38,79 +38,81 @@ def action_space(form: str, nvec: list[int]) -> spaces.MultiDiscrete | spaces.Di
 
 
 class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
-    """One agent decides for all vehicles, slot after slot, where their tasks run.
+    """One agent decides for all vehicles where their tasks run, slot by slot.
 
-    The model, its observations and its rewards are the engine's (``wayside_core::observation`` and
-    ``engine::env``), number by number.
+    The engine computes model, observations and rewards (``wayside_core::observation``, ``engine::env``); this class only
+    converts them.
 
     ## Forms
 
-    N vehicles with k tasks each at most, M RSUs, beta + 1 candidates (the nearest covering RSUs, and last the
-    vehicle itself), T targets, S rules on the end (only where decisions bind later slots, ``carry_over``).
+    N vehicles with at most k tasks each, M RSUs, beta + 1 candidates (the nearest covering RSUs, then the vehicle
+    itself), T targets, S rules for when a task must end (only with ``time.carry_over``, where decisions affect later
+    slots).
 
     | ``form`` | a step is | observation (float32 in [-1, 1]) | action (int64) |
     |---|---|---|---|
     | ``"flat"`` | a slot | ``(width,)``, the paper's state | ``MultiDiscrete([beta + 1, M(, S)] * N k)`` |
     | ``"shared"`` | a slot | ``(N k, width)``, a row per task | ``MultiDiscrete([beta + 1, T(, S)] * N k)`` |
-    | ``"sequential"`` | one task | ``(options, 36)``, a row per placement offered | ``Discrete(options)`` |
+    | ``"sequential"`` | one task | ``(options, 36)``, a row per possible placement | ``Discrete(options)`` |
 
-    Every feature, with unit and normalisation, stands in the documentation of ``wayside_core::observation``. Rows and
-    places that are not there are zero. Vehicle ``v``'s ``j``-th task has place ``v k + j``.
+    The documentation of ``wayside_core::observation`` lists every feature with its unit and normalisation. Unused rows
+    are zero. Row ``v k + j`` belongs to the ``j``-th task of vehicle ``v``, both counted from 0.
 
     | action of | means |
     |---|---|
-    | entry | number of the candidate that the task is uploaded to; the last is the vehicle itself |
-    | target | the RSU that executes it, by row (``flat``), or by number among the targets (``shared``) |
-    | rule | 0 none, 1 ends within the slot, 2 within two |
-    | option | number of the row; 0 is the vehicle itself |
+    | entry | index of the candidate that receives the task; the last one is the vehicle itself |
+    | target | the RSU that executes it: its row (``flat``), or its index among the targets (``shared``) |
+    | rule | 0 no rule, 1 the task must end within this slot, 2 within two slots |
+    | option | index of the row; 0 is the vehicle itself |
 
     ## Masks
 
-    ``action_masks()`` is bool of ``sum(nvec)``, head by head, as sb3-contrib has it. ``info["action_mask"]`` is what
-    ``action_space.sample(mask)`` takes: int8, for ``MultiDiscrete`` a tuple of one array per head. At least one action of
-    every head is legal. ``masked`` says what becomes of an action that is not:
+    ``action_masks()`` is bool of shape ``(sum(nvec),)``, head by head, as sb3-contrib expects it. ``info["action_mask"]``
+    is what ``action_space.sample(mask)`` takes: int8, for ``MultiDiscrete`` a tuple with one array per head. Every head
+    has at least one legal action. ``masked`` says what happens to an illegal one:
 
     | ``masked`` | a masked action |
     |---|---|
-    | ``"first"`` | counts as the first legal one of its head; ``info["masked"]`` tells how many were |
+    | ``"first"`` | is replaced by the first legal one of its head; ``info["masked"]`` counts them |
     | ``"error"`` | raises ``ValueError`` and changes nothing |
 
-    An action out of range, of another shape or type always raises.
+    An action out of range, or of the wrong shape or type, always raises.
 
     ## Copies
 
-    ``pickle`` and ``copy.deepcopy`` make a new environment by the same arguments, to be reset.
+    ``pickle`` and ``copy.deepcopy`` make a new environment with the same arguments, which must be reset first.
 
     ## Reward
 
-    ``-J_t`` of (15), the mean over the slot's tasks of omega delay + (1 - omega) energy, under optimal CPU shares (P2).
-    ``sequential`` deals it out over the tasks of the slot by the change of the tentative cost; the sum is ``-J_t``.
+    ``-J_t`` of (15): the mean over the slot's tasks of omega delay [s] + (1 - omega) energy [J], with optimal CPU shares
+    (P2). ``sequential`` splits it over the tasks of the slot, by how much each changes the tentative cost; the sum is
+    ``-J_t``.
 
     ## Start and end
 
     | | |
     |---|---|
-    | ``reset(seed=s)`` | the traffic of seed ``s``, the same that ``wayside.run(seeds=[s])`` meets |
-    | ``reset()`` | the next seed drawn from that one |
-    | terminated | never: the task goes on |
-    | truncated | after ``slots`` slots; the observation is the next slot's, for bootstrapping |
+    | ``reset(seed=s)`` | starts with the traffic of seed ``s``, the same as in ``wayside.run(seeds=[s])`` |
+    | ``reset()`` | starts with the next seed that is drawn from the last one given |
+    | terminated | never: there is no final state |
+    | truncated | after ``slots`` slots; the last observation is that of the next slot, for bootstrapping |
 
     ## Info
 
     | key | |
     |---|---|
     | ``action_mask`` | int8 ``(options,)``, or a tuple of int8 ``(n,)`` for every n of ``nvec`` |
-    | ``context`` | float32, features of the slot as a whole, for critics |
-    | ``seed``, ``slot`` | of the episode, and the number of the slot now shown |
-    | ``masked`` | actions of this step that were masked |
-    | ``objective``, ``delay_s``, ``energy_j``, ``tasks``, ``deadline_met``, ``offloaded``, ``migrated``, ``lbm``, ``tau`` | of the slot that this step ended, where it ended one |
+    | ``context`` | float32 ``(globals,)``, features of the slot as a whole, for critics |
+    | ``seed``, ``slot`` | seed of the episode, and number of the slot that the observation shows |
+    | ``masked`` | number of illegal actions in this step |
+    | ``objective``, ``delay_s``, ``energy_j``, ``tasks``, ``deadline_met``, ``offloaded``, ``migrated``, ``lbm``, ``tau`` | results of the slot that this step completed; absent if it completed none |
 
     Args:
         scenario: a :class:`wayside.Scenario`, the name of a built-in one, or a TOML file.
         form: see above.
-        slots: slots of an episode; the scenario's by default.
-        vehicles: N of ``shared``, where it is not the size of the fleet (as with traces).
-        overrides: values of the scenario to replace, as in ``{"fleet.size": 40}``.
+        slots: number of slots of an episode; by default the scenario's.
+        vehicles: N of ``shared``, where the fleet has no fixed size (traces).
+        overrides: values of the scenario to replace, such as ``{"fleet.size": 40}``.
         masked: see above.
         render_mode: ``"rgb_array"``, ``"human"`` (needs pygame) or None.
     """
@@ -158,7 +160,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode; ``options`` are not used."""
+        """Start an episode; ``options`` is ignored."""
         seed = None if seed is None else seed_of(seed, "seed")
         super().reset(seed=seed)
         if seed is None and not self._seeded:
@@ -169,7 +171,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
         return self._observation(), self._info(0)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Take one action per head."""
+        """Take one action per head: int64 of shape ``(heads,)``, a single integer for ``sequential``."""
         if self.form == "sequential":
             actions = integers(action, (), "action").reshape(1)
         else:
@@ -184,15 +186,15 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
         return self._observation(), reward, False, truncated, info
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
-        """Which actions are legal now: bool of ``sum(nvec)``, head by head."""
+        """Which actions are legal now: bool of shape ``(sum(nvec),)``, head by head."""
         return self._env.mask()
 
     def slot(self) -> _native.Slot:
-        """The slot to be decided, as a policy sees it."""
+        """The slot that is to be decided, as a policy sees it."""
         return self._env.slot()
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """The map with the slot decided last, or with the first one: uint8 ``(480, 480, 3)``."""
+        """The map with the slot decided last, or with the first one: uint8 of shape ``(480, 480, 3)``."""
         if self.render_mode is None:
             gymnasium.logger.warn("render() needs render_mode: gymnasium.make(..., render_mode='rgb_array')")
             return None
@@ -206,7 +208,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
         return None
 
     def close(self) -> None:
-        """Free the engine and the window; every later call but this raises."""
+        """Free the engine and the window; every later call except this one raises."""
         self._env.close()
         if self._window is not None:
             self._window.close()
@@ -226,7 +228,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
         }
 
     def _look(self, decided: _native.Slot | None = None) -> None:
-        """Keep what render() shows."""
+        """Keep the slot that render() shows."""
         if self.render_mode is None:
             return
         if decided is None:

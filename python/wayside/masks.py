@@ -1,4 +1,4 @@
-"""Actions where some are masked."""
+"""Sampling and checking of masked actions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wayside._native import choose
 
 
 class MaskedSampler:
-    """Draws uniformly among the legal actions of every head.
+    """Draws uniformly from the legal actions of every head.
 
-    Gymnasium's ``MultiDiscrete.sample(mask=...)`` does the same head by head, in milliseconds for a hundred
+    Gymnasium's ``MultiDiscrete.sample(mask=...)`` does the same head by head, which takes milliseconds for a hundred
     vehicles; this takes microseconds.
 
     Args:
-        nvec: number of actions of every head, as of ``action_space``.
+        nvec: number of actions of every head, shape ``(heads,)``, as in ``action_space.nvec``.
     """
 
     def __init__(self, nvec: Sequence[int] | npt.NDArray[np.integer[Any]]) -> None:
@@ -31,8 +31,8 @@ class MaskedSampler:
         """One action per head.
 
         Args:
-            mask: bool of shape ``(..., outputs)``, head by head, as of ``action_masks()``.
-            rng: where randomness comes from.
+            mask: bool of shape ``(..., sum(nvec))``, head by head, as ``action_masks()`` returns it.
+            rng: source of randomness.
 
         Returns:
             int64 of shape ``(..., heads)``.
@@ -43,14 +43,14 @@ class MaskedSampler:
 
 
 class SpaceMask:
-    """Masks as ``action_space.sample(mask)`` takes them: int8, and for ``MultiDiscrete`` a tuple of one per head."""
+    """Masks in the form of ``action_space.sample(mask)``: int8, and for ``MultiDiscrete`` a tuple with one per head."""
 
     def __init__(self, nvec: Sequence[int], is_single: bool) -> None:
         ends = np.cumsum(nvec).tolist()
         self._heads = None if is_single else list(zip([0, *ends], ends))  # noqa: B905
 
     def of(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8] | tuple[npt.NDArray[np.int8], ...]:
-        """``mask`` is bool, head by head; it is not copied."""
+        """Converts ``mask``, bool of shape ``(sum(nvec),)``, head by head, without a copy."""
         numbers = mask.view(np.int8)
         if self._heads is None:
             return numbers
@@ -61,8 +61,8 @@ def integers(action: object, shape: tuple[int, ...], what: str) -> npt.NDArray[n
     """``action`` as contiguous int64 of ``shape``.
 
     Raises:
-        TypeError: numbers that are no integers.
-        ValueError: another shape.
+        TypeError: not integers.
+        ValueError: the wrong shape.
     """
     array = np.asarray(action)
     if array.dtype.kind not in "iu":

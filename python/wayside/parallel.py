@@ -1,4 +1,4 @@
-"""The environment for PettingZoo: vehicles in fixed slots as agents."""
+"""The environment for PettingZoo, with vehicles as agents."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Observation = npt.NDArray[np.float32]
 
 
 class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
-    """Every vehicle decides for its own tasks, all at once; the reward is shared.
+    """Every vehicle decides for its own tasks, all at the same time; the reward is shared.
 
-    The form ``shared`` of :class:`wayside.env.OffloadingEnv`, cut by vehicle: agent ``vehicle_v`` is row ``v`` of
-    the fleet from the first slot of an episode to the last.
+    This is the form ``shared`` of :class:`wayside.env.OffloadingEnv`, divided by vehicle: agent ``vehicle_v`` is row
+    ``v`` of the fleet during the whole episode.
 
     | | of every agent |
     |---|---|
-    | observation | float32 ``(k width,)`` in [-1, 1]: the rows of its tasks, zero where it has none |
+    | observation | float32 ``(k width,)`` in [-1, 1]: the rows of its tasks, zero for tasks it does not have |
     | action | ``MultiDiscrete([beta + 1, T(, S)] * k)``: entry, target (and rule) of every task |
-    | mask | ``info["action_mask"]``, a tuple of int8, one per head, as ``action_space(agent).sample(mask)`` takes it |
+    | mask | ``info["action_mask"]``, a tuple with one int8 array per head, for ``action_space(agent).sample(mask)`` |
     | reward | ``-J_t``, the same for all |
     | terminated, truncated | never; after ``slots`` slots |
 
     Args:
-        scenario, slots, overrides, masked, render_mode: as of :class:`wayside.env.OffloadingEnv`. The fleet must
-            not come from a trace: its rows change as vehicles come and go.
+        scenario, slots, overrides, masked, render_mode: as in :class:`wayside.env.OffloadingEnv`. Traces are
+            refused, because their rows change as vehicles come and go.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -76,7 +76,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
         self.action_spaces = {agent: spaces.MultiDiscrete(nvec) for agent in self.possible_agents}
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """Features, each within -1 and 1."""
+        """Features, float32 in [-1, 1]."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
@@ -86,7 +86,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
-        """Start an episode; ``options`` are not used."""
+        """Start an episode; ``options`` is ignored."""
         observation, info = self._env.reset(seed=seed)
         self.agents = self.possible_agents.copy()
         return self._deal(observation), self._infos(info)
@@ -125,15 +125,15 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
         return results
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """As of :class:`wayside.env.OffloadingEnv`."""
+        """As in :class:`wayside.env.OffloadingEnv`."""
         return self._env.render()
 
     def close(self) -> None:
-        """Free the engine; every later call but this raises."""
+        """Free the engine; every later call except this one raises."""
         self._env.close()
 
     def state(self) -> npt.NDArray[np.float32]:
-        """Features of the slot as a whole."""
+        """Features of the slot as a whole, float32 of shape ``(globals,)``."""
         return self._env._env.context()
 
     def _deal(self, observation: Observation) -> dict[str, Observation]:

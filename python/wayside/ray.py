@@ -1,9 +1,9 @@
 """Studies on a Ray cluster: ``pip install wayside[ray]``.
 
-A study is cut into blocks of seeds of one cell, as ``wayside study`` cuts it. Each block is a Ray task that runs the Rust
-engine and answers with its part: the bytes of the file that keeps it. This process keeps the parts in the study's
-folder, judges the claims on them, asks for the blocks that undecided claims need, and writes the results: the same
-bytes as ``wayside study``, whatever ran where and however often.
+A study is divided into blocks, each some seeds of one cell, as in ``wayside study``. Each block is a Ray task that runs
+the Rust engine and returns the bytes of the file for that block. This process stores these files in the study's folder,
+judges the claims on them, asks for more blocks where claims are undecided, and writes the results. They have the same
+bytes as those of ``wayside study``, wherever the blocks ran and however often.
 
 Every node needs the same build of Wayside, which is checked, and the files that the study names at the same path.
 """
@@ -27,12 +27,12 @@ __all__ = ["study"]
 
 Block: TypeAlias = "tuple[int, int, list[int]]"
 Plan: TypeAlias = "tuple[str, str, str, bool]"
-"""What makes the study anywhere: file, text, folder, quick."""
+"""Everything that a worker needs to read the study: file, text, folder, quick."""
 
 
 @functools.cache
 def _program() -> str:
-    """Which engine this is, by its bytes: another one may find other numbers."""
+    """Identifies the engine by a hash of its bytes: other builds may give other numbers."""
     file = _native.__file__
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return f"{_native.__version__} {digest}"
@@ -44,7 +44,7 @@ def _study(plan: Plan) -> _native.Study:
 
 
 def _run(plan: Plan, block: Block) -> tuple[str, bytes]:
-    """A block, on a worker."""
+    """Run a block, on a worker."""
     return _study(plan).run(block)
 
 
@@ -59,7 +59,7 @@ def _plan(study: str | Path, quick: bool) -> Plan:
 def _anywhere(
     plan: Plan, blocks: list[Block], retries: int
 ) -> Iterator[tuple[Block, tuple[str, bytes]]]:
-    """The parts of ``blocks``, in the order in which they are finished."""
+    """The files of ``blocks``, in the order in which they are finished."""
     task = ray.remote(num_cpus=1, max_retries=retries)(_run)
     shared = ray.put(plan)
     running = {task.remote(shared, block): block for block in blocks}
@@ -68,7 +68,7 @@ def _anywhere(
             for finished in ray.wait(list(running))[0]:
                 yield running.pop(finished), ray.get(finished)
     except ray.exceptions.RayTaskError as e:
-        # as it was raised on the worker
+        # raise the exception of the worker itself
         raise e.cause from None
     finally:
         for left in running:
@@ -85,26 +85,26 @@ def study(
     retries: int = 5,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Run a study on a Ray cluster; what ``out`` holds of it already is not run again.
+    """Run a study on a Ray cluster. Blocks that ``out`` already holds are not run again.
 
     Args:
         study: a TOML file, or the name of a built-in one.
-        out: folder for the results, on the machine of this process, as of ``wayside study --out``.
-        address: of the cluster, as ``ray.init`` takes it; a cluster of this machine alone where there is none.
-            A process that is connected already stays connected to what it is.
+        out: folder for the results, on the machine of this process, as in ``wayside study --out``.
+        address: address of the cluster, as for ``ray.init``; without one a cluster on this machine is started. A
+            process that is already connected to a cluster uses that one.
         quick: fewer cells and seeds.
-        force: whether ``out`` may hold another study.
-        retries: how often a block is run again whose worker or node was lost.
-        progress: called with the blocks finished and those known to be needed.
+        force: whether another study in ``out`` may be replaced.
+        retries: how often a block is run again if its worker or node is lost.
+        progress: called with the number of finished blocks and the number known to be needed.
 
     Returns:
-        The claims with their verdicts, as ``claims.json`` holds them.
+        The claims with their verdicts, as in ``claims.json``.
 
     Raises:
-        ValueError: what is wrong with the study, or a node with another build of Wayside.
-        OSError: what cannot be read or written.
+        ValueError: an invalid study, or a node with another build of Wayside.
+        OSError: a file that cannot be read or written.
         ray.exceptions.RayError: a block that was lost more than ``retries`` times.
-        KeyboardInterrupt: after Ctrl-C; what is finished is kept, and the same call goes on from there.
+        KeyboardInterrupt: after Ctrl-C. Finished blocks are kept, and the same call continues from there.
     """
     plan, folder = _plan(study, quick), os.fspath(out)
     ours = _study(plan).open(folder, force)

@@ -1,4 +1,4 @@
-"""Pictures of a slot, drawn with NumPy alone; a window where pygame is installed."""
+"""Pictures of a slot, drawn with NumPy; a window if pygame is installed."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ Image = npt.NDArray[np.uint8]
 
 
 class Frame(NamedTuple):
-    """A slot and what was decided for it: rows ``(entry, execution)`` of its tasks."""
+    """A slot and its placements: int64 of shape ``(tasks, 2)``, a pair ``(entry, execution)`` per task."""
 
     slot: Slot
     placements: npt.NDArray[np.int64] | None
 
 
 def draw(frame: Frame) -> Image:
-    """RSUs with range and links; vehicles orange where their last task is local, blue at the RSU they entered,
-    pink at another, green in the cloud, grey before anything was decided. ``(480, 480, 3)``, north up."""
+    """The map, uint8 of shape ``(480, 480, 3)``, north up: RSUs with range and links, and the vehicles.
+
+    The colour of a vehicle says where its last task runs: orange on the vehicle, blue on the RSU that received it,
+    pink on another RSU, green in the cloud; grey before the decision.
+    """
     slot, placements = frame
     rsus, vehicles = slot.rsus, slot.vehicles
     west, east = _span(rsus["x_m"], rsus["range_m"], vehicles["x_m"])
@@ -109,7 +112,7 @@ def _dots(
 
 
 class Window:
-    """A window of pygame."""
+    """A pygame window."""
 
     def __init__(self, fps: int) -> None:
         try:
@@ -126,7 +129,7 @@ class Window:
         self._clock: Any = pygame.time.Clock()
 
     def show(self, image: Image) -> None:
-        """Show one picture, at the pace of the frame rate."""
+        """Show one picture, and wait as the frame rate requires."""
         surface = self._pygame.surfarray.make_surface(image.swapaxes(0, 1))
         self._screen.blit(surface, (0, 0))
         self._pygame.event.pump()
@@ -134,5 +137,5 @@ class Window:
         self._clock.tick(self._fps)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the window."""
         self._pygame.display.quit()

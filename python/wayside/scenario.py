@@ -16,7 +16,7 @@ else:
 
 
 class Section(Mapping[str, Any]):
-    """A table of a scenario, read by attribute (``scenario.fleet.size``) or key. It cannot be changed."""
+    """A section of a scenario, read by attribute (``scenario.fleet.size``) or key. Immutable."""
 
     __slots__ = ("_values",)
     _values: dict[str, Any]
@@ -68,12 +68,12 @@ def _frozen(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    """As ``--set`` takes it: TOML, or a bare string."""
+    """``value`` as ``--set`` reads it: TOML, or a bare string."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_text(v) for v in value) + "]"
-    if hasattr(value, "item"):  # a number of NumPy's
+    if hasattr(value, "item"):  # a NumPy scalar
         return _text(value.item())
     return str(value)
 
@@ -87,7 +87,7 @@ def _flat(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 
 class Scenario:
-    """A checked scenario: what exists is valid.
+    """A checked scenario: if it exists, it is valid.
 
     Args:
         name_or_path: a built-in scenario (:meth:`builtin`) or a TOML file.
@@ -95,11 +95,11 @@ class Scenario:
             (``{"fleet": {"size": 200}}``); typed and checked like the file.
 
     Raises:
-        ValueError: names everything that is wrong, with file, line and path.
+        ValueError: bad input; the message names every problem with file, line and path.
         OSError: the file cannot be read.
 
-    Keys are read by attribute and bear their units: ``scenario.time.slot_s``, ``scenario.fleet.size``.
-    All of them stand in ``docs/scenario.md``.
+    Read its keys by attribute: ``scenario.time.slot_s``, ``scenario.fleet.size``. ``docs/scenario.md`` lists all keys
+    with their units.
     """
 
     __slots__ = ("_native", "_root")
@@ -125,7 +125,7 @@ class Scenario:
     def from_toml(
         cls, text: str, overrides: Mapping[str, Any] | None = None, *, file: str = "scenario"
     ) -> Scenario:
-        """The scenario that ``text`` describes; ``file`` stands for it in errors."""
+        """The scenario that the TOML ``text`` describes; error messages call it ``file``."""
         return cls._of(native.Scenario.from_toml(file, text, list(_flat(overrides or {}))))
 
     @staticmethod
@@ -134,22 +134,22 @@ class Scenario:
         return native.Scenario.builtin()
 
     def to_toml(self) -> str:
-        """The canonical text, with every default filled in."""
+        """The canonical TOML text, with all defaults filled in."""
         return self._native.to_toml()
 
     def replace(self, overrides: Mapping[str, Any] | None = None, /, **sections: Any) -> Scenario:
-        """A scenario with other values: ``replace({"fleet.size": 200})`` or ``replace(fleet={"size": 200})``."""
+        """A changed copy: ``replace({"fleet.size": 200})`` or ``replace(fleet={"size": 200})``."""
         return self.from_toml(self.to_toml(), {**(overrides or {}), **sections})
 
     @property
     def root(self) -> Section:
-        """All of it, by section."""
+        """All sections."""
         if self._root is None:
             self._root = Section(tomllib.loads(self.to_toml()))
         return self._root
 
     def __getattr__(self, name: str) -> Any:
-        # "root" where there is none yet
+        # "root" itself is missing while the object is being unpickled
         if name.startswith("_") or name == "root":
             raise AttributeError(name)
         return getattr(self.root, name)
@@ -173,7 +173,7 @@ class Scenario:
 def scenario_of(
     scenario: str | Path | Scenario, overrides: Mapping[str, Any] | None = None
 ) -> Scenario:
-    """A scenario, by itself or by its name."""
+    """A scenario from an object, a name or a path."""
     if isinstance(scenario, Scenario):
         return scenario.replace(overrides) if overrides else scenario
     return Scenario(scenario, overrides)

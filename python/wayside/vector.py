@@ -20,7 +20,7 @@ from wayside.scenario import Scenario, scenario_of
 
 
 class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
-    """``num_envs`` environments :class:`wayside.env.OffloadingEnv`, in the order of their seeds the same numbers.
+    """``num_envs`` copies of :class:`wayside.env.OffloadingEnv`, with the same numbers as separate environments.
 
     ``gymnasium.make_vec("wayside/Offloading-v0", num_envs=8, vectorization_mode="vector_entry_point")``.
 
@@ -31,24 +31,24 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
     | rewards | float64 ``(num_envs,)`` |
     | terminations, truncations | bool ``(num_envs,)`` |
     | ``action_masks()``, ``infos["action_mask"]`` | bool ``(num_envs, sum(nvec))`` |
-    | every other info, and ``_`` before its name: whether it is there | ``(num_envs, ...)`` |
+    | every other info, and under its name with ``_`` in front, whether it is present | ``(num_envs, ...)`` |
 
-    ``reset(seed=s)`` gives environment ``i`` the seed ``s + i``; a list gives each its own.
+    ``reset(seed=s)`` gives environment ``i`` the seed ``s + i``; a list gives every environment its own seed.
 
     | ``autoreset_mode`` | after an episode is truncated |
     |---|---|
-    | ``NEXT_STEP`` | the next step ignores that environment's action, resets it and has reward 0 |
+    | ``NEXT_STEP`` | the next step ignores the action of that environment, resets it and gives reward 0 |
     | ``SAME_STEP`` | it is reset at once; its last observation is in ``infos["final_obs"]`` |
     | ``DISABLED`` | it must be reset by ``options={"reset_mask": truncated}`` before the next step |
 
-    ``reset(options={"reset_mask": mask})`` starts an episode only where ``mask``, bool ``(num_envs,)``, is true, whatever
-    the mode.
+    In every mode, ``reset(options={"reset_mask": mask})`` starts an episode only where ``mask``, bool of shape
+    ``(num_envs,)``, is true.
 
     Args:
-        num_envs: how many.
-        threads: how many are stepped at a time; 0 for one per core. Changes no number.
+        num_envs: number of environments.
+        threads: how many of them are stepped at a time, 0 for one per core; this never changes a result.
         autoreset_mode: see above.
-        scenario, form, slots, vehicles, overrides, masked: as of :class:`wayside.env.OffloadingEnv`.
+        scenario, form, slots, vehicles, overrides, masked: as in :class:`wayside.env.OffloadingEnv`.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -107,7 +107,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode everywhere, or where ``options["reset_mask"]`` is true."""
+        """Start an episode in every environment, or where ``options["reset_mask"]`` is true."""
         chosen = self._chosen(options)
         seeds: list[int | None]
         if seed is None:
@@ -126,7 +126,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         return self._observation(), self._infos(self._env.outcome(), self._everywhere)
 
     def _chosen(self, options: dict[str, Any] | None) -> npt.NDArray[np.bool_]:
-        """Where an episode starts."""
+        """The environments in which an episode starts."""
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return self._everywhere
@@ -146,7 +146,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         npt.NDArray[np.bool_],
         dict[str, Any],
     ]:
-        """Take the actions of all environments."""
+        """Take the actions of all environments: int64 of shape ``(num_envs, heads)``, ``(num_envs,)`` for ``sequential``."""
         if self._is_manual and self._over.any():
             over = np.flatnonzero(self._over).tolist()
             raise ValueError(f"environments {over}: the episode is over: reset them by reset_mask")
@@ -205,4 +205,4 @@ FIGURES = (
     "lbm",
     "tau",
 )
-"""What infos say of a slot that ended."""
+"""Infos about a completed slot."""

@@ -12,7 +12,7 @@ use std::process::Command;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Members of a document that the clock, the machine or the commit decide.
+/// Members of a document that depend on the clock, the machine or the commit.
 const VOLATILE: [&str; 6] = [
     "commit",
     "machine",

@@ -1,6 +1,8 @@
 //! `cargo xtask`: the same checks on a laptop and in CI.
 
 mod bytes;
+#[cfg(test)]
+mod dependencies;
 mod links;
 mod python;
 mod structure;
@@ -72,7 +74,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs every step, whatever became of those before: one run shows all that is wrong.
+/// Runs every step, even after a failure, so that one run shows everything that is wrong.
 fn run(steps: &[Step]) -> ExitCode {
     let mut failed = Vec::new();
     for (name, check) in steps {
@@ -141,7 +143,7 @@ fn burn() -> bool {
     cargo(&["test", "--manifest-path", "burn/Cargo.toml"])
 }
 
-/// Says what the tests will not do for want of a browser.
+/// Says which tests will be skipped without a browser.
 fn tell_of_browser() {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let path = env::var_os("PATH").unwrap_or_default();

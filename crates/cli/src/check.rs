@@ -1,7 +1,7 @@
 //! `wayside check`.
 
-use crate::args::Check;
 use crate::console::{Failure, Outcome, print};
+use clap::Args;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -14,10 +14,27 @@ use wayside_core::rng::Streams;
 use wayside_core::scenario::{self, LinkRule, Mobility};
 use wayside_study::studies::{Study, is_study};
 
+/// Validate scenarios and studies, with every file that they name.
+///
+/// Reads each scenario as `run` would: keys and values, the topology, the whole trace. Prints what the valid ones hold
+/// to stdout, and every problem of the others to stderr, with file, line and path. The exit code is 2 if there is any
+/// problem.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside check mine.toml
+  wayside check scenarios/*.toml
+  wayside check city-grid")]
+pub(crate) struct Check {
+    /// Scenarios and studies: TOML files, or names of built-in scenarios.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+}
+
 pub(crate) fn execute(args: &Check) -> Outcome {
     let mut problems = Problems::default();
     for file in &args.files {
-        // a named pipe may never be written to, and a device may never end
+        // reading a named pipe or a device may never end
         if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             problems.push(Problem {
                 file: file.clone(),
@@ -97,13 +114,7 @@ fn inspect(file: &str) -> Result<String> {
     if parts > 1 {
         taken += &format!("  backhaul: {parts} parts, between which no task can be migrated\n");
     }
-    let mut source = mobility::source(
-        &scenario.fleet,
-        scenario.time,
-        world.area,
-        &world.stands_m,
-        Streams::new(0),
-    )?;
+    let mut source = world.mobility(Streams::new(0))?;
     let mut positions = Positions::default();
     let mut vehicles: BTreeSet<VehicleKey> = BTreeSet::new();
     for t in 0..scenario.time.slots {

@@ -42,7 +42,7 @@ impl Failure {
     }
 }
 
-/// `line` without what would command a terminal: keys and names of files may hold anything.
+/// `line` without control characters: keys and file names may contain escape sequences.
 fn visible(line: &str) -> String {
     let escaped = |c: char| match c.is_control() && c != '\t' {
         true => c.escape_default().to_string(),
@@ -58,7 +58,7 @@ pub(crate) fn print(text: &str) -> Outcome {
     printed(written.and_then(|()| stdout.flush()))
 }
 
-/// What writing to stdout came to. That nobody reads on, as after `head`, is no failure.
+/// The result of writing to stdout. A closed pipe, as after `head`, is not a failure.
 pub(crate) fn printed(written: io::Result<()>) -> Outcome {
     match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,16 +1,45 @@
 //! `wayside decide`.
 
-use crate::args::{Decide, Format};
+use crate::args::{Bound, Format};
 use crate::console::{Outcome, print};
 use crate::listing::Listing;
-use crate::registry::registry;
+use crate::registry::{PolicyName, registry};
+use clap::Args;
 use serde_json::json;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wayside_core::engine::{BoundKind, PolicyFactory as _};
 use wayside_core::{Error, Result, Scenario, Slot, scenario};
 use wayside_study::decision::{self, DecisionReport, PlacementReport};
+
+/// Decide one slot: placements, CPU, routes, costs, certificate.
+///
+/// Reads a slot as JSON (`wayside schema slot`), lets a policy place its tasks, allocates the CPU optimally [Hz], and
+/// prints where each task runs, its route, delay [s] and energy [J]. CPU held and queues are those of the slot. With
+/// --bound it also prints the certified lower bound of the mean cost, and the gap to it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside decide slot.json --policy price --bound
+  wayside decide slot.json --policy nearest --format table
+  wayside run --slots 1 --seeds 0 --dump-slots slots/
+  wayside decide slots/seed0_slot000.json --policy price
+  ./make-slot | wayside decide - --policy best-response")]
+pub(crate) struct Decide {
+    /// Slot, a JSON file; - is standard input.
+    pub(crate) slot: PathBuf,
+    /// Policy: a name of `wayside policies`, or the path of a policy.safetensors. It has its default options and
+    /// seed 0.
+    #[arg(long)]
+    pub(crate) policy: PolicyName,
+    /// Certified lower bound; --bound alone is simple [default: off].
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "simple")]
+    pub(crate) bound: Option<Bound>,
+    /// How to print the decision; csv has the placements alone.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(crate) format: Format,
+}
 
 pub(crate) fn execute(args: &Decide) -> Outcome {
     let (file, text) = read(&args.slot)?;

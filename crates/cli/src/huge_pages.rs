@@ -2,8 +2,8 @@
 //!
 //! A policy passes over a slot several times, and the tables of a large city exceed the caches. With pages of 4 KiB the
 //! processor then spends its time in page tables: huge pages save a twelfth of `price` with 100,000 vehicles
-//! (`docs/benchmarks.md`). Most systems grant them on request only. A `Vec` cannot make the request, so the allocator
-//! does. Which allocator to use is for a program to choose, so this is part of the program and of no library.
+//! (`docs/benchmarks.md`). Most systems grant them only on request. A `Vec` cannot make the request, so the allocator
+//! does. The choice of the allocator belongs to a program, so this is part of the program and of no library.
 
 // `GlobalAlloc` is an unsafe trait. Every call goes on to `System` under one rule for the layout.
 #![allow(unsafe_code)]

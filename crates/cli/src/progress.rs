@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 use wayside_core::{Error, Result};
 
-/// How long work may take to come to an end after it was asked to.
+/// How long work may take to stop once it was asked to.
 const GRACE: Duration = Duration::from_millis(900);
 
 /// The first Ctrl-C or SIGTERM asks for an end by `stop`, which says whether that was asked for before; the second ends
@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_millis(900);
 /// would be lost.
 ///
 /// # Errors
-/// A system that passes on no signals.
+/// If the system does not deliver signals.
 pub(crate) fn stop_on_signal(
     stop: impl Fn() -> bool + Send + 'static,
     holds_results: impl Fn() -> bool + Clone + Send + 'static,
@@ -38,7 +38,7 @@ pub(crate) fn stop_on_signal(
     ctrlc::set_handler(handler).map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))
 }
 
-/// Does `work`, with a bar on stderr if it takes longer than a second and is not `quiet`. `counts` returns how many of
+/// Runs `work`, with a bar on stderr if it takes longer than a second and is not `quiet`. `counts` returns how many of
 /// the `things` are done, and of how many.
 pub(crate) fn with_bar<T>(
     things: &str,

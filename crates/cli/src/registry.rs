@@ -2,19 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
 use wayside_core::Error;
-use wayside_core::engine::PolicyRegistry;
-
-/// The analytic policies, the trained ones that ship with Wayside, and files of others.
-pub(crate) fn registry() -> Arc<PolicyRegistry> {
-    static REGISTRY: LazyLock<Arc<PolicyRegistry>> = LazyLock::new(|| {
-        let mut registry = PolicyRegistry::analytic();
-        wayside_learn::trainer::builtin::register(&mut registry);
-        Arc::new(registry)
-    });
-    Arc::clone(&REGISTRY)
-}
+pub(crate) use wayside_learn::trainer::builtin::registry;
 
 /// `--policy`: the name of a policy, or the path of a trained one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,16 +1,83 @@
 //! `wayside run`.
 
-use crate::args::{Format, Run};
+use crate::args::{Bound, Format, key_value};
 use crate::console::{Failure, Outcome, print, say};
 use crate::progress;
-use crate::registry::registry;
-use std::path::Path;
+use crate::registry::{PolicyName, registry};
+use crate::seeds::Seeds;
+use clap::Args;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wayside_core::engine::BoundKind;
 use wayside_core::{Error, Result, Scenario, scenario};
 use wayside_study::experiment::Results;
 use wayside_study::{Control, Experiment, table};
+
+/// Compare policies on the same traffic: the main job.
+///
+/// Every seed draws new vehicles and tasks, the same for every policy. Each decision gets the CPU shares that are
+/// optimal for it. The objective J is omega * delay [s] + (1 - omega) * energy [J], mean per task. With --bound each slot
+/// also gets a certified lower bound of J; the gap (J - bound) / bound is at least the distance from the optimum.
+///
+/// Without SCENARIO it runs wang2025 with the split bound.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside run
+  wayside run hotspot --policy price,nearest --bound --out results/
+  wayside run wang2025 --set fleet.size=200 --set objective.omega=0.5 --slots 30 --seeds 0..4
+  wayside run mine.toml --no-timing --format json > summary.json
+
+Ctrl-C ends a run early: finished seeds are kept, and the exit code is 130. A second Ctrl-C ends it at
+once. The number of threads never changes a result. --no-timing leaves out the decision times, the only
+results that depend on the clock.")]
+pub(crate) struct Run {
+    /// Scenario: a TOML file, or a built-in one: wang2025, wang2025-s2, hotspot, coupled, city-grid
+    /// [default: wang2025].
+    pub(crate) scenario: Option<String>,
+    /// Policies, separated by commas; differences are to the first one. Names are those of `wayside policies`; a path
+    /// names a policy.safetensors of your own [default: all untrained policies made for the scenario's model of
+    /// execution, slot-fit only where time.carry_over is true].
+    #[arg(long = "policy", value_name = "A,B,...", value_delimiter = ',')]
+    pub(crate) policies: Vec<PolicyName>,
+    /// Seeds, one replication each: 0..9 is ten seeds, both ends included; 3,7,12 a list.
+    #[arg(long, default_value = "0..9")]
+    pub(crate) seeds: Seeds,
+    /// Slots per replication, in place of time.slots.
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) slots: Option<u32>,
+    /// Changes the scenario: a dotted key and a value; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Certified lower bound; --bound alone is auto [default: split without SCENARIO, else off].
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
+    pub(crate) bound: Option<Bound>,
+    /// Leave out decision times, so that equal runs give equal bytes.
+    #[arg(long)]
+    pub(crate) no_timing: bool,
+    /// Folder for the results: summary, slots, figures, manifest.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace another run's results in --out, and its slots in --dump-slots; files of yours stay.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Seeds run at a time [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How to print the comparison.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Also write every task to tasks.parquet in --out: where it ran, its route, delay and energy.
+    #[arg(long, requires = "out")]
+    pub(crate) tasks: bool,
+    /// Folder for every slot as JSON, for `wayside decide`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dump_slots: Option<PathBuf>,
+    /// No progress and no hints on stderr.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
 
 pub(crate) fn execute(args: &Run) -> Outcome {
     let control = Arc::new(Control::default());
@@ -86,7 +153,7 @@ fn bound(args: &Run) -> BoundKind {
     }
 }
 
-/// Whether `path` is `folder` or below it, links aside.
+/// Whether `path` is `folder` or below it, without following links.
 fn is_within(path: &Path, folder: &Path) -> bool {
     let absolute = |path| std::path::absolute(path).unwrap_or_default();
     absolute(path).starts_with(absolute(folder))

@@ -1,13 +1,14 @@
 //! `wayside study` and `wayside reproduce`.
 
-use crate::args::{Format, Reproduce, StudyArgs, StudyOptions};
+use crate::args::Format;
 use crate::console::{Failure, Outcome, print, say};
 use crate::listing::Listing;
 use crate::progress;
 use crate::registry::registry;
+use clap::Args;
 use serde_json::json;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayside_core::{Error, Result};
 use wayside_study::Control;
@@ -18,6 +19,68 @@ use wayside_study::studies::plan::{Plan, program};
 use wayside_study::studies::results::StudyFolder;
 use wayside_study::studies::runner;
 use wayside_study::studies::{BUILTIN_STUDIES, Study, count, replace_block};
+
+/// Run a study: grids of runs, with figures, and a verdict on every claim.
+///
+/// A study is a TOML file that says what to run, what to draw and what is claimed (`wayside schema study`). Finished
+/// cells are kept in --out: a study that was killed continues from there, and after a change of the file only what
+/// changed is run again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside study mine.toml --out results/ --quick
+  wayside study mine.toml --out results/
+  wayside study cross --out cross/ --page docs/cross.md")]
+pub(crate) struct StudyArgs {
+    /// Study: a TOML file, or a built-in one: wang2025, lin2025, cross.
+    pub(crate) study: String,
+    #[command(flatten)]
+    pub(crate) options: StudyOptions,
+}
+
+/// Reproduce a paper: its figures and tables, and the verdict on each of its claims.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside reproduce wang2025 --out wang2025/ --quick
+  wayside reproduce lin2025 --figure 13 --out figure13/")]
+pub(crate) struct Reproduce {
+    /// The paper.
+    #[arg(value_parser = ["wang2025", "lin2025"])]
+    pub(crate) paper: String,
+    /// Only what belongs to this figure of the paper.
+    #[arg(long, value_name = "N")]
+    pub(crate) figure: Option<String>,
+    #[command(flatten)]
+    pub(crate) options: StudyOptions,
+}
+
+/// How a study is run.
+#[derive(Debug, Args)]
+pub(crate) struct StudyOptions {
+    /// Folder for the results: claims, figures, tables, report, manifest, and what is finished so far.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Fewer cells and seeds, for a first look.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Replaces another study's or run's results in --out; files of yours stay.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// A page in Markdown whose part between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by the
+    /// results of the study NAME.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+    /// Blocks run at a time [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How to print the verdicts.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// No progress and no hints on stderr.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
 
 pub(crate) fn study(args: &StudyArgs) -> Outcome {
     execute(load(&args.study)?, &args.options)

@@ -1,20 +1,90 @@
 //! `wayside train`.
 
-use crate::args::Train;
+mod help;
+
+use crate::args::{Format, key_value};
 use crate::console::{Failure, Outcome, print, say};
 use crate::listing::Listing;
 use crate::progress;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
 use wayside_learn::algo::learner::{Losses, Report};
 use wayside_learn::trainer::learned::Score;
-use wayside_learn::trainer::{Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer};
+use wayside_learn::trainer::{
+    Algorithm, Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer, Vary,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  wayside train ppo wang2025 --out ppo/                  seconds to a gap below 1 %
+  wayside train ppo coupled --set time.slot_s=0.25 --out c25/ --option total_timesteps=5000000
+  wayside train lysac lin2025 --out lysac/               10 vehicles of 5 tasks each, all capabilities
+  wayside train ppo wang2025 --out ppo/ --resume         after Ctrl-C or a crash
+  wayside run wang2025 --policy ppo/policy.safetensors,price --bound
+  tensorboard --logdir ppo/";
+
+/// Train a policy, to be used as any other --policy.
+///
+/// Trains in SCENARIO and writes to --out: policy.safetensors (the best policy by evaluation, with its card
+/// policy.json), progress.csv, events for TensorBoard, and checkpoints. Every few iterations the policy is evaluated on
+/// seeds that training never uses; the gap is to the certified lower bound.
+///
+/// To continue a training that was killed or interrupted, repeat its command with --resume. It ends in the same bytes as
+/// one that was never stopped. The number of threads never changes a result.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = help::after())]
+pub(crate) struct Train {
+    /// What learns: ppo (proximal policy optimisation), ac (the paper's actor-critic), sac (soft actor-critic for choices),
+    /// lysac (Lyapunov-guided soft actor-critic, for lin2025).
+    #[arg(value_name = "ALGO", value_parser = algorithm)]
+    pub(crate) algorithm: Algorithm,
+    /// Scenario: a TOML file, or the name of a built-in one.
+    pub(crate) scenario: String,
+    /// Folder of the training.
+    #[arg(long, value_name = "DIR", required_unless_present = "list_options")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue from the checkpoint in --out.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Replace the training or the results in --out; files of yours stay.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) force: bool,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Changes the scenario: a dotted key and a value; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Draw a value of a dotted key for every environment: log-uniform from KEY=LOW..HIGH, or one of KEY=A,B,C;
+    /// repeatable.
+    #[arg(long, value_name = "KEY=VALUES", value_parser = vary)]
+    pub(crate) vary: Vec<String>,
+    /// What the network sees: sequential, shared or flat [default: sequential; flat with --option agent=paper].
+    #[arg(long, value_name = "KIND", value_parser = encoder)]
+    pub(crate) encoder: Option<Encoder>,
+    /// Changes an option of the training, such as learning_rate=3e-4 or net_arch=32,32; repeatable.
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = key_value)]
+    pub(crate) options: Vec<(String, String)>,
+    /// Print every option with its value, and do nothing else.
+    #[arg(long)]
+    pub(crate) list_options: bool,
+    /// Threads [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// No progress on stderr.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
 
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
@@ -83,7 +153,7 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))
 }
 
-/// What was trained beside what it started from: algorithm, score, file.
+/// The trained policy below the untrained one: algorithm, score, file.
 fn compared<'a>(
     scenario: &str,
     scores: impl Iterator<Item = (&'a str, Score, &'a str)>,
@@ -180,7 +250,7 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// What the live table shows of one kind of learner alone: head, tag, digits.
+/// The columns of the live table that only one kind of learner has: head, tag, digits.
 fn own(report: &Report) -> [(&'static str, &'static str, usize); 2] {
     match report.losses {
         Losses::OnPolicy(_) => [
@@ -276,4 +346,27 @@ impl Screen {
     fn close(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn algorithm(text: &str) -> std::result::Result<Algorithm, String> {
+    match text {
+        "ppo" => Ok(Algorithm::Ppo),
+        "ac" => Ok(Algorithm::Ac),
+        "sac" => Ok(Algorithm::Sac),
+        "lysac" => Ok(Algorithm::Lysac),
+        _ => Err("expected ppo, ac, sac or lysac".to_owned()),
+    }
+}
+
+fn encoder(text: &str) -> std::result::Result<Encoder, String> {
+    match text {
+        "sequential" => Ok(Encoder::Sequential),
+        "shared" => Ok(Encoder::Shared),
+        "flat" => Ok(Encoder::Flat),
+        _ => Err("expected sequential, shared or flat".to_owned()),
+    }
+}
+
+fn vary(text: &str) -> std::result::Result<String, String> {
+    text.parse::<Vary>().map(|_| text.to_owned())
 }

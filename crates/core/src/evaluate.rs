@@ -96,12 +96,12 @@ impl Evaluator {
     }
 }
 
-/// The outcome of a task that has only been uploaded to `entry`, at a rate that it shares with nobody.
+/// The outcome of a task that has only been uploaded to `entry`, with the band to itself.
 pub(crate) fn uploaded_alone(slot: &Slot, task: usize, entry: u32) -> Outcome {
     uploaded(slot, task, entry, 1.0)
 }
 
-/// The outcome of a task that goes to the cloud, its upload shared with nobody.
+/// The outcome of a task that goes to the cloud, with the band to itself.
 pub(crate) fn clouded_alone(slot: &Slot, task: usize, entry: u32) -> Outcome {
     clouded(slot, task, entry, 1.0)
 }
@@ -144,7 +144,7 @@ pub(crate) fn local(slot: &Slot, task: usize) -> Outcome {
     }
 }
 
-/// The upload of `task` to the RSU `entry`, which it shares with `entering - 1` others.
+/// The upload of `task` to the RSU `entry`, shared with `entering - 1` other tasks.
 fn uploaded(slot: &Slot, task: usize, entry: u32, entering: f64) -> Outcome {
     let vehicle = slot.tasks.vehicle[task] as usize;
     let link = slot

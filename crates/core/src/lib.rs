@@ -67,24 +67,32 @@
 //!    vehicles, [`model`] has the equations.
 //! 3. [`Slot`] is all that a policy may know when it decides, in columns. It also comes from JSON.
 //! 4. A [`Policy`](policy::Policy) answers with a [`Decision`](slot::Decision). [`assignment`] searches placements at their
-//!    exact cost; [`outlook`] predicts queues and links; [`observation`] is what learned policies see and say.
+//!    exact cost; [`outlook`] predicts queues and links; [`observation`] has the observations and actions of learned policies.
 //! 5. [`alloc`] finds the CPU shares, with a certificate of optimality; [`evaluate`] turns them into delays and energies.
 //!    Where tasks queue for cores, [`queueing`] simulates servers and links, and [`information`] what servers tell each other.
-//! 6. [`bound`] says what no policy can beat.
+//! 6. [`bound`] computes lower bounds that no policy can beat.
 //! 7. [`engine`] runs it all: [`engine::replicate`] for a seed, [`engine::env`] and [`engine::queue_env`] for training.
 //!
 //! # Conventions
 //!
-//! Units are SI (Hz, bit, s, J, W, m) and stand in the names of fields. RSUs, vehicles, tasks and links are rows of columns,
+//! Units are SI (Hz, bit, s, J, W, m) and part of the names of fields. RSUs, vehicles, tasks and links are rows of columns,
 //! `u32` where they are stored. Equation numbers are those of the paper behind system 1 (see `docs/model.md`). The same seed
 //! gives the same bytes on any number of threads: randomness comes from the named streams of [`rng`] alone.
 //!
 //! # What is stable
 //!
-//! Until 1.0 a minor version may break what compiles. Within a minor version these stay as they are: [`Scenario`] and its
-//! keys, [`Slot`] and its JSON form, [`slot::Decision`], [`policy::Policy`], [`policy::PolicyKind`], [`Error`], and in
-//! [`engine`] `World`, `PolicyFactory`, `Observer`, `replicate`, `replicate_observed` and the records. Everything else is
-//! public for Wayside's own crates and may change at any time. [`Error`] and new kinds of policies may gain variants.
+//! Until 1.0 a minor version may change the interface; a patch version keeps the following as it is:
+//!
+//! | for | stable |
+//! |---|---|
+//! | scenarios | [`Scenario`] and its keys, [`Error`] |
+//! | policies | [`policy::Policy`], [`policy::PolicyKind`], [`Slot`] and its JSON form, [`slot::Decision`] |
+//! | vehicles of your own | [`mobility::MobilitySource`], [`mobility::Positions`] |
+//! | runs | [`engine::world::World`], [`engine::replicate`], [`engine::replicate_observed`], [`engine::Observer`], [`engine::records`] |
+//! | policies by name | [`engine::PolicyFactory`], [`engine::PolicyRegistry`], [`engine::own_policy`] |
+//!
+//! Everything else is public for Wayside's own crates and may change at any time. [`Error`] and [`policy::PolicyKind`] may
+//! gain variants.
 
 pub mod alloc;
 pub mod assignment;

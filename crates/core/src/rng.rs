@@ -2,7 +2,7 @@
 //!
 //! A stream is `ChaCha8` keyed by the seed, with the hash of its name as stream number.
 //! Streams are independent of each other and of the order in which they are drawn from,
-//! so that adding a draw to one never shifts another and every policy meets the same world.
+//! so an additional draw from one never shifts another, and every policy meets the same world.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

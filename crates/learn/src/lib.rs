@@ -9,8 +9,8 @@
 //! | [`algo`] | PPO, AC and SAC: from an environment to a policy | `nn`; neither scenario nor engine | [`algo::env`], [`algo::learner`] |
 //! | [`trainer`] | training in scenarios, from options to a policy file, with evaluations, logs and checkpoints | `nn`, `algo`, the engine | [`trainer::Trainer`] |
 //!
-//! An algorithm sees a slot as rows, masks and rewards: whoever knows a model implements [`Observe`](algo::env::Observe) (what a
-//! policy sees) and [`Env`](algo::env::Env) (what a choice brings). The same `Observe` serves the trained
+//! An algorithm sees a slot as rows, masks and rewards. A model implements [`Observe`](algo::env::Observe) (what a
+//! policy sees) and [`Env`](algo::env::Env) (the result of a choice). The same `Observe` serves the trained
 //! [`Policy`](algo::policy::Policy) in a run. Every algorithm is a [`Learner`](algo::learner::Learner), which owns its environments.
 //!
 //! # From an environment to a policy
@@ -87,9 +87,9 @@
 //!
 //! # Networks of your own
 //!
-//! PPO and AC leave their networks to whatever implements [`Backend`](nn::backend::Backend), by
+//! PPO and AC can leave their networks to your own [`Backend`](nn::backend::Backend), by
 //! [`OnPolicy::with_backend`](algo::on_policy::OnPolicy::with_backend), or in a training by [`Plan::backend`](trainer::Plan::backend).
-//! [`nn::backend`] has an example; the crate `burn/` of the repository puts Burn there.
+//! [`nn::backend`] has an example; the crate `burn/` of the repository is one on Burn.
 
 pub mod algo;
 pub mod nn;

@@ -16,7 +16,7 @@ pub(crate) struct Journal {
     pub(crate) files: Vec<String>,
     /// What the old manifest lists: may be replaced.
     pub(crate) replaces: Vec<String>,
-    /// Names of `replaces` that are no results any more.
+    /// Names of `replaces` that are no longer results.
     pub(crate) removes: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ impl Journal {
             .chain([&journal.manifest])
             .find(|name| !is_plain_path(name))
         {
-            Some(name) => Err(wrong(format!("is damaged: {name:?} is no name of a file"))),
+            Some(name) => Err(wrong(format!("is damaged: {name:?} is not a file name"))),
             None => Ok(Some(journal.clone())),
         }
     }

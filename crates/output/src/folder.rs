@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// What a folder holds that is of this kind, but other work.
+    /// How messages name other work of this kind.
     fn other(self) -> &'static str {
         match self {
             Self::Run => "the results of another run",
@@ -77,7 +77,7 @@ pub struct Request<'a> {
     pub writes: &'a dyn Fn(&str) -> bool,
 }
 
-/// The part of every manifest that says whose names are whose.
+/// The part of every manifest that lists the names that are Wayside's.
 #[derive(Debug, Deserialize)]
 struct Head {
     kind: Kind,
@@ -101,7 +101,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens or makes `root`. Call it before the work: that is when a refusal costs nothing.
+    /// Opens or makes `root`. Call it before the work, so that a refusal costs nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`] where it holds other results and `force` is not given, where a name that will be written is
@@ -278,7 +278,7 @@ impl Folder {
         let mut file = BufWriter::new(self.create(name)?);
         fill(&mut file)
             .and_then(|()| file.flush())
-            // what a disk or a quota refuses is said here at the latest
+            // a full disk or an exceeded quota shows up here at the latest
             .and_then(|()| file.get_ref().sync_data())
             .map_err(|e| Error::io(&self.shown(name), e))
     }
@@ -289,7 +289,7 @@ impl Folder {
     /// [`Error::Io`] naming the file as it will be called.
     pub fn create(&self, name: &str) -> Result<File> {
         if !is_plain_path(name) {
-            return Err(refused(&self.shown(name), "is no plain name of a file"));
+            return Err(refused(&self.shown(name), "is not a plain file name"));
         }
         let new = self.staging().join(NEW);
         let made = match fs::create_dir(&new) {
@@ -374,7 +374,7 @@ impl Folder {
         journal
             .write(&staging)
             .map_err(|e| Error::io(&self.shown, e))?;
-        // from here on what is staged is what counts
+        // from here on the staged files are the results
         self.created.clear();
         listed.insert(name.to_owned());
         self.listed = listed;

@@ -1,4 +1,4 @@
-//! `.wayside/`: whose it is, and that one process at a time writes there.
+//! `.wayside/`: its mark, and the lock that admits one process at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -92,7 +92,7 @@ impl Lock {
         Ok(())
     }
 
-    /// Leaves no trace, unless a commit is still to be finished.
+    /// Removes the folder, unless a commit is still to be finished.
     pub(crate) fn release(self) {
         if self.staging.join(JOURNAL).exists() || self.clear().is_err() {
             return;

@@ -19,7 +19,7 @@ pub fn is_plain_name(name: &str) -> bool {
         && !name.contains(refused)
 }
 
-/// U+FFFE, U+FFFF and their like, which XML forbids in part and no text needs.
+/// Noncharacters such as U+FFFE and U+FFFF; XML forbids some of them, and no text needs them.
 fn is_noncharacter(c: char) -> bool {
     let code = u32::from(c);
     code & 0xfffe == 0xfffe || (0xfdd0..=0xfdef).contains(&code)

@@ -1,4 +1,4 @@
-//! What a figure says, as data. The backends decide how it looks.
+//! A figure as data. The backends decide how it looks.
 
 /// A figure: all that a backend needs to draw it, and all that its CSV holds.
 #[derive(Clone, Debug, PartialEq)]

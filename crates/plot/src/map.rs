@@ -38,7 +38,7 @@ pub struct Site {
     pub cpu_hz: f64,
 }
 
-/// Most vehicles and links drawn: with more, the map is a blot and the file large.
+/// Most vehicles and links drawn: with more, the map is unreadable and the file large.
 const MOST: usize = 3000;
 /// Most RSUs drawn with a name.
 const NAMED: usize = 40;

@@ -1,6 +1,6 @@
 //! How figures look on paper and on a screen: sizes, and the colours, markers and dashes of the series.
 
-/// The style of a bound, which is no competitor: thin, dashed, in the colour of text.
+/// The style of a bound: thin, dashed, in the colour of text, because it is not a competitor.
 pub const BOUND: usize = usize::MAX;
 
 /// Sizes, in points on paper and in pixels on a screen.

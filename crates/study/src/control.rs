@@ -30,7 +30,7 @@ impl Control {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// What is done, and of how much.
+    /// How much is done, and of how much.
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
         let count = |n: &AtomicU64| n.load(Ordering::Relaxed);

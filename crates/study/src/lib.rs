@@ -3,7 +3,7 @@
 //! | start here | for |
 //! |---|---|
 //! | [`Experiment`] | comparing policies on the same traffic, seeds in parallel |
-//! | [`Results`], [`Summary`] | means, intervals, paired differences and gaps of what was run |
+//! | [`Results`], [`Summary`] | means, intervals, paired differences and gaps |
 //! | [`figures`], [`report`], [`plot`] | figures of a run, its HTML report, and the charts beneath |
 //! | [`output`] | the folder of a run |
 //! | [`studies`] | grids of runs from a TOML file, with a verdict on every claim |
@@ -11,7 +11,7 @@
 //!
 //! # Your own policy against others
 //!
-//! The gap is to a certified lower bound: it says how far from the optimum a policy is at most.
+//! The gap is the distance to a certified lower bound, so a policy is at most that far from the optimum.
 //!
 //! ```
 //! use wayside_core::engine::BoundKind;
@@ -48,12 +48,12 @@
 //! ```
 //!
 //! Policies that need options or random streams come from [`Experiment::factory`]; those that other programs should
-//! find by name belong into a [`PolicyRegistry`](wayside_core::engine::PolicyRegistry).
+//! find by name belong in a [`PolicyRegistry`](wayside_core::engine::PolicyRegistry).
 //!
 //! # A metric of your own
 //!
-//! The records of every slot are in [`Results::replications`]. What they do not hold, an
-//! [`Observer`](wayside_core::engine::Observer) sees while the run goes on: see [`Experiment::observe`].
+//! The records of every slot are in [`Results::replications`]. For anything else pass an
+//! [`Observer`](wayside_core::engine::Observer) to [`Experiment::observe`]: it sees every slot and decision during the run.
 //!
 //! # Determinism
 //!
@@ -84,3 +84,8 @@ pub use experiment::{Experiment, Results};
 pub use facts::ScenarioFacts;
 pub use summary::Summary;
 pub use wayside_plot as plot;
+
+// The programs of the guide are compiled and run with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/extending.md")]
+mod guide_extending {}

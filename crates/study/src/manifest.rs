@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
 
-/// What a run was: a result without it cannot be cited.
+/// What a run was, as needed to cite its results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Name of the scenario.

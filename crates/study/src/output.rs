@@ -27,7 +27,7 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Prepares to write `target`. Call it before the run: that is when a refusal costs nothing.
+    /// Prepares to write `target`. Call it before the run, so that a refusal costs nothing.
     ///
     /// # Errors
     /// As [`Folder::open`]: [`Error::Invalid`] where `target` holds other results and `force` is not given, or files of

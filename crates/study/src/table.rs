@@ -185,7 +185,7 @@ pub fn verdict(summary: &Summary) -> Option<String> {
     let name = &best.policy;
     Some(match best.gap {
         Some(gap) => {
-            // Up, for it is certified.
+            // Rounded up, because it is certified.
             let percent = (1e4 * gap.mean).ceil() / 1e2;
             if summary.balance_enforced {
                 format!(

@@ -3,7 +3,7 @@
 //! Seeds run in parallel, and their tasks may not fit in memory together. So every seed writes a file of its own, and
 //! the files are joined in the order of the seeds. Where tasks queue for cores, rows are in the order in which outcomes
 //! become known, and the costs of lost tasks are null. `path` names the RSUs on a task's route, both ends included:
-//! `r0 r3 r5`. Where faults strike it is the route travelled, as far as the task got.
+//! `r0 r3 r5`. Where faults strike it is the route travelled, as far as the task came.
 
 use crate::columns::{Column, ParquetWriter};
 use crate::read::{self, Values};

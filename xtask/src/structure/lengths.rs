@@ -1,4 +1,4 @@
-//! Lengths: what no longer fits on a screen is hard to follow.
+//! Lengths of functions and files.
 
 use std::fs;
 use std::path::Path;

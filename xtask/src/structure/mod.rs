@@ -1,7 +1,7 @@
 //! `cargo xtask structure`: the code keeps to the tables of docs/architecture.md.
 //!
 //! It reads every source file's `use` lines and paths and reports: an arrow between rooms that the tables do not allow,
-//! or allow and nobody uses; files that import each other in a circle; functions and files that are too long.
+//! or that they allow but no code uses; files that import each other in a circle; functions and files that are too long.
 
 mod lengths;
 mod paths;

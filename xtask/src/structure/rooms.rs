@@ -75,7 +75,7 @@ fn quoted(text: &str) -> Vec<String> {
 }
 
 impl Table {
-    /// The room of a module: the row with the longest name that it lies in. The root of the crate is no room: it hands on.
+    /// The room of a module: the row with the longest name that it lies in. The root of the crate is not a room: it only re-exports.
     fn room(&self, module: &[String]) -> Option<&Room> {
         (1..=module.len()).rev().find_map(|n| {
             self.rooms
@@ -188,7 +188,7 @@ impl<'a> Resolver<'a> {
         self.follow(path, 0)
     }
 
-    /// `depth` ends a ring of names that hand each other on.
+    /// `depth` stops a cycle of re-exports.
     fn follow(&self, path: &[String], depth: usize) -> Option<usize> {
         let mut here = *self.modules.get(&[][..])?;
         for n in 1..=path.len() {

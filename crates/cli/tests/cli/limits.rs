@@ -1,4 +1,4 @@
-//! Inputs that would take time or memory without end, and names that are more than names.
+//! Inputs that would take endless time or memory, and names with special characters.
 
 use super::{command, printed, refused, stderr, stdout, text, wayside};
 use std::fs;
@@ -232,6 +232,6 @@ fn regress_ids_without_a_character() {
     let file = root.path().join("s.toml");
     for id in ["r\\uFFFF", "r\\uFFFE"] {
         fs::write(&file, format!("[[rsu]]\nid = \"{id}\"\nx_m = 1\ny_m = 1\n")).unwrap();
-        refused(&["check", text(&file)], 2, &["rsu.0.id", "no characters"]);
+        refused(&["check", text(&file)], 2, &["rsu.0.id", "not characters"]);
     }
 }

@@ -233,3 +233,42 @@ fn property_an_interrupted_training_goes_on_to_the_same_bytes() {
     };
     assert_eq!(table(&whole), table(&parts));
 }
+
+/// The help is written from the definition that reads the options; this asks the program on both sides.
+#[test]
+fn property_help_explains_every_option() {
+    let help = printed(&["train", "--help"]);
+    for (algorithm, scenario) in [
+        ("ppo", "wang2025"),
+        ("ac", "wang2025"),
+        ("sac", "wang2025"),
+        ("lysac", "lin2025"),
+    ] {
+        let list = printed(&[
+            "train",
+            algorithm,
+            scenario,
+            "--list-options",
+            "--format",
+            "json",
+        ]);
+        let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+        // groups: a line of algorithms, then a line or more per option
+        let mut of_algorithm = false;
+        let mut explained = std::collections::BTreeSet::new();
+        for line in help.lines() {
+            if let Some(names) = line.strip_prefix("  ").and_then(|l| l.strip_suffix(':')) {
+                of_algorithm = names.split(", ").any(|name| name == algorithm);
+            } else if let Some(option) = line.strip_prefix("    ").filter(|_| of_algorithm) {
+                let (name, meaning) = option.split_once(' ').unwrap_or_default();
+                if !name.is_empty() && !meaning.trim().is_empty() {
+                    explained.insert(name.to_owned());
+                }
+            }
+        }
+        let listed = list
+            .iter()
+            .map(|option| option["option"].as_str().unwrap().to_owned());
+        assert_eq!(explained, listed.collect(), "{algorithm}");
+    }
+}

@@ -8,8 +8,8 @@
 //! scalars: given the multiplier nu and c every RSU solves one convex decreasing equation; c is the mean
 //! of the loads; nu brings the LBM to tau (`balance`). Three nested safeguarded Newton iterations.
 //!
-//! An observation worth keeping: (16e) makes lightly loaded RSUs over-allocate (their price turns
-//! negative) and burn energy only to look as busy as the others. `policy::repair` moves tasks instead.
+//! Note that (16e) makes lightly loaded RSUs over-allocate: their price turns negative, and they spend energy only to
+//! raise their load. `policy::repair` moves tasks instead.
 //!
 //! CPU held from earlier slots, or minimum shares, may leave no allocation that meets (16e). Then its bound is
 //! raised to [`LEAST_VIOLATION`] times the least LBM that allocations come near, and P2 solved with that. The
@@ -98,7 +98,20 @@ impl Allocator {
         minimum_hz: &[f64],
         cpu_hz: &mut Vec<f64>,
     ) -> Certificate {
-        self.group(slot, placements, minimum_hz);
+        self.solve_priced(slot, placements, minimum_hz, &[], cpu_hz)
+    }
+
+    /// [`solve`](Self::solve) where tasks pay for the CPU that they hold in later slots: P2 with `later_price` F_n
+    /// added to the cost of every task n. Empty where nothing is held.
+    pub fn solve_priced(
+        &mut self,
+        slot: &Slot,
+        placements: &[Placement],
+        minimum_hz: &[f64],
+        later_price: &[f64],
+        cpu_hz: &mut Vec<f64>,
+    ) -> Certificate {
+        self.group(slot, placements, minimum_hz, later_price);
         let Self { servers, tasks, .. } = self;
         let mut minimums_dropped = 0;
         for server in &mut *servers {
@@ -143,7 +156,13 @@ impl Allocator {
     }
 
     /// Counting sort of the tasks by execution RSU, stable in the task order.
-    fn group(&mut self, slot: &Slot, placements: &[Placement], minimum_hz: &[f64]) {
+    fn group(
+        &mut self,
+        slot: &Slot,
+        placements: &[Placement],
+        minimum_hz: &[f64],
+        later_price: &[f64],
+    ) {
         let Self {
             servers,
             tasks,
@@ -165,6 +184,10 @@ impl Allocator {
             placed += count;
         }
         tasks.resize(placed);
+        tasks.later_price.clear();
+        if !later_price.is_empty() {
+            tasks.later_price.resize(placed, 0.0);
+        }
         order.clear();
         order.resize(placed, 0);
         for (task, placement) in placements.iter().enumerate() {
@@ -176,6 +199,9 @@ impl Allocator {
                 }
                 tasks.cycles[row] = slot.tasks.cycles[task];
                 tasks.minimum_hz[row] = minimum_hz.get(task).copied().unwrap_or(0.0);
+                if let Some(price) = tasks.later_price.get_mut(row) {
+                    *price = later_price[task];
+                }
             }
         }
     }
@@ -204,9 +230,11 @@ impl Allocator {
                 let (cycles, hz) = (self.tasks.cycles[row], self.tasks.hz[row]);
                 cost += server.curve.cost(cycles, hz);
                 let marginal = server.curve.marginal_cost(cycles, hz);
-                let scale = server.curve.marginal_scale(cycles, hz) + server.price.abs();
+                let later_price = self.tasks.later_price.get(row).copied().unwrap_or(0.0);
+                let price = server.price + later_price;
+                let scale = server.curve.marginal_scale(cycles, hz) + price.abs();
                 marginal_scale = marginal_scale.max(scale);
-                let gradient = marginal + server.price;
+                let gradient = marginal + price;
                 // At its minimum share a task would rather have less: gradient >= 0 is optimal there.
                 let at_minimum = hz <= self.tasks.least_hz(row, &server.curve) * (1.0 + 1e-12);
                 let violation = if at_minimum {

@@ -10,6 +10,8 @@ pub struct Tasks {
     pub cycles: Vec<f64>,
     /// Least share \[Hz\]; 0 for none.
     pub minimum_hz: Vec<f64>,
+    /// Price of a Hz that the task holds in later slots; empty where none has any.
+    pub later_price: Vec<f64>,
     /// Share granted \[Hz\].
     pub hz: Vec<f64>,
 }
@@ -21,6 +23,19 @@ pub struct Rows<'a> {
     pub cycles: &'a [f64],
     /// Least share \[Hz\]; 0 for none.
     pub minimum_hz: &'a [f64],
+    /// Price of a Hz that the task holds in later slots; empty where none has any.
+    pub later_price: &'a [f64],
+}
+
+impl Rows<'_> {
+    /// What a Hz costs the task of `row` where it costs `price` in this slot.
+    #[inline]
+    fn whole_price(&self, row: usize, price: f64) -> f64 {
+        match self.later_price.get(row) {
+            Some(later_price) => price + later_price,
+            None => price,
+        }
+    }
 }
 
 impl Tasks {
@@ -30,6 +45,10 @@ impl Tasks {
         Rows {
             cycles: &self.cycles[server.start..server.end],
             minimum_hz: &self.minimum_hz[server.start..server.end],
+            later_price: self
+                .later_price
+                .get(server.start..server.end)
+                .unwrap_or_default(),
         }
     }
 
@@ -162,6 +181,7 @@ impl Server {
     /// What the tasks take together where CPU costs nothing \[Hz\].
     fn free_demand_hz(&self, rows: Rows<'_>) -> f64 {
         match self.curve {
+            _ if !rows.later_price.is_empty() => self.demand(rows, 0.0).0,
             Curve::Tradeoff { free_hz, .. } => rows
                 .minimum_hz
                 .iter()
@@ -184,8 +204,9 @@ impl Server {
         }
         let price = self.fill_price(rows);
         let mut cost = 0.0;
-        for (&cycles, &minimum_hz) in rows.cycles.iter().zip(rows.minimum_hz) {
-            let hz = self.curve.demand(price, cycles).0.max(minimum_hz);
+        for (row, (&cycles, &minimum_hz)) in rows.cycles.iter().zip(rows.minimum_hz).enumerate() {
+            let whole_price = rows.whole_price(row, price);
+            let hz = self.curve.demand(whole_price, cycles).0.max(minimum_hz);
             cost += self.curve.cost(cycles, hz);
         }
         (cost, price)
@@ -195,9 +216,10 @@ impl Server {
     pub fn grant(&mut self, tasks: &mut Tasks) {
         let mut total = 0.0;
         for row in self.start..self.end {
+            let later_price = tasks.later_price.get(row).copied().unwrap_or(0.0);
             let hz = self
                 .curve
-                .demand(self.price, tasks.cycles[row])
+                .demand(self.price + later_price, tasks.cycles[row])
                 .0
                 .max(tasks.minimum_hz[row]);
             tasks.hz[row] = hz;
@@ -277,8 +299,8 @@ impl Server {
             elastic_hz: 0.0,
             slope: 0.0,
         };
-        for (&cycles, &minimum_hz) in rows.cycles.iter().zip(rows.minimum_hz) {
-            let (hz, slope) = self.curve.demand(price, cycles);
+        for (row, (&cycles, &minimum_hz)) in rows.cycles.iter().zip(rows.minimum_hz).enumerate() {
+            let (hz, slope) = self.curve.demand(rows.whole_price(row, price), cycles);
             if hz > minimum_hz {
                 demand.elastic_hz += hz;
                 demand.slope += slope;

@@ -42,6 +42,7 @@ impl Execution {
         Rows {
             cycles: &self.cycles,
             minimum_hz: &self.minimum_hz,
+            later_price: &[],
         }
     }
 

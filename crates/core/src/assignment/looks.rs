@@ -1,4 +1,4 @@
-//! Who may take notice of a change: tasks that have looked at an RSU's CPU in this slot.
+//! Which tasks a change may concern: those that have looked at an RSU's CPU in this slot.
 
 use crate::slot::Slot;
 
@@ -7,7 +7,7 @@ use crate::slot::Slot;
 pub(super) struct Looks {
     /// Per entry RSU the most hops to an RSU looked at.
     out: Vec<u32>,
-    /// Per RSU the most hops from an entry RSU whose tasks have looked at it. Of its own for each RSU, so that one
+    /// Per RSU the most hops from an entry RSU whose tasks have looked at it. Each RSU has its own, so that one
     /// far look somewhere on a large map costs nothing elsewhere.
     back: Vec<u32>,
 }

@@ -119,7 +119,7 @@ pub fn edges(spec: &scenario::Backhaul, rsus: &[Rsu]) -> Result<Vec<Edge>> {
     Ok(fastest(edges))
 }
 
-/// More links than any real network; what asks for them is a slip of the pen.
+/// More links than any real network has; a scenario that asks for them has a typing error.
 const MOST_LINKS: usize = 5_000_000;
 
 /// Every pair of positions at most `max_distance_m` apart, ordered by (smaller, larger) row; `None` where

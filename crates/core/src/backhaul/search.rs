@@ -1,7 +1,7 @@
 //! Dijkstra's algorithm over the backhaul, with costs and ties of the caller's.
 //!
-//! petgraph has one, but it answers with distances only or allocates per call, and how it breaks ties is
-//! its own affair; here ties are part of what is compared (fixed for Dijkstra, at random for OSPF).
+//! petgraph has one, but it returns only distances or allocates per call, and it does not specify how it breaks
+//! ties. Here ties are part of the comparison: fixed for Dijkstra, at random for OSPF.
 
 use super::network::{Link, Network};
 use std::cmp::Reverse;
@@ -72,7 +72,7 @@ impl Search {
                 let row = network.links()[back as usize].reverse;
                 let link = &network.links()[row as usize];
                 let before = self.cost[link.from as usize];
-                // servers beyond the last one settled may stand too high, never on a least path
+                // the distances of servers that are not settled may be too high; these are on no shortest path
                 if before < here && before + cost(row, link) <= here * (1.0 + EQUAL) {
                     self.tight.push(row);
                 }

@@ -2,7 +2,7 @@
 //!
 //! Every task's minimum is replaced by a soft minimum of temperature T, which makes the dual concave and
 //! twice differentiable; projected Newton steps climb it while T falls. Newton systems are solved by
-//! conjugate gradients on products with the tasks that still hesitate, so that time and memory grow
+//! conjugate gradients on products with the tasks that have several choices left, so that time and memory grow
 //! with the tasks and not with the square of the RSUs. The bound itself is then taken with hard minima.
 
 pub use super::effort::Effort;
@@ -29,7 +29,7 @@ pub(super) struct Way {
 #[derive(Clone, Copy, Debug)]
 struct Climbed {
     value: f64,
-    /// Steps gain little, though by the gradient there is far to go.
+    /// Steps gain little although the gradient is still large.
     stuck: bool,
 }
 
@@ -67,7 +67,7 @@ pub struct Dual {
     /// About what a task costs: by the bound in the last pass with hard minima.
     mean_cost: f64,
     /// Constants of the tasks by their nearest RSU: neighbours in it share routes, prices and cache lines;
-    /// the order is canonical so that whoever places tasks next can take it over.
+    /// the order is canonical, so that the search for placements can reuse it.
     table: TaskTable,
     crowds: Crowds,
     /// Per row the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
@@ -98,7 +98,7 @@ impl Dual {
         let warm = self.prices.band.len() == slot.rsus.len();
         self.prepare(slot);
         if !slot.tasks.is_empty() && !slot.rsus.is_empty() {
-            // Prices of a slot so different that they lead nowhere are dropped.
+            // Drop the prices of an earlier slot that is too different to start from.
             if !(warm && self.anneal(slot, effort, true)) {
                 self.cold_start();
                 self.anneal(slot, effort, false);
@@ -110,7 +110,7 @@ impl Dual {
     }
 
     /// What every task costs at least if it had the RSUs to itself: the bound of the slot last solved at prices of zero.
-    /// Hardly tight, but never below zero, whatever the climb made of extreme numbers. The prices stay.
+    /// It is not tight, but never below zero, even where extreme numbers upset the ascent. The prices stay.
     pub fn alone(&mut self, slot: &Slot) -> f64 {
         let found = self.prices.clone();
         self.prices.band.fill(0.0);

@@ -13,7 +13,7 @@ pub struct Effort {
     pub cooling: f64,
     /// Newton steps at each temperature, not counting those that still gain more than `far`.
     pub steps: usize,
-    /// Gain, relative to the cost of all tasks, above which it is still a long way.
+    /// Gain, relative to the cost of all tasks, above which the optimum is still far.
     pub far: f64,
     /// Gain, relative to the bound, that is not worth a step.
     pub tolerance: f64,
@@ -59,7 +59,7 @@ impl Effort {
         least_weight: 2e-3,
     };
 
-    /// For temperatures above the warm one: there a task on a large map hesitates between hundreds of places, and the
+    /// For temperatures above the warm one: there a task on a large map is split between hundreds of places, and the
     /// optimum is only a place to start from.
     pub(super) const HOT: Self = Self {
         least_weight: 1e-2,

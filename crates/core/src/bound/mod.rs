@@ -8,7 +8,7 @@
 //!      - sum lambda_m - sum mu_m F_m
 //! ```
 //!
-//! bounds the cost of every placement from below: the tasks choose freely against the prices, band
+//! bounds the cost of every placement from below: tasks choose freely at these prices, band
 //! shares b <= 1 need not be equal (u(lambda, a) = min over 0 < b <= 1 of a/b + lambda b), and (16e) is
 //! dropped. [`dual`] finds prices that make it nearly as large as it gets; [`split`] is a tighter bound
 //! of the same kind. Neither needs its iteration to have converged to be valid.

@@ -1,4 +1,4 @@
-//! What is known of a key, for the schema and the reference page.
+//! The description of a key, for the schema and the reference page.
 
 use serde_json::Value as Json;
 

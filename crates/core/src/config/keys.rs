@@ -305,7 +305,7 @@ macro_rules! section {
         }
     ) => {
         $(#[$meta])*
-        // units in brackets are no links
+        // units in brackets are not links
         #[allow(rustdoc::broken_intra_doc_links)]
         pub struct $name {
             $( $(#[doc = $doc])+ pub $field: $type, )+

@@ -36,7 +36,7 @@ impl Names {
     ) -> Option<u32> {
         let row = self.0.get(id).copied();
         if row.is_none() && !id.is_empty() {
-            // a file with many unknown names among many names still ends in time
+            // limits the time for a file with many unknown names
             let known: Vec<_> = self.0.keys().map(String::as_str).take(100).collect();
             s.problem(key, unknown(what, id, &known));
         }

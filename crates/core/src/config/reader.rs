@@ -133,7 +133,7 @@ impl Section<'_> {
         self.report_missing_section(name, &child);
         let presence = match needs_a_key(&child.fields) {
             true => Presence::Required,
-            false => Presence::Optional("all its keys take their defaults"),
+            false => Presence::Optional("all its keys have defaults"),
         };
         self.describe(name, doc, presence, Shape::Section(child.fields));
         value

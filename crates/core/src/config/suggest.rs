@@ -1,4 +1,4 @@
-//! Did you mean?
+//! "Did you mean": the nearest known word.
 
 use super::kind::one_of;
 
@@ -14,7 +14,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 /// `unknown key "sped_mps", did you mean "speed_mps"?`, or the known words where none is near.
 #[must_use]
 pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
-    /// More words than that are no help.
+    /// A longer list would not help.
     const FEW: usize = 20;
     let hint = match nearest(word, known.iter().copied()) {
         _ if known.is_empty() => ", and there is none".to_owned(),

@@ -1,4 +1,4 @@
-//! Outcomes of one slot's tasks where they queue for cores and no other task follows.
+//! Outcomes of one slot's tasks where they queue for cores, if no other tasks follow.
 
 use crate::evaluate::{self, Outcome};
 use crate::queueing::{Finished, QueueNetwork, Submission};

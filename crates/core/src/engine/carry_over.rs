@@ -27,7 +27,7 @@ struct Running {
 }
 
 impl CarryOver {
-    /// Nothing yet; and nothing ever without `carry_over`.
+    /// Empty. It stays empty without `carry_over`.
     pub(super) fn new(carry_over: bool) -> Self {
         Self {
             carry_over,
@@ -35,7 +35,7 @@ impl CarryOver {
         }
     }
 
-    /// Nothing again, keeping its memory.
+    /// Becomes empty again and keeps its memory.
     pub(super) fn clear(&mut self) {
         self.running.clear();
         self.free_at_s.clear();

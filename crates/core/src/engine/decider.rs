@@ -1,4 +1,4 @@
-//! One policy, one slot: decide, allocate, pay.
+//! One policy in one slot: decides, allocates CPU, computes costs.
 
 use std::time::Instant;
 
@@ -51,7 +51,7 @@ impl Decider {
         }
     }
 
-    /// The same, its loads those that the LBM is taken `of`.
+    /// The same, with the loads that the scenario's LBM is taken `of`.
     #[must_use]
     pub(super) fn measuring(mut self, of: BalanceOf) -> Self {
         self.costs.of = of;
@@ -161,7 +161,7 @@ pub(super) struct CostEvaluator {
     certificate: Certificate,
     outcomes: Vec<Outcome>,
     rejected: u32,
-    /// Which loads are measured, and they.
+    /// Which loads are measured, and their values.
     of: BalanceOf,
     loads: Vec<f64>,
 }
@@ -177,10 +177,11 @@ impl CostEvaluator {
     /// Finds the CPU shares of `decision`. Tasks at RSUs without CPU go back to their vehicles; else placements stay.
     pub(super) fn allocate(&mut self, slot: &Slot, decision: &mut Decision) {
         self.rejected = reject_overloaded(slot, &mut decision.placements);
-        self.certificate = self.allocator.solve(
+        self.certificate = self.allocator.solve_priced(
             slot,
             &decision.placements,
             &decision.minimum_hz,
+            &decision.later_price,
             &mut self.cpu_hz,
         );
     }

@@ -8,10 +8,10 @@
 //! | start | slot 0 of a seed's traffic, nothing held, no queues |
 //! | end | truncated after `slots` slots: the task never terminates. The observation then shown is that of the next slot, for bootstrapping |
 //!
-//! The reward of a slot is also dealt out over its turns ([`Turn::reward`]): with potential Φ, the mean
+//! The reward of a slot is also divided among its turns ([`Turn::reward`]): with potential Φ, the mean
 //! tentative cost of the slot's tasks (`sequential` alone has one), turn i earns -(Φ_i - Φ_(i-1)), the first -Φ_1,
 //! and the last what is missing to -J_t. The sum over the turns is -J_t, so that learning from turns with
-//! no discount within a slot learns the same policy, with far less noise in what each task is to be blamed for.
+//! no discount within a slot learns the same policy, with far less noise in the credit of each task.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::{Decision, Slot};
 
-/// What came of one turn.
+/// The result of one turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
     /// The turn's part of the slot's reward.
@@ -37,7 +37,7 @@ pub struct Turn {
     pub slot: Option<SlotEnd>,
 }
 
-/// What came of one slot.
+/// The result of one slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlotEnd {
     /// -J_t.
@@ -45,7 +45,7 @@ pub struct SlotEnd {
     /// Whether the episode is over: reset before acting again.
     pub truncated: bool,
     /// Whether the observation now shown follows the slot. False only where a trace ends with the
-    /// episode: then there is nothing to bootstrap from.
+    /// episode: then there is no value to bootstrap from.
     pub bootstrap: bool,
 }
 
@@ -211,6 +211,7 @@ impl<'w> Env<'w> {
         decision.check(&self.episode.slot)?;
         self.decision.placements.clone_from(&decision.placements);
         self.decision.minimum_hz.clone_from(&decision.minimum_hz);
+        self.decision.later_price.clone_from(&decision.later_price);
         let turn = self.close()?;
         Ok(turn.slot.expect("the slot is closed"))
     }
@@ -234,7 +235,7 @@ impl<'w> Env<'w> {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
         if snapshot.slot >= self.episode.slots() {
-            return refused("must stand within the episode");
+            return refused("must lie within the episode");
         }
         self.seeds.restart();
         for _ in 0..snapshot.drawn {
@@ -262,7 +263,7 @@ impl<'w> Env<'w> {
                 return refused("must be of the same layout");
             };
             if self.act(actions)?.slot.is_some() {
-                return refused("must stand within a slot");
+                return refused("must lie within a slot");
             }
             rest = after;
         }
@@ -293,14 +294,14 @@ impl<'w> Env<'w> {
         self.encoder.tentative_cost().map(|cost| cost / tasks)
     }
 
-    /// What the tentative cost says of the turns so far, less what was dealt already.
+    /// The reward of the turns so far by the tentative cost, less what was given already.
     fn deal_tentative(&mut self) -> f64 {
         let reward = self.tentative_cost().map_or(0.0, |cost| -cost - self.dealt);
         self.dealt += reward;
         reward
     }
 
-    /// Pays for the decision and goes on to the next slot.
+    /// Computes the costs of the decision and moves on to the next slot.
     fn close(&mut self) -> Result<Turn> {
         let now_s = self.episode.now_s();
         let Self {

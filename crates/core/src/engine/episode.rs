@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::rng::{Stream, Streams};
 use crate::slot::Slot;
 
-/// The bit that seeds drawn for training have, so that none is among those that people name.
+/// The bit that seeds drawn for training have, so that users never name one of them.
 const TRAINING: u64 = 1 << 63;
 
 /// The seeds of one environment's episodes.

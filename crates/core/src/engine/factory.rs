@@ -1,4 +1,4 @@
-//! What makes a policy for every replication.
+//! Factories, which make a policy for every replication.
 
 use std::sync::Arc;
 
@@ -141,7 +141,7 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
             return Ok(Box::new(Lysac::new(scorer, episodes, streams)?));
         }
         let layout = scorer.layout();
-        // ours, where slots stand alone; the paper's agents (`flat`) are judged by what they say themselves
+        // only ours, where slots do not depend on each other; the paper's agents (`flat`) decide as published
         let ours = matches!(layout.form, Form::Sequential { .. }) && layout.spans == 1;
         let (repair, or_local) = (options.learned.repair, options.learned.or_local);
         let learned = Learned::new(scorer)?;

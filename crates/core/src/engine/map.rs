@@ -52,7 +52,7 @@ pub(super) fn queues(scenario: &Scenario, rsus: &[Rsu], network: &Network) -> Qu
             let hop_s = |link: &Link| link.transmission_s(packet_bits) + link.propagation_s;
             Information {
                 ttl: information.ttl,
-                // that of the slowest link: nothing is heard too early
+                // the rate of the slowest link, so that no information arrives too early
                 hop_s: network.links().iter().map(hop_s).fold(0.0, f64::max),
                 delay_s: information.delay_s,
             }

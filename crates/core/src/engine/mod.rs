@@ -50,7 +50,7 @@ pub enum BoundKind {
 }
 
 impl BoundKind {
-    /// The kind that a run in `world` gets: where slots stand alone, or tasks queue for cores, there is no horizon.
+    /// The kind that a run in `world` gets: there is no horizon where slots are independent or tasks queue for cores.
     #[must_use]
     pub fn of(self, world: &World) -> Self {
         let held = world.scenario.time.carry_over && world.empty_slot().queues.is_none();
@@ -77,12 +77,12 @@ pub trait Observer {
     /// with a period of their own it sees every instant at which they do: none, one or more in a slot.
     fn slot(&mut self, t: usize, slot: &Slot) -> ControlFlow<()>;
 
-    /// Sees what became of it under the policy in place `policy` of the list.
+    /// Sees the slot after the decision of policy number `policy`.
     fn decided(&mut self, t: usize, policy: usize, slot: &Slot, decider: &Decider) {
         let _ = (t, policy, slot, decider);
     }
 
-    /// Sees a task whose outcome is known only now, for tasks queue. In order of these instants.
+    /// Sees a task whose outcome is known only now, because tasks queue. Calls are in the order of these instants.
     fn ended(&mut self, policy: usize, task: &TaskOutcome) {
         let _ = (policy, task);
     }

@@ -40,7 +40,7 @@ pub struct Weights {
     pub late: f64,
 }
 
-/// What came of a slot, and the queues that it left.
+/// The results of a slot, and the queues after it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {
     /// Mean delay d of what arose \[s\]; none where nothing did.
@@ -204,7 +204,7 @@ impl QueueEnv {
         &self.episode.slot
     }
 
-    /// What came of the slot decided last.
+    /// The results of the slot decided last.
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
@@ -259,7 +259,7 @@ impl QueueEnv {
             || !snapshot.taken.len().is_multiple_of(width)
             || slots >= self.episode.slots()
         {
-            return refused("must stand within an episode of the same layout");
+            return refused("must lie within an episode of the same layout");
         }
         self.seeds.restart();
         for _ in 1..snapshot.drawn {

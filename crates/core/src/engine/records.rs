@@ -24,7 +24,7 @@ pub struct PolicyRun {
     pub delay: Distribution,
     /// Energies of all tasks \[J\].
     pub energy: Distribution,
-    /// What is known besides where tasks queue for cores; `None` where they share CPU.
+    /// Further results where tasks queue for cores; `None` where they share CPU.
     pub queues: Option<QueueRun>,
     /// Load L_m (8) of every RSU, mean over slots, by row.
     pub rsu_load: Vec<f64>,
@@ -111,7 +111,7 @@ impl Default for Distribution {
 }
 
 impl Distribution {
-    /// Values up to 10^12 s or J are told apart.
+    /// Resolves values up to 10^12 s or J.
     const MAX_MICRO: f64 = 1e18;
 
     /// Adds one value, not negative.

@@ -1,4 +1,4 @@
-//! Policies by name: the one place where the command line, Python, studies and programs of others look them up.
+//! Policies by name: the one place where the command line, Python, studies and other programs look them up.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl PolicyRegistry {
         self.open = Some(Arc::new(open));
     }
 
-    /// What there is to say of every policy; families have several lines of one name.
+    /// Descriptions of all policies; a family has several lines with one name.
     pub fn infos(&self) -> impl Iterator<Item = &PolicyInfo> {
         self.entries.iter().flat_map(|entry| &entry.infos)
     }
@@ -153,7 +153,7 @@ impl PolicyRegistry {
         }
     }
 
-    /// A path has a separator, or the ending of trained policies; a name has neither.
+    /// A path has a separator or ends in `.safetensors`; a name has neither.
     fn as_path(&self, text: &str) -> Option<PathBuf> {
         let separators = ['/', std::path::MAIN_SEPARATOR];
         let is_path = text.ends_with(".safetensors") || text.contains(separators);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::world::{WorldRef, draw, keep_busy};
 use crate::error::Result;
 use crate::mobility::VehicleKey;
-use crate::mobility::{self, MobilitySource, Positions};
+use crate::mobility::{MobilitySource, Positions};
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{self, Cycles, Execution};
@@ -23,19 +23,19 @@ pub struct Traffic<'w> {
     clamped: bool,
     /// For every vehicle its row in the slot before, where it was there.
     previous_row: Vec<Option<u32>>,
-    /// When every core is free of what it does at the start \[s\].
+    /// When every core is free of its initial work \[s\].
     core_free_s: Vec<f64>,
     renewal: Renewal,
     /// Scratch memory of the coverage.
     near: Vec<(f64, u32)>,
 }
 
-/// Other work that comes slot by slot.
+/// Other work on the cores, drawn slot by slot.
 struct Renewal {
     stream: Stream,
     /// The slot whose start is next.
     next: usize,
-    /// When it comes before the instant decided at \[s\], and for how long it then keeps cores from that instant on.
+    /// When it comes, shortly before the instant of the decision \[s\], and how long from that instant on it occupies each core.
     at_s: Option<f64>,
     busy_s: Vec<f64>,
 }
@@ -61,13 +61,7 @@ impl<'w> Traffic<'w> {
     pub fn new(world: impl Into<WorldRef<'w>>, streams: Streams) -> Result<Self> {
         let world = world.into();
         Ok(Self {
-            source: mobility::source(
-                &world.scenario.fleet,
-                world.scenario.time,
-                world.area,
-                &world.stands_m,
-                streams,
-            )?,
+            source: world.mobility(streams)?,
             positions: Positions::default(),
             keys: Vec::new(),
             fleet: FleetStreams {
@@ -146,14 +140,14 @@ impl<'w> Traffic<'w> {
         Ok(())
     }
 
-    /// When every core is free of what it does at the start \[s\].
+    /// When every core is free of its initial work \[s\].
     #[must_use]
     pub fn core_free_s(&self) -> &[f64] {
         &self.core_free_s
     }
 
-    /// When other work comes before this instant \[s\], and for how long from this instant on it keeps every core that idles
-    /// then, 0 where it leaves one alone.
+    /// When other work comes before this instant \[s\], and how long from this instant on it occupies each core that is idle
+    /// then; 0 for a core that stays free.
     #[must_use]
     pub fn renewal(&self) -> Option<(f64, &[f64])> {
         Some((self.renewal.at_s?, &self.renewal.busy_s))
@@ -205,7 +199,7 @@ impl<'w> Traffic<'w> {
         &self.previous_row
     }
 
-    /// Keeps what vehicles are while they stay, and draws it for those that appear.
+    /// Keeps the properties of vehicles that stay, and draws those of vehicles that appear.
     fn match_vehicles(&mut self, fleet: &scenario::Fleet, slot: &mut Slot) {
         let present = &self.positions.key;
         self.previous_row.clear();

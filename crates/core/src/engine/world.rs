@@ -1,5 +1,6 @@
 //! The part of a run that no policy can change: the map, the vehicles, the tasks.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::backhaul::network::Network;
 use crate::backhaul::{self, MAX_TARGETS, Routes};
 use crate::error::{Error, Problem, Problems, Result};
 use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
+use crate::mobility::{self, MobilitySource};
 use crate::model::channel::Radio;
 use crate::observation::Setting;
 use crate::rng::{Stream, Streams};
@@ -41,6 +43,17 @@ pub struct World {
     /// Places of the RSUs that parked vehicles may stand at \[m\].
     pub stands_m: Vec<[f64; 2]>,
     index: CoverageIndex,
+    own_mobility: Option<OwnMobility>,
+}
+
+/// Makes the vehicles of a seed, in place of `fleet.mobility`.
+#[derive(Clone)]
+struct OwnMobility(Arc<dyn Fn(Streams) -> Box<dyn MobilitySource> + Send + Sync>);
+
+impl fmt::Debug for OwnMobility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnMobility")
+    }
 }
 
 /// A world that is borrowed, or shared by what must not depend on a borrow, as in Python.
@@ -145,7 +158,61 @@ impl World {
             stands_m,
             faults,
             index,
+            own_mobility: None,
         })
+    }
+
+    /// This world with vehicles of your own in place of those of `fleet.mobility`. `make` builds their source anew for
+    /// every seed; all else, such as `[area]`, stays as the scenario says. The manifest of a run names the scenario and
+    /// does not know of them.
+    ///
+    /// ```
+    /// use wayside_core::engine::world::World;
+    /// use wayside_core::engine::{Options, replicate};
+    /// use wayside_core::mobility::{MobilitySource, Positions, VehicleKey};
+    /// use wayside_core::policy::PolicyKind;
+    /// use wayside_core::{Result, Scenario};
+    ///
+    /// /// A platoon: ten vehicles, 20 m apart, at 25 m/s along the x axis.
+    /// struct Platoon;
+    ///
+    /// impl MobilitySource for Platoon {
+    ///     fn advance(&mut self, time_s: f64, out: &mut Positions) -> Result<()> {
+    ///         out.clear();
+    ///         for i in 0..10 {
+    ///             out.push(VehicleKey(i), 25.0 * time_s + 20.0 * i as f64, 0.0);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let world = World::new(&Scenario::builtin("wang2025", &[])?)?.with_mobility(|_streams| Platoon);
+    /// let run = replicate(&world, &[PolicyKind::Nearest], 0, Options { slots: 3, ..Options::default() })?;
+    /// assert_eq!(run.policies[0].slots[0].tasks, 10);
+    /// # Ok::<(), wayside_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_mobility<S: MobilitySource + 'static>(
+        self,
+        make: impl Fn(Streams) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let make = move |streams| Box::new(make(streams)) as Box<dyn MobilitySource>;
+        Self {
+            own_mobility: Some(OwnMobility(Arc::new(make))),
+            ..self
+        }
+    }
+
+    /// The vehicles of one seed.
+    ///
+    /// # Errors
+    /// A trace that cannot be opened, or does not hold the time asked for.
+    pub fn mobility(&self, streams: Streams) -> Result<Box<dyn MobilitySource>> {
+        if let Some(OwnMobility(make)) = &self.own_mobility {
+            return Ok(make(streams));
+        }
+        let (fleet, time) = (&self.scenario.fleet, self.scenario.time);
+        mobility::source(fleet, time, self.area, &self.stands_m, streams)
     }
 
     /// Which RSUs cover a vehicle.
@@ -226,12 +293,13 @@ impl World {
         Some(Rounds::new(schedule, &travels, streams))
     }
 
-    /// A slot with the RSUs of this world and nobody in it.
+    /// A slot with the RSUs of this world and without vehicles.
     #[must_use]
     pub fn empty_slot(&self) -> Slot {
         Slot {
             now_s: 0.0,
             slot_s: self.scenario.time.slot_s,
+            carry_over: self.scenario.time.carry_over,
             omega: self.scenario.omega,
             // No allocation changes where cycles are placed.
             enforce_balance: self.scenario.load_balance.enforce
@@ -250,14 +318,14 @@ impl World {
     }
 }
 
-/// Most rounds of information that are on their way at once, and of a run: with more of them a run hardly ends.
+/// Most rounds of information under way at once, and in a run: more would take too long to simulate.
 const MOST_ON_THE_WAY: f64 = 10_000.0;
 const MOST_ROUNDS: f64 = 1e6;
 
 /// Most instants of a run at which tasks arise.
 const MOST_INSTANTS: f64 = 1e7;
 
-/// Refuses what would be simulated instant by instant, or round by round, without end.
+/// Refuses scenarios whose number of instants or rounds would take too long to simulate.
 fn check_work(scenario: &Scenario, queues: Option<&Queues>) -> Result<()> {
     let mut problems = Problems::default();
     let mut check = |path: &str, count: f64, most: f64, what: &str| {
@@ -298,7 +366,7 @@ fn check_work(scenario: &Scenario, queues: Option<&Queues>) -> Result<()> {
 /// For how long other work keeps each of `count` cores \[s\].
 pub(super) fn keep_busy(cores: Cores, count: u32, busy: &mut Stream, free_s: &mut Vec<f64>) {
     free_s.clear();
-    // both are drawn for every core, so that one more free core changes no other
+    // both are drawn for every core, so that the state of one core does not shift the draws of others
     free_s.extend((0..count).map(|_| {
         let (unit, busy_s) = (busy.unit(), draw(cores.busy_s, busy));
         if unit < cores.capability { 0.0 } else { busy_s }

@@ -83,7 +83,7 @@ impl Protocol {
     }
 }
 
-/// The newest that a server has heard of another. The state itself is the one of the round.
+/// The newest report that a server has of another one. The state itself is that of the round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Sequence number of the source.

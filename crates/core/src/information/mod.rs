@@ -1,5 +1,5 @@
-//! Related information (RI): how servers tell each other their state, what it costs, and how old or false
-//! it is when it is used.
+//! Related information (RI): how servers tell each other their state, what that costs, and how old or wrong
+//! the information is when it is used.
 //!
 //! [`Flooding`] is the protocol, packet by packet. [`Rounds`] keeps what went out, for policies to read
 //! through [`crate::slot::queues::Queues::seen`].

@@ -15,7 +15,7 @@ pub struct Schedule {
     pub falsified: Option<FalseReports>,
 }
 
-/// A share of all reports says something else than the truth.
+/// A share of all reports is false.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FalseReports {
     /// Probability that a server's report of a round is false, independent of all others.
@@ -76,7 +76,7 @@ impl Rounds {
     }
 
     /// Simulates `servers` up to `time_s`, and adds all rounds until then to `rounds`, which holds them
-    /// newest first; what nobody can need any more makes room.
+    /// newest first. Rounds that no observer can need any more are dropped.
     pub fn advance(
         &mut self,
         time_s: f64,
@@ -91,8 +91,8 @@ impl Rounds {
         servers.run_until(time_s, done);
     }
 
-    /// Adds the rounds that went out before the start, as far as anybody can still need them: all was
-    /// then as it is now, and what is free now was free then.
+    /// Adds the rounds before the start that an observer can still need. The state before the start is taken to be the
+    /// state at the start.
     pub fn warm_up(&mut self, servers: &QueueNetwork, rounds: &mut Vec<QueueState>) {
         for before in (1..self.keep).rev() {
             self.add(-(before as f64) / self.schedule.rate_hz, servers, rounds);

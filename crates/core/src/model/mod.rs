@@ -1,8 +1,8 @@
 //! The model's equations as pure functions, one per equation; everything else composes these.
 //!
 //! Source: S. Wang et al., "A DRL-based Load-Balanced Task Offloading Approach for Vehicular Edge
-//! Computing"; the numbers in brackets are its equations, and `docs/model.md` lists them all with the
-//! places where we depart from the text.
+//! Computing"; the numbers in brackets are its equations, and `docs/model.md` lists them all with our
+//! deviations from the text.
 
 pub mod channel;
 pub mod compute;

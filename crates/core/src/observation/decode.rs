@@ -1,4 +1,4 @@
-//! From what was chosen to a decision that no slot can refuse.
+//! From choices to a valid decision.
 
 use crate::model::transfer;
 use crate::slot::{Decision, Placement, Slot};
@@ -17,7 +17,7 @@ const MOST_SPAN: usize = 2;
 /// Rounding must not carry a task over the end of its slot.
 const MARGIN: f64 = 1e-9;
 
-/// Share of an RSU's CPU that rules leave to each task without one: next to nothing would run for hours.
+/// Share of an RSU's CPU that rules leave to each task without a rule; with almost no CPU it would run for hours.
 const LEFT_OVER: f64 = 0.01;
 
 /// Least share with which `task`, ready to execute after `moved_s`, ends within `span` slots \[Hz\]: 0
@@ -60,6 +60,7 @@ impl Minimums {
             .placements
             .extend(choices.iter().map(|choice| choice.placement));
         decision.minimum_hz.clear();
+        decision.later_price.clear();
         if choices.iter().all(|choice| choice.span == 0) {
             return;
         }

@@ -1,6 +1,6 @@
-//! Numbers made fit for a network: bounded whatever the slot holds.
+//! Scales numbers for a network: bounded for every slot.
 
-/// x / (1 + |x|): order is kept, the result lies in `[-1, 1]`; 1 for infinity, 0 for what is no number.
+/// x / (1 + |x|): monotonic, with results in `[-1, 1]`; 1 for infinity, 0 for NaN.
 #[must_use]
 #[inline(always)]
 pub(super) fn squash(x: f64) -> f32 {
@@ -11,7 +11,7 @@ pub(super) fn squash(x: f64) -> f32 {
     bounded as f32
 }
 
-/// x cut to `[-1, 1]`; 0 for what is no number.
+/// x clamped to `[-1, 1]`; 0 for NaN.
 #[must_use]
 #[inline(always)]
 pub(super) fn cut(x: f64) -> f32 {
@@ -20,7 +20,7 @@ pub(super) fn cut(x: f64) -> f32 {
     bounded as f32
 }
 
-/// x cut to `[0, 1]`; 0 for what is no number.
+/// x clamped to `[0, 1]`; 0 for NaN.
 #[must_use]
 #[inline(always)]
 pub(super) fn share(x: f64) -> f32 {
@@ -36,7 +36,7 @@ pub(super) fn flag(condition: bool) -> f32 {
     f32::from(u8::from(condition))
 }
 
-/// Quotients, side by side: divisions are what encoders wait for, and two go for the price of one.
+/// Two quotients at once: encoders are bound by divisions, and a pair costs as much as one.
 #[must_use]
 #[inline(always)]
 pub(super) fn over<const N: usize>(dividends: [f64; N], divisors: [f64; N]) -> [f64; N] {

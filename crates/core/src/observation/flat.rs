@@ -167,7 +167,7 @@ impl Flat {
         self.seat(slot, sizes);
         self.prepare(slot, sizes);
         let beta = sizes.candidates - 1;
-        // what stays zero and false is not there
+        // what is absent stays zero and false
         observation.rows.resize(sizes.width(), 0.0);
         observation.legal.resize(sizes.outputs(), false);
         let (tasks, rsus) = observation

@@ -1,4 +1,4 @@
-//! Layouts: what an observation holds and what an action may say, small enough for a policy card.
+//! Layouts: the form of observations and actions, small enough for a policy card.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,7 @@ use crate::slot::{Rsus, Slot};
 /// another version is refused.
 pub const VERSION: u32 = 1;
 
-/// What an observation holds and what an action may say. Two layouts that are equal give the same
-/// numbers for the same slot.
+/// The form of observations and actions. Two equal layouts give the same numbers for the same slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
@@ -59,13 +58,13 @@ pub enum Form {
         options: usize,
         /// Which tasks are decided together.
         turns: Turns,
-        /// How many times every task is decided; what is said last holds.
+        /// How many times every task is decided; the last decision counts.
         #[serde(default = "once", skip_serializing_if = "is_once")]
         passes: usize,
     },
     /// One row for a batch of tasks that queue, and continuous actions: see [`super::plan`].
     Plan {
-        /// Servers besides the local one: of more that are seen those where a task could begin first.
+        /// Servers besides the local one; if more are seen, those where a task could begin first.
         servers: usize,
         /// How far they may be \[hops\].
         max_hops: u32,
@@ -94,7 +93,7 @@ fn is_once(passes: &usize) -> bool {
     *passes == 1
 }
 
-/// Layouts of before `cloud` could be left out.
+/// For layouts from before `cloud` was added.
 fn yes() -> bool {
     true
 }
@@ -270,8 +269,8 @@ impl Layout {
     }
 
     /// `sequential`: one task a turn, small before large, the four RSUs that promise most, in two passes. Where decisions bind
-    /// later slots (`carry_over`) large before small; six RSUs, for there the cheapest in this slot may not be the best;
-    /// and one pass, for promises are kept.
+    /// later slots (`carry_over`) large before small; six RSUs, because the cheapest in this slot may not be the best;
+    /// and one pass, because promises are kept.
     #[must_use]
     pub fn sequential<'a>(setting: impl Into<Setting<'a>>) -> Self {
         let setting = setting.into();
@@ -430,7 +429,7 @@ impl Layout {
     }
 }
 
-/// Sizes beyond this are a broken file, not a layout.
+/// Larger sizes mean a damaged file.
 const MOST: usize = 1_000_000;
 
 /// The same of the outputs of a `flat` network.

@@ -1,4 +1,4 @@
-//! What learned policies see and say: one definition for training, `run`, `decide` and Python.
+//! Observations and actions of learned policies: one definition for training, `run`, `decide` and Python.
 //!
 //! An [`Encoder`] turns a slot into [`Observation`]s and actions into a decision. A slot takes one turn or
 //! several; in each the encoder shows rows of features, a network ([`Scorer`]) answers with logits, and one action is
@@ -181,7 +181,7 @@ impl Observation {
         start..self.heads[i] as usize
     }
 
-    /// The likeliest legal action of every head; the first of equals, and where all are no numbers.
+    /// The likeliest legal action of every head; the first of equals, also where all are NaN.
     pub fn greedy(&self, logits: &[f32], actions: &mut Vec<u32>) {
         actions.clear();
         actions.extend((0..self.heads.len()).map(|i| {

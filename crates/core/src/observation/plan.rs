@@ -341,7 +341,7 @@ impl Planner {
                     self.owed[option] -= 1.0;
                     Some(target(option).map_or(PlanTarget::Cloud, PlanTarget::Server))
                 }
-                // nothing else is there: it waits at home
+                // there is no other destination: it waits at the local server
                 None => Some(PlanTarget::Server(own)),
             };
             if self.plan[n as usize] == Some(PlanTarget::Server(own)) {
@@ -423,6 +423,7 @@ impl Planner {
     pub fn decision(&mut self, decision: &mut Decision) {
         decision.placements.clear();
         decision.minimum_hz.clear();
+        decision.later_price.clear();
         decision.paths.clear();
         for (task, plan) in self.view.tasks.iter().zip(&self.plan) {
             let entry = task.source.map(|s| self.view.sources[s as usize].entry);

@@ -44,7 +44,7 @@ pub(super) fn observe(
     crowd: &Crowd,
     observation: &mut Observation,
 ) {
-    // what stays zero is not there
+    // what is absent stays zero
     observation
         .rows
         .resize(slot.tasks.len() * sizes.width(), 0.0);

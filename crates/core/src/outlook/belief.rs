@@ -1,12 +1,11 @@
 //! What to believe of reports that may be stale or false.
 //!
-//! A server whose report stands out from those of its neighbours is believed the less, the less likely an honest
-//! one would stand out so; what is not believed of it is taken to be as with most of them. Medians bear that
-//! almost half of the reports are false.
+//! A report that differs from those of the neighbours gets less weight, the less likely an honest server would differ so
+//! much. The rest of the weight goes to the usual state, a median, which tolerates almost half of the reports being false.
 
 use super::view::View;
 
-/// Moves reports towards what is usual, keeping its memory.
+/// Moves reports towards the usual state, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Belief {
     free: Vec<u32>,
@@ -16,8 +15,8 @@ pub(crate) struct Belief {
 }
 
 impl Belief {
-    /// Puts what is believed in place of what was reported to every source; `doubt` is the share of reports that
-    /// are false, before any was seen.
+    /// Replaces the reports to every source by what is believed; `doubt` is the share of false reports that is assumed
+    /// before any is seen.
     pub(crate) fn form(&mut self, view: &mut View, doubt: f64) {
         let View {
             sources,
@@ -108,7 +107,7 @@ mod tests {
     use crate::engine::world::World;
     use crate::rng::Streams;
 
-    /// Where all are busy: who reports all cores free is taken for one of the others, and they for what they say.
+    /// Where all are busy: a report of all cores free is replaced by the usual state, and the others are believed.
     #[test]
     fn property_liars_are_not_believed() {
         let sets = [("execution.capability".to_owned(), "0".to_owned())];
@@ -118,7 +117,7 @@ mod tests {
             let mut slot = world.empty_slot();
             let mut traffic = Traffic::new(&world, Streams::new(seed)).expect("traffic");
             traffic.advance(0, &mut slot).expect("a slot");
-            // what is so is what was heard
+            // reports are true
             slot.queues.as_mut().expect("queues").information = None;
             let mut view = View::default();
             view.observe(&slot, 3);

@@ -1,16 +1,16 @@
-//! When links are free, given what was promised to them: the look-ahead of OESDA and ECT.
+//! When links are free, given the reservations on them: the look-ahead of OESDA and ECT.
 
 use super::view::View;
 use crate::backhaul::network::Network;
 
-/// When every link has sent all that was promised to it, besides its backlog.
+/// When every link has sent its backlog and all reserved data.
 #[derive(Clone, Debug, Default)]
 pub struct LinkCalendar {
     free_s: Vec<f64>,
 }
 
 impl LinkCalendar {
-    /// Starts without promises.
+    /// Starts without reservations.
     pub fn start(&mut self, network: &Network) {
         self.free_s.clear();
         self.free_s.resize(network.links().len(), 0.0);
@@ -42,7 +42,7 @@ impl LinkCalendar {
         at_s
     }
 
-    /// Promises that way.
+    /// Reserves that path.
     pub fn reserve(
         &mut self,
         network: &Network,
@@ -63,7 +63,7 @@ impl LinkCalendar {
     }
 }
 
-/// When the cores of all servers of a view are free, given what was promised to them since.
+/// When the cores of all servers of a view are free, given the reservations since.
 #[derive(Clone, Debug, Default)]
 pub struct CoreCalendar {
     free_s: Vec<f64>,
@@ -96,7 +96,7 @@ impl CoreCalendar {
         self.free_s(view, server).max(ready_s) + cycles / view.servers[server].core_hz
     }
 
-    /// Promises that core, in the eyes of every source.
+    /// Reserves that core, as every source sees it.
     pub fn reserve(&mut self, view: &View, server: usize, ready_s: f64, cycles: f64) {
         for &row in view.same(server) {
             let server = &view.servers[row as usize];

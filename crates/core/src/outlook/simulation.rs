@@ -256,7 +256,7 @@ mod tests {
         let mut slot = world.empty_slot();
         let mut traffic = Traffic::new(&world, Streams::new(seed)).expect("traffic");
         traffic.advance(0, &mut slot).expect("a slot");
-        // what is so is what was heard
+        // reports are true
         slot.queues.as_mut().expect("queues").information = None;
         let mut view = View::default();
         view.observe(&slot, 3);

@@ -205,7 +205,7 @@ impl View {
                 }
             };
             let cores = first..self.core_free_s.len() as u32;
-            // Nobody migrates to a server that does not work or that nothing was heard of.
+            // No task migrates to a server that is down or that nothing was heard of.
             if target.hops == 0 || !cores.is_empty() {
                 self.servers.push(SeenServer {
                     rsu: target.rsu,
@@ -245,7 +245,7 @@ impl View {
                 .extend((0..links.len()).map(|link| bits(&queues.present, link)));
             return;
         }
-        // A link that nothing was heard of is taken for idle.
+        // A link that nothing was heard of counts as idle.
         self.backlog_bits
             .resize(links.len() * self.sources.len(), 0.0);
         if links.is_empty() {

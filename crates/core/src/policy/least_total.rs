@@ -1,8 +1,8 @@
-//! Least total: what a learned policy is worth untrained.
+//! Least total: the rule that a learned policy starts from, untrained.
 //!
 //! Of the rows that the encoder `sequential` shows, every task takes the one with the least total: what its placement
 //! costs, itself and others, at the loads expected. That is best response from the nearest RSUs, a sweep a pass, small
-//! tasks before large, at equal shares in place of P2. What training adds shows beside it: so far next to
+//! tasks before large, at equal shares in place of P2. The difference to a trained policy shows what training adds: so far almost
 //! nothing (docs/policies/ppo.md).
 
 use super::learned::Learned;

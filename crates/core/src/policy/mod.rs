@@ -8,6 +8,7 @@ pub mod local_search;
 pub mod lysac;
 pub mod migration;
 pub mod or_local;
+pub mod plan_ahead;
 pub mod price;
 pub mod punctual;
 pub mod repair;
@@ -37,8 +38,9 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
     }
 }
 
-/// The policies that come with Wayside.
+/// The policies of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PolicyKind {
     /// Every task on its vehicle.
     Local,
@@ -60,6 +62,8 @@ pub enum PolicyKind {
     LocalSearch,
     /// Price with shares that end tasks within their slot.
     SlotFit,
+    /// Shares over several slots, later ones priced.
+    PlanAhead,
     /// One of system 2, for servers with queues.
     Migration(MigrationKind),
 }
@@ -95,7 +99,7 @@ impl PolicyKind {
     };
 
     /// Those of system 1, made for RSUs that share their CPU.
-    pub const SHARED_CPU: [Self; 10] = [
+    pub const SHARED_CPU: [Self; 11] = [
         Self::Local,
         Self::Random,
         Self::GreedyData,
@@ -106,6 +110,7 @@ impl PolicyKind {
         Self::Price,
         Self::LocalSearch,
         Self::SlotFit,
+        Self::PlanAhead,
     ];
 
     /// What is compared where nothing is chosen: the policies made for the scenario's model of execution,
@@ -115,7 +120,7 @@ impl PolicyKind {
         match scenario.execution {
             Execution::SharedCpu => {
                 let joins = |kind: &Self| match kind {
-                    Self::SlotFit => scenario.time.carry_over,
+                    Self::SlotFit | Self::PlanAhead => scenario.time.carry_over,
                     // stands beside learned policies, which are not compared unasked either
                     Self::LeastTotal => false,
                     _ => true,
@@ -224,6 +229,13 @@ impl PolicyKind {
                 options: "-",
                 needs: "whole slot",
             },
+            Self::PlanAhead => PolicyInfo {
+                name: "plan-ahead",
+                summary: "shares held over several slots, later ones priced (for carry_over); else price",
+                source: "Wayside",
+                options: "policy.plan-ahead.weight, .fill",
+                needs: "whole slot",
+            },
             Self::Migration(kind) => kind.info(),
         }
     }
@@ -266,6 +278,14 @@ impl PolicyKind {
                 adapted(Punctual::new(search, options.local_search.deadline))
             }
             Self::SlotFit => adapted(slot_fit::SlotFit::new(options.price.sweeps)),
+            Self::PlanAhead => {
+                let alone = repaired(
+                    price::Price::new(options.price),
+                    options.price.repair,
+                    options.price.deadline,
+                );
+                adapted(plan_ahead::PlanAhead::new(options.plan_ahead, alone))
+            }
             Self::Migration(kind) => kind.build(&options.migration, streams),
         }
     }

@@ -32,7 +32,7 @@ impl<P> OrLocal<P> {
         }
     }
 
-    /// Whether the slot costs more under `decision` than with every task on its vehicle, or no number at all.
+    /// Whether the slot costs more under `decision` than with every task on its vehicle, or is NaN.
     fn is_dearer_than_local(&mut self, slot: &Slot, decision: &Decision) -> bool {
         let placements = &decision.placements;
         self.allocator
@@ -51,6 +51,7 @@ impl<P: Policy> Policy for OrLocal<P> {
         if self.is_dearer_than_local(slot, decision) {
             Local.decide(slot, decision);
             decision.minimum_hz.clear();
+            decision.later_price.clear();
         }
     }
 }

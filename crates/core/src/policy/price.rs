@@ -1,6 +1,6 @@
 //! Price: each task takes its best option at the bound's prices, then a sweep or two of best response.
 //!
-//! Raw, the choice at prices herds (every task finds the same RSU cheap): 4.8 % off at a hot spot in the
+//! Without sweeps tasks herd, because all find the same RSU cheap: 4.8 % above the optimum at a hot spot in the
 //! prototype, 0.23 % after two sweeps.
 
 use super::Policy;
@@ -18,7 +18,7 @@ pub struct Price {
 }
 
 impl Price {
-    /// From nothing.
+    /// Without prices of an earlier slot.
     #[must_use]
     pub fn new(options: PriceOptions) -> Self {
         Self {

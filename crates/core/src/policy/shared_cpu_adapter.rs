@@ -2,9 +2,9 @@
 //!
 //! They decide on a slot in which CPU is shared. In it an RSU has the CPU of the cores that idle, as far
 //! as those who send tasks know; with no idle core it has none. The rate of an uplink, which here is a
-//! task's own, is divided by the number of tasks that can enter by the RSU, for these policies count on
-//! sharing the band among those that do: if all enter each has the rate that it has in truth, and if
-//! fewer do the upload looks shorter than it is, never longer. Their placements are taken over; CPU
+//! task's own, is divided by the number of tasks that can enter by the RSU, because these policies expect to
+//! share the band among those that do: if all enter, each sees its true rate, and if
+//! fewer do, the upload seems shorter than it is, never longer. Their placements are taken over; CPU
 //! shares mean nothing to a queue.
 
 use super::Policy;
@@ -121,6 +121,7 @@ impl<P: Policy> Policy for SharedCpuAdapter<P> {
         }
         // the cores' own speed is all there is to have
         decision.minimum_hz.clear();
+        decision.later_price.clear();
         decision.paths.clear();
     }
 }

@@ -3,7 +3,7 @@
 //! With slots shorter than a task takes, the optimum of one slot lets tasks run on into the next and hold
 //! CPU there: at 0.30 s it ends up half as expensive again. Slot-fit adds to P2 that a task must end
 //! within its slot, F_n >= C_n / (slot - t_tra - t_mig), so that every slot starts with all CPU free.
-//! What does not fit is an overflow that its own vehicle computes, at the price of that.
+//! Tasks that do not fit run on their vehicles.
 
 use super::Policy;
 use super::baselines::Nearest;
@@ -19,7 +19,7 @@ pub struct SlotFit {
     order: Order,
 }
 
-/// Tasks let in beyond the plan: with none the placement is stiff, with more the band gets slow.
+/// Tasks admitted beyond the plan: with none the placement is rigid, with more the uploads get slow.
 const SLACK: f64 = 1.0;
 
 impl SlotFit {

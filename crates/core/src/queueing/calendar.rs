@@ -31,7 +31,7 @@ pub(super) struct Calendar {
     rest: BinaryHeap<Later>,
 }
 
-/// An event, ordered from the latest to the earliest, for the heap has its greatest on top.
+/// An event, ordered from the latest to the earliest, because the heap has its greatest on top.
 #[derive(Clone, Copy, Debug)]
 struct Later(Event);
 

@@ -1,4 +1,4 @@
-//! What fails when, and what lives.
+//! Faults over time, and which parts work.
 
 use crate::backhaul::network::Network;
 use std::collections::VecDeque;
@@ -80,7 +80,7 @@ impl Health {
             .map_or(f64::INFINITY, |fault| fault.at_s)
     }
 
-    /// Lets the next fault strike; `None` where it changes nothing.
+    /// Applies the next fault; `None` if it changes nothing.
     pub(super) fn strike(&mut self, network: &Network) -> Option<FaultEvent> {
         let fault = self.schedule[self.next];
         self.next += 1;

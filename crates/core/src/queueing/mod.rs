@@ -32,7 +32,7 @@ pub struct Submission<'a> {
     pub cycles: f64,
 }
 
-/// What became of a task.
+/// The outcome of a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Finished<'a> {
     /// The caller's name for it.

@@ -1,4 +1,4 @@
-//! What becomes of tasks when something fails: the data is where it is, and goes on from there.
+//! What happens to tasks when something fails: their data stays where it is and continues from there.
 
 use super::calendar::Event;
 use super::faults::{Component, FaultEvent};
@@ -35,8 +35,8 @@ impl QueueNetwork {
         true
     }
 
-    /// Lets the next fault strike: frees what failed, and settles for every task that it concerns whether its
-    /// data is lost, or where it is kept.
+    /// Applies the next fault: frees the failed parts, and decides for every task concerned whether its data is lost,
+    /// or where it is kept.
     pub(super) fn strike(&mut self, done: &mut impl FnMut(Finished)) {
         let at_s = self.health.next_s();
         let Some(fault) = self.health.strike(&self.network) else {

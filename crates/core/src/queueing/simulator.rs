@@ -1,4 +1,4 @@
-//! The simulator: an event for every hop of a task, none for its wait.
+//! The simulator: one event per hop of a task, and none for its waits.
 //!
 //! First come, first served: when a task reaches a queue, everything ahead of it is known, so its start
 //! and end there are known as well. Only a fault changes them.

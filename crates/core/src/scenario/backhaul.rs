@@ -49,7 +49,7 @@ impl Backhaul {
         k.required("migration_power_w", kind, &mut self.migration_power_w, doc);
         let (kind, doc) = (
             Count { min: 0, max: 1000 },
-            "farthest execution RSU that policies look at [hops]",
+            "farthest execution RSU that policies consider [hops]",
         );
         k.default("max_hops", kind, &mut self.max_hops, doc);
         let (kind, doc) = (
@@ -60,10 +60,10 @@ impl Backhaul {
         k.default("propagation_s_per_m", kind, field, doc);
         let (kind, doc) = (
             Float::POSITIVE.up_to(1e6),
-            "by what lengths that the file of `path` gives are multiplied",
+            "factor on the lengths in the file of `path`",
         );
         k.default("length_scale", kind, &mut self.length_scale, doc);
-        let doc = "whether RSUs may lack a way to others, where tasks queue for cores";
+        let doc = "whether some RSUs may be unreachable from others, where tasks queue for cores";
         k.default(
             "allow_disconnected",
             Flag,
@@ -100,7 +100,7 @@ impl LinkRule {
             Self::Explicit(list) => links = Some(list),
         }
         let without = "`link` or `path` is given";
-        let doc = "link every pair of RSUs at most so far apart [m]";
+        let doc = "link every pair of RSUs at most this far apart [m]";
         k.optional("max_distance_m", LENGTH_M, without, &mut distance_m, doc);
         let without = "`max_distance_m` or `link` is given";
         let doc = "GraphML or JSON file, relative to this one; its nodes, in order, are the RSUs";

@@ -78,7 +78,8 @@ section! {
 /// `[channel] uplink_rate_bps`.
 pub(crate) fn uplink_rate_bps(rate_bps: &mut Option<f64>, k: &mut Keys<'_, '_>) {
     let without = "that of equation (1), over the whole band";
-    let doc = "rate of every upload, whoever else uploads, where tasks queue for cores [bit/s]";
+    let doc =
+        "rate of every upload, independent of other uploads, where tasks queue for cores [bit/s]";
     k.optional("uplink_rate_bps", Float::POSITIVE, without, rate_bps, doc);
 }
 
@@ -94,8 +95,8 @@ section! {
         tau_min: f64 = default(0.02, Float::POSITIVE),
         /// whether (16e) binds the CPU allocation; it is reported either way
         enforce: bool = default(false, Flag),
-        /// whose loads L_m: `allocated` CPU as in (8), or `demand`: cycles placed at the RSU over cpu_hz slot_s,
-        /// which no allocation can change, so that with `enforce` slots beyond the bound are counted only
+        /// which loads L_m: `allocated`, the CPU granted as in (8), or `demand`, the cycles placed at the RSU over cpu_hz slot_s.
+        /// No allocation changes the demand, so with `enforce` slots beyond the bound are only counted
         of: BalanceOf = default(BalanceOf::Allocated, Choice(&BALANCES)),
     }
 }

@@ -5,7 +5,7 @@ use crate::config::unknown;
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Names a trace that comes with the program in place of a file.
+/// Marks the name of a built-in trace, in place of a file.
 pub(super) const PREFIX: &str = "builtin:";
 
 /// A scenario that the library carries with it.

@@ -220,7 +220,8 @@ impl Parking {
             Self::At(rsu) => rsu.clone(),
             Self::Random => RANDOM.to_owned(),
         };
-        let doc = "the RSU at which all stand, or `random`: each at one drawn uniformly";
+        let doc =
+            "the RSU at which all vehicles stand, or `random`: each at an RSU drawn uniformly";
         k.required("at", Text::NAME, &mut at, doc);
         if at == RANDOM {
             *self = Self::Random;
@@ -241,7 +242,7 @@ section! {
         sigma_m: f64 = required(LENGTH_M),
         /// centre, as a fraction of the area's width and height
         center: [f64; 2] = required(Pair(Float::UNIT)),
-        /// how long they stay: `start` they drive off, `redraw` a new place in every slot, `stay` they stand
+        /// how long they stay there: `start`: they drive off; `redraw`: they get a new place in every slot; `stay`: they stand still
         crowd: Crowd = default(Crowd::Stay, Choice(&CROWDS)),
     }
 }
@@ -357,15 +358,15 @@ impl Fcd {
         let without = "the first time step of the trace";
         let doc = "first second used, absolute as in the file [s]";
         k.optional("begin_s", Float::ANY, without, &mut self.begin_s, doc);
-        let doc = "keep vehicles of these types only; none: all";
+        let doc = "keep only vehicles of these types; an empty list keeps all";
         k.default("vehicle_types", Texts, &mut self.vehicle_types, doc);
         let kind = Count {
             min: 1,
             max: 1_000_000_000,
         };
-        let doc = "keep one vehicle in so many, by order of appearance";
+        let doc = "keep one vehicle in this many, by order of appearance";
         k.default("every", kind, &mut self.every, doc);
-        let without = "as the trace tells: metres, or degrees in the UTM zone of their centre";
+        let without = "detected: metres, or degrees in the UTM zone of their centre";
         let doc = "how degrees become metres: `none`, `utm`, a zone as in `utm32n` or `EPSG:32632`, or a \
                    string of PROJ";
         k.optional("projection", Text::NAME, without, &mut self.projection, doc);
@@ -391,25 +392,39 @@ pub enum FcdSource {
     File(PathBuf),
     /// A trace that the binary carries with it, by name.
     Builtin(&'static str),
+    /// Standard input.
+    Stdin,
 }
 
+/// Names standard input in place of a file.
+const STDIN: &str = "-";
+
 impl FcdSource {
+    /// What a user names: a file relative to `folder`, `builtin:NAME`, or `-`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn named(text: &str, folder: &Path) -> Result<Self, String> {
+        match text.strip_prefix(builtin::PREFIX) {
+            Some(name) => builtin::trace(name).map(Self::Builtin),
+            None if text == STDIN => Ok(Self::Stdin),
+            None => Ok(Self::File(folder.join(text))),
+        }
+    }
+
     fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
         let mut text = match self {
             Self::File(path) => path.to_string_lossy().into_owned(),
             Self::Builtin(name) => format!("{}{name}", builtin::PREFIX),
+            Self::Stdin => STDIN.to_owned(),
         };
-        let doc = "the trace, relative to this file, or `builtin:NAME` for one that comes with the program";
+        let doc = "the trace, relative to this file; `-`: standard input; `builtin:NAME`: a built-in one";
         k.required("path", Text::NAME, &mut text, doc);
         k.check(|s| {
-            *self = match text.strip_prefix(builtin::PREFIX).map(builtin::trace) {
-                None => Self::File(folder.join(text)),
-                Some(Ok(name)) => Self::Builtin(name),
-                Some(Err(message)) => {
-                    s.problem("path", message);
-                    Self::File(PathBuf::new())
-                }
-            };
+            *self = Self::named(&text, folder).unwrap_or_else(|message| {
+                s.problem("path", message);
+                Self::File(PathBuf::new())
+            });
         });
     }
 }

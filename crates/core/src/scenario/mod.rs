@@ -24,8 +24,8 @@ pub use file::{reference_markdown, schema};
 pub use fleet::Fleet;
 pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, TraceColumns};
 pub use options::{
-    Deadline, DeadlineRule, MigrationOptions, PolicyOptions, PriceEffort, PriceOptions,
-    RandomTarget,
+    Deadline, DeadlineRule, MigrationOptions, PlanAheadOptions, PolicyOptions, PriceEffort,
+    PriceOptions, RandomTarget,
 };
 pub use queueing::{
     Cores, Counting, Execution, FalseKind, Fault, Faulty, Information, Sources, Success,
@@ -61,7 +61,7 @@ pub struct Scenario {
     pub rsus: RsuLayout,
     /// `[backhaul]`.
     pub backhaul: Backhaul,
-    /// `[channel] uplink_rate_bps`: rate of every upload, whoever else uploads \[bit/s\]; `None`: that
+    /// `[channel] uplink_rate_bps`: rate of every upload, independent of other uploads \[bit/s\]; `None`: that
     /// of equation (1) over the whole band. Only where tasks queue for cores.
     pub uplink_rate_bps: Option<f64>,
     /// `[execution]`.
@@ -152,25 +152,25 @@ impl Scenario {
         k.section("policy", "Options of policies", |k| self.policy.keys(k));
     }
 
-    /// What only servers with queues heed.
+    /// The sections for servers with queues only.
     fn queueing(&mut self, k: &mut Keys<'_, '_>, rsus: &NamedRsus) {
         let (without, doc) = (
             "there is none",
-            "The cloud behind the RSUs; what it takes to compute is part of the round trip",
+            "The cloud behind the RSUs; its computing time is part of the round trip",
         );
         let field = &mut self.cloud_round_trip_s;
         k.optional_section("cloud", without, doc, field, |round_trip_s, k| {
             let doc = "time to the cloud and back [s]";
             k.required("round_trip_s", Float::NON_NEGATIVE, round_trip_s, doc);
         });
-        let without = "every server knows the truth about every other";
+        let without = "every server knows the true state of all others";
         let doc = "How servers hear of each other, by flooded packets of related information (RI)";
         let field = &mut self.information;
         k.optional_section("information", without, doc, field, Information::keys);
         if !(k.writes() && self.faults.is_empty()) {
             let (presence, doc) = (
-                Presence::Optional("all works"),
-                "What does not work for a while",
+                Presence::Optional("nothing fails"),
+                "What fails for a while",
             );
             k.list("fault", presence, doc, &mut self.faults, |fault, k, _| {
                 fault.keys(k, rsus);

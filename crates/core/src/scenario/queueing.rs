@@ -61,7 +61,7 @@ impl Cores {
     fn keys(&mut self, k: &mut Keys<'_, '_>, queues: bool) {
         let doc = "probability that a core is free at the start";
         k.default("capability", Float::UNIT, &mut self.capability, doc);
-        let doc = "when a core that is not becomes free [s]";
+        let doc = "when a core that is busy at the start becomes free [s]";
         let mut busy_s = Some(self.busy_s);
         k.optional(
             "busy_s",
@@ -71,7 +71,7 @@ impl Cores {
             doc,
         );
         self.busy_s = busy_s.unwrap_or_default();
-        let doc = "whether that is drawn again for every slot: half a slot before its start other work takes cores that idle, likewise";
+        let doc = "whether this is drawn anew for every slot: half a slot before its start, other work takes idle cores in the same way";
         k.added("renewed", Flag, false, &mut self.renewed, doc);
         if !queues {
             for key in ["capability", "busy_s", "renewed"] {
@@ -101,9 +101,9 @@ section! {
         sources: Sources = default(Sources::All, Choice(&SOURCES)),
         /// further delay of every packet [s]
         delay_s: f64 = default(0.0, SECONDS),
-        /// share of the states told that are false
+        /// share of the reported states that are false
         false_share: f64 = default(0.0, Float::UNIT),
-        /// what a false state says: that the server idles, or a state drawn anew like that of the start
+        /// what a false state says: that the server is idle, or a state drawn anew as at the start
         false_kind: FalseKind = default(FalseKind::Redraw, Choice(&FALSE_KINDS)),
     }
 }
@@ -255,8 +255,8 @@ const SUCCESSES: [(&str, Success); 2] = [
 
 impl Success {
     pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>) {
-        let doc = "a task is a success that ended within its deadline, or that ended at another server \
-                   than the one it entered by";
+        let doc = "a task is a success if it ended within its deadline, or if it ended at another server \
+                   than the one that received it";
         k.default("definition", Choice(&SUCCESSES), self, doc);
     }
 }

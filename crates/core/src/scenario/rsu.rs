@@ -154,7 +154,7 @@ impl Equipment {
     /// `[rsu_default]`, which the canonical text has not: there every RSU gives all.
     fn read(s: &mut Section<'_>) -> Self {
         let doc = "What the RSUs have in common";
-        let common = s.optional_section("rsu_default", "every RSU gives all", doc, |s| {
+        let common = s.optional_section("rsu_default", "every RSU gives all values", doc, |s| {
             let (name, kind, doc) = CORES;
             let cores = s.optional(name, kind, "one, where an RSU gives none", doc);
             let mut key =

@@ -49,7 +49,7 @@ impl Task {
             "tasks per vehicle, each time that tasks arise",
         );
         k.default("per_vehicle", kind, &mut self.per_vehicle, doc);
-        let doc = "probability that a vehicle then carries tasks";
+        let doc = "probability that a vehicle has tasks at that time";
         k.default("probability", Float::UNIT, &mut self.probability, doc);
         if k.writes() {
             // the canonical text has it last, and hashes depend on that
@@ -58,7 +58,7 @@ impl Task {
     }
 
     fn period(&mut self, k: &mut Keys<'_, '_>, execution: Execution) {
-        let doc = "tasks arise at every multiple of it, whatever the slot [s]";
+        let doc = "tasks arise at every multiple of it, independent of slots [s]";
         let (kind, without) = (Float::between(1e-6, 1e9), "once per slot, at its start");
         k.optional("period_s", kind, without, &mut self.period_s, doc);
         if self.period_s.is_some() && execution == Execution::SharedCpu {

@@ -70,6 +70,8 @@ pub struct Decision {
     pub placements: Vec<Placement>,
     /// Least CPU share of every task \[Hz\], or empty: `slot-fit` asks that tasks end within their slot.
     pub minimum_hz: Vec<f64>,
+    /// What every task pays in P2 per Hz that it holds in later slots, or empty: `plan-ahead` prices them.
+    pub later_price: Vec<f64>,
     /// The way of every migrated task, or empty: then each takes the route of `Slot::routes`.
     pub paths: Paths,
 }
@@ -79,6 +81,7 @@ impl Decision {
     pub fn clear(&mut self) {
         self.placements.clear();
         self.minimum_hz.clear();
+        self.later_price.clear();
         self.paths.clear();
     }
 
@@ -116,9 +119,10 @@ impl Decision {
         let counts = [
             ("placements", self.placements.len()),
             ("minimum_hz", self.minimum_hz.len()),
+            ("later_price", self.later_price.len()),
         ];
         for (name, count) in counts {
-            if count != tasks && !(name == "minimum_hz" && count == 0) {
+            if count != tasks && (name == "placements" || count > 0) {
                 return refused(name.into(), format!("must hold {tasks} rows, got {count}"));
             }
         }
@@ -135,12 +139,17 @@ impl Decision {
                 return refused(path(), message);
             }
         }
-        for (task, hz) in self.minimum_hz.iter().enumerate() {
-            if hz.is_nan() || *hz < 0.0 {
-                return refused(
-                    format!("minimum_hz[{task}]"),
-                    format!("must be >= 0, got {hz}"),
-                );
+        for (name, column) in [
+            ("minimum_hz", &self.minimum_hz),
+            ("later_price", &self.later_price),
+        ] {
+            for (task, value) in column.iter().enumerate() {
+                if value.is_nan() || *value < 0.0 {
+                    return refused(
+                        format!("{name}[{task}]"),
+                        format!("must be >= 0, got {value}"),
+                    );
+                }
             }
         }
         Ok(())

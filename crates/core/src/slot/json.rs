@@ -128,9 +128,13 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
             s.problem(key, "needs RSUs with cores: only where tasks queue is there a cloud or a fixed uplink rate");
         }
     }
+    // what earlier tasks hold says that this one's may hold as well
+    let carry_over = rsus.reserved_cpu_hz.iter().any(|&hz| hz > 0.0)
+        || vehicles.local_wait_s.iter().any(|&wait_s| wait_s > 0.0);
     let slot = Slot {
         now_s: 0.0,
         slot_s: terms.slot_s,
+        carry_over,
         omega: terms.omega,
         enforce_balance: terms.enforce_balance,
         tau: terms.tau,

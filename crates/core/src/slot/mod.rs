@@ -25,6 +25,8 @@ pub struct Slot {
     pub now_s: f64,
     /// Length of the slot \[s\].
     pub slot_s: f64,
+    /// Whether tasks that outlast the slot hold their CPU in later ones.
+    pub carry_over: bool,
     /// Weight of delay against energy, omega in (15).
     pub omega: f64,
     /// Whether (16e) binds the CPU allocation.
@@ -51,7 +53,7 @@ pub struct Slot {
     pub tasks: Tasks,
 }
 
-/// Share of an RSU's CPU below which it accepts nothing.
+/// Free share of an RSU's CPU below which it accepts no task.
 pub const LEAST_FREE_SHARE: f64 = 1e-3;
 
 /// Columns of the RSUs; a row is an RSU in everything else.
@@ -93,7 +95,7 @@ impl Rsus {
     /// CPU of RSU `m` that may be granted in this slot \[Hz\], never negative.
     ///
     /// Less than [`LEAST_FREE_SHARE`] of its capacity counts as none: a task granted next to nothing
-    /// would run for hours and hold it, and rounding leaves crumbs of that kind.
+    /// would run for hours and hold it, and rounding leaves such remainders.
     #[must_use]
     pub fn available_cpu_hz(&self, m: usize) -> f64 {
         let free_hz = self.cpu_hz[m] - self.reserved_cpu_hz[m];

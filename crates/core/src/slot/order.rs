@@ -1,15 +1,15 @@
 //! Orders of a slot's tasks that do not depend on how they are numbered.
 
 use super::Slot;
+use crate::ragged::Ragged;
 
 /// An order of all tasks, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    tasks: Vec<u32>,
+    /// The tasks in order, place by place unless they are sorted by size.
+    tasks: Ragged<u32>,
     /// Per task its nearest RSU; the number of RSUs where there is none.
     place: Vec<u32>,
-    /// The tasks whose nearest RSU is m are `tasks[end[m - 1]..end[m]]`.
-    end: Vec<u32>,
     /// What decides between most tasks, beside each: scratch of [`by_size`](Self::by_size).
     sized: Vec<(i64, u32)>,
 }
@@ -18,41 +18,26 @@ impl Order {
     /// The tasks in order.
     #[must_use]
     pub fn tasks(&self) -> &[u32] {
-        &self.tasks
+        self.tasks.values()
     }
 
-    /// Place by place: neighbours share routes, prices and cache lines. Ties by number. Sorted by
-    /// counting, in time linear in tasks and RSUs.
+    /// Place by place: neighbours share routes, prices and cache lines. Ties by number. The
+    /// time is linear in tasks and RSUs.
     pub fn by_place(&mut self, slot: &Slot) {
         let rsus = slot.rsus.len() as u32;
         self.place.clear();
         self.place
             .extend((0..slot.tasks.len()).map(|task| slot.nearest_rsu(task).min(rsus)));
-        self.end.clear();
-        self.end.resize(slot.rsus.len() + 2, 0);
-        for &place in &self.place {
-            self.end[place as usize + 1] += 1;
-        }
-        for m in 1..self.end.len() {
-            self.end[m] += self.end[m - 1];
-        }
-        self.tasks.clear();
-        self.tasks.resize(self.place.len(), 0);
-        // Every place's begin moves on to its end.
-        for (task, &place) in self.place.iter().enumerate() {
-            let at = &mut self.end[place as usize];
-            self.tasks[*at as usize] = task as u32;
-            *at += 1;
-        }
+        let places = self.place.iter().map(|&place| place as usize);
+        self.tasks.group(slot.rsus.len() + 1, places.zip(0..));
     }
 
     /// Place by place and large before small: the order in which tasks are improved.
     pub fn canonical(&mut self, slot: &Slot) {
         self.by_place(slot);
-        let mut begin = 0;
-        for &end in &self.end {
-            self.tasks[begin..end as usize].sort_unstable_by(|&a, &b| larger(slot, a, b));
-            begin = end as usize;
+        for place in 0..self.tasks.len() {
+            let tasks = self.tasks.range(place);
+            self.tasks.values_mut()[tasks].sort_unstable_by(|&a, &b| larger(slot, a, b));
         }
     }
 
@@ -68,7 +53,8 @@ impl Order {
         self.sized
             .sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| larger(slot, a.1, b.1)));
         self.tasks.clear();
-        self.tasks.extend(self.sized.iter().map(|&(_, task)| task));
+        self.tasks
+            .push_row(self.sized.iter().map(|&(_, task)| task));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What placing a slot's tasks needs to know of each, side by side in memory.
+//! Constants of a slot's tasks for the search of placements, side by side in memory.
 
 use super::{RadioLink, Slot, order};
 use std::cmp::Ordering;

@@ -81,6 +81,16 @@ pub(crate) fn attempt(
     placements: &[Placement],
     minimum_hz: &[f64],
 ) -> Result<Option<f64>, SolverStatus> {
+    attempt_priced(slot, placements, minimum_hz, &[])
+}
+
+/// The same with a price per Hz that every task holds in later slots.
+pub(crate) fn attempt_priced(
+    slot: &Slot,
+    placements: &[Placement],
+    minimum_hz: &[f64],
+    later_price: &[f64],
+) -> Result<Option<f64>, SolverStatus> {
     let placed: Vec<(usize, usize)> = placements
         .iter()
         .enumerate()
@@ -107,6 +117,7 @@ pub(crate) fn attempt(
         let coefficient = slot.rsus.energy_coeff[m] * GIGA.powi(3);
         squares[i] = 2.0 * (1.0 - slot.omega) * coefficient * cycles;
         linear[count + i] = slot.omega * cycles;
+        linear[i] = later_price.get(task).map_or(0.0, |price| price * GIGA);
         // F t >= 1 as |(2, F - t)| <= F + t.
         conic.row(0.0, [(i, 1.0), (count + i, 1.0)]);
         conic.row(2.0, []);

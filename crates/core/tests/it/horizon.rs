@@ -16,7 +16,7 @@ use crate::support::{Recipe, over_seeds};
 const SLOTS: [&[usize]; 3] = [&[0, 1], &[2], &[3]];
 
 /// The run: the tasks of one random slot, spread over three.
-fn run(seed: u64) -> Vec<Slot> {
+pub(crate) fn run(seed: u64) -> Vec<Slot> {
     let slot = Recipe {
         vehicles: 4,
         rsus: 2,
@@ -49,7 +49,7 @@ struct Way {
 }
 
 /// The least cost of any schedule: every way of every task, and the best CPU shares for each combination.
-fn optimum(slots: &[Slot]) -> f64 {
+pub(crate) fn optimum(slots: &[Slot]) -> f64 {
     let mut best = f64::INFINITY;
     let tasks: Vec<(usize, usize)> = (0..slots.len())
         .flat_map(|t| (0..slots[t].tasks.len()).map(move |n| (t, n)))
@@ -296,7 +296,14 @@ fn compare(world: &World, names: &[&str], slots: usize, bound: BoundKind) -> Rep
 
 #[test]
 fn property_every_policy_of_a_run_costs_more_on_runs_longer_than_the_window() {
-    let names = ["local", "nearest", "best-response", "price", "slot-fit"];
+    let names = [
+        "local",
+        "nearest",
+        "best-response",
+        "price",
+        "slot-fit",
+        "plan-ahead",
+    ];
     for (slot_s, size) in [("0.3", "20"), ("0.2", "60"), ("0.05", "10")] {
         let world = coupled(&[("time.slot_s", slot_s), ("fleet.size", size)]);
         for run in compare(&world, &names, 40, BoundKind::Horizon).policies {

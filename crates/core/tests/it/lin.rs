@@ -156,6 +156,7 @@ impl Lin {
         Slot {
             now_s: 0.0,
             slot_s: 1.0,
+            carry_over: false,
             omega: 1.0,
             enforce_balance: false,
             tau: f64::INFINITY,

@@ -16,6 +16,7 @@ mod migration;
 mod observation;
 mod p2_limits;
 mod p2_oracle;
+mod plan_ahead;
 mod properties;
 mod prototype;
 mod queue_bounds;

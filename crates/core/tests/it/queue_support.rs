@@ -76,6 +76,7 @@ impl QueueSlot {
         Slot {
             now_s: self.now_s,
             slot_s: 1.0,
+            carry_over: false,
             omega: self.omega,
             enforce_balance: false,
             tau: f64::INFINITY,

@@ -68,6 +68,7 @@ impl Recipe {
         Slot {
             now_s: 0.0,
             slot_s: 1.0,
+            carry_over: false,
             omega,
             enforce_balance: false,
             tau: f64::INFINITY,

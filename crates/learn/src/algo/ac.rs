@@ -1,6 +1,6 @@
 //! Actor-critic, the paper's baseline: one-step advantage (19), no ratio and no clip, one pass over what was collected.
 //!
-//! The paper says no more. The rest is stable-baselines3's A2C (`n_steps`, learning rate, coefficients, one gradient over the
+//! The paper gives no more details. The rest is stable-baselines3's A2C (`n_steps`, learning rate, coefficients, one gradient over the
 //! whole rollout), but with Adam, and with lambda = 0 in (20): A_t = r_t + gamma V(s_{t+1}) - V(s_t).
 
 use wayside_core::config::{Choice, Flag, Float, section};
@@ -16,31 +16,31 @@ section! {
     /// Options of AC; names of stable-baselines3.
     #[derive(Clone, Debug, PartialEq)]
     pub struct AcConfig {
-        /// Slots per environment and update.
+        /// steps of each environment in an iteration
         n_steps: usize = default(5, ANY_COUNT),
-        /// Discount.
+        /// discount factor
         gamma: f64 = default(0.99, Float::ANY),
-        /// Weight of the entropy.
+        /// weight of the entropy bonus
         ent_coef: f64 = default(0.0, Float::ANY),
-        /// Weight of the value loss.
+        /// weight of the value loss
         vf_coef: f64 = default(0.5, Float::ANY),
-        /// Largest norm of the gradient.
+        /// largest norm of the gradient; longer ones are scaled down
         max_grad_norm: f64 = default(0.5, Float::ANY),
-        /// Step size of Adam.
+        /// step size of Adam
         learning_rate: f64 = default(7e-4, Float::ANY),
-        /// How the step size changes.
+        /// how the step size changes: `constant`, or `linear`, falling to zero at total_timesteps
         schedule: Schedule = default(Schedule::Constant, Choice(&SCHEDULES)),
-        /// Where a linear schedule ends.
+        /// steps of all environments after which training ends
         total_timesteps: u64 = default(1_000_000, ANY_STEPS),
-        /// Advantages get mean 0 and deviation 1.
+        /// whether advantages are scaled to mean 0 and deviation 1
         normalize_advantage: bool = default(false, Flag),
-        /// Observations get running mean 0 and deviation 1.
+        /// whether observations are scaled to a running mean of 0 and deviation of 1
         normalize_observation: bool = default(false, Flag),
-        /// As [`crate::algo::ppo::PpoConfig::normalize_reward`].
+        /// whether rewards are divided by the running deviation of returns, and never by less than their own root mean square
         normalize_reward: bool = default(false, Flag),
-        /// As [`crate::algo::ppo::PpoConfig::lanes`].
+        /// groups of environments that are stepped in parallel, one core each; changes results in the last digits, which the number of threads does not
         lanes: usize = default(2, ANY_COUNT),
-        /// As [`crate::algo::ppo::PpoConfig::shards`].
+        /// parts of a minibatch that are computed in parallel, one core each; changes results in the last digits, which the number of threads does not
         shards: usize = default(2, ANY_COUNT),
     }
 }

@@ -1,4 +1,4 @@
-//! The interface to whoever knows the model: what a learner sees of a slot, and what comes of its choices.
+//! The interface to the model: what a learner sees of a slot, and the result of its choices.
 //!
 //! A slot is `rows [R, row_width]` for the encoder, `globals [G]` for the critic, and factors: an action is one choice per
 //! factor, a masked categorical over a run of logits. The encoder gives `logits_per_row` logits per row, and the factors
@@ -145,7 +145,7 @@ pub trait ContinuousEnv: Send {
     }
 }
 
-/// What a step brought.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// The reward that is learned from.

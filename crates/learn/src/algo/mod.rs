@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`env`](mod@env) | the interface to whoever knows the model; start here |
+//! | [`env`](mod@env) | the interface to the model; start here |
 //! | [`learner`] | what every learner does, and what it reports |
 //! | [`on_policy`] | the learner behind PPO and AC |
 //! | [`ppo`], [`ac`] | their options |

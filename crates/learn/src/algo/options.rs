@@ -3,7 +3,7 @@
 use wayside_core::config::Count;
 use wayside_core::error::{Problem, Problems, Result};
 
-/// Any count: learners check the ranges of their options, whoever set them.
+/// Any count: learners check the ranges of their options themselves.
 pub(crate) const ANY_COUNT: Count = Count {
     min: 0,
     max: usize::MAX,
@@ -60,7 +60,7 @@ impl RangeCheck {
     pub(crate) fn counts(&mut self, of: &[(&str, usize)]) {
         for &(path, value) in of {
             self.unless(value > 0, path, "> 0", value);
-            // beyond these memory ends, or the address space
+            // larger ones would exceed the memory or the address space
             let most = match path {
                 "shards" | "lanes" => 1024,
                 "envs" => 100_000,

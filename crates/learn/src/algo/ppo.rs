@@ -36,53 +36,50 @@ section! {
     /// Options of PPO. Names and defaults of stable-baselines3 where it has them.
     #[derive(Clone, Debug, PartialEq)]
     pub struct PpoConfig {
-        /// Slots per environment and iteration.
+        /// steps of each environment in an iteration
         n_steps: usize = default(2048, ANY_COUNT),
-        /// Slots of a minibatch; the last of an epoch may be smaller.
+        /// steps of a minibatch; the last one of an epoch may be smaller
         batch_size: usize = default(64, ANY_COUNT),
-        /// Passes over a rollout.
+        /// passes over a rollout
         n_epochs: usize = default(10, ANY_COUNT),
-        /// Discount.
+        /// discount factor
         gamma: f64 = default(0.99, Float::ANY),
-        /// Lambda of (20).
+        /// lambda of generalised advantage estimation, equation (20)
         gae_lambda: f64 = default(0.95, Float::ANY),
-        /// Lambda between the turns of a slot, where there is no discount.
+        /// the same lambda between the turns of a slot, where there is no discount
         turn_lambda: f64 = default(0.95, Float::ANY),
-        /// Epsilon of (22).
+        /// clip range epsilon of the ratio, equation (22)
         clip_range: f64 = default(0.2, Float::ANY),
-        /// Weight of the entropy.
+        /// weight of the entropy bonus
         ent_coef: f64 = default(0.0, Float::ANY),
-        /// Weight of the value loss.
+        /// weight of the value loss
         vf_coef: f64 = default(0.5, Float::ANY),
-        /// Largest norm of the gradient.
+        /// largest norm of the gradient; longer ones are scaled down
         max_grad_norm: f64 = default(0.5, Float::ANY),
-        /// Ends an iteration whose mean KL divergence exceeds 1.5 times this.
+        /// ends an iteration whose mean KL divergence exceeds 1.5 times this
         target_kl: Option<f64> = default(None, Nullable(Float::ANY)),
-        /// Step size of Adam.
+        /// step size of Adam
         learning_rate: f64 = default(3e-4, Float::ANY),
-        /// How the step size changes.
+        /// how the step size changes: `constant`, or `linear`, falling to zero at total_timesteps
         schedule: Schedule = default(Schedule::Constant, Choice(&SCHEDULES)),
-        /// Where a linear schedule ends.
+        /// steps of all environments after which training ends
         total_timesteps: u64 = default(1_000_000, ANY_STEPS),
-        /// Advantages of every minibatch get mean 0 and deviation 1.
+        /// whether the advantages of every minibatch are scaled to mean 0 and deviation 1
         normalize_advantage: bool = default(true, Flag),
-        /// Observations get running mean 0 and deviation 1.
+        /// whether observations are scaled to a running mean of 0 and deviation of 1
         normalize_observation: bool = default(false, Flag),
-        /// Rewards are divided by the running deviation of returns, and never by less than the root mean square of rewards.
+        /// whether rewards are divided by the running deviation of returns, and never by less than their own root mean square
         normalize_reward: bool = default(false, Flag),
-        /// Algorithm 1 to the letter: after every `n_steps` slots of all environments one minibatch is drawn, in snippets of
-        /// `n_steps` slots, from a buffer that holds at least this many slots. 0: every rollout is learned from once, then
-        /// dropped.
+        /// if above 0, Algorithm 1 to the letter: after every n_steps steps of all environments one minibatch is drawn, in
+        /// pieces of n_steps, from a buffer that holds at least this many steps; 0: every rollout is used once, then dropped
         min_buffer_size: usize = default(0, ANY_COUNT),
-        /// The most slots that the buffer holds, in whole rollouts.
+        /// the most steps that this buffer holds, in whole rollouts
         buffer_size: usize = default(4096, ANY_COUNT),
-        /// Over what the ratio is taken.
+        /// what the ratio (21) is taken over: the `joint` action of a slot, or the choices of each `vehicle`
         ratio: Ratio = default(Ratio::Joint, Choice(&RATIOS)),
-        /// Groups of environments that are stepped in parallel, one core each. Changes results in the last digits; the number
-        /// of threads does not.
+        /// groups of environments that are stepped in parallel, one core each; changes results in the last digits, which the number of threads does not
         lanes: usize = default(2, ANY_COUNT),
-        /// Parts of a minibatch that are computed in parallel, one core each; each costs a sum over all parameters.
-        /// Changes results in the last digits; the number of threads does not.
+        /// parts of a minibatch that are computed in parallel, one core each; changes results in the last digits, which the number of threads does not
         shards: usize = default(2, ANY_COUNT),
     }
 }

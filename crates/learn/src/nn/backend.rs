@@ -1,14 +1,14 @@
-//! The seam for other libraries of networks: what [`OnPolicy`](crate::algo::on_policy::OnPolicy) needs of whatever computes its networks.
+//! The interface to other libraries of networks: what [`OnPolicy`](crate::algo::on_policy::OnPolicy) needs to compute its networks.
 //!
 //! A [`Backend`] trains the networks that a [`NetSpec`] describes, on its own devices, over the one parameter vector of
 //! [`Net`]. Masks, losses and their gradients with respect to logits and values stay here ([`crate::nn::dist`]), so
-//! that there is one PPO whatever computes its networks. So do rollouts, whose batches are a few rows; the parameters
+//! that there is one PPO for all backends. Rollouts stay here too, because their batches are only a few rows; the parameters
 //! come back after every iteration. Hence policy files, checkpoints and reports are the same, and a training may go on
 //! with another backend than it began with.
 //!
-//! Without a backend, a learner goes a faster way through our own core: shards on several cores, rows in chunks that fit a
-//! cache, gradients summed within the update. [`Own`] is the same core behind the seam: an example of an
-//! implementation, and the oracle of others. The crate `burn/` of the repository puts Burn there.
+//! Without a backend, a learner uses our own core in a faster way: shards on several cores, rows in chunks that fit a
+//! cache, gradients summed within the update. [`Own`] is the same core as a backend: an example of an
+//! implementation, and the oracle of others. The crate `burn/` of the repository is a backend on Burn.
 //!
 //! # A backend of your own
 //!
@@ -177,7 +177,7 @@ pub fn no_forward() -> Error {
     failed("update", "must follow a forward pass, got none")
 }
 
-/// Our own core behind the seam, on one thread, every minibatch as a whole.
+/// Our own core as a backend: on one thread, every minibatch as a whole.
 #[derive(Debug)]
 pub struct Own {
     net: Net,

@@ -7,7 +7,7 @@
 //! | [`dist`] | the factorised masked policy, its loss and gradient |
 //! | [`adam`] | the optimiser |
 //! | [`state`] | tensors and a JSON card in one safetensors file |
-//! | [`backend`] | the seam for other libraries of networks |
+//! | [`backend`] | the interface to other libraries of networks |
 //! | `matrix`, `simd` | products and elementwise functions, by the widest instructions of the processor |
 
 pub mod adam;

@@ -1,5 +1,5 @@
 //! Every instruction set that this build and this processor have, one after the other in one process, so that any machine tests
-//! what runs on lesser processors: AVX-512 (`V4`), AVX2 with FMA (`V3`), and the plain fallback.
+//! what runs on older processors: AVX-512 (`V4`), AVX2 with FMA (`V3`), and the plain fallback.
 //!
 //! What is forced here overrides both choices at run time: that of `pulp` for elementwise loops ([`crate::nn::simd`]), and that of
 //! `gemm` for products ([`crate::nn::matrix`]). `gemm` keeps its choice in a private static, so its kernels are instantiated below

@@ -157,7 +157,7 @@ impl State {
     /// From the bytes of a safetensors file; any bytes give a state or an error.
     ///
     /// # Errors
-    /// If they are no safetensors file, or not one of ours.
+    /// If they are not a safetensors file, or not one of ours.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let wrong = |e: &dyn std::fmt::Display| {
             invalid(

@@ -3,7 +3,7 @@
 //! The card beside each one says which command made it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use wayside_core::Scenario;
 use wayside_core::engine::{PolicyRegistry, SharedFactory, Trained};
@@ -71,7 +71,7 @@ impl Builtin {
 }
 
 /// The policy called `name` for `scenario`: one trained in that scenario, else one trained where slots depend on each
-/// other likewise, else the first of the name.
+/// other in the same way, else the first of the name.
 ///
 /// # Errors
 /// An unknown name.
@@ -85,9 +85,19 @@ pub fn builtin(name: &str, scenario: Option<&Scenario>) -> Result<LearnedPolicy>
             name,
             None,
             "",
-            "must be a trained policy, got none of this name",
+            "must be the name of a trained policy",
         )),
     }
+}
+
+/// The policies of `wayside-core` and the trained ones, by name or by file: what the command line and Python know.
+pub fn registry() -> Arc<PolicyRegistry> {
+    static REGISTRY: LazyLock<Arc<PolicyRegistry>> = LazyLock::new(|| {
+        let mut registry = PolicyRegistry::analytic();
+        register(&mut registry);
+        Arc::new(registry)
+    });
+    Arc::clone(&REGISTRY)
 }
 
 /// Adds the trained policies to `registry`, and lets it read others from `policy.safetensors` files.

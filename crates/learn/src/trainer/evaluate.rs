@@ -43,7 +43,7 @@ impl Evaluation {
         self.score_of(worlds, &factory)
     }
 
-    /// The same of whoever may enter a run.
+    /// The same for any policy.
     ///
     /// # Errors
     /// As [`Evaluation::score`].

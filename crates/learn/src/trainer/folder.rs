@@ -1,4 +1,4 @@
-//! The folder of a training: what is whose, and what is written together.
+//! The folder of a training: which files are its own, and which are written together.
 
 use serde_json::{Value, json};
 use wayside_core::error::{Error, Result};

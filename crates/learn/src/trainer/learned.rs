@@ -123,7 +123,7 @@ impl LearnedPolicy {
     /// From the bytes of a policy file; any bytes give a policy or an error.
     ///
     /// # Errors
-    /// If they are no policy file.
+    /// If they are not a policy file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::from_state(&State::from_bytes(bytes)?)
     }
@@ -131,7 +131,7 @@ impl LearnedPolicy {
     /// Reads a policy file.
     ///
     /// # Errors
-    /// If it cannot be read or is no policy file; the error names the file.
+    /// If it cannot be read or is not a policy file; the error names the file.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_state(&State::read(path)?).map_err(|error| in_file(error, path))
     }

@@ -14,27 +14,27 @@ section! {
     /// Options of LySAC: those of SAC, and what its episodes are.
     #[derive(Clone, Debug, PartialEq)]
     pub struct LysacConfig {
-        /// Those of SAC.
+        /// options of SAC
         sac: SacConfig = bound(SacConfig::default(), SacConfig::keys),
-        /// Numbers of vehicles; each episode draws one.
+        /// numbers of vehicles, of which each episode draws one
         vehicles: Vec<usize> = default(vec![20], NotEmpty(List(Count { min: 1, max: 10_000 }))),
-        /// Capabilities; each episode draws one.
+        /// capabilities of the servers, of which each episode draws one
         capability: Vec<f64> = default(vec![0.2, 0.4, 0.6, 0.8], NotEmpty(List(Float::UNIT))),
-        /// Tasks of a vehicle in a slot, where it has any.
+        /// tasks that a vehicle has in a slot, if it has any
         tasks_per_vehicle: usize = default(5, Count { min: 1, max: 1000 }),
-        /// Probability that it has.
+        /// probability that a vehicle has tasks in a slot
         arrival: f64 = default(1.0, Float::UNIT),
-        /// Length of a slot [s].
+        /// length of a slot [s]
         slot_s: f64 = default(0.1, Float::POSITIVE),
-        /// w.
+        /// weight w of the delay in the reward
         delay_weight: f64 = default(1.0, Float::NON_NEGATIVE),
-        /// V.
+        /// trade-off V between cost and queue stability
         tradeoff: f64 = default(10.0, Float::POSITIVE),
-        /// Weight of the share of tasks that end late.
+        /// weight of the share of late tasks in the reward
         late_penalty: f64 = default(1.0, Float::NON_NEGATIVE),
-        /// Whether tasks may go to the cloud, where there is one.
+        /// whether tasks may go to the cloud, if there is one
         cloud: bool = default(true, Flag),
-        /// Whether critics guess at what would follow the last slot of an episode, where nobody ever acts; else nothing does.
+        /// whether the critics estimate what would follow the last slot of an episode; otherwise it counts as nothing
         bootstrap: bool = default(false, Flag),
     }
 }
@@ -51,7 +51,7 @@ impl LysacConfig {
                 n_steps: 10,
                 total_timesteps: 40_000,
                 center_reward: true,
-                // the reward of a slot rises from -8 to -1 while it learns; what is left to learn is then in the second digit
+                // the reward of a slot rises from -8 to -1 while it learns; what remains to be learned is then in the second digit
                 reward_keep: 0.95,
                 // a hundred actions have much entropy, which must not outweigh the reward at the start
                 ent_coef: 0.01,

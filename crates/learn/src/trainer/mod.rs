@@ -34,7 +34,9 @@ pub use build::MakeBackend;
 pub use environment::Environment;
 pub use evaluate::Evaluation;
 pub use lysac::LysacConfig;
-pub use options::{Agent, Algorithm, Config, Encoder, Settings, TrainOptions};
+pub use options::{
+    Agent, Algorithm, Config, Encoder, OptionGroup, Settings, TrainOptions, reference,
+};
 pub use report::Progress;
 use report::{Health, no_report};
 pub use vary::{Reader, Vary};
@@ -305,7 +307,7 @@ impl<'w> Trainer<'w> {
         self.best
     }
 
-    /// Reasons to doubt the training, a sentence each.
+    /// Signs that the training has a problem, a sentence each.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         self.health.doubts()

@@ -1,4 +1,4 @@
-//! What an iteration brought, and whether a training looks sound.
+//! The report of an iteration, and whether a training looks sound.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub struct Progress {
 /// Share of clipped rewards beyond which a training is doubtful.
 const MOST_CLIPPED: f64 = 0.01;
 
-/// Signs, over a whole training, that nothing can be learned.
+/// Signs, over a whole training, that it cannot learn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Health {
     iterations: u64,
@@ -64,7 +64,7 @@ impl Health {
         let share = self.clipped / (self.iterations as f64).max(1.0);
         if share > MOST_CLIPPED {
             doubts.push(format!(
-                "{:.1} % of rewards were clipped: what lies beyond is not learned from (train/reward_clipped)",
+                "{:.1} % of rewards were clipped, so that larger ones all count the same (train/reward_clipped)",
                 100.0 * share
             ));
         }

@@ -1,4 +1,4 @@
-//! Learning on tiny problems whose optimum is known; training, policy files, and the policies that come along.
+//! Learning on tiny problems whose optimum is known; training, policy files, and the policies that ship with Wayside.
 
 mod decoders;
 mod kill;

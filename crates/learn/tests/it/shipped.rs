@@ -1,4 +1,4 @@
-//! The policies that come along still do what their pages say.
+//! The shipped policies still do what their pages say.
 
 use wayside_core::Scenario;
 use wayside_core::engine::world::World;

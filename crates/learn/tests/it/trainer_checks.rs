@@ -100,7 +100,7 @@ fn property_folders_and_options_are_checked() {
             "0",
             "net_arch: must be between 1 and 4096, got 0",
         ),
-        ("xyz", "1", "is no option"),
+        ("xyz", "1", "is not an option"),
     ];
     let lysac = [
         (
@@ -167,7 +167,7 @@ fn property_the_agent_of_the_paper_is_chosen_whole() {
             Some(Encoder::Shared),
             "agent",
             "paper",
-            "agent: paper sees the encoder flat",
+            "agent: paper needs the encoder flat",
         ),
         (
             Algorithm::Ppo,

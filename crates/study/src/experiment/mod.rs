@@ -28,7 +28,7 @@ use wayside_core::engine::{
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::{Error, Result, Scenario, scenario};
 
-/// A policy as it was asked for.
+/// A policy as the caller names it.
 #[derive(Clone)]
 enum Choice {
     Named(String),
@@ -37,7 +37,7 @@ enum Choice {
 
 type MakeObserver = dyn Fn(u64) -> Box<dyn Observer> + Send + Sync;
 
-/// What to compare, how, and where the results go.
+/// An experiment: what to compare, how, and where the results go.
 ///
 /// Every policy meets the same vehicles and tasks, seed by seed. Seeds share nothing but the scenario and results are
 /// ordered by seed, so that the number of threads changes no result.
@@ -143,7 +143,7 @@ impl Experiment {
         self.factory(own_policy(name, move |_, _| build()))
     }
 
-    /// Adds what makes a policy, for one that needs options or random streams.
+    /// Adds the factory of a policy, for one that needs options or random streams.
     #[must_use]
     pub fn factory(mut self, factory: impl PolicyFactory + 'static) -> Self {
         let own = Choice::Own(Arc::new(factory));
@@ -355,7 +355,7 @@ impl Experiment {
         }
     }
 
-    /// Prepares the folders of results and slots: a refusal costs nothing before the run.
+    /// Prepares the folders of results and slots, before the run, so that a refusal costs nothing.
     fn folders(&self, session: &Session) -> Result<(Option<RunFolder>, Option<DumpFolder>)> {
         if self.out.is_none() && self.dump_slots.is_none() {
             return Ok((None, None));

@@ -1,4 +1,4 @@
-//! What an experiment found.
+//! The results of an experiment.
 
 use crate::facts::ScenarioFacts;
 use crate::read::Values;
@@ -13,7 +13,7 @@ use wayside_plot::Figure;
 /// The columns of a table, by name.
 pub type Columns = Vec<(String, Values)>;
 
-/// What an experiment found: the record of every slot, and their summary.
+/// The results of an experiment: the record of every slot, and their summary.
 pub struct Results {
     /// The scenario, laid out.
     pub world: Arc<World>,

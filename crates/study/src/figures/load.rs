@@ -63,7 +63,7 @@ impl Runs<'_> {
         if !named {
             loads.sort_by(|a, b| b.mean.total_cmp(&a.mean));
         }
-        // Thousands of ranks make no better curve than some hundreds.
+        // More ranks would not improve the curve.
         let step = if named { 1 } else { rsus.div_ceil(2 * POINTS) };
         let points = loads.iter().enumerate().step_by(step).map(|(m, load)| {
             let (x, y) = if named {

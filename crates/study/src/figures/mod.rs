@@ -74,7 +74,7 @@ impl Runs<'_> {
         Axis::new(&label, None, scale).named("objective")
     }
 
-    /// The same in fewer words: the weights of seconds and joules.
+    /// A shorter form: the weights of seconds and joules.
     fn short_objective_axis(&self) -> Axis {
         let omega = self.facts.omega;
         let label = format!(

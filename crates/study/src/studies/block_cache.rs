@@ -107,7 +107,7 @@ impl BlockCache {
         if rows.is_none() {
             locked(&self.kept).remove(name);
             locked(&self.damaged).push(self.folder.shown(&file));
-            // what cannot be removed is overlooked, for its name does not fit
+            // a file that cannot be removed is ignored later, because its name does not fit
             _ = fs::remove_file(path);
         }
         rows

@@ -295,7 +295,7 @@ pub enum Test {
         /// Whether the metric's spread over seeds is meant: of each seed its distance from the median of the
         /// cell (Brown and Forsythe 1974), instead of its value.
         spread: bool,
-        /// Largest difference that is nothing, relative to the other policy's metric.
+        /// Largest difference that counts as none, relative to the other policy's metric.
         margin: Option<f64>,
     },
 }

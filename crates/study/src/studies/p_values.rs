@@ -112,7 +112,7 @@ impl PValues {
         }
     }
 
-    /// Every one of `n` shares is 1, or 0. A share with mean m is 1 with a probability of at most m, for it is nowhere
+    /// Every one of `n` shares is 1, or 0. A share with mean m is 1 with a probability of at most m, because it is never
     /// below 0: all are with at most m^n, the bound of Clopper and Pearson for n out of n.
     fn of_constant_share(one: bool, n: usize, range: ClaimedRange) -> Self {
         let end = if one { 1.0 } else { 0.0 };
@@ -138,9 +138,9 @@ impl PValues {
         }
     }
 
-    /// Of `agree` among `all` independent cases, where a share of at least `share` of all there could be is claimed. "In
-    /// each of them" (a share of 1) fails with one that does not; it holds, if none does not, as sure as that it is not
-    /// just as often the other way round: the sign test.
+    /// Of `agree` among `all` independent cases, for the claim that at least a `share` of all possible cases agrees. The
+    /// claim "in each of them" (a share of 1) fails with one case that does not; if all agree, its p value is that of the
+    /// sign test.
     pub(super) fn of_count(agree: usize, all: usize, share: f64) -> Self {
         if share >= 1.0 {
             let each = agree == all;

@@ -181,7 +181,7 @@ fn equal(claim: &Claim) -> Option<String> {
 
 /// The note of a claim, and where it is not as claimed.
 fn note(claim: &Claim) -> String {
-    /// More would be no help.
+    /// More would not help the reader.
     const FEW: usize = 4;
     let named = |verdict: Verdict, what: &str| {
         let cells: Vec<_> = claim

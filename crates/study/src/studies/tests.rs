@@ -160,6 +160,23 @@ fn property_built_in_studies_are_valid() {
     assert!(!is_study("[scenario]\nname = \"a\"") && !is_study("= ="));
 }
 
+/// The code of the guide that is not a whole program: the study is valid, and the fragment is part of the example.
+#[test]
+fn property_the_guide_shows_what_works() {
+    let block = |page: &str, language: &str| {
+        let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap();
+        rest.split_once("```").unwrap().0.to_owned()
+    };
+    let extending = include_str!("../../../../docs/guide/extending.md");
+    let study = Study::from_toml("guide", &block(extending, "toml"), Path::new("")).unwrap();
+    assert_eq!(study.claims.len(), 1);
+    let example = include_str!("../../examples/own_policy.rs");
+    let fragment = block(include_str!("../../../../docs/guide/own-policy.md"), "rust");
+    for line in fragment.lines() {
+        assert!(example.contains(line.trim()), "{line}");
+    }
+}
+
 #[test]
 fn property_every_problem_is_named_with_its_line() {
     let text = SMALL

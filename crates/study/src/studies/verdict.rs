@@ -1,6 +1,6 @@
 //! Whether claims hold.
 //!
-//! Every comparison is over seeds: differences are paired, for all policies of a cell meet the same traffic,
+//! Every comparison is over seeds: differences are paired, because all policies of a cell meet the same traffic,
 //! and p values and intervals are Student's t; where all seeds say the same, and where cases are counted (groups of
 //! seeds, draws of constants), they are exact (`p_values`). A claim about k cells that has to hold
 //! in m of them combines the p values of its cells as a partial conjunction (Benjamini and Heller 2008,
@@ -249,7 +249,7 @@ fn exactly(
     })))
 }
 
-/// In so many groups of seeds the means compare so: each cell by its count, all cells together.
+/// Claims on a number of groups of seeds: each cell by its count, all cells together.
 fn grouped(
     source: &ClaimData<'_>,
     test: &Test,
@@ -285,7 +285,7 @@ fn grouped(
     })))
 }
 
-/// With so many draws of the constants the means compare so.
+/// Claims on a number of draws of the constants.
 fn surviving(
     source: &ClaimData<'_>,
     test: &Test,

@@ -74,7 +74,7 @@ pub(super) fn length_m(get: impl Fn(&str) -> Option<(Given, Place)>) -> Result<O
         };
         let value = match value {
             Given::Text(text) if text.trim().is_empty() || text == "None" => continue,
-            // no unit is known of it: what is no number is not needed
+            // its unit is unknown, so a text is ignored
             Given::Text(text) if name == "length" => match with_unit(&text, length_unit) {
                 Some(length_m) => return Ok(Some(length_m)),
                 None => continue,

@@ -41,7 +41,7 @@ impl<'a> Draft<'a> {
         });
     }
 
-    /// Resolves the names; a text that could not be read to its end is not judged any further.
+    /// Resolves the names, unless the text could not be read to its end.
     pub(super) fn check(mut self) -> Result<Topology> {
         if !self.problems.0.is_empty() {
             return self.problems.into_result(Topology::default());
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
         names: impl Iterator<Item = &'n str>,
         get: impl Fn(&str) -> Option<(Given, Place)>,
     ) {
-        /// More different names are no help to anybody.
+        /// More names would not help the reader.
         const MOST_NAMES: usize = 100;
         for name in names {
             if !is_read(&name.to_lowercase()) && self.unread.len() < MOST_NAMES {

@@ -89,7 +89,7 @@ impl Topology {
         draft.check()
     }
 
-    /// What was taken of the links, for people.
+    /// A summary of the links, for people.
     #[must_use]
     pub fn report(&self) -> String {
         let count = self.links.len();

@@ -3,7 +3,7 @@
 //! Two countings, neither above the other. From the first: the task in place i of a core starts no
 //! earlier than the core is free, plus the i - 1 smallest tasks, nor than it can be there itself.
 //! From the last: on a core free at A that runs n tasks, ends sum up to at least n A + sum k p_k, with
-//! p_k the time of the k-th from last, for it delays itself and the k - 1 after it.
+//! p_k the time of the k-th from last, because it delays itself and the k - 1 after it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,11 +1,13 @@
 //! Cheapest flows: successive shortest paths with potentials, on integers.
 //!
 //! Costs are whole numbers, so that the answer is exact and the same everywhere. Potentials start as
-//! the distances to the sink; then every search is led straight to it and stops there, which keeps
+//! the distances to the sink. So every search goes straight to it and stops there, which keeps
 //! the part of the network it looks at small.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+
+use crate::ragged::Ragged;
 
 /// A capacity or supply that never binds.
 pub(super) const UNLIMITED: u32 = u32::MAX;
@@ -23,9 +25,8 @@ pub(super) struct Flow {
     /// Arc `2 i` as added, arc `2 i + 1` its residual twin.
     arcs: Vec<Arc>,
     supplies: Vec<(u32, u32)>,
-    /// `out[first[v]..first[v + 1]]` are the arcs that leave node `v`, residual ones included.
-    first: Vec<u32>,
-    out: Vec<u32>,
+    /// Row `v` has the arcs that leave node `v`, residual ones included, the last added first.
+    out: Ragged<u32>,
     /// Price of a unit on its way from every node to the sink.
     potential: Vec<i64>,
     distance: Vec<i64>,
@@ -125,33 +126,14 @@ impl Flow {
     /// Groups the arcs by the node that they leave.
     fn index(&mut self) {
         let nodes = self.nodes as usize;
-        self.first.clear();
-        self.first.resize(nodes + 1, 0);
-        for arc in &self.arcs {
-            self.first[arc.from as usize + 1] += 1;
-        }
-        for node in 0..nodes {
-            self.first[node + 1] += self.first[node];
-        }
-        self.out.clear();
-        self.out.resize(self.arcs.len(), 0);
-        // Filled from the back, which leaves `first` as it must be.
-        for (row, arc) in self.arcs.iter().enumerate() {
-            let end = &mut self.first[arc.from as usize + 1];
-            *end -= 1;
-            self.out[*end as usize] = row as u32;
-        }
-        self.first.remove(0);
-        self.first.push(self.arcs.len() as u32);
+        let arcs = self.arcs.iter().enumerate().rev();
+        let by_node = arcs.map(|(row, arc)| (arc.from as usize, row as u32));
+        self.out.group(nodes, by_node);
         self.distance.clear();
         self.distance.resize(nodes, i64::MAX);
         self.arrived_by.clear();
         self.arrived_by.resize(nodes, 0);
         self.touched.clear();
-    }
-
-    fn leaving(&self, node: u32) -> std::ops::Range<usize> {
-        self.first[node as usize] as usize..self.first[node as usize + 1] as usize
     }
 
     /// Sets every potential to the distance to the sink in the empty network.
@@ -166,8 +148,8 @@ impl Flow {
                 continue;
             }
             // The arcs into a node are the twins of the residual arcs that leave it.
-            for place in self.leaving(node) {
-                let arc = self.arcs[self.out[place] as usize ^ 1];
+            for place in self.out.range(node as usize) {
+                let arc = self.arcs[self.out.values()[place] as usize ^ 1];
                 let longer = price + arc.cost;
                 if arc.room > 0 && longer < self.potential[arc.from as usize] {
                     self.potential[arc.from as usize] = longer;
@@ -198,8 +180,8 @@ impl Flow {
                 }
                 return true;
             }
-            for place in self.leaving(node) {
-                let row = self.out[place];
+            for place in self.out.range(node as usize) {
+                let row = self.out.values()[place];
                 let arc = self.arcs[row as usize];
                 let ahead = self.potential[arc.to as usize];
                 if arc.room == 0 || ahead == DEAD {

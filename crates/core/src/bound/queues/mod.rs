@@ -23,7 +23,7 @@
 //! bounds the tasks in time; there the latest deadline counts for all.
 //!
 //! ASG (`asg`), the assignment, drops the queues of links, but knows the size, the arrival and the
-//! deadline of every task. It is taken where tasks differ; where all are alike TEN contains it.
+//! deadline of every task. It is used where tasks differ; where all are equal, TEN contains it.
 //!
 //! Energy counts at its least: uploads and cycles, as far as they are certain, and no migration. The
 //! bounds hold as long as no server or link fails. Costs are rounded down to 2^-36 s, and instants hold

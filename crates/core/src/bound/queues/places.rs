@@ -3,7 +3,7 @@
 //! The `i`-th task on a core that is free at A starts no earlier than A plus the time of the i - 1
 //! smallest tasks. A task that comes at r to a place open from b starts at max(r, b). The places of a
 //! server form a chain by b: forward a task pays for the time it waits, backward it goes for free, for
-//! a place that is open already makes nobody earlier than he is.
+//! an open place does not let a task start before it arrives.
 
 use super::flow::{Flow, SINK, UNLIMITED};
 use super::problem::{Goal, Problem};

@@ -33,7 +33,7 @@ pub(super) struct Problem {
     heap: BinaryHeap<Reverse<(Instant, u32)>>,
 }
 
-/// Tasks that are alike in everything that matters.
+/// Tasks that are equal in every relevant respect.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) count: u32,

@@ -111,7 +111,7 @@ fn add_jobs(
         let source = flow.add_nodes(1);
         flow.add_supply(source, job.count);
         add_outside(flow, goal, source, job);
-        // What it has more than the smallest task, at least.
+        // What it costs at least beyond the smallest task.
         let more = job.cycles - problem.least_cycles;
         for entry in problem.entries(job) {
             let m = entry.server as usize;
@@ -156,7 +156,7 @@ impl Grid {
             .filter(|link| reached(link.from))
             .map(|link| link.rate_bps)
             .fold(0.0, f64::max);
-        // Without data, or links, nobody waits for a link: all is one slot.
+        // Without data or links no task waits for a link: one slot is enough.
         let slot_s = if fastest_bps > 0.0 && problem.least_bits > 0.0 {
             problem.least_bits / fastest_bps * (1.0 - HAIR)
         } else {
@@ -199,7 +199,7 @@ impl Grid {
     }
 
     fn clamp(&self, slots: f64) -> usize {
-        // `as` takes what is negative, or none, as 0.
+        // `as` turns negative numbers and NaN into 0.
         (slots as usize).min(self.last)
     }
 

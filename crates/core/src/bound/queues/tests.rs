@@ -166,6 +166,7 @@ fn small_slot(s: &mut crate::rng::Stream) -> crate::slot::Slot {
     Slot {
         now_s: 0.0,
         slot_s: 1.0,
+        carry_over: false,
         omega: 0.7,
         enforce_balance: false,
         tau: f64::INFINITY,

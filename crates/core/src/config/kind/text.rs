@@ -28,12 +28,12 @@ impl Kind for Text {
             Value::String(s) if s.trim().is_empty() && !self.may_be_empty => {
                 Err("must not be empty".to_owned())
             }
-            // they would go on to terminals and into SVG, which may not have them
+            // control characters must not reach terminals or SVG
             Value::String(s) if s.contains(char::is_control) && !self.may_be_empty => {
                 Err("must not have control characters".to_owned())
             }
             Value::String(s) if s.contains(['\u{fffe}', '\u{ffff}']) && !self.may_be_empty => {
-                Err("must not have U+FFFE or U+FFFF, which are no characters".to_owned())
+                Err("must not have U+FFFE or U+FFFF, which are not characters".to_owned())
             }
             Value::String(s) => Ok(s.clone()),
             other => Err(self.mismatch(other)),

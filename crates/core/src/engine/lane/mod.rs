@@ -1,4 +1,4 @@
-//! One policy's way through a run, under either model of execution.
+//! One policy in a run, under either model of execution.
 
 mod queues;
 mod shared;
@@ -18,7 +18,7 @@ use shared::SharedLane;
 
 pub(super) use shared::account;
 
-/// A task whose outcome came to be known after its slot, for tasks queue.
+/// A task whose outcome is known only after its slot, because tasks queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TaskOutcome<'a> {
     /// The slot in which it arose.

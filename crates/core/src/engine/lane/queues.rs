@@ -105,7 +105,7 @@ impl QueueLane {
         &self.decider
     }
 
-    /// One decision: everything happens up to now, the policy sees it and decides, its tasks set out.
+    /// One decision: the simulation advances to now, the policy sees the state and decides, its tasks are sent.
     pub(super) fn step(
         &mut self,
         t: usize,
@@ -119,7 +119,7 @@ impl QueueLane {
         self.close(slot, bounds, ended);
     }
 
-    /// Everything happens up to now, and is shown.
+    /// Advances the simulation to now and shows the state.
     pub(in crate::engine) fn open(
         &mut self,
         t: usize,
@@ -167,7 +167,7 @@ impl QueueLane {
         record.decision_time_s += self.decider.decision_time_s();
     }
 
-    /// What becomes of those tasks of the slot last closed that are not known yet, if nothing arises after them.
+    /// The outcomes of the open tasks of the slot last closed, if no tasks arise after them.
     pub(in crate::engine) fn foresee(&self, ended: &mut dyn FnMut(&TaskOutcome)) {
         let accounts = &self.accounts;
         let slot = accounts.run.slots.len() as u32 - 1;
@@ -206,7 +206,7 @@ impl QueueLane {
         }
     }
 
-    /// Sends the tasks where the policy wants them.
+    /// Sends the tasks to the servers that the policy chose.
     fn submit(&mut self, slot: &Slot, ended: &mut dyn FnMut(&TaskOutcome)) {
         let first = self.accounts.run.slots.last().expect("opened").tasks;
         for task in 0..slot.tasks.len() {
@@ -327,7 +327,7 @@ impl Accounts {
         self.pending.len() as u32 - 1
     }
 
-    /// The servers are done with a task.
+    /// Takes the report of the servers that a task has ended.
     fn finished(&mut self, finished: Finished, ended: &mut dyn FnMut(&TaskOutcome)) {
         let key = finished.key as u32;
         self.free.push(key);

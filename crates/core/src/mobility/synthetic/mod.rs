@@ -1,8 +1,7 @@
 //! Synthetic motion in a rectangle.
 //!
 //! Every model computes the instants at which a vehicle turns, never the slots: positions depend
-//! on the time asked for, not on how many calls led up to it. [`Crowd::Redraw`](crate::scenario::Crowd::Redraw) is the exception
-//! that its name states.
+//! on the time asked for, not on how many calls led up to it. [`Crowd::Redraw`](crate::scenario::Crowd::Redraw) is the exception.
 
 mod draws;
 mod manhattan;

@@ -77,7 +77,7 @@ impl Walker {
         let drive_s = if leg_m > 0.0 { leg_m / speed_mps } else { 0.0 };
         self.arrive_s = self.depart_s + drive_s;
         self.leave_s = self.arrive_s + draw(pause_s, &mut self.pause);
-        // an area without extent would be walked for ever without time passing
+        // in an area without extent this would loop for ever without time passing
         if self.leave_s.partial_cmp(&self.depart_s) != Some(std::cmp::Ordering::Greater) {
             self.leave_s = f64::INFINITY;
         }

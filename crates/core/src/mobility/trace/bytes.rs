@@ -1,4 +1,4 @@
-//! The bytes of a trace, and text that bounds what its parser may gather.
+//! The bytes of a trace, and text that limits how much its parser may buffer.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use super::spool::{self, Spool};
 use crate::error::{Error, Result};
 
 pub(super) const BUFFER: usize = 1 << 16;
@@ -17,6 +18,7 @@ pub(super) enum Source {
     /// The Parquet files of a folder, in the order of their names.
     Folder(Vec<PathBuf>),
     Memory(Bytes),
+    Stdin,
 }
 
 impl Source {
@@ -53,6 +55,7 @@ impl Source {
 pub(super) enum Trace {
     File(File),
     Memory(Bytes),
+    Spool(Spool),
 }
 
 impl Trace {
@@ -69,6 +72,11 @@ impl Trace {
         open().map_err(|error| Error::io(path, error))
     }
 
+    pub(super) fn stdin() -> Result<Self> {
+        let spool = Spool::open();
+        (spool.map(Self::Spool)).map_err(|error| Error::io(Path::new(spool::NAME), error))
+    }
+
     /// The first bytes, without moving on.
     pub(super) fn magic(&mut self) -> io::Result<Vec<u8>> {
         const LONGEST: u64 = 8;
@@ -77,6 +85,9 @@ impl Trace {
             Self::File(file) => {
                 file.take(LONGEST).read_to_end(&mut magic)?;
                 file.seek(SeekFrom::Start(0))?;
+            }
+            Self::Spool(spool) => {
+                spool.from(0).take(LONGEST).read_to_end(&mut magic)?;
             }
             Self::Memory(bytes) => {
                 bytes.as_ref().take(LONGEST).read_to_end(&mut magic)?;
@@ -89,6 +100,7 @@ impl Trace {
         match self {
             Self::File(file) => Box::new(BufReader::with_capacity(BUFFER, file)),
             Self::Memory(bytes) => Box::new(Cursor::new(bytes)),
+            Self::Spool(spool) => Box::new(BufReader::with_capacity(BUFFER, spool)),
         }
     }
 }
@@ -131,7 +143,7 @@ impl<R: BufRead> Read for Latin1<R> {
     }
 }
 
-/// Text that counts its lines and bounds what a parser may gather before it makes sense of it.
+/// Text that counts its lines and limits how much a parser may buffer.
 pub(super) struct Text {
     inner: Box<dyn BufRead + Send>,
     lines: u64,

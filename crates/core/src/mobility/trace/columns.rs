@@ -1,4 +1,4 @@
-//! Which column of a table says what: the names that SUMO writes and those that people use.
+//! The meaning of a table's columns: the names that SUMO writes and those in common use.
 
 use crate::scenario::TraceColumns;
 

@@ -9,8 +9,10 @@
 mod bytes;
 mod columns;
 mod format;
+mod import;
 pub mod projection;
 mod report;
+mod spool;
 mod step;
 mod survey;
 mod time;
@@ -21,6 +23,7 @@ mod tests;
 
 use std::cmp::Ordering;
 use std::mem;
+use std::path::PathBuf;
 
 use ::bytes::Bytes;
 
@@ -29,10 +32,11 @@ use crate::mobility::VehicleKey;
 use crate::mobility::{MobilitySource, Positions};
 use crate::scenario::{Fcd, FcdSource, Time};
 
+pub use import::{Taken, import};
 pub use report::{Extent, Outlier, Report, extent, report};
 
 use self::bytes::Source;
-use projection::Projection;
+use projection::{Projection, unprojectable};
 use step::{Input, Rules, Step, StepReader};
 
 /// Instants closer than this are the same: SUMO counts in ms, slots add up in floating point.
@@ -89,6 +93,7 @@ struct Known {
 fn located(fcd: &Fcd) -> Result<(String, Source)> {
     match &fcd.source {
         FcdSource::File(path) => Ok((path.display().to_string(), Source::at(path)?)),
+        FcdSource::Stdin => Ok((spool::NAME.to_owned(), Source::Stdin)),
         FcdSource::Builtin(name) => {
             let bytes = builtin(name).ok_or_else(|| {
                 let known = BUILTIN.map(|(known, _)| known).join(", ");
@@ -98,6 +103,22 @@ fn located(fcd: &Fcd) -> Result<(String, Source)> {
             let source = Source::Memory(Bytes::from_static(bytes));
             Ok((format!("builtin:{name}"), source))
         }
+    }
+}
+
+fn path_of(fcd: &Fcd) -> Option<PathBuf> {
+    match &fcd.source {
+        FcdSource::File(path) => Some(path.clone()),
+        FcdSource::Builtin(_) | FcdSource::Stdin => None,
+    }
+}
+
+/// What a scenario says to take of a trace.
+fn rules_of(fcd: &Fcd) -> Rules {
+    Rules {
+        vehicle_types: fcd.vehicle_types.clone(),
+        columns: fcd.columns.as_deref().cloned().unwrap_or_default(),
+        ..Rules::default()
     }
 }
 
@@ -122,16 +143,7 @@ impl FcdTrace {
 
     /// `count`: whether types and what is left out are counted.
     fn start(fcd: &Fcd, name: String, source: Source, count: bool) -> Result<Self> {
-        let path = match &fcd.source {
-            FcdSource::File(path) => Some(path.clone()),
-            FcdSource::Builtin(_) => None,
-        };
-        let rules = Rules {
-            vehicle_types: fcd.vehicle_types.clone(),
-            columns: fcd.columns.as_deref().cloned().unwrap_or_default(),
-            ..Rules::default()
-        };
-        let input = Input::new(name.clone(), path, rules);
+        let input = Input::new(name.clone(), path_of(fcd), rules_of(fcd));
         let surveyed = survey::survey(fcd, &name, &input, &source)?;
         let rules = Rules {
             count,
@@ -227,10 +239,7 @@ impl FcdTrace {
         for i in 0..step.len() {
             let (lon, lat) = (step.x_m[i], step.y_m[i]);
             let Some([x_m, y_m]) = projection.project(lon, lat) else {
-                let message = format!(
-                    "must be longitude and latitude that {} can show, got {lon} and {lat}",
-                    projection.name
-                );
+                let message = unprojectable(projection, lon, lat);
                 return Err(self.reader.input().bad(step.place(i), "vehicle_x", message));
             };
             (step.x_m[i], step.y_m[i]) = (x_m, y_m);
@@ -325,7 +334,7 @@ impl Known {
         self.kept
             .extend(all.filter(|&i| self.appearance[i].is_multiple_of(every)));
         self.kept.sort_unstable_by_key(|&i| self.appearance[i]);
-        // where no time step follows, nobody is linked to it
+        // without a next time step there is nothing to link to
         self.after.clear();
         self.after.resize(self.step.len(), None);
     }

@@ -74,6 +74,8 @@ pub struct Projection {
     to: Proj,
     /// As messages name it.
     pub name: String,
+    /// As the key `projection` has it.
+    pub key: String,
 }
 
 impl Projection {
@@ -82,14 +84,14 @@ impl Projection {
     /// # Errors
     /// A string that PROJ does not know, a projection without metres, or metres wanted.
     pub fn new(wanted: &Wanted, [lon, lat]: [f64; 2]) -> Result<Self, String> {
-        let (definition, name) = match wanted {
+        let (definition, name, key) = match wanted {
             Wanted::Metres => return Err("metres are not projected".into()),
             Wanted::Unsaid | Wanted::Centre => {
                 let zone = (((lon + 180.0) / 6.0).floor() as i64).clamp(0, 59) + 1;
                 utm(zone, lat < 0.0)
             }
             Wanted::Utm { zone, south } => utm(i64::from(*zone), *south),
-            Wanted::Proj(text) => (text.clone(), text.clone()),
+            Wanted::Proj(text) => (text.clone(), text.clone(), text.clone()),
         };
         let read = |text: &str| {
             Proj::from_proj_string(text).map_err(|e| format!("{EXPECTED}, got {text:?} ({e})"))
@@ -99,7 +101,21 @@ impl Projection {
             return Err(format!("must give metres, got {definition:?}"));
         }
         let from = read("+proj=longlat +datum=WGS84 +no_defs")?;
-        Ok(Self { from, to, name })
+        Ok(Self {
+            from,
+            to,
+            name,
+            key,
+        })
+    }
+
+    /// Longitude and latitude of a place in metres; `None` where the projection has no such place.
+    #[must_use]
+    pub fn unproject(&self, x_m: f64, y_m: f64) -> Option<[f64; 2]> {
+        let mut point = (x_m, y_m, 0.0);
+        transform(&self.to, &self.from, &mut point).ok()?;
+        let (lon, lat) = (point.0.to_degrees(), point.1.to_degrees());
+        (lon.is_finite() && lat.is_finite()).then_some([lon, lat])
     }
 
     /// Metres east and north; `None` where the projection has no such place.
@@ -115,12 +131,21 @@ impl Projection {
     }
 }
 
-/// The definition and the name of a zone.
-fn utm(zone: i64, south: bool) -> (String, String) {
+/// What is wrong with a place that a projection cannot show.
+pub(super) fn unprojectable(projection: &Projection, lon: f64, lat: f64) -> String {
+    format!(
+        "must be longitude and latitude that {} can show, got {lon} and {lat}",
+        projection.name
+    )
+}
+
+/// The definition, the name and the key of a zone.
+fn utm(zone: i64, south: bool) -> (String, String, String) {
     let (option, half) = if south { (" +south", 'S') } else { ("", 'N') };
     (
         format!("+proj=utm +zone={zone}{option} +datum=WGS84 +units=m +no_defs"),
         format!("UTM zone {zone}{half}"),
+        format!("utm{zone}{}", half.to_ascii_lowercase()),
     )
 }
 

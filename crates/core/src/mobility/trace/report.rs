@@ -1,4 +1,4 @@
-//! What a trace holds: its extent for the map, and the rest for people.
+//! What a trace holds: its extent for the map, and a summary for people.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ pub fn extent(fcd: &Fcd) -> Result<Extent> {
     FcdTrace::open(fcd)?.into_extent()
 }
 
-/// What was taken of a trace, and what was not.
+/// Which parts of a trace are used, and which are not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// As its reader names it.
@@ -93,7 +93,6 @@ pub fn report(fcd: &Fcd) -> Result<Report> {
     let vehicles = trace.appeared.div_ceil(trace.every);
     let projection = trace.projection.as_ref().map(|p| p.name.clone());
     let found = &trace.reader.input().found;
-    let gaps = &found.gaps;
     Ok(Report {
         format: found.format.clone(),
         projection,
@@ -106,7 +105,7 @@ pub fn report(fcd: &Fcd) -> Result<Report> {
             .map(|(name, ids)| (name.clone(), ids.len()))
             .collect(),
         left_out: found.left_out.len(),
-        gaps: (gaps.count > 0).then(|| (gaps.count, gaps.longest_s, gaps.vehicle.clone())),
+        gaps: found.gaps.told(),
         outliers: borders.outliers(),
     })
 }

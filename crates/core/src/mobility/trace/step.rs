@@ -6,7 +6,9 @@ use std::io;
 use std::mem;
 use std::path::PathBuf;
 
+use super::projection::Wanted;
 use super::time;
+use super::tracks::Gathered;
 use crate::error::{Error, Result};
 use crate::scenario::TraceColumns;
 
@@ -16,9 +18,13 @@ pub(super) trait StepReader: Send {
     fn next_step(&mut self, step: &mut Step) -> Result<bool>;
     /// The trace being read.
     fn input(&mut self) -> &mut Input;
+    /// Hands out the fixes of a trace that is laid onto steps; nothing is left to be read then.
+    fn take_fixes(&mut self) -> Option<Gathered> {
+        None
+    }
 }
 
-/// More vehicles at once than any city has: a time step that never ends must not fill the memory.
+/// More vehicles at once than any city has, so that a time step without end cannot fill the memory.
 const MOST_VEHICLES: usize = 1_000_000;
 const MOST_ID_BYTES: usize = 64 << 20;
 
@@ -36,6 +42,9 @@ pub(super) struct Step {
     /// All identifiers, one after the other.
     ids: Vec<u8>,
     id_end: Vec<usize>,
+    /// Types, like the identifiers, where they are kept.
+    kinds: Vec<u8>,
+    kind_end: Vec<usize>,
     /// Vehicles in the order of their identifiers.
     pub(super) by_id: Vec<usize>,
 }
@@ -49,13 +58,16 @@ impl Step {
         self.place.clear();
         self.ids.clear();
         self.id_end.clear();
+        self.kinds.clear();
+        self.kind_end.clear();
         self.by_id.clear();
     }
 
     /// Adds a vehicle; `false` where the step holds too many already.
     #[must_use]
     pub(super) fn push(&mut self, id: &[u8], x_m: f64, y_m: f64, place: Place) -> bool {
-        if self.len() == MOST_VEHICLES || self.ids.len() > MOST_ID_BYTES {
+        let crowded = self.len() == MOST_VEHICLES;
+        if crowded || self.ids.len() > MOST_ID_BYTES || self.kinds.len() > MOST_ID_BYTES {
             return false;
         }
         self.ids.extend_from_slice(id);
@@ -66,8 +78,34 @@ impl Step {
         true
     }
 
+    /// Says the type of the vehicle that was added last.
+    pub(super) fn set_kind(&mut self, kind: &[u8]) {
+        self.kinds.extend_from_slice(kind);
+        self.kind_end.push(self.kinds.len());
+    }
+
     pub(super) fn len(&self) -> usize {
         self.id_end.len()
+    }
+
+    /// Where types are kept: that of a vehicle, empty where it has none.
+    pub(super) fn kind(&self, i: usize) -> &[u8] {
+        nth(&self.kinds, &self.kind_end, i)
+    }
+
+    /// What a row of a step whose types are kept says of a vehicle.
+    pub(super) fn row(&self, i: usize) -> Traits<'_> {
+        Traits {
+            id: self.id(i),
+            kind: Some(self.kind(i)),
+            ..Traits::default()
+        }
+    }
+
+    /// The row of a vehicle of a finished step.
+    pub(super) fn find(&self, id: &[u8]) -> Option<usize> {
+        let found = self.by_id.binary_search_by(|&i| self.id(i).cmp(id));
+        found.ok().map(|nth| self.by_id[nth])
     }
 
     pub(super) fn place(&self, i: usize) -> Place {
@@ -75,8 +113,7 @@ impl Step {
     }
 
     pub(super) fn id(&self, i: usize) -> &[u8] {
-        let start = if i == 0 { 0 } else { self.id_end[i - 1] };
-        &self.ids[start..self.id_end[i]]
+        nth(&self.ids, &self.id_end, i)
     }
 
     /// Orders the complete step by identifier and rejects a vehicle that is there twice.
@@ -104,10 +141,18 @@ impl Step {
     #[cfg(test)]
     pub(super) fn capacity_bytes(&self) -> usize {
         self.ids.capacity()
+            + self.kinds.capacity()
+            + 8 * self.kind_end.capacity()
             + 8 * (self.x_m.capacity() + self.y_m.capacity())
             + 8 * (self.id_end.capacity() + self.by_id.capacity())
             + size_of::<Place>() * self.place.capacity()
     }
+}
+
+/// The text `i` of those that end at `ends`.
+fn nth<'a>(texts: &'a [u8], ends: &[usize], i: usize) -> &'a [u8] {
+    let start = if i == 0 { 0 } else { ends[i - 1] };
+    &texts[start..ends[i]]
 }
 
 /// Where in a trace something was found.
@@ -134,6 +179,8 @@ pub(super) struct Rules {
     pub(super) max_gap_s: f64,
     /// Types and left out are counted.
     pub(super) count: bool,
+    /// Steps hold the types of their vehicles.
+    pub(super) keep_types: bool,
 }
 
 /// What reading has shown of a trace.
@@ -147,6 +194,8 @@ pub(super) struct Findings {
     pub(super) lanes: bool,
     /// What the file declares to be its unit.
     pub(super) degrees: Option<bool>,
+    /// How an import said that its coordinates become metres.
+    pub(super) recorded: Option<Wanted>,
     /// A table that SUMO did not write: its rows may be in any order.
     pub(super) plain: bool,
     /// Rows that go back in time.
@@ -167,6 +216,13 @@ pub(super) struct Gaps {
     pub(super) count: u64,
     pub(super) longest_s: f64,
     pub(super) vehicle: String,
+}
+
+impl Gaps {
+    /// For reports: none is nothing to say.
+    pub(super) fn told(&self) -> Option<(u64, f64, String)> {
+        (self.count > 0).then(|| (self.count, self.longest_s, self.vehicle.clone()))
+    }
 }
 
 /// What a row says besides time and place.
@@ -226,7 +282,8 @@ impl Input {
             }
             return false;
         }
-        if self.rules.count && row.kind.is_some() {
+        // an import is read back, and its types are counted then
+        if self.rules.count && !self.rules.keep_types && given(row.kind) {
             let kind = String::from_utf8_lossy(kind);
             match self.found.types.get_mut(kind.as_ref()) {
                 Some(ids) if ids.contains(row.id) => {}
@@ -255,6 +312,23 @@ impl Input {
             }
             Place::Row(row) => Error::invalid(&self.name, None, format!("{path}[{row}]"), message),
         }
+    }
+
+    /// Adds the vehicle of a row.
+    pub(super) fn add(
+        &self,
+        step: &mut Step,
+        row: Traits<'_>,
+        [x_m, y_m]: [f64; 2],
+        place: Place,
+    ) -> Result<()> {
+        if !step.push(row.id, x_m, y_m, place) {
+            return Err(self.bad(place, "", TOO_MANY));
+        }
+        if self.rules.keep_types {
+            step.set_kind(row.kind.unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// Tells a failing file system from a damaged file: only the former has a system error code.

@@ -9,6 +9,7 @@ use super::bytes::Source;
 use super::format;
 use super::projection::{Projection, Wanted};
 use super::step::{Input, Place, Rules, Step};
+use super::tracks::STEP_S;
 use crate::error::{Error, Result};
 use crate::scenario::Fcd;
 
@@ -17,8 +18,6 @@ const ENOUGH_STEPS: usize = 1000;
 const ENOUGH_ROWS: usize = 65_536;
 /// Degrees per second of a vehicle at 150 m/s.
 const FASTEST_DEGREES_PER_S: f64 = 150.0 / 111_000.0;
-/// Step of fixes without any order [s], where none is given.
-const STEP_S: f64 = 1.0;
 /// Longest time between fixes that are joined [s], where none is given.
 const MAX_GAP_S: f64 = 60.0;
 
@@ -26,6 +25,10 @@ const MAX_GAP_S: f64 = 60.0;
 pub(super) struct Surveyed {
     pub(super) rules: Rules,
     pub(super) projection: Option<Projection>,
+    /// What was asked for, or what an import has recorded.
+    pub(super) wanted: Wanted,
+    /// Least and most longitude, then latitude, where they are known.
+    pub(super) degrees: Option<[[f64; 2]; 2]>,
 }
 
 /// What has been seen so far.
@@ -54,6 +57,10 @@ pub(super) fn survey(fcd: &Fcd, name: &str, input: &Input, source: &Source) -> R
     rules.max_gap_s = fcd.max_gap_s.unwrap_or(MAX_GAP_S);
     let look = Input::new(input.name.clone(), input.path.clone(), rules.clone());
     let mut reader = format::reader(look, source)?;
+    let wanted = match (wanted, reader.input().found.recorded.clone()) {
+        (Wanted::Unsaid, Some(recorded)) => recorded,
+        (wanted, _) => wanted,
+    };
     let mut seen = Seen::new();
     let settled_unit = !matches!(wanted, Wanted::Unsaid | Wanted::Centre);
     let (mut step, mut before) = (Step::default(), Step::default());
@@ -83,7 +90,13 @@ pub(super) fn survey(fcd: &Fcd, name: &str, input: &Input, source: &Source) -> R
     }
     rules.lanes = found.has_lanes && found.lanes;
     let projection = seen.projection(&wanted, reader.input())?;
-    Ok(Surveyed { rules, projection })
+    let degrees = (projection.is_some() && seen.rows > 0).then_some([seen.x, seen.y]);
+    Ok(Surveyed {
+        rules,
+        projection,
+        wanted,
+        degrees,
+    })
 }
 
 /// Fixes that were not recorded in steps are laid onto some.

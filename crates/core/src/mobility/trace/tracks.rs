@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::step::{Gaps, Input, Place, Rows, Step, StepReader, TOO_MANY};
 use crate::error::Result;
 
+/// Step of a trace that has none [s].
+pub(super) const STEP_S: f64 = 1.0;
 /// Most fixes that are held: these formats are not in the order of time, so all of them are.
 const MOST_FIXES: usize = 20_000_000;
 /// Most time steps that fixes are laid onto.
@@ -39,13 +41,24 @@ pub(super) struct Tracks {
     last_s: f64,
     step_s: f64,
     next: u64,
+    kinds: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// Fixes by vehicle, as they are read.
 #[derive(Default)]
 pub(super) struct Gathered {
     by_id: BTreeMap<Vec<u8>, Vec<Fix>>,
+    /// Types, where they are kept.
+    kinds: BTreeMap<Vec<u8>, Vec<u8>>,
     count: usize,
+}
+
+/// What came of joining the fixes of two traces.
+pub(super) enum Absorbed {
+    All,
+    TooMany,
+    /// This vehicle is in both at the same time.
+    Twice(Vec<u8>),
 }
 
 impl Gathered {
@@ -58,6 +71,30 @@ impl Gathered {
             None => drop(self.by_id.insert(id.to_vec(), vec![fix])),
         }
         self.count <= MOST_FIXES
+    }
+
+    /// Takes up what another trace has. A vehicle may be in both, but not at the same time.
+    pub(super) fn absorb(&mut self, other: Self) -> Absorbed {
+        let times = |fixes: &[Fix]| {
+            let none = [f64::INFINITY, f64::NEG_INFINITY];
+            (fixes.iter()).fold(none, |[a, b], fix| [a.min(fix.time_s), b.max(fix.time_s)])
+        };
+        for (id, mut fixes) in other.by_id {
+            let mine = self.by_id.entry(id.clone()).or_default();
+            let ([from, until], [since, to]) = (times(mine), times(&fixes));
+            if from < to && since < until {
+                return Absorbed::Twice(id);
+            }
+            mine.append(&mut fixes);
+        }
+        for (id, kind) in other.kinds {
+            self.kinds.entry(id).or_insert(kind);
+        }
+        self.count += other.count;
+        match self.count <= MOST_FIXES {
+            true => Absorbed::All,
+            false => Absorbed::TooMany,
+        }
     }
 
     /// Forgets a vehicle.
@@ -86,6 +123,9 @@ impl Tracks {
             for i in 0..row.len() {
                 if !gathered.add(row.id(i), row.time_s, row.x_m[i], row.y_m[i]) {
                     return Err(rows.input().bad(Place::File, "", TOO_MANY_FIXES));
+                }
+                if rows.input().rules.keep_types && !gathered.kinds.contains_key(row.id(i)) {
+                    (gathered.kinds).insert(row.id(i).to_vec(), row.kind(i).to_vec());
                 }
             }
         }
@@ -143,7 +183,15 @@ impl Tracks {
             last_s,
             step_s,
             next: 0,
+            kinds: gathered.kinds,
         })
+    }
+}
+
+impl Tracks {
+    /// When the first of them begins [s].
+    pub(super) fn first_s(&self) -> f64 {
+        self.first_s
     }
 }
 
@@ -181,12 +229,16 @@ impl StepReader for Tracks {
             self.begun += 1;
         }
         step.begin(time_s);
-        let tracks = &mut self.tracks;
+        let (tracks, kinds) = (&mut self.tracks, &self.kinds);
+        let keep_types = self.input.rules.keep_types;
         let mut crowded = false;
         self.active
             .retain(|id, &mut row| match tracks[row].at(time_s) {
                 Some([x, y]) => {
                     crowded |= !step.push(id, x, y, Place::File);
+                    if keep_types {
+                        step.set_kind(kinds.get(id).map_or(&[], Vec::as_slice));
+                    }
                     true
                 }
                 None => false,
@@ -200,5 +252,18 @@ impl StepReader for Tracks {
 
     fn input(&mut self) -> &mut Input {
         &mut self.input
+    }
+
+    fn take_fixes(&mut self) -> Option<Gathered> {
+        let mut gathered = Gathered {
+            kinds: std::mem::take(&mut self.kinds),
+            ..Gathered::default()
+        };
+        for mut track in self.tracks.drain(..) {
+            gathered.count += track.fixes.len();
+            let fixes = gathered.by_id.entry(track.id).or_default();
+            fixes.append(&mut track.fixes);
+        }
+        Some(gathered)
     }
 }

@@ -4,8 +4,8 @@
 //! the loads left by those before it, and those after it at their nearest RSU ([`super::tentative`]). [`upload_paths`] finds how it
 //! gets to an RSU, [`rows`] writes what the network sees.
 //!
-//! With more than one pass every task is decided again, seeing where the pass before has put the others; what it said last
-//! holds.
+//! With more than one pass every task is decided again, seeing where the previous pass put the others. The last decision
+//! counts.
 //!
 //! Order: by cycles, then data; it does not depend on how tasks are numbered. Small before large where slots are
 //! independent: under overload the tasks decided first stay on their vehicles, and those should be the cheapest there. Large

@@ -35,7 +35,7 @@ impl Default for Rows {
     fn default() -> Self {
         Self {
             costs: [[0.0; LANES]; 9],
-            // lanes that nobody has filled must hold numbers, too
+            // unused lanes must hold numbers, too
             hz: [1.0; LANES],
             moved_s: [0.0; LANES],
             capacity_hz: [1.0; LANES],
@@ -51,7 +51,7 @@ impl Default for Rows {
     }
 }
 
-/// So fast that nothing is added to a delay, and yet a number.
+/// So large that it adds nothing to a delay, but finite.
 const ENDLESS_HZ: f64 = 1e200;
 
 /// What features 4 to 12 are divided by, as shares of the mean task's cost on its vehicle.
@@ -132,7 +132,7 @@ impl Rows {
     fn compute(&mut self, slot: &Slot, layout: &Layout, task: usize) {
         let (cycles, deadline_s) = (slot.tasks.cycles[task], slot.tasks.deadline_s[task]);
         let cost = layout.scales.cost;
-        // without asking whether numbers are finite, which they nearly always are; a sum that is none tells
+        // finiteness is not tested per number: they are nearly always finite, and the sum shows if one is not
         let bounded = |x: f64| x / (1.0 + x.abs());
         let mut sums = [0.0; LANES];
         for ((squashed, costs), unit) in self.squashed.iter_mut().zip(&self.costs).zip(UNITS) {

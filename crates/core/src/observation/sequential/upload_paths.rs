@@ -7,7 +7,7 @@ use crate::model::{objective, transfer};
 use crate::observation::tentative::Site;
 use crate::slot::Slot;
 
-/// UploadPaths of one task after the other, keeping their memory.
+/// The paths of one task after another, keeping their memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UploadPaths {
     mesh: Mesh,
@@ -134,7 +134,7 @@ impl UploadPaths {
         let reach = slot.routes.targets(links[cheapest].rsu).len();
         let farthest = self.enter(slot, sites, data_bits, links[cheapest].rsu, cheapest);
         for (at, link) in links.iter().enumerate() {
-            // Where the cheapest entry leads everywhere for less, nobody enters here.
+            // Skip an entry if the cheapest one leads everywhere for less.
             let all = slot.routes.targets(link.rsu).len() == reach && reach == slot.rsus.len();
             if at != cheapest && !(all && cost(&self.entries[at]) >= farthest) {
                 self.enter(slot, sites, data_bits, link.rsu, at);

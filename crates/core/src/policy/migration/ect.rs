@@ -17,8 +17,8 @@ use std::ops::Range;
 ///
 /// Shortest first is right for cores that serve several tasks, but it keeps the smallest tasks at home and
 /// sends the largest over the links. So there is a second plan, in which the largest tasks take the idle
-/// cores at home before the rest are placed. The plan with the smaller predicted sum of ends is mended by
-/// tasks that change places (`improve`); that is the answer.
+/// cores at home before the rest are placed. The plan with the smaller predicted sum of ends is then improved by
+/// swapping tasks (`improve`).
 #[derive(Clone, Debug)]
 pub struct Ect {
     max_hops: u32,
@@ -91,7 +91,7 @@ impl Ect {
                 let idle = view.cores(i).iter().filter(|&&free_s| free_s <= 0.0);
                 idle.count() as f64
             };
-            // What stands out is what is most likely untrue: nobody is trusted with more than the mean.
+            // Reports that stand out are most likely false, so no server counts for more than the mean.
             let mean = rows.clone().map(free).sum::<f64>() / rows.len() as f64;
             for i in rows {
                 self.paths

@@ -7,7 +7,7 @@
 use crate::outlook::simulation::{Destination, PlanContext, PlanSimulation, Weight};
 use std::ops::Range;
 
-/// Less gained than this is rounding \[s\].
+/// Smaller gains are rounding \[s\].
 const LEAST_S: f64 = 1e-9;
 
 /// A pair that promises less is not simulated \[s\].
@@ -63,7 +63,7 @@ impl PlanImprover {
         }
     }
 
-    /// What the plan comes to, unless all effort is spent \[s\].
+    /// The sum of ends of the plan, unless all effort is spent \[s\].
     fn try_out(&mut self, context: &PlanContext<'_>, destinations: &[Destination]) -> Option<f64> {
         self.left = self.left.checked_sub(destinations.len().max(1))?;
         Some(self.simulation.total_s(context, &self.order, destinations))

@@ -2,7 +2,7 @@
 //!
 //! ## Reference
 //! MCATM, multihop cost-aware task migration: Sci. Rep. 15, 28126 (2025), doi 10.1038/s41598-025-13856-w.
-//! Its method section is not at hand; what stands in for it, and why, is decision 15.
+//! Its method section was not available; decision 15 explains our reconstruction.
 
 pub mod ect;
 pub mod flow;
@@ -102,7 +102,7 @@ impl Policy for Migration {
     }
 }
 
-/// An empty answer.
+/// An empty decision.
 fn begin(decision: &mut Decision) {
     decision.placements.clear();
     decision.minimum_hz.clear();

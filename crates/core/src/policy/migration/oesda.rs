@@ -9,10 +9,10 @@ use crate::policy::Policy;
 use crate::scenario::options::migration::{CloudRule, MigrationOptions, Oesda as Options};
 use crate::slot::{Decision, Placement, Slot};
 
-/// Optimal enumeration: what does not fit at home is dealt out to the m nearest servers, for the best m.
+/// Optimal enumeration: tasks that do not fit at home are distributed to the m nearest servers, for the best m.
 ///
-/// The servers are dealt to in turn, nearest first, whatever their state; it is only in comparing the m
-/// that their state counts. Where even the best m is too slow, the late tasks go to the cloud.
+/// Tasks go to these servers in turn, nearest first, whatever their state; the state counts only in the choice
+/// of m. Where even the best m is too slow, the late tasks go to the cloud.
 #[derive(Clone, Debug)]
 pub struct Oesda {
     options: Options,
@@ -121,7 +121,7 @@ impl Oesda {
         }
         let (mean_s, m) = best;
         if m == 0 {
-            // there is nobody to deal to: they wait at home
+            // there is no other server: they wait at the local one
             self.best_s.clear();
             self.best_s.resize(tasks.len(), f64::INFINITY);
         } else {

@@ -116,7 +116,7 @@ impl Standing {
         self.bits.resize(view.servers.len(), 0.0);
         self.snapshot.clear();
         for source in 0..view.sources.len() as u32 {
-            // one row for the source itself, which is no candidate
+            // one row for the source itself, which is not a candidate
             self.snapshot.push([1.0; 3]);
             let candidates = view.candidates(source);
             let wait_s = |server: usize| {

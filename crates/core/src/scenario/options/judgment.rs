@@ -50,7 +50,7 @@ impl Judgment {
         judgment
     }
 
-    /// All of `n` criteria matter alike.
+    /// All of `n` criteria count the same.
     ///
     /// # Panics
     /// If `n` is more than [`MAX_CRITERIA`].
@@ -148,7 +148,7 @@ impl Judgment {
     ///
     /// The matrix is positive, so by Perron and Frobenius the largest eigenvalue is simple and the
     /// iteration converges from any positive start; judgments are nearly of rank one, so a few rounds do.
-    /// That is all of linear algebra that is needed here, and no reason for a crate.
+    /// No more linear algebra is needed here, so no crate either.
     #[must_use]
     pub fn weights_from(&self, start: &[f64; MAX_CRITERIA]) -> Weights {
         let n = self.n;

@@ -23,7 +23,7 @@ pub struct MigrationOptions {
     pub pacb: Pacb,
     /// `[policy.oesda]`.
     pub oesda: Oesda,
-    /// `[policy.ect] effort`: most tasks rehearsed to mend a plan.
+    /// `[policy.ect] effort`: most tasks simulated to improve a plan.
     pub effort: usize,
     /// `[policy.ect-h]`.
     pub ect_h: Hedge,
@@ -60,7 +60,7 @@ pub struct Group {
     pub judgment: Judgment,
 }
 
-/// What speaks for a server; each in [0.02, 1], the larger the better.
+/// The merits of a server; each in [0.02, 1], the larger the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Criterion {
     /// x1: free cores.
@@ -162,11 +162,11 @@ impl Default for MigrationOptions {
 }
 
 const GROUPS: [(&str, &str); 3] = [
-    ("computing", "Criteria of its computing"),
-    ("network", "Criteria of the way to it"),
+    ("computing", "Criteria of the computing of a server"),
+    ("network", "Criteria of the network on the way to a server"),
     (
         "history",
-        "Criteria of earlier choices; AAHP adjusts their rows",
+        "Criteria of earlier choices of a server; AAHP adjusts their judgments",
     ),
 ];
 
@@ -176,14 +176,14 @@ const HOPS: Count<u32> = Count { min: 0, max: 1000 };
 impl MigrationOptions {
     /// Binds the sections below `[policy]`.
     pub(crate) fn keys(&mut self, k: &mut Keys<'_, '_>) {
-        let doc = "All policies that migrate but ratos, which goes one hop far, and oesda";
+        let doc = "All policies that migrate, except ratos (one hop) and oesda";
         k.section("migration", doc, |k| {
             let doc = "farthest server that a task is migrated to [hops]";
             k.default("max_hops", HOPS, &mut self.max_hops, doc);
             let doc = "how long AAHP and WVAHP count their choices of a server: among the tasks of a `slot` that \
                        arise together, or over the whole `run`";
             k.default("history", Choice(&HISTORIES), &mut self.history, doc);
-            let doc = "whether a task that ends in time where it enters stays there, with a selector; else each is migrated";
+            let doc = "with a selector: whether a task that ends in time at the server that receives it stays there; otherwise all are migrated";
             k.default("home", Flag, &mut self.home, doc);
         });
         let doc = "How servers are judged, by AAHP and WVAHP";
@@ -196,7 +196,7 @@ impl MigrationOptions {
         k.section("pacb", "The router PACB", |k| self.pacb.keys(k));
         k.section("oesda", "The policy oesda", |k| self.oesda.keys(k));
         k.section("ect", "All policies whose name begins with ect", |k| {
-            let doc = "most tasks rehearsed to mend a plan; 0 leaves it as it was made";
+            let doc = "most tasks simulated to improve a plan; 0 leaves the plan as it is";
             let kind = Count {
                 min: 0,
                 max: 1_000_000_000,
@@ -245,8 +245,8 @@ impl Group {
         k.default("criteria", CriteriaList, &mut self.criteria, doc);
         let wanted = self.criteria.as_slice().len();
         let mut judgment = Some(self.judgment);
-        let doc = "judges them against each other; alike where left out";
-        k.optional("judgment", Matrix, "they matter alike", &mut judgment, doc);
+        let doc = "judges the criteria against each other; without it all count the same";
+        k.optional("judgment", Matrix, "all count the same", &mut judgment, doc);
         self.judgment = judgment.unwrap_or(Judgment::equal(wanted));
         let found = self.judgment.len();
         if found != wanted {
@@ -263,7 +263,7 @@ section! {
     /// `[policy.wvahp]`: weights of the penalty type, w_k(x) ~ w0_k x_k^(a - 1).
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Wvahp {
-        /// a1, between groups: the smaller, the more a bad group counts; 1 for constant weights
+        /// a1, between groups: the smaller it is, the more a bad group counts; 1 for constant weights
         group_exponent: f64 = default(0.3, EXPONENT),
         /// a2, the same within a group
         criterion_exponent: f64 = default(0.3, EXPONENT),
@@ -293,12 +293,12 @@ section! {
     /// `[policy.oesda]`.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Oesda {
-        /// farthest server that tasks are dealt out to [hops]
+        /// farthest server that tasks are distributed to [hops]
         max_hops: u32 = default(1, HOPS),
         /// mean predicted response beyond which the cloud is used [s]
         tolerance_s: f64 = default(0.51, Float::NON_NEGATIVE),
-        /// when tasks go to the cloud: `mean` those predicted late once the mean exceeds the tolerance,
-        /// `late` those predicted late, `never`
+        /// when tasks go to the cloud: `mean`: those predicted late, once the mean exceeds the tolerance;
+        /// `late`: those predicted late; `never`
         cloud: CloudRule = default(CloudRule::Mean, Choice(&CLOUD_RULES)),
     }
 }
@@ -309,7 +309,7 @@ section! {
     pub struct Hedge {
         /// time added per earlier choice of a server, by its free cores [s]
         hedge_s: f64 = default(0.03, UP_TO_A_MILLION),
-        /// share of the reports held for false before any was seen; 0 believes them all
+        /// share of reports assumed false before any is seen; 0 believes all of them
         doubt: f64 = default(0.003, Float::between(0.0, 0.5)),
     }
 }
@@ -363,7 +363,7 @@ impl Kind for CriteriaList {
     }
 
     fn toml(&self, value: &Criteria) -> String {
-        // without spaces, for the hashes of scenarios depend on it
+        // without spaces, because the hashes of scenarios depend on it
         self.show(value).to_string()
     }
 }

@@ -24,6 +24,8 @@ pub struct PolicyOptions {
     pub price: PriceOptions,
     /// `[policy.local-search]`.
     pub local_search: LocalSearchOptions,
+    /// `[policy.plan-ahead]`.
+    pub plan_ahead: PlanAheadOptions,
     /// Those of the policies of system 2.
     pub migration: MigrationOptions,
 }
@@ -35,13 +37,15 @@ impl PolicyOptions {
         k.section("random", "The policy random", |k| self.random.keys(k));
         let doc = "The policy least-total, the untrained rule beside learned ones";
         k.section("least-total", doc, |k| self.least_total.keys(k));
-        let doc = "Learned policies that decide task after task where slots stand alone";
+        let doc = "Learned policies that decide one task after another, where slots do not depend on each other";
         k.section("learned", doc, |k| self.learned.keys(k));
         let doc = "The policy best-response";
         k.section("best-response", doc, |k| self.best_response.keys(k));
         k.section("price", "The policy price", |k| self.price.keys(k));
         let doc = "The policy local-search";
         k.section("local-search", doc, |k| self.local_search.keys(k));
+        let doc = "The policy plan-ahead";
+        k.section("plan-ahead", doc, |k| self.plan_ahead.keys(k));
         k.check(|s| {
             let instead = "is an option of each policy that has it: policy.price.repair, policy.best-response.repair, \
                            policy.local-search.repair, policy.least-total.repair, policy.learned.repair";
@@ -55,7 +59,7 @@ section! {
     /// `[policy.greedy]`.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct GreedyOptions {
-        /// share q of the tasks that they offload
+        /// share q of the tasks that is offloaded
         quota: f64 = default(0.77, Float::UNIT),
     }
 }
@@ -66,7 +70,7 @@ section! {
     pub struct RandomOptions {
         /// length beta + 1 of the candidate sequence drawn from
         candidates: usize = default(8, Count { min: 1, max: 1_000_000 }),
-        /// what the executing RSU is drawn from: `any` RSU within reach of the entry, or the `candidates`,
+        /// what the executing RSU is drawn from: `any` RSU within reach of the entry RSU, or the `candidates`,
         /// padded to beta as for the entry
         target: RandomTarget = default(RandomTarget::Any, Choice(&RANDOM_TARGETS)),
     }
@@ -91,7 +95,7 @@ section! {
     /// `[policy.least-total]`.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct LeastTotalOptions {
-        /// how many times every task is decided; 2 as the learned policies that come along
+        /// how many times every task is decided; 2, as in the learned policies that ship with Wayside
         passes: usize = default(2, Count { min: 1, max: 1000 }),
         /// Whether its placements are repaired where (16e) is enforced.
         repair: bool = bound(true, repair),
@@ -126,9 +130,9 @@ section! {
     /// `[policy.price]`.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct PriceOptions {
-        /// best-response sweeps after the choice at prices
+        /// best-response sweeps after the choice at the prices
         sweeps: usize = default(2, Count { min: 0, max: 1_000_000 }),
-        /// how good the prices are: `accurate` as those of the bound, `fast` a step or two from those of
+        /// how good the prices are: `accurate`, as those of the bound; `fast`, a step or two from those of
         /// the last slot
         effort: PriceEffort = default(PriceEffort::Accurate, Choice(&PRICE_EFFORTS)),
         /// Whether its placements are repaired where (16e) is enforced.
@@ -166,8 +170,19 @@ section! {
     }
 }
 
+section! {
+    /// `[policy.plan-ahead]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct PlanAheadOptions {
+        /// share of the price of later slots that tasks pay for the CPU which they hold then
+        weight: f64 = default(0.45, Float::NON_NEGATIVE.up_to(10.0)),
+        /// share of all CPU in use at which that price starts to rise
+        fill: f64 = default(0.85, Float::POSITIVE.up_to(1.0)),
+    }
+}
+
 fn repair(repair: &mut bool, k: &mut Keys<'_, '_>) {
-    let doc = "whether it mends its placements by exact P2 where load_balance.enforce is on";
+    let doc = "whether it moves tasks to other RSUs where load_balance.enforce is on and that lowers the exact cost (P2)";
     k.default("repair", Flag, repair, doc);
 }
 
@@ -188,7 +203,7 @@ impl Deadline {
     };
 
     fn keys(&mut self, k: &mut Keys<'_, '_>) {
-        let doc = "what it does about tasks that would end after their deadline, which J does not know of: `ignore` \
+        let doc = "what to do about tasks that would end after their deadline, which J does not count: `ignore` \
                    it, `weigh` a late task by `deadline_weight`, or `forbid` it where a move helps";
         k.default("deadline", Choice(&DEADLINES), &mut self.rule, doc);
         let kind = Float::NON_NEGATIVE.up_to(1e6);

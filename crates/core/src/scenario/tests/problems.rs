@@ -253,7 +253,7 @@ fn regress_every_problem_of_an_override_is_named() {
             "fleet.mobility",
             "{kind=\"fcd\"}",
             &[
-                "--set: fleet.mobility.path: missing, expected a text that is not empty: the trace, relative to this file, or `builtin:NAME` for one that comes with the program",
+                "--set: fleet.mobility.path: missing, expected a text that is not empty: the trace, relative to this file; `-`: standard input; `builtin:NAME`: a built-in one",
                 "s.toml:12: fleet.size: must be left out: with kind = \"fcd\" the trace decides",
             ],
         ),

@@ -1,4 +1,4 @@
-//! Algorithm 1 to the letter: a buffer of what earlier policies did, and one minibatch drawn from it for all epochs.
+//! Algorithm 1 to the letter: a buffer of earlier rollouts, and one minibatch drawn from it for all epochs.
 //!
 //! GAE (20) needs steps that follow each other, so the buffer holds snippets of `n_steps` steps of one environment (K of the
 //! paper), and a minibatch is made of snippets, drawn with replacement. Their values and advantages are computed anew in every

@@ -25,7 +25,7 @@ pub struct SlotForm {
     pub rows: usize,
     /// Width of a row.
     pub row_width: usize,
-    /// What environments show beside the rows; nobody here looks at it.
+    /// Numbers that environments show beside the rows; not used here.
     pub globals: usize,
     /// Choices of each factor; together `rows` times the logits per row.
     pub factors: Vec<u32>,

@@ -1,4 +1,4 @@
-//! The learner behind both kinds of SAC: act, remember, and learn from what is remembered.
+//! The learner behind both kinds of SAC: acts, stores transitions, and learns from stored ones.
 
 use rayon::prelude::*;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(crate) enum Draw<'a> {
     Sample(&'a mut Stream),
 }
 
-/// Actions of one kind: what continuous and discrete SAC differ in.
+/// Actions of one kind: everything in which continuous and discrete SAC differ.
 pub(crate) trait ActionSpace: Sync {
     /// What a shard of a minibatch needs besides the fields of [`Shard`].
     type Buffers: std::fmt::Debug + Default + Send + Sync;

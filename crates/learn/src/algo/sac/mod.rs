@@ -18,47 +18,46 @@ section! {
     /// Options of SAC; names and defaults of stable-baselines3 where it has them.
     #[derive(Clone, Debug, PartialEq)]
     pub struct SacConfig {
-        /// Step size of Adam, for actor, critics and temperature.
+        /// step size of Adam, for actor, critics and temperature
         learning_rate: f64 = default(3e-4, Float::ANY),
-        /// How the step size changes.
+        /// how the step size changes: `constant`, or `linear`, falling to zero at total_timesteps
         schedule: Schedule = default(Schedule::Constant, Choice(&SCHEDULES)),
-        /// Transitions remembered.
+        /// transitions that the replay buffer holds
         buffer_size: usize = default(1_000_000, ANY_COUNT),
-        /// Random steps before learning.
+        /// steps with random actions before learning begins
         learning_starts: u64 = default(100, ANY_STEPS),
-        /// Transitions of a minibatch.
+        /// transitions of a minibatch
         batch_size: usize = default(256, ANY_COUNT),
-        /// Share by which target critics follow per update.
+        /// share by which target critics follow the critics per update
         tau: f64 = default(0.005, Float::ANY),
-        /// Discount.
+        /// discount factor
         gamma: f64 = default(0.99, Float::ANY),
-        /// Discount between the turns of a slot, where no time passes. Below 1 it is the weight that a turn gives to the
-        /// turns after it.
+        /// discount factor between the turns of a slot, where no time passes: the weight that a turn gives to the next one
         turn_gamma: f64 = default(1.0, Float::ANY),
-        /// Steps of every environment between updates.
+        /// steps of each environment between updates
         train_freq: u64 = default(1, ANY_STEPS),
-        /// Updates each time.
+        /// gradient steps of each update
         gradient_steps: usize = default(1, ANY_COUNT),
-        /// Steps of every environment in an iteration.
+        /// steps of each environment in an iteration
         n_steps: usize = default(100, ANY_COUNT),
-        /// Steps of all environments after which training ends.
+        /// steps of all environments after which training ends
         total_timesteps: u64 = default(1_000_000, ANY_STEPS),
-        /// The first temperature.
+        /// initial temperature
         ent_coef: f64 = default(1.0, Float::ANY),
-        /// Whether the temperature is learned.
+        /// whether the temperature is learned
         auto_ent_coef: bool = default(true, Flag),
-        /// Entropy that the temperature aims at. None: minus the number of actions (continuous), or half of the largest
-        /// possible (discrete; as share of the largest possible where given).
+        /// entropy that the temperature aims at: for discrete actions a share of the largest possible entropy, null for half;
+        /// for continuous ones the entropy itself, null for minus the number of actions
         target_entropy: Option<f64> = default(None, Nullable(Float::ANY)),
-        /// As [`crate::algo::ppo::PpoConfig::normalize_reward`]; the replay keeps the rewards themselves.
+        /// whether rewards are divided by the running deviation of returns, and never by less than their own root mean square
         normalize_reward: bool = default(false, Flag),
-        /// Rewards get running mean 0 and deviation 1 instead. Where episodes never terminate this changes no optimum, and leaves the
-        /// critics differences to learn rather than the sum that all actions have in common.
+        /// whether rewards are scaled to a running mean of 0 and deviation of 1 instead; the critics then learn differences between
+        /// actions rather than what all have in common; without terminal states this does not change the optimum
         center_reward: bool = default(false, Flag),
-        /// What earlier iterations weigh in these moments after another one. Below 1 they follow the policy as it gets better, so that
-        /// small differences between good actions count as much as large ones between bad actions did.
+        /// weight that earlier iterations keep in these statistics after each iteration; below 1 the scale follows the policy as it
+        /// improves
         reward_keep: f64 = default(1.0, Float::ANY),
-        /// Parts of a minibatch that are computed in parallel. Changes results; the number of threads does not.
+        /// parts of a minibatch that are computed in parallel, one core each; changes results in the last digits, which the number of threads does not
         shards: usize = default(2, ANY_COUNT),
     }
 }

@@ -31,7 +31,7 @@ impl Temperature {
         self.log_alpha[0].exp()
     }
 
-    /// Minimises log alpha (entropy - target): up where the policy is too sure.
+    /// Minimises log alpha (entropy - target): alpha rises where the policy is too deterministic.
     pub(super) fn update(&mut self, entropy: f64, rate: f64) {
         if self.learned {
             let gradient = [(entropy - self.target_entropy) as f32];

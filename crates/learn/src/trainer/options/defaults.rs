@@ -28,7 +28,7 @@ pub(super) fn paper_ppo() -> PpoConfig {
     }
 }
 
-/// One step of TD, gamma .99, advantages and rewards as they are: our AC as it comes, not tuned.
+/// One step of TD, gamma .99, advantages and rewards not normalised: our AC with its defaults, not tuned.
 pub(super) fn paper_ac() -> AcConfig {
     AcConfig {
         total_timesteps: 150_000,
@@ -49,7 +49,7 @@ pub(super) fn train_defaults(
         target: Target::Any,
         n_envs: match (algorithm, encoder) {
             (Algorithm::Lysac, _) => 40,
-            // traffic changes slowly: what one environment shows in four slots is alike
+            // traffic changes slowly: four slots of one environment are much alike
             (Algorithm::Ppo, _) if agent == Agent::Paper => 64,
             (_, Encoder::Sequential) => 16,
             _ => 8,
@@ -82,7 +82,7 @@ pub(super) fn train_defaults(
     }
 }
 
-/// Where scenarios vary: many of them side by side, so that each takes fewer steps of an iteration, and as many again to
+/// Where scenarios vary: many environments side by side, so each takes fewer steps of an iteration, and many seeds to
 /// evaluate in.
 pub(super) fn vary_defaults(train: &mut TrainOptions, config: &mut Config) {
     train.n_envs = 64;
@@ -119,7 +119,7 @@ pub(super) fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
             n_steps: 1024,
             batch_size: 2048,
             learning_rate: 1e-3,
-            // what a decision withholds from later slots shows only there, a hundred turns on: of a lambda below 1 little is left there
+            // what a decision costs later slots shows only there, a hundred turns later, where a lambda below 1 leaves little weight
             turn_lambda: if carry_over { 1.0 } else { 0.95 },
             gae_lambda: if carry_over { 0.9 } else { 0.95 },
             total_timesteps: if carry_over { 5_000_000 } else { 1_000_000 },
@@ -163,7 +163,7 @@ pub(super) fn ac_defaults(encoder: Encoder, world: &World) -> AcConfig {
     }
 }
 
-/// A replay of slots takes room, all of it in every checkpoint: some 70 MB with these.
+/// The replay is part of every checkpoint: about 70 MB with these sizes.
 pub(super) fn sac_defaults(encoder: Encoder, world: &World) -> SacConfig {
     let carry_over = world.scenario.time.carry_over;
     let common = SacConfig {

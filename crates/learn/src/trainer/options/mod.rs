@@ -11,10 +11,13 @@ use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::observation::{Layout, Target};
 
 mod defaults;
+mod reference;
 
 use defaults::{
     ac_defaults, paper_ac, paper_ppo, ppo_defaults, sac_defaults, train_defaults, vary_defaults,
 };
+
+pub use reference::{OptionGroup, reference};
 
 use super::lysac::LysacConfig;
 use super::problem::problem;
@@ -70,7 +73,7 @@ pub enum Agent {
     /// Ours.
     #[default]
     Ours,
-    /// That of Wang et al. (IV-C): `flat`, a critic that sees the state and no more, and PPO or AC as textbooks have them.
+    /// That of Wang et al. (IV-C): encoder `flat`, a critic that sees only the state, and textbook PPO or AC.
     Paper,
 }
 
@@ -92,7 +95,7 @@ const AGENTS: [(&str, Agent); 2] = [("ours", Agent::Ours), ("paper", Agent::Pape
 const TARGETS: [(&str, Target); 2] = [("any", Target::Any), ("candidates", Target::Candidates)];
 const ACTIVATIONS: [(&str, Activation); 2] =
     [("tanh", Activation::Tanh), ("relu", Activation::Relu)];
-/// More environments, seeds or slots are a slip of the pen, and more than memory holds.
+/// More environments, seeds or slots are a typing error, and do not fit in memory.
 const SOME: Count = Count {
     min: 1,
     max: 100_000,
@@ -102,36 +105,36 @@ section! {
     /// Options of the trainer itself; `defaults.rs` knows those that depend on what is trained.
     #[derive(Clone, Debug, PartialEq)]
     pub struct TrainOptions {
-        /// Whose agent.
+        /// whose agent is trained: `ours`, or `paper`, that of Wang et al. (encoder flat, ppo or ac); sets the other defaults
         agent: Agent = default(Agent::Ours, Choice(&AGENTS)),
-        /// Where `flat` may have a task execute.
+        /// where the encoder flat may let a task execute: on `any` RSU, or on one of the `candidates` of its vehicle
         target: Target = default(Target::Any, Choice(&TARGETS)),
-        /// Environments stepped side by side.
+        /// environments that are stepped side by side
         n_envs: usize = default(8, SOME),
-        /// Slots of an episode.
+        /// slots of an episode
         episode_slots: usize = default(10, SOME),
-        /// Hidden layers of the actor, and of the critic where it is a network of its own.
+        /// sizes of the hidden layers, of the actor and of a separate critic
         net_arch: Vec<usize> = default(vec![64, 64], NotEmpty(List(Count { min: 1, max: 4096 }))),
-        /// What follows each hidden layer.
+        /// activation function after each hidden layer: `tanh` or `relu`
         activation: Activation = default(Activation::Tanh, Choice(&ACTIVATIONS)),
-        /// Whether the critic has a network of its own.
+        /// whether the critic has a network of its own
         own_critic: bool = default(true, Flag),
-        /// Moves reward to the turn that brought it; leaves the optimum where it is.
+        /// whether each turn of a slot gets the reward that its own decision brings; this does not change the optimum
         shaping: bool = default(true, Flag),
-        /// Iterations between evaluations.
+        /// iterations between evaluations
         eval_freq: u64 = default(5, Count { min: 1, max: 100_000 }),
-        /// Seeds of an evaluation; no training meets them.
+        /// number of seeds of an evaluation; training never uses them
         eval_seeds: usize = default(4, SOME),
-        /// Slots of each.
+        /// slots of each evaluation seed
         eval_slots: usize = default(30, SOME),
-        /// Training ends once an evaluation finds a gap this small.
+        /// training ends once an evaluation finds a gap of at most this
         target_gap: Option<f64> = default(None, Nullable(Float::NON_NEGATIVE)),
-        /// Keys of the scenario that vary between environments, see [`Vary`].
+        /// keys of the scenario that vary between environments, as with --vary
         vary: Vec<String> = default(Vec::new(), Texts),
     }
 }
 
-/// The first seed of evaluations: training's own seeds all have the highest bit, people's seeds are small.
+/// The first seed of evaluations. Seeds of training have the highest bit set, and users' seeds are small, so they never coincide.
 const FIRST_EVAL_SEED: u64 = 1 << 32;
 
 impl TrainOptions {
@@ -146,7 +149,7 @@ impl TrainOptions {
     /// What varies.
     ///
     /// # Errors
-    /// Every text that says nothing of the kind.
+    /// Every text that is not of that form.
     pub(super) fn vary(&self) -> Result<Vec<Vary>> {
         let mut problems = Problems::default();
         let mut all = Vec::new();
@@ -241,7 +244,7 @@ impl Settings {
     /// given, that of the agent.
     ///
     /// # Errors
-    /// Every name that is no option, with the nearest that is, and every value of another type.
+    /// Every name that is not an option, with the nearest that is, and every value of another type.
     pub fn new(
         algorithm: Algorithm,
         encoder: impl Into<Option<Encoder>>,
@@ -319,12 +322,12 @@ impl Settings {
         self.config.keys(k);
     }
 
-    /// What no single option can tell.
+    /// Checks that involve several options.
     fn check(&self) -> Result<()> {
         self.train.vary()?;
         let invalid = |name, message| Err(Error::invalid("--option", None, name, message));
         if self.train.target == Target::Candidates && self.encoder != Encoder::Flat {
-            return invalid("target", "candidates is for the encoder flat alone");
+            return invalid("target", "candidates needs the encoder flat");
         }
         if self.algorithm == Algorithm::Lysac && !self.train.vary.is_empty() {
             return invalid(
@@ -366,12 +369,12 @@ fn object(keys: impl FnOnce(&mut Keys<'_, '_>)) -> Map<String, Value> {
 fn unknown(name: &str, known: &Value) -> String {
     let names = known.as_object().into_iter().flat_map(Map::keys);
     match config::nearest(name, names.map(String::as_str)) {
-        Some(known) => format!("is no option; did you mean {known}?"),
-        None => "is no option; `wayside train --help` lists them".to_owned(),
+        Some(known) => format!("is not an option; did you mean {known}?"),
+        None => "is not an option; `wayside train --help` lists them".to_owned(),
     }
 }
 
-/// The agent that the overrides name; what is none is found with all other values.
+/// The agent that the overrides name; a wrong one is reported with all other values.
 fn asked_agent(overrides: &[(String, String)]) -> Agent {
     let asked = overrides.iter().rev().find(|(name, _)| name == "agent");
     let of = |(_, text): &(String, String)| AGENTS.iter().find(|(word, _)| word == text);
@@ -381,7 +384,7 @@ fn asked_agent(overrides: &[(String, String)]) -> Agent {
         .unwrap_or_default()
 }
 
-/// The paper has PPO and AC, and one state.
+/// The paper's agents are PPO and AC with one encoder.
 fn paper_only(agent: Agent, algorithm: Algorithm, encoder: Encoder, problems: &mut Problems) {
     if agent == Agent::Ours {
         return;
@@ -391,7 +394,7 @@ fn paper_only(agent: Agent, algorithm: Algorithm, encoder: Encoder, problems: &m
         problems.push(problem("agent", message));
     }
     if encoder != Encoder::Flat {
-        let message = "paper sees the encoder flat and no other".to_owned();
+        let message = "paper needs the encoder flat".to_owned();
         problems.push(problem("agent", message));
     }
 }

@@ -63,16 +63,17 @@ pub(super) fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
         "the number printed",
     );
     let note = s.default("note", Text::ANY, String::new(), "what to know about it");
-    let doc = "whose it is";
+    let doc = "whose claim it is";
     let source = s.default("source", Choice(&SOURCES), ClaimSource::Paper, doc);
     let doc = "whether constants were chosen so that it holds";
     let fitted = s.default("fitted", Flag, false, doc);
-    let doc = "how it is judged: `exact`: every seed finds the published value; `value`: the mean is it, within \
-               `within`; `limit`: the mean has the `relation` to `limit`; `ordering`: it has it to the metric of `than`, \
-               seed by seed; `ratio`: the mean over that of `than`, less 1, has it to `limit`; `trend`: it rises \
-               (`greater`) or falls (`less`) along `axis`; `rise`: its distance between the ends of `axis` has the \
-               `relation` to that of `than`; `survives`: with at least `share` of the draws of the grid's unknown constants \
-               it has it to the metric of `than`; `pending`: not yet, as the note says";
+    let doc = "how it is judged: `exact`: every seed gives the published value; `value`: the mean is the published value, \
+               give or take `within`; `limit`: the mean has the `relation` to `limit`; `ordering`: the metric has the \
+               `relation` to that of `than`, seed by seed; `ratio`: the mean over that of `than`, minus 1, has the \
+               `relation` to `limit`; `trend`: the metric rises (`greater`) or falls (`less`) along `axis`; `rise`: the \
+               difference of the metric between the ends of `axis` has the `relation` to that of `than`; `survives`: in \
+               at least `share` of the draws of the grid's unknown constants the mean has the `relation` to that of `than`; \
+               `pending`: not judged yet, the note says why";
     let kind = s.required("kind", Choice(&CLAIM_KINDS), doc);
     let test = test(s, kind, published, grids);
     ClaimSpec {
@@ -177,8 +178,8 @@ fn keys<'g>(s: &mut Section<'_>, grids: &'g [Grid]) -> (Keys, Option<&'g Grid>) 
     );
     let doc = "what of a ratio is judged: each cell's, the mean of the cells' `ratios`, or the ratio of their `totals`";
     let pooled = s.default("pooled", Choice(&POOLED), Pooled::Not, doc);
-    let doc = "largest difference that is nothing, relative to the metric of `than`, for the kind ordering: beside the \
-               strict verdict it is then said where the two are equivalent";
+    let doc = "largest difference that counts as none, relative to the metric of `than`, for the kind ordering: the \
+               results then also say where the two are equivalent";
     let without = "the strict verdict alone";
     let margin = s.optional("equivalence", Float::POSITIVE, without, doc);
     let keys = Keys {
@@ -219,7 +220,7 @@ fn check_presence(
                 format!("missing, expected {key} for a claim of this kind"),
             );
         } else if there && !wanted {
-            s.problem(key, "means nothing for a claim of this kind");
+            s.problem(key, "has no meaning for a claim of this kind");
         }
     };
     wants("grid", keys.grid.is_some(), judged);

@@ -20,8 +20,9 @@ const MEASURES: [(&str, Measure); 4] = [
 
 pub(super) fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let id = file_stem(s, "unique name");
-    let doc = "what is measured: what policies do; the same slot by slot in the run of the first seed, a slot counting as a \
-               seed; what a round of related information costs; or nothing, for it is recorded in a file";
+    let doc = "what is measured: `policies`: the metrics of policies; `slots`: the same for every slot of the run of the first \
+               seed, each slot counting as a seed; `information`: the cost of a round of related information; `recorded`: \
+               nothing, the results are in a file";
     let measure = s.default("measure", Choice(&MEASURES), Measure::Policies, doc);
     let doc = "scenario: a built-in one, or a file relative to this one";
     let without = "an axis over scenarios names them, or nothing is run";
@@ -98,7 +99,7 @@ fn record_file(s: &mut Section<'_>, measure: Measure, folder: &Path) -> Option<R
     match (measure, &file) {
         (Measure::Recorded, None) => s.problem("file", "missing, expected a file of records"),
         (Measure::Recorded, _) | (_, None) => {}
-        _ => s.problem("file", "means nothing where something is run"),
+        _ => s.problem("file", "has no meaning where something is run"),
     }
     file
 }
@@ -116,7 +117,7 @@ fn check(s: &mut Section<'_>, grid: &Grid) {
         s.problem("policies", "missing, expected a list of policies");
     }
     if grid.seeds.is_some() && *measure != Measure::Policies {
-        s.problem("seeds", "means nothing where no policy is run");
+        s.problem("seeds", "has no meaning where no policy is run");
     }
     for policy in policies {
         if !records.is_empty() && !records.iter().any(|r| r.policy == *policy) {
@@ -158,7 +159,7 @@ fn drawn(
     let from = "20, or draws if that is less";
     let doc = "draws with --quick";
     let quick = draws.map(|_| s.inherited("quick_draws", count, few, from, doc));
-    let doc = "A key that nobody knows, drawn anew for each draw: from `min` to `max`, or one of `values`";
+    let doc = "A key whose value is unknown, drawn anew for each draw: from `min` to `max`, or one of `values`";
     let keys = s.list("draw", Presence::Optional("none"), doc, |s, _| {
         draw(s, scenario, set)
     });
@@ -211,7 +212,7 @@ fn draw(s: &mut Section<'_>, scenario: Option<&str>, set: &[(String, String)]) -
         }
         (None, None, Some(values)) => {
             if log {
-                s.problem("log", "means nothing where values are listed");
+                s.problem("log", "has no meaning where values are listed");
             }
             Among::Values(values.into_iter().map(|v| v.toml).collect())
         }
@@ -274,7 +275,7 @@ fn axis(
         Text::NAME,
         key.rsplit('.').next().map(str::to_owned),
         "the last part of the key",
-        "how figures and claims call it",
+        "its name in figures and claims",
     );
     let label = s.inherited(
         "label",

@@ -232,7 +232,7 @@ fn property_every_problem_of_draws_is_named() {
         "max: must be more than min",
         "backhaul.max_hop: unknown key",
         "quick_draws: must be at most draws, 40",
-        "log: means nothing where values are listed",
+        "log: has no meaning where values are listed",
     ] {
         assert!(error.contains(message), "{message}\n{error}");
     }

@@ -1,4 +1,4 @@
-//! Reader of tables as text: SUMO's FCD and those that people make of it.
+//! Reader of tables as text: SUMO's FCD, and tables made from it.
 //!
 //! The header tells the separator and the columns, in any order.
 
@@ -9,7 +9,7 @@ use ::csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use crate::error::{Error, Result};
 use crate::mobility::trace::bytes::Text;
 use crate::mobility::trace::columns::{Missing, Role, by_sumo, in_degrees};
-use crate::mobility::trace::step::{Input, Place, Rows, Step, TOO_MANY, Traits, shown};
+use crate::mobility::trace::step::{Input, Place, Rows, Step, Traits, shown};
 
 pub(super) struct CsvRows {
     input: Input,
@@ -187,10 +187,7 @@ impl Rows for CsvRows {
         let [_, x_name, y_name] = &columns.names;
         let x_m = number(x_name, columns.x)?;
         let y_m = number(y_name, columns.y)?;
-        if !step.push(id, x_m, y_m, place) {
-            return Err(self.input.bad(place, "", TOO_MANY));
-        }
-        Ok(())
+        self.input.add(step, row, [x_m, y_m], place)
     }
 
     fn not_later(&mut self) -> Error {

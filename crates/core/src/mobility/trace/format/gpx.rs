@@ -8,10 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 use crate::error::Result;
 use crate::mobility::trace::bytes::Text;
 use crate::mobility::trace::step::{Input, Place, StepReader, Traits};
-use crate::mobility::trace::tracks::{Gathered, TOO_MANY_FIXES, Tracks};
-
-/// Step of a trace that has none [s].
-const STEP_S: f64 = 1.0;
+use crate::mobility::trace::tracks::{Gathered, STEP_S, TOO_MANY_FIXES, Tracks};
 
 /// Whether the root element is GPX's.
 pub(super) fn is(text: &[u8]) -> bool {

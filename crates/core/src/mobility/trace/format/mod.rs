@@ -1,10 +1,12 @@
-//! Opens a trace: its format is told by its content, never by its name.
+//! Opens a trace: its content decides the format, not its name.
 
 mod csv;
 mod gpx;
 mod ns2;
 mod parquet;
 mod xml;
+
+pub(super) use parquet::PROJECTION;
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -38,6 +40,7 @@ pub(super) fn reader(mut input: Input, source: &Source) -> Result<Box<dyn StepRe
     let mut trace = match source {
         Source::Memory(bytes) => Trace::Memory(bytes.clone()),
         Source::File(path) => Trace::open(path)?,
+        Source::Stdin => Trace::stdin()?,
         Source::Folder(files) => {
             let rows = parquet::open(input, files.clone().into())?;
             return by_time(rows);

@@ -7,10 +7,7 @@ use std::io::BufRead;
 use crate::error::Result;
 use crate::mobility::trace::bytes::Text;
 use crate::mobility::trace::step::{Input, Place, StepReader, Traits, shown};
-use crate::mobility::trace::tracks::{Gathered, TOO_MANY_FIXES, Tracks};
-
-/// Step of a trace that has none [s].
-const STEP_S: f64 = 1.0;
+use crate::mobility::trace::tracks::{Gathered, STEP_S, TOO_MANY_FIXES, Tracks};
 
 /// Whether a text is ns-2 mobility.
 pub(super) fn is(text: &[u8]) -> bool {
@@ -163,7 +160,7 @@ fn parse<'l>(
         return Err(input.bad(
             place,
             "",
-            format!("is no command of a node: {}", shown(line.as_bytes())),
+            format!("is not a command for a node: {}", shown(line.as_bytes())),
         ));
     };
     let words: Vec<&str> = words.split_whitespace().collect();

@@ -7,7 +7,7 @@ use quick_xml::{Reader, XmlVersion};
 
 use crate::error::{Error, Result};
 use crate::mobility::trace::bytes::Text;
-use crate::mobility::trace::step::{Input, Place, Step, StepReader, TOO_MANY, Traits, shown};
+use crate::mobility::trace::step::{Input, Place, Step, StepReader, Traits, shown};
 
 pub(super) struct XmlSteps {
     input: Input,
@@ -163,10 +163,7 @@ fn vehicle(input: &mut Input, place: Place, tag: &BytesStart<'_>, step: &mut Ste
     let y = required(input, place, "vehicle.y", y)?;
     let x_m = input.number(place, "vehicle.x", x.as_bytes())?;
     let y_m = input.number(place, "vehicle.y", y.as_bytes())?;
-    if !step.push(id.as_bytes(), x_m, y_m, place) {
-        return Err(input.bad(place, "", TOO_MANY));
-    }
-    Ok(())
+    input.add(step, row, [x_m, y_m], place)
 }
 
 type Value<'a> = Option<Cow<'a, str>>;
@@ -186,7 +183,7 @@ fn attributes<'a, const N: usize>(
             continue;
         };
         if value.is_some() {
-            return Err(input.bad(place, name, "must be there once, got it twice"));
+            return Err(input.bad(place, name, "must be given once, got it twice"));
         }
         **value = Some(if attribute.value.as_bytes().contains(&b'&') {
             let text = attribute.normalized_value(XmlVersion::Explicit1_0);

@@ -111,7 +111,7 @@ fn closed_form_malformed_xml() {
         ),
         (
             "<timestep time='1'>\n<vehicle id='a' x='1' x='2' y='1'/></timestep>",
-            "t.xml:3: x: must be there once",
+            "t.xml:3: x: must be given once",
         ),
         (
             "<timestep time='1'>\n<vehicle id='a' x='1' y='1/>\n</timestep>",

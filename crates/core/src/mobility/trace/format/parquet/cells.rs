@@ -65,7 +65,7 @@ impl Meaning {
         meaning
     }
 
-    /// Division by a power of ten keeps what multiplication by its inverse rounds.
+    /// Division by a power of ten is exact where multiplication by its inverse would round.
     fn number(self, stored: f64) -> f64 {
         if self.scale < 1.0 {
             stored / (1.0 / self.scale).round()
@@ -75,7 +75,7 @@ impl Meaning {
     }
 }
 
-/// Why a column cannot be read, in words of those who write tables.
+/// Why a column cannot be read, in the terms of pandas and polars.
 pub(super) fn refusal(column: &ColumnDescriptor, text: bool) -> Option<String> {
     if column.self_type().get_basic_info().repetition() == Repetition::REPEATED {
         return Some("must hold one value per row, got a repeated column".into());

@@ -1,7 +1,7 @@
-//! The Parquet library's way into our bytes.
+//! Gives the Parquet library access to our bytes.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{ChunkReader, Length};
@@ -14,6 +14,7 @@ impl Length for Trace {
         match self {
             Self::File(file) => file.len(),
             Self::Memory(bytes) => bytes.len() as u64,
+            Self::Spool(spool) => spool.length(),
         }
     }
 }
@@ -27,6 +28,7 @@ impl ChunkReader for Trace {
         Ok(match self {
             Self::File(file) => Box::new(<File as ChunkReader>::get_read(file, start)?),
             Self::Memory(bytes) => Box::new(bytes.get_read(start)?),
+            Self::Spool(spool) => Box::new(BufReader::new(spool.from(start))),
         })
     }
 
@@ -35,6 +37,11 @@ impl ChunkReader for Trace {
         match self {
             Self::File(file) => file.get_bytes(start, length),
             Self::Memory(bytes) => bytes.get_bytes(start, length),
+            Self::Spool(spool) => {
+                let mut bytes = vec![0; length];
+                spool.from(start).read_exact(&mut bytes)?;
+                Ok(bytes.into())
+            }
         }
     }
 }

@@ -14,7 +14,8 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::super::bytes::Trace;
 use super::super::columns::{Missing, Role, by_sumo, in_degrees};
-use super::super::step::{Input, NUMBER, Place, Rows, Step, TOO_MANY, Traits, is_plausible, shown};
+use super::super::projection::Wanted;
+use super::super::step::{Input, NUMBER, Place, Rows, Step, Traits, is_plausible, shown};
 use crate::error::{Error, Result};
 use cells::{Numbers, Strings, refusal};
 
@@ -85,6 +86,7 @@ pub(in super::super) fn open_one(mut input: Input, trace: Trace) -> Result<Parqu
         input.found.degrees = Some(true);
     }
     input.found.format = "Parquet".into();
+    recorded(&mut input, &file)?;
     Ok(ParquetRows {
         input,
         file,
@@ -95,6 +97,29 @@ pub(in super::super) fn open_one(mut input: Input, trace: Trace) -> Result<Parqu
         at: 0,
         row: 0,
     })
+}
+
+/// The key of the metadata that says how an import's coordinates become metres.
+pub(in super::super) const PROJECTION: &str = "wayside.projection";
+
+/// What an import has recorded of the source's unit: a survey need not find it again.
+fn recorded(input: &mut Input, file: &SerializedFileReader<Trace>) -> Result<()> {
+    let metadata = file.metadata().file_metadata().key_value_metadata();
+    let mut entries = metadata.into_iter().flatten();
+    let Some(text) = entries
+        .find(|entry| entry.key == PROJECTION)
+        .and_then(|e| e.value.clone())
+    else {
+        return Ok(());
+    };
+    match Wanted::parse(&text) {
+        Ok(wanted) => {
+            input.found.degrees = Some(wanted != Wanted::Metres);
+            input.found.recorded = Some(wanted);
+            Ok(())
+        }
+        Err(message) => Err(input.bad(Place::File, PROJECTION, message)),
+    }
 }
 
 fn open_file(input: &Input, mut trace: Trace) -> Result<SerializedFileReader<Trace>> {
@@ -318,10 +343,7 @@ impl Rows for ParquetRows {
         let [_, x_name, y_name] = &columns.names;
         check(&self.input, place, x_name, x_m)?;
         check(&self.input, place, y_name, y_m)?;
-        if !step.push(row.id, x_m, y_m, place) {
-            return Err(self.input.bad(place, "", TOO_MANY));
-        }
-        Ok(())
+        self.input.add(step, row, [x_m, y_m], place)
     }
 
     fn not_later(&mut self) -> Error {
@@ -343,7 +365,7 @@ fn check(input: &Input, place: Place, path: &str, value: f64) -> Result<()> {
 }
 
 thread_local! {
-    /// The library is at work on this thread: its panics are its file's fault.
+    /// Whether the library is running on this thread, so that a panic means a damaged file.
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 

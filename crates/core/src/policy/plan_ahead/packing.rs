@@ -1,0 +1,279 @@
+//! Which task runs where and for how many slots, with its exact cost kept up to date.
+
+use super::menu::{Menu, Take};
+use crate::alloc::curve::Curve;
+use crate::alloc::server::{Rows, Server};
+use crate::slot::Slot;
+
+/// The choice of a task that runs on its vehicle.
+pub(super) const LOCAL: u32 = u32::MAX;
+/// Rounding must not carry the shares at an RSU over its CPU.
+const MARGIN: f64 = 1e-9;
+/// Newton steps to the price that fills an RSU, and the share of its CPU that may be missing.
+const MOST_STEPS: usize = 30;
+const TOLERANCE: f64 = 1e-5;
+
+/// The tasks executed at an RSU.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bin {
+    pub(super) server: Server,
+    pub(super) available_hz: f64,
+    /// Rows, in the order they came.
+    pub(super) rows: Vec<u32>,
+    least: Take,
+    free: Take,
+    /// What they cost together.
+    pub(super) value: f64,
+    /// What a Hz more would save them.
+    pub(super) price: f64,
+    /// The last change here, as counted by `Packing::changes`.
+    pub(super) changed: u32,
+}
+
+impl Bin {
+    /// Whether its tasks get less than they would like.
+    pub(super) fn is_tight(&self) -> bool {
+        self.free.hz > self.available_hz
+    }
+}
+
+/// A change at one RSU: a row that goes, and a choice that a row comes with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Change {
+    pub(super) goes: Option<u32>,
+    pub(super) comes: Option<(u32, u32)>,
+}
+
+/// All tasks of a slot, packed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Packing {
+    pub(super) menu: Menu,
+    pub(super) cycles: Vec<f64>,
+    pub(super) local: Vec<f64>,
+    pub(super) chosen: Vec<u32>,
+    pub(super) bins: Vec<Bin>,
+    /// What every task pays at its RSU, the price of its CPU included.
+    paid: Vec<f64>,
+    /// What every choice would cost at the price of its RSU, and which change there that was found after.
+    priced: Vec<(u32, f64)>,
+    /// Number of changes so far, and per row the number of them when it was last moved or found where it is best.
+    pub(super) changes: u32,
+    pub(super) seen: Vec<u32>,
+    /// The same for its swaps.
+    pub(super) swapped: Vec<u32>,
+    /// What every Hz costs by which the least shares exceed the CPU of an RSU, and what any such excess costs.
+    pub(super) overload_price: f64,
+    pub(super) overload_charge: f64,
+    scratch: Scratch,
+}
+
+/// Tasks whose shares are between the least and what they would like.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    cycles: Vec<f64>,
+    minimum_hz: Vec<f64>,
+    later_price: Vec<f64>,
+}
+
+impl Packing {
+    /// Empties all RSUs.
+    pub(super) fn reset(&mut self, slot: &Slot) {
+        let tasks = self.local.len();
+        self.chosen.clear();
+        self.chosen.resize(tasks, LOCAL);
+        self.priced.clear();
+        self.priced.resize(self.menu.choices.len(), (u32::MAX, 0.0));
+        self.paid.clear();
+        self.paid.resize(tasks, 0.0);
+        self.seen.clear();
+        self.seen.resize(tasks, 0);
+        self.swapped.clear();
+        self.swapped.resize(tasks, 0);
+        self.changes = 0;
+        self.bins.resize_with(slot.rsus.len(), Bin::default);
+        for (m, bin) in self.bins.iter_mut().enumerate() {
+            bin.server = Server::idle(slot, m);
+            bin.available_hz = slot.rsus.available_cpu_hz(m) * (1.0 - MARGIN);
+            bin.rows.clear();
+            (bin.least, bin.free, bin.value) = (Take::default(), Take::default(), 0.0);
+        }
+    }
+
+    /// Which RSU executes `row`.
+    pub(super) fn rsu(&self, row: u32) -> Option<u32> {
+        match self.chosen[row as usize] {
+            LOCAL => None,
+            choice => Some(self.menu.choices[choice as usize].rsu),
+        }
+    }
+
+    /// Gives `row` another choice; the values of its RSUs are up to date afterwards.
+    pub(super) fn put(&mut self, row: u32, choice: u32) {
+        let before = self.rsu(row);
+        self.chosen[row as usize] = choice;
+        let after = self.rsu(row);
+        if before != after {
+            if let Some(m) = before {
+                self.bins[m as usize].rows.retain(|&other| other != row);
+            }
+            if let Some(m) = after {
+                self.bins[m as usize].rows.push(row);
+            }
+        }
+        for m in [before, after].into_iter().flatten() {
+            self.settle(m);
+        }
+    }
+
+    /// Sums up RSU `m` afresh.
+    pub(super) fn settle(&mut self, m: u32) {
+        let bin = &mut self.bins[m as usize];
+        (bin.least, bin.free) = (Take::default(), Take::default());
+        for &row in &bin.rows {
+            let choice = &self.menu.choices[self.chosen[row as usize] as usize];
+            bin.least = bin.least.plus(choice.least);
+            bin.free = bin.free.plus(choice.free);
+        }
+        self.changes += 1;
+        bin.changed = self.changes;
+        let (value, price) = self.value_and_price(m, Change::default());
+        let bin = &mut self.bins[m as usize];
+        (bin.value, bin.price) = (value, price);
+        for &row in &bin.rows {
+            let choice = &self.menu.choices[self.chosen[row as usize] as usize];
+            let cycles = self.cycles[row as usize];
+            self.paid[row as usize] = choice.priced(&bin.server.curve, cycles, price);
+        }
+    }
+
+    /// A lower bound of how `change` changes the value of RSU `m`, by weak duality at its price: costs next to nothing.
+    pub(super) fn least_gain(&mut self, m: u32, change: Change) -> f64 {
+        let goes = change.goes.map_or(0.0, |row| self.paid[row as usize]);
+        let bin = &self.bins[m as usize];
+        let comes = change.comes.map_or(0.0, |(row, index)| {
+            let (stamp, priced) = &mut self.priced[index as usize];
+            if *stamp != bin.changed {
+                let choice = &self.menu.choices[index as usize];
+                let cycles = self.cycles[row as usize];
+                *stamp = bin.changed;
+                *priced = choice.priced(&bin.server.curve, cycles, bin.price);
+            }
+            *priced
+        });
+        comes - goes
+    }
+
+    fn sums(&self, m: u32, change: Change) -> (Take, Take) {
+        let bin = &self.bins[m as usize];
+        let (mut least, mut free) = (bin.least, bin.free);
+        if let Some(row) = change.goes {
+            let choice = &self.menu.choices[self.chosen[row as usize] as usize];
+            (least, free) = (least.minus(choice.least), free.minus(choice.free));
+        }
+        if let Some((_, choice)) = change.comes {
+            let choice = &self.menu.choices[choice as usize];
+            (least, free) = (least.plus(choice.least), free.plus(choice.free));
+        }
+        (least, free)
+    }
+
+    /// What the tasks at RSU `m` cost together after `change`: exact P2 with later slots priced.
+    pub(super) fn value(&mut self, m: u32, change: Change) -> f64 {
+        self.value_and_price(m, change).0
+    }
+
+    fn value_and_price(&mut self, m: u32, change: Change) -> (f64, f64) {
+        let (least, free) = self.sums(m, change);
+        let available_hz = self.bins[m as usize].available_hz;
+        if free.hz <= available_hz {
+            return (free.cost, 0.0);
+        }
+        let overload_hz = least.hz - available_hz;
+        if overload_hz > 0.0 {
+            let price = self.overload_price;
+            let cost = least.cost + price * overload_hz + self.overload_charge;
+            return (cost, price);
+        }
+        self.squeezed(m, change, least)
+    }
+
+    /// The same where shares are between the least and the free ones.
+    fn squeezed(&mut self, m: u32, change: Change, least: Take) -> (f64, f64) {
+        let Self {
+            menu,
+            cycles,
+            chosen,
+            bins,
+            scratch,
+            ..
+        } = self;
+        let bin = &bins[m as usize];
+        scratch.cycles.clear();
+        scratch.minimum_hz.clear();
+        scratch.later_price.clear();
+        let staying = bin.rows.iter().filter(|&&row| change.goes != Some(row));
+        let staying = staying.map(|&row| (row, chosen[row as usize]));
+        let mut rest = least;
+        for (row, choice) in staying.chain(change.comes) {
+            let choice = &menu.choices[choice as usize];
+            if choice.free.hz > choice.least.hz {
+                scratch.cycles.push(cycles[row as usize]);
+                scratch.minimum_hz.push(choice.least.hz);
+                scratch.later_price.push(choice.later_price);
+                rest = rest.minus(choice.least);
+            }
+        }
+        let rows = Rows {
+            cycles: &scratch.cycles,
+            minimum_hz: &scratch.minimum_hz,
+            later_price: &scratch.later_price,
+        };
+        let total_hz = bin.available_hz - rest.hz;
+        let curve = &bin.server.curve;
+        let price = match curve {
+            Curve::Tradeoff { .. } => filling_price(curve, rows, total_hz, bin.price),
+            _ => bin.server.price_for(rows, total_hz),
+        };
+        // the value of the dual: an error of the price counts in the second order only
+        let mut cost = least.cost - price * total_hz;
+        for (row, &cycles) in scratch.cycles.iter().enumerate() {
+            let (least_hz, later) = (scratch.minimum_hz[row], scratch.later_price[row]);
+            let hz = curve.demand(price + later, cycles).0.max(least_hz);
+            cost += curve.cost(cycles, hz) - curve.cost(cycles, least_hz) + later * (hz - least_hz);
+            cost += price * hz;
+        }
+        (cost, price)
+    }
+}
+
+/// The price at which `rows` take `total_hz`, which they can and would exceed for nothing: Newton's steps from below. The
+/// demand is convex and falls, so they never go too far.
+fn filling_price(curve: &Curve, rows: Rows<'_>, total_hz: f64, guess: f64) -> f64 {
+    let demand = |price: f64| {
+        let (mut sum, mut slope) = (0.0, 0.0);
+        for (row, (&cycles, &least_hz)) in rows.cycles.iter().zip(rows.minimum_hz).enumerate() {
+            let (hz, by_price) = curve.demand(price + rows.later_price[row], cycles);
+            if hz > least_hz {
+                sum += hz;
+                slope += by_price;
+            } else {
+                sum += least_hz;
+            }
+        }
+        (sum - total_hz, slope)
+    };
+    let mut price = guess;
+    let (mut excess_hz, mut slope) = demand(price);
+    if excess_hz < 0.0 {
+        price = 0.0;
+        (excess_hz, slope) = demand(price);
+    }
+    for _ in 0..MOST_STEPS {
+        if excess_hz <= TOLERANCE * total_hz || slope >= 0.0 {
+            break;
+        }
+        price -= excess_hz / slope;
+        (excess_hz, slope) = demand(price);
+    }
+    price
+}

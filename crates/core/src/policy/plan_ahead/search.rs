@@ -1,0 +1,153 @@
+//! Local search over packings: moves, swaps, and tasks forced in from their vehicles.
+
+use super::packing::{Change, LOCAL, Packing};
+
+/// Rounds of moves and swaps.
+const MOST_ROUNDS: usize = 2;
+/// Sweeps of moves in a round.
+const MOST_SWEEPS: usize = 6;
+/// Gains smaller than this share of what the task costs on its vehicle are left: they would take most of the time.
+const LEAST_GAIN: f64 = 2e-4;
+
+impl Packing {
+    /// Moves and swaps until neither pays.
+    pub(super) fn descend(&mut self, order: &[u32]) {
+        for _ in 0..MOST_ROUNDS {
+            for _ in 0..MOST_SWEEPS {
+                if !order
+                    .iter()
+                    .fold(false, |moved, &row| self.improve(row) | moved)
+                {
+                    break;
+                }
+            }
+            let swapped = order.iter().fold(false, |any, &row| self.swap(row) | any);
+            if !swapped {
+                break;
+            }
+        }
+    }
+
+    /// Gives `row` its best choice given all others; whether that changed anything.
+    pub(super) fn improve(&mut self, row: u32) -> bool {
+        let old = self.chosen[row as usize];
+        let here = self.rsu(row);
+        let local = self.local[row as usize];
+        let seen = std::mem::replace(&mut self.seen[row as usize], self.changes);
+        let touched = |m: u32| self.bins[m as usize].changed > seen;
+        if !self
+            .menu
+            .of(row as usize)
+            .any(|c| touched(self.menu.choices[c].rsu))
+        {
+            return false;
+        }
+        // what the rest of its RSU costs without it
+        let (mut rest, mut stay) = (0.0, local);
+        if let Some(m) = here {
+            let goes = Change {
+                goes: Some(row),
+                comes: None,
+            };
+            rest = self.value(m, goes);
+            stay = self.bins[m as usize].value - rest;
+        }
+        let (mut best, mut least) = (old, stay - LEAST_GAIN * local);
+        if local < least {
+            (best, least) = (LOCAL, local);
+        }
+        for choice in self.menu.of(row as usize) {
+            let m = self.menu.choices[choice].rsu;
+            let choice = choice as u32;
+            if choice == old {
+                continue;
+            }
+            let (before, goes) = match here == Some(m) {
+                true => (rest, Some(row)),
+                false => (self.bins[m as usize].value, None),
+            };
+            let change = Change {
+                goes,
+                comes: Some((row, choice)),
+            };
+            let rough = match goes {
+                Some(_) => self.menu.choices[choice as usize].free.cost,
+                None => self.least_gain(m, change),
+            };
+            if rough >= least {
+                continue;
+            }
+            let cost = self.value(m, change) - before;
+            if cost < least {
+                (best, least) = (choice, cost);
+            }
+        }
+        if best != old {
+            self.put(row, best);
+        }
+        best != old
+    }
+
+    /// Exchanges the RSUs of `row` and of another task where that pays; whether it did.
+    fn swap(&mut self, row: u32) -> bool {
+        let mut swapped = false;
+        let mut last = None;
+        let seen = std::mem::replace(&mut self.swapped[row as usize], self.changes);
+        let touched = |packing: &Self, m: u32| packing.bins[m as usize].changed > seen;
+        for choice in self.menu.of(row as usize) {
+            let there = self.menu.choices[choice].rsu;
+            let Some(here) = self.rsu(row) else {
+                return swapped;
+            };
+            if last == Some(there) || there == here {
+                continue;
+            }
+            last = Some(there);
+            let tight = |m: u32| self.bins[m as usize].is_tight();
+            if !tight(here) && !tight(there) || !touched(self, here) && !touched(self, there) {
+                continue;
+            }
+            let mut index = 0;
+            while let Some(&other) = self.bins[there as usize].rows.get(index) {
+                index += 1;
+                if self.swap_pair(row, here, other, there) {
+                    swapped = true;
+                    break;
+                }
+            }
+        }
+        swapped
+    }
+
+    fn swap_pair(&mut self, row: u32, here: u32, other: u32, there: u32) -> bool {
+        let before = self.bins[here as usize].value + self.bins[there as usize].value;
+        let most = -LEAST_GAIN * self.local[row as usize];
+        let (mut best, mut least) = (None, before + most);
+        let back = self.menu.at(other as usize, here);
+        for forth in self.menu.at(row as usize, there) {
+            let change_there = Change {
+                goes: Some(other),
+                comes: Some((row, forth as u32)),
+            };
+            let rough_there = self.least_gain(there, change_there);
+            for back in back.clone() {
+                let change_here = Change {
+                    goes: Some(row),
+                    comes: Some((other, back as u32)),
+                };
+                if before + rough_there + self.least_gain(here, change_here) >= least {
+                    continue;
+                }
+                let cost = self.value(there, change_there) + self.value(here, change_here);
+                if cost < least {
+                    (best, least) = (Some((forth as u32, back as u32)), cost);
+                }
+            }
+        }
+        if let Some((forth, back)) = best {
+            self.put(row, forth);
+            self.put(other, back);
+        }
+        best.is_some()
+    }
+}
