@@ -106,6 +106,9 @@ fn inspect(file: &str) -> Result<String> {
         Mobility::Fcd(fcd) => mobility::trace::report(fcd)?.to_string(),
         _ => String::new(),
     };
+    if let Some(sites) = &world.sites {
+        taken += &format!("  sites: {sites}\n");
+    }
     if let LinkRule::File(path) = &scenario.backhaul.links {
         let links = Topology::read(path)?.report();
         taken += &format!("  backhaul: {links}\n");

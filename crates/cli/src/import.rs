@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::mobility::trace::{self, Report};
-use wayside_core::scenario::{Fcd, FcdSource};
+use wayside_core::scenario::{Fcd, FcdSource, TraceColumns};
 use wayside_output::Draft;
 
 /// Turn traces of any format into the one that is read fastest.
@@ -133,30 +133,23 @@ fn traces(args: &Import) -> Result<Vec<Fcd>> {
             refuse(flag, format!("must be between 0.001 and 1e9, got {value}"));
         }
     }
-    let mut fcd = Fcd {
+    let mut columns = TraceColumns::default();
+    for (role, name) in &args.columns {
+        match column(&mut columns, role) {
+            Some(column) => *column = Some(name.clone()),
+            None => {
+                let message = format!("must be time, id, x, y, type, lane or edge, got {role:?}");
+                refuse("--column", message);
+            }
+        }
+    }
+    let fcd = Fcd {
         projection: args.projection.clone(),
         resample_s: args.resample_s,
         max_gap_s: args.max_gap_s,
+        columns: Some(Box::new(columns)),
         ..Fcd::default()
     };
-    for (role, name) in &args.columns {
-        let columns = fcd.columns.get_or_insert_default();
-        let column = match role.as_str() {
-            "time" => &mut columns.time,
-            "id" => &mut columns.id,
-            "x" => &mut columns.x,
-            "y" => &mut columns.y,
-            "type" => &mut columns.kind,
-            "lane" => &mut columns.lane,
-            "edge" => &mut columns.edge,
-            other => {
-                let message = format!("must be time, id, x, y, type, lane or edge, got {other:?}");
-                refuse("--column", message);
-                continue;
-            }
-        };
-        *column = Some(name.clone());
-    }
     let mut traces = Vec::new();
     for file in &args.files {
         match FcdSource::named(file, Path::new("")) {
@@ -168,6 +161,19 @@ fn traces(args: &Import) -> Result<Vec<Fcd>> {
         }
     }
     problems.into_result(traces)
+}
+
+fn column<'a>(columns: &'a mut TraceColumns, role: &str) -> Option<&'a mut Option<String>> {
+    Some(match role {
+        "time" => &mut columns.time,
+        "id" => &mut columns.id,
+        "x" => &mut columns.x,
+        "y" => &mut columns.y,
+        "type" => &mut columns.kind,
+        "lane" => &mut columns.lane,
+        "edge" => &mut columns.edge,
+        _ => return None,
+    })
 }
 
 /// Calls keys of a scenario by the flags that stand for them.
@@ -206,6 +212,8 @@ fn as_json(out: &Path, report: &Report) -> serde_json::Value {
         "x_max_m": extent.x_max_m,
         "y_min_m": extent.y_min_m,
         "y_max_m": extent.y_max_m,
+        "lon": report.degrees.map(|[lon, _]| lon),
+        "lat": report.degrees.map(|[_, lat]| lat),
         "vehicles": report.vehicles,
         "mean_vehicles": extent.mean_vehicles,
         "max_vehicles": extent.max_vehicles,

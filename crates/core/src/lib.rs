@@ -112,6 +112,7 @@ pub mod queueing;
 pub mod ragged;
 pub mod rng;
 pub mod scenario;
+pub mod sites;
 pub mod slot;
 
 pub use error::{Error, Problem, Problems, Result};

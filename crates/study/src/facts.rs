@@ -2,7 +2,7 @@
 
 use wayside_core::Result;
 use wayside_core::engine::traffic::Traffic;
-use wayside_core::engine::world::World;
+use wayside_core::engine::world::{Degrees, World};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::Area;
 use wayside_plot::{Map, Site};
@@ -22,6 +22,8 @@ pub struct ScenarioFacts {
     pub deadline_s: [f64; 2],
     /// The map's rectangle.
     pub area: Area,
+    /// Where the map is on earth, where that is known.
+    pub degrees: Option<Degrees>,
     /// The RSUs.
     pub rsus: Vec<Site>,
     /// Backhaul links, by rows of RSUs.
@@ -49,6 +51,7 @@ impl ScenarioFacts {
             slot_s: scenario.time.slot_s,
             deadline_s: [scenario.task.deadline_s.min, scenario.task.deadline_s.max],
             area: world.area,
+            degrees: world.degrees.clone(),
             rsus: (0..rsus.len())
                 .map(|m| Site {
                     id: rsus.id[m].clone(),

@@ -44,6 +44,7 @@ pub(crate) fn facts() -> ScenarioFacts {
             x_max_m: 1000.0,
             y_max_m: 400.0,
         },
+        degrees: None,
         rsus: (0..11)
             .map(|m| Site {
                 id: format!("r{m}"),

@@ -5,6 +5,7 @@ mod folders;
 mod limits;
 mod run;
 mod study;
+mod traces;
 mod train;
 mod writers;
 
@@ -66,7 +67,7 @@ fn text(path: &Path) -> &str {
 #[test]
 fn property_help_teaches() {
     for command in [
-        "run", "train", "decide", "policies", "check", "schema", "bench",
+        "run", "train", "decide", "policies", "check", "import", "schema", "bench",
     ] {
         let help = printed(&[command, "--help"]);
         assert!(help.contains("Examples:\n  "), "{command}");

@@ -181,6 +181,7 @@ fn rsu(id: &str, x_m: f64) -> Rsu {
         cpu_hz: 1e10,
         cores: 1,
         energy_coeff: 1e-28,
+        lon_lat: None,
     }
 }
 

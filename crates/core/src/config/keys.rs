@@ -1,6 +1,6 @@
 //! Fields of structs as keys of sections: the same definition reads, describes and writes them.
 
-use super::{Form, Kind, Presence, Section, Writer};
+use super::{Float, Form, Kind, Presence, Section, Writer};
 
 /// Binds fields to keys, one call a key, in the order of the section.
 ///
@@ -237,6 +237,31 @@ impl Keys<'_, '_> {
         match self {
             Self::Read(s) => s.has(name),
             Self::Write(_) => false,
+        }
+    }
+
+    /// Whether keys are described, and there is no file.
+    #[must_use]
+    pub fn describes(&self) -> bool {
+        match self {
+            Self::Read(s) => s.is_description(),
+            Self::Write(_) => false,
+        }
+    }
+
+    /// A number that must be there, unless `instead` is.
+    pub fn either(
+        &mut self,
+        name: &'static str,
+        kind: Float,
+        instead: &'static str,
+        field: &mut Option<f64>,
+        doc: &'static str,
+    ) {
+        self.optional(name, kind, instead, field, doc);
+        if field.is_none() && !self.writes() {
+            let message = format!("missing, expected {}: {doc}", kind.expected());
+            self.problem(name, message);
         }
     }
 

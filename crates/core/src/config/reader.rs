@@ -276,7 +276,7 @@ impl Section<'_> {
         }
     }
 
-    /// A key of earlier versions; where the file still has it the problem says what took its place.
+    /// A key that another took the place of; where the file has it the problem says which.
     pub fn retired(&mut self, name: &'static str, instead: &str) {
         if self.has(name) {
             self.known.push(name);
@@ -358,7 +358,8 @@ impl<'a> Section<'a> {
         picked.map_err(|message| self.problem(tag, message)).ok()
     }
 
-    fn is_description(&self) -> bool {
+    /// Whether keys are described, and there is no file.
+    pub(super) fn is_description(&self) -> bool {
         matches!(self.source, Source::Description)
     }
 

@@ -3,8 +3,12 @@
 use crate::backhaul::network::{Link, Network};
 use crate::config::unknown;
 use crate::error::{Error, Result};
-use crate::mobility;
-use crate::scenario::{self, Area, MAX_GRID, Mobility, Parking, Rsu, Scenario};
+use crate::mobility::trace;
+use crate::mobility::trace::projection::{Projection, unprojectable};
+use crate::scenario::{
+    self, Area, DegreeArea, MAX_GRID, Mobility, Parking, Rsu, RsuLayout, Scenario,
+};
+use crate::sites::{self, Plan, SiteReport};
 use crate::slot::queues::{Information, Queues};
 
 /// A fault of the scenario, its names resolved.
@@ -117,24 +121,117 @@ pub(super) fn connected(network: &Network, rsus: &[Rsu]) -> Result<()> {
     }
 }
 
-pub(super) fn area(scenario: &Scenario) -> Result<Area> {
-    match (&scenario.area, &scenario.fleet.mobility) {
-        (Some(area), _) => Ok(*area),
-        (None, Mobility::Fcd(fcd)) => {
-            let extent = mobility::trace::extent(fcd)?;
-            Ok(Area {
+/// The map's rectangle, and how degrees become its metres, where the scenario has any.
+pub(super) fn ground(scenario: &Scenario) -> Result<(Area, Option<Projection>)> {
+    let fcd = match &scenario.fleet.mobility {
+        Mobility::Fcd(fcd) => Some(fcd),
+        _ => None,
+    };
+    let of_trace = || fcd.map_or(Ok(None), trace::projection);
+    match (scenario.area, &scenario.degree_area) {
+        (Some(area), _) if has_degrees(&scenario.rsus) => Ok((area, of_trace()?)),
+        (Some(area), _) => Ok((area, None)),
+        (None, Some(degrees)) => {
+            let projection = of_trace()?;
+            Ok((around(degrees, projection.as_ref())?, projection))
+        }
+        (None, None) => {
+            let fcd = fcd.expect("a checked scenario with a synthetic fleet has an area");
+            let (extent, projection) = trace::ground(fcd)?;
+            extent.check_slots(fcd, scenario.time)?;
+            let area = Area {
                 x_min_m: extent.x_min_m,
                 y_min_m: extent.y_min_m,
                 x_max_m: extent.x_max_m,
                 y_max_m: extent.y_max_m,
-            })
+            };
+            Ok((area, projection))
         }
-        (None, _) => unreachable!("a checked scenario with a synthetic fleet has an area"),
     }
 }
 
+/// Whether RSUs are, or may be, in degrees of the trace.
+fn has_degrees(rsus: &RsuLayout) -> bool {
+    match rsus {
+        RsuLayout::Explicit(rsus) => rsus.iter().any(|rsu| rsu.lon_lat.is_some()),
+        RsuLayout::Sites { sites, .. } => sites.projection.is_none(),
+        RsuLayout::Grid { .. } => false,
+    }
+}
+
+/// The metres of a place in degrees that `key` names.
+fn projected(projection: Option<&Projection>, [lon, lat]: [f64; 2], key: &str) -> Result<[f64; 2]> {
+    let message = match projection {
+        None => "must be in metres: there is no trace in degrees".to_owned(),
+        Some(projection) => match projection.project(lon, lat) {
+            Some(place) => return Ok(place),
+            None => unprojectable(projection, lon, lat),
+        },
+    };
+    Err(Error::invalid("scenario", None, key, message))
+}
+
+/// The rectangle in metres around the corners of one in degrees.
+fn around(area: &DegreeArea, projection: Option<&Projection>) -> Result<Area> {
+    let mut around: Option<Area> = None;
+    for lon in [area.lon_min, area.lon_max] {
+        for lat in [area.lat_min, area.lat_max] {
+            let [x_m, y_m] = projected(projection, [lon, lat], "area")?;
+            let point = Area {
+                x_min_m: x_m,
+                y_min_m: y_m,
+                x_max_m: x_m,
+                y_max_m: y_m,
+            };
+            let known = around.unwrap_or(point);
+            around = Some(Area {
+                x_min_m: known.x_min_m.min(x_m),
+                y_min_m: known.y_min_m.min(y_m),
+                x_max_m: known.x_max_m.max(x_m),
+                y_max_m: known.y_max_m.max(y_m),
+            });
+        }
+    }
+    Ok(around.unwrap_or_default())
+}
+
+/// The RSUs, and what was taken of a table where they are from one.
+pub(super) fn laid_out(
+    layout: &RsuLayout,
+    area: &Area,
+    projection: Option<&Projection>,
+) -> Result<(Vec<Rsu>, Option<SiteReport>)> {
+    Ok(match layout {
+        RsuLayout::Explicit(rsus) => (placed(rsus, projection)?, None),
+        RsuLayout::Grid {
+            spacing_m,
+            template,
+        } => (grid(area, *spacing_m, template)?, None),
+        RsuLayout::Sites { sites, template } => {
+            let (rsus, report) = sites::read(Plan {
+                sites,
+                template,
+                area,
+                projection,
+            })?;
+            (rsus, Some(report))
+        }
+    })
+}
+
+/// RSUs with all their places in metres.
+fn placed(rsus: &[Rsu], projection: Option<&Projection>) -> Result<Vec<Rsu>> {
+    let mut placed = rsus.to_vec();
+    for (i, rsu) in placed.iter_mut().enumerate() {
+        if let Some(lon_lat) = rsu.lon_lat {
+            [rsu.x_m, rsu.y_m] = projected(projection, lon_lat, &format!("rsu.{i}.lon"))?;
+        }
+    }
+    Ok(placed)
+}
+
 /// RSUs exactly `spacing_m` apart, the whole grid centred in the area.
-pub(super) fn grid(area: &Area, spacing_m: f64, template: &Rsu) -> Result<Vec<Rsu>> {
+fn grid(area: &Area, spacing_m: f64, template: &Rsu) -> Result<Vec<Rsu>> {
     let count = |length_m: f64| (length_m / spacing_m).floor() + 1.0;
     let (width_m, height_m) = (area.x_max_m - area.x_min_m, area.y_max_m - area.y_min_m);
     let (columns, rows) = (count(width_m), count(height_m));

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
 pub use super::map::{FaultyPart, WorldFault};
-use super::map::{area, connected, faults, grid, queues, stands_m};
+use super::map::{connected, faults, ground, laid_out, queues, stands_m};
 use crate::backhaul::network::Network;
 use crate::backhaul::{self, MAX_TARGETS, Routes};
 use crate::error::{Error, Problem, Problems, Result};
 use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
+use crate::mobility::trace::projection::Projection;
 use crate::mobility::{self, MobilitySource};
 use crate::model::channel::Radio;
 use crate::observation::Setting;
 use crate::rng::{Stream, Streams};
-use crate::scenario::{
-    Area, BalanceOf, Cores, Execution, FalseKind, Range, Rsu, RsuLayout, Scenario,
-};
+use crate::scenario::{Area, BalanceOf, Cores, Execution, FalseKind, Range, Rsu, Scenario};
+use crate::sites::SiteReport;
 use crate::slot::queues::Queues;
 use crate::slot::{Rsus, Slot};
 
@@ -30,6 +30,10 @@ pub struct World {
     pub area: Area,
     /// The RSUs.
     pub rsus: Rsus,
+    /// What was taken of a table of sites, where the RSUs are from one.
+    pub sites: Option<SiteReport>,
+    /// Where the map is on earth, where that is known.
+    pub degrees: Option<Degrees>,
     /// Backhaul links.
     pub links: Vec<backhaul::Edge>,
     /// Shortest paths over them.
@@ -53,6 +57,29 @@ struct OwnMobility(Arc<dyn Fn(Streams) -> Box<dyn MobilitySource> + Send + Sync>
 impl fmt::Debug for OwnMobility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OwnMobility")
+    }
+}
+
+/// Where a map is on earth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Degrees {
+    /// As its projection is known.
+    pub projection: String,
+    /// Least and most longitude.
+    pub lon: [f64; 2],
+    /// Least and most latitude.
+    pub lat: [f64; 2],
+}
+
+impl Degrees {
+    fn new(projection: &Projection, area: &Area) -> Option<Self> {
+        let (x_m, y_m) = ([area.x_min_m, area.x_max_m], [area.y_min_m, area.y_max_m]);
+        let [lon, lat] = projection.around(x_m, y_m)?;
+        Some(Self {
+            projection: projection.name.clone(),
+            lon,
+            lat,
+        })
     }
 }
 
@@ -105,14 +132,8 @@ impl World {
     /// # Errors
     /// A topology or trace that is malformed or cannot be read.
     pub fn new(scenario: &Scenario) -> Result<Self> {
-        let area = area(scenario)?;
-        let list = match &scenario.rsus {
-            RsuLayout::Explicit(rsus) => rsus.clone(),
-            RsuLayout::Grid {
-                spacing_m,
-                template,
-            } => grid(&area, *spacing_m, template)?,
-        };
+        let (area, projection) = ground(scenario)?;
+        let (list, sites) = laid_out(&scenario.rsus, &area, projection.as_ref())?;
         let links = backhaul::edges(&scenario.backhaul, &list)?;
         let max_hops = scenario.backhaul.max_hops;
         let routes = Routes::try_build(list.len(), &links, max_hops).ok_or_else(|| {
@@ -151,6 +172,8 @@ impl World {
             scenario: scenario.clone(),
             area,
             rsus,
+            sites,
+            degrees: projection.as_ref().and_then(|p| Degrees::new(p, &area)),
             links,
             routes,
             network,

@@ -1,9 +1,13 @@
 //! Sections of a few plain keys: time, area, channel, load balance.
 
-use crate::config::{Choice, Count, Flag, Float, Keys, section};
+use crate::config::{Choice, Count, Flag, Float, Keys, section, show_number};
 
 /// Places stay within this distance of the origin \[m\]: some projections put the number of a zone first.
 pub(crate) const PLACE_M: Float = Float::between(-1e12, 1e12);
+/// Degrees.
+pub(crate) const LONGITUDE: Float = Float::between(-180.0, 180.0);
+/// Degrees.
+pub(crate) const LATITUDE: Float = Float::between(-90.0, 90.0);
 /// Extents \[m\].
 pub(crate) const LENGTH_M: Float = Float::POSITIVE.up_to(1e7);
 /// kappa \[J s^2/cycle^3\]; 0 switches the energy of computing off.
@@ -36,17 +40,113 @@ pub struct Area {
 }
 
 impl Area {
-    pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>) {
-        let mut width_m = extent(self.x_min_m, self.x_max_m);
-        let mut height_m = extent(self.y_min_m, self.y_max_m);
+    fn keys(&mut self, k: &mut Keys<'_, '_>) {
+        let mut width_m = Some(extent(self.x_min_m, self.x_max_m));
+        let mut height_m = Some(extent(self.y_min_m, self.y_max_m));
+        let instead = "it is given in degrees";
         let doc = "width, west to east [m]";
-        k.required("width_m", LENGTH_M, &mut width_m, doc);
+        k.either("width_m", LENGTH_M, instead, &mut width_m, doc);
         let doc = "height, south to north [m]";
-        k.required("height_m", LENGTH_M, &mut height_m, doc);
+        k.either("height_m", LENGTH_M, instead, &mut height_m, doc);
         k.default("x_min_m", PLACE_M, &mut self.x_min_m, "west edge [m]");
         k.default("y_min_m", PLACE_M, &mut self.y_min_m, "south edge [m]");
-        self.x_max_m = self.x_min_m + width_m;
-        self.y_max_m = self.y_min_m + height_m;
+        self.x_max_m = self.x_min_m + width_m.unwrap_or(1.0);
+        self.y_max_m = self.y_min_m + height_m.unwrap_or(1.0);
+    }
+}
+
+/// `[area]` in degrees: a rectangle of longitudes and latitudes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DegreeArea {
+    /// West edge.
+    pub lon_min: f64,
+    /// South edge.
+    pub lat_min: f64,
+    /// East edge.
+    pub lon_max: f64,
+    /// North edge.
+    pub lat_max: f64,
+}
+
+impl DegreeArea {
+    const KEYS: [&str; 4] = ["lon_min", "lat_min", "lon_max", "lat_max"];
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) {
+        let docs = [
+            "west edge, where the trace is in degrees",
+            "south edge, where the trace is in degrees",
+            "east edge, where the trace is in degrees",
+            "north edge, where the trace is in degrees",
+        ];
+        let edges = [
+            &mut self.lon_min,
+            &mut self.lat_min,
+            &mut self.lon_max,
+            &mut self.lat_max,
+        ];
+        let kinds = [LONGITUDE, LATITUDE, LONGITUDE, LATITUDE];
+        for (((name, edge), doc), kind) in Self::KEYS.into_iter().zip(edges).zip(docs).zip(kinds) {
+            let mut value = Some(*edge);
+            k.either(name, kind, "it is given in metres", &mut value, doc);
+            *edge = value.unwrap_or(0.0);
+        }
+        for (name, least, most) in [
+            ("lon_max", self.lon_min, self.lon_max),
+            ("lat_max", self.lat_min, self.lat_max),
+        ] {
+            if least >= most && k.has(name) {
+                let least = show_number(least);
+                k.problem(
+                    name,
+                    format!("must be > {least}, got {}", show_number(most)),
+                );
+            }
+        }
+    }
+}
+
+/// `[area]` in either unit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AnyArea {
+    metres: Option<Area>,
+    degrees: Option<DegreeArea>,
+}
+
+impl AnyArea {
+    /// The section `[area]` of a scenario.
+    pub(super) fn section(
+        k: &mut Keys<'_, '_>,
+        metres: &mut Option<Area>,
+        degrees: &mut Option<DegreeArea>,
+    ) {
+        let without = "the extent of the trace; synthetic fleets need it";
+        let doc = "The rectangle of the map";
+        let is_given = metres.is_some() || degrees.is_some();
+        let mut area = is_given.then_some(Self {
+            metres: *metres,
+            degrees: *degrees,
+        });
+        k.optional_section("area", without, doc, &mut area, Self::keys);
+        let area = area.unwrap_or_default();
+        (*metres, *degrees) = (area.metres, area.degrees);
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) {
+        let named = DegreeArea::KEYS.iter().any(|key| k.has(key));
+        let degrees = named || self.degrees.is_some();
+        if !degrees || k.describes() {
+            self.metres.get_or_insert_default().keys(k);
+        }
+        if degrees || k.describes() {
+            self.degrees.get_or_insert_default().keys(k);
+        }
+        if degrees {
+            k.check(|s| {
+                for key in ["width_m", "height_m", "x_min_m", "y_min_m"] {
+                    s.retired(key, "must be left out: the area is given in degrees");
+                }
+            });
+        }
     }
 }
 

@@ -11,13 +11,14 @@ mod mobility;
 pub mod options;
 mod queueing;
 mod rsu;
+mod sites;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use crate::config::Range;
 pub use backhaul::{Backhaul, Link, LinkRule};
-pub use basic::{Area, BalanceOf, Channel, LoadBalance, Time};
+pub use basic::{Area, BalanceOf, Channel, DegreeArea, LoadBalance, Time};
 pub(crate) use basic::{ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use file::{reference_markdown, schema};
@@ -32,6 +33,7 @@ pub use queueing::{
 };
 pub(crate) use rsu::MAX_GRID;
 pub use rsu::{Rsu, RsuLayout};
+pub use sites::{SiteColumns, Sites};
 pub use task::{Cycles, Task};
 
 use crate::config::{Float, Keys, Presence, Text};
@@ -51,6 +53,8 @@ pub struct Scenario {
     pub time: Time,
     /// `[area]`: the map's rectangle; `None` for FCD where it is taken from the trace.
     pub area: Option<Area>,
+    /// The same in degrees, in place of metres.
+    pub degree_area: Option<DegreeArea>,
     /// `[channel]`.
     pub channel: Channel,
     /// `[fleet]`.
@@ -91,6 +95,7 @@ impl Scenario {
             source: String::new(),
             time: Time::default(),
             area: None,
+            degree_area: None,
             channel: Channel::default(),
             fleet: Fleet::default(),
             task: Task::default(),
@@ -119,9 +124,7 @@ impl Scenario {
             k.default("source", Text::ANY, &mut self.source, doc);
         });
         k.section("time", "Slots", |k| self.time.keys(k));
-        let without = "the extent of the trace; synthetic fleets need it";
-        let doc = "The rectangle of the map";
-        k.optional_section("area", without, doc, &mut self.area, Area::keys);
+        basic::AnyArea::section(k, &mut self.area, &mut self.degree_area);
         let doc = "How servers execute tasks";
         k.section("execution", doc, |k| self.execution.keys(k));
         let shared_cpu = self.execution == Execution::SharedCpu;
@@ -133,7 +136,7 @@ impl Scenario {
                 k.problem("uplink_rate_bps", "needs [execution] kind = \"queues\"");
             }
         });
-        let rsus = self.rsus.keys(k, self.area);
+        let rsus = self.rsus.keys(k, folder, self.area);
         let doc = "The fibre network of the RSUs";
         k.section("backhaul", doc, |k| self.backhaul.keys(k, folder, &rsus));
         if !(k.writes() && shared_cpu) {
@@ -191,6 +194,9 @@ impl Scenario {
         if synthetic && !k.has("area") {
             let message = "missing section: a synthetic fleet needs the keys width_m and height_m";
             k.problem("area", message);
+        }
+        if synthetic && self.degree_area.is_some() {
+            k.problem("area", "must be in metres: only a trace can be in degrees");
         }
     }
 }

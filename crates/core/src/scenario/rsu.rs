@@ -1,7 +1,9 @@
 //! `[[rsu]]`, `[rsu.grid]` and `[rsu_default]`: the RSUs.
 
-use super::basic::{Area, ENERGY_COEFF, LENGTH_M, PLACE_M};
+use super::basic::{Area, ENERGY_COEFF, LATITUDE, LENGTH_M, LONGITUDE, PLACE_M};
+use super::sites::Sites;
 use crate::config::{Count, Float, Keys, Names, Section};
+use std::path::Path;
 
 /// More RSUs than any road network has.
 pub(crate) const MAX_GRID: f64 = 100_000.0;
@@ -16,6 +18,13 @@ pub enum RsuLayout {
         /// Distance between neighbours \[m\].
         spacing_m: f64,
         /// What every RSU of the grid is (its position and id are the grid's).
+        template: Rsu,
+    },
+    /// `rsu = { sites = ... }`: at the places of a table.
+    Sites {
+        /// Where they are.
+        sites: Sites,
+        /// What every RSU is, besides its position and id.
         template: Rsu,
     },
 }
@@ -44,48 +53,104 @@ impl NamedRsus {
 }
 
 impl RsuLayout {
-    pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>, area: Option<Area>) -> NamedRsus {
+    pub(super) fn keys(
+        &mut self,
+        k: &mut Keys<'_, '_>,
+        folder: &Path,
+        area: Option<Area>,
+    ) -> NamedRsus {
         let common = k.check(Equipment::read).unwrap_or_default();
         let mut names = Names::default();
-        let (mut list, mut spacing_m, mut template) = (Vec::new(), 0.0, Rsu::default());
-        let is_list = match std::mem::take(self) {
-            Self::Explicit(rsus) => {
-                list = rsus;
-                true
-            }
-            Self::Grid {
-                spacing_m: spacing,
-                template: rsu,
-            } => {
-                (spacing_m, template) = (spacing, rsu);
-                false
-            }
+        let mut layout = std::mem::take(self);
+        let mut list = match &mut layout {
+            Self::Explicit(rsus) => std::mem::take(rsus),
+            _ => Vec::new(),
         };
         let is_list = k.list_or_section(
             "rsu",
             "[[rsu]] entries or an [rsu.grid]",
-            is_list,
+            matches!(layout, Self::Explicit(_)),
             &mut list,
             |rsu, k, row| rsu.keys(k, row, &mut names, common),
-            |k| {
-                let doc = "RSUs on a regular grid over the area, or over the trace";
-                k.section("grid", doc, |k| {
-                    grid_spacing(k, &mut spacing_m, area);
-                    template.equipment(k, common);
-                });
-            },
+            |k| layout.laid_out(k, folder, area, common),
         );
         if is_list == Some(true) && list.is_empty() {
             k.problem("rsu", "must have at least one entry");
         }
         *self = match is_list {
-            Some(false) => Self::Grid {
-                spacing_m,
-                template,
-            },
+            Some(false) => layout,
             _ => Self::Explicit(list),
         };
         NamedRsus { names, is_list }
+    }
+}
+
+#[derive(Default)]
+struct Grid {
+    spacing_m: f64,
+    template: Rsu,
+}
+
+impl RsuLayout {
+    /// The keys of a grid, or of a table of sites.
+    fn laid_out(
+        &mut self,
+        k: &mut Keys<'_, '_>,
+        folder: &Path,
+        area: Option<Area>,
+        common: Equipment,
+    ) {
+        let (mut grid, mut sites) = (None, None);
+        match std::mem::take(self) {
+            Self::Grid {
+                spacing_m,
+                template,
+            } => {
+                grid = Some(Grid {
+                    spacing_m,
+                    template,
+                })
+            }
+            Self::Sites {
+                sites: at,
+                template,
+            } => sites = Some((at, template)),
+            Self::Explicit(_) => {}
+        }
+        if !(k.writes() && grid.is_none()) {
+            let doc = "RSUs on a regular grid over the area, or over the trace";
+            let without = "`sites` names a table of them";
+            k.optional_section("grid", without, doc, &mut grid, |grid, k| {
+                grid_spacing(k, &mut grid.spacing_m, area);
+                grid.template.equipment(k, common);
+            });
+        }
+        if k.has("sites") || k.describes() || sites.is_some() {
+            let (at, template) = sites.get_or_insert_default();
+            at.keys(k, folder);
+            template.equipment(k, common);
+        }
+        *self = match (grid, sites) {
+            (
+                Some(Grid {
+                    spacing_m,
+                    template,
+                }),
+                None,
+            ) => Self::Grid {
+                spacing_m,
+                template,
+            },
+            (None, Some((sites, template))) => Self::Sites { sites, template },
+            (grid, _) => {
+                let given = match grid {
+                    Some(_) => "both",
+                    None => "neither",
+                };
+                k.problem("", format!("needs one of `grid` and `sites`, got {given}"));
+                Self::default()
+            }
+        };
     }
 }
 
@@ -111,6 +176,8 @@ pub struct Rsu {
     pub x_m: f64,
     /// Position \[m\].
     pub y_m: f64,
+    /// Longitude and latitude, where the position was given so: `x_m` and `y_m` are 0 until a world projects it.
+    pub lon_lat: Option<[f64; 2]>,
     /// Radio range R_m \[m\].
     pub range_m: f64,
     /// Bandwidth B_m \[Hz\].
@@ -174,11 +241,36 @@ impl Equipment {
 impl Rsu {
     fn keys(&mut self, k: &mut Keys<'_, '_>, row: usize, names: &mut Names, common: Equipment) {
         names.bind(&mut self.id, k, row);
-        let doc = "position, west to east [m]";
-        k.required("x_m", PLACE_M, &mut self.x_m, doc);
-        let doc = "position, south to north [m]";
-        k.required("y_m", PLACE_M, &mut self.y_m, doc);
+        self.place(k);
         self.equipment(k, common);
+    }
+
+    /// The position, in metres or in degrees.
+    fn place(&mut self, k: &mut Keys<'_, '_>) {
+        let degrees = k.has("lon") || k.has("lat") || self.lon_lat.is_some();
+        if !degrees || k.describes() {
+            let (mut x_m, mut y_m) = (Some(self.x_m), Some(self.y_m));
+            let doc = "position, west to east [m]";
+            k.either("x_m", PLACE_M, "`lon` is given", &mut x_m, doc);
+            let doc = "position, south to north [m]";
+            k.either("y_m", PLACE_M, "`lat` is given", &mut y_m, doc);
+            (self.x_m, self.y_m) = (x_m.unwrap_or(0.0), y_m.unwrap_or(0.0));
+        }
+        if degrees || k.describes() {
+            let [mut lon, mut lat] = self.lon_lat.map_or([None; 2], |place| place.map(Some));
+            let doc = "longitude, where the trace is in degrees";
+            k.either("lon", LONGITUDE, "`x_m` is given", &mut lon, doc);
+            let doc = "latitude, where the trace is in degrees";
+            k.either("lat", LATITUDE, "`y_m` is given", &mut lat, doc);
+            self.lon_lat = Some([lon.unwrap_or(0.0), lat.unwrap_or(0.0)]);
+        }
+        if degrees {
+            k.check(|s| {
+                for key in ["x_m", "y_m"] {
+                    s.retired(key, "must be left out: lon and lat are given");
+                }
+            });
+        }
     }
 
     fn equipment(&mut self, k: &mut Keys<'_, '_>, common: Equipment) {

@@ -81,17 +81,30 @@ fn scenario(facts: &ScenarioFacts) -> Content {
     Content::Map {
         map: Box::new(facts.map()),
         caption: format!(
-            "{} RSUs and the circles that they cover, {} backhaul links, {} vehicles where seed {} starts them.{}",
+            "{} RSUs and the circles that they cover, {} backhaul links, {} vehicles where seed {} starts them.{}{}",
             facts.rsus.len(),
             facts.links.len(),
             facts.vehicles_m.len(),
             facts.seed,
+            on_earth(facts),
             match facts.source.as_str() {
                 "" => String::new(),
                 source => format!(" Source: {source}."),
             }
         ),
     }
+}
+
+/// Where the map is, where it has degrees.
+fn on_earth(facts: &ScenarioFacts) -> String {
+    let Some(degrees) = &facts.degrees else {
+        return String::new();
+    };
+    let ([west, east], [south, north]) = (degrees.lon, degrees.lat);
+    format!(
+        " Metres are those of {}; the map reaches from longitude {west:.5} to {east:.5} and from latitude {south:.5} to {north:.5}.",
+        degrees.projection
+    )
 }
 
 fn cell(policy: &PolicySummary, name: &str, metric: Option<Metric>) -> TableCell {

@@ -144,7 +144,7 @@ impl<R: BufRead> Read for Latin1<R> {
 }
 
 /// Text that counts its lines and limits how much a parser may buffer.
-pub(super) struct Text {
+pub(crate) struct Text {
     inner: Box<dyn BufRead + Send>,
     lines: u64,
     /// Bytes taken since the parser was last done with what it had.
@@ -180,7 +180,7 @@ impl Text {
     }
 
     /// The parser is done with everything taken so far.
-    pub(super) fn renew(&mut self) {
+    pub(crate) fn renew(&mut self) {
         self.held = 0;
     }
 

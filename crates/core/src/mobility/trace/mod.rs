@@ -22,8 +22,9 @@ mod tracks;
 mod tests;
 
 use std::cmp::Ordering;
+use std::io;
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ::bytes::Bytes;
 
@@ -33,9 +34,10 @@ use crate::mobility::{MobilitySource, Positions};
 use crate::scenario::{Fcd, FcdSource, Time};
 
 pub use import::{Taken, import};
-pub use report::{Extent, Outlier, Report, extent, report};
+pub use report::{Extent, Outlier, Report, extent, ground, report};
 
-use self::bytes::Source;
+pub(crate) use self::bytes::Text;
+use self::bytes::{Source, Trace};
 use projection::{Projection, unprojectable};
 use step::{Input, Rules, Step, StepReader};
 
@@ -104,6 +106,48 @@ fn located(fcd: &Fcd) -> Result<(String, Source)> {
             Ok((format!("builtin:{name}"), source))
         }
     }
+}
+
+/// What is wrong with a trace from `from_s` to `last_s` that does not hold all slots.
+fn too_short(from_s: f64, last_s: f64, Time { slots, slot_s, .. }: Time) -> String {
+    let until_s = from_s + (slots.saturating_sub(1)) as f64 * slot_s;
+    let most = ((last_s - from_s + SAME_INSTANT_S) / slot_s).floor() + 1.0;
+    format!(
+        "the trace ends at {last_s} s, {slots} slots of {slot_s} s from {from_s} s need it until {until_s} s; \
+         time.slots can be {most} at most"
+    )
+}
+
+/// The text of a file, unpacked where it is compressed.
+pub(crate) fn text(path: &Path) -> Result<Text> {
+    if path.is_dir() {
+        return Err(Error::io(
+            path,
+            io::Error::other("is a folder, and must be a file"),
+        ));
+    }
+    unpack(&path.display().to_string(), Trace::open(path)?)
+}
+
+/// The same of what is in memory.
+pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<Text> {
+    unpack(name, Trace::Memory(Bytes::from(bytes)))
+}
+
+fn unpack(name: &str, mut trace: Trace) -> Result<Text> {
+    let damaged =
+        |error: io::Error| Error::invalid(name, None, "", format!("cut off or damaged: {error}"));
+    let magic = trace.magic().map_err(damaged)?;
+    let (bytes, _) = format::unpacked(&magic, trace).map_err(damaged)?;
+    Ok(Text::new(bytes))
+}
+
+/// How the degrees of a trace become metres; `None` where it is in metres.
+///
+/// # Errors
+/// As for [`FcdTrace::open`].
+pub fn projection(fcd: &Fcd) -> Result<Option<Projection>> {
+    Ok(FcdTrace::open(fcd)?.projection)
 }
 
 fn path_of(fcd: &Fcd) -> Option<PathBuf> {
@@ -187,15 +231,10 @@ impl FcdTrace {
     /// What to say at the end of a trace that is too short.
     fn too_short(&self, asked_s: f64) -> String {
         let (last_s, from_s) = (self.now.step.time_s, self.origin_s);
-        let Some(Time { slots, slot_s, .. }) = self.slots else {
+        let Some(slots) = self.slots else {
             return format!("the trace ends at {last_s} s, {asked_s} s was asked for");
         };
-        let until_s = from_s + (slots.saturating_sub(1)) as f64 * slot_s;
-        let most = ((last_s - from_s + SAME_INSTANT_S) / slot_s).floor() + 1.0;
-        format!(
-            "the trace ends at {last_s} s, {slots} slots of {slot_s} s from {from_s} s need it until {until_s} s; \
-             time.slots can be {most} at most"
-        )
+        too_short(from_s, last_s, slots)
     }
 
     fn skip_to_origin(&mut self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Degrees to metres, by the projections of PROJ.
 
+use std::fmt;
+
 use proj4rs::proj::Proj;
 use proj4rs::transform::transform;
 
@@ -68,6 +70,12 @@ impl Wanted {
     }
 }
 
+impl fmt::Debug for Projection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Projection").field(&self.key).finish()
+    }
+}
+
 /// A map projection of longitude and latitude (WGS84).
 pub struct Projection {
     from: Proj,
@@ -118,6 +126,21 @@ impl Projection {
         (lon.is_finite() && lat.is_finite()).then_some([lon, lat])
     }
 
+    /// Least and most longitude, then latitude, of the corners of a rectangle in metres.
+    #[must_use]
+    pub fn around(&self, x_m: [f64; 2], y_m: [f64; 2]) -> Option<[[f64; 2]; 2]> {
+        let mut around = [[f64::INFINITY, f64::NEG_INFINITY]; 2];
+        for x_m in x_m {
+            for y_m in y_m {
+                let place = self.unproject(x_m, y_m)?;
+                for (range, at) in around.iter_mut().zip(place) {
+                    *range = [range[0].min(at), range[1].max(at)];
+                }
+            }
+        }
+        Some(around)
+    }
+
     /// Metres east and north; `None` where the projection has no such place.
     #[must_use]
     pub fn project(&self, lon: f64, lat: f64) -> Option<[f64; 2]> {
@@ -132,7 +155,7 @@ impl Projection {
 }
 
 /// What is wrong with a place that a projection cannot show.
-pub(super) fn unprojectable(projection: &Projection, lon: f64, lat: f64) -> String {
+pub(crate) fn unprojectable(projection: &Projection, lon: f64, lat: f64) -> String {
     format!(
         "must be longitude and latitude that {} can show, got {lon} and {lat}",
         projection.name
@@ -165,6 +188,11 @@ mod tests {
         // a degree of latitude at the equator: 110.574 km, by the factor 0.9996
         let [_, y] = munich.project(9.0, 1.0).unwrap();
         assert!((y - 110_574.3 * 0.9996).abs() < 1.0, "{y}");
+        for (zone, [lon, lat]) in [(&munich, [11.56, 48.13]), (&sydney, [151.2, -33.87])] {
+            let [x_m, y_m] = zone.project(lon, lat).unwrap();
+            let [again, back] = zone.unproject(x_m, y_m).unwrap();
+            assert!((again - lon).hypot(back - lat) < 1e-9, "{again} {back}");
+        }
         let [_, y] = sydney.project(151.2, -33.87).unwrap();
         assert!((6_000_000.0..6_500_000.0).contains(&y), "{y}");
     }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use super::projection::Projection;
 use super::step::Input;
-use super::{FcdTrace, Known, located};
-use crate::error::Result;
-use crate::scenario::Fcd;
+use super::{FcdTrace, Known, SAME_INSTANT_S, located, too_short};
+use crate::error::{Error, Result};
+use crate::scenario::{Fcd, Time};
 
 /// What a trace covers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,12 +31,39 @@ pub struct Extent {
     pub mean_vehicles: f64,
 }
 
+impl Extent {
+    /// Whether the trace holds all slots of a run: known before the run begins.
+    ///
+    /// # Errors
+    /// A trace that ends before the last slot begins.
+    pub fn check_slots(&self, fcd: &Fcd, time: Time) -> Result<()> {
+        let from_s = fcd.begin_s.unwrap_or(self.first_s);
+        let until_s = from_s + (time.slots - 1) as f64 * time.slot_s;
+        if until_s <= self.last_s + SAME_INSTANT_S {
+            return Ok(());
+        }
+        let (name, _) = located(fcd)?;
+        let message = too_short(from_s, self.last_s, time);
+        Err(Error::invalid(name, None, "fleet.mobility", message))
+    }
+}
+
 /// Reads the used part of a trace from end to end and says what it covers.
 ///
 /// # Errors
 /// A trace that is malformed, cannot be read, or has no vehicle in the used part.
 pub fn extent(fcd: &Fcd) -> Result<Extent> {
     FcdTrace::open(fcd)?.into_extent()
+}
+
+/// The same, with how the degrees of the trace become metres, where it is in degrees.
+///
+/// # Errors
+/// As for [`extent`].
+pub fn ground(fcd: &Fcd) -> Result<(Extent, Option<Projection>)> {
+    let mut trace = FcdTrace::open(fcd)?;
+    let extent = trace.measure(|_| {})?;
+    Ok((extent, trace.projection))
 }
 
 /// Which parts of a trace are used, and which are not.
@@ -47,6 +75,8 @@ pub struct Report {
     pub projection: Option<String>,
     /// What it covers.
     pub extent: Extent,
+    /// Least and most longitude, then latitude, of a trace in degrees.
+    pub degrees: Option<[[f64; 2]; 2]>,
     /// Shortest time between two steps \[s\].
     pub step_s: f64,
     /// Vehicles, each counted again when it comes back.
@@ -92,11 +122,18 @@ pub fn report(fcd: &Fcd) -> Result<Report> {
     })?;
     let vehicles = trace.appeared.div_ceil(trace.every);
     let projection = trace.projection.as_ref().map(|p| p.name.clone());
+    let degrees = trace.projection.as_ref().and_then(|p| {
+        p.around(
+            [extent.x_min_m, extent.x_max_m],
+            [extent.y_min_m, extent.y_max_m],
+        )
+    });
     let found = &trace.reader.input().found;
     Ok(Report {
         format: found.format.clone(),
         projection,
         extent,
+        degrees,
         step_s,
         vehicles,
         types: found
@@ -275,6 +312,13 @@ impl fmt::Display for Report {
             "\n  extent: x {:.1} to {:.1} m, y {:.1} to {:.1} m",
             extent.x_min_m, extent.x_max_m, extent.y_min_m, extent.y_max_m
         )?;
+        if let Some([lon, lat]) = self.degrees {
+            writeln!(
+                f,
+                "  degrees: longitude {:.6} to {:.6}, latitude {:.6} to {:.6}",
+                lon[0], lon[1], lat[0], lat[1]
+            )?;
+        }
         write!(
             f,
             "  vehicles: {}, {:.1} at once, at most {}",

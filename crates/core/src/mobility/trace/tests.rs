@@ -15,6 +15,7 @@ use flate2::write::GzEncoder;
 use super::*;
 
 mod cases;
+mod import;
 mod malformed;
 use crate::rng::Streams;
 

@@ -112,6 +112,12 @@ fn forms() -> Vec<Scenario> {
         )
     };
     let no_size = SMALL.replace("size = 20\n", "");
+    let from_trace = no_size
+        .replace("[area]\nwidth_m = 1200\nheight_m = 1600\n", "")
+        .replace(
+            "kind = \"straight\"\nspeed_mps = { min = 5, max = 10 }",
+            "kind = \"fcd\"\npath = \"t.csv\"",
+        );
     let no_distance = SMALL.replace("max_distance_m = 610\n", "");
     let no_rsu = &SMALL[..SMALL.find("[[rsu]]").unwrap()];
     let after_rsu = &SMALL[SMALL.find("[backhaul]").unwrap()..];
@@ -159,6 +165,28 @@ fn forms() -> Vec<Scenario> {
             &grid,
             "area",
             "{ width_m = 0.1, height_m = 1e6, x_min_m = 0.3, y_min_m = -1e-7 }",
+        ),
+        (&no_size, "fleet.mobility", &fcd("-")),
+        (
+            &from_trace,
+            "area",
+            "{ lon_min = -11.55, lat_min = 48.12, lon_max = 11.58, lat_max = 48.15 }",
+        ),
+        (
+            &from_trace,
+            "rsu",
+            "[{ id = \"a\", lon = 11.5, lat = 48.1, energy_coeff = 0 }, { id = \"b\", x_m = 0, y_m = 1, energy_coeff = 0 }]",
+        ),
+        (
+            &from_trace,
+            "rsu",
+            "{ sites = \"a b.csv\", energy_coeff = 1e-28, cores = 3 }",
+        ),
+        (
+            &from_trace,
+            "rsu",
+            "{ sites = \"s.csv\", energy_coeff = 1e-28, margin_m = 5, projection = \"utm32n\", merge = true, \
+             columns = { id = \"i\", lon = \"E\", lat = \"N\" } }",
         ),
         (SMALL, "execution", "{ kind = \"shared-cpu\" }"),
         (

@@ -60,10 +60,10 @@ pub(super) fn reader(mut input: Input, source: &Source) -> Result<Box<dyn StepRe
     text_reader(input, read)
 }
 
-type Bytes = Box<dyn BufRead + Send>;
+pub(super) type Bytes = Box<dyn BufRead + Send>;
 
 /// The bytes without their compression, and its name.
-fn unpacked(magic: &[u8], trace: Trace) -> std::io::Result<(Bytes, &'static str)> {
+pub(super) fn unpacked(magic: &[u8], trace: Trace) -> std::io::Result<(Bytes, &'static str)> {
     /// Most memory that a file may make its decoder take [KiB].
     const XZ_MEMORY_KIB: u32 = 256 << 10;
     const ZSTD_WINDOW_LOG: u32 = 27;
