@@ -281,7 +281,7 @@ fn regress_case_40_messages_name_their_file() {
          <edge source=\"0\" target=\"1\"/><edge source=\"2\" target=\"3\"/></graph></graphml>",
     );
     let rsus: String = (0..4)
-        .map(|i| format!("[[rsu]]\nid = \"r{i}\"\nx_m = {i}50\ny_m = 150\n"))
+        .map(|i| format!("[[rsu]]\nid = \"r{i}\"\nx_m = 1{i}0\ny_m = 150\n"))
         .collect();
     let rest = REST.replace("max_distance_m = 2000", "path = \"two.graphml\"");
     let scenario = |name: &str, more: &str, allowed: &str| {
