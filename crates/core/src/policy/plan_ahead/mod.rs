@@ -117,6 +117,8 @@ impl<P: Policy> PlanAhead<P> {
             }
             packing.descend(order.tasks());
         }
+        // the search is cut off after some rounds
+        packing.relieve();
     }
 
     fn write(&self, slot: &Slot, decision: &mut Decision) {

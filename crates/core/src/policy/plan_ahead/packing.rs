@@ -35,6 +35,11 @@ impl Bin {
     pub(super) fn is_tight(&self) -> bool {
         self.free.hz > self.available_hz
     }
+
+    /// Whether there is not even the least that they need.
+    pub(super) fn is_overloaded(&self) -> bool {
+        self.least.hz > self.available_hz
+    }
 }
 
 /// A change at one RSU: a row that goes, and a choice that a row comes with.

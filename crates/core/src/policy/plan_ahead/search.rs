@@ -1,4 +1,4 @@
-//! Local search over packings: moves, swaps, and tasks forced in from their vehicles.
+//! Local search over packings: moves and swaps.
 
 use super::packing::{Change, LOCAL, Packing};
 
@@ -24,6 +24,23 @@ impl Packing {
             let swapped = order.iter().fold(false, |any, &row| self.swap(row) | any);
             if !swapped {
                 break;
+            }
+        }
+    }
+
+    /// Sends tasks back to their vehicles where the least shares exceed an RSU's CPU, those first for which it is cheapest.
+    pub(super) fn relieve(&mut self) {
+        for m in 0..self.bins.len() {
+            while self.bins[m].is_overloaded() {
+                let loss = |row: u32| {
+                    let choice = &self.menu.choices[self.chosen[row as usize] as usize];
+                    self.local[row as usize] - choice.least.cost
+                };
+                let rows = self.bins[m].rows.iter().copied();
+                let Some(row) = rows.min_by(|&a, &b| loss(a).total_cmp(&loss(b))) else {
+                    break;
+                };
+                self.put(row, LOCAL);
             }
         }
     }
