@@ -181,7 +181,7 @@ fn property_the_agent_of_the_paper_is_chosen_whole() {
             None,
             "target",
             "candidates",
-            "target: candidates is for the encoder flat",
+            "target: candidates needs the encoder flat",
         ),
     ];
     for (algorithm, encoder, name, value, message) in refused {
