@@ -418,7 +418,8 @@ impl FcdSource {
             Self::Builtin(name) => format!("{}{name}", builtin::PREFIX),
             Self::Stdin => STDIN.to_owned(),
         };
-        let doc = "the trace, relative to this file; `-`: standard input; `builtin:NAME`: a built-in one";
+        let doc =
+            "the trace, relative to this file; `-`: standard input; `builtin:NAME`: a built-in one";
         k.required("path", Text::NAME, &mut text, doc);
         k.check(|s| {
             *self = Self::named(&text, folder).unwrap_or_else(|message| {
