@@ -111,28 +111,7 @@ fn traces(args: &Import) -> Result<Vec<Fcd>> {
             message,
         });
     };
-    if args
-        .out
-        .extension()
-        .is_none_or(|extension| extension != "parquet")
-    {
-        let message = format!("must end in .parquet, got {}", args.out.display());
-        refuse("--out", message);
-    }
-    if args.files.iter().filter(|file| *file == "-").count() > 1 {
-        refuse(
-            "-",
-            "is standard input, which can be joined once".to_owned(),
-        );
-    }
-    for (flag, value) in [
-        ("--resample-s", args.resample_s),
-        ("--max-gap-s", args.max_gap_s),
-    ] {
-        if let Some(value) = value.filter(|value| !(1e-3..=1e9).contains(value)) {
-            refuse(flag, format!("must be between 0.001 and 1e9, got {value}"));
-        }
-    }
+    check_flags(args, &mut refuse);
     let mut columns = TraceColumns::default();
     for (role, name) in &args.columns {
         match column(&mut columns, role) {
@@ -161,6 +140,32 @@ fn traces(args: &Import) -> Result<Vec<Fcd>> {
         }
     }
     problems.into_result(traces)
+}
+
+/// Refuses flags whose values make no sense.
+fn check_flags(args: &Import, refuse: &mut dyn FnMut(&str, String)) {
+    if args
+        .out
+        .extension()
+        .is_none_or(|extension| extension != "parquet")
+    {
+        let message = format!("must end in .parquet, got {}", args.out.display());
+        refuse("--out", message);
+    }
+    if args.files.iter().filter(|file| *file == "-").count() > 1 {
+        refuse(
+            "-",
+            "is standard input, which can be joined once".to_owned(),
+        );
+    }
+    for (flag, value) in [
+        ("--resample-s", args.resample_s),
+        ("--max-gap-s", args.max_gap_s),
+    ] {
+        if let Some(value) = value.filter(|value| !(1e-3..=1e9).contains(value)) {
+            refuse(flag, format!("must be between 0.001 and 1e9, got {value}"));
+        }
+    }
 }
 
 fn column<'a>(columns: &'a mut TraceColumns, role: &str) -> Option<&'a mut Option<String>> {

@@ -100,6 +100,10 @@ fn section(page: &mut String, parent: &str, field: &Field) {
         Shape::ListOrSection(items, single) => {
             heading(page, &format!("[[{path}]]"), field);
             rows(page, items);
+            if single.iter().any(is_value) {
+                put(page, format_args!("In place of the list, `[{path}]`:\n\n"));
+                rows(page, single);
+            }
             items.iter().chain(single).collect()
         }
         Shape::Variants { tag, variants } => {

@@ -30,7 +30,9 @@ fn plan<'a>(sites: &'a Sites, template: &'a Rsu, area: &'a Area) -> Plan<'a> {
     }
 }
 
-fn places(text: &[u8], sites: &Sites) -> Result<(Vec<(String, f64, f64)>, SiteReport)> {
+type Place = (String, f64, f64);
+
+fn places(text: &[u8], sites: &Sites) -> Result<(Vec<Place>, SiteReport)> {
     let (rsus, report) = from_bytes("s.csv", text.to_vec(), plan(sites, &template(), &area()))?;
     assert!(rsus.iter().all(|rsu| rsu.cpu_hz.total_cmp(&1e9).is_eq()));
     let place = |rsu: Rsu| (rsu.id, rsu.x_m, rsu.y_m);

@@ -8,6 +8,7 @@
 
 mod bytes;
 mod columns;
+mod fixes;
 mod format;
 mod import;
 pub mod projection;

@@ -6,9 +6,9 @@ use std::io;
 use std::mem;
 use std::path::PathBuf;
 
+use super::fixes::Gathered;
 use super::projection::Wanted;
 use super::time;
-use super::tracks::Gathered;
 use crate::error::{Error, Result};
 use crate::scenario::TraceColumns;
 

@@ -7,8 +7,9 @@ use quick_xml::events::{BytesStart, Event};
 
 use crate::error::Result;
 use crate::mobility::trace::bytes::Text;
+use crate::mobility::trace::fixes::Gathered;
 use crate::mobility::trace::step::{Input, Place, StepReader, Traits};
-use crate::mobility::trace::tracks::{Gathered, STEP_S, TOO_MANY_FIXES, Tracks};
+use crate::mobility::trace::tracks::{STEP_S, TOO_MANY_FIXES, Tracks};
 
 /// Whether the root element is GPX's.
 pub(super) fn is(text: &[u8]) -> bool {

@@ -6,8 +6,9 @@ use std::io::BufRead;
 
 use crate::error::Result;
 use crate::mobility::trace::bytes::Text;
+use crate::mobility::trace::fixes::Gathered;
 use crate::mobility::trace::step::{Input, Place, StepReader, Traits, shown};
-use crate::mobility::trace::tracks::{Gathered, STEP_S, TOO_MANY_FIXES, Tracks};
+use crate::mobility::trace::tracks::{STEP_S, TOO_MANY_FIXES, Tracks};
 
 /// Whether a text is ns-2 mobility.
 pub(super) fn is(text: &[u8]) -> bool {

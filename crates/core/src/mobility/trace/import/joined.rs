@@ -4,10 +4,11 @@ use std::mem;
 
 use crate::error::Result;
 use crate::mobility::trace::SAME_INSTANT_S;
+use crate::mobility::trace::fixes::{Absorbed, Gathered};
 use crate::mobility::trace::format;
 use crate::mobility::trace::projection::{Projection, unprojectable};
 use crate::mobility::trace::step::{Gaps, Input, Place, Rules, Step, StepReader, shown};
-use crate::mobility::trace::tracks::{Absorbed, Gathered, STEP_S, TOO_MANY_FIXES, Tracks};
+use crate::mobility::trace::tracks::{STEP_S, TOO_MANY_FIXES, Tracks};
 
 use super::{Part, Taken};
 
@@ -28,9 +29,9 @@ struct Waiting {
 }
 
 enum From {
-    Part(Part),
+    Part(Box<Part>),
     /// The fixes of all parts that are laid onto steps.
-    Tracks(Tracks),
+    Tracks(Box<Tracks>),
 }
 
 struct Open {
@@ -66,14 +67,14 @@ impl Joined {
                     .input()
                     .bad(Place::File, "", "must have a time step, got none"));
             }
-            let (first_s, from) = (step.time_s, From::Part(part));
+            let (first_s, from) = (step.time_s, From::Part(Box::new(part)));
             this.waiting.push(Waiting { first_s, nth, from });
         }
         if let Some((nth, input, fixes)) = laid {
             let step_s = input.rules.resample_s.unwrap_or(STEP_S);
             let mut tracks = Tracks::new(input, fixes, step_s)?;
             tracks.input().found.format.clear();
-            let (first_s, from) = (tracks.first_s(), From::Tracks(tracks));
+            let (first_s, from) = (tracks.first_s(), From::Tracks(Box::new(tracks)));
             this.waiting.push(Waiting { first_s, nth, from });
         }
         let later =
@@ -147,7 +148,7 @@ impl Joined {
     fn begin(&mut self, Waiting { nth, from, .. }: Waiting) -> Result<()> {
         let reader: Box<dyn StepReader> = match from {
             From::Part(part) => part.reader()?,
-            From::Tracks(tracks) => Box::new(tracks),
+            From::Tracks(tracks) => tracks,
         };
         let mut open = Open {
             reader,

@@ -128,9 +128,7 @@ fn closed_form_files_are_joined_in_the_order_of_time() {
         "c.csv",
         &format!("{header}1;z;900;5;bus\n2;z;900;6;bus\n3;z;900;7;bus\n"),
     );
-    let (joined, told) = folder
-        .import(&[late.clone(), early.clone(), beside.clone()])
-        .unwrap();
+    let (joined, told) = folder.import(&[late, early.clone(), beside]).unwrap();
     assert_eq!(
         (told.extent.first_s, told.extent.last_s, told.extent.steps),
         (0.0, 4.0, 5)
@@ -192,7 +190,7 @@ fn closed_form_irregular_tables_are_joined_before_they_are_laid_onto_steps() {
         resample_s: Some(1.0),
         ..fcd
     };
-    let (joined, told) = folder.import(&[laid(a.clone()), laid(b.clone())]).unwrap();
+    let (joined, told) = folder.import(&[laid(a.clone()), laid(b)]).unwrap();
     // the zone of the common centre, though the first file is in the next zone
     assert_eq!(told.projection.as_deref(), Some("UTM zone 33N"));
     assert_eq!(told.vehicles, 2);
