@@ -113,7 +113,7 @@ impl Arrival {
         price: f64,
     ) -> Option<(u32, Take)> {
         let soonest = ((self.upload_s + self.cycles / most_hz) / slot_s).ceil();
-        if !(soonest < f64::from(MOST_SLOTS)) {
+        if soonest.is_nan() || soonest >= f64::from(MOST_SLOTS) {
             return None;
         }
         let first = (soonest as u32).max(1);
