@@ -3,11 +3,11 @@
 use crate::console::{Failure, Outcome, print};
 use clap::Args;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use wayside_core::backhaul::Topology;
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
+use wayside_core::input;
 use wayside_core::mobility::VehicleKey;
 use wayside_core::mobility::{self, Positions};
 use wayside_core::rng::Streams;
@@ -34,17 +34,7 @@ pub(crate) struct Check {
 pub(crate) fn execute(args: &Check) -> Outcome {
     let mut problems = Problems::default();
     for file in &args.files {
-        // reading a named pipe or a device may never end
-        if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            problems.push(Problem {
-                file: file.clone(),
-                line: None,
-                path: String::new(),
-                message: "must be a file".to_owned(),
-            });
-            continue;
-        }
-        let inspected = match fs::read_to_string(file) {
+        let inspected = match input::read_text(Path::new(file)) {
             Ok(text) if is_study(&text) => inspect_study(file),
             _ => inspect(file),
         };
@@ -74,7 +64,7 @@ fn located(file: &str, problem: Problem) -> Problem {
         return problem;
     }
     let section = problem.path.split(['.', '[']).next().unwrap_or_default();
-    let text = fs::read_to_string(file).unwrap_or_default();
+    let text = input::read_text(Path::new(file)).unwrap_or_default();
     let begins = |line: &str| {
         let line = line.trim_start().trim_start_matches('[');
         let rest = line.strip_prefix(section);
@@ -91,7 +81,7 @@ fn located(file: &str, problem: Problem) -> Problem {
 /// Reads everything that a study of `file` would read, but traces.
 fn inspect_study(file: &str) -> Result<String> {
     let study = Study::load(Path::new(file))?;
-    let cells: usize = study.grids.iter().map(|grid| grid.cells(false).len()).sum();
+    let cells: usize = study.grids.iter().map(|grid| grid.count(false)).sum();
     let (figures, claims) = (study.figures.len(), study.claims.len());
     Ok(format!(
         "{file}: ok (a study of {cells} cells, {figures} figures, {claims} claims)\n"

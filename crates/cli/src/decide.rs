@@ -6,11 +6,9 @@ use crate::listing::Listing;
 use crate::registry::{PolicyName, registry};
 use clap::Args;
 use serde_json::json;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use wayside_core::engine::{BoundKind, PolicyFactory as _};
-use wayside_core::{Error, Result, Scenario, Slot, scenario};
+use wayside_core::{Result, Scenario, Slot, input, scenario};
 use wayside_study::decision::{self, DecisionReport, PlacementReport};
 
 /// Decide one slot: placements, CPU, routes, costs, certificate.
@@ -62,18 +60,10 @@ pub(crate) fn execute(args: &Decide) -> Outcome {
 
 /// Name and text of the slot; `-` is standard input.
 fn read(path: &Path) -> Result<(String, String)> {
-    let (name, text) = if path == Path::new("-") {
-        ("stdin".to_owned(), io::read_to_string(io::stdin()))
-    } else {
-        (path.display().to_string(), fs::read_to_string(path))
-    };
-    match text {
-        Ok(text) => Ok((name, text)),
-        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
-            Err(Error::invalid(name, None, "", "must be text in UTF-8"))
-        }
-        Err(e) => Err(Error::io(path, e)),
+    if path == Path::new("-") {
+        return Ok(("stdin".to_owned(), input::read_stdin()?));
     }
+    Ok((path.display().to_string(), input::read_text(path)?))
 }
 
 fn headline(decision: &DecisionReport) -> String {

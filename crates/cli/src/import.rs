@@ -75,7 +75,7 @@ pub(crate) fn execute(args: &Import) -> Outcome {
     let traces = traces(args)?;
     let stopped = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stopped);
-    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed), || true)?;
+    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed), || true);
     let mut draft = Draft::begin(&args.out, args.force)?;
     let stop = || stopped.load(Ordering::Relaxed);
     let taken = trace::import(&traces, (&args.out, draft.file()), &stop).map_err(as_flags)?;

@@ -71,7 +71,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match parse() {
-        Ok(Some(command)) => execute(command),
+        Ok(Some(command)) => progress::exit_on_signal()
+            .map_err(Failure::from)
+            .and_then(|()| execute(command)),
         Ok(None) => Ok(()),
         Err(failure) => Err(failure),
     };

@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use wayside_core::{Error, Result};
@@ -12,16 +13,32 @@ use wayside_core::{Error, Result};
 /// How long work may take to stop once it was asked to.
 const GRACE: Duration = Duration::from_millis(900);
 
-/// The first Ctrl-C or SIGTERM asks for an end by `stop`, which says whether that was asked for before; the second ends
-/// the program. Work that does not come to an end within [`GRACE`] is ended, unless `holds_results` says that something
-/// would be lost.
+/// What a signal does, once there is work that can be stopped.
+static ON_SIGNAL: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// Lets Ctrl-C and SIGTERM end the program at once, with exit code 130, until [`stop_on_signal`] says otherwise.
 ///
 /// # Errors
 /// If the system does not deliver signals.
+pub(crate) fn exit_on_signal() -> Result<()> {
+    let handler = || match &*on_signal() {
+        Some(stop) => stop(),
+        None => std::process::exit(130),
+    };
+    ctrlc::set_handler(handler).map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))
+}
+
+fn on_signal() -> MutexGuard<'static, Option<Box<dyn Fn() + Send>>> {
+    ON_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first Ctrl-C or SIGTERM asks for an end by `stop`, which says whether that was asked for before; the second ends
+/// the program. Work that does not come to an end within [`GRACE`] is ended, unless `holds_results` says that something
+/// would be lost.
 pub(crate) fn stop_on_signal(
     stop: impl Fn() -> bool + Send + 'static,
     holds_results: impl Fn() -> bool + Clone + Send + 'static,
-) -> Result<()> {
+) {
     let handler = move || {
         if stop() {
             std::process::exit(130);
@@ -35,7 +52,7 @@ pub(crate) fn stop_on_signal(
             }
         });
     };
-    ctrlc::set_handler(handler).map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))
+    *on_signal() = Some(Box::new(handler));
 }
 
 /// Runs `work`, with a bar on stderr if it takes longer than a second and is not `quiet`. `counts` returns how many of

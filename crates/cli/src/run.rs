@@ -87,7 +87,7 @@ pub(crate) fn execute(args: &Run) -> Outcome {
     progress::stop_on_signal(
         move || asked.cancel(),
         move || finished.seeds.load(Ordering::Relaxed) > 0,
-    )?;
+    );
     let counts = || control.progress();
     let results = progress::with_bar("slots", args.quiet, counts, || experiment.run())?;
     let (done, all) = (results.replications.len(), results.seeds);

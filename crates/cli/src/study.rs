@@ -7,10 +7,9 @@ use crate::progress;
 use crate::registry::registry;
 use clap::Args;
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wayside_core::{Error, Result};
+use wayside_core::{Error, Result, input};
 use wayside_study::Control;
 use wayside_study::claim::Claim;
 use wayside_study::studies::block_cache::BlockCache;
@@ -150,7 +149,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
 
 /// The text of `page`, with `block` in place of the results of the study `name`.
 fn with_block(page: &Path, name: &str, block: &str) -> Result<String> {
-    let text = fs::read_to_string(page).map_err(|e| Error::io(page, e))?;
+    let text = input::read_text(page)?;
     replace_block(&text, name, block).ok_or_else(|| {
         let message = format!("has no lines <!-- begin {name} --> and <!-- end {name} -->");
         Error::invalid(page.display().to_string(), None, "", message)
@@ -200,7 +199,7 @@ fn run(plan: &Plan<'_>, parts: &BlockCache, quiet: bool) -> Result<Option<(Data,
     let control = Arc::new(Control::default());
     let asked = Arc::clone(&control);
     // finished blocks are kept already
-    progress::stop_on_signal(move || asked.cancel(), || false)?;
+    progress::stop_on_signal(move || asked.cancel(), || false);
     let counts = || control.progress();
     progress::with_bar("blocks", quiet, counts, || {
         runner::run(plan, parts, &control)

@@ -94,7 +94,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         (Some(out), false) => out,
         _ => return list(args, &settings),
     };
-    let stop = stop_on_signal()?;
+    let stop = stop_on_signal();
     let total = settings.config.total_timesteps();
     let command = command(args, settings.encoder);
     let pool = pool(args.threads.map_or(0, usize::from))?;
@@ -242,12 +242,12 @@ fn command(args: &Train, encoder: Encoder) -> String {
 }
 
 /// Set by the first Ctrl-C; the second one ends the program.
-fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+fn stop_on_signal() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     // the last checkpoint is there already
-    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed), || false)?;
-    Ok(stop)
+    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed), || false);
+    stop
 }
 
 /// The columns of the live table that only one kind of learner has: head, tag, digits.

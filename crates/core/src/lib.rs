@@ -103,6 +103,7 @@ pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod information;
+pub mod input;
 pub mod mobility;
 pub mod model;
 pub mod observation;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use wayside_core::{Error, Result};
+use wayside_core::{Error, Result, input};
 
 /// What a folder holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +173,7 @@ impl Folder {
 
     fn read_manifest(&mut self) -> Result<()> {
         let path = self.root.join(self.kind.manifest());
+        input::check(&path, &self.shown.join(self.kind.manifest()))?;
         let bytes = match fs::read(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             bytes => bytes.map_err(|e| Error::io(&self.shown.join(self.kind.manifest()), e))?,

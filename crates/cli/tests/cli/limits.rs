@@ -170,6 +170,138 @@ fn regress_a_gap_is_claimed_for_all_seeds_or_not_at_all() {
     }
 }
 
+/// Devices, pipes and sockets, as every input of every command.
+#[cfg(unix)]
+#[test]
+fn property_only_files_are_inputs() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&root.path().join(name)).to_owned();
+    let made = std::process::Command::new("mkfifo")
+        .arg(at("fifo"))
+        .status();
+    assert!(made.unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    let study = at("s.toml");
+    let records = r#"
+[study]
+name = "s"
+title = "t"
+[[grid]]
+id = "g"
+measure = "recorded"
+file = "INPUT"
+policies = ["price"]
+"#;
+    let lines = [
+        "check INPUT",
+        "run INPUT --slots 1 --seeds 0",
+        "run wang2025 --slots 1 --seeds 0 --policy INPUT",
+        "run wang2025 --slots 1 --seeds 0 --set backhaul={path='INPUT',rate_bps=1e9}",
+        "run wang2025 --slots 1 --seeds 0 --set fleet.mobility={kind='fcd',path='INPUT'}",
+        "study INPUT --out OUT",
+        "check STUDY",
+        "study STUDY --out OUT",
+        "reproduce lin2025 --quick --page INPUT --out OUT",
+        "train ppo INPUT --out OUT",
+        "train ppo wang2025 --out OUT --set fleet.mobility={kind='fcd',path='INPUT'}",
+        "decide INPUT --policy price",
+        "decide INPUT.safetensors --policy INPUT",
+    ];
+    for name in ["/dev/zero", "fifo", "socket"] {
+        let input = if name.starts_with('/') {
+            name.to_owned()
+        } else {
+            at(name)
+        };
+        fs::write(&study, records.replace("INPUT", &input)).unwrap();
+        for line in lines {
+            let line = line.replace("INPUT.safetensors", "/dev/zero");
+            let line = line.replace("INPUT", &input).replace("OUT", &at("out"));
+            let line = line.replace("STUDY", &study);
+            let (code, error) = ended(&line);
+            assert!(matches!(code, Some(1 | 2)), "{line}: {code:?}: {error}");
+            assert!(
+                error.contains(&input) || line.contains("dev/zero"),
+                "{line}: {error}"
+            );
+        }
+        // results of another run whose manifest is no file
+        let out = root.path().join("o");
+        fs::create_dir(&out).unwrap();
+        std::os::unix::fs::symlink(&input, out.join("manifest.json")).unwrap();
+        let line = format!("run wang2025 --slots 1 --seeds 0 --out {}", text(&out));
+        let (code, error) = ended(&line);
+        assert!(matches!(code, Some(1 | 2)), "{line}: {code:?}: {error}");
+        assert!(error.contains("manifest.json"), "{line}: {error}");
+        fs::remove_dir_all(out).unwrap();
+    }
+    assert!(!root.path().join("out").exists());
+}
+
+/// The exit code of a command and what it said; none where it did not end soon.
+#[cfg(unix)]
+fn ended(line: &str) -> (Option<i32>, String) {
+    use std::io::Read as _;
+    let mut child = command(&words(line))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut error = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut error).unwrap();
+    (child.wait().unwrap().code(), error)
+}
+
+#[test]
+fn regress_grids_are_counted_not_multiplied_out() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("s.toml");
+    let grid = |id: &str, axes: &str| {
+        format!("[[grid]]\nid = {id:?}\nscenario = \"wang2025\"\npolicies = [\"nearest\"]\n{axes}")
+    };
+    let keys = [
+        "objective.omega",
+        "channel.noise_dbm",
+        "fleet.size",
+        "time.slot_s",
+        "fleet.cpu_hz",
+        "fleet.tx_power_w",
+        "task.probability",
+        "backhaul.rate_bps",
+        "load_balance.alpha",
+    ];
+    let axes: String = keys
+        .iter()
+        .map(|key| {
+            let values = match *key {
+                "fleet.size" => "[1, 2, 3, 4, 5, 6, 7, 8, 9]",
+                _ => "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]",
+            };
+            format!("[[grid.axis]]\nkey = {key:?}\nvalues = {values}\n")
+        })
+        .collect();
+    let study = "[study]\nname = \"s\"\ntitle = \"t\"\n";
+    fs::write(&file, format!("{study}{}", grid("g", &axes))).unwrap();
+    let begun = Instant::now();
+    refused(
+        &["check", text(&file)],
+        2,
+        &["grid.0.axis", "at most 10000 cells"],
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 const IDS: [&str; 4] = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-2+3"];
 
 #[test]

@@ -6,7 +6,7 @@ pub mod paths;
 mod routes;
 pub mod search;
 
-pub use routes::MAX_TARGETS;
+pub use routes::{MAX_STEPS, MAX_TARGETS, TOO_FAR};
 #[cfg(test)]
 mod tests;
 

@@ -16,27 +16,40 @@ impl Routes {
         Self::try_build(rsus, links, max_hops).expect("at most MAX_TARGETS targets")
     }
 
-    /// The same, or `None` where there are more than [`MAX_TARGETS`] targets.
+    /// The same, or `None` where there are more than [`MAX_TARGETS`] targets, or finding them takes more than
+    /// [`MAX_STEPS`] steps.
     ///
     /// # Panics
     /// If a link names an RSU that does not exist.
     #[must_use]
     pub fn try_build(rsus: usize, links: &[Edge], max_hops: usize) -> Option<Self> {
+        Self::build_within(rsus, links, max_hops, MAX_STEPS)
+    }
+
+    pub(super) fn build_within(
+        rsus: usize,
+        links: &[Edge],
+        max_hops: usize,
+        most_steps: u64,
+    ) -> Option<Self> {
         let network = Network::new(rsus, links, 0.0);
         let max_hops = u32::try_from(max_hops).unwrap_or(u32::MAX - 1);
         let mut routes = Self {
             start: Vec::with_capacity(rsus + 1),
             ..Self::default()
         };
+        let component_size = component_sizes(rsus, links);
         let mut place = vec![UNSEEN; rsus];
+        let mut steps = 0;
         routes.start.push(0);
         for source in 0..row(rsus) {
-            routes.search(source, max_hops, &network, &mut place);
-            if routes.targets.len() > MAX_TARGETS {
+            let all = component_size[source as usize];
+            steps += routes.search(source, (max_hops, all), &network, &mut place);
+            if routes.targets.len() > MAX_TARGETS || steps > most_steps {
                 return None;
             }
         }
-        routes.bound_the_rest(links, max_hops);
+        routes.bound_the_rest(links, max_hops, &component_size);
         Some(routes)
     }
 
@@ -76,9 +89,17 @@ impl Routes {
         Some(path)
     }
 
-    /// Appends the targets of `source`, layer by layer.
-    fn search(&mut self, source: u32, max_hops: u32, network: &Network, place: &mut [u32]) {
+    /// Appends the targets of `source`, layer by layer, until there are `all` that can be reached. Returns how many
+    /// links it has looked at.
+    fn search(
+        &mut self,
+        source: u32,
+        (max_hops, all): (u32, u32),
+        network: &Network,
+        place: &mut [u32],
+    ) -> u64 {
         let begin = self.targets.len();
+        let mut steps = 0;
         self.targets.push(Target {
             rsu: source,
             hops: 0,
@@ -94,7 +115,9 @@ impl Routes {
             // equal ones keep the smallest RSU before the target.
             for at in layer.clone() {
                 let from = self.targets[at];
-                for link in network.neighbours(from.rsu) {
+                let neighbours = network.neighbours(from.rsu);
+                steps += neighbours.len() as u64;
+                for link in neighbours {
                     let target = Target {
                         rsu: link.to,
                         hops,
@@ -115,30 +138,26 @@ impl Routes {
                 }
             }
             layer = layer.end..self.targets.len();
+            self.targets[layer.clone()].sort_unstable_by_key(|t| t.rsu);
             if layer.is_empty() {
                 break;
             }
-            self.targets[layer.clone()].sort_unstable_by_key(|t| t.rsu);
+            // A search from the last layer would find nothing; in dense graphs that layer is nearly all.
+            if self.targets.len() - begin == all as usize {
+                break;
+            }
         }
 
         for target in &self.targets[begin..] {
             place[target.rsu as usize] = UNSEEN;
         }
         self.start.push(row(self.targets.len()));
+        steps
     }
 
     /// Fills `beyond`: an RSU has one where its connected component is larger than its targets.
-    fn bound_the_rest(&mut self, links: &[Edge], max_hops: u32) {
+    fn bound_the_rest(&mut self, links: &[Edge], max_hops: u32, component_size: &[u32]) {
         let rsus = self.start.len() - 1;
-        let mut components = petgraph::unionfind::UnionFind::<u32>::new(rsus);
-        for link in links {
-            components.union(link.a, link.b);
-        }
-        let component = components.into_labeling();
-        let mut size = vec![0; rsus];
-        for &label in &component {
-            size[label as usize] += 1;
-        }
         let fastest_bps = links.iter().map(|l| l.rate_bps).fold(0.0, f64::max);
         self.least_seconds_per_bit = if links.is_empty() {
             0.0
@@ -153,10 +172,25 @@ impl Routes {
         self.beyond = (0..rsus)
             .map(|m| {
                 let within = (self.start[m + 1] - self.start[m]) as usize;
-                (size[component[m] as usize] > within).then_some(bound)
+                (component_size[m] as usize > within).then_some(bound)
             })
             .collect();
     }
+}
+
+/// For every RSU, how many its connected component has.
+fn component_sizes(rsus: usize, links: &[Edge]) -> Vec<u32> {
+    let mut components = petgraph::unionfind::UnionFind::<u32>::new(rsus);
+    for link in links {
+        components.union(link.a, link.b);
+    }
+    let component = components.into_labeling();
+    let mut size = vec![0; rsus];
+    for &label in &component {
+        size[label as usize] += 1;
+    }
+    let of = |&label: &u32| size[label as usize];
+    component.iter().map(of).collect()
 }
 
 /// Targets tried one by one before searching: most tasks run where they enter or next to it.
@@ -164,6 +198,13 @@ const NEAR: usize = 8;
 
 /// Most pairs of RSUs within reach of each other: 1.3 GB of them.
 pub const MAX_TARGETS: usize = 32_000_000;
+
+/// Most links that the search may look at, over all RSUs: some ten seconds.
+pub const MAX_STEPS: u64 = 5_000_000_000;
+
+/// What is said where `max_hops` leads to more than [`MAX_TARGETS`] or [`MAX_STEPS`].
+pub const TOO_FAR: &str =
+    "must reach at most 32 million pairs of RSUs, over at most 5 billion links in all";
 
 /// `place` of an RSU that the search has not met.
 const UNSEEN: u32 = u32::MAX;

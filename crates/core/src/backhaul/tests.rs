@@ -282,3 +282,36 @@ fn closed_form_edges_of_a_file() {
     let absent = backhaul(LinkRule::File(folder.path().join("absent")));
     assert!(matches!(edges(&absent, &three), Err(Error::Io { .. })));
 }
+
+/// Dense graphs, where nearly all is one layer.
+#[test]
+fn oracle_routes_of_dense_graphs_agree_with_dijkstra() {
+    let mut rng = Streams::new(2).stream("dense");
+    for round in 0..40 {
+        let rsus = 2 + rng.below(12);
+        let links: Vec<Edge> = (0..rsus as u32)
+            .flat_map(|a| (a + 1..rsus as u32).map(move |b| (a, b)))
+            .filter(|_| round % 4 == 0 || rng.below(8) > 0)
+            .map(|(a, b)| {
+                edge(
+                    a,
+                    b,
+                    [1e9, 2e9, 3e9][(a as usize + 3 * b as usize + round) % 3],
+                )
+            })
+            .collect();
+        agree_with_dijkstra(rsus, &links, rng.below(4));
+    }
+}
+
+/// A search of every layer of a complete graph of 1000 would take a billion steps.
+#[test]
+fn property_a_complete_graph_is_no_cubic_work() {
+    let complete = |rsus: u32| (0..rsus).flat_map(move |a| (a + 1..rsus).map(move |b| (a, b)));
+    let links: Vec<Edge> = complete(1000).map(|(a, b)| edge(a, b, 1e9)).collect();
+    let routes = Routes::build_within(1000, &links, 6, 1_000_000).unwrap();
+    assert_eq!(routes.targets.len(), 1_000_000);
+    // without a link between the two of each pair the second layer has to be searched
+    let links: Vec<Edge> = links.into_iter().filter(|e| e.a / 2 != e.b / 2).collect();
+    assert_eq!(Routes::build_within(1000, &links, 6, 100_000_000), None);
+}

@@ -8,7 +8,7 @@ use super::coverage::CoverageIndex;
 pub use super::map::{FaultyPart, WorldFault};
 use super::map::{connected, faults, ground, laid_out, queues, stands_m};
 use crate::backhaul::network::Network;
-use crate::backhaul::{self, MAX_TARGETS, Routes};
+use crate::backhaul::{self, Routes, TOO_FAR};
 use crate::error::{Error, Problem, Problems, Result};
 use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
 use crate::mobility::trace::projection::Projection;
@@ -141,7 +141,7 @@ impl World {
                 "scenario",
                 None,
                 "backhaul.max_hops",
-                format!("must reach at most {MAX_TARGETS} pairs of RSUs, got more with {max_hops}"),
+                format!("{TOO_FAR}, got more with {max_hops}"),
             )
         })?;
         let routes = Arc::new(routes);

@@ -2,7 +2,8 @@
 
 use super::{Scenario, builtin};
 use crate::config::{self, Document, Keys, Writer};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::input;
 use std::path::Path;
 
 impl Scenario {
@@ -27,11 +28,8 @@ impl Scenario {
     /// # Errors
     /// A file that cannot be read, or every problem of it.
     pub fn load(path: &Path, overrides: &[(String, String)]) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
-        let file = path.display().to_string();
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Error::invalid(&file, None, "", "must be UTF-8 text"))?;
-        Self::from_toml(&file, &text, overrides)
+        let text = input::read_text(path)?;
+        Self::from_toml(&path.display().to_string(), &text, overrides)
     }
 
     /// The canonical text, with every default written out: equal scenarios have equal texts, and the

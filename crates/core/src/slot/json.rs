@@ -8,7 +8,7 @@ mod write;
 use super::queues::{QueueState, Queues};
 use super::{Coverage, Rsus, Slot, Tasks, Vehicles};
 use crate::backhaul::network::Network;
-use crate::backhaul::{Edge, MAX_TARGETS, Routes};
+use crate::backhaul::{Edge, Routes, TOO_FAR};
 use crate::config::{
     self, Count, Document, Flag, Float, Floats, Keys, LinkedPairs, List, Names, Presence, Section,
     Text,
@@ -112,10 +112,7 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let (vehicle_ids, vehicles, coverage) = vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
     let (task_ids, tasks) = tasks(s, &vehicle_names);
     let routes = Routes::try_build(rsus.len(), &edges, max_hops).unwrap_or_else(|| {
-        s.problem(
-            "max_hops",
-            format!("must reach at most {MAX_TARGETS} pairs of RSUs"),
-        );
+        s.problem("max_hops", TOO_FAR);
         Routes::default()
     });
     let network = Network::with_propagation(rsus.len(), &edges, &propagation_s);

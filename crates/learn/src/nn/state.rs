@@ -8,6 +8,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use wayside_core::error::{Error, Problem, Problems, Result};
+use wayside_core::input;
 
 /// Key of the JSON in the header.
 const CARD: &str = "wayside";
@@ -218,6 +219,7 @@ impl State {
     /// # Errors
     /// If it cannot be read or is not one of ours; the error names the file.
     pub fn read(path: &Path) -> Result<Self> {
+        input::check(path, path)?;
         let bytes = std::fs::read(path).map_err(|source| Error::Io {
             path: path.to_owned(),
             source,

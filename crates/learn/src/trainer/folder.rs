@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use wayside_core::error::{Error, Result};
+use wayside_core::input;
 use wayside_output::{Folder, Kind, Request};
 
 use super::logs::{self, Lengths, Logs};
@@ -47,6 +48,7 @@ impl TrainingFolder {
     pub(crate) fn checkpoint(&self) -> Result<State> {
         let path = self.folder.path(CHECKPOINT);
         let shown = self.folder.shown(CHECKPOINT);
+        input::check(&path, &shown)?;
         let bytes = std::fs::read(path).map_err(|e| Error::io(&shown, e))?;
         State::from_bytes(&bytes).map_err(|error| in_file(error, &shown))
     }

@@ -2,6 +2,7 @@
 
 mod recorder;
 mod results;
+mod seeds;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -14,12 +15,10 @@ use crate::manifest::Manifest;
 use crate::output::{DumpFolder, RunFolder};
 use crate::summary::Summary;
 use crate::tasks;
-use rayon::prelude::*;
-use recorder::RunWriter;
+use seeds::Seeds;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::records::Replication;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{
@@ -316,7 +315,8 @@ impl Experiment {
                 Some(scratch.path().to_owned())
             }
         };
-        let replications = self.replications(&session, slots.as_ref(), tasks.as_deref())?;
+        let seeds = Arc::new(Seeds::new(self.clone(), session, slots, tasks.clone()));
+        let replications = seeds.run()?;
         let kept = |folder: &Path| -> Result<Vec<Columns>> {
             let columns = |r: &Replication| tasks::columns_of(folder, r.seed);
             let columns = replications.iter().map(columns).collect::<io::Result<_>>();
@@ -334,7 +334,11 @@ impl Experiment {
             tasks: kept,
             seeds: self.seeds.len(),
         };
-        if let Some(slots) = slots {
+        // A seed that was left behind may still write to the folder of slots, which then stays as it was.
+        if let Some(Seeds {
+            slots: Some(slots), ..
+        }) = Arc::into_inner(seeds)
+        {
             slots.finish(results.is_complete())?;
         }
         if let Some(folder) = folder {
@@ -369,36 +373,6 @@ impl Experiment {
         let dump = self.dump_slots.as_ref();
         let dump = dump.map(|(path, force)| DumpFolder::create(path, manifest.clone(), *force));
         Ok((out.transpose()?, dump.transpose()?))
-    }
-
-    /// The replications that were finished, in the order of their seeds.
-    fn replications(
-        &self,
-        session: &Session,
-        slots: Option<&DumpFolder>,
-        tasks: Option<&Path>,
-    ) -> Result<Vec<Replication>> {
-        let pool = crate::control::pool(self.threads)?;
-        let total = self.seeds.len() * session.slots();
-        self.control.total.store(total as u64, Ordering::Relaxed);
-        let failed = AtomicBool::new(false);
-        let stop = || self.control.is_cancelled() || failed.load(Ordering::Relaxed);
-        let one = |&seed: &u64| {
-            let run = || {
-                let mut writer = RunWriter::new(self, session, (slots, tasks), seed, &stop)?;
-                let replication = session.replicate(seed, &mut writer)?;
-                writer.finish()?;
-                Ok(replication)
-            };
-            let result = run();
-            failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            self.control.seeds.fetch_add(1, Ordering::Relaxed);
-            result
-        };
-        // Collect all results before looking for an error, so that the error is that of the first seed.
-        let results: Vec<Result<Option<Replication>>> =
-            pool.install(|| self.seeds.par_iter().with_max_len(1).map(one).collect());
-        results.into_iter().filter_map(Result::transpose).collect()
     }
 
     fn save(&self, folder: RunFolder, results: &Results) -> Result<()> {

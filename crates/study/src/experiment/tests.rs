@@ -20,9 +20,8 @@ fn experiment(seeds: &[u64]) -> Experiment {
 /// The replications of an experiment, with its tasks written to `folder`.
 fn with_tasks(experiment: &Experiment, folder: &Path) -> Vec<Replication> {
     let session = experiment.session().unwrap();
-    experiment
-        .replications(&session, None, Some(folder))
-        .unwrap()
+    let seeds = Seeds::new(experiment.clone(), session, None, Some(folder.to_owned()));
+    Arc::new(seeds).run().unwrap()
 }
 
 fn untimed(mut replications: Vec<Replication>) -> Vec<Replication> {
@@ -55,6 +54,55 @@ fn property_cancelled_replications_are_dropped() {
     let results = experiment.run().unwrap();
     assert!(results.replications.is_empty() && !results.is_complete());
     assert!(!out.exists());
+}
+
+/// The second seed hangs in a decision. The first is finished, and must not wait for it once it is asked to stop.
+#[test]
+fn property_finished_seeds_do_not_wait_for_a_slot() {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+    use wayside_core::slot::Decision;
+
+    struct Hangs(bool, Arc<AtomicBool>);
+    impl Policy for Hangs {
+        fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+            while self.0 && !self.1.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            wayside_core::policy::baselines::Nearest.decide(slot, decision);
+        }
+    }
+
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let control = Arc::new(Control::default());
+    let (built, release) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let shared = Arc::clone(&release);
+    let hangs = move || {
+        let second = built.fetch_add(1, Ordering::Relaxed) == 1;
+        Hangs(second, Arc::clone(&shared))
+    };
+    let experiment = experiment(&[0, 1])
+        .own_policy("hangs", hangs)
+        .control(Arc::clone(&control))
+        .out(&out, false);
+    let run = std::thread::spawn(move || experiment.run());
+    while control.seeds.load(Ordering::Relaxed) < 1 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let asked = Instant::now();
+    control.cancel();
+    let results = run.join().unwrap().unwrap();
+    // mostly for the figures, in a debug build
+    assert!(
+        asked.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        asked.elapsed()
+    );
+    release.store(true, Ordering::Relaxed);
+    let seeds: Vec<u64> = results.replications.iter().map(|r| r.seed).collect();
+    assert_eq!(seeds, [0]);
+    assert!(!results.is_complete() && out.join("summary.json").exists());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, MutexGuard};
-use wayside_core::{Error, Result};
+use wayside_core::{Error, Result, input};
 use wayside_output::Folder;
 
 /// Folder of the parts.
@@ -102,7 +102,7 @@ impl BlockCache {
         let sum = locked(&self.kept).get(name)?.clone();
         let file = file(name, &sum);
         let path = self.folder.path(&file);
-        let whole = fs::read(&path).ok().filter(|part| checksum(part) == sum);
+        let whole = input::read(&path).ok().filter(|part| checksum(part) == sum);
         let rows = whole.and_then(|part| decode(part, like));
         if rows.is_none() {
             locked(&self.kept).remove(name);

@@ -37,6 +37,19 @@ impl Grid {
         cells
     }
 
+    /// How many [`cells`](Self::cells) there are, without making them.
+    #[must_use]
+    pub fn count(&self, quick: bool) -> usize {
+        let of = |axis: &GridAxis| {
+            if quick {
+                axis.quick.len()
+            } else {
+                axis.values.len()
+            }
+        };
+        self.axes.iter().map(of).product()
+    }
+
     /// The place of the axis called `name`.
     pub(super) fn axis(&self, name: &str) -> usize {
         let found = self.axes.iter().position(|axis| axis.name == name);

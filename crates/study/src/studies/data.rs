@@ -51,6 +51,8 @@ impl Data {
     }
 
     /// The metric of a policy in a cell with the seed of each value.
+    ///
+    /// A gap is of all seeds or of none: those that happen to have a bound above zero are no sample of all.
     pub(super) fn seeded<'a>(
         &'a self,
         grid: usize,
@@ -60,8 +62,11 @@ impl Data {
     ) -> impl Iterator<Item = (u64, Option<f64>)> + 'a {
         let at = column(metric).expect("the decoder has checked it");
         let rows = self.cells.get(&(grid, cell)).into_iter().flatten();
-        rows.filter(move |row| row.policy == policy)
-            .map(move |row| (row.seed, row.values[at]))
+        let rows = rows.filter(move |row| row.policy == policy);
+        let objective = column("objective").expect("a metric");
+        let without = |row: &Row| row.values[objective].is_some() && row.values[at].is_none();
+        let is_known = metric != "gap" || !rows.clone().any(without);
+        rows.map(move |row| (row.seed, row.values[at].filter(|_| is_known)))
     }
 
     /// Number of seeds of a cell.
@@ -129,4 +134,37 @@ pub(super) fn columns(times: bool) -> Vec<(&'static str, Column<Row>)> {
         .filter(|(_, name)| times || **name != DECISION_TIME);
     columns.extend(metrics.map(|(i, name)| (*name, Column::NthReal(i, |r: &Row, i| r.values[i]))));
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_form_a_gap_is_of_all_seeds_or_none() {
+        let mut data = Data::default();
+        let row = |cell, seed, objective, gap| {
+            let mut values = vec![None; NAMES.len()];
+            values[column("objective").unwrap()] = objective;
+            values[column("gap").unwrap()] = gap;
+            Row {
+                grid: 0,
+                grid_id: "g".to_owned(),
+                cell,
+                cell_name: String::new(),
+                seed,
+                policy: "p".to_owned(),
+                values,
+            }
+        };
+        // in the first cell a seed has a cost and no gap, in the second it has no tasks
+        data.add(vec![
+            row(0, 0, Some(1.0), Some(0.1)),
+            row(0, 1, Some(1.0), None),
+        ]);
+        data.add(vec![row(1, 0, Some(1.0), Some(0.1)), row(1, 1, None, None)]);
+        assert_eq!(data.sample(0, 0, "p", "gap"), [None, None]);
+        assert_eq!(data.sample(0, 1, "p", "gap"), [Some(0.1), None]);
+        assert_eq!(data.sample(0, 0, "p", "objective"), [Some(1.0), Some(1.0)]);
+    }
 }

@@ -31,7 +31,7 @@ pub use page::{count, replace_block};
 use crate::claim::ClaimSource;
 use std::path::Path;
 use wayside_core::config::{Document, read};
-use wayside_core::{Error, Result};
+use wayside_core::{Error, Result, input};
 
 /// Question, runs, figures and claims.
 #[derive(Clone, Debug, PartialEq)]
@@ -439,7 +439,7 @@ impl Study {
     /// # Errors
     /// A file that cannot be read, and as [`Study::from_toml`].
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        let text = input::read_text(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         Self::from_toml(&path.display().to_string(), &text, folder)
     }

@@ -24,7 +24,7 @@ impl RecordFile {
         let path = folder.join(name);
         let text = match builtin {
             Some(found) if !path.exists() => found.text.to_owned(),
-            _ => std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?,
+            _ => wayside_core::input::read_text(&path).map_err(|e| e.to_string())?,
         };
         let file = path.display().to_string();
         let mut reader = csv::Reader::from_reader(text.as_bytes());

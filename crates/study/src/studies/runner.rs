@@ -123,7 +123,7 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
         .grids
         .iter()
         .enumerate()
-        .flat_map(|(i, grid)| (0..grid.cells(quick).len()).map(move |cell| (i, cell)))
+        .flat_map(|(i, grid)| (0..grid.count(quick)).map(move |cell| (i, cell)))
         .collect();
     let mut claims = Vec::new();
     let mut from = 0;

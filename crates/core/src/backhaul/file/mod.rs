@@ -11,11 +11,10 @@ mod graphml;
 mod json;
 mod sndlib;
 
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 use attributes::Place;
 use draft::Draft;
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::Path;
 
 /// A backhaul graph as its file has it; several links of one pair are all kept.
@@ -64,7 +63,7 @@ impl Topology {
     /// [`Error::Io`], or [`Error::Invalid`] with every problem of the file.
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
-        let bytes = bytes_of(path).map_err(|e| Error::io(path, e))?;
+        let bytes = input::read(path)?;
         let text = text_of(bytes).map_err(|m| Error::invalid(&file, None, "", m))?;
         Self::parse(&text, &file)
     }
@@ -121,23 +120,6 @@ fn share(what: &str, of: usize, values: impl Iterator<Item = f64>, unit: &str) -
         _ if least >= most => format!(", {count} of {of} with {what} ({least} {unit})"),
         _ => format!(", {count} of {of} with {what} ({least} to {most} {unit})"),
     }
-}
-
-/// Reads a file that is one, and no larger than a network may be.
-fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
-    const MOST: u64 = 256 << 20;
-    // opening a named pipe may wait forever, and a device may never end
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("must be a file"));
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(MOST + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST {
-        return Err(std::io::Error::other("must be at most 256 MiB"));
-    }
-    Ok(bytes)
 }
 
 /// The text of a file in UTF-8, or in ISO-8859-1 where its XML declares that.

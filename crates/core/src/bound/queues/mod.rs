@@ -23,7 +23,8 @@
 //! bounds the tasks in time; there the latest deadline counts for all.
 //!
 //! ASG (`asg`), the assignment, drops the queues of links, but knows the size, the arrival and the
-//! deadline of every task. It is used where tasks differ; where all are equal, TEN contains it.
+//! deadline of every task. It is used where tasks differ; where all are equal, TEN contains it. One of its two
+//! countings is left out where more than 2000 tasks differ, for its memory grows with their square.
 //!
 //! Energy counts at its least: uploads and cycles, as far as they are certain, and no migration. The
 //! bounds hold as long as no server or link fails. Costs are rounded down to 2^-36 s, and instants hold
@@ -84,6 +85,11 @@ pub struct DelayBounds {
     /// The assignment's.
     pub asg_s: f64,
 }
+
+/// Most pairs of a task that differs from others and a place offered to it, in the counting from the last: some 200 MB.
+/// It is left out where there are more, from 2000 different tasks on. The bound is then the larger of the others,
+/// whose memory grows with the tasks and not with their square.
+const MOST_OFFERS: usize = 4_000_000;
 
 /// Computes bounds of slot after slot, keeping its memory.
 #[derive(Clone, Debug, Default)]
@@ -155,6 +161,13 @@ impl QueueBound {
     }
 
     fn asg(&mut self, goal: Goal) -> Option<i64> {
+        self.asg_within(goal, MOST_OFFERS)
+    }
+
+    fn asg_within(&mut self, goal: Goal, most_offers: usize) -> Option<i64> {
+        if self.problem.jobs.len() * self.problem.tasks() > most_offers {
+            return self.asg_from_first(goal);
+        }
         asg::build_from_last(&self.problem, goal, &mut self.flow);
         let from_last = self.flow.solve()?;
         Some(from_last.max(self.asg_from_first(goal)?))

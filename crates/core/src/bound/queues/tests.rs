@@ -218,3 +218,26 @@ fn small_slot(s: &mut crate::rng::Stream) -> crate::slot::Slot {
         network: network.into(),
     }
 }
+
+/// Without the counting from the last a bound is lower at most, and the other counting is what remains.
+#[test]
+fn property_what_large_batches_leave_out_only_lowers_the_bound() {
+    use super::problem::Goal;
+    use super::{QueueBound, Venues};
+
+    let goal = Goal::Cost { omega: 1.0 };
+    let mut lower = 0;
+    for seed in 0..20 {
+        let slot = small_slot(&mut Streams::new(seed).stream("offers"));
+        let mut bound = QueueBound::default();
+        let queues = slot.queues.as_ref().expect("queues");
+        bound.problem.prepare(&slot, queues, Venues::SERVERS);
+        // four tasks, all different, with four places offered to each
+        let whole = bound.asg_within(goal, 16).expect("feasible");
+        let less = bound.asg_within(goal, 15).expect("feasible");
+        assert_eq!(Some(less), bound.asg_from_first(goal));
+        assert!(less <= whole, "seed {seed}: {less} {whole}");
+        lower += usize::from(less < whole);
+    }
+    assert!(lower > 0);
+}

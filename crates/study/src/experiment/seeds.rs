@@ -1,0 +1,106 @@
+//! The seeds of an experiment, in parallel.
+
+use super::Experiment;
+use super::recorder::RunWriter;
+use super::session::Session;
+use crate::control;
+use crate::output::DumpFolder;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use wayside_core::Result;
+use wayside_core::engine::records::Replication;
+
+/// How long seeds may take to stop once that was asked for.
+const GRACE: Duration = Duration::from_millis(400);
+
+/// How often to look whether it was.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What every seed needs. It owns all of it, so that a seed in the middle of a long slot can be left behind.
+pub(super) struct Seeds {
+    pub(super) experiment: Experiment,
+    pub(super) session: Session,
+    pub(super) slots: Option<DumpFolder>,
+    pub(super) tasks: Option<PathBuf>,
+    failed: AtomicBool,
+}
+
+impl Seeds {
+    pub(super) fn new(
+        experiment: Experiment,
+        session: Session,
+        slots: Option<DumpFolder>,
+        tasks: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            experiment,
+            session,
+            slots,
+            tasks,
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    fn replicate(&self, seed: u64) -> Result<Option<Replication>> {
+        let control = &self.experiment.control;
+        let stop = || control.is_cancelled() || self.failed.load(Ordering::Relaxed);
+        let run = || {
+            let folders = (self.slots.as_ref(), self.tasks.as_deref());
+            let mut writer = RunWriter::new(&self.experiment, &self.session, folders, seed, &stop)?;
+            let replication = self.session.replicate(seed, &mut writer)?;
+            writer.finish()?;
+            Ok(replication)
+        };
+        let result = run();
+        self.failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        control.seeds.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+
+    /// The replications that were finished, in the order of their seeds. Once the control has been cancelled, seeds that
+    /// do not stop soon are left behind: they end on their own, and nobody takes their results.
+    pub(super) fn run(self: &Arc<Self>) -> Result<Vec<Replication>> {
+        let Experiment {
+            seeds,
+            control,
+            threads,
+            ..
+        } = &self.experiment;
+        let pool = control::pool(*threads)?;
+        let total = seeds.len() * self.session.slots();
+        control.total.store(total as u64, Ordering::Relaxed);
+        let (sender, results) = mpsc::channel();
+        for (place, &seed) in seeds.iter().enumerate() {
+            let (all, sender) = (Arc::clone(self), sender.clone());
+            pool.spawn(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| all.replicate(seed)));
+                // The receiver may want what is shared to itself.
+                drop(all);
+                _ = sender.send((place, result));
+            });
+        }
+        drop(sender);
+
+        // Collect all results before looking for an error, so that the error is that of the first seed.
+        let mut ordered: Vec<Result<Option<Replication>>> = Vec::new();
+        ordered.resize_with(seeds.len(), || Ok(None));
+        let mut asked = None;
+        loop {
+            match results.recv_timeout(POLL) {
+                Ok((place, result)) => {
+                    ordered[place] = result.unwrap_or_else(|panic| resume_unwind(panic));
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if control.is_cancelled() && asked.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                break;
+            }
+        }
+        ordered.into_iter().filter_map(Result::transpose).collect()
+    }
+}
