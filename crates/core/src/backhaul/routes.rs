@@ -100,13 +100,7 @@ impl Routes {
     ) -> u64 {
         let begin = self.targets.len();
         let mut steps = 0;
-        self.targets.push(Target {
-            rsu: source,
-            hops: 0,
-            seconds_per_bit: 0.0,
-            wait_s: 0.0,
-            previous: source,
-        });
+        self.targets.push(itself(source));
         place[source as usize] = row(begin);
 
         let mut layer = begin..begin + 1;
@@ -175,6 +169,17 @@ impl Routes {
                 (component_size[m] as usize > within).then_some(bound)
             })
             .collect();
+    }
+}
+
+/// An RSU as the first of its own targets.
+fn itself(rsu: u32) -> Target {
+    Target {
+        rsu,
+        hops: 0,
+        seconds_per_bit: 0.0,
+        wait_s: 0.0,
+        previous: rsu,
     }
 }
 

@@ -291,7 +291,7 @@ fn property_paths_are_relative_to_the_file() {
     std::fs::write(&file, b"name = \"\xff\"").unwrap();
     let error = Scenario::load(&file, &[]).unwrap_err().to_string();
     assert!(
-        error.ends_with("my.scenario: must be UTF-8 text"),
+        error.ends_with("my.scenario: must be text in UTF-8"),
         "{error}"
     );
 }
