@@ -6,7 +6,6 @@ use pyo3::prelude::*;
 use wayside_core::Slot;
 use wayside_core::engine::world::World;
 use wayside_core::observation::{Form, Layout, Observation, Target};
-use wayside_core::scenario::Mobility;
 
 /// Where the rows and heads of an observation lie in arrays of fixed size.
 #[derive(Clone, Debug)]
@@ -23,7 +22,7 @@ pub(crate) struct Frame {
 
 /// The layout of the form called `form`, and the rows of its array.
 fn layout(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<(Layout, usize)> {
-    let traced = matches!(world.scenario.fleet.mobility, Mobility::Fcd(_));
+    let traced = world.scenario.fleet.mobility.trace().is_some();
     match form {
         "flat" => Ok((Layout::flat(world, Target::Any).map_err(crate::raised)?, 1)),
         "shared" => {

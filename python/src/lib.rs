@@ -10,6 +10,7 @@
 //! | `interrupt` | Ctrl-C |
 //! | `policy` | policies written in Python, and the slot as they see it |
 //! | `table` | results as Arrow tables |
+//! | `topology` | backhaul graphs from files |
 //!
 //! The package `wayside` around it (`python/wayside`) adds what Gymnasium and PettingZoo ask for.
 
@@ -21,6 +22,7 @@ mod run;
 mod scenario;
 mod study;
 mod table;
+mod topology;
 mod vector;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -44,6 +46,8 @@ mod _native {
     use super::study::{Folder, Study};
     #[pymodule_export]
     use super::table::Table;
+    #[pymodule_export]
+    use super::topology::topology;
     #[pymodule_export]
     use super::vector::VectorEnv;
 

@@ -18,7 +18,7 @@ from types import ModuleType
 
 from wayside._native import Slot, Table, __version__
 from wayside._register import register as _register
-from wayside.api import CLOUD, NOWHERE, Decision, Policy, Results, bound, decide, policies, run
+from wayside.api import CLOUD, NOWHERE, Decision, Policy, Results, bound, decide, policies, run, topology
 from wayside.scenario import Scenario, Section
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "decide",
     "policies",
     "run",
+    "topology",
 ]
 
 _register()

@@ -1,5 +1,6 @@
 """The native part of ``wayside``; use the package instead."""
 
+import os
 from typing import Any, final
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "decide",
     "policies",
     "run",
+    "topology",
 ]
 
 __version__: str
@@ -191,6 +193,12 @@ def choose(
     mask: npt.NDArray[np.bool_], nvec: npt.NDArray[np.int64], units: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.int64]: ...
 def policies() -> list[tuple[str, str]]: ...
+def topology(
+    path: str | os.PathLike[str],
+) -> tuple[
+    list[tuple[str, str, float | None, float | None]],
+    list[tuple[int, int, float | None, float | None]],
+]: ...
 def run(
     scenario: Scenario,
     policies: list[Any],

@@ -141,6 +141,29 @@ def policies() -> dict[str, str]:
     return dict(_native.policies())
 
 
+class Topology(TypedDict):
+    """A backhaul graph as its file has it."""
+
+    nodes: list[dict[str, Any]]
+    """``id``, ``name``, and ``x`` and ``y`` in the unit of the file, or ``None``."""
+    links: list[dict[str, Any]]
+    """Indices ``a`` and ``b`` of the nodes, and ``length_m`` [m] and ``rate_bps`` [bit/s], or ``None``."""
+
+
+def topology(path: str | os.PathLike[str]) -> Topology:
+    """The backhaul graph of a file, as ``[backhaul] path`` reads it: GraphML, GML, SNDlib XML or JSON.
+
+    Raises:
+        ValueError: every problem of the file, one per line.
+        OSError: the file cannot be read.
+    """
+    nodes, links = _native.topology(path)
+    return {
+        "nodes": [dict(zip(("id", "name", "x", "y"), node)) for node in nodes],
+        "links": [dict(zip(("a", "b", "length_m", "rate_bps"), link)) for link in links],
+    }
+
+
 def run(
     scenario: str | Path | Scenario = "wang2025",
     policies: AnyPolicy | Sequence[AnyPolicy] = ("nearest", "price"),

@@ -1,6 +1,7 @@
 //! `wayside check`.
 
 use crate::console::{Failure, Outcome, print};
+use crate::progress;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +12,7 @@ use wayside_core::input;
 use wayside_core::mobility::VehicleKey;
 use wayside_core::mobility::{self, Positions};
 use wayside_core::rng::Streams;
-use wayside_core::scenario::{self, LinkRule, Mobility};
+use wayside_core::scenario::{self, LinkRule};
 use wayside_study::studies::{Study, is_study};
 
 /// Validate scenarios and studies, with every file that they name.
@@ -32,6 +33,8 @@ pub(crate) struct Check {
 }
 
 pub(crate) fn execute(args: &Check) -> Outcome {
+    // nothing is lost, but a SUMO that was started ends too
+    progress::stop_on_signal(|| true, || false)?;
     let mut problems = Problems::default();
     for file in &args.files {
         let inspected = match input::read_text(Path::new(file)) {
@@ -92,9 +95,9 @@ fn inspect_study(file: &str) -> Result<String> {
 fn inspect(file: &str) -> Result<String> {
     let scenario = scenario::resolve(file, &[])?;
     let world = World::new(&scenario)?;
-    let mut taken = match &scenario.fleet.mobility {
-        Mobility::Fcd(fcd) => mobility::trace::report(fcd)?.to_string(),
-        _ => String::new(),
+    let mut taken = match scenario.fleet.mobility.trace() {
+        Some(fcd) => mobility::trace::report(fcd)?.to_string(),
+        None => String::new(),
     };
     if let Some(sites) = &world.sites {
         taken += &format!("  sites: {sites}\n");

@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+use wayside_core::mobility::trace;
 use wayside_core::{Error, Result};
 
 /// How long work may take to stop once it was asked to.
@@ -41,18 +42,24 @@ pub(crate) fn stop_on_signal(
 ) {
     let handler = move || {
         if stop() {
-            std::process::exit(130);
+            exit();
         }
         let holds_results = holds_results.clone();
         thread::spawn(move || {
             thread::sleep(GRACE);
             if !holds_results() {
                 say("interrupted");
-                std::process::exit(130);
+                exit();
             }
         });
     };
     *on_signal() = Some(Box::new(handler));
+}
+
+/// Ends the program, and every SUMO that it has started.
+fn exit() -> ! {
+    trace::end_all();
+    std::process::exit(130)
 }
 
 /// Runs `work`, with a bar on stderr if it takes longer than a second and is not `quiet`. `counts` returns how many of

@@ -5,6 +5,8 @@ mod folders;
 mod limits;
 mod run;
 mod study;
+#[cfg(unix)]
+mod sumo;
 mod traces;
 mod train;
 mod writers;

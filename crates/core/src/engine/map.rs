@@ -123,10 +123,7 @@ pub(super) fn connected(network: &Network, rsus: &[Rsu]) -> Result<()> {
 
 /// The map's rectangle, and how degrees become its metres, where the scenario has any.
 pub(super) fn ground(scenario: &Scenario) -> Result<(Area, Option<Projection>)> {
-    let fcd = match &scenario.fleet.mobility {
-        Mobility::Fcd(fcd) => Some(fcd),
-        _ => None,
-    };
+    let fcd = scenario.fleet.mobility.trace();
     let of_trace = || fcd.map_or(Ok(None), trace::projection);
     match (scenario.area, &scenario.degree_area) {
         (Some(area), _) if has_degrees(&scenario.rsus) => Ok((area, of_trace()?)),

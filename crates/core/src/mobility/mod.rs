@@ -116,6 +116,6 @@ pub fn source(
             center_m,
             speed_mps,
         }),
-        Mobility::Fcd(fcd) => Box::new(FcdTrace::for_slots(fcd, time)?),
+        Mobility::Fcd(fcd) | Mobility::Sumo(fcd) => Box::new(FcdTrace::for_slots(fcd, time)?),
     })
 }

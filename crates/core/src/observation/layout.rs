@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::backhaul::Routes;
 use crate::error::{Error, Result};
 use crate::model::{compute, objective};
-use crate::scenario::{Area, Cycles, Mobility, Range, Scenario};
+use crate::scenario::{Area, Cycles, Range, Scenario};
 use crate::slot::{Rsus, Slot};
 
 /// Version of the features and their order. A change of either needs a new one: a policy trained on
@@ -244,7 +244,7 @@ impl Layout {
     pub fn flat<'a>(setting: impl Into<Setting<'a>>, target: Target) -> Result<Self> {
         let setting = setting.into();
         let scenario = setting.scenario;
-        if matches!(scenario.fleet.mobility, Mobility::Fcd(_)) {
+        if scenario.fleet.mobility.trace().is_some() {
             return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
         }
         let form = Form::Flat {
@@ -392,7 +392,7 @@ impl Layout {
         {
             let scenario = setting.scenario;
             exactly("rsu", "RSUs", rsus, setting.rsus.len())?;
-            if matches!(scenario.fleet.mobility, Mobility::Fcd(_)) {
+            if scenario.fleet.mobility.trace().is_some() {
                 return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
             }
             at_most("fleet.size", "vehicles", vehicles, scenario.fleet.size)?;

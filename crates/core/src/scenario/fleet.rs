@@ -22,7 +22,7 @@ pub struct Fleet {
 impl Fleet {
     /// Whether the section said how vehicles move.
     pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>, context: &Context<'_>) -> bool {
-        let from_trace = matches!(self.mobility, Mobility::Fcd(_));
+        let from_trace = self.mobility.trace().is_some();
         let mut size = (!from_trace).then_some(self.size);
         let kind = Count {
             min: 1,
@@ -54,7 +54,10 @@ impl Fleet {
             (Mobility::Fcd(_), Some(_)) => {
                 "must be left out: with kind = \"fcd\" the trace decides"
             }
-            (Mobility::Fcd(_), None) | (_, Some(_)) => return is_known,
+            (Mobility::Sumo(_), Some(_)) => {
+                "must be left out: with kind = \"sumo\" the simulation decides"
+            }
+            (Mobility::Fcd(_) | Mobility::Sumo(_), None) | (_, Some(_)) => return is_known,
             (_, None) => "missing, a synthetic fleet needs the number of its vehicles",
         };
         if is_known {

@@ -61,6 +61,8 @@ pub enum Mobility {
     },
     /// SUMO floating-car data.
     Fcd(Fcd),
+    /// SUMO itself, whose floating-car data is read while it runs.
+    Sumo(Fcd),
 }
 
 impl Default for Mobility {
@@ -74,7 +76,7 @@ impl Default for Mobility {
 
 impl Mobility {
     /// Every kind with its meaning, and with the defaults of its keys.
-    pub(super) fn forms() -> [(&'static str, &'static str, Self); 6] {
+    pub(super) fn forms() -> [(&'static str, &'static str, Self); 7] {
         let waypoint = Self::RandomWaypoint {
             speed_mps: Range::default(),
             pause_s: Range::default(),
@@ -116,7 +118,21 @@ impl Mobility {
                 "a trace: SUMO floating-car data as XML, CSV or Parquet, or a table of positions",
                 Self::Fcd(Fcd::default()),
             ),
+            (
+                "sumo",
+                "SUMO itself, started for every seed: its floating-car data is read through a pipe",
+                Self::Sumo(Fcd::new(FcdSource::Sumo(Simulation::default()))),
+            ),
         ]
+    }
+
+    /// The trace that vehicles follow, from a file or from SUMO.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Fcd> {
+        match self {
+            Self::Fcd(fcd) | Self::Sumo(fcd) => Some(fcd),
+            _ => None,
+        }
     }
 
     pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>, context: &Context<'_>) {
@@ -155,6 +171,7 @@ impl Mobility {
                 k.required("speed_mps", SPEED_MPS, speed_mps, "speed [m/s]");
             }
             Self::Fcd(fcd) => fcd.keys(k, context.folder),
+            Self::Sumo(fcd) => fcd.simulation_keys(k, context.folder),
         }
     }
 }
@@ -355,6 +372,33 @@ impl Fcd {
 
     fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
         self.source.keys(k, folder);
+        self.part(k);
+        let without = "1 where a table's times are irregular, else the steps of the trace";
+        let doc = "lay the fixes of a table onto steps of this length [s]";
+        let kind = Float::between(1e-3, 1e6);
+        k.optional("resample_s", kind, without, &mut self.resample_s, doc);
+        let doc =
+            "longest time between two fixes that are joined, where they are laid onto steps [s]";
+        let kind = Float::POSITIVE.up_to(1e9);
+        k.optional("max_gap_s", kind, "60", &mut self.max_gap_s, doc);
+        let without = "names that SUMO writes, and those in common use";
+        let doc = "The columns of a table whose names are not known";
+        let field = &mut self.columns;
+        k.optional_section("columns", without, doc, field, |columns, k| columns.keys(k));
+    }
+
+    fn simulation_keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
+        let mut simulation = match &mut self.source {
+            FcdSource::Sumo(simulation) => std::mem::take(simulation),
+            _ => Simulation::default(),
+        };
+        simulation.keys(k, folder);
+        self.source = FcdSource::Sumo(simulation);
+        self.part(k);
+    }
+
+    /// Which part of the trace is used, and how.
+    fn part(&mut self, k: &mut Keys<'_, '_>) {
         let without = "the first time step of the trace";
         let doc = "first second used, absolute as in the file [s]";
         k.optional("begin_s", Float::ANY, without, &mut self.begin_s, doc);
@@ -370,18 +414,27 @@ impl Fcd {
         let doc = "how degrees become metres: `none`, `utm`, a zone as in `utm32n` or `EPSG:32632`, or a \
                    string of PROJ";
         k.optional("projection", Text::NAME, without, &mut self.projection, doc);
-        let without = "1 where a table's times are irregular, else the steps of the trace";
-        let doc = "lay the fixes of a table onto steps of this length [s]";
-        let kind = Float::between(1e-3, 1e6);
-        k.optional("resample_s", kind, without, &mut self.resample_s, doc);
+    }
+}
+
+/// A simulation of SUMO.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Simulation {
+    /// The configuration, already resolved against the scenario's folder.
+    pub config: PathBuf,
+    /// Further options of `sumo`.
+    pub options: Vec<String>,
+}
+
+impl Simulation {
+    fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
+        let mut config = self.config.to_string_lossy().into_owned();
         let doc =
-            "longest time between two fixes that are joined, where they are laid onto steps [s]";
-        let kind = Float::POSITIVE.up_to(1e9);
-        k.optional("max_gap_s", kind, "60", &mut self.max_gap_s, doc);
-        let without = "names that SUMO writes, and those in common use";
-        let doc = "The columns of a table whose names are not known";
-        let field = &mut self.columns;
-        k.optional_section("columns", without, doc, field, |columns, k| columns.keys(k));
+            "the configuration of SUMO, relative to this file; its `seed` and its `end` count";
+        k.required("config", Text::NAME, &mut config, doc);
+        k.check(|_| self.config = folder.join(config));
+        let doc = "further options of `sumo`, as on its command line";
+        k.default("options", Texts, &mut self.options, doc);
     }
 }
 
@@ -394,6 +447,8 @@ pub enum FcdSource {
     Builtin(&'static str),
     /// Standard input.
     Stdin,
+    /// SUMO, which simulates while it is read.
+    Sumo(Simulation),
 }
 
 /// Names standard input in place of a file.
@@ -417,6 +472,7 @@ impl FcdSource {
             Self::File(path) => path.to_string_lossy().into_owned(),
             Self::Builtin(name) => format!("{}{name}", builtin::PREFIX),
             Self::Stdin => STDIN.to_owned(),
+            Self::Sumo(_) => String::new(),
         };
         let doc =
             "the trace, relative to this file; `-`: standard input; `builtin:NAME`: a built-in one";

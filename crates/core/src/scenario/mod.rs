@@ -23,7 +23,7 @@ pub(crate) use basic::{ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use file::{reference_markdown, schema};
 pub use fleet::Fleet;
-pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, TraceColumns};
+pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, Simulation, TraceColumns};
 pub use options::{
     Deadline, DeadlineRule, MigrationOptions, PlanAheadOptions, PolicyOptions, PriceEffort,
     PriceOptions, RandomTarget,
@@ -190,7 +190,7 @@ impl Scenario {
             rsus,
         };
         let is_known = k.section("fleet", "The vehicles", |k| self.fleet.keys(k, &context));
-        let synthetic = is_known && !matches!(self.fleet.mobility, Mobility::Fcd(_));
+        let synthetic = is_known && self.fleet.mobility.trace().is_none();
         if synthetic && !k.has("area") {
             let message = "missing section: a synthetic fleet needs the keys width_m and height_m";
             k.problem("area", message);

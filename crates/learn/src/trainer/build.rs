@@ -8,7 +8,6 @@ use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Result};
 use wayside_core::observation::{self, CONTEXT, Layout};
 use wayside_core::rng::Streams;
-use wayside_core::scenario::Mobility;
 
 use super::Plan;
 use super::batches::Batches;
@@ -186,7 +185,7 @@ fn slot_form(layout: &Layout, world: &World, factors_per_vehicle: usize) -> Resu
     let heads = layout.heads().map(|len| len as u32);
     let (rows, factors) = match layout.form {
         observation::Form::Sequential { .. } => (layout.heads().sum(), heads.collect()),
-        _ if matches!(fleet.mobility, Mobility::Fcd(_)) => {
+        _ if fleet.mobility.trace().is_some() => {
             let message =
                 "must not be a trace: the replay keeps slots of one size; `sequential` can";
             return Err(Error::invalid("scenario", None, "fleet.mobility", message));

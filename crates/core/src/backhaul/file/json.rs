@@ -72,10 +72,15 @@ fn add_link(draft: &mut Draft<'_>, ends: [String; 2], link: &Value, at: String) 
 /// A node's value, or one of its `pos`.
 fn coordinate(node: &Value, name: &str) -> Option<Given> {
     let pos = |index: usize| node.get("pos")?.get(index)?.as_f64().map(Given::Number);
+    let plain = || {
+        let mut keys = node.as_object()?.iter();
+        let (_, value) = keys.find(|(key, _)| key.to_lowercase() == name)?;
+        given(value)
+    };
     match name {
-        "x" => pos(0).or_else(|| given(node.get(name)?)),
-        "y" => pos(1).or_else(|| given(node.get(name)?)),
-        _ => given(node.get(name)?),
+        "x" => pos(0).or_else(plain),
+        "y" => pos(1).or_else(plain),
+        _ => plain(),
     }
 }
 

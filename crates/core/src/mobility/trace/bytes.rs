@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::spool::{self, Spool};
 use crate::error::{Error, Result};
+use crate::scenario::Simulation;
 
 pub(super) const BUFFER: usize = 1 << 16;
 
@@ -19,6 +20,8 @@ pub(super) enum Source {
     Folder(Vec<PathBuf>),
     Memory(Bytes),
     Stdin,
+    /// SUMO, started for every reader.
+    Sumo(Simulation),
 }
 
 impl Source {

@@ -15,6 +15,7 @@ pub mod projection;
 mod report;
 mod spool;
 mod step;
+mod sumo;
 mod survey;
 mod time;
 mod tracks;
@@ -36,6 +37,7 @@ use crate::scenario::{Fcd, FcdSource, Time};
 
 pub use import::{Taken, import};
 pub use report::{Extent, Outlier, Report, extent, ground, report};
+pub use sumo::end_all;
 
 pub(crate) use self::bytes::Text;
 use self::bytes::{Source, Trace};
@@ -97,6 +99,9 @@ fn located(fcd: &Fcd) -> Result<(String, Source)> {
     match &fcd.source {
         FcdSource::File(path) => Ok((path.display().to_string(), Source::at(path)?)),
         FcdSource::Stdin => Ok((spool::NAME.to_owned(), Source::Stdin)),
+        FcdSource::Sumo(simulation) => {
+            Ok((sumo::name(simulation), Source::Sumo(simulation.clone())))
+        }
         FcdSource::Builtin(name) => {
             let bytes = builtin(name).ok_or_else(|| {
                 let known = BUILTIN.map(|(known, _)| known).join(", ");
@@ -154,7 +159,7 @@ pub fn projection(fcd: &Fcd) -> Result<Option<Projection>> {
 fn path_of(fcd: &Fcd) -> Option<PathBuf> {
     match &fcd.source {
         FcdSource::File(path) => Some(path.clone()),
-        FcdSource::Builtin(_) | FcdSource::Stdin => None,
+        FcdSource::Builtin(_) | FcdSource::Stdin | FcdSource::Sumo(_) => None,
     }
 }
 

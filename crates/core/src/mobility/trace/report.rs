@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::projection::Projection;
 use super::step::Input;
-use super::{FcdTrace, Known, SAME_INSTANT_S, located, too_short};
+use super::{FcdTrace, Known, SAME_INSTANT_S, located, sumo, too_short};
 use crate::error::{Error, Result};
-use crate::scenario::{Fcd, Time};
+use crate::scenario::{Fcd, FcdSource, Time};
 
 /// What a trace covers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,8 +129,14 @@ pub fn report(fcd: &Fcd) -> Result<Report> {
         )
     });
     let found = &trace.reader.input().found;
+    let format = match (&fcd.source, sumo::program()) {
+        (FcdSource::Sumo(_), Some(program)) => {
+            format!("{} from {}", found.format, program.display())
+        }
+        _ => found.format.clone(),
+    };
     Ok(Report {
-        format: found.format.clone(),
+        format,
         projection,
         extent,
         degrees,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::fixes::Gathered;
 use super::projection::Wanted;
+use super::sumo::Failed;
 use super::time;
 use crate::error::{Error, Result};
 use crate::scenario::TraceColumns;
@@ -333,6 +334,9 @@ impl Input {
 
     /// Tells a failing file system from a damaged file: only the former has a system error code.
     pub(super) fn unreadable(&self, place: Place, error: &io::Error) -> Error {
+        if let Some(said) = Failed::of(error) {
+            return self.bad(Place::File, "", said);
+        }
         match (&self.path, error.raw_os_error()) {
             (Some(path), Some(code)) => Error::io(path, io::Error::from_raw_os_error(code)),
             _ => self.bad(place, "", format!("cut off or damaged: {error}")),

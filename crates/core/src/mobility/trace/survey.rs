@@ -16,6 +16,9 @@ use crate::scenario::Fcd;
 /// Steps and rows after which the order of a table is known.
 const ENOUGH_STEPS: usize = 1000;
 const ENOUGH_ROWS: usize = 65_536;
+/// Movements after which it is known whether vehicles are too fast for degrees: some jump, by teleports or over crossings
+/// without inner lanes.
+const ENOUGH_MOVES: usize = 10;
 /// Degrees per second of a vehicle at 150 m/s.
 const FASTEST_DEGREES_PER_S: f64 = 150.0 / 111_000.0;
 /// Longest time between fixes that are joined [s], where none is given.
@@ -35,7 +38,9 @@ pub(super) struct Surveyed {
 struct Seen {
     x: [f64; 2],
     y: [f64; 2],
-    fastest: f64,
+    /// Movements of a vehicle from a step to the next, and those of them too fast for degrees.
+    moves: usize,
+    fast: usize,
     steps: usize,
     rows: usize,
     /// Vehicles that are there in the next step, too.
@@ -78,7 +83,9 @@ pub(super) fn survey(fcd: &Fcd, name: &str, input: &Input, source: &Source) -> R
         seen.take(&before, &step, order);
         let lanes = found.has_lanes && !found.lanes;
         let unit = !settled_unit
-            && (wanted == Wanted::Centre || found.degrees == Some(true) || seen.may_be_degrees());
+            && (wanted == Wanted::Centre
+                || found.degrees == Some(true)
+                || seen.may_be_degrees(ENOUGH_MOVES));
         if !(lanes || unit || order && !seen.is_ordered()) {
             break;
         }
@@ -113,7 +120,8 @@ impl Seen {
         Self {
             x: none,
             y: none,
-            fastest: 0.0,
+            moves: 0,
+            fast: 0,
             steps: 0,
             rows: 0,
             stays: 0,
@@ -142,7 +150,8 @@ impl Seen {
             let same = earlier.peek().copied().filter(|&j| before.id(j) == id);
             if let Some(j) = same {
                 let moved = (step.x_m[i] - before.x_m[j]).hypot(step.y_m[i] - before.y_m[j]);
-                self.fastest = self.fastest.max(moved / gap_s);
+                self.moves += usize::from(moved > 0.0);
+                self.fast += usize::from(moved / gap_s > FASTEST_DEGREES_PER_S);
                 self.stays += 1;
             } else if order && !self.known.insert(id.to_vec()) {
                 self.returns += 1;
@@ -158,25 +167,28 @@ impl Seen {
         (self.x[1] - self.x[0]).max(self.y[1] - self.y[0])
     }
 
-    /// Whether the values could be degrees of a region.
-    fn may_be_degrees(&self) -> bool {
+    /// Whether the values could be degrees of a region, judging by speed after `enough` movements.
+    fn may_be_degrees(&self, enough: usize) -> bool {
         let inside =
             self.x[0] >= -180.0 && self.x[1] <= 180.0 && self.y[0] >= -90.0 && self.y[1] <= 90.0;
-        self.rows == 0 || inside && self.extent() < 1.0 && self.fastest <= FASTEST_DEGREES_PER_S
+        let too_fast = self.moves >= enough && 2 * self.fast > self.moves;
+        self.rows == 0 || inside && self.extent() < 1.0 && !too_fast
     }
 
     fn projection(&self, wanted: &Wanted, input: &Input) -> Result<Option<Projection>> {
         let told = match (wanted, input.found.degrees) {
             (Wanted::Metres, _) => false,
             (Wanted::Unsaid, Some(degrees)) => degrees && self.rows > 0,
-            (Wanted::Unsaid, None) => self.rows > 0 && self.extent() > 0.0 && self.may_be_degrees(),
+            (Wanted::Unsaid, None) => {
+                self.rows > 0 && self.extent() > 0.0 && self.may_be_degrees(1)
+            }
             _ => true,
         };
         if !told {
             return Ok(None);
         }
         let path = "fleet.mobility.projection";
-        if *wanted == Wanted::Unsaid && input.found.degrees.is_none() && self.fastest <= 0.0 {
+        if *wanted == Wanted::Unsaid && input.found.degrees.is_none() && self.moves == 0 {
             let message = format!(
                 "must be given: all positions lie within {} of each other and none moves, so they may be metres or \
                  degrees; \"none\" takes metres, \"utm\" degrees",

@@ -154,6 +154,11 @@ fn forms() -> Vec<Scenario> {
         ),
         (&no_size, "fleet.mobility", &fcd("trace.xml.gz")),
         (&no_size, "fleet.mobility", &fcd("builtin:city-grid")),
+        (
+            &no_size,
+            "fleet.mobility",
+            "{ kind = \"sumo\", config = \"a.sumocfg\", options = [\"--scale\", \"2\"], every = 3 }",
+        ),
         (&no_distance, "backhaul.path", "\"a b.graphml\""),
         (&no_distance, "backhaul.link", "[]"),
         (

@@ -8,7 +8,7 @@ mod xml;
 
 pub(super) use parquet::PROJECTION;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 
 use ::bzip2::bufread::MultiBzDecoder;
 use ::flate2::bufread::MultiGzDecoder;
@@ -17,6 +17,7 @@ use ::zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::bytes::{BUFFER, Latin1, Source, Text, Trace};
 use super::step::{ByRow, Input, Place, StepReader};
+use super::sumo::Sumo;
 use super::tracks::Tracks;
 use crate::error::Result;
 
@@ -41,6 +42,11 @@ pub(super) fn reader(mut input: Input, source: &Source) -> Result<Box<dyn StepRe
         Source::Memory(bytes) => Trace::Memory(bytes.clone()),
         Source::File(path) => Trace::open(path)?,
         Source::Stdin => Trace::stdin()?,
+        Source::Sumo(simulation) => {
+            let read = whole_start(Sumo::start(simulation)?);
+            let read = read.map_err(|error| input.unreadable(Place::File, &error))?;
+            return text_reader(input, read);
+        }
         Source::Folder(files) => {
             let rows = parquet::open(input, files.clone().into())?;
             return by_time(rows);
@@ -61,6 +67,15 @@ pub(super) fn reader(mut input: Input, source: &Source) -> Result<Box<dyn StepRe
 }
 
 pub(super) type Bytes = Box<dyn BufRead + Send>;
+
+/// The bytes of a pipe, which come in pieces: the first one is long enough to tell the format.
+fn whole_start(mut pipe: Sumo) -> std::io::Result<Bytes> {
+    const START: u64 = 4096;
+    let mut start = Vec::new();
+    pipe.by_ref().take(START).read_to_end(&mut start)?;
+    let all = Cursor::new(start).chain(pipe);
+    Ok(Box::new(BufReader::with_capacity(BUFFER, all)))
+}
 
 /// The bytes without their compression, and its name.
 pub(super) fn unpacked(magic: &[u8], trace: Trace) -> std::io::Result<(Bytes, &'static str)> {

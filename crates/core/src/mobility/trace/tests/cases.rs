@@ -141,6 +141,18 @@ fn closed_form_case_03_metres_stay_metres_and_doubt_is_refused() {
 }
 
 #[test]
+fn regress_a_vehicle_that_jumps_does_not_turn_degrees_into_metres() {
+    // over a crossing without inner lanes: 15 m in .1 s
+    let mut text = String::from("time,id,x,y\n");
+    for i in 0..40 {
+        let x = 10.1 + 2e-5 * f64::from(i) + if i >= 20 { 2e-4 } else { 0.0 };
+        text += &format!("{},a,{x:.6},52.1\n", 0.1 * f64::from(i));
+    }
+    let trace = FcdTrace::from_bytes("t", text.into(), &memory()).unwrap();
+    assert!(trace.projection.is_some());
+}
+
+#[test]
 fn closed_form_cases_04_05_separators_and_headers() {
     for name in ["04-comma.csv", "04-tab.csv", "05-plain.csv", "05-full.csv"] {
         assert_eq!(read(name).vehicles, 2, "{name}");
