@@ -141,8 +141,7 @@ fn closed_form_case_03_metres_stay_metres_and_doubt_is_refused() {
 }
 
 #[test]
-fn regress_a_vehicle_that_jumps_does_not_turn_degrees_into_metres() {
-    // over a crossing without inner lanes: 15 m in .1 s
+fn regress_a_jump_of_15_m_in_100_ms_does_not_turn_degrees_into_metres() {
     let mut text = String::from("time,id,x,y\n");
     for i in 0..40 {
         let x = 10.1 + 2e-5 * f64::from(i) + if i >= 20 { 2e-4 } else { 0.0 };
