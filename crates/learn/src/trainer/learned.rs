@@ -163,3 +163,24 @@ impl Scorer for LearnedPolicy {
         self.policy.logits(&observation.rows, logits);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn property_a_score_without_a_bound_survives_its_card() {
+        let score = Score {
+            objective: 0.5,
+            lower_bound: f64::NAN,
+            gap: f64::NAN,
+            delay_s: 1.0,
+            energy_j: 2.0,
+            deadline_met: 1.0,
+        };
+        let card = serde_json::to_string(&score).unwrap();
+        let back: Score = serde_json::from_str(&card).unwrap();
+        assert!(back.lower_bound.is_nan() && back.gap.is_nan());
+        assert_eq!((back.objective, back.energy_j), (0.5, 2.0));
+    }
+}
