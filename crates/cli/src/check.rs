@@ -1,7 +1,6 @@
 //! `wayside check`.
 
 use crate::console::{Failure, Outcome, print};
-use crate::progress;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -33,8 +32,6 @@ pub(crate) struct Check {
 }
 
 pub(crate) fn execute(args: &Check) -> Outcome {
-    // nothing is lost, but a SUMO that was started ends too
-    progress::stop_on_signal(|| true, || false);
     let mut problems = Problems::default();
     for file in &args.files {
         let inspected = match input::read_text(Path::new(file)) {

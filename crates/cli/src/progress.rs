@@ -24,7 +24,7 @@ static ON_SIGNAL: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 pub(crate) fn exit_on_signal() -> Result<()> {
     let handler = || match &*on_signal() {
         Some(stop) => stop(),
-        None => std::process::exit(130),
+        None => exit(),
     };
     ctrlc::set_handler(handler).map_err(|e| Error::io(Path::new("signals"), io::Error::other(e)))
 }

@@ -363,3 +363,38 @@ fn regress_ids_without_a_character() {
         refused(&["check", text(&file)], 2, &["rsu.0.id", "not characters"]);
     }
 }
+
+/// A grid's cells are counted before they are made.
+#[test]
+fn regress_large_grids_are_refused_before_they_are_multiplied_out() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("s.toml");
+    let axis = |key: &str| {
+        let values: Vec<_> = (1..40).map(|i| i.to_string()).collect();
+        format!(
+            "[[grid.axis]]\nkey = \"{key}\"\nvalues = [{}]\n",
+            values.join(", ")
+        )
+    };
+    let head = "[study]\nname = \"s\"\ntitle = \"t\"\n";
+    let grid = |id: usize| {
+        format!("[[grid]]\nid = \"g{id}\"\nscenario = \"wang2025\"\npolicies = [\"local\"]\n")
+    };
+    let keys = [
+        "fleet.size",
+        "time.slots",
+        "backhaul.max_hops",
+        "task.per_vehicle",
+    ];
+    let axes: String = keys.iter().map(|key| axis(key)).collect();
+    fs::write(&file, format!("{head}{}{axes}", grid(0))).unwrap();
+    let begun = Instant::now();
+    let message = "axis: the grid must have at most 10000 cells, got 39 x 39 x 39 x 39";
+    refused(&["check", text(&file)], 2, &[message]);
+    let draws = "draws = 9000\n[[grid.draw]]\nkey = \"fleet.tx_power_w\"\nmin = 0.1\nmax = 0.3\n";
+    let grids: String = (0..12).map(|id| grid(id) + draws).collect();
+    fs::write(&file, format!("{head}{grids}")).unwrap();
+    let message = "all grids together must have at most 100000 cells, got 108000";
+    refused(&["check", text(&file)], 2, &[message]);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}

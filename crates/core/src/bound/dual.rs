@@ -120,6 +120,16 @@ impl Dual {
         value
     }
 
+    /// [`alone`](Self::alone) of a slot that was not solved; the prices end at zero.
+    pub(super) fn alone_in(&mut self, slot: &Slot) -> f64 {
+        self.prepare(slot);
+        for prices in [&mut self.prices.band, &mut self.prices.cpu] {
+            prices.clear();
+            prices.resize(slot.rsus.len(), 0.0);
+        }
+        self.value(slot)
+    }
+
     /// Climbs at one temperature after the other; whether no climb from `warm` prices got stuck.
     fn anneal(&mut self, slot: &Slot, effort: Effort, warm: bool) -> bool {
         let (mut scale, first) = if warm {

@@ -350,3 +350,36 @@ fn regress_coupled_with_slots_of_a_quarter_second() {
     let bound = run.policies[0].horizon_bound.expect("asked for");
     assert!((0.268..0.29).contains(&bound), "{bound}");
 }
+
+/// However extreme the numbers, the bound is at least what every task costs alone, which is above zero.
+#[test]
+fn property_the_bound_of_a_run_is_above_zero() {
+    for (key, value) in [
+        ("channel.noise_dbm", "20"),
+        ("channel.noise_dbm", "80"),
+        ("rsu_default.cpu_hz", "1"),
+        ("task.cycles", "1"),
+        ("backhaul.rate_bps", "1e-3"),
+    ] {
+        let set = [
+            (key, value),
+            ("fleet.size", "12"),
+            ("time.slots", "4"),
+            ("time.carry_over", "true"),
+        ];
+        let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let world = World::new(&Scenario::builtin("wang2025", &set).unwrap()).unwrap();
+        let options = Options {
+            slots: 4,
+            bound: BoundKind::Horizon,
+        };
+        for seed in 0..4 {
+            let found = replicate(&world, &[PolicyKind::Local], seed, options).unwrap();
+            let bound = found.policies[0].horizon_bound.unwrap();
+            assert!(
+                bound > 0.0 && bound.is_finite(),
+                "{key} = {value}, seed {seed}: {bound}"
+            );
+        }
+    }
+}

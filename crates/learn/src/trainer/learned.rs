@@ -19,9 +19,12 @@ const KEY: &str = "policy";
 pub struct Score {
     /// Objective J of (15).
     pub objective: f64,
-    /// Certified lower bound of it.
+    /// Certified lower bound of it; NaN, in a card null, where there is none.
+    #[serde(deserialize_with = "null_is_nan")]
     pub lower_bound: f64,
-    /// (objective - `lower_bound`) / `lower_bound`; where scenarios vary, the mean of theirs.
+    /// (objective - `lower_bound`) / `lower_bound`; where scenarios vary, the mean of theirs. No number
+    /// without a bound above zero.
+    #[serde(deserialize_with = "null_is_nan")]
     pub gap: f64,
     /// Mean delay \[s\].
     pub delay_s: f64,
@@ -29,6 +32,10 @@ pub struct Score {
     pub energy_j: f64,
     /// Share of tasks done within their deadline.
     pub deadline_met: f64,
+}
+
+fn null_is_nan<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// Where a policy comes from and what it can serve.
@@ -154,5 +161,26 @@ impl Scorer for LearnedPolicy {
 
     fn score(&mut self, observation: &Observation, logits: &mut Vec<f32>) {
         self.policy.logits(&observation.rows, logits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn property_a_score_without_a_bound_survives_its_card() {
+        let score = Score {
+            objective: 0.5,
+            lower_bound: f64::NAN,
+            gap: f64::NAN,
+            delay_s: 1.0,
+            energy_j: 2.0,
+            deadline_met: 1.0,
+        };
+        let card = serde_json::to_string(&score).unwrap();
+        let back: Score = serde_json::from_str(&card).unwrap();
+        assert!(back.lower_bound.is_nan() && back.gap.is_nan());
+        assert_eq!((back.objective, back.energy_j), (0.5, 2.0));
     }
 }

@@ -1,7 +1,6 @@
 //! Blocks of work: seeds of one cell, run anywhere. The result of a block is a *part*, the bytes of a file.
 
 use super::block_cache::{self, BlockCache};
-use super::cells::Cell;
 use super::data::Row;
 use super::metrics::{self, MetricObserver, Values};
 use super::plan::Plan;
@@ -101,9 +100,8 @@ impl<'a> Job<'a> {
             Error::invalid(&plan.study.name, None, path, "must be a cell of the study")
         };
         let grid = plan.study.grids.get(block.grid).ok_or_else(absent)?;
-        let cells = grid.cells(plan.quick);
-        let cell: &Cell = cells.get(block.cell).ok_or_else(absent)?;
-        let scenario = grid.resolve(cell)?;
+        let cell = grid.cell(block.cell, plan.quick).ok_or_else(absent)?;
+        let scenario = grid.resolve(&cell)?;
         let policies = grid.policies.iter().chain(&grid.awaited);
         let policies: Vec<&String> = policies.filter(|p| plan.registry.contains(p)).collect();
         let names: Vec<&str> = policies.iter().map(|name| name.as_str()).collect();
@@ -119,7 +117,7 @@ impl<'a> Job<'a> {
             grid: block.grid,
             grid_id: grid.id.clone(),
             cell: block.cell,
-            cell_name: grid.name_of(cell, &[]),
+            cell_name: grid.name_of(&cell, &[]),
             seed: 0,
             policy: String::new(),
             values: Vec::new(),

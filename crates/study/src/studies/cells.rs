@@ -37,7 +37,7 @@ impl Grid {
         cells
     }
 
-    /// How many [`cells`](Self::cells) there are, without making them.
+    /// How many [`cells`](Self::cells) there are, without making them; at most the largest number.
     #[must_use]
     pub fn count(&self, quick: bool) -> usize {
         let of = |axis: &GridAxis| {
@@ -47,7 +47,22 @@ impl Grid {
                 axis.values.len()
             }
         };
-        self.axes.iter().map(of).product()
+        self.axes.iter().map(of).fold(1, usize::saturating_mul)
+    }
+
+    /// The cell in place `nth` of [`cells`](Self::cells), where there is one.
+    pub(super) fn cell(&self, mut nth: usize, quick: bool) -> Option<Cell> {
+        if nth >= self.count(quick) {
+            return None;
+        }
+        let mut values = Vec::with_capacity(self.axes.len());
+        for axis in self.axes.iter().rev() {
+            let all = if quick { &axis.quick } else { &axis.values };
+            values.push(all[nth % all.len()].clone());
+            nth /= all.len();
+        }
+        values.reverse();
+        Some(Cell { values })
     }
 
     /// The place of the axis called `name`.

@@ -13,6 +13,9 @@ use wayside_output::{MAX_NAME_BYTES, is_plain_name};
 /// Most cells or seeds; more are taken for a typing error.
 const MOST: usize = 10_000;
 
+/// Most cells of all grids together.
+const MOST_CELLS: usize = 100_000;
+
 /// JSON Schema of a study.
 #[must_use]
 pub fn schema() -> serde_json::Value {
@@ -41,6 +44,13 @@ pub(super) fn study(s: &mut Section<'_>, folder: &Path) -> Study {
         if grids[..i].iter().any(|other| other.id == grid.id) && !grid.id.is_empty() {
             s.problem("grid", format!("two grids are called {:?}", grid.id));
         }
+    }
+    let cells = grids.iter().map(|grid| grid.count(false));
+    let cells = cells.fold(0, usize::saturating_add);
+    if cells > MOST_CELLS {
+        let message =
+            format!("all grids together must have at most {MOST_CELLS} cells, got {cells}");
+        s.problem("grid", message);
     }
     let doc = "Something to draw: a metric over an axis of a grid";
     let none = || Presence::Optional("none");

@@ -52,6 +52,9 @@ pub struct Horizon {
     search: Search,
     ascent: Ascent,
     dual: Dual,
+    /// What the tasks cost at least if each had the RSUs to itself: hardly tight, but never below zero.
+    alone: f64,
+    trivial: Dual,
     /// Values of the slots that are finished.
     value: f64,
     warm: bool,
@@ -65,6 +68,7 @@ impl Horizon {
         if self.stages.is_empty() && !self.warm {
             self.constants = Constants::new(slot);
         }
+        self.alone += self.trivial.alone_in(slot);
         let mut stage = self.spare.pop().unwrap_or_default();
         stage.fill(slot);
         match self.stages.back() {
@@ -90,7 +94,9 @@ impl Horizon {
         }
         self.kept = 0;
         self.warm = false;
-        std::mem::take(&mut self.value)
+        // Extreme numbers can leave the prices where the bound says nothing.
+        let alone = std::mem::take(&mut self.alone);
+        std::mem::take(&mut self.value).max(alone)
     }
 
     /// Prices of the first slot by itself.

@@ -86,6 +86,10 @@ pub struct DelayBounds {
     pub asg_s: f64,
 }
 
+/// Most arcs of a part of a network: some 300 MB. Beyond it the time-expanded network has fewer slots, and the last place
+/// of a server takes any number of tasks: the bounds are looser, and as valid.
+const MOST_ARCS: usize = 4_000_000;
+
 /// Most pairs of a task that differs from others and a place offered to it, in the counting from the last: some 200 MB.
 /// It is left out where there are more, from 2000 different tasks on. The bound is then the larger of the others,
 /// whose memory grows with the tasks and not with their square.
@@ -146,8 +150,10 @@ impl QueueBound {
         (self.problem.tasks() as i64 - late) as u32
     }
 
+    /// Whether tasks differ, so that the assignment says more, and it has not too many arcs.
     fn differ(&self) -> bool {
-        self.problem.jobs.len() > 1
+        let (jobs, servers) = (self.problem.jobs.len(), self.problem.servers.len());
+        jobs > 1 && jobs.saturating_mul(servers) <= MOST_ARCS
     }
 
     fn ten(&mut self, slot: &Slot, goal: Goal) -> Option<i64> {

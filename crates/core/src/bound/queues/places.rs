@@ -5,8 +5,12 @@
 //! server form a chain by b: forward a task pays for the time it waits, backward it goes for free, for
 //! an open place does not let a task start before it arrives.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::MOST_ARCS;
 use super::flow::{Flow, SINK, UNLIMITED};
-use super::problem::{Goal, Problem};
+use super::problem::{Goal, Instant, Problem};
 
 /// The chains of all servers in a [`Flow`]. Keeps its memory.
 #[derive(Clone, Debug, Default)]
@@ -16,29 +20,46 @@ pub(super) struct Places {
     open_s: Vec<f64>,
     /// Node of the first place of all; the rest follow.
     node: u32,
-    scratch: Vec<f64>,
+    /// By core of a server: when its next place opens, its number, and the core.
+    next: BinaryHeap<Reverse<(Instant, usize, usize)>>,
+    /// When the cores of a server are free \[s\].
+    free_s: Vec<f64>,
 }
 
 impl Places {
     /// Adds the chains to `flow`. A server has no use for more places than there are tasks, nor for
-    /// such as open too late for every job.
+    /// such as open too late for every job. Of more than memory allows the last one stands for the rest.
     pub(super) fn build(&mut self, problem: &Problem, goal: Goal, flow: &mut Flow) {
         self.start.clear();
         self.start.push(0);
         self.open_s.clear();
         let tasks = problem.tasks();
+        let room = (MOST_ARCS / (4 * problem.servers.len()).max(1)).max(1);
+        let most = tasks.min(room);
         for server in &problem.servers {
             let latest_s = goal.latest_of_all_s(problem, server);
-            self.scratch.clear();
-            if server.first_s.is_finite() && server.core_hz > 0.0 {
-                for free_s in problem.cores_s(server) {
-                    let opens = (0..tasks).map(|place| free_s + problem.ahead_s(server, place));
-                    self.scratch.extend(opens.take_while(|&s| s <= latest_s));
+            self.next.clear();
+            self.free_s.clear();
+            if server.first_s.is_finite() && server.core_hz > 0.0 && tasks > 0 {
+                self.free_s.extend(problem.cores_s(server));
+            }
+            let open_s = |free_s: f64, place| Instant(free_s + problem.ahead_s(server, place));
+            let first = self.free_s.iter().enumerate();
+            self.next
+                .extend(first.map(|(core, &free_s)| Reverse((open_s(free_s, 0), 0, core))));
+            for _ in 0..most {
+                let Some(Reverse((Instant(at_s), place, core))) = self.next.pop() else {
+                    break;
+                };
+                if at_s > latest_s {
+                    break;
+                }
+                self.open_s.push(at_s);
+                if place + 1 < tasks {
+                    let then = open_s(self.free_s[core], place + 1);
+                    self.next.push(Reverse((then, place + 1, core)));
                 }
             }
-            self.scratch.sort_by(f64::total_cmp);
-            self.scratch.truncate(tasks);
-            self.open_s.extend_from_slice(&self.scratch);
             self.start.push(self.open_s.len());
         }
         self.node = flow.add_nodes(self.open_s.len());
@@ -49,7 +70,10 @@ impl Places {
             let chain = self.start[m]..self.start[m + 1];
             for place in chain.clone() {
                 let node = self.node + place as u32;
-                flow.add_arc(node, SINK, 1, cost);
+                // Later places are as good as the last one where there are too many of them.
+                let is_last_of_many = most < tasks && place + 1 - chain.start == most;
+                let capacity = if is_last_of_many { UNLIMITED } else { 1 };
+                flow.add_arc(node, SINK, capacity, cost);
                 if place + 1 < chain.end {
                     let wait = goal.units(self.open_s[place + 1], 0.0)
                         - goal.units(self.open_s[place], 0.0);

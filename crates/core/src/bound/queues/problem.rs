@@ -78,7 +78,7 @@ pub(super) struct Server {
 
 /// An instant with an order \[s\].
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Instant(f64);
+pub(super) struct Instant(pub(super) f64);
 
 impl Eq for Instant {}
 

@@ -1,5 +1,6 @@
 //! The time-expanded network: links as they fill up, for tasks as small as the smallest.
 
+use super::MOST_ARCS;
 use super::flow::{Flow, SINK, UNLIMITED};
 use super::places::Places;
 use super::problem::{Goal, Problem};
@@ -7,6 +8,12 @@ use crate::backhaul::network::Network;
 
 /// Most slots; later, links have room for all.
 const MOST_SLOTS: usize = 1024;
+
+/// The same, with memory for the arcs of all of them.
+fn most_slots(problem: &Problem, network: &Network) -> usize {
+    let arcs = network.links().len() + 3 * problem.servers.len();
+    (MOST_ARCS / arcs.max(1)).clamp(1, MOST_SLOTS)
+}
 
 /// A slot is a hair shorter than the smallest task on the fastest link, so that rounding costs none.
 const HAIR: f64 = 1e-9;
@@ -33,7 +40,7 @@ impl Ten {
     ) -> Option<i64> {
         let mut grid = Grid::new(problem, network);
         let most = match grid.contended() {
-            true => (grid.last + problem.tasks()).min(MOST_SLOTS),
+            true => (grid.last + problem.tasks()).min(most_slots(problem, network)),
             false => grid.last,
         };
         let mut more = problem.tasks() / 4 + 4;
@@ -164,7 +171,7 @@ impl Grid {
         };
         let mut grid = Self {
             slot_s,
-            last: MOST_SLOTS,
+            last: most_slots(problem, network),
             fastest_bps,
         };
         let comes = problem.jobs.iter().flat_map(|job| {

@@ -18,6 +18,9 @@ const MEASURES: [(&str, Measure); 4] = [
     ("recorded", Measure::Recorded),
 ];
 
+/// Most axes of a grid.
+const MOST_AXES: usize = 100;
+
 pub(super) fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let id = file_stem(s, "unique name");
     let doc = "what is measured: `policies`: the metrics of policies; `slots`: the same for every slot of the run of the first \
@@ -50,6 +53,13 @@ pub(super) fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     });
     let (draws, drawn) = drawn(s, &id, base.then_some(scenario.as_str()), &set);
     axes.extend(draws);
+    if axes.len() > MOST_AXES {
+        s.problem(
+            "axis",
+            format!("must have at most {MOST_AXES} axes, got {}", axes.len()),
+        );
+        axes.truncate(MOST_AXES);
+    }
     let records = file.map_or_else(Vec::new, |file| {
         let records = file.records(&axes);
         let report =
@@ -130,12 +140,13 @@ fn check(s: &mut Section<'_>, grid: &Grid) {
     {
         s.problem("scenario", "missing, and no axis has the key \"scenario\"");
     }
-    let cells = axes
-        .iter()
-        .map(|a| a.values.len())
-        .try_fold(1, usize::checked_mul);
-    if cells.is_none_or(|cells| cells > MOST) {
-        s.problem("axis", format!("the grid must have at most {MOST} cells"));
+    if grid.count(false) > MOST || grid.count(true) > MOST {
+        let sizes: Vec<_> = axes.iter().map(|a| a.values.len().to_string()).collect();
+        let message = format!(
+            "the grid must have at most {MOST} cells, got {}",
+            sizes.join(" x ")
+        );
+        s.problem("axis", message);
     }
     for (i, axis) in axes.iter().enumerate() {
         if axes[..i].iter().any(|other| other.name == axis.name) && !axis.name.is_empty() {

@@ -176,6 +176,12 @@ fn oracle_survivors_are_those_counted_draw_by_draw() {
     let grid = &study.grids[0];
     let cells = grid.cells(false);
     assert_eq!((cells.len(), grid.cells(true).len()), (40, 5));
+    for quick in [false, true] {
+        let cells = grid.cells(quick);
+        let one_by_one: Vec<_> = (0..50).map_while(|nth| grid.cell(nth, quick)).collect();
+        assert_eq!(one_by_one, cells);
+        assert_eq!(grid.count(quick), cells.len());
+    }
     let mean = |cell: usize, policy: &str| {
         let sample = data.sample(0, cell, policy, "delay_s");
         assert_eq!(sample.len(), 2, "seeds of the grid, at every look");
