@@ -26,6 +26,7 @@ use clap::{Parser, Subcommand};
 use console::{Failure, Outcome, printed};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use wayside_core::mobility::trace;
 
 #[global_allocator]
 static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
@@ -77,6 +78,8 @@ fn main() -> ExitCode {
         Ok(None) => Ok(()),
         Err(failure) => Err(failure),
     };
+    // a seed that was left behind in its slot does not drop the SUMO it reads
+    trace::end_all();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

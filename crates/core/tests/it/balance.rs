@@ -103,7 +103,10 @@ fn property_the_engine_moves_no_task_for_balance() {
     unenforced.scenario.load_balance.enforce = false;
     for kind in PolicyKind::SHARED_CPU {
         let streams = Streams::new(4);
-        let ours = matches!(kind, BestResponse | LeastTotal | Price | LocalSearch);
+        let ours = matches!(
+            kind,
+            BestResponse | LeastTotal | Price | LocalSearch | PlanAhead
+        );
         let [mut moved, mut bound] = [0; 2];
         let mut slots = [&world, &unenforced].map(|world| {
             let traffic = Traffic::new(world, streams).unwrap();
