@@ -77,6 +77,8 @@ fn main() -> ExitCode {
         Ok(None) => Ok(()),
         Err(failure) => Err(failure),
     };
+    // threads of seeds that were given up may still wait for SUMO
+    wayside_core::mobility::trace::end_all();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
