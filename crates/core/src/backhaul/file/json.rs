@@ -87,7 +87,7 @@ fn coordinate(node: &Value, name: &str) -> Option<Given> {
 fn given(value: &Value) -> Option<Given> {
     match value {
         Value::Number(number) => number.as_f64().map(Given::Number),
-        Value::String(text) => Some(Given::Text(text.clone())),
+        Value::String(text) if !text.is_empty() => Some(Given::Text(text.clone())),
         _ => None,
     }
 }
