@@ -54,10 +54,8 @@ pub(super) fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
     let (draws, drawn) = drawn(s, &id, base.then_some(scenario.as_str()), &set);
     axes.extend(draws);
     if axes.len() > MOST_AXES {
-        s.problem(
-            "axis",
-            format!("must have at most {MOST_AXES} axes, got {}", axes.len()),
-        );
+        let problem = format!("must have at most {MOST_AXES} axes, got {}", axes.len());
+        s.problem("axis", problem);
         axes.truncate(MOST_AXES);
     }
     let records = file.map_or_else(Vec::new, |file| {
