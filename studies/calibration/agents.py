@@ -3,7 +3,7 @@
     wayside train ppo|ac wang2025 --option agent=paper --seed 0 --out DIR/ppo|ac
     WAYSIDE=wayside python3 studies/calibration/agents.py DIR 200 > studies/calibration/agents.csv
 
-Both agents were trained once, with the constants of wang2025, and are not trained again: what they learn (an even, fixed choice of RSUs) depends little on them. 40 seeds from 100 on,
+Both agents were trained once, with the constants that wang2025 had until 2026-11-29 (1 Gb/s, -104 dBm), which are also the first row of agents.csv, and are not trained again: what they learn (an even, fixed choice of RSUs) depends little on them. 40 seeds from 100 on,
 two slots each. The first rows change one constant.
 """
 import csv, io, math, os, random, subprocess, sys

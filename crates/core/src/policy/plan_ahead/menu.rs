@@ -1,8 +1,9 @@
 //! The choices of every task: where it runs, and over how many slots it may hold its CPU there.
 
 use crate::alloc::curve::Curve;
+use crate::backhaul::Target;
 use crate::model::transfer;
-use crate::slot::{RadioLink, Slot};
+use crate::slot::Slot;
 
 /// Execution RSUs that a task looks at, fewest hops first.
 const MOST_TARGETS: usize = 12;
@@ -80,17 +81,26 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    /// `task` with `link`, whose band it shares with `entering` tasks, itself included.
-    pub(super) fn new(slot: &Slot, task: usize, link: &RadioLink, entering: f64) -> Self {
+    /// `task` where it enters at RSU `entry`, of whose band it gets a share like all that enter there; `entering` counts
+    /// them by RSU. `None` out of its range.
+    pub(super) fn at(slot: &Slot, task: usize, entry: u32, entering: &[f64]) -> Option<Self> {
+        let link = slot.links(task).iter().find(|link| link.rsu == entry)?;
+        let entering = entering[entry as usize];
         let data_bits = slot.tasks.data_bits[task];
-        Self {
+        Some(Self {
             cycles: slot.tasks.cycles[task],
             data_bits,
-            entry: link.rsu,
+            entry,
             upload_s: transfer::upload_s(data_bits, link.seconds_per_bit, entering),
             upload_cost: entering * slot.upload_cost(task, link),
             local: slot.local_cost(task),
-        }
+        })
+    }
+
+    /// Time until it can execute at `target` \[s\].
+    pub(super) fn way_s(&self, target: &Target) -> f64 {
+        let moved_s = transfer::migration_s(self.data_bits, target.seconds_per_bit);
+        self.upload_s + moved_s + target.wait_s
     }
 
     /// The least share with which it ends within `slots` slots, `way_s` before execution \[Hz\].
@@ -192,8 +202,7 @@ impl Menu {
             if available_hz <= 0.0 {
                 continue;
             }
-            let moved_s = transfer::migration_s(arrival.data_bits, target.seconds_per_bit);
-            let way_s = arrival.upload_s + moved_s + target.wait_s;
+            let way_s = arrival.way_s(target);
             let way_cost = arrival.upload_cost + slot.migration_cost(arrival.data_bits, target);
             for slots in best.saturating_sub(1).max(1)..=best + 2 {
                 let least_hz = arrival.least_hz(slot.slot_s, slots, way_s);

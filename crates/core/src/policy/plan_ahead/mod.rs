@@ -41,6 +41,8 @@ pub struct PlanAhead<P> {
     packing: Packing,
     curves: Vec<Curve>,
     arrivals: Vec<Option<Arrival>>,
+    /// Per RSU the number of tasks that enter there.
+    entering: Vec<f64>,
 }
 
 impl<P: Policy> PlanAhead<P> {
@@ -56,6 +58,7 @@ impl<P: Policy> PlanAhead<P> {
             packing: Packing::default(),
             curves: Vec::new(),
             arrivals: Vec::new(),
+            entering: Vec::new(),
         }
     }
 
@@ -67,22 +70,27 @@ impl<P: Policy> PlanAhead<P> {
             .start_from(slot, order, &decision.placements);
         self.assignment.sweep(slot, SWEEPS);
         self.assignment.write_placements(&mut decision.placements);
-        let mut entering = vec![0.0; slot.rsus.len()];
         for (task, placement) in decision.placements.iter_mut().enumerate() {
             if *placement == Placement::Local {
                 *placement = slot.nearest(task);
             }
-            if let Some(entry) = placement.entry() {
-                entering[entry as usize] += 1.0;
-            }
         }
+        self.count_entering(slot, decision);
         self.arrivals.clear();
-        self.arrivals.extend((0..slot.tasks.len()).map(|task| {
-            let entry = decision.placements[task].entry()?;
-            let mut links = slot.links(task).iter();
-            let link = links.find(|link| link.rsu == entry)?;
-            Some(Arrival::new(slot, task, link, entering[entry as usize]))
-        }));
+        let all = decision.placements.iter().enumerate();
+        self.arrivals.extend(
+            all.map(|(task, placement)| {
+                Arrival::at(slot, task, placement.entry()?, &self.entering)
+            }),
+        );
+    }
+
+    fn count_entering(&mut self, slot: &Slot, decision: &Decision) {
+        self.entering.clear();
+        self.entering.resize(slot.rsus.len(), 0.0);
+        for entry in decision.placements.iter().filter_map(|p| p.entry()) {
+            self.entering[entry as usize] += 1.0;
+        }
     }
 
     fn fill_menu(&mut self, slot: &Slot, price: f64) {
@@ -121,21 +129,18 @@ impl<P: Policy> PlanAhead<P> {
         packing.relieve();
     }
 
-    fn write(&self, slot: &Slot, decision: &mut Decision) {
-        let mut entering = vec![0.0; slot.rsus.len()];
-        let packing = &self.packing;
+    fn write(&mut self, slot: &Slot, decision: &mut Decision) {
         for (task, placement) in decision.placements.iter_mut().enumerate() {
-            *placement = match (packing.rsu(task as u32), &self.arrivals[task]) {
+            *placement = match (self.packing.rsu(task as u32), &self.arrivals[task]) {
                 (Some(execution), Some(arrival)) => Placement::Rsu {
                     entry: arrival.entry,
                     execution,
                 },
                 _ => Placement::Local,
             };
-            if let Some(entry) = placement.entry() {
-                entering[entry as usize] += 1.0;
-            }
         }
+        self.count_entering(slot, decision);
+        let packing = &self.packing;
         for (task, placement) in decision.placements.iter().enumerate() {
             let chosen = packing.chosen[task];
             if chosen == LOCAL {
@@ -147,15 +152,10 @@ impl<P: Policy> PlanAhead<P> {
             let Placement::Rsu { entry, execution } = *placement else {
                 unreachable!("it runs at an RSU");
             };
-            let mut links = slot.links(task).iter();
-            let link = links.find(|link| link.rsu == entry).expect("a link");
-            let arrival = Arrival::new(slot, task, link, entering[entry as usize]);
+            let arrival = Arrival::at(slot, task, entry, &self.entering).expect("a link");
             let target = slot.routes.find(entry, execution).expect("a route");
-            let moved_s = arrival.data_bits * target.seconds_per_bit + target.wait_s;
-            let way_s = arrival.upload_s + moved_s;
-            decision
-                .minimum_hz
-                .push(arrival.least_hz(slot.slot_s, choice.slots, way_s));
+            let least_hz = arrival.least_hz(slot.slot_s, choice.slots, arrival.way_s(target));
+            decision.minimum_hz.push(least_hz);
             decision.later_price.push(choice.later_price);
         }
     }

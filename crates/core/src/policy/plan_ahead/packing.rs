@@ -282,3 +282,52 @@ fn filling_price(curve: &Curve, rows: Rows<'_>, total_hz: f64, guess: f64) -> f6
     }
     price
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Streams;
+
+    /// The search's own price is that of P2, to the share of the CPU that may be missing.
+    #[test]
+    fn oracle_the_filling_price_is_that_of_p2() {
+        let mut stream = Streams::new(3).stream("filling-price");
+        let mut squeezed = 0;
+        for _ in 0..2000 {
+            let curve = Curve::new(stream.uniform(0.05, 0.95), 3e-28);
+            let tasks = 1 + stream.below(12);
+            let mut draw = |min, max| (0..tasks).map(|_| stream.uniform(min, max)).collect();
+            let (cycles, minimum_hz): (Vec<f64>, Vec<f64>) = (draw(3e8, 4.5e8), draw(1e8, 3e9));
+            let later_price: Vec<f64> = draw(-1e-10, 2e-10);
+            let later_price: Vec<f64> = later_price.iter().map(|price| price.max(0.0)).collect();
+            let rows = Rows {
+                cycles: &cycles,
+                minimum_hz: &minimum_hz,
+                later_price: &later_price,
+            };
+            let server = Server {
+                curve,
+                ..Server::default()
+            };
+            let least_hz: f64 = minimum_hz.iter().sum();
+            let free_hz = server.demand(rows, 0.0).0;
+            let total_hz = least_hz + stream.uniform(0.01, 0.99) * (free_hz - least_hz);
+            if total_hz >= free_hz {
+                continue;
+            }
+            squeezed += 1;
+            let exact = server.price_for(rows, total_hz);
+            for guess in [0.0, 0.3 * exact, exact, 20.0 * exact] {
+                let price = filling_price(&curve, rows, total_hz, guess);
+                let taken_hz = server.demand(rows, price).0;
+                assert!(price <= exact * (1.0 + 1e-9), "{price} {exact}");
+                let missing_hz = (taken_hz - total_hz).abs();
+                assert!(
+                    missing_hz <= 1.01 * TOLERANCE * total_hz,
+                    "{missing_hz} of {total_hz}"
+                );
+            }
+        }
+        assert!(squeezed > 1000, "{squeezed}");
+    }
+}
