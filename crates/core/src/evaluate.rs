@@ -133,6 +133,25 @@ pub(crate) fn travelled(
     }
 }
 
+/// The outcome of a batch that a session's host serves: uploaded in `upload_s` and delayed by `wait_s`.
+pub(crate) fn served(
+    slot: &Slot,
+    task: usize,
+    (entry, host): (u32, u32),
+    (upload_s, wait_s): (f64, f64),
+    cpu_hz: f64,
+) -> Outcome {
+    let vehicle = slot.tasks.vehicle[task] as usize;
+    let uploaded = Outcome {
+        upload_s,
+        upload_j: transfer::upload_energy_j(slot.vehicles.tx_power_w[vehicle], upload_s),
+        ..Outcome::default()
+    };
+    let mut outcome = executed(slot, task, (entry, host), uploaded, cpu_hz);
+    outcome.wait_s += wait_s;
+    outcome
+}
+
 pub(crate) fn local(slot: &Slot, task: usize) -> Outcome {
     let vehicle = slot.tasks.vehicle[task] as usize;
     let (cycles, cpu_hz) = (slot.tasks.cycles[task], slot.vehicles.cpu_hz[vehicle]);
@@ -178,11 +197,23 @@ fn offloaded(
     entering: f64,
     cpu_hz: f64,
 ) -> Outcome {
+    let uploaded = uploaded(slot, task, entry, entering);
+    executed(slot, task, (entry, execution), uploaded, cpu_hz)
+}
+
+/// Adds the way over the backhaul and the execution to the outcome of the upload.
+fn executed(
+    slot: &Slot,
+    task: usize,
+    (entry, execution): (u32, u32),
+    uploaded: Outcome,
+    cpu_hz: f64,
+) -> Outcome {
     let (cycles, data_bits) = (slot.tasks.cycles[task], slot.tasks.data_bits[task]);
     let mut outcome = Outcome {
         compute_s: compute::delay_s(cycles, cpu_hz),
         compute_j: compute::energy_j(slot.rsus.energy_coeff[execution as usize], cycles, cpu_hz),
-        ..uploaded(slot, task, entry, entering)
+        ..uploaded
     };
     if entry != execution {
         let target = slot

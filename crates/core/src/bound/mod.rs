@@ -25,4 +25,5 @@ pub mod horizon;
 mod newton;
 mod prices;
 pub mod queues;
+pub mod sessions;
 pub mod split;

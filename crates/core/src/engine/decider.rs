@@ -90,6 +90,33 @@ impl Decider {
         self.costs.queue(slot, &self.decision.placements);
     }
 
+    /// Asks for the hosts of sessions. `settle` makes of them where each batch runs, and the CPU is shared.
+    pub(super) fn host(&mut self, slot: &Slot, mut settle: impl FnMut(&Slot, &mut [Placement])) {
+        let clock = Instant::now();
+        self.decision.clear();
+        self.policy.decide(slot, &mut self.decision);
+        settle(slot, &mut self.decision.placements);
+        self.decision.minimum_hz.clear();
+        self.decision.later_price.clear();
+        self.costs.allocate(slot, &mut self.decision);
+        self.decision_time_s = clock.elapsed().as_secs_f64();
+        self.costs.measure(slot, &self.decision.placements);
+    }
+
+    /// Takes what the batches of sessions cost, after [`host`](Self::host): `outcome` of task, placement and CPU share.
+    pub(super) fn evaluate_sessions(
+        &mut self,
+        mut outcome: impl FnMut(usize, Placement, f64) -> Outcome,
+    ) {
+        let Self {
+            decision, costs, ..
+        } = self;
+        costs.outcomes.clear();
+        let shares = decision.placements.iter().zip(&costs.cpu_hz).enumerate();
+        let outcomes = shares.map(|(task, (&placement, &hz))| outcome(task, placement, hz));
+        costs.outcomes.extend(outcomes);
+    }
+
     /// Takes over a decision from outside, for tasks that queue.
     pub(super) fn impose(&mut self, slot: &Slot, decision: &Decision) {
         self.decision.clone_from(decision);

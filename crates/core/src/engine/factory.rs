@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::world::World;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observation::{Form, Scorer};
 use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
@@ -74,6 +74,30 @@ impl PolicyFactory for PolicyKind {
     fn policy(&self, options: &PolicyOptions, streams: Streams) -> Result<Box<dyn Policy>> {
         Ok(self.build(options, streams))
     }
+
+    fn serves(&self, world: &World) -> Result<()> {
+        let (own, sessions) = (self.hosts_sessions(), world.sessions.is_some());
+        serves_sessions(PolicyFactory::name(self), own, sessions)
+    }
+
+    fn serves_slot(&self, slot: &Slot) -> Result<()> {
+        let (own, sessions) = (self.hosts_sessions(), slot.sessions.is_some());
+        serves_sessions(PolicyFactory::name(self), own, sessions)
+    }
+}
+
+/// Checks that a policy that hosts sessions, or does not, meets what there is.
+fn serves_sessions(name: &str, hosts: bool, sessions: bool) -> Result<()> {
+    let message = match (hosts, sessions) {
+        (true, false) => {
+            format!("{name} is for sessions, which need [execution] kind = \"sessions\"")
+        }
+        (false, true) => format!(
+            "{name} does not host sessions, and [execution] kind is \"sessions\"; `wayside policies` lists those that do"
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::invalid("policy", None, "", message))
 }
 
 /// A policy of your own, built by a closure for every seed.
@@ -126,6 +150,7 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
     }
 
     fn serves(&self, world: &World) -> Result<()> {
+        serves_sessions(&self.name, false, world.sessions.is_some())?;
         self.scorer.layout().serves_world(world)
     }
 

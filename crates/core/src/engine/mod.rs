@@ -12,6 +12,7 @@ mod map;
 pub mod queue_env;
 pub mod records;
 mod registry;
+mod sessions;
 pub mod traffic;
 pub mod world;
 
@@ -31,6 +32,7 @@ pub use factory::{PolicyFactory, Trained, own_policy};
 use lane::{Bounds, Lane};
 use records::{Replication, SlotRecord};
 pub use registry::{PolicyRegistry, SharedFactory};
+use sessions::Preview;
 use traffic::Traffic;
 use world::World;
 
@@ -205,9 +207,14 @@ fn run_slots<C: PolicyFactory>(
         })
         .collect::<Result<_>>()?;
     let mut slot = world.empty_slot();
+    let sessions = world.scenario.execution.sessions();
+    let mut preview = sessions.map(|options| Preview::new(&options, slots, &slot));
     for t in 0..slots {
         for now_s in world.epochs(t) {
-            traffic.advance_to(now_s, &mut slot)?;
+            match &mut preview {
+                Some(preview) => preview.advance(&mut traffic, &mut slot)?,
+                None => traffic.advance_to(now_s, &mut slot)?,
+            }
             if observer.slot(t, &slot).is_break() {
                 return Ok(None);
             }

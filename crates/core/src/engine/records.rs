@@ -26,6 +26,8 @@ pub struct PolicyRun {
     pub energy: Distribution,
     /// Further results where tasks queue for cores; `None` where they share CPU.
     pub queues: Option<QueueRun>,
+    /// Further results where work runs in sessions.
+    pub sessions: Option<SessionRun>,
     /// Load L_m (8) of every RSU, mean over slots, by row.
     pub rsu_load: Vec<f64>,
     /// Certified lower bound of the mean objective over all tasks, where slots are bounded together
@@ -64,6 +66,23 @@ pub struct QueueRun {
     pub rerouted: u64,
     /// Times that a fault sent a task to another server.
     pub replanned: u64,
+}
+
+/// A run of sessions: totals over all its slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SessionRun {
+    /// Sessions that began.
+    pub begun: u64,
+    /// Their batches, one a session and slot.
+    pub batches: u64,
+    /// Batches that hosts served; the others ran on vehicles.
+    pub served: u64,
+    /// Moves ordered.
+    pub moves: u64,
+    /// Bits that moves sent.
+    pub moved_bits: f64,
+    /// Downtime of all switches \[s\].
+    pub down_s: f64,
 }
 
 impl QueueRun {

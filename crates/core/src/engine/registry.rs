@@ -52,11 +52,11 @@ impl PolicyRegistry {
         }
     }
 
-    /// The policies of this crate, in the order of [`PolicyKind::ALL`].
+    /// The policies of this crate, in the order of [`PolicyKind::ALL`] and [`PolicyKind::SESSIONS`].
     #[must_use]
     pub fn analytic() -> Self {
         let mut registry = Self::empty();
-        for kind in PolicyKind::ALL {
+        for kind in PolicyKind::ALL.into_iter().chain(PolicyKind::SESSIONS) {
             registry.register_family(vec![kind.info()], move |_| Ok(Arc::new(kind)));
         }
         registry

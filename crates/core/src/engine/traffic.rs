@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::sessions::SessionSource;
 use super::world::{WorldRef, draw, keep_busy};
 use crate::error::Result;
 use crate::mobility::VehicleKey;
@@ -26,6 +27,8 @@ pub struct Traffic<'w> {
     /// When every core is free of its initial work \[s\].
     core_free_s: Vec<f64>,
     renewal: Renewal,
+    /// Work that runs over many slots, in place of tasks.
+    sessions: Option<SessionSource>,
     /// Scratch memory of the coverage.
     near: Vec<(f64, u32)>,
 }
@@ -86,6 +89,11 @@ impl<'w> Traffic<'w> {
                 busy_s: Vec::new(),
             },
             near: Vec::new(),
+            sessions: world
+                .scenario
+                .execution
+                .sessions()
+                .map(|options| SessionSource::new(options, streams)),
             world,
         })
     }
@@ -128,7 +136,13 @@ impl<'w> Traffic<'w> {
                 link.seconds_per_bit = 1.0 / rate_bps;
             }
         }
-        self.draw_tasks(&scenario.task, slot);
+        match &mut self.sessions {
+            Some(sessions) => {
+                let (positions, previous_row) = (&self.positions, &self.previous_row);
+                sessions.advance(&scenario.task, positions, previous_row, slot);
+            }
+            None => self.draw_tasks(&scenario.task, slot),
+        }
         self.idle_queues(slot);
         self.renew(now_s);
 

@@ -14,11 +14,15 @@ use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
 use crate::mobility::trace::projection::Projection;
 use crate::mobility::{self, MobilitySource};
 use crate::model::channel::Radio;
+use crate::model::moving::Copying;
 use crate::observation::Setting;
 use crate::rng::{Stream, Streams};
-use crate::scenario::{Area, BalanceOf, Cores, Execution, FalseKind, Range, Rsu, Scenario};
+use crate::scenario::{
+    Area, BalanceOf, Cores, Execution, FalseKind, Range, Rsu, Scenario, SessionOptions,
+};
 use crate::sites::SiteReport;
 use crate::slot::queues::Queues;
+use crate::slot::sessions::{Moves, Sessions};
 use crate::slot::{Rsus, Slot};
 
 /// What all seeds of a scenario share.
@@ -42,6 +46,8 @@ pub struct World {
     pub network: Arc<Network>,
     /// Cores and what servers hear of each other, where tasks queue for cores.
     pub queues: Option<Queues>,
+    /// What moves of sessions take, where work runs in sessions.
+    pub sessions: Option<Sessions>,
     /// What fails when.
     pub faults: Vec<WorldFault>,
     /// Places of the RSUs that parked vehicles may stand at \[m\].
@@ -165,10 +171,17 @@ impl World {
             releasing_cpu_hz: vec![0.0; list.len()],
         };
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
-        let queues =
-            (scenario.execution != Execution::SharedCpu).then(|| queues(scenario, &list, &network));
+        let queues = scenario
+            .execution
+            .queues()
+            .then(|| queues(scenario, &list, &network));
         check_work(scenario, queues.as_ref())?;
+        let sessions = scenario
+            .execution
+            .sessions()
+            .map(|options| sessions(scenario, &options, &routes, rsus.len()));
         Ok(Self {
+            sessions,
             scenario: scenario.clone(),
             area,
             rsus,
@@ -333,11 +346,34 @@ impl World {
             routes: Arc::clone(&self.routes),
             network: Arc::clone(&self.network),
             queues: self.queues.clone(),
+            sessions: self.sessions.clone(),
             cloud_round_trip_s: self.scenario.cloud_round_trip_s,
             vehicles: Default::default(),
             coverage: Default::default(),
             tasks: Default::default(),
         }
+    }
+}
+
+/// What moves take in `scenario`.
+fn sessions(
+    scenario: &Scenario,
+    options: &SessionOptions,
+    routes: &Routes,
+    rsus: usize,
+) -> Sessions {
+    let copying = Copying {
+        state_bits: 8.0 * options.state_bytes,
+        dirty_bps: 8.0 * options.dirty_bytes_per_s,
+        rounds: options.rounds,
+        stop_bits: 8.0 * options.stop_bytes,
+        restart_s: options.restart_s,
+    };
+    let power_w = scenario.backhaul.migration_power_w;
+    let moves = Moves::new(routes, rsus, &copying, power_w, scenario.time.slot_s);
+    Sessions {
+        moves: Arc::new(moves),
+        ..Sessions::default()
     }
 }
 

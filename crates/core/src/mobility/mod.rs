@@ -9,7 +9,7 @@ use crate::rng::Streams;
 use crate::scenario::{Area, Fleet, Mobility, Time};
 
 use placed::{Parked, Ring};
-use synthetic::{Manhattan, RandomWaypoint, Straight};
+use synthetic::{Manhattan, RandomWaypoint, Road, Straight};
 use trace::FcdTrace;
 
 /// Stable name of a vehicle within a run: never reused, so that state held per vehicle
@@ -116,6 +116,7 @@ pub fn source(
             center_m,
             speed_mps,
         }),
+        Mobility::Highway(road) => Box::new(Road::new(n, area, *road, streams)),
         Mobility::Fcd(fcd) | Mobility::Sumo(fcd) => Box::new(FcdTrace::for_slots(fcd, time)?),
     })
 }

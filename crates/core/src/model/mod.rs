@@ -7,6 +7,7 @@
 pub mod channel;
 pub mod compute;
 pub mod load;
+pub mod moving;
 pub mod transfer;
 
 /// Cost of one task or of a mean over tasks, (15): J = omega T + (1 - omega) E.

@@ -12,6 +12,7 @@ pub mod plan_ahead;
 pub mod price;
 pub mod punctual;
 pub mod repair;
+pub mod sessions;
 pub mod shared_cpu_adapter;
 pub mod slot_fit;
 
@@ -21,6 +22,7 @@ use crate::slot::{Decision, Slot};
 use migration::MigrationKind;
 use punctual::Punctual;
 use repair::Repaired;
+use sessions::SessionKind;
 use shared_cpu_adapter::SharedCpuAdapter;
 
 /// Decides where the tasks of a slot run.
@@ -66,6 +68,8 @@ pub enum PolicyKind {
     PlanAhead,
     /// One of system 2, for servers with queues.
     Migration(MigrationKind),
+    /// One that hosts sessions.
+    Session(SessionKind),
 }
 
 /// What `wayside policies` says of a policy.
@@ -84,7 +88,7 @@ pub struct PolicyInfo {
 }
 
 impl PolicyKind {
-    /// All of them, in the order of the default comparison.
+    /// All that place tasks, in the order of the default comparison; for sessions there are [`Self::SESSIONS`].
     pub const ALL: [Self; Self::SHARED_CPU.len() + MigrationKind::ALL.len()] = {
         let mut all = [Self::Local; Self::SHARED_CPU.len() + MigrationKind::ALL.len()];
         let mut i = 0;
@@ -93,6 +97,17 @@ impl PolicyKind {
                 None => Self::SHARED_CPU[i],
                 Some(i) => Self::Migration(MigrationKind::ALL[i]),
             };
+            i += 1;
+        }
+        all
+    };
+
+    /// Those that host sessions, and serve nothing else.
+    pub const SESSIONS: [Self; SessionKind::ALL.len()] = {
+        let mut all = [Self::Session(SessionKind::Never); SessionKind::ALL.len()];
+        let mut i = 0;
+        while i < all.len() {
+            all[i] = Self::Session(SessionKind::ALL[i]);
             i += 1;
         }
         all
@@ -127,6 +142,7 @@ impl PolicyKind {
                 };
                 Self::SHARED_CPU.into_iter().filter(joins).collect()
             }
+            Execution::Sessions(_) => Self::SESSIONS.to_vec(),
             Execution::Queues(_) => {
                 let kinds = MigrationKind::DEFAULTS.into_iter().map(Self::Migration);
                 let cloud = scenario.cloud_round_trip_s.is_some();
@@ -148,10 +164,17 @@ impl PolicyKind {
         )
     }
 
+    /// Whether it is for sessions, and for nothing else.
+    #[must_use]
+    pub fn hosts_sessions(self) -> bool {
+        matches!(self, Self::Session(_))
+    }
+
     /// The policy called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.info().name == name)
+        let mut all = Self::ALL.into_iter().chain(Self::SESSIONS);
+        all.find(|kind| kind.info().name == name)
     }
 
     /// Name, source, options and needs.
@@ -237,6 +260,7 @@ impl PolicyKind {
                 needs: "whole slot",
             },
             Self::Migration(kind) => kind.info(),
+            Self::Session(kind) => kind.info(),
         }
     }
 
@@ -287,6 +311,7 @@ impl PolicyKind {
                 adapted(plan_ahead::PlanAhead::new(options.plan_ahead, alone))
             }
             Self::Migration(kind) => kind.build(&options.migration, streams),
+            Self::Session(kind) => kind.build(options),
         }
     }
 }

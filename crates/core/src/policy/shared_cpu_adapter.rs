@@ -66,6 +66,7 @@ impl<P: Policy> SharedCpuAdapter<P> {
         self.look(slot, queues);
         let shown = self.shown.get_or_insert_with(|| Slot {
             queues: None,
+            sessions: None,
             cloud_round_trip_s: None,
             ..slot.clone()
         });

@@ -43,6 +43,8 @@ pub const BUILTIN_SCENARIOS: &[Builtin] = builtins![
     "hotspot",
     "coupled",
     "city-grid",
+    "highway",
+    "city-sessions",
 ];
 
 /// Names of all built-in traces.

@@ -59,6 +59,8 @@ pub enum Mobility {
         /// Speed \[m/s\].
         speed_mps: f64,
     },
+    /// Along a straight road of several lanes in both directions.
+    Highway(Highway),
     /// SUMO floating-car data.
     Fcd(Fcd),
     /// SUMO itself, whose floating-car data is read while it runs.
@@ -76,7 +78,7 @@ impl Default for Mobility {
 
 impl Mobility {
     /// Every kind with its meaning, and with the defaults of its keys.
-    pub(super) fn forms() -> [(&'static str, &'static str, Self); 7] {
+    pub(super) fn forms() -> [(&'static str, &'static str, Self); 8] {
         let waypoint = Self::RandomWaypoint {
             speed_mps: Range::default(),
             pause_s: Range::default(),
@@ -112,6 +114,12 @@ impl Mobility {
                 "ring",
                 "evenly spaced around a circle, counter-clockwise at one speed",
                 ring,
+            ),
+            (
+                "highway",
+                "along a straight road through the middle of the area, west to east, with lanes in both directions; \
+                 where one vehicle leaves, another enters at the other end",
+                Self::Highway(Highway::default()),
             ),
             (
                 "fcd",
@@ -170,6 +178,7 @@ impl Mobility {
                 circle(k, (radius_m, center_m), context.area);
                 k.required("speed_mps", SPEED_MPS, speed_mps, "speed [m/s]");
             }
+            Self::Highway(highway) => highway.keys(k),
             Self::Fcd(fcd) => fcd.keys(k, context.folder),
             Self::Sumo(fcd) => fcd.simulation_keys(k, context.folder),
         }
@@ -217,6 +226,19 @@ fn circle(
     let of_length = length.map(|m| m / std::f64::consts::TAU);
     *radius_m = radius.or(of_length).unwrap_or(f64::NAN);
     *center_m = center.or(area.map(middle)).unwrap_or([f64::NAN; 2]);
+}
+
+section! {
+    /// A straight road of several lanes in both directions.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Highway {
+        /// speed, which a vehicle keeps [m/s]
+        speed_mps: Range = required(Spread(SPEED_MPS)),
+        /// lanes in each direction
+        lanes: usize = default(3, Count { min: 1, max: 100 }),
+        /// width of a lane [m]
+        lane_m: f64 = default(3.5, Float::between(0.1, 100.0)),
+    }
 }
 
 /// Where parked vehicles stand.

@@ -11,6 +11,7 @@ mod mobility;
 pub mod options;
 mod queueing;
 mod rsu;
+pub mod sessions;
 mod sites;
 mod task;
 #[cfg(test)]
@@ -23,16 +24,19 @@ pub(crate) use basic::{ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use file::{reference_markdown, schema};
 pub use fleet::Fleet;
-pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, Simulation, TraceColumns};
+pub use mobility::{
+    Crowd, Fcd, FcdSource, Highway, Hotspot, Mobility, Parking, Simulation, TraceColumns,
+};
 pub use options::{
-    Deadline, DeadlineRule, MigrationOptions, PlanAheadOptions, PolicyOptions, PriceEffort,
-    PriceOptions, RandomTarget,
+    Deadline, DeadlineRule, MigrationOptions, MoveThresholdOptions, PlanAheadOptions,
+    PolicyOptions, PriceEffort, PriceOptions, RandomTarget, SessionPlanOptions,
 };
 pub use queueing::{
     Cores, Counting, Execution, FalseKind, Fault, Faulty, Information, Sources, Success,
 };
 pub(crate) use rsu::MAX_GRID;
 pub use rsu::{Rsu, RsuLayout};
+pub use sessions::SessionOptions;
 pub use sites::{SiteColumns, Sites};
 pub use task::{Cycles, Task};
 
@@ -127,19 +131,19 @@ impl Scenario {
         basic::AnyArea::section(k, &mut self.area, &mut self.degree_area);
         let doc = "How servers execute tasks";
         k.section("execution", doc, |k| self.execution.keys(k));
-        let shared_cpu = self.execution == Execution::SharedCpu;
+        let queues = self.execution.queues();
         let doc = "The radio between vehicles and RSUs, equation (1)";
         k.section("channel", doc, |k| {
             self.channel.keys(k);
             uplink_rate_bps(&mut self.uplink_rate_bps, k);
-            if self.uplink_rate_bps.is_some() && shared_cpu {
+            if self.uplink_rate_bps.is_some() && !queues {
                 k.problem("uplink_rate_bps", "needs [execution] kind = \"queues\"");
             }
         });
         let rsus = self.rsus.keys(k, folder, self.area);
         let doc = "The fibre network of the RSUs";
         k.section("backhaul", doc, |k| self.backhaul.keys(k, folder, &rsus));
-        if !(k.writes() && shared_cpu) {
+        if !(k.writes() && !queues) {
             self.queueing(k, &rsus);
         }
         queueing::needs_queues(k, self.execution);
@@ -153,6 +157,9 @@ impl Scenario {
         let doc = "The bound of the load balance metric, equations (10) and (16e)";
         k.section("load_balance", doc, |k| self.load_balance.keys(k));
         k.section("policy", "Options of policies", |k| self.policy.keys(k));
+        if let Some(options) = self.execution.sessions() {
+            sessions::check(k, self, &options);
+        }
     }
 
     /// The sections for servers with queues only.

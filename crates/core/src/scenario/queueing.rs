@@ -1,6 +1,7 @@
 //! What a scenario says of servers that tasks queue for (system 2): cores, information, faults, success.
 
 use super::rsu::NamedRsus;
+use super::sessions::SessionOptions;
 use crate::config::{Choice, Count, Flag, Float, Keys, Range, Spread, Text, section};
 
 const SECONDS: Float = Float::NON_NEGATIVE.up_to(1e9);
@@ -13,26 +14,76 @@ pub enum Execution {
     SharedCpu,
     /// Tasks queue for cores, and on links, first come first served.
     Queues(Cores),
+    /// Work runs over many slots and may move while it runs; CPU is shared (P2).
+    Sessions(SessionOptions),
 }
 
-const KINDS: [(&str, bool); 2] = [("shared-cpu", false), ("queues", true)];
+#[derive(Clone, Copy, PartialEq)]
+enum ExecutionKind {
+    SharedCpu,
+    Queues,
+    Sessions,
+}
+
+const KINDS: [(&str, ExecutionKind); 3] = [
+    ("shared-cpu", ExecutionKind::SharedCpu),
+    ("queues", ExecutionKind::Queues),
+    ("sessions", ExecutionKind::Sessions),
+];
 
 impl Execution {
     pub(super) fn keys(&mut self, k: &mut Keys<'_, '_>) {
-        let (mut queues, mut cores) = match *self {
-            Self::SharedCpu => (false, Cores::default()),
-            Self::Queues(cores) => (true, cores),
+        let (mut cores, mut sessions) = (Cores::default(), SessionOptions::default());
+        let mut kind = match *self {
+            Self::SharedCpu => ExecutionKind::SharedCpu,
+            Self::Queues(given) => {
+                cores = given;
+                ExecutionKind::Queues
+            }
+            Self::Sessions(given) => {
+                sessions = given;
+                ExecutionKind::Sessions
+            }
         };
         let doc = "`shared-cpu`: the tasks of a slot share a server's CPU (P2); \
-                   `queues`: tasks queue for its cores, first come first served";
-        k.added("kind", Choice(&KINDS), false, &mut queues, doc);
+                   `queues`: tasks queue for its cores, first come first served; \
+                   `sessions`: work runs for seconds, shares CPU anew in every slot, and may move while it runs";
+        k.added(
+            "kind",
+            Choice(&KINDS),
+            ExecutionKind::SharedCpu,
+            &mut kind,
+            doc,
+        );
+        let queues = kind == ExecutionKind::Queues;
         if queues || !k.writes() {
             cores.keys(k, queues);
         }
-        *self = match queues {
-            true => Self::Queues(cores),
-            false => Self::SharedCpu,
+        if kind == ExecutionKind::Sessions || k.describes() {
+            sessions.keys(k);
+        } else {
+            SessionOptions::refuse(k);
+        }
+        *self = match kind {
+            ExecutionKind::SharedCpu => Self::SharedCpu,
+            ExecutionKind::Queues => Self::Queues(cores),
+            ExecutionKind::Sessions => Self::Sessions(sessions),
         };
+    }
+
+    /// Whether tasks queue for cores.
+    #[must_use]
+    pub fn queues(self) -> bool {
+        matches!(self, Self::Queues(_))
+    }
+
+    /// What there is to know of sessions, where work runs in them.
+    #[must_use]
+    pub fn sessions(self) -> Option<SessionOptions> {
+        match self {
+            Self::Sessions(options) => Some(options),
+            Self::SharedCpu | Self::Queues(_) => None,
+        }
     }
 }
 
@@ -263,7 +314,7 @@ impl Success {
 
 /// Reports sections that only servers with queues heed.
 pub(super) fn needs_queues(k: &mut Keys<'_, '_>, execution: Execution) {
-    if execution != Execution::SharedCpu {
+    if execution.queues() {
         return;
     }
     for section in ["cloud", "information", "fault", "success"] {

@@ -61,7 +61,7 @@ impl Task {
         let doc = "tasks arise at every multiple of it, independent of slots [s]";
         let (kind, without) = (Float::between(1e-6, 1e9), "once per slot, at its start");
         k.optional("period_s", kind, without, &mut self.period_s, doc);
-        if self.period_s.is_some() && execution == Execution::SharedCpu {
+        if self.period_s.is_some() && !execution.queues() {
             k.problem("period_s", "needs [execution] kind = \"queues\"");
         }
     }

@@ -139,6 +139,7 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         routes: Arc::new(routes),
         network: Arc::new(network),
         queues,
+        sessions: None,
         cloud_round_trip_s: terms.cloud_round_trip_s,
         rsus,
         vehicles,

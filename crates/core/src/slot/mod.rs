@@ -8,6 +8,7 @@ mod decision;
 mod json;
 pub mod order;
 pub mod queues;
+pub mod sessions;
 pub mod table;
 
 pub use decision::{Decision, Paths, Placement};
@@ -16,6 +17,7 @@ pub use json::{NamedSlot, schema};
 use crate::backhaul::Routes;
 use crate::backhaul::network::Network;
 use queues::Queues;
+use sessions::Sessions;
 use std::sync::Arc;
 
 /// One slot's problem.
@@ -43,6 +45,8 @@ pub struct Slot {
     pub network: Arc<Network>,
     /// Cores and queues, where execution is queued for; `None` where CPU is shared.
     pub queues: Option<Queues>,
+    /// Sessions that run, whose batches are the tasks; `None` where every task stands alone.
+    pub sessions: Option<Sessions>,
     /// Time to the cloud and back \[s\], where there is one.
     pub cloud_round_trip_s: Option<f64>,
     /// The vehicles present.

@@ -109,6 +109,7 @@ impl QueueSlot {
                 rounds: Vec::new(),
                 information: None,
             }),
+            sessions: None,
             cloud_round_trip_s: self.cloud_round_trip_s,
             vehicles: Vehicles {
                 x_m: vec![0.0; n],

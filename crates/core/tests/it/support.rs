@@ -76,6 +76,7 @@ impl Recipe {
             routes: Arc::new(Routes::build(self.rsus, &links, self.max_hops)),
             network: Arc::new(Network::new(self.rsus, &links, 0.0)),
             queues: None,
+            sessions: None,
             cloud_round_trip_s: None,
             coverage: cover(&channel(self.noise_dbm), &rsus, &vehicles),
             tasks: self.tasks(s),

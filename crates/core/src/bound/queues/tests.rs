@@ -183,6 +183,7 @@ fn small_slot(s: &mut crate::rng::Stream) -> crate::slot::Slot {
             releasing_cpu_hz: vec![0.0; 3],
         },
         routes: Routes::build(3, &edges, 2).into(),
+        sessions: None,
         cloud_round_trip_s: None,
         vehicles: Vehicles {
             x_m: vec![0.0; tasks],

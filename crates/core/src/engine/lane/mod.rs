@@ -1,6 +1,7 @@
 //! One policy in a run, under either model of execution.
 
 mod queues;
+mod sessions;
 mod shared;
 
 use super::decider::Decider;
@@ -14,6 +15,7 @@ use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::{Placement, Slot};
 pub(super) use queues::QueueLane;
+use sessions::SessionLane;
 use shared::SharedLane;
 
 pub(super) use shared::account;
@@ -56,6 +58,8 @@ pub(super) enum Lane {
     Shared(Box<SharedLane>),
     /// Tasks queue for cores.
     Queues(Box<QueueLane>),
+    /// Work runs in sessions.
+    Sessions(Box<SessionLane>),
 }
 
 impl Lane {
@@ -75,6 +79,9 @@ impl Lane {
                 streams,
                 core_free_s,
             ))),
+            Execution::Sessions(_) => {
+                Self::Sessions(Box::new(SessionLane::new(world, name, policy)))
+            }
         }
     }
 
@@ -91,6 +98,7 @@ impl Lane {
         match self {
             Self::Shared(lane) => lane.step(t, slot, traffic, bounds.cost),
             Self::Queues(lane) => lane.step(t, slot, traffic, bounds, ended),
+            Self::Sessions(lane) => lane.step(t, slot),
         }
     }
 
@@ -99,6 +107,7 @@ impl Lane {
         match self {
             Self::Shared(lane) => lane.closed(),
             Self::Queues(_) => None,
+            Self::Sessions(lane) => lane.closed(),
         }
     }
 
@@ -106,6 +115,7 @@ impl Lane {
         match self {
             Self::Shared(lane) => lane.decider(),
             Self::Queues(lane) => lane.decider(),
+            Self::Sessions(lane) => lane.decider(),
         }
     }
 
@@ -114,6 +124,7 @@ impl Lane {
         match self {
             Self::Shared(lane) => lane.finish(),
             Self::Queues(lane) => lane.finish(slots, ended),
+            Self::Sessions(lane) => lane.finish(),
         }
     }
 }

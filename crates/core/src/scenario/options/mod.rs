@@ -26,6 +26,12 @@ pub struct PolicyOptions {
     pub local_search: LocalSearchOptions,
     /// `[policy.plan-ahead]`.
     pub plan_ahead: PlanAheadOptions,
+    /// `[policy.lazy-follow]`.
+    pub lazy_follow: LazyFollowOptions,
+    /// `[policy.move-threshold]`.
+    pub move_threshold: MoveThresholdOptions,
+    /// `[policy.session-plan]`.
+    pub session_plan: SessionPlanOptions,
     /// Those of the policies of system 2.
     pub migration: MigrationOptions,
 }
@@ -46,6 +52,12 @@ impl PolicyOptions {
         k.section("local-search", doc, |k| self.local_search.keys(k));
         let doc = "The policy plan-ahead";
         k.section("plan-ahead", doc, |k| self.plan_ahead.keys(k));
+        let doc = "The policy lazy-follow, for sessions";
+        k.section("lazy-follow", doc, |k| self.lazy_follow.keys(k));
+        let doc = "The policy move-threshold, for sessions";
+        k.section("move-threshold", doc, |k| self.move_threshold.keys(k));
+        let doc = "The policies session-plan and session-foresight, for sessions";
+        k.section("session-plan", doc, |k| self.session_plan.keys(k));
         k.check(|s| {
             let instead = "is an option of each policy that has it: policy.price.repair, policy.best-response.repair, \
                            policy.local-search.repair, policy.least-total.repair, policy.learned.repair";
@@ -178,6 +190,37 @@ section! {
         weight: f64 = default(0.45, Float::NON_NEGATIVE.up_to(10.0)),
         /// share of all CPU in use at which that price starts to rise
         fill: f64 = default(0.85, Float::POSITIVE.up_to(1.0)),
+    }
+}
+
+section! {
+    /// `[policy.lazy-follow]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LazyFollowOptions {
+        /// most hops between entry and host at which a session stays
+        hops: u32 = added(1, Count { min: 0, max: 1000 }),
+    }
+}
+
+section! {
+    /// `[policy.move-threshold]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct MoveThresholdOptions {
+        /// what a move must save, in multiples of what it costs
+        factor: f64 = added(1.0, Float::NON_NEGATIVE.up_to(1e9)),
+        /// time over which savings count [s]
+        horizon_s: f64 = added(20.0, Float::POSITIVE.up_to(1e6)),
+    }
+}
+
+section! {
+    /// `[policy.session-plan]`.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SessionPlanOptions {
+        /// how far ahead vehicles are expected to keep their velocity [s]
+        horizon_s: f64 = added(15.0, Float::POSITIVE.up_to(1e5)),
+        /// how many times the path of every session is found again, besides the last time
+        sweeps: usize = added(1, Count { min: 0, max: 1000 }),
     }
 }
 

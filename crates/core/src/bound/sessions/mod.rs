@@ -1,0 +1,3 @@
+//! A bound for runs of sessions.
+
+pub mod paths;

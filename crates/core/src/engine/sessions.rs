@@ -1,0 +1,220 @@
+//! The sessions of one seed: when they begin and end, and what is ahead of them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::traffic::Traffic;
+use super::world::draw;
+use crate::error::Result;
+use crate::mobility::{Positions, VehicleKey};
+use crate::model::transfer;
+use crate::rng::{Stream, Streams};
+use crate::scenario::sessions::slots;
+use crate::scenario::{Cycles, SessionOptions, Task};
+use crate::slot::Slot;
+use crate::slot::sessions::{Ahead, SessionState, UNCOVERED};
+
+/// A session that runs.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    id: u64,
+    cycles: f64,
+    data_bits: f64,
+    deadline_s: f64,
+    /// Slots left, this one included.
+    left: u32,
+    /// The RSU that its vehicle last entered by.
+    entry: u32,
+}
+
+/// Begins and ends the sessions of vehicles. All policies meet the same.
+pub(super) struct SessionSource {
+    options: SessionOptions,
+    arrival: Stream,
+    duration: Stream,
+    cycles: Stream,
+    data: Stream,
+    deadline: Stream,
+    running: BTreeMap<VehicleKey, Session>,
+    begun: u64,
+    /// Places of the vehicles in the slot before.
+    before_m: Vec<[f64; 2]>,
+    /// Vehicles that enter by each RSU with a session.
+    entering: Vec<u32>,
+}
+
+impl SessionSource {
+    pub(super) fn new(options: SessionOptions, streams: Streams) -> Self {
+        Self {
+            options,
+            arrival: streams.stream("session.arrival"),
+            duration: streams.stream("session.duration"),
+            cycles: streams.stream("session.cycles"),
+            data: streams.stream("session.data"),
+            deadline: streams.stream("session.deadline"),
+            running: BTreeMap::new(),
+            begun: 0,
+            before_m: Vec::new(),
+            entering: Vec::new(),
+        }
+    }
+
+    /// Fills the tasks of `slot` with the batches of all sessions that run in it.
+    pub(super) fn advance(
+        &mut self,
+        task: &Task,
+        positions: &Positions,
+        previous_row: &[Option<u32>],
+        slot: &mut Slot,
+    ) {
+        self.begin(task, positions, slot.slot_s);
+        let Slot {
+            tasks,
+            sessions,
+            coverage,
+            rsus,
+            ..
+        } = slot;
+        let sessions = sessions.as_mut().expect("a world of sessions");
+        tasks.vehicle.clear();
+        tasks.cycles.clear();
+        tasks.data_bits.clear();
+        tasks.deadline_s.clear();
+        sessions.id.clear();
+        sessions.left.clear();
+        sessions.velocity_mps.clear();
+        sessions.upload_s.clear();
+        sessions.interruption_s.clear();
+        sessions.state.clear();
+        sessions.ahead.clear();
+        self.entering.clear();
+        self.entering.resize(rsus.len(), 0);
+        for (v, key) in positions.key.iter().enumerate() {
+            let Some(session) = self.running.get_mut(key) else {
+                continue;
+            };
+            tasks.vehicle.push(v as u32);
+            tasks.cycles.push(session.cycles);
+            tasks.data_bits.push(session.data_bits);
+            tasks.deadline_s.push(session.deadline_s);
+            sessions.id.push(session.id);
+            sessions.left.push(session.left);
+            let here_m = [positions.x_m[v], positions.y_m[v]];
+            let before_m = previous_row[v].and_then(|row| self.before_m.get(row as usize));
+            sessions.velocity_mps.push(before_m.map_or([0.0; 2], |at| {
+                [0, 1].map(|axis| (here_m[axis] - at[axis]) / slot.slot_s)
+            }));
+            let entry = coverage.of(v).first().map_or(UNCOVERED, |link| link.rsu);
+            let handed_over =
+                entry != UNCOVERED && session.entry != UNCOVERED && entry != session.entry;
+            let interruption_s = if handed_over {
+                self.options.interruption_s
+            } else {
+                0.0
+            };
+            sessions.interruption_s.push(interruption_s);
+            sessions.state.push(SessionState::default());
+            if entry != UNCOVERED {
+                session.entry = entry;
+                self.entering[entry as usize] += 1;
+            }
+            session.left -= 1;
+        }
+        for (row, &v) in tasks.vehicle.iter().enumerate() {
+            let upload_s = coverage.of(v as usize).first().map_or(0.0, |link| {
+                let entering = f64::from(self.entering[link.rsu as usize]);
+                transfer::upload_s(tasks.data_bits[row], link.seconds_per_bit, entering)
+            });
+            sessions.upload_s.push(upload_s);
+        }
+        self.before_m.clear();
+        let places = positions.x_m.iter().zip(&positions.y_m);
+        self.before_m.extend(places.map(|(&x_m, &y_m)| [x_m, y_m]));
+    }
+
+    /// Ends sessions whose time is over or whose vehicle is gone, and begins others.
+    fn begin(&mut self, task: &Task, positions: &Positions, slot_s: f64) {
+        let mut running = BTreeMap::new();
+        for &key in &positions.key {
+            match self.running.get(&key) {
+                Some(session) if session.left > 0 => {
+                    running.insert(key, *session);
+                }
+                _ if self.arrival.unit() < task.probability => {
+                    let data_bits = 8.0 * draw(task.data_bytes, &mut self.data);
+                    let cycles = match task.cycles {
+                        Cycles::Drawn(cycles) => draw(cycles, &mut self.cycles),
+                        Cycles::PerBit(cycles) => data_bits * draw(cycles, &mut self.cycles),
+                    };
+                    let duration_s = draw(self.options.duration_s, &mut self.duration);
+                    let session = Session {
+                        id: self.begun,
+                        cycles,
+                        data_bits,
+                        deadline_s: draw(task.deadline_s, &mut self.deadline),
+                        left: u32::try_from(slots(duration_s, slot_s)).unwrap_or(u32::MAX),
+                        entry: UNCOVERED,
+                    };
+                    self.begun += 1;
+                    running.insert(key, session);
+                }
+                _ => {}
+            }
+        }
+        self.running = running;
+    }
+}
+
+/// Keeps traffic some slots ahead of the policies, so that those that know the future can be told.
+pub(super) struct Preview {
+    /// Slots of the run, and how many of them are prepared at a time.
+    slots: usize,
+    window: usize,
+    /// The slot that traffic works on.
+    latest: Slot,
+    ready: VecDeque<Slot>,
+    filled: usize,
+    /// What is known of each session from the first slot that is ready on.
+    lives: BTreeMap<u64, VecDeque<Ahead>>,
+}
+
+impl Preview {
+    pub(super) fn new(options: &SessionOptions, slots: usize, empty: &Slot) -> Self {
+        Self {
+            slots,
+            window: options.most_slots(empty.slot_s),
+            latest: empty.clone(),
+            ready: VecDeque::new(),
+            filled: 0,
+            lives: BTreeMap::new(),
+        }
+    }
+
+    /// Fills `slot` with the next slot of the run.
+    ///
+    /// # Errors
+    /// As [`Traffic::advance`].
+    pub(super) fn advance(&mut self, traffic: &mut Traffic<'_>, slot: &mut Slot) -> Result<()> {
+        while self.filled < self.slots && self.ready.len() < self.window {
+            traffic.advance(self.filled, &mut self.latest)?;
+            self.filled += 1;
+            let sessions = self.latest.sessions.as_ref().expect("sessions");
+            for (row, &id) in sessions.id.iter().enumerate() {
+                self.lives.entry(id).or_default().push_back(Ahead {
+                    entry: self.latest.session_entry(row),
+                    access_cost: self.latest.access_cost(row),
+                    local_cost: self.latest.local_cost(row),
+                });
+            }
+            self.ready.push_back(self.latest.clone());
+        }
+        *slot = self.ready.pop_front().expect("one slot is left");
+        let sessions = slot.sessions.as_mut().expect("sessions");
+        for id in &sessions.id {
+            let life = self.lives.get_mut(id).expect("a session that runs");
+            sessions.ahead.push_row(life.iter().copied());
+            life.pop_front();
+        }
+        self.lives.retain(|_, life| !life.is_empty());
+        Ok(())
+    }
+}
