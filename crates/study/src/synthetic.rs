@@ -99,6 +99,7 @@ fn replication(seed: u64, slots: u32) -> Replication {
                 delay,
                 energy,
                 queues: None,
+                sessions: None,
                 horizon_bound: None,
                 rsu_load: (0..11)
                     .map(|m| 0.05 * f64::from(m) * rng.uniform(0.9, 1.1))

@@ -175,6 +175,7 @@ impl Lin {
             routes: Arc::new(Routes::build(self.servers, &edges, 6)),
             network,
             queues: Some(queues),
+            sessions: None,
             cloud_round_trip_s: Some(0.2),
             vehicles: Vehicles {
                 x_m: vec![0.0; n],
