@@ -22,6 +22,7 @@ use std::ops::ControlFlow;
 
 use crate::bound::dual::{Dual, Effort};
 use crate::bound::horizon::Horizon;
+use crate::bound::sessions::SessionBound;
 use crate::bound::queues::{QueueBound, QueueBounds, Venues};
 use crate::bound::split::Split;
 use crate::error::{Error, Result};
@@ -47,14 +48,19 @@ pub enum BoundKind {
     Simple,
     /// The split bound, see [`crate::bound::split`]: tighter, slower.
     Split,
-    /// All slots together, see [`crate::bound::horizon`], where tasks hold CPU into later ones; elsewhere the simple dual.
+    /// All slots together, see [`crate::bound::horizon`], where tasks hold CPU into later ones, and
+    /// [`crate::bound::sessions`], where work runs in sessions; elsewhere the simple dual.
     Horizon,
 }
 
 impl BoundKind {
-    /// The kind that a run in `world` gets: there is no horizon where slots are independent or tasks queue for cores.
+    /// The kind that a run in `world` gets: there is no horizon where slots are independent or tasks queue for cores, and
+    /// nothing else where work runs in sessions.
     #[must_use]
     pub fn of(self, world: &World) -> Self {
+        if world.sessions.is_some() && self != Self::Off {
+            return Self::Horizon;
+        }
         let held = world.scenario.time.carry_over && world.empty_slot().queues.is_none();
         if self == Self::Horizon && !held {
             Self::Simple
@@ -149,7 +155,7 @@ pub fn replicate_observed<C: PolicyFactory>(
         .iter()
         .any(|fault| fault.what != world::FaultyPart::Information);
     let kind = options.bound.of(world);
-    let mut horizon = (kind == BoundKind::Horizon).then(Horizon::default);
+    let mut horizon = (kind == BoundKind::Horizon).then(|| RunBound::new(world));
     let apart = horizon.is_none() && !fails;
     let mut bounder = Bounder::new(if apart { kind } else { BoundKind::Off });
     let mut bounds_of = |slot: &Slot| {
@@ -167,6 +173,35 @@ pub fn replicate_observed<C: PolicyFactory>(
         bound_runs(replication, horizon.finish())?;
     }
     Ok(replication)
+}
+
+/// Bounds all slots of a run together.
+enum RunBound {
+    Tasks(Box<Horizon>),
+    Sessions(SessionBound),
+}
+
+impl RunBound {
+    fn new(world: &World) -> Self {
+        match world.sessions {
+            Some(_) => Self::Sessions(SessionBound::default()),
+            None => Self::Tasks(Box::default()),
+        }
+    }
+
+    fn push(&mut self, slot: &Slot) {
+        match self {
+            Self::Tasks(bound) => bound.push(slot),
+            Self::Sessions(bound) => bound.push(slot),
+        }
+    }
+
+    fn finish(&mut self) -> f64 {
+        match self {
+            Self::Tasks(bound) => bound.finish(),
+            Self::Sessions(bound) => bound.finish(),
+        }
+    }
 }
 
 /// Takes the bound of the summed cost of a run's tasks into the records.

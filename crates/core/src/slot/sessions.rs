@@ -123,6 +123,9 @@ impl Moves {
     /// Those from `host`, nearest first.
     #[must_use]
     pub fn from(&self, host: u32) -> &[Move] {
+        if self.by_host.is_empty() {
+            return &[];
+        }
         self.by_host.row(host as usize)
     }
 

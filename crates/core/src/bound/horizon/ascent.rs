@@ -21,7 +21,7 @@ struct Pair {
 
 /// Climbs, keeping its memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ascent {
+pub(in crate::bound) struct Ascent {
     pairs: VecDeque<Pair>,
     gradient: Vec<f64>,
     next_gradient: Vec<f64>,
@@ -31,7 +31,7 @@ pub(super) struct Ascent {
 
 impl Ascent {
     /// Moves `point` uphill; `function` gives value and gradient.
-    pub(super) fn climb(
+    pub(in crate::bound) fn climb(
         &mut self,
         point: &mut Vec<f64>,
         function: &mut impl FnMut(&[f64], &mut Vec<f64>) -> f64,

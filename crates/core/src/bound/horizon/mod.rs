@@ -18,7 +18,7 @@
 //! prices. The bound is the sum of the slots' values at the prices kept, whatever these are, so every window length gives
 //! a valid bound; a short one gives a looser bound. Time is linear in slots, memory that of the window.
 
-mod ascent;
+pub(in crate::bound) mod ascent;
 mod stage;
 
 use std::collections::VecDeque;

@@ -15,21 +15,21 @@ fn regress_every_problem_of_a_file_is_named() {
             "kind = \"straight\"",
             "kind = \"strait\"",
             &[
-                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\", \"fcd\" or \"sumo\", found the text \"strait\"",
+                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\", \"highway\", \"fcd\" or \"sumo\", found the text \"strait\"",
             ],
         ),
         (
             "kind = \"straight\"",
             "",
             &[
-                "s.toml:16: fleet.mobility.kind: missing, expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\", \"fcd\" or \"sumo\"",
+                "s.toml:16: fleet.mobility.kind: missing, expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\", \"highway\", \"fcd\" or \"sumo\"",
             ],
         ),
         (
             "kind = \"straight\"",
             "kind = \"fdc\"\npath = \"a.csv\"",
             &[
-                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\", \"fcd\" or \"sumo\", found the text \"fdc\"",
+                "s.toml:17: fleet.mobility.kind: expected \"straight\", \"random-waypoint\", \"manhattan\", \"parked\", \"ring\", \"highway\", \"fcd\" or \"sumo\", found the text \"fdc\"",
             ],
         ),
         (

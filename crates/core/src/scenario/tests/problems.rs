@@ -9,7 +9,7 @@ fn regress_every_problem_of_queues_is_named() {
             "execution.kind",
             "\"queue\"",
             &[
-                "--set: execution.kind: expected \"shared-cpu\" or \"queues\", found the text \"queue\"",
+                "--set: execution.kind: expected \"shared-cpu\", \"queues\" or \"sessions\", found the text \"queue\"",
             ],
         ),
         (
