@@ -22,8 +22,8 @@ use std::ops::ControlFlow;
 
 use crate::bound::dual::{Dual, Effort};
 use crate::bound::horizon::Horizon;
-use crate::bound::sessions::SessionBound;
 use crate::bound::queues::{QueueBound, QueueBounds, Venues};
+use crate::bound::sessions::SessionBound;
 use crate::bound::split::Split;
 use crate::error::{Error, Result};
 use crate::rng::Streams;

@@ -178,7 +178,8 @@ impl Soft {
                 self.before[(t + 1) * rsus + host] =
                     self.before[t * rsus + host] + nodes.cost(t, host);
             }
-            self.local_before.push(self.local_before[t] + nodes.local(t));
+            self.local_before
+                .push(self.local_before[t] + nodes.local(t));
         }
     }
 }

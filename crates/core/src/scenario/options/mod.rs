@@ -218,7 +218,7 @@ section! {
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct SessionPlanOptions {
         /// how far ahead vehicles are expected to keep their velocity [s]
-        horizon_s: f64 = added(15.0, Float::POSITIVE.up_to(1e5)),
+        horizon_s: f64 = added(20.0, Float::POSITIVE.up_to(1e5)),
         /// how many times the path of every session is found again, besides the last time
         sweeps: usize = added(1, Count { min: 0, max: 1000 }),
     }
