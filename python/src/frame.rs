@@ -91,6 +91,11 @@ impl Frame {
                  there is known only slots later",
             ));
         }
+        if world.sessions.is_some() {
+            return Err(PyValueError::new_err(
+                "environment: execution.kind: must be shared-cpu, got sessions: no policy is trained to host them",
+            ));
+        }
         let tasks_per_vehicle = world.scenario.task.per_vehicle;
         let (layout, rows) = layout(world, form, vehicles)?;
         let (width, _) = layout.shape();

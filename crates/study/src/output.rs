@@ -99,8 +99,10 @@ impl RunFolder {
     pub fn write_tasks(&self, replications: &[Replication]) -> Result<()> {
         let parts = self.folder.scratch()?;
         let seeds = replications.iter().map(|r| r.seed);
+        let mut runs = replications.iter().flat_map(|r| &r.policies);
+        let sessions = runs.any(|run| run.sessions.is_some());
         self.folder.write_with("tasks.parquet", |file| {
-            tasks::join(file, &parts, seeds).map(drop)
+            tasks::join(file, &parts, seeds, sessions).map(drop)
         })
     }
 

@@ -6,7 +6,7 @@
 use crate::stats::{self, Estimate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wayside_core::engine::records::{PolicyRun, Replication, SlotRecord};
+use wayside_core::engine::records::{PolicyRun, Replication, SessionRun, SlotRecord};
 
 /// What a comparison of policies found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +57,32 @@ pub struct Gap {
     pub difference: Option<Estimate>,
 }
 
+/// What became of the sessions of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionSummary {
+    /// Moves of a session.
+    pub moves: Option<Metric>,
+    /// Bytes that its moves send.
+    pub moved_bytes: Option<Metric>,
+    /// Downtime of its moves \[s\].
+    pub down_s: Option<Metric>,
+    /// Share of batches that hosts serve; the others run on vehicles.
+    pub served: Option<Metric>,
+}
+
+impl SessionSummary {
+    /// All metrics, by name.
+    #[must_use]
+    pub fn metrics(&self) -> [(&'static str, Option<Metric>); 4] {
+        [
+            ("moves", self.moves),
+            ("moved_bytes", self.moved_bytes),
+            ("down_s", self.down_s),
+            ("served", self.served),
+        ]
+    }
+}
+
 /// Decision times of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timing {
@@ -86,6 +112,9 @@ macro_rules! policy_summary {
             $($(#[$doc])+ pub $name: Option<Metric>,)+
             /// Gap to the lower bound; null without `--bound`.
             pub gap: Option<Gap>,
+            /// Where work runs in sessions; left out elsewhere.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub sessions: Option<SessionSummary>,
             /// Paired difference of the objective to the first policy, as in `objective`.
             pub difference: Option<Estimate>,
         }
@@ -104,6 +133,7 @@ macro_rules! policy_summary {
                 Self {
                     policy: runs.own[0].policy.clone(),
                     gap: runs.gap(),
+                    sessions: runs.sessions(),
                     difference: runs.metric(mean_objective).and_then(|m| m.difference),
                     $($name: runs.metric($figure),)+
                 }
@@ -292,6 +322,28 @@ impl<'a> Runs<'a> {
             min,
             max,
             difference,
+        })
+    }
+
+    fn sessions(&self) -> Option<SessionSummary> {
+        if self.own.iter().all(|run| run.sessions.is_none()) {
+            return None;
+        }
+        let per_session = |value: fn(&SessionRun) -> f64| {
+            self.metric(|run| {
+                let sessions = run.sessions.as_ref().filter(|s| s.begun > 0)?;
+                Some(value(sessions) / sessions.begun as f64)
+            })
+        };
+        let served = |run: &PolicyRun| {
+            let sessions = run.sessions.as_ref().filter(|s| s.batches > 0)?;
+            Some(sessions.served as f64 / sessions.batches as f64)
+        };
+        Some(SessionSummary {
+            moves: per_session(|s| s.moves as f64),
+            moved_bytes: per_session(|s| s.moved_bits / 8.0),
+            down_s: per_session(|s| s.down_s),
+            served: self.metric(served),
         })
     }
 

@@ -54,6 +54,22 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
             decision,
         ];
     }
+    if summary.policies.iter().any(|p| p.sessions.is_some()) {
+        return vec![
+            ("J", |_, p| mean(p.objective, 1.0, 4)),
+            ("+-95 %", |_, p| half_width(p.objective, 4)),
+            gap,
+            ("delay s", |_, p| mean(p.delay_s, 1.0, 3)),
+            ("energy J", |_, p| mean(p.energy_j, 1.0, 3)),
+            ("deadline met %", |_, p| mean(p.deadline_met, 100.0, 1)),
+            ("served %", |_, p| mean(p.sessions?.served, 100.0, 1)),
+            ("moves", |_, p| mean(p.sessions?.moves, 1.0, 2)),
+            ("moved MB", |_, p| mean(p.sessions?.moved_bytes, 1e-6, 1)),
+            ("down s", |_, p| mean(p.sessions?.down_s, 1.0, 3)),
+            ("hops", |_, p| mean(p.hops, 1.0, 2)),
+            decision,
+        ];
+    }
     vec![
         ("J", |_, p| mean(p.objective, 1.0, 4)),
         ("+-95 %", |_, p| half_width(p.objective, 4)),
@@ -140,6 +156,10 @@ fn fields(summary: &Summary, policy: &PolicySummary) -> Vec<(String, String)> {
         put(name, "_difference", difference.map(|d| d.mean));
         let name = format!("{name}_difference");
         interval(&mut put, &name, difference.and_then(|d| d.ci95));
+    }
+    for (name, metric) in policy.sessions.iter().flat_map(|s| s.metrics()) {
+        put(name, "", metric.map(|m| m.mean));
+        interval(&mut put, name, metric.and_then(|m| m.ci95));
     }
     put("gap", "", policy.gap.map(|g| g.mean));
     interval(&mut put, "gap", policy.gap.and_then(|g| g.ci95));

@@ -3,7 +3,8 @@
 //! Seeds run in parallel, and their tasks may not fit in memory together. So every seed writes a file of its own, and
 //! the files are joined in the order of the seeds. Where tasks queue for cores, rows are in the order in which outcomes
 //! become known, and the costs of lost tasks are null. `path` names the RSUs on a task's route, both ends included:
-//! `r0 r3 r5`. Where faults strike it is the route travelled, as far as the task came.
+//! `r0 r3 r5`. Where work runs in sessions a task is the batch of one, and further columns say who hosts it and how it moves.
+//! Where faults strike it is the route travelled, as far as the task came.
 
 use crate::columns::{Column, ParquetWriter};
 use crate::read::{self, Values};
@@ -35,10 +36,51 @@ struct Row<'a> {
     path: Option<String>,
     cpu_hz: f64,
     outcome: Result<Outcome, Lost>,
+    session: Option<SessionRow<'a>>,
+}
+
+/// What is known of a session in a slot.
+#[derive(Clone, Copy, Debug)]
+struct SessionRow<'a> {
+    id: u64,
+    left: u32,
+    host: Option<&'a str>,
+    moving_to: Option<&'a str>,
+    moved_bytes: f64,
+    down_s: f64,
+    interruption_s: f64,
+}
+
+/// The columns of batches of sessions, after those of any task.
+fn session_columns<'a>() -> [(&'static str, Column<Row<'a>>); 7] {
+    [
+        (
+            "session",
+            Column::Unsigned(|r| r.session.map_or(0, |s| s.id)),
+        ),
+        ("left", Column::Count(|r| r.session.map_or(0, |s| s.left))),
+        ("host", Column::MaybeText(|r| r.session?.host)),
+        ("moving_to", Column::MaybeText(|r| r.session?.moving_to)),
+        (
+            "moved_bytes",
+            Column::MaybeReal(|r| Some(r.session?.moved_bytes)),
+        ),
+        ("down_s", Column::MaybeReal(|r| Some(r.session?.down_s))),
+        (
+            "interruption_s",
+            Column::MaybeReal(|r| Some(r.session?.interruption_s)),
+        ),
+    ]
+}
+
+/// All columns, of sessions or of tasks that stand alone.
+fn columns<'a>(sessions: bool) -> Vec<(&'static str, Column<Row<'a>>)> {
+    let more = sessions.then(session_columns).into_iter().flatten();
+    task_columns().into_iter().chain(more).collect()
 }
 
 // Long: a table, one line per column.
-fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 25] {
+fn task_columns<'a>() -> [(&'static str, Column<Row<'a>>); 25] {
     [
         ("seed", Column::Unsigned(|r| r.seed)),
         ("policy", Column::Text(|r| r.policy)),
@@ -124,6 +166,7 @@ pub(crate) struct TaskWriter<'a> {
     route: Vec<u32>,
     table: ParquetWriter<BufWriter<File>>,
     rows: Vec<Row<'a>>,
+    sessions: bool,
 }
 
 impl<'a> TaskWriter<'a> {
@@ -134,8 +177,9 @@ impl<'a> TaskWriter<'a> {
             rsu_ids: &world.rsus.id,
             links: world.network.links(),
             route: Vec::new(),
-            table: ParquetWriter::create(file, "tasks", &columns())?,
+            table: ParquetWriter::create(file, "tasks", &columns(world.sessions.is_some()))?,
             rows: Vec::new(),
+            sessions: world.sessions.is_some(),
         })
     }
 
@@ -184,6 +228,7 @@ impl<'a> TaskWriter<'a> {
                 path: way(placement, decider.path(slot, task, route), links, rsu_ids),
                 cpu_hz,
                 outcome: Ok(outcome),
+                session: session_row(slot, task, rsu_ids),
             }
         }));
         self.flush_when_full()
@@ -211,6 +256,7 @@ impl<'a> TaskWriter<'a> {
             path: way(task.placement, task.path, links, rsu_ids),
             cpu_hz: task.cpu_hz,
             outcome: task.outcome,
+            session: None,
         });
         self.flush_when_full()
     }
@@ -230,7 +276,7 @@ impl<'a> TaskWriter<'a> {
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.rows.is_empty() {
-            self.table.write(&columns(), &self.rows)?;
+            self.table.write(&columns(self.sessions), &self.rows)?;
             self.rows.clear();
         }
         Ok(())
@@ -250,13 +296,33 @@ fn way(placement: Placement, path: &[u32], links: &[Link], rsu_ids: &[String]) -
     Some(way)
 }
 
+fn session_row<'a>(slot: &Slot, task: usize, rsu_ids: &'a [String]) -> Option<SessionRow<'a>> {
+    let sessions = slot.sessions.as_ref()?;
+    let state = &sessions.state[task];
+    let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
+    let down_s = state.down.map_or(0.0, |down| match down.away {
+        0 => down.wait_s,
+        _ => slot.slot_s,
+    });
+    Some(SessionRow {
+        id: sessions.id[task],
+        left: sessions.left[task],
+        host: state.host.map(rsu_id),
+        moving_to: state.moving.map(|(to, _)| rsu_id(to)),
+        moved_bytes: sessions.ordered[task].map_or(0.0, |way| way.bits / 8.0),
+        down_s,
+        interruption_s: sessions.interruption_s[task],
+    })
+}
+
 /// Joins the files of `seeds`.
 pub(crate) fn join<W: io::Write + Send>(
     to: W,
     folder: &Path,
     seeds: impl Iterator<Item = u64>,
+    sessions: bool,
 ) -> io::Result<W> {
-    let mut table = ParquetWriter::create(to, "tasks", &columns())?;
+    let mut table = ParquetWriter::create(to, "tasks", &columns(sessions))?;
     for seed in seeds {
         table.append(&path(folder, seed))?;
     }

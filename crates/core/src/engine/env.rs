@@ -96,7 +96,14 @@ impl<'w> Env<'w> {
         let world = world.into();
         layout.serves_world(&*world)?;
         if world.scenario.execution != Execution::SharedCpu {
-            let message = "must not be \"queues\": these episodes share CPU (P2); `lysac` learns where tasks queue";
+            let message = match world.scenario.execution {
+                Execution::Sessions(_) => {
+                    "must not be \"sessions\": no policy is trained to host them"
+                }
+                _ => {
+                    "must not be \"queues\": these episodes share CPU (P2); `lysac` learns where tasks queue"
+                }
+            };
             return Err(Error::invalid("scenario", None, "execution.kind", message));
         }
         let mut env = Self {

@@ -26,7 +26,7 @@ use crate::observation::plan::{Backlog, Planner};
 use crate::observation::{Layout, Observation};
 use crate::policy::baselines::Local;
 use crate::rng::Streams;
-use crate::scenario::{Execution, Mobility};
+use crate::scenario::Mobility;
 use crate::slot::{Decision, Slot};
 
 /// What a reward weighs.
@@ -74,7 +74,7 @@ fn admit(worlds: &[Arc<World>]) -> Result<Arc<World>> {
     let refused = |path: &str, message: &str| Err(Error::invalid("scenario", None, path, message));
     for world in worlds {
         let scenario = &world.scenario;
-        if scenario.execution == Execution::SharedCpu {
+        if !scenario.execution.queues() {
             return refused("execution.kind", "must be \"queues\" for lysac");
         }
         if !matches!(scenario.fleet.mobility, Mobility::Parked(_)) || world.stands_m.len() != 1 {

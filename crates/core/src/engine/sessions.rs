@@ -85,6 +85,7 @@ impl SessionSource {
         sessions.upload_s.clear();
         sessions.interruption_s.clear();
         sessions.state.clear();
+        sessions.ordered.clear();
         sessions.ahead.clear();
         self.entering.clear();
         self.entering.resize(rsus.len(), 0);

@@ -74,22 +74,22 @@ pub(super) fn check(k: &mut Keys<'_, '_>, scenario: &Scenario, sessions: &Sessio
     };
     refuse(
         scenario.time.carry_over,
-        "time",
-        "carry_over must be false with [execution] kind = \"sessions\": CPU is granted anew in every slot",
+        "time.carry_over",
+        "must be false with [execution] kind = \"sessions\": CPU is granted anew in every slot",
     );
     refuse(
         scenario.load_balance.enforce,
-        "load_balance",
-        "enforce must be false with [execution] kind = \"sessions\"",
+        "load_balance.enforce",
+        "must be false with [execution] kind = \"sessions\"",
     );
     refuse(
         scenario.task.per_vehicle > 1,
-        "task",
-        "per_vehicle must be 1 with [execution] kind = \"sessions\"",
+        "task.per_vehicle",
+        "must be 1 with [execution] kind = \"sessions\"",
     );
     refuse(
         sessions.most_slots(scenario.time.slot_s) > MOST_SLOTS,
-        "execution",
-        "duration_s must be at most 10000 slots",
+        "execution.duration_s",
+        "must be at most 10000 slots",
     );
 }

@@ -27,6 +27,8 @@ pub struct Sessions {
     pub interruption_s: Vec<f64>,
     /// Where it runs under the policy that decides; [`SessionState::default`] for a new one.
     pub state: Vec<SessionState>,
+    /// The move ordered in this slot, once the policy has decided.
+    pub ordered: Vec<Option<Move>>,
     /// What the run holds for it, from this slot on to its end: only for policies that know the future.
     pub ahead: Ragged<Ahead>,
 }

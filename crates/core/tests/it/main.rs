@@ -28,6 +28,7 @@ mod queue_twin;
 mod queueing;
 mod relaxation;
 mod sequential_twin;
+mod sessions;
 mod support;
 mod traffic;
 mod twin;

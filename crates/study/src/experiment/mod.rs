@@ -304,6 +304,10 @@ impl Experiment {
     pub fn run(&self) -> Result<Results> {
         let session = self.session()?;
         self.check_seeds()?;
+        if self.dump_slots.is_some() && self.world.sessions.is_some() {
+            let message = "cannot be written with [execution] kind = \"sessions\": slots in JSON hold no sessions";
+            return Err(invalid("dump-slots", message));
+        }
         let (folder, slots) = self.folders(&session)?;
         let scratch;
         let tasks = match &folder {

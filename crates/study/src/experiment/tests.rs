@@ -208,7 +208,7 @@ fn property_dumped_slots_can_be_read() {
 
 /// The rows of the tasks of `seeds` that a run left in `folder`.
 fn joined_tasks(folder: &Path, seeds: &[u64]) -> Vec<parquet::record::Row> {
-    let joined = crate::tasks::join(Vec::new(), folder, seeds.iter().copied()).unwrap();
+    let joined = crate::tasks::join(Vec::new(), folder, seeds.iter().copied(), false).unwrap();
     let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
     let rows = reader.get_row_iter(None).unwrap();
     rows.map(|row| row.unwrap()).collect()

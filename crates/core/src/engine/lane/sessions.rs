@@ -8,7 +8,7 @@ use super::super::world::World;
 use super::account;
 use crate::evaluate::{self, Outcome};
 use crate::policy::Policy;
-use crate::slot::sessions::{Down, Move, Moves, SessionState, UNCOVERED};
+use crate::slot::sessions::{Down, Move, SessionState, UNCOVERED};
 use crate::slot::{Placement, Slot};
 
 /// A policy with the sessions that it hosts.
@@ -17,8 +17,8 @@ pub(in crate::engine) struct SessionLane {
     states: BTreeMap<u64, SessionState>,
     /// States of the slot's sessions once the policy has decided.
     after: Vec<SessionState>,
-    /// What each session of the slot pays for a move ordered in it \[J\].
-    move_j: Vec<f64>,
+    /// Moves ordered in the slot.
+    ordered: Vec<Option<Move>>,
     run: PolicyRun,
 }
 
@@ -28,7 +28,7 @@ impl SessionLane {
             decider: Decider::new(policy).measuring(world.scenario.load_balance.of),
             states: BTreeMap::new(),
             after: Vec::new(),
-            move_j: Vec::new(),
+            ordered: Vec::new(),
             run: PolicyRun {
                 policy: name.to_owned(),
                 sessions: Some(SessionRun::default()),
@@ -55,23 +55,25 @@ impl SessionLane {
         let Self {
             decider,
             after,
-            move_j,
+            ordered,
             run,
             ..
         } = self;
         let totals = run.sessions.get_or_insert_default();
         after.clone_from(&sessions_of(slot).state);
         let settle = |slot: &Slot, placements: &mut [Placement]| {
-            order(slot, placements, after, move_j, totals);
+            order(slot, placements, (after, ordered), totals);
             serve(slot, placements, after);
         };
         decider.host(slot, settle);
         decider.evaluate_sessions(|task, placement, cpu_hz| {
             let mut found = outcome(slot, after, task, placement, cpu_hz);
-            found.migration_j += move_j[task];
+            found.migration_j += ordered[task].map_or(0.0, |way| way.energy_j);
             found
         });
-        sessions_of(slot).state.clone_from(after);
+        let sessions = sessions_of(slot);
+        sessions.state.clone_from(after);
+        sessions.ordered.clone_from(ordered);
         self.account(t, slot);
         self.save(slot);
     }
@@ -142,13 +144,12 @@ fn sessions_of(slot: &mut Slot) -> &mut crate::slot::sessions::Sessions {
 fn order(
     slot: &Slot,
     placements: &[Placement],
-    states: &mut [SessionState],
-    move_j: &mut Vec<f64>,
+    (states, ordered): (&mut [SessionState], &mut Vec<Option<Move>>),
     totals: &mut SessionRun,
 ) {
     let sessions = slot.sessions.as_ref().expect("sessions");
-    move_j.clear();
-    move_j.resize(placements.len(), 0.0);
+    ordered.clear();
+    ordered.resize(placements.len(), None);
     for (task, placement) in placements.iter().enumerate() {
         let (Some(wanted), state) = (placement.execution(), &mut states[task]) else {
             continue;
@@ -160,11 +161,10 @@ fn order(
         if wanted == host || !state.takes_orders() {
             continue;
         }
-        let moves: &Moves = &sessions.moves;
-        let Some(way) = moves.find(host, wanted) else {
+        let Some(way) = sessions.moves.find(host, wanted) else {
             continue;
         };
-        move_j[task] = way.energy_j;
+        ordered[task] = Some(*way);
         totals.moves += 1;
         totals.moved_bits += way.bits;
         if way.lead == 0 {

@@ -9,6 +9,7 @@ use std::path::Path;
 use wayside_core::config::{Choice, Count, Flag, Float, Presence, Section, Text, Texts, unknown};
 use wayside_core::engine::PolicyRegistry;
 use wayside_core::error::Error;
+use wayside_core::policy::PolicyKind;
 use wayside_core::scenario::BUILTIN_SCENARIOS;
 
 const MEASURES: [(&str, Measure); 4] = [
@@ -84,10 +85,13 @@ pub(super) fn grid(s: &mut Section<'_>, folder: &Path) -> Grid {
 fn policies(s: &mut Section<'_>, measure: Measure) -> Vec<String> {
     let registry = PolicyRegistry::analytic();
     let known: Vec<&str> = registry.names().collect();
-    let doc = "policies, compared on the same traffic; \"all\": every one";
+    let doc = "policies, compared on the same traffic; \"all\": every one but those for sessions";
     let policies = s.default("policies", Texts, Vec::new(), doc);
     if policies == ["all"] {
-        return known.into_iter().map(str::to_owned).collect();
+        let hosts =
+            |name: &&str| PolicyKind::from_name(name).is_some_and(PolicyKind::hosts_sessions);
+        let all = known.into_iter().filter(|name| !hosts(name));
+        return all.map(str::to_owned).collect();
     }
     for policy in &policies {
         if measure != Measure::Recorded && !known.contains(&policy.as_str()) {
