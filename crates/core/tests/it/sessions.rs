@@ -208,9 +208,9 @@ fn oracle_one_vehicle_is_planned_as_by_the_dynamic_programme() {
             ];
             // a vehicle that came before its session: what predicts knows its speed
             let later = |run: &Replication| run.policies[0].slots[0].tasks == 0;
-            let run = (0..9)
+            let mut runs = (0..9)
                 .map(|seed| replicate(&world, &kinds.map(session), seed, bounded(14)).unwrap());
-            let run = run.into_iter().find(later).unwrap();
+            let run = runs.find(later).unwrap();
             let [alone, foresight, plan] = [0, 1, 2].map(|i| total(&run.policies[i]));
             assert_eq!(alone.to_bits(), foresight.to_bits(), "{state} {rate}");
             assert!((plan - alone).abs() < 1e-9 * alone, "{state} {rate}");

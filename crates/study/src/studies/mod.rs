@@ -412,7 +412,8 @@ macro_rules! builtins {
 }
 
 /// All built-in studies.
-pub const BUILTIN_STUDIES: &[Builtin] = builtins![".toml": "wang2025", "lin2025", "cross"];
+pub const BUILTIN_STUDIES: &[Builtin] =
+    builtins![".toml": "wang2025", "lin2025", "cross", "sessions"];
 
 /// The records of built-in studies.
 const BUILTIN_RECORDS: &[Builtin] = builtins![

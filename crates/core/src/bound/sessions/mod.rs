@@ -27,9 +27,7 @@ use paths::{Nodes, Paths, Start, Ties};
 use soft::Soft;
 
 /// Temperatures relative to the mean cost of a batch.
-const TEMPERATURES: [f64; 5] = [0.3, 0.1, 0.03, 0.01, 0.003];
-/// Climbs at each temperature.
-const CLIMBS: usize = 2;
+const TEMPERATURES: [f64; 3] = [0.1, 0.02, 0.004];
 
 /// Bounds a run whose slots it is shown one after the other.
 #[derive(Clone, Debug, Default)]
@@ -137,11 +135,9 @@ impl<'a> Dual<'a> {
         let mean = alone / batches.max(1) as f64;
         let mut ascent = Ascent::default();
         for temperature in TEMPERATURES {
-            for _ in 0..CLIMBS {
-                ascent.climb(&mut point, &mut |point, gradient| {
-                    self.smooth(point, temperature * mean, gradient)
-                });
-            }
+            ascent.climb(&mut point, &mut |point, gradient| {
+                self.smooth(point, temperature * mean, gradient)
+            });
             best = best.max(self.value(&point));
         }
         best
