@@ -9,6 +9,7 @@ mod episode;
 mod factory;
 mod lane;
 mod map;
+mod preview;
 pub mod queue_env;
 pub mod records;
 mod registry;
@@ -31,9 +32,9 @@ use crate::slot::Slot;
 use decider::Decider;
 pub use factory::{PolicyFactory, Trained, own_policy};
 use lane::{Bounds, Lane};
+use preview::Preview;
 use records::{Replication, SlotRecord};
 pub use registry::{PolicyRegistry, SharedFactory};
-use sessions::Preview;
 use traffic::Traffic;
 use world::World;
 
@@ -178,13 +179,13 @@ pub fn replicate_observed<C: PolicyFactory>(
 /// Bounds all slots of a run together.
 enum RunBound {
     Tasks(Box<Horizon>),
-    Sessions(SessionBound),
+    Sessions(Box<SessionBound>),
 }
 
 impl RunBound {
     fn new(world: &World) -> Self {
         match world.sessions {
-            Some(_) => Self::Sessions(SessionBound::default()),
+            Some(_) => Self::Sessions(Box::default()),
             None => Self::Tasks(Box::default()),
         }
     }

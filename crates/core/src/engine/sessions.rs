@@ -1,17 +1,15 @@
-//! The sessions of one seed: when they begin and end, and what is ahead of them.
+//! The sessions of one seed: when they begin and end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use super::traffic::Traffic;
 use super::world::draw;
-use crate::error::Result;
 use crate::mobility::{Positions, VehicleKey};
 use crate::model::transfer;
 use crate::rng::{Stream, Streams};
 use crate::scenario::sessions::slots;
 use crate::scenario::{Cycles, SessionOptions, Task};
 use crate::slot::Slot;
-use crate::slot::sessions::{Ahead, SessionState, UNCOVERED};
+use crate::slot::sessions::{SessionState, UNCOVERED};
 
 /// A session that runs.
 #[derive(Clone, Copy, Debug)]
@@ -75,18 +73,8 @@ impl SessionSource {
             ..
         } = slot;
         let sessions = sessions.as_mut().expect("a world of sessions");
-        tasks.vehicle.clear();
-        tasks.cycles.clear();
-        tasks.data_bits.clear();
-        tasks.deadline_s.clear();
-        sessions.id.clear();
-        sessions.left.clear();
-        sessions.velocity_mps.clear();
-        sessions.upload_s.clear();
-        sessions.interruption_s.clear();
-        sessions.state.clear();
-        sessions.ordered.clear();
-        sessions.ahead.clear();
+        tasks.clear();
+        sessions.clear();
         self.entering.clear();
         self.entering.resize(rsus.len(), 0);
         for (v, key) in positions.key.iter().enumerate() {
@@ -120,16 +108,28 @@ impl SessionSource {
             }
             session.left -= 1;
         }
-        for (row, &v) in tasks.vehicle.iter().enumerate() {
-            let upload_s = coverage.of(v as usize).first().map_or(0.0, |link| {
-                let entering = f64::from(self.entering[link.rsu as usize]);
-                transfer::upload_s(tasks.data_bits[row], link.seconds_per_bit, entering)
-            });
-            sessions.upload_s.push(upload_s);
-        }
+        self.upload(slot);
         self.before_m.clear();
         let places = positions.x_m.iter().zip(&positions.y_m);
         self.before_m.extend(places.map(|(&x_m, &y_m)| [x_m, y_m]));
+    }
+
+    /// Shares the band of each RSU among all that enter there.
+    fn upload(&self, slot: &mut Slot) {
+        let Slot {
+            tasks,
+            sessions,
+            coverage,
+            ..
+        } = slot;
+        let sessions = sessions.as_mut().expect("a world of sessions");
+        for (&v, &data_bits) in tasks.vehicle.iter().zip(&tasks.data_bits) {
+            let upload_s = coverage.of(v as usize).first().map_or(0.0, |link| {
+                let entering = f64::from(self.entering[link.rsu as usize]);
+                transfer::upload_s(data_bits, link.seconds_per_bit, entering)
+            });
+            sessions.upload_s.push(upload_s);
+        }
     }
 
     /// Ends sessions whose time is over or whose vehicle is gone, and begins others.
@@ -162,60 +162,5 @@ impl SessionSource {
             }
         }
         self.running = running;
-    }
-}
-
-/// Keeps traffic some slots ahead of the policies, so that those that know the future can be told.
-pub(super) struct Preview {
-    /// Slots of the run, and how many of them are prepared at a time.
-    slots: usize,
-    window: usize,
-    /// The slot that traffic works on.
-    latest: Slot,
-    ready: VecDeque<Slot>,
-    filled: usize,
-    /// What is known of each session from the first slot that is ready on.
-    lives: BTreeMap<u64, VecDeque<Ahead>>,
-}
-
-impl Preview {
-    pub(super) fn new(options: &SessionOptions, slots: usize, empty: &Slot) -> Self {
-        Self {
-            slots,
-            window: options.most_slots(empty.slot_s),
-            latest: empty.clone(),
-            ready: VecDeque::new(),
-            filled: 0,
-            lives: BTreeMap::new(),
-        }
-    }
-
-    /// Fills `slot` with the next slot of the run.
-    ///
-    /// # Errors
-    /// As [`Traffic::advance`].
-    pub(super) fn advance(&mut self, traffic: &mut Traffic<'_>, slot: &mut Slot) -> Result<()> {
-        while self.filled < self.slots && self.ready.len() < self.window {
-            traffic.advance(self.filled, &mut self.latest)?;
-            self.filled += 1;
-            let sessions = self.latest.sessions.as_ref().expect("sessions");
-            for (row, &id) in sessions.id.iter().enumerate() {
-                self.lives.entry(id).or_default().push_back(Ahead {
-                    entry: self.latest.session_entry(row),
-                    access_cost: self.latest.access_cost(row),
-                    local_cost: self.latest.local_cost(row),
-                });
-            }
-            self.ready.push_back(self.latest.clone());
-        }
-        *slot = self.ready.pop_front().expect("one slot is left");
-        let sessions = slot.sessions.as_mut().expect("sessions");
-        for id in &sessions.id {
-            let life = self.lives.get_mut(id).expect("a session that runs");
-            sessions.ahead.push_row(life.iter().copied());
-            life.pop_front();
-        }
-        self.lives.retain(|_, life| !life.is_empty());
-        Ok(())
     }
 }

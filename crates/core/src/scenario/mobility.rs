@@ -2,6 +2,7 @@
 
 use super::basic::{Area, LENGTH_M, PLACE_M};
 use super::builtin;
+use super::highway::Highway;
 use super::rsu::NamedRsus;
 use crate::config::{
     Choice, Count, Float, Keys, Pair, Range, Spread, Text, Texts, section, show_number,
@@ -226,19 +227,6 @@ fn circle(
     let of_length = length.map(|m| m / std::f64::consts::TAU);
     *radius_m = radius.or(of_length).unwrap_or(f64::NAN);
     *center_m = center.or(area.map(middle)).unwrap_or([f64::NAN; 2]);
-}
-
-section! {
-    /// A straight road of several lanes in both directions.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct Highway {
-        /// speed, which a vehicle keeps [m/s]
-        speed_mps: Range = required(Spread(SPEED_MPS)),
-        /// lanes in each direction
-        lanes: usize = default(3, Count { min: 1, max: 100 }),
-        /// width of a lane [m]
-        lane_m: f64 = default(3.5, Float::between(0.1, 100.0)),
-    }
 }
 
 /// Where parked vehicles stand.

@@ -7,6 +7,7 @@ mod basic;
 mod builtin;
 mod file;
 mod fleet;
+mod highway;
 mod mobility;
 pub mod options;
 mod queueing;
@@ -24,9 +25,8 @@ pub(crate) use basic::{ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use file::{reference_markdown, schema};
 pub use fleet::Fleet;
-pub use mobility::{
-    Crowd, Fcd, FcdSource, Highway, Hotspot, Mobility, Parking, Simulation, TraceColumns,
-};
+pub use highway::Highway;
+pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, Simulation, TraceColumns};
 pub use options::{
     Deadline, DeadlineRule, MigrationOptions, MoveThresholdOptions, PlanAheadOptions,
     PolicyOptions, PriceEffort, PriceOptions, RandomTarget, SessionPlanOptions,
@@ -143,7 +143,7 @@ impl Scenario {
         let rsus = self.rsus.keys(k, folder, self.area);
         let doc = "The fibre network of the RSUs";
         k.section("backhaul", doc, |k| self.backhaul.keys(k, folder, &rsus));
-        if !(k.writes() && !queues) {
+        if queues || !k.writes() {
             self.queueing(k, &rsus);
         }
         queueing::needs_queues(k, self.execution);

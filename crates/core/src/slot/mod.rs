@@ -193,4 +193,12 @@ impl Tasks {
     pub fn is_empty(&self) -> bool {
         self.vehicle.is_empty()
     }
+
+    /// Removes all and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.vehicle.clear();
+        self.cycles.clear();
+        self.data_bits.clear();
+        self.deadline_s.clear();
+    }
 }

@@ -33,6 +33,20 @@ pub struct Sessions {
     pub ahead: Ragged<Ahead>,
 }
 
+impl Sessions {
+    /// Removes all and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.id.clear();
+        self.left.clear();
+        self.velocity_mps.clear();
+        self.upload_s.clear();
+        self.interruption_s.clear();
+        self.state.clear();
+        self.ordered.clear();
+        self.ahead.clear();
+    }
+}
+
 /// One slot of a session's life, as it is going to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ahead {

@@ -94,8 +94,8 @@ impl<'a> Drawing<'a> {
                     "Mean over {n} seeds or more, with its 95 % confidence interval (Student's t)."
                 ),
             },
-            x: Axis::new(x, None, Scale::Linear),
-            y: Axis::new(&spec.y_label, unit(&spec.y), Scale::Linear).named("value"),
+            x: Axis::new(x, None, scale(spec.logarithmic[0])),
+            y: Axis::new(&spec.y_label, unit(&spec.y), scale(spec.logarithmic[1])).named("value"),
             series,
             references: Vec::new(),
             published: published.collect(),
@@ -172,5 +172,13 @@ impl<'a> Drawing<'a> {
             })
         };
         samples.enumerate().filter_map(mean).collect()
+    }
+}
+
+fn scale(logarithmic: bool) -> Scale {
+    if logarithmic {
+        Scale::Log
+    } else {
+        Scale::Linear
     }
 }

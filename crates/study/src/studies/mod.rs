@@ -1,8 +1,7 @@
 //! Studies: grids of runs with figures and claims, declared in TOML, and a verdict on every claim.
 //!
-//! A [`Study`] is read from TOML. [`runner`] runs the cells of its grids in [`blocks`] of seeds, here or on other
-//! machines. [`verdict`] judges the claims on the results ([`data::Data`]), and [`results`] writes everything to a
-//! folder.
+//! [`runner`] runs the cells of the grids of a [`Study`] in [`blocks`] of seeds, here or on other machines. [`verdict`] judges
+//! the claims on the results ([`data::Data`]), and [`results`] writes everything to a folder.
 
 pub mod block_cache;
 pub mod blocks;
@@ -210,6 +209,7 @@ pub struct FigureSpec {
     pub y: String,
     /// What the metric is called there.
     pub y_label: String,
+    pub(crate) logarithmic: [bool; 2],
     /// `policy`, or the axis that has one line for each of its values.
     pub series: String,
     /// The policies drawn; empty: all of the grid.

@@ -2,7 +2,7 @@
 
 use super::{condition, file_stem, grid_of, is_axis, is_policy, metric};
 use crate::studies::{FigureSpec, Grid, PublishedPoint, SEEDS, TableSpec};
-use wayside_core::config::{Count, Float, Presence, Section, Text, Texts};
+use wayside_core::config::{Count, Flag, Float, Presence, Section, Text, Texts};
 
 pub(super) fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
     let id = file_stem(s, "stem of its files");
@@ -25,6 +25,10 @@ pub(super) fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
         from,
         "what it is called",
     );
+    let logarithmic = ["log_x", "log_y"].map(|key| {
+        let doc = "whether the axis is logarithmic";
+        s.default(key, Flag, false, doc)
+    });
     let doc = "what has a line of its own: policy, or an axis";
     let series = s.default("series", Text::NAME, "policy".to_owned(), doc);
     if series != "policy" {
@@ -53,6 +57,7 @@ pub(super) fn figure(s: &mut Section<'_>, grids: &[Grid]) -> FigureSpec {
         x,
         y,
         y_label,
+        logarithmic,
         series,
         policies,
         cells,
