@@ -18,13 +18,13 @@ pub(crate) enum Format {
 /// Kinds of lower bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Bound {
-    /// Horizon where time.carry_over is true, else simple.
+    /// Horizon where time.carry_over is true or work runs in sessions, else simple.
     Auto,
     /// The dual of the slot: fast.
     Simple,
     /// Tighter, and about ten times slower.
     Split,
-    /// All slots of a run together: for tasks that hold CPU into later slots.
+    /// All slots of a run together: for tasks that hold CPU into later slots, and the only one for sessions.
     Horizon,
     /// None.
     Off,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::read;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use wayside_core::rng::Streams;
@@ -332,4 +333,53 @@ fn oracle_tasks_add_up_to_the_records() {
         }
     }
     assert_eq!(tasks.next(), None);
+}
+
+/// The file of tasks alone says what moves sent and what waiting they brought; no number of threads changes a run.
+#[test]
+fn oracle_moves_of_sessions_from_the_tasks_alone() {
+    let size = ("fleet.size".to_owned(), "20".to_owned());
+    let world = Arc::new(World::new(&Scenario::builtin("highway", &[size]).unwrap()).unwrap());
+    let experiment = |threads| {
+        Experiment::in_world(Arc::clone(&world))
+            .policies(["always-follow", "session-plan"])
+            .seeds([3, 4])
+            .slots(30)
+            .threads(threads)
+    };
+    let root = tempfile::tempdir().unwrap();
+    let replications = with_tasks(&experiment(1), root.path());
+    let joined = crate::tasks::join(Vec::new(), root.path(), [3, 4].into_iter(), true).unwrap();
+    let columns: std::collections::BTreeMap<_, _> =
+        read::columns(joined).unwrap().into_iter().collect();
+    let real = |name: &str| match &columns[name] {
+        read::Values::MaybeReal(values) => values
+            .iter()
+            .map(|value| value.unwrap())
+            .collect::<Vec<_>>(),
+        other => panic!("{name}: {other:?}"),
+    };
+    let runs = || replications.iter().flat_map(|r| &r.policies);
+    let sent: f64 = runs()
+        .map(|run| run.sessions.unwrap().moved_bits / 8.0)
+        .sum();
+    assert!(sent > 0.0 && (real("moved_bytes").iter().sum::<f64>() / sent - 1.0).abs() < 1e-9);
+    let read::Values::Text(mode) = &columns["mode"] else {
+        panic!("mode is text")
+    };
+    let waits = real("wait_s");
+    let (downs, interruptions) = (real("down_s"), real("interruption_s"));
+    for (row, mode) in mode.iter().enumerate() {
+        let expected = match mode.as_str() {
+            "rsu" => downs[row] + interruptions[row],
+            _ => 0.0,
+        };
+        assert!((waits[row] - expected).abs() < 1e-12, "row {row}");
+    }
+    let three = experiment(3).run().unwrap().replications;
+    assert_eq!(untimed(replications.clone()), untimed(three));
+    let dumped = experiment(1)
+        .dump_slots(root.path().join("slots"), false)
+        .run();
+    assert!(dumped.err().unwrap().to_string().contains("dump-slots"));
 }

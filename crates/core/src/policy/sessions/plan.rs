@@ -252,9 +252,11 @@ impl Policy for Plan {
             let placement = self.wish(task, slot);
             decision.placements.push(placement);
         }
-        self.before.clear();
+        let mut before = std::mem::take(&mut self.before);
         for (path, &id) in self.paths.iter().zip(&sessions.id) {
-            self.before.insert(id, path.clone());
+            let mut kept = before.remove(&id).unwrap_or_default();
+            kept.clone_from(path);
+            self.before.insert(id, kept);
         }
     }
 }
