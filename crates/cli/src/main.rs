@@ -7,6 +7,7 @@
 
 mod args;
 mod bench;
+mod channel;
 mod check;
 mod console;
 mod decide;
@@ -66,6 +67,7 @@ enum Command {
     Import(import::Import),
     Schema(schema::Schema),
     Bench(bench::Bench),
+    Channel(channel::ChannelArgs),
     Study(study::StudyArgs),
     Reproduce(study::Reproduce),
 }
@@ -107,6 +109,7 @@ fn execute(command: Command) -> Outcome {
         Command::Policies(args) => policies::execute(&args),
         Command::Decide(args) => decide::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Channel(args) => channel::execute(&args),
         Command::Study(args) => study::study(&args),
         Command::Reproduce(args) => study::reproduce(&args),
     }

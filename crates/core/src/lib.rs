@@ -110,6 +110,7 @@ pub mod observation;
 pub mod outlook;
 pub mod policy;
 pub mod queueing;
+pub mod radio;
 pub mod ragged;
 pub mod rng;
 pub mod scenario;

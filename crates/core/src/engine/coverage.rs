@@ -110,6 +110,22 @@ impl CoverageIndex {
         near: &mut Vec<(f64, u32)>,
         coverage: &mut Coverage,
     ) {
+        let link = |v: usize, m: u32, distance2_m2: f64| {
+            let snr = self.radio.snr(vehicles.tx_power_w[v], distance2_m2);
+            Some(seconds_per_bit(rsus.bandwidth_hz[m as usize], snr))
+        };
+        self.cover_by(vehicles, near, coverage, link);
+    }
+
+    /// The same with links of another radio: `link` gives the time of one bit from vehicle to RSU over a squared distance
+    /// \[s/bit\], `None` where there is no link.
+    pub fn cover_by(
+        &self,
+        vehicles: &Vehicles,
+        near: &mut Vec<(f64, u32)>,
+        coverage: &mut Coverage,
+        mut link: impl FnMut(usize, u32, f64) -> Option<f64>,
+    ) {
         coverage.start.clear();
         coverage.links.clear();
         coverage.start.push(0);
@@ -126,12 +142,11 @@ impl CoverageIndex {
             near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             coverage
                 .links
-                .extend(near.iter().map(|&(distance2, m)| RadioLink {
-                    rsu: m,
-                    seconds_per_bit: seconds_per_bit(
-                        rsus.bandwidth_hz[m as usize],
-                        self.radio.snr(vehicles.tx_power_w[v], distance2),
-                    ),
+                .extend(near.iter().filter_map(|&(distance2, rsu)| {
+                    link(v, rsu, distance2).map(|seconds_per_bit| RadioLink {
+                        rsu,
+                        seconds_per_bit,
+                    })
                 }));
             coverage.start.push(coverage.links.len() as u32);
         }

@@ -73,11 +73,23 @@ impl Decider {
             self.costs.outcomes = batch::outcomes(slot, &self.decision);
             return;
         }
+        self.ask(slot);
+        self.settle(slot);
+    }
+
+    /// Asks for placements, where tasks share CPU, for the slot as the policy sees it.
+    pub(super) fn ask(&mut self, slot: &Slot) {
         let clock = Instant::now();
         self.decision.clear();
         self.policy.decide(slot, &mut self.decision);
-        self.costs.allocate(slot, &mut self.decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
+    }
+
+    /// Allocates CPU and finds the outcomes of the placements in the slot as it is.
+    pub(super) fn settle(&mut self, slot: &Slot) {
+        let clock = Instant::now();
+        self.costs.allocate(slot, &mut self.decision);
+        self.decision_time_s += clock.elapsed().as_secs_f64();
         self.costs.evaluate(slot, &self.decision);
     }
 

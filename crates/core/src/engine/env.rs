@@ -19,13 +19,14 @@ use super::carry_over::CarryOver;
 use super::decider::CostEvaluator;
 use super::episode::{Episode, Seeds};
 use super::lane::account;
+use super::links::NoiseRise;
 use super::records::SlotRecord;
 use super::world::{World, WorldRef};
 use crate::error::{Error, Result};
 use crate::evaluate::Outcome;
 use crate::observation::{Encoder, Layout, Observation};
 use crate::rng::Streams;
-use crate::scenario::Execution;
+use crate::scenario::{Execution, Interference};
 use crate::slot::{Decision, Slot};
 
 /// The result of one turn.
@@ -105,6 +106,15 @@ impl<'w> Env<'w> {
                 }
             };
             return Err(Error::invalid("scenario", None, "execution.kind", message));
+        }
+        if world.scenario.radio.interference == Interference::Load {
+            let message = "must be \"none\": training knows no interference by load";
+            return Err(Error::invalid(
+                "scenario",
+                None,
+                "channel.interference",
+                message,
+            ));
         }
         let mut env = Self {
             seeds: Seeds::new(streams, name),
@@ -290,6 +300,8 @@ impl<'w> Env<'w> {
         self.turns = 0;
         self.taken.clear();
         self.dealt = 0.0;
+        let Episode { traffic, slot, .. } = &mut self.episode;
+        traffic.show(slot, &NoiseRise::default());
         self.encoder.begin(&self.episode.slot);
         self.encoder.observe(&self.episode.slot);
     }
@@ -317,6 +329,8 @@ impl<'w> Env<'w> {
             decision,
             ..
         } = self;
+        let Episode { traffic, slot, .. } = &mut *episode;
+        traffic.pay(slot, &NoiseRise::default());
         costs.allocate(&episode.slot, decision);
         costs.evaluate(&episode.slot, decision);
         self.record = account(&episode.slot, &decision.placements, costs);

@@ -8,6 +8,7 @@ pub mod env;
 mod episode;
 mod factory;
 mod lane;
+mod links;
 mod map;
 mod preview;
 pub mod queue_env;

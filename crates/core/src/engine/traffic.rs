@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::links::{Links, NoiseRise};
 use super::sessions::SessionSource;
 use super::world::{WorldRef, draw, keep_busy};
 use crate::error::Result;
+use crate::evaluate::Outcome;
 use crate::mobility::VehicleKey;
 use crate::mobility::{MobilitySource, Positions};
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{self, Cycles, Execution};
-use crate::slot::Slot;
+use crate::slot::{Placement, Slot};
 
 /// One seed's traffic: moves the vehicles and draws their tasks, slot by slot.
 pub struct Traffic<'w> {
@@ -29,6 +31,8 @@ pub struct Traffic<'w> {
     renewal: Renewal,
     /// Work that runs over many slots, in place of tasks.
     sessions: Option<SessionSource>,
+    /// The radio, where it is more than log-distance.
+    links: Option<Links>,
     /// Scratch memory of the coverage.
     near: Vec<(f64, u32)>,
 }
@@ -88,6 +92,7 @@ impl<'w> Traffic<'w> {
                 at_s: None,
                 busy_s: Vec::new(),
             },
+            links: Links::new(&world, streams),
             near: Vec::new(),
             sessions: world
                 .scenario
@@ -125,12 +130,18 @@ impl<'w> Traffic<'w> {
         slot.vehicles
             .local_wait_s
             .resize(self.positions.key.len(), 0.0);
-        world.coverage().cover(
-            &slot.rsus,
-            &slot.vehicles,
-            &mut self.near,
-            &mut slot.coverage,
-        );
+        match &mut self.links {
+            Some(links) => {
+                let moved = (&self.positions, self.previous_row.as_slice());
+                links.cover(world.coverage(), moved, &mut self.near, slot);
+            }
+            None => world.coverage().cover(
+                &slot.rsus,
+                &slot.vehicles,
+                &mut self.near,
+                &mut slot.coverage,
+            ),
+        }
         if let Some(rate_bps) = scenario.uplink_rate_bps {
             for link in &mut slot.coverage.links {
                 link.seconds_per_bit = 1.0 / rate_bps;
@@ -152,6 +163,29 @@ impl<'w> Traffic<'w> {
         self.clamped = bound.clamped;
         self.previous_cycles = Some(cycles);
         Ok(())
+    }
+
+    /// Lets `slot` show the rates that policies see, where these are not those that are paid.
+    pub(super) fn show(&self, slot: &mut Slot, rise: &NoiseRise) {
+        self.links.iter().for_each(|links| links.show(slot, rise));
+    }
+
+    /// Lets `slot` have the rates that are paid; without interference they are those that it came with.
+    pub(super) fn pay(&self, slot: &mut Slot, rise: &NoiseRise) {
+        self.links.iter().for_each(|links| links.pay(slot, rise));
+    }
+
+    /// Finds the interference of the next slot after a decision.
+    pub(super) fn hear(
+        &self,
+        slot: &Slot,
+        placements: &[Placement],
+        outcomes: &[Outcome],
+        rise: &mut NoiseRise,
+    ) {
+        if let Some(links) = &self.links {
+            links.hear(slot, placements, outcomes, rise);
+        }
     }
 
     /// When every core is free of its initial work \[s\].

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
@@ -16,6 +17,8 @@ use crate::mobility::{self, MobilitySource};
 use crate::model::channel::Radio;
 use crate::model::moving::Copying;
 use crate::observation::Setting;
+use crate::radio::buildings::Buildings;
+use crate::radio::polygons::{self, Project};
 use crate::rng::{Stream, Streams};
 use crate::scenario::{
     Area, BalanceOf, Cores, Execution, FalseKind, Range, Rsu, Scenario, SessionOptions,
@@ -52,6 +55,8 @@ pub struct World {
     pub faults: Vec<WorldFault>,
     /// Places of the RSUs that parked vehicles may stand at \[m\].
     pub stands_m: Vec<[f64; 2]>,
+    /// Walls that cut lines of sight, where `[channel] los` is by them.
+    pub(super) buildings: Option<Arc<Buildings>>,
     index: CoverageIndex,
     own_mobility: Option<OwnMobility>,
 }
@@ -193,6 +198,7 @@ impl World {
             queues,
             stands_m,
             faults,
+            buildings: buildings(scenario, projection.as_ref())?,
             index,
             own_mobility: None,
         })
@@ -353,6 +359,19 @@ impl World {
             tasks: Default::default(),
         }
     }
+}
+
+/// The walls of `[channel] buildings`.
+fn buildings(
+    scenario: &Scenario,
+    projection: Option<&Projection>,
+) -> Result<Option<Arc<Buildings>>> {
+    let project =
+        projection.map(|projection| move |[lon, lat]: [f64; 2]| projection.project(lon, lat));
+    let project = project.as_ref().map(|project| project as Project<'_>);
+    let path = scenario.radio.buildings.as_deref();
+    let read = path.map(|path| polygons::load(Path::new(path), project));
+    Ok(read.transpose()?.map(Arc::new))
 }
 
 /// What moves take in `scenario`.

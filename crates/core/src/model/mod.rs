@@ -8,6 +8,8 @@ pub mod channel;
 pub mod compute;
 pub mod load;
 pub mod moving;
+pub mod pathloss;
+pub mod rate;
 pub mod transfer;
 
 /// Cost of one task or of a mean over tasks, (15): J = omega T + (1 - omega) E.

@@ -165,13 +165,30 @@ section! {
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Channel {
         /// noise power sigma^2 in the whole band [dBm]
-        noise_dbm: f64 = required(Float::between(-300.0, 100.0)),
+        noise_dbm: f64 = bound(0.0, noise_dbm),
         /// path loss at 1 km [dB]
         pathloss_db_at_1km: f64 = default(128.1, Float::between(0.0, 300.0)),
         /// path loss added by every factor of ten in distance [dB]
         pathloss_db_per_decade: f64 = default(37.6, Float::between(0.0, 100.0)),
         /// height of the RSU antenna over the vehicle's [m]
         antenna_height_m: f64 = default(10.0, Float::POSITIVE.up_to(1000.0)),
+    }
+}
+
+/// In place of `noise_dbm` where `noise_figure_db` is given \[dBm\].
+pub(super) const NOISE_BY_FIGURE: f64 = f64::NEG_INFINITY;
+
+fn noise_dbm(field: &mut f64, k: &mut Keys<'_, '_>) {
+    let (name, kind) = ("noise_dbm", Float::between(-300.0, 100.0));
+    let doc = "noise power sigma^2 in the whole band [dBm]";
+    if k.has("noise_figure_db") && !k.describes() {
+        let mut replaced = None;
+        k.optional(name, kind, "", &mut replaced, doc);
+        *field = NOISE_BY_FIGURE;
+    } else if k.describes() && *field == NOISE_BY_FIGURE {
+        k.optional(name, kind, "needs noise_figure_db", &mut None, doc);
+    } else if !(k.writes() && *field == NOISE_BY_FIGURE) {
+        k.required(name, kind, field, doc);
     }
 }
 

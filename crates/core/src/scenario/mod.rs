@@ -11,6 +11,7 @@ mod highway;
 mod mobility;
 pub mod options;
 mod queueing;
+mod radio;
 mod rsu;
 pub mod sessions;
 mod sites;
@@ -33,6 +34,9 @@ pub use options::{
 };
 pub use queueing::{
     Cores, Counting, Execution, FalseKind, Fault, Faulty, Information, Sources, Success,
+};
+pub use radio::{
+    Fading, Interference, LosRule, MODELS, PathLoss, RadioOptions, RateKind, Shadowing,
 };
 pub(crate) use rsu::MAX_GRID;
 pub use rsu::{Rsu, RsuLayout};
@@ -61,6 +65,8 @@ pub struct Scenario {
     pub degree_area: Option<DegreeArea>,
     /// `[channel]`.
     pub channel: Channel,
+    /// `[channel]`: propagation, rates and interference beyond log-distance.
+    pub radio: RadioOptions,
     /// `[fleet]`.
     pub fleet: Fleet,
     /// `[task]`.
@@ -101,6 +107,7 @@ impl Scenario {
             area: None,
             degree_area: None,
             channel: Channel::default(),
+            radio: RadioOptions::default(),
             fleet: Fleet::default(),
             task: Task::default(),
             rsus: RsuLayout::default(),
@@ -134,7 +141,12 @@ impl Scenario {
         let queues = self.execution.queues();
         let doc = "The radio between vehicles and RSUs, equation (1)";
         k.section("channel", doc, |k| {
+            if k.describes() {
+                self.channel.noise_dbm = basic::NOISE_BY_FIGURE;
+            }
             self.channel.keys(k);
+            let shares_cpu = self.execution == Execution::SharedCpu;
+            self.radio.section(k, folder, shares_cpu);
             uplink_rate_bps(&mut self.uplink_rate_bps, k);
             if self.uplink_rate_bps.is_some() && !queues {
                 k.problem("uplink_rate_bps", "needs [execution] kind = \"queues\"");

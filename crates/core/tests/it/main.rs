@@ -26,6 +26,7 @@ mod queue_faults;
 mod queue_support;
 mod queue_twin;
 mod queueing;
+mod radio;
 mod relaxation;
 mod sequential_twin;
 mod sessions;

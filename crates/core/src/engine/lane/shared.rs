@@ -2,6 +2,7 @@
 
 use super::super::carry_over::CarryOver;
 use super::super::decider::{CostEvaluator, Decider};
+use super::super::links::NoiseRise;
 use super::super::records::{PolicyRun, SlotRecord};
 use super::super::traffic::Traffic;
 use super::super::world::World;
@@ -14,6 +15,8 @@ pub(in crate::engine) struct SharedLane {
     decider: Decider,
     enforced: bool,
     carry_over: CarryOver,
+    /// Interference by its own uploads in the slot before.
+    noise_rise: NoiseRise,
     run: PolicyRun,
 }
 
@@ -23,6 +26,7 @@ impl SharedLane {
             decider: Decider::new(policy).measuring(world.scenario.load_balance.of),
             enforced: world.scenario.load_balance.enforce,
             carry_over: CarryOver::new(world.scenario.time.carry_over),
+            noise_rise: NoiseRise::default(),
             run: PolicyRun {
                 policy: name.to_owned(),
                 ..PolicyRun::default()
@@ -53,7 +57,10 @@ impl SharedLane {
         let now_s = t as f64 * slot.slot_s;
         self.carry_over.load(now_s, slot, traffic.previous_row());
 
-        self.decider.decide(slot);
+        traffic.show(slot, &self.noise_rise);
+        self.decider.ask(slot);
+        traffic.pay(slot, &self.noise_rise);
+        self.decider.settle(slot);
         let (placements, costs) = (self.decider.placements(), self.decider.costs());
         let mut record = account(slot, placements, costs);
         record.enforced = self.enforced;
@@ -68,6 +75,9 @@ impl SharedLane {
             self.run.energy.record(outcome.energy_j());
         }
         self.carry_over.save(now_s, slot, placements, costs);
+        traffic.hear(slot, placements, costs.outcomes(), &mut self.noise_rise);
+        // the next policy starts from the slot without this one's interference
+        traffic.pay(slot, &NoiseRise::default());
     }
 }
 

@@ -15,6 +15,15 @@ impl NamedSlot {
     #[must_use]
     pub fn to_json(&self, channel: &Channel) -> Json {
         let slot = &self.slot;
+        // gains are relative to the noise; where RSUs have noise of their own, any level does
+        let noise_dbm = match channel.noise_dbm.is_finite() {
+            true => channel.noise_dbm,
+            false => -100.0,
+        };
+        let channel = &Channel {
+            noise_dbm,
+            ..*channel
+        };
         let uplink_rate_bps = self.uplink_rate_bps();
         let mut root = json!({
             "slot_s": slot.slot_s,
