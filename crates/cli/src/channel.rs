@@ -61,12 +61,7 @@ pub(crate) fn execute(args: &ChannelArgs) -> Outcome {
     let mut set: Vec<_> = args.set.iter().map(channel).collect();
     set.push(("channel.model".to_owned(), format!("{:?}", args.model)));
     let scenario = scenario::resolve(&args.scenario, &set)?;
-    let bandwidth_hz = match &scenario.rsus {
-        RsuLayout::Explicit(rsus) => rsus.first().map_or(0.0, |rsu| rsu.bandwidth_hz),
-        RsuLayout::Grid { template, .. } | RsuLayout::Sites { template, .. } => {
-            template.bandwidth_hz
-        }
-    };
+    let bandwidth_hz = bandwidth_hz(&scenario.rsus);
     let row = |point: &CurvePoint| -> [Value; 6] {
         let other = |f: fn((f64, f64)) -> f64| point.other.map(f);
         [
@@ -103,6 +98,16 @@ pub(crate) fn execute(args: &ChannelArgs) -> Outcome {
         }
     }
     print(&listing.render(args.format))
+}
+
+/// Band of the first RSU.
+fn bandwidth_hz(rsus: &RsuLayout) -> f64 {
+    match rsus {
+        RsuLayout::Explicit(rsus) => rsus.first().map_or(0.0, |rsu| rsu.bandwidth_hz),
+        RsuLayout::Grid { template, .. } | RsuLayout::Sites { template, .. } => {
+            template.bandwidth_hz
+        }
+    }
 }
 
 fn loss(model: &str, points: &[CurvePoint]) -> Figure {

@@ -176,10 +176,8 @@ impl World {
             releasing_cpu_hz: vec![0.0; list.len()],
         };
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
-        let queues = scenario
-            .execution
-            .queues()
-            .then(|| queues(scenario, &list, &network));
+        let has_queues = scenario.execution.queues();
+        let queues = has_queues.then(|| queues(scenario, &list, &network));
         check_work(scenario, queues.as_ref())?;
         let sessions = scenario
             .execution

@@ -4,7 +4,7 @@ use super::buildings::Buildings;
 use crate::error::{Problem, Problems, Result};
 use crate::input;
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 use serde_json::Value as Json;
 use std::path::Path;
 
@@ -84,15 +84,11 @@ impl Found<'_> {
     fn sumo(&mut self, text: &str) {
         let mut reader = Reader::from_str(text);
         let mut open = 0_usize;
+        let (mut line, mut counted) = (1, 0);
         loop {
             let position = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
-            let line = || {
-                text.as_bytes()[..position.min(text.len())]
-                    .iter()
-                    .filter(|&&b| b == b'\n')
-                    .count()
-                    + 1
-            };
+            line += count_lines(&text.as_bytes()[counted..position.min(text.len())]);
+            counted = position.min(text.len());
             let event = match reader.read_event() {
                 Ok(Event::Eof) if open > 0 => {
                     return self.wrong(None, "", "is truncated: the root is never closed".into());
@@ -100,7 +96,7 @@ impl Found<'_> {
                 Ok(Event::Eof) => return,
                 Ok(event) => event,
                 Err(error) => {
-                    return self.wrong(Some(line()), "", format!("is not well-formed: {error}"));
+                    return self.wrong(Some(line), "", format!("is not well-formed: {error}"));
                 }
             };
             let tag = match &event {
@@ -118,42 +114,44 @@ impl Found<'_> {
             if tag.name().as_ref() != "poly" {
                 continue;
             }
-            let (mut kind, mut shape, mut geo) = (String::new(), None, false);
-            for attribute in tag.attributes().flatten() {
-                let value =
-                    String::from_utf8_lossy(attribute.value.as_ref().as_bytes()).into_owned();
-                match attribute.key.as_ref() {
-                    "type" => kind = value,
-                    "shape" => shape = Some(value),
-                    "geo" => geo = value == "1" || value == "true",
-                    _ => {}
-                }
+            self.poly(Some(line), tag);
+        }
+    }
+
+    fn poly(&mut self, line: Option<usize>, tag: &BytesStart<'_>) {
+        let (mut kind, mut shape, mut geo) = (String::new(), None, false);
+        for attribute in tag.attributes().flatten() {
+            let value = String::from_utf8_lossy(attribute.value.as_ref().as_bytes()).into_owned();
+            match attribute.key.as_ref() {
+                "type" => kind = value,
+                "shape" => shape = Some(value),
+                "geo" => geo = value == "1" || value == "true",
+                _ => {}
             }
-            if !kind.starts_with("building") {
-                continue;
-            }
-            let line = Some(line());
-            let Some(shape) = shape else {
-                self.wrong(line, "poly.shape", "missing".into());
-                continue;
-            };
-            if geo {
-                self.wrong(
-                    line,
-                    "poly.geo",
-                    "must be in metres: convert it without --proj.plain-geo".into(),
-                );
-                continue;
-            }
-            let corner = |text: &str| -> Option<[f64; 2]> {
-                let mut numbers = text.split(',').map(|n| n.parse::<f64>().ok());
-                Some([numbers.next()??, numbers.next()??])
-            };
-            let ring: Option<Vec<_>> = shape.split_whitespace().map(corner).collect();
-            match ring {
-                Some(ring) => self.take(line, "poly.shape", ring),
-                None => self.wrong(line, "poly.shape", "expected corners as x,y x,y ...".into()),
-            }
+        }
+        if !kind.starts_with("building") {
+            return;
+        }
+        let Some(shape) = shape else {
+            self.wrong(line, "poly.shape", "missing".into());
+            return;
+        };
+        if geo {
+            self.wrong(
+                line,
+                "poly.geo",
+                "must be in metres: convert it without --proj.plain-geo".into(),
+            );
+            return;
+        }
+        let corner = |text: &str| -> Option<[f64; 2]> {
+            let mut numbers = text.split(',').map(|n| n.parse::<f64>().ok());
+            Some([numbers.next()??, numbers.next()??])
+        };
+        let ring: Option<Vec<_>> = shape.split_whitespace().map(corner).collect();
+        match ring {
+            Some(ring) => self.take(line, "poly.shape", ring),
+            None => self.wrong(line, "poly.shape", "expected corners as x,y x,y ...".into()),
         }
     }
 
@@ -193,4 +191,8 @@ impl Found<'_> {
             }
         }
     }
+}
+
+fn count_lines(text: &[u8]) -> usize {
+    text.iter().filter(|&&byte| byte == b'\n').count()
 }

@@ -186,7 +186,8 @@ fn noise_dbm(field: &mut f64, k: &mut Keys<'_, '_>) {
         k.optional(name, kind, "", &mut replaced, doc);
         *field = NOISE_BY_FIGURE;
     } else if k.describes() && *field == NOISE_BY_FIGURE {
-        k.optional(name, kind, "needs noise_figure_db", &mut None, doc);
+        let doc = "noise power sigma^2 in the whole band; not needed with noise_figure_db [dBm]";
+        k.required(name, kind, field, doc);
     } else if !(k.writes() && *field == NOISE_BY_FIGURE) {
         k.required(name, kind, field, doc);
     }

@@ -272,6 +272,17 @@ impl RadioOptions {
             message,
         );
         check(own && self.shadowing_m.is_none(), "shadowing_m", message);
+        self.check_shared(k, shares_cpu);
+    }
+
+    /// What only works where tasks share CPU.
+    fn check_shared(&self, k: &mut Keys<'_, '_>, shares_cpu: bool) {
+        let mut check = |is_wrong: bool, key: &str, message: &str| {
+            if is_wrong {
+                k.problem(key, message);
+            }
+        };
+        let by_table = self.model == PathLoss::Table;
         let message = "needs tasks that share CPU: [execution] kind = \"shared-cpu\"";
         let by_load = self.interference == Interference::Load;
         check(by_load && !shares_cpu, "interference", message);
