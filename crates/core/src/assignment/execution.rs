@@ -1,5 +1,6 @@
 //! What happens at one RSU: tasks that enter there, tasks executed there.
 
+use super::crowd::{CROWD, Crowd};
 use crate::alloc::curve::Curve;
 use crate::alloc::server::{Rows, Server};
 
@@ -35,6 +36,8 @@ pub(super) struct Execution {
     pub(super) cost: f64,
     /// Whether tasks have minimum shares.
     pub(super) fitted: bool,
+    /// Where there are many: what a task more or less costs, without solving P2 again.
+    crowd: Option<Crowd>,
 }
 
 impl Execution {
@@ -46,16 +49,23 @@ impl Execution {
         }
     }
 
+    /// Without any task.
+    pub(super) fn clear(&mut self, server: Server, fitted: bool) {
+        self.server = server;
+        self.tasks.clear();
+        self.cycles.clear();
+        self.minimum_hz.clear();
+        self.cost = 0.0;
+        self.fitted = fitted;
+        self.crowd = None;
+    }
+
     pub(super) fn push(&mut self, task: u32, cycles: f64, minimum_hz: f64) {
         self.tasks.push(task);
         self.cycles.push(cycles);
         self.minimum_hz.push(minimum_hz);
-    }
-
-    pub(super) fn pop(&mut self) {
-        self.tasks.pop();
-        self.minimum_hz.pop();
-        self.cycles.pop();
+        let crowd = self.crowd;
+        self.crowd = crowd.map(|crowd| crowd.with(&self.server, cycles, minimum_hz));
     }
 
     pub(super) fn remove(&mut self, task: u32) {
@@ -64,14 +74,29 @@ impl Execution {
             .iter()
             .position(|&t| t == task)
             .expect("the task is executed here");
-        // Order is kept: sums must not depend on the history of moves.
-        self.tasks.remove(at);
-        self.minimum_hz.remove(at);
-        self.cycles.remove(at);
+        if let Some(crowd) = self.crowd {
+            self.tasks.swap_remove(at);
+            let minimum_hz = self.minimum_hz.swap_remove(at);
+            let cycles = self.cycles.swap_remove(at);
+            self.crowd = Some(crowd.without(&self.server, cycles, minimum_hz));
+        } else {
+            // Order is kept: sums must not depend on the history of moves.
+            self.tasks.remove(at);
+            self.minimum_hz.remove(at);
+            self.cycles.remove(at);
+        }
     }
 
-    /// Solves P2 here: (cost, price). Without scarcity the cost is linear in the cycles.
-    pub(super) fn optimum(&self) -> (f64, f64) {
+    /// Solves P2 here: (cost, price).
+    fn optimum(&self) -> (f64, f64) {
+        match &self.crowd {
+            Some(crowd) => crowd.optimum(&self.server),
+            None => self.solve(),
+        }
+    }
+
+    /// The same to the last digit, also in a crowd. Without scarcity the cost is linear in the cycles.
+    fn solve(&self) -> (f64, f64) {
         if let Curve::Tradeoff { free_hz, .. } = self.server.curve
             && !self.fitted
         {
@@ -88,6 +113,32 @@ impl Execution {
         (self.cost, self.server.price) = self.optimum();
     }
 
+    /// Solves P2 exactly, and decides whether that is to be done again at the next move. Costs found before and after
+    /// do not compare.
+    pub(super) fn settle_exactly(&mut self) {
+        (self.cost, self.server.price) = self.solve();
+        self.crowd = Crowd::new(&self.server, self.rows(), self.server.price);
+    }
+
+    /// After a move: what was found when the tasks were others is too old at some time.
+    pub(super) fn refresh(&mut self) {
+        let settled = match &self.crowd {
+            Some(crowd) => !crowd.is_stale(),
+            None => self.cycles.len() < CROWD,
+        };
+        if !settled {
+            self.settle_exactly();
+        }
+    }
+
+    /// Optimal value of P2 to the last digit.
+    pub(super) fn exact_cost(&self) -> f64 {
+        match self.crowd {
+            Some(_) => self.solve().0,
+            None => self.cost,
+        }
+    }
+
     /// Lower bound of what one more task adds: its cost at the present price, by weak duality.
     pub(super) fn priced(&self, cycles: f64, minimum_hz: f64) -> f64 {
         let available_hz = self.server.available_hz();
@@ -102,9 +153,14 @@ impl Execution {
 
     /// [`optimum`](Self::optimum) with one more task.
     pub(super) fn optimum_with(&mut self, task: u32, cycles: f64, minimum_hz: f64) -> (f64, f64) {
+        if let Some(crowd) = self.crowd {
+            return crowd.with(&self.server, cycles, minimum_hz).optimum(&self.server);
+        }
         self.push(task, cycles, minimum_hz);
-        let optimum = self.optimum();
-        self.pop();
+        let optimum = self.solve();
+        self.tasks.pop();
+        self.minimum_hz.pop();
+        self.cycles.pop();
         optimum
     }
 

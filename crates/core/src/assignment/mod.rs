@@ -3,11 +3,13 @@
 //! The cost of an assignment separates: uploads at entry m cost n_m sum a_nm, executions at m' cost the
 //! optimum G_m' of P2 for the tasks there, and every task adds its migration. So moving a task changes
 //! two entries and two executions, and the best place for it is found exactly: a lower bound for every
-//! RSU from its present price, then P2 solved only where that bound can still win.
+//! RSU from its present price, then P2 solved only where that bound can still win. At an RSU with hundreds of tasks a
+//! parabola stands for P2, so that time grows with the tasks and not with their square.
 //!
 //! Tasks are named by their rows in the table, the order in which they are improved. So a sweep walks
 //! through memory, however the slot numbers its tasks.
 
+mod crowd;
 mod execution;
 mod looks;
 mod search;
@@ -88,12 +90,7 @@ impl Assignment {
         self.executions.resize_with(rsus, Execution::default);
         self.least_cost_per_cycle = f64::INFINITY;
         for (m, execution) in self.executions.iter_mut().enumerate() {
-            execution.server = Server::idle(slot, m);
-            execution.tasks.clear();
-            execution.cycles.clear();
-            execution.minimum_hz.clear();
-            execution.cost = 0.0;
-            execution.fitted = self.fit.is_some();
+            execution.clear(Server::idle(slot, m), self.fit.is_some());
             self.least_cost_per_cycle = self
                 .least_cost_per_cycle
                 .min(execution.server.curve.free_cost_per_cycle());
@@ -157,7 +154,7 @@ impl Assignment {
             }
         }
         for execution in &mut self.executions {
-            execution.settle();
+            execution.settle_exactly();
         }
     }
 
@@ -179,7 +176,7 @@ impl Assignment {
     #[must_use]
     pub fn cost(&self, slot: &Slot) -> f64 {
         let entries = self.entries.iter().map(Entry::cost).sum::<f64>();
-        let executions = self.executions.iter().map(|e| e.cost).sum::<f64>();
+        let executions = self.executions.iter().map(Execution::exact_cost).sum::<f64>();
         let rest = (0..self.placements.len())
             .map(|row| match self.placements[row] {
                 Placement::Local => self.table.row(row).local,

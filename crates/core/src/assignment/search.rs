@@ -86,6 +86,7 @@ impl Assignment {
         };
         self.moves += 1;
         self.touched[entry as usize] = self.moves;
+        self.executions[execution as usize].refresh();
         for looker in self.looks.lookers(slot, execution) {
             self.touched[looker as usize] = self.moves;
         }
