@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::mobility::trace::{self, Report};
-use wayside_core::scenario::{Fcd, FcdSource, TraceColumns};
+use wayside_core::scenario::{Fcd, FcdSource, ImportOptions};
 use wayside_output::Draft;
 
 /// Turn traces of any format into the one that is read fastest.
@@ -112,34 +112,41 @@ fn traces(args: &Import) -> Result<Vec<Fcd>> {
         });
     };
     check_flags(args, &mut refuse);
-    let mut columns = TraceColumns::default();
-    for (role, name) in &args.columns {
-        match column(&mut columns, role) {
-            Some(column) => *column = Some(name.clone()),
-            None => {
-                let message = format!("must be time, id, x, y, type, lane or edge, got {role:?}");
-                refuse("--column", message);
-            }
-        }
-    }
-    let fcd = Fcd {
-        projection: args.projection.clone(),
-        resample_s: args.resample_s,
-        max_gap_s: args.max_gap_s,
-        columns: Some(Box::new(columns)),
-        ..Fcd::default()
-    };
-    let mut traces = Vec::new();
+    let mut sources = Vec::new();
     for file in &args.files {
         match FcdSource::named(file, Path::new("")) {
-            Ok(source) => traces.push(Fcd {
-                source,
-                ..fcd.clone()
-            }),
+            Ok(source) => sources.push(source),
             Err(message) => refuse(file, message),
         }
     }
-    problems.into_result(traces)
+    let options = ImportOptions {
+        projection: args.projection.clone(),
+        resample_s: args.resample_s,
+        max_gap_s: args.max_gap_s,
+        columns: args.columns.clone(),
+    };
+    let of_flag = |problem: Problem| match problem.path.split_once('.') {
+        Some((_, role)) => refuse("--column", format!("{role}: {}", problem.message)),
+        None => refuse(&as_flag(&problem.path), problem.message),
+    };
+    let fcd = match options.check() {
+        Ok(fcd) => fcd,
+        Err(Error::Invalid(found)) => {
+            found.0.into_iter().for_each(of_flag);
+            Fcd::default()
+        }
+        Err(other) => return Err(other),
+    };
+    let of = |source| Fcd {
+        source,
+        ..fcd.clone()
+    };
+    problems.into_result(sources.into_iter().map(of).collect())
+}
+
+/// The flag that stands for a key.
+fn as_flag(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
 }
 
 /// Refuses flags whose values make no sense.
@@ -158,27 +165,6 @@ fn check_flags(args: &Import, refuse: &mut dyn FnMut(&str, String)) {
             "is standard input, which can be joined once".to_owned(),
         );
     }
-    for (flag, value) in [
-        ("--resample-s", args.resample_s),
-        ("--max-gap-s", args.max_gap_s),
-    ] {
-        if let Some(value) = value.filter(|value| !(1e-3..=1e9).contains(value)) {
-            refuse(flag, format!("must be between 0.001 and 1e9, got {value}"));
-        }
-    }
-}
-
-fn column<'a>(columns: &'a mut TraceColumns, role: &str) -> Option<&'a mut Option<String>> {
-    Some(match role {
-        "time" => &mut columns.time,
-        "id" => &mut columns.id,
-        "x" => &mut columns.x,
-        "y" => &mut columns.y,
-        "type" => &mut columns.kind,
-        "lane" => &mut columns.lane,
-        "edge" => &mut columns.edge,
-        _ => return None,
-    })
 }
 
 /// Calls keys of a scenario by the flags that stand for them.
@@ -188,7 +174,7 @@ fn as_flags(error: Error) -> Error {
     };
     for problem in &mut problems.0 {
         if let Some(key) = problem.path.strip_prefix("fleet.mobility.") {
-            problem.path = format!("--{}", key.replace('_', "-"));
+            problem.path = as_flag(key);
         }
     }
     Error::Invalid(problems)

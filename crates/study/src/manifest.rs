@@ -33,6 +33,9 @@ pub struct Manifest {
     pub started: String,
     /// Whether every seed and slot was run.
     pub complete: bool,
+    /// Bounds with a part left out, because too many tasks differ; left out where there are none.
+    #[serde(default, skip_serializing_if = "none")]
+    pub loose_bounds: u64,
 }
 
 /// A computer.
@@ -85,6 +88,7 @@ impl Manifest {
             command: command_line(),
             started: utc(Timestamp::now()),
             complete: false,
+            loose_bounds: 0,
         }
     }
 
@@ -106,6 +110,11 @@ impl Manifest {
             && self.version == other.version
             && options(self) == options(other)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it")]
+fn none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The command line, whatever its bytes are.

@@ -50,11 +50,12 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] naming the file.
     pub fn write_results(
-        &self,
+        &mut self,
         summary: &Summary,
         replications: &[Replication],
         facts: &ScenarioFacts,
     ) -> Result<()> {
+        self.manifest.loose_bounds = summary.loose_bounds;
         self.write("summary.json", table::json(summary).as_bytes())?;
         self.write("summary.csv", table::csv(summary).as_bytes())?;
         let timing = summary.timing.is_some();
@@ -219,7 +220,7 @@ mod tests {
     }
 
     fn write(target: &Path, text: &str, force: bool) -> Result<()> {
-        let folder = RunFolder::create(target, manifest(text), force)?;
+        let mut folder = RunFolder::create(target, manifest(text), force)?;
         let replications = synthetic::replications(2, 3);
         let summary = Summary::new("wang2025", &replications, false);
         folder.write_results(&summary, &replications, &synthetic::facts())?;

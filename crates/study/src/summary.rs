@@ -23,6 +23,10 @@ pub struct Summary {
     /// not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub balance_enforced: bool,
+    /// Bounds that could be tighter, because a part was left out where too many tasks differ; left out where there are
+    /// none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub loose_bounds: u64,
     /// One entry per policy, in the order asked for.
     pub policies: Vec<PolicySummary>,
     /// Decision times, the only part that may differ between two runs of one seed; absent with
@@ -238,6 +242,10 @@ impl Summary {
             slots: replications.iter().filter_map(slots).max().unwrap_or(0),
             version: env!("CARGO_PKG_VERSION").into(),
             balance_enforced: records.any(|slot| slot.enforced),
+            loose_bounds: replications
+                .iter()
+                .map(|r| u64::from(r.loose_bounds))
+                .sum(),
             policies: runs.iter().map(PolicySummary::new).collect(),
             timing: timing.then(|| runs.iter().filter_map(Runs::timing).collect()),
         }
@@ -261,6 +269,11 @@ impl Summary {
             .find(|t| t.policy == policy)
             .map(|t| t.decision_time_s)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// JSON Schema of [`Summary`].

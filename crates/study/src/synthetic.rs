@@ -107,5 +107,9 @@ fn replication(seed: u64, slots: u32) -> Replication {
             }
         })
         .collect();
-    Replication { seed, policies }
+    Replication {
+        seed,
+        policies,
+        ..Replication::default()
+    }
 }

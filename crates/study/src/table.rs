@@ -203,7 +203,7 @@ pub fn verdict(summary: &Summary) -> Option<String> {
         .filter_map(|p| Some((p, p.objective?.mean)));
     let (best, _) = costs.min_by(|a, b| a.1.total_cmp(&b.1))?;
     let name = &best.policy;
-    Some(match best.gap {
+    let verdict = match best.gap {
         Some(gap) => {
             // Rounded up, because it is certified.
             let percent = (1e4 * gap.mean).ceil() / 1e2;
@@ -218,7 +218,18 @@ pub fn verdict(summary: &Summary) -> Option<String> {
         None => {
             format!("{name} has the least J; --bound certifies how far from the optimum it is.")
         }
-    })
+    };
+    Some(verdict + &loose(summary))
+}
+
+/// A sentence about bounds with a part left out; nothing where there are none.
+fn loose(summary: &Summary) -> String {
+    match summary.loose_bounds {
+        0 => String::new(),
+        count => format!(
+            " In {count} of the bounds one part was left out because too many tasks differ: gaps may be smaller than shown."
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -141,12 +141,15 @@ fn property_import_reports_and_never_leaves_half_a_file() {
             "when=t",
             "--max-gap-s",
             "0",
+            "--resample-s",
+            "1e7",
         ],
         2,
         &[
             "--out: must end in .parquet",
-            "--column: must be time, id",
-            "--max-gap-s: must be between",
+            "--column: when: unknown key",
+            "--max-gap-s: must be > 0, got 0",
+            "--resample-s: must be between 0.001 and 1e6",
         ],
     );
     refused(

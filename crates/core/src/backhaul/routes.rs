@@ -1,7 +1,8 @@
 //! Breadth-first search from every RSU, no farther than `max_hops`.
 
-use super::network::Network;
+use super::network::{Link, Network};
 use super::{Beyond, Edge, Routes, Target};
+use std::ops::Range;
 
 impl Routes {
     /// Shortest paths over `links` between `rsus` RSUs, at most `max_hops` long.
@@ -39,12 +40,17 @@ impl Routes {
             ..Self::default()
         };
         let component_size = component_sizes(rsus, links);
-        let mut place = vec![UNSEEN; rsus];
+        let fastest_bps = links.iter().map(|l| l.rate_bps).fold(0.0, f64::max);
+        let mut scratch = Scratch {
+            place: vec![UNSEEN; rsus],
+            unseen: Vec::new(),
+            least_seconds_per_bit: fastest_bps.recip(),
+        };
         let mut steps = 0;
         routes.start.push(0);
         for source in 0..row(rsus) {
             let all = component_size[source as usize];
-            steps += routes.search(source, (max_hops, all), &network, &mut place);
+            steps += routes.search(source, (max_hops, all), &network, &mut scratch);
             if routes.targets.len() > MAX_TARGETS || steps > most_steps {
                 return None;
             }
@@ -96,40 +102,21 @@ impl Routes {
         source: u32,
         (max_hops, all): (u32, u32),
         network: &Network,
-        place: &mut [u32],
+        scratch: &mut Scratch,
     ) -> u64 {
         let begin = self.targets.len();
         let mut steps = 0;
         self.targets.push(itself(source));
-        place[source as usize] = row(begin);
+        scratch.place[source as usize] = row(begin);
 
         let mut layer = begin..begin + 1;
-        for hops in 1..=max_hops {
+        for _ in 1..=max_hops {
             // The layer is in ascending order and only a strictly better path replaces one found:
             // equal ones keep the smallest RSU before the target.
-            for at in layer.clone() {
-                let from = self.targets[at];
-                let neighbours = network.neighbours(from.rsu);
-                steps += neighbours.len() as u64;
-                for link in neighbours {
-                    let target = Target {
-                        rsu: link.to,
-                        hops,
-                        seconds_per_bit: from.seconds_per_bit + link.rate_bps.recip(),
-                        wait_s: from.wait_s + link.transmission_s(link.backlog_bits),
-                        previous: from.rsu,
-                    };
-                    let seen = &mut place[link.to as usize];
-                    if *seen == UNSEEN {
-                        *seen = row(self.targets.len());
-                        self.targets.push(target);
-                    } else if *seen as usize >= layer.end {
-                        let known = &mut self.targets[*seen as usize];
-                        if target.seconds_per_bit < known.seconds_per_bit {
-                            *known = target;
-                        }
-                    }
-                }
+            if self.is_worth_meeting(layer.clone(), network, scratch) {
+                steps += self.meet(layer.clone(), network, scratch);
+            } else {
+                steps += self.spread(layer.clone(), network, &mut scratch.place);
             }
             layer = layer.end..self.targets.len();
             self.targets[layer.clone()].sort_unstable_by_key(|t| t.rsu);
@@ -143,9 +130,103 @@ impl Routes {
         }
 
         for target in &self.targets[begin..] {
-            place[target.rsu as usize] = UNSEEN;
+            scratch.place[target.rsu as usize] = UNSEEN;
         }
         self.start.push(row(self.targets.len()));
+        steps
+    }
+
+    /// Looks from every RSU of `layer` at its neighbours, and appends those that are new. Returns the links looked at.
+    fn spread(
+        &mut self,
+        layer: Range<usize>,
+        network: &Network,
+        place: &mut [u32],
+    ) -> u64 {
+        let mut steps = 0;
+        for at in layer.clone() {
+            let from = self.targets[at];
+            let neighbours = network.neighbours(from.rsu);
+            steps += neighbours.len() as u64;
+            for link in neighbours {
+                let target = one_farther(&from, link, link.to);
+                let seen = &mut place[link.to as usize];
+                if *seen == UNSEEN {
+                    *seen = row(self.targets.len());
+                    self.targets.push(target);
+                } else if *seen as usize >= layer.end {
+                    let known = &mut self.targets[*seen as usize];
+                    if target.seconds_per_bit < known.seconds_per_bit {
+                        *known = target;
+                    }
+                }
+            }
+        }
+        steps
+    }
+
+    /// Whether to [`meet`](Self::meet) `layer`: it has more links than the RSUs not yet seen, as in dense graphs. Sets
+    /// those.
+    fn is_worth_meeting(
+        &self,
+        layer: Range<usize>,
+        network: &Network,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let links = |rsu: u32| network.leaving(rsu).len();
+        let forth: usize = self.targets[layer].iter().map(|t| links(t.rsu)).sum();
+        if forth <= 4 * network.rsus() {
+            return false;
+        }
+        let rsus = 0..row(network.rsus());
+        let place = &scratch.place;
+        scratch.unseen.clear();
+        let unseen = rsus.filter(|&rsu| place[rsu as usize] == UNSEEN);
+        scratch.unseen.extend(unseen);
+        scratch.unseen.iter().map(|&rsu| links(rsu)).sum::<usize>() <= forth
+    }
+
+    /// What [`spread`](Self::spread) does, from the other side: looks from every RSU not yet seen back at the layer, and
+    /// stops at a neighbour than which none can be nearer. Links are the same in both directions.
+    fn meet(
+        &mut self,
+        layer: Range<usize>,
+        network: &Network,
+        scratch: &mut Scratch,
+    ) -> u64 {
+        let Scratch {
+            place,
+            unseen,
+            least_seconds_per_bit,
+        } = scratch;
+        for at in layer.clone() {
+            place[self.targets[at].rsu as usize] = row(at);
+        }
+        let in_layer = self.targets[layer.clone()].iter();
+        let least = in_layer.map(|t| t.seconds_per_bit).fold(f64::INFINITY, f64::min);
+        let floor = least + *least_seconds_per_bit;
+        let mut steps = 0;
+        for &rsu in unseen.iter() {
+            let mut best: Option<Target> = None;
+            for link in network.neighbours(rsu) {
+                steps += 1;
+                let at = place[link.to as usize] as usize;
+                if !layer.contains(&at) {
+                    continue;
+                }
+                let target = one_farther(&self.targets[at], link, rsu);
+                if best.is_none_or(|best| target.seconds_per_bit < best.seconds_per_bit) {
+                    best = Some(target);
+                    if target.seconds_per_bit <= floor {
+                        break;
+                    }
+                }
+            }
+            if let Some(target) = best {
+                place[rsu as usize] = row(self.targets.len());
+                self.targets.push(target);
+            }
+        }
         steps
     }
 
@@ -169,6 +250,27 @@ impl Routes {
                 (component_size[m] as usize > within).then_some(bound)
             })
             .collect();
+    }
+}
+
+/// Scratch memory of a search.
+struct Scratch {
+    /// Where each RSU is among the targets.
+    place: Vec<u32>,
+    /// RSUs that are not among them.
+    unseen: Vec<u32>,
+    /// Of the fastest link.
+    least_seconds_per_bit: f64,
+}
+
+/// `rsu`, at the other end of `link` from `from`.
+fn one_farther(from: &Target, link: &Link, rsu: u32) -> Target {
+    Target {
+        rsu,
+        hops: from.hops + 1,
+        seconds_per_bit: from.seconds_per_bit + link.rate_bps.recip(),
+        wait_s: from.wait_s + link.transmission_s(link.backlog_bits),
+        previous: from.rsu,
     }
 }
 

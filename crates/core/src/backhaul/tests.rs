@@ -311,7 +311,18 @@ fn property_a_complete_graph_is_no_cubic_work() {
     let links: Vec<Edge> = complete(1000).map(|(a, b)| edge(a, b, 1e9)).collect();
     let routes = Routes::build_within(1000, &links, 6, 1_000_000).unwrap();
     assert_eq!(routes.targets.len(), 1_000_000);
-    // without a link between the two of each pair the second layer has to be searched
-    let links: Vec<Edge> = links.into_iter().filter(|e| e.a / 2 != e.b / 2).collect();
-    assert_eq!(Routes::build_within(1000, &links, 6, 100_000_000), None);
+    // without a link between the two of each pair there is a second layer, of one
+    let pairs: Vec<Edge> = links.iter().copied().filter(|e| e.a / 2 != e.b / 2).collect();
+    let routes = Routes::build_within(1000, &pairs, 6, 4_000_000).unwrap();
+    assert_eq!(routes.targets.len(), 1_000_000);
+    // half of all links, equally fast: of many neighbours the first will do
+    let mut rng = Streams::new(5).stream("half");
+    let mut half: Vec<Edge> = links.into_iter().filter(|_| rng.unit() < 0.5).collect();
+    let routes = Routes::build_within(1000, &half, 6, 10_000_000).unwrap();
+    assert_eq!(routes.targets.len(), 1_000_000);
+    // differently fast: all have to be looked at
+    for edge in &mut half {
+        edge.rate_bps = rng.uniform(1e9, 2e9);
+    }
+    assert_eq!(Routes::build_within(1000, &half, 6, 100_000_000), None);
 }

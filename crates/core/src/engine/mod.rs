@@ -160,19 +160,26 @@ pub fn replicate_observed<C: PolicyFactory>(
     let mut horizon = (kind == BoundKind::Horizon).then(|| RunBound::new(world));
     let apart = horizon.is_none() && !fails;
     let mut bounder = Bounder::new(if apart { kind } else { BoundKind::Off });
+    let mut loose_bounds = 0;
     let mut bounds_of = |slot: &Slot| {
         if let Some(horizon) = &mut horizon {
             horizon.push(slot);
         }
+        let cost = bounder.solve(slot);
+        let of_queues = bounder.queue_bounds();
+        loose_bounds += u32::from(of_queues.is_some_and(|bounds| bounds.left_out));
         Bounds {
-            cost: bounder.solve(slot),
-            on_time: bounder.queue_bounds().map(|bounds| bounds.on_time),
+            cost,
+            on_time: of_queues.map(|bounds| bounds.on_time),
         }
     };
     let slots = options.slots;
     let mut replication = run_slots(world, policies, seed, slots, &mut bounds_of, observer)?;
-    if let (Some(mut horizon), Some(replication)) = (horizon, &mut replication) {
-        bound_runs(replication, horizon.finish())?;
+    if let Some(replication) = &mut replication {
+        replication.loose_bounds = loose_bounds;
+        if let Some(mut horizon) = horizon {
+            bound_runs(replication, horizon.finish())?;
+        }
     }
     Ok(replication)
 }
@@ -274,7 +281,11 @@ fn run_slots<C: PolicyFactory>(
     };
     let policies = lanes.into_iter().enumerate().map(finish);
     let policies = policies.collect::<Result<_>>()?;
-    Ok(Some(Replication { seed, policies }))
+    Ok(Some(Replication {
+        seed,
+        policies,
+        ..Replication::default()
+    }))
 }
 
 fn check_record(policy: &str, seed: u64, record: &SlotRecord) -> Result<()> {

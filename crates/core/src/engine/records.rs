@@ -5,10 +5,12 @@ use crate::queueing::Reason;
 use hdrhistogram::Histogram;
 
 /// One seed: every policy on the same world.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Replication {
     /// The seed.
     pub seed: u64,
+    /// Bounds with a part left out, see [`QueueBounds::left_out`](crate::bound::queues::QueueBounds::left_out).
+    pub loose_bounds: u32,
     /// One run per policy, in the same order in every replication.
     pub policies: Vec<PolicyRun>,
 }

@@ -2,6 +2,7 @@
 
 use super::basic::{Area, LENGTH_M, PLACE_M};
 use super::builtin;
+use super::columns::TraceColumns;
 use super::highway::Highway;
 use super::rsu::NamedRsus;
 use crate::config::{
@@ -313,48 +314,6 @@ pub struct Fcd {
     pub columns: Option<Box<TraceColumns>>,
 }
 
-/// Names of a table's columns; `None`: one of those known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TraceColumns {
-    /// Instants.
-    pub time: Option<String>,
-    /// Vehicles.
-    pub id: Option<String>,
-    /// East, or longitude.
-    pub x: Option<String>,
-    /// North, or latitude.
-    pub y: Option<String>,
-    /// Types of vehicles.
-    pub kind: Option<String>,
-    /// Lanes, which vehicles have.
-    pub lane: Option<String>,
-    /// Edges, which persons have.
-    pub edge: Option<String>,
-}
-
-impl TraceColumns {
-    fn keys(&mut self, k: &mut Keys<'_, '_>) {
-        let mut name = |key, field: &mut Option<String>, doc| {
-            k.optional(key, Text::NAME, "one of the known names", field, doc);
-        };
-        let doc = "column of instants: seconds, hh:mm:ss or ISO 8601";
-        name("time", &mut self.time, doc);
-        name("id", &mut self.id, "column of vehicles");
-        let doc = "column of positions, west to east, or of longitudes";
-        name("x", &mut self.x, doc);
-        let doc = "column of positions, south to north, or of latitudes";
-        name("y", &mut self.y, doc);
-        name("type", &mut self.kind, "column of vehicle types");
-        name(
-            "lane",
-            &mut self.lane,
-            "column of lanes, which vehicles have",
-        );
-        let doc = "column of edges, which persons and containers have";
-        name("edge", &mut self.edge, doc);
-    }
-}
-
 impl Default for Fcd {
     fn default() -> Self {
         Self {
@@ -383,6 +342,11 @@ impl Fcd {
     fn keys(&mut self, k: &mut Keys<'_, '_>, folder: &Path) {
         self.source.keys(k, folder);
         self.part(k);
+        self.of_tables(k);
+    }
+
+    /// How tables are read.
+    pub(super) fn of_tables(&mut self, k: &mut Keys<'_, '_>) {
         let without = "1 where a table's times are irregular, else the steps of the trace";
         let doc = "lay the fixes of a table onto steps of this length [s]";
         let kind = Float::between(1e-3, 1e6);
@@ -408,7 +372,7 @@ impl Fcd {
     }
 
     /// Which part of the trace is used, and how.
-    fn part(&mut self, k: &mut Keys<'_, '_>) {
+    pub(super) fn part(&mut self, k: &mut Keys<'_, '_>) {
         let without = "the first time step of the trace";
         let doc = "first second used, absolute as in the file [s]";
         k.optional("begin_s", Float::ANY, without, &mut self.begin_s, doc);

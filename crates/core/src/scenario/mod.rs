@@ -5,9 +5,11 @@
 mod backhaul;
 mod basic;
 mod builtin;
+pub mod columns;
 mod file;
 mod fleet;
 mod highway;
+mod import;
 mod mobility;
 pub mod options;
 mod queueing;
@@ -23,11 +25,13 @@ pub use crate::config::Range;
 pub use backhaul::{Backhaul, Link, LinkRule};
 pub use basic::{Area, BalanceOf, Channel, DegreeArea, LoadBalance, Time};
 pub(crate) use basic::{ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
+pub use columns::TraceColumns;
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use file::{reference_markdown, schema};
 pub use fleet::Fleet;
 pub use highway::Highway;
-pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, Simulation, TraceColumns};
+pub use import::ImportOptions;
+pub use mobility::{Crowd, Fcd, FcdSource, Hotspot, Mobility, Parking, Simulation};
 pub use options::{
     Deadline, DeadlineRule, MigrationOptions, MoveThresholdOptions, PlanAheadOptions,
     PolicyOptions, PriceEffort, PriceOptions, RandomTarget, SessionPlanOptions,

@@ -1,6 +1,7 @@
 //! Which column of a table of sites says what.
 
 use crate::scenario::SiteColumns;
+use crate::scenario::columns::{LATITUDE, LONGITUDE};
 use ::csv::ReaderBuilder;
 
 /// Positions of the columns that are read.
@@ -19,8 +20,6 @@ pub(super) struct Columns {
     pub(super) format: String,
 }
 
-const LON: [&str; 5] = ["lon", "lng", "long", "longitude", "lon_deg"];
-const LAT: [&str; 3] = ["lat", "latitude", "lat_deg"];
 const X: [&str; 5] = ["x_m", "x", "easting", "utm_x", "x_utm"];
 const Y: [&str; 5] = ["y_m", "y", "northing", "utm_y", "y_utm"];
 const ID: [&str; 16] = [
@@ -171,7 +170,7 @@ impl Header<'_> {
         if let (Some(x), Some(y)) = (&given.x, &given.y) {
             return Ok((self.exact(x)?, self.exact(y)?, false));
         }
-        if let (Some(lon), Some(lat)) = (self.known(&LON), self.known(&LAT)) {
+        if let (Some(lon), Some(lat)) = (self.known(&LONGITUDE), self.known(&LATITUDE)) {
             return Ok((lon, lat, true));
         }
         match (self.known(&X), self.known(&Y)) {

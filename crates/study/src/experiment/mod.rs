@@ -379,7 +379,7 @@ impl Experiment {
         Ok((out.transpose()?, dump.transpose()?))
     }
 
-    fn save(&self, folder: RunFolder, results: &Results) -> Result<()> {
+    fn save(&self, mut folder: RunFolder, results: &Results) -> Result<()> {
         let complete = results.is_complete();
         if results.replications.is_empty() || !(complete || self.keep_partial) {
             return Ok(());

@@ -248,6 +248,7 @@ pub(super) fn of_slot(replication: &Replication, slot: usize) -> Vec<Values> {
     };
     let alone = Replication {
         seed: replication.seed,
+        loose_bounds: replication.loose_bounds,
         policies: replication.policies.iter().map(alone).collect(),
     };
     let summary = Summary::new("", std::slice::from_ref(&alone), false);

@@ -37,6 +37,7 @@ fn closed_form_one_run() {
     let replications = [Replication {
         seed: 7,
         policies: vec![run("p", slots)],
+        ..Replication::default()
     }];
     let summary = Summary::new("s", &replications, true);
     assert_eq!(
@@ -68,6 +69,7 @@ fn closed_form_differences_over_two_seeds() {
             run("a", vec![slot(2, first, None)]),
             run("b", vec![slot(2, second, None)]),
         ],
+        ..Replication::default()
     };
     let summary = Summary::new(
         "s",
@@ -91,6 +93,7 @@ fn property_without_tasks_everything_is_null() {
     let replications = [Replication {
         seed: 0,
         policies: vec![run("idle", vec![slot(0, 0.0, None)])],
+        ..Replication::default()
     }];
     let summary = Summary::new("s", &replications, false);
     assert!(

@@ -382,6 +382,7 @@ fn long(slots: u32) -> Replication {
     Replication {
         seed: 0,
         policies: policies.collect(),
+        ..Replication::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::attributes::{Given, Place, Wrong, is_read, length_m, rate_bps};
 use super::{Node, Topology, TopologyLink};
+use crate::scenario::columns::{LATITUDE, LONGITUDE};
 use crate::{Problem, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,8 +94,9 @@ impl<'a> Draft<'a> {
 
     /// Adds a node; its label and coordinates are for people.
     pub(super) fn node(&mut self, id: String, place: Place, get: impl Fn(&str) -> Option<Given>) {
-        let number = |names: [&str; 2]| {
-            names.iter().find_map(|&name| match get(name)? {
+        let number = |degrees: &[&str], metres: &str| {
+            let mut names = degrees.iter().copied().chain([metres]);
+            names.find_map(|name| match get(name)? {
                 Given::Number(value) => Some(value).filter(|value| value.is_finite()),
                 Given::Text(text) => text.trim().parse().ok().filter(|v: &f64| v.is_finite()),
             })
@@ -105,8 +107,8 @@ impl<'a> Draft<'a> {
         });
         let node = Node {
             name: label.unwrap_or_else(|| id.clone()),
-            x: number(["longitude", "x"]),
-            y: number(["latitude", "y"]),
+            x: number(&LONGITUDE, "x"),
+            y: number(&LATITUDE, "y"),
             id,
         };
         self.nodes.push((node, place));

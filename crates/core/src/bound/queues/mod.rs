@@ -75,6 +75,8 @@ pub struct QueueBounds {
     pub delay_s: f64,
     /// No policy has more tasks done by their deadlines.
     pub on_time: u32,
+    /// Whether a part was left out because so many tasks differ: the bounds hold, but could be tighter.
+    pub left_out: bool,
 }
 
 /// The parts of a bound on delay \[s\].
@@ -118,6 +120,7 @@ impl QueueBound {
             cost,
             delay_s,
             on_time: self.most_on_time(slot),
+            left_out: self.leaves_out(MOST_OFFERS),
         }
     }
 
@@ -152,8 +155,23 @@ impl QueueBound {
 
     /// Whether tasks differ, so that the assignment says more, and it has not too many arcs.
     fn differ(&self) -> bool {
+        self.problem.jobs.len() > 1 && !self.is_large()
+    }
+
+    /// Whether the assignment has too many arcs.
+    fn is_large(&self) -> bool {
         let (jobs, servers) = (self.problem.jobs.len(), self.problem.servers.len());
-        jobs > 1 && jobs.saturating_mul(servers) <= MOST_ARCS
+        jobs.saturating_mul(servers) > MOST_ARCS
+    }
+
+    /// Whether a part that would say more is left out for its size.
+    fn leaves_out(&self, most_offers: usize) -> bool {
+        self.problem.jobs.len() > 1 && (self.is_large() || self.offers() > most_offers)
+    }
+
+    /// Pairs of a different task and a place, in the counting from the last.
+    fn offers(&self) -> usize {
+        self.problem.jobs.len().saturating_mul(self.problem.tasks())
     }
 
     fn ten(&mut self, slot: &Slot, goal: Goal) -> Option<i64> {
@@ -171,7 +189,7 @@ impl QueueBound {
     }
 
     fn asg_within(&mut self, goal: Goal, most_offers: usize) -> Option<i64> {
-        if self.problem.jobs.len() * self.problem.tasks() > most_offers {
+        if self.offers() > most_offers {
             return self.asg_from_first(goal);
         }
         asg::build_from_last(&self.problem, goal, &mut self.flow);

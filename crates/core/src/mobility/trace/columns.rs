@@ -1,6 +1,7 @@
 //! The meaning of a table's columns: the names that SUMO writes and those in common use.
 
 use crate::scenario::TraceColumns;
+use crate::scenario::columns::{LATITUDE, LONGITUDE};
 
 /// What a column tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,32 +41,22 @@ const fn names(role: Role) -> &'static [&'static str] {
             "trackid",
             "node",
         ],
-        Role::X => &[
-            "vehicle_x",
-            "timestep_vehicle_x",
-            "x",
-            "x_m",
-            "lon",
-            "lng",
-            "long",
-            "longitude",
-        ],
-        Role::Y => &[
-            "vehicle_y",
-            "timestep_vehicle_y",
-            "y",
-            "y_m",
-            "lat",
-            "latitude",
-        ],
+        Role::X => &["vehicle_x", "timestep_vehicle_x", "x", "x_m"],
+        Role::Y => &["vehicle_y", "timestep_vehicle_y", "y", "y_m"],
         Role::Type => &["vehicle_type", "timestep_vehicle_type", "type"],
         Role::Lane => &["vehicle_lane", "timestep_vehicle_lane", "lane"],
         Role::Edge => &["vehicle_edge", "timestep_vehicle_edge", "edge"],
     }
 }
 
-/// Names of coordinates in degrees.
-const DEGREES: [&str; 6] = ["lon", "lng", "long", "longitude", "lat", "latitude"];
+/// Further names, of coordinates in degrees.
+const fn names_in_degrees(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::X => &LONGITUDE,
+        Role::Y => &LATITUDE,
+        _ => &[],
+    }
+}
 
 /// Why a column was not found.
 pub(super) enum Missing {
@@ -113,6 +104,7 @@ impl Role {
             Some(name) => answer(places(name, true)),
             None => names(self)
                 .iter()
+                .chain(names_in_degrees(self))
                 .find_map(|name| answer(places(name, false))),
         }
         .unwrap_or(Err(Missing::Absent))
@@ -122,7 +114,7 @@ impl Role {
 /// Whether a column of this name holds degrees.
 pub(super) fn in_degrees(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
-    DEGREES.contains(&name.as_str())
+    LONGITUDE.iter().chain(&LATITUDE).any(|known| *known == name)
 }
 
 /// Whether SUMO itself named the column of times, whose rows are then in order.
