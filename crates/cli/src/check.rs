@@ -11,7 +11,7 @@ use wayside_core::input;
 use wayside_core::mobility::VehicleKey;
 use wayside_core::mobility::{self, Positions};
 use wayside_core::rng::Streams;
-use wayside_core::scenario::{self, LinkRule};
+use wayside_core::scenario::{self, BUILTIN_SCENARIOS, LinkRule, Scenario};
 use wayside_study::studies::{Study, is_study};
 
 /// Validate scenarios and studies, with every file that they name.
@@ -26,7 +26,7 @@ Examples:
   wayside check scenarios/*.toml
   wayside check city-grid")]
 pub(crate) struct Check {
-    /// Scenarios and studies: TOML files, or names of built-in scenarios.
+    /// Scenarios and studies: TOML files, - for standard input, or names of built-in scenarios.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
 }
@@ -34,16 +34,22 @@ pub(crate) struct Check {
 pub(crate) fn execute(args: &Check) -> Outcome {
     let mut problems = Problems::default();
     for file in &args.files {
-        let inspected = match input::read_text(Path::new(file)) {
-            Ok(text) if is_study(&text) => inspect_study(file),
-            _ => inspect(file),
+        // once: what comes through a pipe is gone then
+        let text = match file.as_str() {
+            "-" => input::read_stdin(),
+            _ => input::read_text(Path::new(file)),
+        };
+        let inspected = match &text {
+            Ok(text) if is_study(text) => inspect_study(file, text),
+            Ok(text) => scenario_of(file, text).and_then(|scenario| inspect(file, &scenario)),
+            Err(_) => scenario::resolve(file, &[]).and_then(|scenario| inspect(file, &scenario)),
         };
         match inspected {
             Ok(line) => print(&line)?,
             Err(Error::Invalid(found)) => {
                 problems
                     .0
-                    .extend(found.0.into_iter().map(|p| located(file, p)));
+                    .extend(found.0.into_iter().map(|p| located(file, &text, p)));
             }
             // A file that cannot be read is a problem of the input here.
             Err(Error::Io { path, source }) => problems.push(Problem {
@@ -59,12 +65,12 @@ pub(crate) fn execute(args: &Check) -> Outcome {
 }
 
 /// Names the file of a problem that was found when the scenario was already read, and the line of its section.
-fn located(file: &str, problem: Problem) -> Problem {
+fn located(file: &str, text: &Result<String>, problem: Problem) -> Problem {
     if problem.file != "scenario" {
         return problem;
     }
     let section = problem.path.split(['.', '[']).next().unwrap_or_default();
-    let text = input::read_text(Path::new(file)).unwrap_or_default();
+    let text = text.as_deref().unwrap_or_default();
     let begins = |line: &str| {
         let line = line.trim_start().trim_start_matches('[');
         let rest = line.strip_prefix(section);
@@ -79,8 +85,12 @@ fn located(file: &str, problem: Problem) -> Problem {
 }
 
 /// Reads everything that a study of `file` would read, but traces.
-fn inspect_study(file: &str) -> Result<String> {
-    let study = Study::load(Path::new(file))?;
+fn inspect_study(file: &str, text: &str) -> Result<String> {
+    let (name, folder) = match file {
+        "-" => ("stdin", Path::new("")),
+        _ => (file, input::folder_of(Path::new(file))),
+    };
+    let study = Study::from_toml(name, text, folder)?;
     let cells: usize = study.grids.iter().map(|grid| grid.count(false)).sum();
     let (figures, claims) = (study.figures.len(), study.claims.len());
     Ok(format!(
@@ -88,10 +98,18 @@ fn inspect_study(file: &str) -> Result<String> {
     ))
 }
 
-/// Reads everything that a run of `file` would read.
-fn inspect(file: &str) -> Result<String> {
-    let scenario = scenario::resolve(file, &[])?;
-    let world = World::new(&scenario)?;
+/// The scenario of `file`, whose `text` has been read, as a run would take it.
+fn scenario_of(file: &str, text: &str) -> Result<Scenario> {
+    match file {
+        "-" => Scenario::from_toml("stdin", text, &[]),
+        _ if BUILTIN_SCENARIOS.iter().any(|b| b.name == file) => Scenario::builtin(file, &[]),
+        _ => Scenario::of_text(Path::new(file), text, &[]),
+    }
+}
+
+/// Reads everything that a run of `scenario` would read.
+fn inspect(file: &str, scenario: &Scenario) -> Result<String> {
+    let world = World::new(scenario)?;
     let mut taken = match scenario.fleet.mobility.trace() {
         Some(fcd) => mobility::trace::report(fcd)?.to_string(),
         None => String::new(),

@@ -75,8 +75,9 @@ pub(crate) fn execute(args: &Import) -> Outcome {
     let traces = traces(args)?;
     let stopped = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stopped);
-    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed), || true);
+    progress::stop_on_signal(move || asked.swap(true, Ordering::Relaxed), || false);
     let mut draft = Draft::begin(&args.out, args.force)?;
+    progress::remove_on_exit(draft.path());
     let stop = || stopped.load(Ordering::Relaxed);
     let taken = trace::import(&traces, (&args.out, draft.file()), &stop).map_err(as_flags)?;
     let report = match taken {

@@ -2,8 +2,9 @@
 
 use crate::console::say;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -16,6 +17,14 @@ const GRACE: Duration = Duration::from_millis(900);
 
 /// What a signal does, once there is work that can be stopped.
 static ON_SIGNAL: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// A file that is only begun, which nothing else removes where the program is ended.
+static DRAFT: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Lets a signal that ends the program remove `draft`.
+pub(crate) fn remove_on_exit(draft: &Path) {
+    *DRAFT.lock().unwrap_or_else(PoisonError::into_inner) = Some(draft.to_owned());
+}
 
 /// Lets Ctrl-C and SIGTERM end the program at once, with exit code 130, until [`stop_on_signal`] says otherwise.
 ///
@@ -58,6 +67,10 @@ pub(crate) fn stop_on_signal(
 
 /// Ends the program, and every SUMO that it has started.
 fn exit() -> ! {
+    if let Some(draft) = &*DRAFT.lock().unwrap_or_else(PoisonError::into_inner) {
+        // once it is at its place it is not there any more
+        _ = fs::remove_file(draft);
+    }
     trace::end_all();
     std::process::exit(130)
 }

@@ -31,7 +31,7 @@ Examples:
   wayside study mine.toml --out results/
   wayside study cross --out cross/ --page docs/cross.md")]
 pub(crate) struct StudyArgs {
-    /// Study: a TOML file, or a built-in one: wang2025, lin2025, cross.
+    /// Study: a TOML file, - for standard input, or a built-in one: wang2025, lin2025, cross.
     pub(crate) study: String,
     #[command(flatten)]
     pub(crate) options: StudyOptions,
@@ -97,6 +97,8 @@ pub(crate) fn reproduce(args: &Reproduce) -> Outcome {
 fn load(name: &str) -> Result<Study> {
     if BUILTIN_STUDIES.iter().any(|b| b.name == name) {
         Study::builtin(name)
+    } else if name == "-" {
+        Study::from_toml("stdin", &input::read_stdin()?, Path::new(""))
     } else {
         Study::load(Path::new(name))
     }
@@ -149,6 +151,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
 
 /// The text of `page`, with `block` in place of the results of the study `name`.
 fn with_block(page: &Path, name: &str, block: &str) -> Result<String> {
+    input::check(page, page)?;
     let text = input::read_text(page)?;
     replace_block(&text, name, block).ok_or_else(|| {
         let message = format!("has no lines <!-- begin {name} --> and <!-- end {name} -->");

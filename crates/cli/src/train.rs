@@ -45,7 +45,7 @@ pub(crate) struct Train {
     /// lysac (Lyapunov-guided soft actor-critic, for lin2025).
     #[arg(value_name = "ALGO", value_parser = algorithm)]
     pub(crate) algorithm: Algorithm,
-    /// Scenario: a TOML file, or the name of a built-in one.
+    /// Scenario: a TOML file, - for standard input, or the name of a built-in one.
     pub(crate) scenario: String,
     /// Folder of the training.
     #[arg(long, value_name = "DIR", required_unless_present = "list_options")]

@@ -242,10 +242,7 @@ impl Summary {
             slots: replications.iter().filter_map(slots).max().unwrap_or(0),
             version: env!("CARGO_PKG_VERSION").into(),
             balance_enforced: records.any(|slot| slot.enforced),
-            loose_bounds: replications
-                .iter()
-                .map(|r| u64::from(r.loose_bounds))
-                .sum(),
+            loose_bounds: replications.iter().map(|r| u64::from(r.loose_bounds)).sum(),
             policies: runs.iter().map(PolicySummary::new).collect(),
             timing: timing.then(|| runs.iter().filter_map(Runs::timing).collect()),
         }

@@ -455,7 +455,7 @@ fn property_no_sequence_of_commands_kills_and_full_disks_harms_anything() {
         let (name, line) = &works[random(4) as usize];
         let force = if random(3) > 0 { "--force" } else { "" };
         let line = format!("{line} --out {} {force}", text(&out));
-        let fault = random(4);
+        let fault = random(5);
         match fault {
             0 => drop(wayside(&words(&line))),
             // files that cannot be longer, and writes that say so
@@ -475,7 +475,12 @@ fn property_no_sequence_of_commands_kills_and_full_disks_harms_anything() {
                     .unwrap();
                 let moment = Duration::from_micros(random(600_000));
                 std::thread::sleep(moment);
-                child.kill().unwrap();
+                let signal = ["-KILL", "-KILL", "-INT"][fault as usize - 2];
+                Command::new("kill")
+                    .args([signal, &child.id().to_string()])
+                    .stderr(Stdio::null())
+                    .status()
+                    .unwrap();
                 child.wait().unwrap();
             }
         }

@@ -125,24 +125,163 @@ fn property_signals_end_work_within_a_second() {
             std::thread::sleep(Duration::from_millis(5));
         }
         std::thread::sleep(Duration::from_millis(300));
-        assert!(child.try_wait().unwrap().is_none(), "{line}");
-        let begun = Instant::now();
-        let kill = std::process::Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status();
-        assert!(kill.unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(130));
-        assert!(
-            begun.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            begun.elapsed()
-        );
+        ends_by(&mut child, signal, &line);
     }
     // what is left is no obstacle
     printed(&words(&format!(
         "run wang2025 --set fleet.size=4 --slots 1 --seeds 0 --policy nearest -q --out {}",
         text(&out)
     )));
+}
+
+/// A signal ends `child` with exit code 130, soon even where the machine is busy.
+#[cfg(unix)]
+fn ends_by(child: &mut std::process::Child, signal: &str, line: &str) {
+    assert!(child.try_wait().unwrap().is_none(), "{line}");
+    let begun = Instant::now();
+    let kill = std::process::Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5), "{line}: {took:?}");
+}
+
+/// Where nothing is stopped between two slots: a slot, rounds of information, input that does not come, a study that is
+/// read, figures.
+#[cfg(unix)]
+#[test]
+fn property_signals_end_what_is_no_slot_loop() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&root.path().join(name)).to_owned();
+    let (slot, out) = (at("slot"), at("out"));
+    printed(&words(&format!(
+        "run wang2025 --set fleet.size=3000 --slots 1 --seeds 0 --policy local -q --dump-slots {slot}"
+    )));
+    let decide = format!("decide {slot}/seed0_slot000.json --policy local-search");
+    // every cell loads a scenario: some seconds
+    let axis = |key: &str| {
+        let values: Vec<_> = (1..100)
+            .map(|i| format!("{}", f64::from(i) * 0.01))
+            .collect();
+        format!(
+            "[[grid.axis]]\nkey = \"{key}\"\nvalues = [{}]\n",
+            values.join(", ")
+        )
+    };
+    let grids: String = (0..10)
+        .map(|id| {
+            let axes = axis("objective.omega") + &axis("task.probability");
+            format!(
+                "[[grid]]\nid = \"g{id}\"\nscenario = \"wang2025\"\npolicies = [\"local\"]\n{axes}"
+            )
+        })
+        .collect();
+    let head = "[study]\nname = \"s\"\ntitle = \"t\"\n";
+    fs::write(at("s.toml"), format!("{head}{grids}")).unwrap();
+    for (line, begun) in [
+        (decide, None),
+        (format!("check {}", at("s.toml")), None),
+        (
+            "run lin2025 --seeds 0 --slots 10000 --set information.delay_s=40 --policy mcatm -q"
+                .to_owned(),
+            None,
+        ),
+        (format!("import - --out {}", at("t.parquet")), None),
+        ("run - --seeds 0".to_owned(), None),
+        ("decide - --policy price".to_owned(), None),
+        ("check -".to_owned(), None),
+        (
+            format!("study wang2025 --quick --threads 1 -q --out {out}"),
+            Some(format!("{out}/.wayside/lock")),
+        ),
+    ] {
+        for signal in ["-INT", "-TERM"] {
+            let mut child = command(&words(&line))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            while begun
+                .as_ref()
+                .is_some_and(|file| !fs::exists(file).unwrap())
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            std::thread::sleep(Duration::from_millis(500));
+            ends_by(&mut child, signal, &line);
+        }
+    }
+    // the import leaves nothing behind
+    let mut names: Vec<_> = fs::read_dir(root.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["out", "s.toml", "slot"]);
+}
+
+/// Inputs that are written by another program while they are read.
+#[cfg(unix)]
+#[test]
+fn property_pipes_are_inputs() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&root.path().join(name)).to_owned();
+    let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let scenario = format!("{repository}/scenarios/wang2025.toml");
+    let run = "--slots 2 --seeds 0 --policy nearest --no-timing -q";
+    let expected = printed(&words(&format!("run {scenario} {run}")));
+    let through = |content: &[u8], line: &str| {
+        let pipe = at("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let content = content.to_vec();
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, content)
+        });
+        let found = printed(&words(&line.replace("PIPE", &pipe)));
+        writer.join().unwrap().unwrap();
+        fs::remove_file(pipe).unwrap();
+        found
+    };
+    let scenario = fs::read(scenario).unwrap();
+    assert_eq!(through(&scenario, &format!("run PIPE {run}")), expected);
+    assert!(through(&scenario, "check PIPE").contains("pipe: ok (100 vehicles"));
+    let study = fs::read(format!("{repository}/studies/cross.toml")).unwrap();
+    assert!(through(&study, "check PIPE").contains("pipe: ok (a study of"));
+    printed(&words(&format!(
+        "run wang2025 --slots 1 --seeds 0 --policy local -q --dump-slots {}",
+        at("d")
+    )));
+    let slot = at("d/seed0_slot000.json");
+    let decided = printed(&words(&format!("decide {slot} --policy nearest")));
+    assert_eq!(
+        through(&fs::read(slot).unwrap(), "decide PIPE --policy nearest"),
+        decided
+    );
+    // standard input
+    for (line, found) in [
+        (format!("run - {run}"), expected.as_str()),
+        ("check -".to_owned(), "-: ok (100 vehicles"),
+    ] {
+        let mut child = command(&words(&line))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, &scenario).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            stdout(&output).starts_with(found),
+            "{line}: {}",
+            stdout(&output)
+        );
+    }
 }
 
 /// A bound is never below zero, and a gap is over all seeds or none.
@@ -170,7 +309,7 @@ fn regress_a_gap_is_claimed_for_all_seeds_or_not_at_all() {
     }
 }
 
-/// Devices, pipes and sockets, as every input of every command.
+/// Devices, pipes that nobody writes to, and sockets, as every input of every command.
 #[cfg(unix)]
 #[test]
 fn property_only_files_are_inputs() {

@@ -154,7 +154,9 @@ impl Execution {
     /// [`optimum`](Self::optimum) with one more task.
     pub(super) fn optimum_with(&mut self, task: u32, cycles: f64, minimum_hz: f64) -> (f64, f64) {
         if let Some(crowd) = self.crowd {
-            return crowd.with(&self.server, cycles, minimum_hz).optimum(&self.server);
+            return crowd
+                .with(&self.server, cycles, minimum_hz)
+                .optimum(&self.server);
         }
         self.push(task, cycles, minimum_hz);
         let optimum = self.solve();

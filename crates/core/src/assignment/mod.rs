@@ -176,7 +176,11 @@ impl Assignment {
     #[must_use]
     pub fn cost(&self, slot: &Slot) -> f64 {
         let entries = self.entries.iter().map(Entry::cost).sum::<f64>();
-        let executions = self.executions.iter().map(Execution::exact_cost).sum::<f64>();
+        let executions = self
+            .executions
+            .iter()
+            .map(Execution::exact_cost)
+            .sum::<f64>();
         let rest = (0..self.placements.len())
             .map(|row| match self.placements[row] {
                 Placement::Local => self.table.row(row).local,

@@ -137,12 +137,7 @@ impl Routes {
     }
 
     /// Looks from every RSU of `layer` at its neighbours, and appends those that are new. Returns the links looked at.
-    fn spread(
-        &mut self,
-        layer: Range<usize>,
-        network: &Network,
-        place: &mut [u32],
-    ) -> u64 {
+    fn spread(&mut self, layer: Range<usize>, network: &Network, place: &mut [u32]) -> u64 {
         let mut steps = 0;
         for at in layer.clone() {
             let from = self.targets[at];
@@ -188,12 +183,7 @@ impl Routes {
 
     /// What [`spread`](Self::spread) does, from the other side: looks from every RSU not yet seen back at the layer, and
     /// stops at a neighbour than which none can be nearer. Links are the same in both directions.
-    fn meet(
-        &mut self,
-        layer: Range<usize>,
-        network: &Network,
-        scratch: &mut Scratch,
-    ) -> u64 {
+    fn meet(&mut self, layer: Range<usize>, network: &Network, scratch: &mut Scratch) -> u64 {
         let Scratch {
             place,
             unseen,
@@ -203,7 +193,9 @@ impl Routes {
             place[self.targets[at].rsu as usize] = row(at);
         }
         let in_layer = self.targets[layer.clone()].iter();
-        let least = in_layer.map(|t| t.seconds_per_bit).fold(f64::INFINITY, f64::min);
+        let least = in_layer
+            .map(|t| t.seconds_per_bit)
+            .fold(f64::INFINITY, f64::min);
         let floor = least + *least_seconds_per_bit;
         let mut steps = 0;
         for &rsu in unseen.iter() {

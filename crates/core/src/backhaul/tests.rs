@@ -312,7 +312,11 @@ fn property_a_complete_graph_is_no_cubic_work() {
     let routes = Routes::build_within(1000, &links, 6, 1_000_000).unwrap();
     assert_eq!(routes.targets.len(), 1_000_000);
     // without a link between the two of each pair there is a second layer, of one
-    let pairs: Vec<Edge> = links.iter().copied().filter(|e| e.a / 2 != e.b / 2).collect();
+    let pairs: Vec<Edge> = links
+        .iter()
+        .copied()
+        .filter(|e| e.a / 2 != e.b / 2)
+        .collect();
     let routes = Routes::build_within(1000, &pairs, 6, 4_000_000).unwrap();
     assert_eq!(routes.targets.len(), 1_000_000);
     // half of all links, equally fast: of many neighbours the first will do

@@ -3,6 +3,7 @@
 use super::Scenario;
 use crate::config::unknown;
 use crate::error::{Error, Result};
+use crate::input;
 use std::path::Path;
 
 /// Marks the name of a built-in trace, in place of a file.
@@ -71,12 +72,15 @@ impl Scenario {
     }
 }
 
-/// The scenario that a user names: exactly a built-in one, else a file. A file of the same name as
-/// a built-in one is `./NAME`.
+/// The scenario that a user names: exactly a built-in one, `-` for standard input, else a file. A file of the same name
+/// as a built-in one is `./NAME`.
 ///
 /// # Errors
 /// An unknown name, a file that cannot be read, or every problem of the scenario and the overrides.
 pub fn resolve(name_or_path: &str, overrides: &[(String, String)]) -> Result<Scenario> {
+    if name_or_path == "-" {
+        return Scenario::from_toml("stdin", &input::read_stdin()?, overrides);
+    }
     let path = Path::new(name_or_path);
     let is_builtin = BUILTIN_SCENARIOS.iter().any(|b| b.name == name_or_path);
     let is_path = name_or_path.contains(['/', std::path::MAIN_SEPARATOR])

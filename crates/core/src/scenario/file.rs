@@ -13,9 +13,18 @@ impl Scenario {
     /// # Errors
     /// Every problem of the text and of the overrides.
     pub fn from_toml(file: &str, text: &str, overrides: &[(String, String)]) -> Result<Self> {
+        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        Self::in_folder(file, text, folder, overrides)
+    }
+
+    fn in_folder(
+        file: &str,
+        text: &str,
+        folder: &Path,
+        overrides: &[(String, String)],
+    ) -> Result<Self> {
         let mut document = Document::from_toml(file, text)?;
         document.set(overrides)?;
-        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
         config::read(&document, |s| {
             let mut scenario = Self::blank();
             scenario.keys(&mut Keys::Read(s), folder);
@@ -23,13 +32,21 @@ impl Scenario {
         })
     }
 
-    /// Reads a scenario from a file.
+    /// Reads a scenario from a file or a pipe.
     ///
     /// # Errors
     /// A file that cannot be read, or every problem of it.
     pub fn load(path: &Path, overrides: &[(String, String)]) -> Result<Self> {
-        let text = input::read_text(path)?;
-        Self::from_toml(&path.display().to_string(), &text, overrides)
+        Self::of_text(path, &input::read_text(path)?, overrides)
+    }
+
+    /// The same of the `text` of `path` that has been read already.
+    ///
+    /// # Errors
+    /// Every problem of it.
+    pub fn of_text(path: &Path, text: &str, overrides: &[(String, String)]) -> Result<Self> {
+        let file = path.display().to_string();
+        Self::in_folder(&file, text, input::folder_of(path), overrides)
     }
 
     /// The canonical text, with every default written out: equal scenarios have equal texts, and the

@@ -440,8 +440,8 @@ impl Study {
     /// # Errors
     /// A file that cannot be read, and as [`Study::from_toml`].
     pub fn load(path: &Path) -> Result<Self> {
+        let folder = input::folder_of(path);
         let text = input::read_text(path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         Self::from_toml(&path.display().to_string(), &text, folder)
     }
 

@@ -114,7 +114,10 @@ impl Role {
 /// Whether a column of this name holds degrees.
 pub(super) fn in_degrees(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
-    LONGITUDE.iter().chain(&LATITUDE).any(|known| *known == name)
+    LONGITUDE
+        .iter()
+        .chain(&LATITUDE)
+        .any(|known| *known == name)
 }
 
 /// Whether SUMO itself named the column of times, whose rows are then in order.
