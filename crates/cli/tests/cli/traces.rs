@@ -149,7 +149,7 @@ fn property_import_reports_and_never_leaves_half_a_file() {
             "--out: must end in .parquet",
             "--column: when: unknown key",
             "--max-gap-s: must be > 0, got 0",
-            "--resample-s: must be between 0.001 and 1e6",
+            "--resample-s: must be <= 1e6, got 1e7",
         ],
     );
     refused(

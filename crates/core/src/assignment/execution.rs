@@ -124,7 +124,7 @@ impl Execution {
     pub(super) fn refresh(&mut self) {
         let settled = match &self.crowd {
             Some(crowd) => !crowd.is_stale(),
-            None => self.cycles.len() < CROWD,
+            None => self.cycles.len() < CROWD || !self.server.curve.is_priced_exactly(),
         };
         if !settled {
             self.settle_exactly();

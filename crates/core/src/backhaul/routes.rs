@@ -160,7 +160,7 @@ impl Routes {
         steps
     }
 
-    /// Whether to [`meet`](Self::meet) `layer`: it has more links than the RSUs not yet seen, as in dense graphs. Sets
+    /// Whether to [`meet`](Self::meet) `layer`: it has about as many links as the RSUs not yet seen, or more, as in dense graphs. Sets
     /// those.
     fn is_worth_meeting(
         &self,
@@ -178,7 +178,7 @@ impl Routes {
         scratch.unseen.clear();
         let unseen = rsus.filter(|&rsu| place[rsu as usize] == UNSEEN);
         scratch.unseen.extend(unseen);
-        scratch.unseen.iter().map(|&rsu| links(rsu)).sum::<usize>() <= forth
+        scratch.unseen.iter().map(|&rsu| links(rsu)).sum::<usize>() <= 2 * forth
     }
 
     /// What [`spread`](Self::spread) does, from the other side: looks from every RSU not yet seen back at the layer, and

@@ -24,8 +24,9 @@ impl Table {
         let read = text.read_until(b'\n', &mut first);
         let refused = |line, message: String| Error::invalid(file, line, "", message);
         read.map_err(|error| refused(None, format!("cut off or damaged: {error}")))?;
-        if first.starts_with(b"PAR1") || first.contains(&0) {
-            return Err(refused(None, "must be CSV as UTF-8 text".into()));
+        if first.contains(&0) {
+            let message = "must be CSV as UTF-8 text, or Parquet";
+            return Err(refused(None, message.into()));
         }
         let first = first
             .strip_prefix(b"\xef\xbb\xbf")

@@ -30,6 +30,103 @@ fn plan<'a>(sites: &'a Sites, template: &'a Rsu, area: &'a Area) -> Plan<'a> {
     }
 }
 
+/// The text columns `name` and `kind`, and `x` and `y` as `type_of`, as Parquet.
+fn parquet(type_of: &str, rows: &[(Option<&str>, [f64; 2])]) -> Vec<u8> {
+    use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type};
+    use ::parquet::file::writer::SerializedFileWriter;
+    use std::sync::Arc;
+
+    let schema = format!(
+        "message sites {{ optional binary name (UTF8); required {type_of} x; required {type_of} y; }}"
+    );
+    let schema = ::parquet::schema::parser::parse_message_type(&schema).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer =
+        SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let names: Vec<ByteArray> = rows
+        .iter()
+        .filter_map(|(name, _)| Some(ByteArray::from((*name)?)))
+        .collect();
+    let levels: Vec<i16> = rows
+        .iter()
+        .map(|(name, _)| i16::from(name.is_some()))
+        .collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&names, Some(&levels), None)
+        .unwrap();
+    column.close().unwrap();
+    for axis in 0..2 {
+        let mut column = group.next_column().unwrap().unwrap();
+        let values = rows.iter().map(|(_, place)| place[axis]);
+        let written = match type_of {
+            "double" => {
+                let values: Vec<_> = values.collect();
+                column
+                    .typed::<DoubleType>()
+                    .write_batch(&values, None, None)
+            }
+            "float" => {
+                let values: Vec<_> = values.map(|value| value as f32).collect();
+                column.typed::<FloatType>().write_batch(&values, None, None)
+            }
+            _ => {
+                let values: Vec<_> = values.map(|value| value as i32).collect();
+                column.typed::<Int32Type>().write_batch(&values, None, None)
+            }
+        };
+        written.unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[test]
+fn oracle_sites_as_parquet_are_those_of_the_same_csv() {
+    let rows = [
+        (Some("a, \"b\""), [125.0, 250.5]),
+        (Some("c"), [0.0, 1000.0]),
+        (Some("=1"), [5e6, 0.0]),
+    ];
+    let csv = "name,x,y\n\"a, \"\"b\"\"\",125,250.5\nc,0,1000\n=1,5e6,0\n";
+    let expected = places(csv.as_bytes(), &Sites::default()).unwrap();
+    for type_of in ["double", "float"] {
+        let found = places(&parquet(type_of, &rows), &Sites::default()).unwrap();
+        assert_eq!(found, expected, "{type_of}");
+    }
+    let whole = [(Some("a"), [1.0, 2.0]), (Some("b"), [3.0, 4.0])];
+    let found = places(&parquet("int32", &whole), &Sites::default()).unwrap();
+    assert_eq!(found.0[1], ("b".to_owned(), 3.0, 4.0));
+}
+
+#[test]
+fn property_damaged_parquet_is_refused_and_never_panics() {
+    let rows = [(Some("a"), [1.0, 2.0]), (None, [3.0, 4.0])];
+    let bytes = parquet("double", &rows);
+    let refused = |bytes: &[u8]| match places(bytes, &Sites::default()) {
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    // a site without a name
+    let message = refused(&bytes).unwrap();
+    assert!(message.starts_with("s.csv:3: name: "), "{message}");
+    let message = refused(&bytes[..bytes.len() / 2]).unwrap();
+    assert!(message.contains("cut off or damaged"), "{message}");
+    let mut rng = Streams::new(11).stream("mutations");
+    for _ in 0..2000 {
+        let mut bytes = bytes.clone();
+        for _ in 0..1 + rng.below(3) {
+            let at = rng.below(bytes.len());
+            bytes[at] = rng.below(256) as u8;
+        }
+        refused(&bytes);
+    }
+}
+
 type Place = (String, f64, f64);
 
 fn places(text: &[u8], sites: &Sites) -> Result<(Vec<Place>, SiteReport)> {

@@ -14,6 +14,7 @@ use wayside_core::engine::BoundKind;
 use wayside_core::engine::records::{PolicyRun, Replication, SlotRecord};
 use wayside_core::engine::world::World;
 use wayside_core::policy::PolicyKind;
+use wayside_core::scenario::BUILTIN_SCENARIOS;
 use wayside_plot::Site;
 use wayside_study::claim::{Claim, Verdict};
 use wayside_study::output::Manifest;
@@ -142,6 +143,49 @@ fn oracle_browser_shows_the_numbers_of_the_summary() {
     );
     open.silent();
     open.picture("light.png");
+}
+
+/// Names are text, whatever they hold.
+#[test]
+fn property_markup_in_names_is_text() {
+    let ids = [
+        "<img src=x onerror=document.title='PWNED'>",
+        "</script><script>document.title='PWNED'</script>",
+        "\"><svg onload=document.title='PWNED'>",
+        "</svg><iframe src=javascript:parent.document.title='PWNED'>",
+        "</style><style>*{display:none}",
+        "&lt;b&gt;&amp;",
+        "]]><b>bold</b>",
+        "${document.title='PWNED'}",
+    ];
+    let builtin = BUILTIN_SCENARIOS.iter().find(|b| b.name == "wang2025");
+    let mut text = builtin.unwrap().text.to_owned();
+    for (i, id) in ids.iter().enumerate() {
+        text = text.replace(&format!("id = \"r{i}\"\n"), &format!("id = {id:?}\n"));
+    }
+    let name = format!("name = {:?}", ids[0]);
+    let text = text.replacen("name = \"wang2025\"", &name, 1);
+    let scenario = Scenario::from_toml("s.toml", &text, &[]).unwrap();
+    let experiment = Experiment::new(&scenario).unwrap().seeds(0..2).slots(2);
+    let results = experiment.factory(PolicyKind::Nearest).run().unwrap();
+    let facts = ScenarioFacts::new(&results.world, 0).unwrap();
+    let (figures, summary) = (results.figures().unwrap(), results.summary);
+    let html = report::of_run(&summary, &facts, &figures, &manifest(&summary)).to_html();
+    let Some(open) = Open::new(&html) else { return };
+    let shown = open.ask("document.body.textContent");
+    for id in ids {
+        assert!(shown.as_str().unwrap().contains(id), "{id}");
+    }
+    let title = open.ask("document.title");
+    assert!(title.as_str().unwrap().starts_with(ids[0]), "{title}");
+    let made = "document.querySelectorAll('img, iframe, b, [onload], [onerror]').length";
+    assert_eq!(open.ask(made), 0);
+    assert_eq!(
+        open.ask("document.querySelector('h1').getClientRects().length > 0"),
+        true
+    );
+    open.silent();
+    open.picture("markup.png");
 }
 
 /// Charts, and in how many of them something of `nearest` and of `price` can be seen.

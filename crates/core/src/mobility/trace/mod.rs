@@ -24,7 +24,7 @@ mod tracks;
 mod tests;
 
 use std::cmp::Ordering;
-use std::io;
+use std::io::{self, Cursor};
 use std::mem;
 use std::path::{Path, PathBuf};
 
@@ -124,7 +124,7 @@ fn too_short(from_s: f64, last_s: f64, Time { slots, slot_s, .. }: Time) -> Stri
     )
 }
 
-/// The text of a file, unpacked where it is compressed.
+/// The text of a file, unpacked where it is compressed; of a table as Parquet its CSV.
 pub(crate) fn text(path: &Path) -> Result<Text> {
     if path.is_dir() {
         return Err(Error::io(
@@ -144,6 +144,10 @@ fn unpack(name: &str, mut trace: Trace) -> Result<Text> {
     let damaged =
         |error: io::Error| Error::invalid(name, None, "", format!("cut off or damaged: {error}"));
     let magic = trace.magic().map_err(damaged)?;
+    if magic.starts_with(b"PAR1") {
+        let csv = format::parquet::as_csv(name, trace)?;
+        return Ok(Text::new(Box::new(Cursor::new(csv))));
+    }
     let (bytes, _) = format::unpacked(&magic, trace).map_err(damaged)?;
     Ok(Text::new(bytes))
 }

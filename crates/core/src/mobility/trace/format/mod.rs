@@ -3,7 +3,7 @@
 mod csv;
 mod gpx;
 mod ns2;
-mod parquet;
+pub(super) mod parquet;
 mod xml;
 
 pub(super) use parquet::PROJECTION;

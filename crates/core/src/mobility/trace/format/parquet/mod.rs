@@ -2,6 +2,7 @@
 
 mod cells;
 mod chunks;
+mod table;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use super::super::projection::Wanted;
 use super::super::step::{Input, NUMBER, Place, Rows, Step, Traits, is_plausible, shown};
 use crate::error::{Error, Result};
 use cells::{Numbers, Strings, refusal};
+pub(in super::super) use table::as_csv;
 
 pub(in super::super) struct ParquetRows {
     input: Input,
