@@ -148,8 +148,8 @@ fn ends_by(child: &mut std::process::Child, signal: &str, line: &str) {
     assert!(took < Duration::from_secs(5), "{line}: {took:?}");
 }
 
-/// Where nothing is stopped between two slots: a slot, rounds of information, input that does not come, a study that is
-/// read, figures.
+/// Where nothing is stopped between two slots: a slot, rounds of information, input that does not come, the cells of a large
+/// study.
 #[cfg(unix)]
 #[test]
 fn property_signals_end_what_is_no_slot_loop() {
@@ -160,7 +160,7 @@ fn property_signals_end_what_is_no_slot_loop() {
         "run wang2025 --set fleet.size=3000 --set fleet.cpu_hz=1e7 --set task.data_bytes=100 --slots 1 --seeds 0 --policy local -q --dump-slots {slot}"
     )));
     let decide = format!("decide {slot}/seed0_slot000.json --policy local-search");
-    // every cell loads a scenario: some seconds
+    // a hundred thousand cells
     let axis = |key: &str| {
         let values: Vec<_> = (1..100)
             .map(|i| format!("{}", f64::from(i) * 0.01))
@@ -182,7 +182,14 @@ fn property_signals_end_what_is_no_slot_loop() {
     fs::write(at("s.toml"), format!("{head}{grids}")).unwrap();
     for (line, begun) in [
         (decide, None),
-        (format!("check {}", at("s.toml")), None),
+        (
+            format!(
+                "study {} --threads 1 -q --out {}",
+                at("s.toml"),
+                at("grids")
+            ),
+            None,
+        ),
         (
             "run lin2025 --seeds 0 --slots 10000 --set information.delay_s=40 --policy mcatm -q"
                 .to_owned(),
@@ -220,7 +227,7 @@ fn property_signals_end_what_is_no_slot_loop() {
         .map(|e| e.unwrap().file_name())
         .collect();
     names.sort();
-    assert_eq!(names, ["out", "s.toml", "slot"]);
+    assert_eq!(names, ["grids", "out", "s.toml", "slot"]);
 }
 
 /// Inputs that are written by another program while they are read.

@@ -271,7 +271,7 @@ fn property_every_problem_is_named_with_its_line() {
             "lon,lat\n1,2\n",
             "s.csv:1: has longitudes and latitudes, and the map is in metres",
         ),
-        ("PAR1", "must be CSV as UTF-8 text"),
+        ("PAR1", "s.csv: cut off or damaged"),
     ];
     for (text, message) in cases {
         let found = refused(text, &Sites::default());
