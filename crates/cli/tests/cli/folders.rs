@@ -475,12 +475,7 @@ fn property_no_sequence_of_commands_kills_and_full_disks_harms_anything() {
                     .unwrap();
                 let moment = Duration::from_micros(random(600_000));
                 std::thread::sleep(moment);
-                let signal = ["-KILL", "-KILL", "-INT"][fault as usize - 2];
-                Command::new("kill")
-                    .args([signal, &child.id().to_string()])
-                    .stderr(Stdio::null())
-                    .status()
-                    .unwrap();
+                super::send(["-KILL", "-KILL", "-INT"][fault as usize - 2], &child);
                 child.wait().unwrap();
             }
         }

@@ -2,8 +2,12 @@
 
 mod decide;
 mod folders;
+#[cfg(unix)]
+mod inputs;
 mod limits;
 mod run;
+#[cfg(unix)]
+mod signals;
 mod study;
 #[cfg(unix)]
 mod sumo;
@@ -60,6 +64,14 @@ fn refused(args: &[&str], code: i32, messages: &[&str]) {
     for message in messages {
         assert!(error.contains(message), "{args:?}: {error}");
     }
+}
+
+/// Sends a signal, such as `-INT`; whether the process was there.
+#[cfg(unix)]
+fn send(signal: &str, child: &std::process::Child) -> bool {
+    let id = child.id().to_string();
+    let kill = Command::new("kill").args([signal, &id]).output();
+    kill.unwrap().status.success()
 }
 
 fn text(path: &Path) -> &str {
