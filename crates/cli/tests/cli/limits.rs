@@ -267,3 +267,27 @@ fn regress_large_grids_are_refused_before_they_are_multiplied_out() {
     refused(&["check", text(&file)], 2, &[message]);
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
+
+/// A bound that is looser for want of memory says so wherever it is shown.
+#[test]
+fn regress_a_bound_with_a_part_left_out_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    for (size, is_loose) in [(2200, true), (50, false)] {
+        let out = root.path().join(size.to_string());
+        let line = format!(
+            "run lin2025 --seeds 0 --slots 1 --policy nearest -q --bound --no-timing --set fleet.size={size} --out {}",
+            text(&out)
+        );
+        let table = printed(&words(&line));
+        let said = "In 1 of the bounds one part was left out";
+        assert_eq!(table.contains(said), is_loose, "{table}");
+        for (name, word) in [
+            ("report.html", said),
+            ("summary.json", "\"loose_bounds\": 1"),
+            ("manifest.json", "\"loose_bounds\": 1"),
+        ] {
+            let file = fs::read_to_string(out.join(name)).unwrap();
+            assert_eq!(file.contains(word), is_loose, "{name}");
+        }
+    }
+}

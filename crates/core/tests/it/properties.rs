@@ -309,3 +309,30 @@ fn oracle_table_in_canonical_order() {
     }
     assert!(uploads > 0);
 }
+
+/// Hundreds of tasks at every RSU, where a parabola stands for P2 while placements are searched. The costs are those of
+/// exact P2, and so is the bound.
+#[test]
+fn property_crowded_rsus_are_decided_next_to_the_bound() {
+    let overrides = [
+        ("fleet.size", "8000"),
+        ("fleet.cpu_hz", "1e7"),
+        ("fleet.energy_coeff", "1e-24"),
+        ("task.data_bytes", "100"),
+    ];
+    let overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let scenario = Scenario::builtin("wang2025", &overrides).unwrap();
+    let world = World::new(&scenario).unwrap();
+    let options = Options {
+        slots: 1,
+        bound: BoundKind::Simple,
+    };
+    let policies = [PolicyKind::BestResponse, PolicyKind::Price];
+    let run = replicate(&world, &policies, 0, options).unwrap();
+    for (run, most) in run.policies.iter().zip([1e-5, 1e-2]) {
+        let slot = &run.slots[0];
+        assert!(slot.offloaded > 11 * 512, "{}", slot.offloaded);
+        let gap = slot.objective / slot.lower_bound.unwrap() - 1.0;
+        assert!(gap < most, "{}: {gap}", run.policy);
+    }
+}
