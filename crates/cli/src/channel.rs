@@ -5,11 +5,12 @@ use crate::console::{Outcome, print, say};
 use crate::listing::Listing;
 use clap::Args;
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::path::PathBuf;
 use wayside_core::error::Error;
 use wayside_core::radio::curve::{CurvePoint, curve};
 use wayside_core::scenario::{self, MODELS, RsuLayout};
-use wayside_output::replace_file;
+use wayside_output::Draft;
 use wayside_study::plot::{self, Axis, Figure, Names, Point, Scale, Series};
 
 /// Print path loss and rate of a radio model against distance.
@@ -93,7 +94,13 @@ pub(crate) fn execute(args: &ChannelArgs) -> Outcome {
         let points = curve(&scenario, bandwidth_hz, &distances_m);
         for figure in [loss(&args.model, &points), rate(&args.model, &points)] {
             let path = folder.join(format!("{}.svg", figure.id));
-            replace_file(&path, plot::svg(&figure).as_bytes())?;
+            let mut draft = Draft::begin(&path, true)?;
+            let svg = plot::svg(&figure);
+            draft
+                .file()
+                .write_all(svg.as_bytes())
+                .map_err(|error| Error::io(&path, error))?;
+            draft.commit()?;
             say(format_args!("wrote {}", path.display()));
         }
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::coverage::CoverageIndex;
@@ -368,7 +367,7 @@ fn buildings(
         projection.map(|projection| move |[lon, lat]: [f64; 2]| projection.project(lon, lat));
     let project = project.as_ref().map(|project| project as Project<'_>);
     let path = scenario.radio.buildings.as_deref();
-    let read = path.map(|path| polygons::load(Path::new(path), project));
+    let read = path.map(|path| polygons::named(path, project));
     Ok(read.transpose()?.map(Arc::new))
 }
 

@@ -1,8 +1,9 @@
 //! Reads buildings: polygons of SUMO (`poly.add.xml`), or GeoJSON.
 
 use super::buildings::Buildings;
-use crate::error::{Problem, Problems, Result};
+use crate::error::{Error, Problem, Problems, Result};
 use crate::input;
+use crate::scenario::BUILTIN;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::Value as Json;
@@ -13,6 +14,29 @@ pub type Project<'a> = &'a dyn Fn([f64; 2]) -> Option<[f64; 2]>;
 
 /// Most problems that are told.
 const MOST_PROBLEMS: usize = 20;
+
+/// Buildings that the binary carries with it.
+const BUILTINS: [(&str, &str); 1] = [(
+    "city-grid",
+    include_str!("../../assets/grid1200x1600.poly.add.xml"),
+)];
+
+/// Reads the walls of what `[channel] buildings` names: a file, or `builtin:NAME`.
+///
+/// # Errors
+/// As for [`load`]; a name that is not built in.
+pub fn named(name: &str, project: Option<Project<'_>>) -> Result<Buildings> {
+    let Some(known) = name.strip_prefix(BUILTIN) else {
+        return load(Path::new(name), project);
+    };
+    match BUILTINS.iter().find(|(found, _)| *found == known) {
+        Some((_, text)) => parse(name, text, None),
+        None => {
+            let message = format!("must be {BUILTIN}{}, or a file", BUILTINS[0].0);
+            Err(Error::invalid(name, None, "", message))
+        }
+    }
+}
 
 /// Reads the walls of a file. GeoJSON is in degrees where `project` is there, and else in metres of the map.
 ///
@@ -195,4 +219,82 @@ impl Found<'_> {
 
 fn count_lines(text: &[u8]) -> usize {
     text.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUMO: &str = r#"<additional>
+<poly id="a" type="building.yes" shape="0,0 10,0 10,10 0,10"/>
+<poly id="b" type="water" shape="0,0 1,0"/>
+<poly id="c" type="building" shape="20,0,3 30,0,3 30,10,3"><param key="height" value="9"/></poly>
+</additional>"#;
+
+    fn problem(text: &str) -> String {
+        parse("b", text, None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn closed_form_buildings_of_sumo_and_geojson() {
+        let walls = parse("b", SUMO, None).unwrap();
+        assert_eq!(walls.len(), 7);
+        assert!(walls.block([-5.0, 5.0], [40.0, 5.0]));
+        assert!(!walls.block([-5.0, 15.0], [40.0, 15.0]));
+        let json = r#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"MultiPolygon",
+            "coordinates":[[[[0,0],[10,0],[10,10],[0,10],[0,0]]]]}},{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]}}]}"#;
+        let walls = parse("b", json, None).unwrap();
+        assert!(walls.block([-5.0, 5.0], [40.0, 5.0]));
+        let shifted = parse("b", json, Some(&|[x, y]| Some([x + 100.0, y]))).unwrap();
+        assert!(!shifted.block([-5.0, 5.0], [40.0, 5.0]));
+        assert_eq!(named("builtin:city-grid", None).unwrap().len(), 4 * 48);
+    }
+
+    #[test]
+    fn closed_form_problems_of_polygons_by_name() {
+        for (text, expected) in [
+            ("x", "must be SUMO polygons"),
+            ("<additional/>", "must have a building"),
+            (
+                "<additional><poly type=\"building\" shape=\"0,0 1,1\"/></additional>",
+                "at least 3 corners, got 2",
+            ),
+            (
+                "<additional>\n<poly type=\"building\" shape=\"0,0 1,a 2,2\"/></additional>",
+                "b:2: poly.shape: expected corners",
+            ),
+            (
+                "<additional>\n<poly type=\"building\"/></additional>",
+                "b:2: poly.shape: missing",
+            ),
+            (
+                "<additional>\n<poly type=\"building\" geo=\"1\" shape=\"0,0 1,0 1,1\"/></additional>",
+                "poly.geo: must be in metres",
+            ),
+            ("<additional><poly></additional>", "is not well-formed"),
+            ("<additional>", "is truncated"),
+            ("{", "is not well-formed"),
+            (
+                "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1,\"a\"],[1,1]]]}",
+                "expected corners as [x, y]",
+            ),
+        ] {
+            let found = problem(text);
+            assert!(found.contains(expected), "{expected} in {found}");
+        }
+        assert!(named("builtin:mars", None).is_err());
+    }
+
+    /// Every byte of a file changed or cut off: an error or another map, never a panic.
+    #[test]
+    fn property_damaged_files_never_panic() {
+        for i in 0..SUMO.len() {
+            let _ = parse("b", &SUMO[..i], None);
+            for byte in [b'<', b'"', b'9', b' '] {
+                let mut bytes = SUMO.as_bytes().to_vec();
+                bytes[i] = byte;
+                let _ = parse("b", &String::from_utf8(bytes).unwrap(), None);
+            }
+        }
+    }
 }

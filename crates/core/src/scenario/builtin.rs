@@ -46,6 +46,9 @@ pub const BUILTIN_SCENARIOS: &[Builtin] = builtins![
     "city-grid",
     "highway",
     "city-sessions",
+    "wang2025-umi",
+    "highway-radio",
+    "city-grid-umi",
 ];
 
 /// Names of all built-in traces.

@@ -39,6 +39,7 @@ pub use options::{
 pub use queueing::{
     Cores, Counting, Execution, FalseKind, Fault, Faulty, Information, Sources, Success,
 };
+pub(crate) use radio::BUILTIN;
 pub use radio::{
     Fading, Interference, LosRule, MODELS, PathLoss, RadioOptions, RateKind, Shadowing,
 };

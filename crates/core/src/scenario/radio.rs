@@ -5,6 +5,9 @@ use std::path::Path;
 use super::basic::LENGTH_M;
 use crate::config::{Choice, Count, Float, Keys, Text, section};
 
+/// Marks the name of built-in buildings, in place of a file.
+pub(crate) const BUILTIN: &str = "builtin:";
+
 /// Heights of antennas \[m\].
 const HEIGHT_M: Float = Float::POSITIVE.up_to(1000.0);
 const DB: Float = Float::between(-100.0, 100.0);
@@ -30,7 +33,7 @@ section! {
         los: Option<LosRule> = optional(Choice(&LOS_RULES), "`probability`, and `always` for models without one"),
         /// driven distance over which the draw of a line of sight is kept [m]
         los_distance_m: f64 = added(50.0, LENGTH_M),
-        /// walls for los = "buildings": polygons of SUMO (`poly.add.xml`) or GeoJSON in metres of the map, relative to this file
+        /// walls for los = "buildings": polygons of SUMO (`poly.add.xml`) or GeoJSON, relative to this file, or `builtin:city-grid`
         buildings: Option<String> = optional(Text::NAME, "there are none"),
         /// `none`, or `log-normal`: a field per RSU with correlation exp(-d / shadowing_m)
         shadowing: Shadowing = added(Shadowing::None, Choice(&SHADOWINGS)),
@@ -223,7 +226,9 @@ impl RadioOptions {
             return;
         }
         for path in [&mut self.buildings, &mut self.table] {
-            if let Some(name) = path {
+            if let Some(name) = path
+                && !name.starts_with(BUILTIN)
+            {
                 *name = folder.join(&*name).to_string_lossy().into_owned();
             }
         }

@@ -270,7 +270,7 @@ fn regress_names_resolve_to_builtins_and_paths_to_files() {
         message("wang2026"),
         "wang2026: unknown scenario \"wang2026\", did you mean \"wang2025\"?; \
          built-in are wang2025, wang2025-unbalanced, wang2025-s2, lin2025, lin2025-fitted, lin2025-n5, lin2025-n30, lin2025-three-clusters, \
-         lin2025-connected, ring-fifo, hotspot, coupled, city-grid, highway, city-sessions, and a file ends in .toml"
+         lin2025-connected, ring-fifo, hotspot, coupled, city-grid, highway, city-sessions, wang2025-umi, highway-radio, city-grid-umi, and a file ends in .toml"
     );
     assert!(message("no-such.toml").starts_with("no-such.toml: "));
     assert!(message("./wang2025").starts_with("./wang2025: "));
