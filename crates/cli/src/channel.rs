@@ -6,8 +6,8 @@ use crate::listing::Listing;
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::Write as _;
-use std::path::PathBuf;
-use wayside_core::error::Error;
+use std::path::{Path, PathBuf};
+use wayside_core::error::{Error, Result};
 use wayside_core::radio::curve::{CurvePoint, curve};
 use wayside_core::scenario::{self, MODELS, RsuLayout};
 use wayside_output::Draft;
@@ -89,22 +89,27 @@ pub(crate) fn execute(args: &ChannelArgs) -> Outcome {
             .collect(),
     };
     if let Some(folder) = &args.plot {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let distances_m: Vec<f64> = (1..=200).map(|step| 5.0 * f64::from(step)).collect();
-        let points = curve(&scenario, bandwidth_hz, &distances_m);
-        for figure in [loss(&args.model, &points), rate(&args.model, &points)] {
-            let path = folder.join(format!("{}.svg", figure.id));
-            let mut draft = Draft::begin(&path, true)?;
-            let svg = plot::svg(&figure);
-            draft
-                .file()
-                .write_all(svg.as_bytes())
-                .map_err(|error| Error::io(&path, error))?;
-            draft.commit()?;
-            say(format_args!("wrote {}", path.display()));
-        }
+        draw(folder, &args.model, |distances_m| {
+            curve(&scenario, bandwidth_hz, distances_m)
+        })?;
     }
     print(&listing.render(args.format))
+}
+
+/// Draws path loss and rate up to 1 km.
+fn draw(folder: &Path, model: &str, curve: impl Fn(&[f64]) -> Vec<CurvePoint>) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+    let distances_m: Vec<f64> = (1..=200).map(|step| 5.0 * f64::from(step)).collect();
+    let points = curve(&distances_m);
+    for figure in [loss(model, &points), rate(model, &points)] {
+        let path = folder.join(format!("{}.svg", figure.id));
+        let mut draft = Draft::begin(&path, true)?;
+        let written = draft.file().write_all(plot::svg(&figure).as_bytes());
+        written.map_err(|error| Error::io(&path, error))?;
+        draft.commit()?;
+        say(format_args!("wrote {}", path.display()));
+    }
+    Ok(())
 }
 
 /// Band of the first RSU.

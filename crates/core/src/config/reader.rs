@@ -490,8 +490,11 @@ impl<'a> Section<'a> {
     }
 }
 
+/// Whether some key must be there: one, or one of two, which is an error without the other.
 fn needs_a_key(fields: &[Field]) -> bool {
-    fields
-        .iter()
-        .any(|field| field.presence == Presence::Required)
+    fields.iter().any(|field| match field.presence {
+        Presence::Required => true,
+        Presence::Optional(without) => without.starts_with("error"),
+        Presence::Default(_) => false,
+    })
 }

@@ -186,8 +186,8 @@ fn noise_dbm(field: &mut f64, k: &mut Keys<'_, '_>) {
         k.optional(name, kind, "", &mut replaced, doc);
         *field = NOISE_BY_FIGURE;
     } else if k.describes() && *field == NOISE_BY_FIGURE {
-        let doc = "noise power sigma^2 in the whole band; not needed with noise_figure_db [dBm]";
-        k.required(name, kind, field, doc);
+        let without = "error, unless noise_figure_db is there";
+        k.optional(name, kind, without, &mut None, doc);
     } else if !(k.writes() && *field == NOISE_BY_FIGURE) {
         k.required(name, kind, field, doc);
     }
