@@ -12,6 +12,8 @@ use wayside_output::{MAX_NAME_BYTES, is_plain_name};
 
 /// Most cells or seeds; more are taken for a typing error.
 const MOST: usize = 10_000;
+/// Seeds that may be asked for.
+const MOST_SEEDS: usize = 100_000;
 
 /// Most cells of all grids together.
 const MOST_CELLS: usize = 100_000;
@@ -60,7 +62,7 @@ pub(super) fn study(s: &mut Section<'_>, folder: &Path) -> Study {
     let mut ids: Vec<String> = Vec::new();
     let doc = "Something to judge";
     let claims = s.list("claim", none(), doc, |s, _| {
-        let claim = claims::claim(s, &grids);
+        let claim = claims::claim(s, seeds, &grids);
         if ids.contains(&claim.id) && !claim.id.is_empty() {
             s.problem("id", format!("{:?} is taken already", claim.id));
         }
@@ -80,11 +82,14 @@ pub(super) fn study(s: &mut Section<'_>, folder: &Path) -> Study {
     }
 }
 
-fn seeds(s: &mut Section<'_>) -> Seeds {
-    let count = |least| Count {
+fn count(least: usize) -> Count {
+    Count {
         min: least,
-        max: MOST,
-    };
+        max: MOST_SEEDS,
+    }
+}
+
+fn seeds(s: &mut Section<'_>) -> Seeds {
     let first = s.default(
         "first_seed",
         Count {
@@ -97,10 +102,7 @@ fn seeds(s: &mut Section<'_>) -> Seeds {
     let seeds = s.default("seeds", count(1), 10, "seeds that are run in any case");
     let without = "no more than seeds";
     let doc = "seeds that are run at most, by doubling, where a claim is undecided with fewer";
-    let most = s.optional("max_seeds", count(1), without, doc);
-    if most.is_some_and(|most| most < seeds) {
-        s.problem("max_seeds", format!("must be at least seeds, {seeds}"));
-    }
+    let most = s.optional("max_seeds", count(seeds), without, doc);
     let quick = s.default("quick_seeds", count(1), 3.min(seeds), "seeds with --quick");
     Seeds {
         first: first as u64,

@@ -28,6 +28,7 @@ pub use decode::schema;
 pub use page::{count, replace_block};
 
 use crate::claim::ClaimSource;
+use std::collections::BTreeSet;
 use std::path::Path;
 use wayside_core::config::{Document, read};
 use wayside_core::{Error, Result, input};
@@ -82,6 +83,17 @@ impl Seeds {
             looks.push((2 * last).min(self.most));
         }
         looks
+    }
+}
+
+impl Study {
+    /// Numbers of seeds at which some claim is judged, ascending.
+    #[must_use]
+    pub fn looks(&self, quick: bool) -> Vec<usize> {
+        let most = self.claims.iter().map(|claim| claim.max_seeds);
+        let each = most.map(|most| Seeds { most, ..self.seeds }.looks(quick));
+        let all: BTreeSet<usize> = each.chain([self.seeds.looks(quick)]).flatten().collect();
+        all.into_iter().collect()
     }
 }
 
@@ -269,6 +281,8 @@ pub struct ClaimSpec {
     pub source: ClaimSource,
     /// Whether constants were chosen so that it holds.
     pub fitted: bool,
+    /// Seeds on which it is judged at most.
+    pub max_seeds: usize,
     /// What is compared.
     pub test: Test,
 }

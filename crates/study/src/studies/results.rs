@@ -120,7 +120,7 @@ impl StudyFolder {
 
 /// The manifest of a study that starts now.
 fn manifest(study: &Study, quick: bool) -> Manifest {
-    let count = study.seeds.looks(quick).last().copied().unwrap_or(0) as u64;
+    let count = study.looks(quick).last().copied().unwrap_or(0) as u64;
     let seeds: Vec<u64> = (0..count).map(|i| study.seeds.first + i).collect();
     let mut policies: Vec<String> = Vec::new();
     let grids = study.grids.iter();

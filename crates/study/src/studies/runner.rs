@@ -127,7 +127,7 @@ fn look_by_look(plan: &Plan<'_>, rows_of: &mut Blocks<'_>) -> Result<Option<(Dat
         .collect();
     let mut claims = Vec::new();
     let mut from = 0;
-    for to in study.seeds.looks(quick) {
+    for to in study.looks(quick) {
         let blocks: Vec<Block> = open
             .iter()
             .flat_map(|&(grid, cell)| blocks(plan, grid, cell, from..to))

@@ -27,19 +27,23 @@ impl Hypothesis {
     /// What it says alone, at a probability of `error` to be wrong.
     pub(super) fn comparison(&self, error: f64) -> Option<Comparison> {
         let Estimate { mean, ci95 } = stats::estimate(&self.sample)?;
-        let PValues { holds, fails } = self.p_values();
-        let verdict = match () {
-            () if holds <= error / 2.0 => Verdict::Holds,
-            () if fails <= error / 2.0 => Verdict::Fails,
-            () => Verdict::Undecided,
-        };
         Some(Comparison {
             cell: self.name.clone(),
             measured: mean,
             ci95,
-            verdict,
+            verdict: self.verdict(error),
             equivalent: None,
         })
+    }
+
+    /// Whether it lies there, at a probability of `error` to be wrong.
+    pub(super) fn verdict(&self, error: f64) -> Verdict {
+        let PValues { holds, fails } = self.p_values();
+        match () {
+            () if holds <= error / 2.0 => Verdict::Holds,
+            () if fails <= error / 2.0 => Verdict::Fails,
+            () => Verdict::Undecided,
+        }
     }
 }
 
@@ -59,6 +63,10 @@ pub(super) struct ClaimData<'a> {
     pub(super) metric: &'a str,
     pub(super) policy: &'a str,
     pub(super) spread: bool,
+    /// The first seed that the claim does not see: it was run to decide another one.
+    pub(super) until: u64,
+    /// The level at which it is decided whatever the other claims and looks say.
+    pub(super) strict: f64,
 }
 
 impl ClaimData<'_> {
@@ -76,7 +84,8 @@ impl ClaimData<'_> {
             _ => policy,
         };
         let seeded = self.data.seeded(self.grid, cell, policy, metric);
-        let mut known: Vec<(u64, f64)> = seeded.filter_map(|(s, x)| Some((s, x?))).collect();
+        let own = seeded.filter(|&(seed, _)| seed < self.until);
+        let mut known: Vec<(u64, f64)> = own.filter_map(|(s, x)| Some((s, x?))).collect();
         if self.spread {
             let values: Vec<f64> = known.iter().map(|&(_, x)| x).collect();
             let median = stats::quantile(&values, 0.5).unwrap_or(0.0);

@@ -7,8 +7,8 @@
 //! Biometrics 64, 1215): (k - m + 1) times the m-th smallest. For m = k that is the largest one: no correction is needed
 //! to say that all hold, and Bonferroni's is made to say that one does not.
 //!
-//! Both directions are tested, p values are multiplied by the number of times that one may look
-//! ([`Seeds::looks`](super::Seeds::looks), where the grid can grow), and Holm's procedure over all claims of the study keeps the
+//! Both directions are tested, p values are multiplied by the number of times that one may look at the claim
+//! ([`Study::looks`](super::Study::looks) up to its own number of seeds, where the grid can grow), and Holm's procedure over all claims of the study keeps the
 //! probability that any verdict is wrong below 5 %. What is not decided at that level is `undecided`. A second family
 //! under Holm's procedure are the cells of claims with a margin: whether the two are equivalent there.
 
@@ -39,7 +39,7 @@ struct TestedClaim {
     p_values: PValues,
     grid: usize,
     /// Cells of the grid that more seeds would help.
-    cells: Vec<usize>,
+    cells: BTreeSet<usize>,
     /// p values of equivalence, by comparison; none without a margin.
     equal: Vec<f64>,
 }
@@ -60,39 +60,54 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judgement {
     let unadjusted = study
         .claims
         .iter()
-        .map(|claim| unadjusted(study, &cells, data, claim));
-    let unadjusted: Vec<UnadjustedVerdict> = unadjusted.collect();
+        .map(|claim| (claim, unadjusted(study, &cells, data, claim, quick)));
+    let unadjusted: Vec<(&ClaimSpec, UnadjustedVerdict)> = unadjusted.collect();
     let opens = || {
-        unadjusted.iter().filter_map(|verdict| match verdict {
-            UnadjustedVerdict::Tested(open) => Some(open),
-            UnadjustedVerdict::Final(_) => None,
-        })
+        unadjusted
+            .iter()
+            .filter_map(|(spec, verdict)| match verdict {
+                UnadjustedVerdict::Tested(open) => Some((spec, open)),
+                UnadjustedVerdict::Final(_) => None,
+            })
     };
-    let looks = study.seeds.looks(quick).len() as f64;
-    // A grid that gets no further seeds is judged once.
-    let paid = |open: &TestedClaim, p: f64| {
-        let looks = if study.grids[open.grid].grows() {
-            looks
-        } else {
-            1.0
+    let looks = study.looks(quick);
+    let paid = |spec: &ClaimSpec, open: &TestedClaim, p: f64| {
+        // A grid that gets no further seeds is judged once.
+        let times = match study.grids[open.grid].grows() {
+            true => looks
+                .iter()
+                .filter(|&&n| n <= spec.max_seeds)
+                .count()
+                .max(1),
+            false => 1,
         };
-        (looks * p).min(1.0)
+        (times as f64 * p).min(1.0)
     };
     let p_values: Vec<f64> = opens()
-        .map(|open| paid(open, 2.0 * open.p_values.holds.min(open.p_values.fails)))
+        .map(|(spec, open)| {
+            paid(
+                spec,
+                open,
+                2.0 * open.p_values.holds.min(open.p_values.fails),
+            )
+        })
         .collect();
     let equal: Vec<f64> = opens()
-        .flat_map(|open| open.equal.iter().map(|&p| paid(open, p)))
+        .flat_map(|(spec, open)| open.equal.iter().map(|&p| paid(spec, open, p)))
         .collect();
     let mut p_values = p_values::holm(&p_values).into_iter();
     let mut equal = p_values::holm(&equal).into_iter();
     let mut still = BTreeSet::new();
-    let decide = |verdict| match verdict {
+    let decide = |(spec, verdict): (&ClaimSpec, UnadjustedVerdict)| match verdict {
         UnadjustedVerdict::Final(claim) => *claim,
         UnadjustedVerdict::Tested(open) => {
             let p = p_values.next().expect("one per open claim");
             let equal: Vec<f64> = equal.by_ref().take(open.equal.len()).collect();
-            decided(*open, p, &equal, &mut still)
+            if p > ALPHA {
+                let cells = open.cells.iter().map(|&cell| (open.grid, cell));
+                still.extend(cells.filter(|&(grid, cell)| data.seeds(grid, cell) < spec.max_seeds));
+            }
+            decided(*open, p, &equal)
         }
     };
     let claims = unadjusted.into_iter().map(decide).collect();
@@ -103,17 +118,10 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judgement {
 }
 
 /// The claim with its verdict, by Holm's p values of it and of its equivalences.
-fn decided(
-    open: TestedClaim,
-    p: f64,
-    equal: &[f64],
-    still: &mut BTreeSet<(usize, usize)>,
-) -> Claim {
+fn decided(open: TestedClaim, p: f64, equal: &[f64]) -> Claim {
     let TestedClaim {
         mut claim,
         p_values,
-        grid,
-        cells,
         ..
     } = open;
     claim.verdict = match () {
@@ -122,9 +130,6 @@ fn decided(
         () => Verdict::Fails,
     };
     claim.p = Some(p);
-    if claim.verdict == Verdict::Undecided {
-        still.extend(cells.into_iter().map(|cell| (grid, cell)));
-    }
     if let (Some(found), false) = (&mut claim.equivalence, equal.is_empty()) {
         let worst = equal.iter().copied().fold(0.0, f64::max);
         found.equivalent = worst <= ALPHA;
@@ -141,6 +146,7 @@ fn unadjusted(
     cells: &[Vec<Cell>],
     data: &Data,
     spec: &ClaimSpec,
+    quick: bool,
 ) -> UnadjustedVerdict {
     let claim = || Claim {
         id: format!("{}.{}", study.name, spec.id),
@@ -187,6 +193,12 @@ fn unadjusted(
         metric,
         policy,
         spread: *spread,
+        until: if study.grids[grid].grows() && !quick {
+            study.seeds.first.saturating_add(spec.max_seeds as u64)
+        } else {
+            u64::MAX
+        },
+        strict: ALPHA / (study.looks(quick).len() * study.claims.len()) as f64,
     };
     test(&source, &spec.test, against, claim()).unwrap_or_else(because)
 }
@@ -308,7 +320,7 @@ fn surviving(
         p_values: PValues::of_count(count.agree, count.all, share),
         grid: source.grid,
         // More draws would help, not more seeds.
-        cells: Vec::new(),
+        cells: BTreeSet::new(),
         equal: Vec::new(),
     })))
 }
@@ -360,7 +372,7 @@ fn compared(
     };
     let comparisons = hypotheses.iter().filter_map(|h| h.comparison(ALPHA));
     let comparisons: Vec<Comparison> = comparisons.collect();
-    let cells = open_cells(&hypotheses, &comparisons);
+    let cells = open_cells(&hypotheses, &comparisons, source.strict);
     let equal = match (margin, against) {
         (Some(margin), Against::Policy { than, metric, .. }) => {
             claim.equivalence = Some(Equivalence {
@@ -405,19 +417,28 @@ fn record(
     claim.cells = comparisons;
 }
 
-/// The cells of what is not decided yet; all of them if everything is.
-fn open_cells(hypotheses: &[Hypothesis], comparisons: &[Comparison]) -> Vec<usize> {
-    let pairs = || hypotheses.iter().zip(comparisons);
-    let undecided = |(hypothesis, comparison): &(&Hypothesis, &Comparison)| {
-        comparison.verdict == Verdict::Undecided || hypothesis.from.len() > 2
+/// The cells of what is not decided yet: first by itself, then at `strict`, the level that decides whatever the other
+/// claims and looks say; all of them if everything is.
+fn open_cells(
+    hypotheses: &[Hypothesis],
+    comparisons: &[Comparison],
+    strict: f64,
+) -> BTreeSet<usize> {
+    let rests_on_many = |hypothesis: &Hypothesis| hypothesis.from.len() > 2;
+    let alone = hypotheses.iter().zip(comparisons);
+    let alone = alone.map(|(h, c)| c.verdict == Verdict::Undecided || rests_on_many(h));
+    let strictly = hypotheses
+        .iter()
+        .map(|h| h.verdict(strict) == Verdict::Undecided);
+    let from = |open: Vec<bool>| -> BTreeSet<usize> {
+        let open = hypotheses.iter().zip(open).filter(|(_, open)| *open);
+        open.flat_map(|(h, _)| h.from.clone()).collect()
     };
-    let mut open: Vec<_> = pairs().filter(undecided).collect();
-    if open.is_empty() {
-        open = pairs().collect();
-    }
-    open.iter()
-        .flat_map(|(hypothesis, _)| hypothesis.from.clone())
-        .collect()
+    [alone.collect(), strictly.collect()]
+        .into_iter()
+        .map(from)
+        .find(|cells| !cells.is_empty())
+        .unwrap_or_else(|| from(vec![true; hypotheses.len()]))
 }
 
 impl Against {

@@ -1,8 +1,10 @@
 //! Claims from TOML.
 
-use super::{MOST, condition, file_stem, grid_of, is_axis, is_metric, is_policy};
+use super::{MOST, condition, count, file_stem, grid_of, is_axis, is_metric, is_policy};
 use crate::claim::ClaimSource;
-use crate::studies::{Against, ClaimSpec, Grid, Measure, Pooled, Relation, Test, Where, metrics};
+use crate::studies::{
+    Against, ClaimSpec, Grid, Measure, Pooled, Relation, Seeds, Test, Where, metrics,
+};
 use wayside_core::config::{Choice, Count, Flag, Float, Section, Text};
 
 const RELATIONS: [(&str, Relation); 4] = [
@@ -50,7 +52,7 @@ const CLAIM_KINDS: [(&str, ClaimKind); 9] = [
     ("pending", ClaimKind::Pending),
 ];
 
-pub(super) fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
+pub(super) fn claim(s: &mut Section<'_>, seeds: Seeds, grids: &[Grid]) -> ClaimSpec {
     let id = file_stem(s, "unique name within the study");
     let doc = "the figure that makes it, as the paper numbers it";
     let figure = s.default("figure", Text::ANY, String::new(), doc);
@@ -75,6 +77,8 @@ pub(super) fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
                at least `share` of the draws of the grid's unknown constants the mean has the `relation` to that of `than`; \
                `pending`: not judged yet, the note says why";
     let kind = s.required("kind", Choice(&CLAIM_KINDS), doc);
+    let doc = "seeds that are run at most to decide this claim; other claims do not see those beyond their own";
+    let most = s.optional("max_seeds", count(seeds.count), "that of the study", doc);
     let test = test(s, kind, published, grids);
     ClaimSpec {
         id,
@@ -85,6 +89,7 @@ pub(super) fn claim(s: &mut Section<'_>, grids: &[Grid]) -> ClaimSpec {
         note,
         source,
         fitted,
+        max_seeds: most.unwrap_or(seeds.most),
         test,
     }
 }

@@ -252,3 +252,36 @@ fn property_every_problem_of_draws_is_named() {
         assert!(error.contains(message), "{message}\n{error}");
     }
 }
+
+/// More seeds for one claim change nothing that is measured for another, though both read the same cells.
+#[test]
+fn property_a_claim_does_not_see_the_seeds_of_another() {
+    let judged = |text: &str| {
+        let study = Study::from_toml("small.toml", text, Path::new("")).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let folder = StudyFolder::open(root.path(), &study, false, false).unwrap();
+        found_in(&study, 2, folder.parts(), PolicyRegistry::analytic()).1
+    };
+    let own = SMALL.replace("id = \"crowding\"", "id = \"crowding\"\nmax_seeds = 60");
+    let (before, after) = (judged(SMALL), judged(&own));
+    for (before, after) in before.iter().zip(&after) {
+        if before.id == "small.crowding" {
+            assert_eq!((before.verdict, before.seeds), (Verdict::Undecided, 24));
+            assert_eq!(after.seeds, 60);
+        } else {
+            let measured = |c: &Claim| (c.measured, c.ci95, c.seeds, c.cells.clone());
+            assert_eq!(measured(before), measured(after), "{}", before.id);
+        }
+    }
+    let study = Study::from_toml("small.toml", &own, Path::new("")).unwrap();
+    assert_eq!(study.looks(false), [6, 12, 24, 48, 60]);
+    assert_eq!(study.looks(true), [2]);
+    let few = own.replace("max_seeds = 60", "max_seeds = 5");
+    let error = Study::from_toml("small.toml", &few, Path::new("")).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("claim.3.max_seeds: must be between 6 and "),
+        "{error}"
+    );
+}
