@@ -56,7 +56,7 @@ impl Curve {
 
     /// CPU taken by a task of `cycles` at `price` \[Hz\], and its derivative by the price (<= 0).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn demand(&self, price: f64, cycles: f64) -> (f64, f64) {
         match *self {
             Self::Tradeoff { omega, free_hz } => {

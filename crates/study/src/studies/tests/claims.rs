@@ -281,7 +281,7 @@ fn property_a_claim_does_not_see_the_seeds_of_another() {
     assert!(
         error
             .to_string()
-            .contains("claim.3.max_seeds: must be between 6 and "),
+            .contains("claim.2.max_seeds: must be between 6 and "),
         "{error}"
     );
 }
