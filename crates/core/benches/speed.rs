@@ -43,7 +43,7 @@ fn world(overrides: &[(&str, String)]) -> World {
 fn grown(columns: usize, rows: usize) -> World {
     let text = include_str!("../../../scenarios/wang2025-unbalanced.toml");
     let (head, rest) = text.split_once("[rsu_default]").expect("the default RSU");
-    let (rsu, rest) = rest.split_once("# 11 RSUs").expect("the list of RSUs");
+    let (rsu, rest) = rest.split_once("[[rsu]]").expect("the list of RSUs");
     let (_, tail) = rest.split_once("[backhaul]").expect("the backhaul");
     let text = format!("{head}[rsu.grid]\nspacing_m = 418\n{rsu}\n[backhaul]{tail}");
     let overrides = [
