@@ -255,7 +255,7 @@ impl Assignment {
             }
             let entering = at.with(upload.alone()).cost() - at.cost();
             limit = slot.visit_targets(
-                upload.rsu,
+                slot.routes.targets(upload.rsu),
                 entering,
                 data_bits,
                 least_execution,

@@ -143,7 +143,7 @@ impl Dual {
         let mut temperature = first * scale;
         loop {
             let effort = if temperature > effort.warm_temperature * scale {
-                Effort::HOT
+                Effort::hot(slot.tasks.len())
             } else {
                 effort
             };
@@ -173,7 +173,7 @@ impl Dual {
         let mut value = 0.0;
         for i in 0..self.table.rows().len() {
             let row = self.table.rows()[i];
-            let beyond = self.gather(slot, &row, 0.0);
+            let beyond = self.gather(slot, &row, 0.0, usize::MAX);
             let best = self
                 .candidates
                 .iter()
@@ -226,7 +226,7 @@ impl Dual {
                 limit = consider(upload + hops + least_execution, None);
             }
             limit = slot.visit_targets(
-                link.rsu,
+                slot.routes.targets(link.rsu),
                 upload,
                 data_bits,
                 least_execution,
@@ -263,8 +263,9 @@ impl Dual {
     }
 
     /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest (local
-    /// included), and returns a lower bound on all ways to RSUs beyond the routes' reach.
-    fn gather(&mut self, slot: &Slot, row: &TaskRow, margin: f64) -> f64 {
+    /// included), and returns a lower bound on all ways to RSUs beyond the routes' reach. Of each entry's targets only the
+    /// first `most_targets` are tried.
+    fn gather(&mut self, slot: &Slot, row: &TaskRow, margin: f64, most_targets: usize) -> f64 {
         let Self {
             prices,
             offers,
@@ -297,8 +298,9 @@ impl Dual {
                 let hops = slot.least_migration_cost(data_bits, far.hops, least_spb);
                 beyond = beyond.min(upload + hops + least_execution);
             }
+            let targets = slot.routes.targets(entry);
             limit = slot.visit_targets(
-                entry,
+                &targets[..targets.len().min(most_targets)],
                 upload,
                 data_bits,
                 least_execution,
@@ -331,9 +333,10 @@ impl Dual {
         let mut value = self.smooth(slot, temperature, effort);
         let mut steps = effort.steps;
         for _ in 0..MOST_STEPS {
-            let expected = self
-                .newton
-                .solve(&self.prices, temperature, scale, effort.iterations);
+            let expected = effort.sample as f64
+                * self
+                    .newton
+                    .solve(&self.prices, temperature, scale, effort.iterations);
             let close = expected.abs() <= far;
             if close && expected <= effort.tolerance * value.abs() {
                 return Climbed::to(value);
@@ -412,9 +415,11 @@ impl Dual {
         self.floor.set(self.offers.sites(), &self.prices.cpu);
         self.newton.reset(rsus);
         let mut value = 0.0;
-        for i in 0..self.table.rows().len() {
+        // So many tasks stand for all of them, on as large a share of the capacity.
+        let share = 1.0 / effort.sample as f64;
+        for i in (0..self.table.rows().len()).step_by(effort.sample) {
             let row = self.table.rows()[i];
-            self.gather(slot, &row, effort.cutoff * temperature);
+            self.gather(slot, &row, effort.cutoff * temperature, effort.targets);
             value += self.soften(row.local, temperature);
             self.newton.add(
                 &self.candidates,
@@ -425,10 +430,10 @@ impl Dual {
             );
         }
         for m in 0..rsus {
-            value -= self.prices.band[m] + self.prices.cpu[m];
+            value -= share * (self.prices.band[m] + self.prices.cpu[m]);
         }
-        self.newton.subtract_capacity();
-        value
+        self.newton.subtract_capacity(share);
+        value / share
     }
 
     /// Soft minimum of the gathered choices and `local`; sets the weights.

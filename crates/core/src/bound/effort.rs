@@ -26,6 +26,10 @@ pub struct Effort {
     pub cutoff: f64,
     /// Choices lighter than this count in the gradient but not in the curvature, which only steers.
     pub least_weight: f64,
+    /// Targets of each entry that are tried, nearest first.
+    pub targets: usize,
+    /// One task in so many stands for all of them.
+    pub sample: usize,
 }
 
 impl Effort {
@@ -42,6 +46,8 @@ impl Effort {
         iterations: 8,
         cutoff: 12.0,
         least_weight: 1e-3,
+        targets: usize::MAX,
+        sample: 1,
     };
     /// For a policy that only wants good prices, from those of the last slot: a rough step now is worth
     /// more than a fine one later.
@@ -57,12 +63,50 @@ impl Effort {
         iterations: 3,
         cutoff: 5.0,
         least_weight: 2e-3,
+        targets: usize::MAX,
+        sample: 1,
     };
 
     /// For temperatures above the warm one: there a task on a large map is split between hundreds of places, and the
     /// optimum is only a place to start from.
-    pub(super) const HOT: Self = Self {
+    const HOT: Self = Self {
         least_weight: 1e-2,
         ..Self::DECIDE
     };
+
+    /// Tasks from which on a sample of them and the nearest targets are enough at high temperatures. The slot of 100,000
+    /// vehicles then starts nine times as fast, and the bound differs by less than 1e-4 (docs/benchmarks.md).
+    const LARGE: usize = 5_000;
+
+    /// For temperatures above the warm one in a slot of `tasks`.
+    pub(super) fn hot(tasks: usize) -> Self {
+        if tasks < Self::LARGE {
+            return Self::HOT;
+        }
+        Self {
+            targets: 12,
+            sample: 4,
+            ..Self::HOT
+        }
+    }
+
+    /// For a bound that may be about `tolerance` below the largest one, relative to it; 0 is [`CERTIFY`](Self::CERTIFY).
+    /// The bound is as valid with any.
+    #[must_use]
+    pub fn within(tolerance: f64) -> Self {
+        /// From here on one temperature is enough.
+        const ROUGH: f64 = 1e-4;
+        if tolerance < ROUGH {
+            return Self {
+                tolerance: Self::CERTIFY.tolerance.max(0.1 * tolerance),
+                ..Self::CERTIFY
+            };
+        }
+        Self {
+            tolerance: 0.2 * tolerance,
+            unchecked: (10.0 * tolerance).min(1e-2),
+            iterations: Self::CERTIFY.iterations,
+            ..Self::DECIDE
+        }
+    }
 }

@@ -135,9 +135,9 @@ impl Newton {
     }
 
     /// Ends the pass: prices also pay for the capacity that they price.
-    pub(super) fn subtract_capacity(&mut self) {
+    pub(super) fn subtract_capacity(&mut self, share: f64) {
         for gradient in &mut self.gradient {
-            *gradient -= 1.0;
+            *gradient -= share;
         }
     }
 

@@ -159,7 +159,8 @@ pub fn replicate_observed<C: PolicyFactory>(
     let kind = options.bound.of(world);
     let mut horizon = (kind == BoundKind::Horizon).then(|| RunBound::new(world));
     let apart = horizon.is_none() && !fails;
-    let mut bounder = Bounder::new(if apart { kind } else { BoundKind::Off });
+    let mut bounder = Bounder::new(if apart { kind } else { BoundKind::Off })
+        .within(world.scenario.bound.tolerance);
     let mut loose_bounds = 0;
     let mut bounds_of = |slot: &Slot| {
         if let Some(horizon) = &mut horizon {
@@ -321,6 +322,7 @@ pub fn check_bound(
 #[derive(Debug, Default)]
 pub struct Bounder {
     kind: BoundKind,
+    tolerance: f64,
     dual: Dual,
     split: Split,
     queue: QueueBound,
@@ -337,6 +339,12 @@ impl Bounder {
         }
     }
 
+    /// The simple bound may stay about so far below the largest one, relative to it.
+    #[must_use]
+    pub fn within(self, tolerance: f64) -> Self {
+        Self { tolerance, ..self }
+    }
+
     /// The bound on the summed cost of all tasks of `slot`, with the CPU held and the queues as it says.
     /// Where tasks queue for cores every option that the slot has is offered, vehicle and cloud included.
     pub fn solve(&mut self, slot: &Slot) -> Option<f64> {
@@ -350,7 +358,7 @@ impl Bounder {
             (_, BoundKind::Off) => return None,
             (Some(_), _) => self.queue_bounds?.cost,
             (None, BoundKind::Simple | BoundKind::Horizon) => {
-                self.dual.solve(slot, Effort::CERTIFY)
+                self.dual.solve(slot, Effort::within(self.tolerance))
             }
             (None, BoundKind::Split) => self.split.solve(slot),
         };

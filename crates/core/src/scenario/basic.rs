@@ -219,6 +219,16 @@ section! {
     }
 }
 
+section! {
+    /// `[bound]`: how hard the lower bound of a slot is searched for. It is valid with any.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct BoundOptions {
+        /// how far the simple bound may stay below the largest one, about, relative to it: from 1e-4 on a bound takes less
+        /// time than `price` does; 0: as far as it gets
+        tolerance: f64 = default(0.0, Float::between(0.0, 0.1)),
+    }
+}
+
 /// Which loads L_m the LBM (9) is taken of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BalanceOf {

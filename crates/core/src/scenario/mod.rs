@@ -23,7 +23,7 @@ mod tests;
 
 pub use crate::config::Range;
 pub use backhaul::{Backhaul, Link, LinkRule};
-pub use basic::{Area, BalanceOf, Channel, DegreeArea, LoadBalance, Time};
+pub use basic::{Area, BalanceOf, BoundOptions, Channel, DegreeArea, LoadBalance, Time};
 pub(crate) use basic::{ENERGY_COEFF, LENGTH_M, PLACE_M, uplink_rate_bps};
 pub use builtin::{BUILTIN_SCENARIOS, BUILTIN_TRACES, resolve};
 pub use columns::TraceColumns;
@@ -97,6 +97,8 @@ pub struct Scenario {
     pub omega: f64,
     /// `[load_balance]`.
     pub load_balance: LoadBalance,
+    /// `[bound]`.
+    pub bound: BoundOptions,
     /// `[policy.NAME]`.
     pub policy: PolicyOptions,
 }
@@ -125,6 +127,7 @@ impl Scenario {
             success: Success::default(),
             omega: 0.0,
             load_balance: LoadBalance::default(),
+            bound: BoundOptions::default(),
             policy: PolicyOptions::default(),
         }
     }
@@ -173,6 +176,8 @@ impl Scenario {
         });
         let doc = "The bound of the load balance metric, equations (10) and (16e)";
         k.section("load_balance", doc, |k| self.load_balance.keys(k));
+        let doc = "The lower bound of a slot";
+        k.section("bound", doc, |k| self.bound.keys(k));
         k.section("policy", "Options of policies", |k| self.policy.keys(k));
         if let Some(options) = self.execution.sessions() {
             sessions::check(k, self, &options);

@@ -77,20 +77,20 @@ impl Slot {
         objective(self.omega, delay_s, energy_j)
     }
 
-    /// Visits the targets of `entry`, fewest hops first, at which a task that entered for `entering` may cost at most
+    /// Visits those of `targets`, fewest hops first, at which a task that entered for `entering` may cost at most
     /// `limit`. Executing it costs at least `least_execution`. `visit` takes a target, the cost of the way there and
     /// the limit, and answers with the limit from then on, which is returned in the end.
     #[inline]
     pub(crate) fn visit_targets(
         &self,
-        entry: u32,
+        targets: &[Target],
         entering: f64,
         data_bits: f64,
         least_execution: f64,
         mut limit: f64,
         mut visit: impl FnMut(&Target, f64, f64) -> f64,
     ) -> f64 {
-        for target in self.routes.targets(entry) {
+        for target in targets {
             let cost = entering + self.migration_cost(data_bits, target);
             if cost + least_execution > limit {
                 // Targets from here on cost at least as much as that many of the fastest hops.
