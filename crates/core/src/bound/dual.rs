@@ -12,6 +12,7 @@ use super::crowds::Crowds;
 use super::floor::Floor;
 use super::newton::{Candidate, Newton};
 use super::prices::Offers;
+use crate::backhaul::Target;
 use crate::slot::Slot;
 use crate::slot::table::{TaskRow, TaskTable};
 
@@ -298,9 +299,8 @@ impl Dual {
                 let hops = slot.least_migration_cost(data_bits, far.hops, least_spb);
                 beyond = beyond.min(upload + hops + least_execution);
             }
-            let targets = slot.routes.targets(entry);
             limit = slot.visit_targets(
-                &targets[..targets.len().min(most_targets)],
+                first(slot.routes.targets(entry), most_targets),
                 upload,
                 data_bits,
                 least_execution,
@@ -449,4 +449,9 @@ impl Dual {
         }
         least - temperature * total.ln()
     }
+}
+
+/// At most `most` of the `targets`, nearest first.
+fn first(targets: &[Target], most: usize) -> &[Target] {
+    &targets[..targets.len().min(most)]
 }

@@ -92,6 +92,7 @@ impl RateLaw {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "values of tables and limits are exact")]
 mod tests {
     use super::*;
     use crate::model::channel::seconds_per_bit;

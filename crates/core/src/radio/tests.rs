@@ -1,3 +1,5 @@
+#![expect(clippy::float_cmp, reason = "the same computation gives the same bits")]
+
 use super::*;
 
 fn options(model: PathLoss) -> RadioOptions {

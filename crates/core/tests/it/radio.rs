@@ -1,5 +1,7 @@
 //! Runs with the radio of roads: bounds hold for what is paid, whatever policies see.
 
+#![expect(clippy::float_cmp, reason = "the same computation gives the same bits")]
+
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, replicate};

@@ -19,6 +19,7 @@ mod recorded;
 pub mod results;
 pub mod runner;
 mod samples;
+mod seeds;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -26,9 +27,9 @@ pub mod verdict;
 
 pub use decode::schema;
 pub use page::{count, replace_block};
+pub use seeds::Seeds;
 
 use crate::claim::ClaimSource;
-use std::collections::BTreeSet;
 use std::path::Path;
 use wayside_core::config::{Document, read};
 use wayside_core::{Error, Result, input};
@@ -54,47 +55,6 @@ pub struct Study {
     pub claims: Vec<ClaimSpec>,
     /// Its text.
     pub text: String,
-}
-
-/// Seeds of a study: `first`, `first + 1`, ...
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seeds {
-    /// The first.
-    pub first: u64,
-    /// How many are always run.
-    pub count: usize,
-    /// How many are run at most, by doubling, where claims are undecided with fewer.
-    pub most: usize,
-    /// How many with `--quick`.
-    pub quick: usize,
-}
-
-impl Seeds {
-    /// Numbers of seeds at which claims are judged.
-    #[must_use]
-    pub fn looks(self, quick: bool) -> Vec<usize> {
-        if quick {
-            return vec![self.quick];
-        }
-        let mut looks = vec![self.count];
-        while let Some(&last) = looks.last()
-            && last < self.most
-        {
-            looks.push((2 * last).min(self.most));
-        }
-        looks
-    }
-}
-
-impl Study {
-    /// Numbers of seeds at which some claim is judged, ascending.
-    #[must_use]
-    pub fn looks(&self, quick: bool) -> Vec<usize> {
-        let most = self.claims.iter().map(|claim| claim.max_seeds);
-        let each = most.map(|most| Seeds { most, ..self.seeds }.looks(quick));
-        let all: BTreeSet<usize> = each.chain([self.seeds.looks(quick)]).flatten().collect();
-        all.into_iter().collect()
-    }
 }
 
 /// A scenario, with every combination of values of some of its keys.

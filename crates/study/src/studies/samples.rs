@@ -6,7 +6,7 @@ use super::p_values::{ClaimedRange, PValues};
 use super::{Against, Grid, Measure, Pooled, Where, metrics};
 use crate::claim::{Comparison, Verdict};
 use crate::stats::{self, Estimate};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A sample and where its mean should lie.
 pub(super) struct Hypothesis {
@@ -314,6 +314,30 @@ impl ClaimData<'_> {
         }
         lines.into_iter().map(|(_, line)| line).collect()
     }
+}
+
+/// The cells of what is not decided yet: first by itself, then at `strict`, the level that decides whatever the other
+/// claims and looks say; all of them if everything is.
+pub(super) fn open_cells(
+    hypotheses: &[Hypothesis],
+    comparisons: &[Comparison],
+    strict: f64,
+) -> BTreeSet<usize> {
+    let rests_on_many = |hypothesis: &Hypothesis| hypothesis.from.len() > 2;
+    let alone = hypotheses.iter().zip(comparisons);
+    let alone = alone.map(|(h, c)| c.verdict == Verdict::Undecided || rests_on_many(h));
+    let strictly = hypotheses
+        .iter()
+        .map(|h| h.verdict(strict) == Verdict::Undecided);
+    let from = |open: Vec<bool>| -> BTreeSet<usize> {
+        let open = hypotheses.iter().zip(open).filter(|(_, open)| *open);
+        open.flat_map(|(h, _)| h.from.clone()).collect()
+    };
+    [alone.collect(), strictly.collect()]
+        .into_iter()
+        .map(from)
+        .find(|cells| !cells.is_empty())
+        .unwrap_or_else(|| from(vec![true; hypotheses.len()]))
 }
 
 fn difference(pairs: &[(f64, f64)]) -> f64 {

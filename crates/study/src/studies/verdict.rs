@@ -15,8 +15,8 @@
 use super::cells::Cell;
 use super::data::Data;
 use super::p_values::{self, ClaimedRange, PValues, partial_conjunction};
-use super::samples::{AgreeCount, ClaimData, Hypothesis};
-use super::{Against, ClaimSpec, Relation, Study, Test};
+use super::samples::{AgreeCount, ClaimData, Hypothesis, open_cells};
+use super::{Against, ClaimSpec, Grid, Relation, Study, Test};
 use crate::claim::{Claim, Comparison, Equivalence, Verdict};
 use crate::stats;
 use std::collections::BTreeSet;
@@ -72,15 +72,7 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judgement {
     };
     let looks = study.looks(quick);
     let paid = |spec: &ClaimSpec, open: &TestedClaim, p: f64| {
-        // A grid that gets no further seeds is judged once.
-        let times = match study.grids[open.grid].grows() {
-            true => looks
-                .iter()
-                .filter(|&&n| n <= spec.max_seeds)
-                .count()
-                .max(1),
-            false => 1,
-        };
+        let times = times_looked(&study.grids[open.grid], spec, &looks);
         (times as f64 * p).min(1.0)
     };
     let p_values: Vec<f64> = opens()
@@ -114,6 +106,27 @@ pub fn judge(study: &Study, data: &Data, quick: bool) -> Judgement {
     Judgement {
         claims,
         open: still,
+    }
+}
+
+/// How many times one may look at a claim.
+fn times_looked(grid: &Grid, claim: &ClaimSpec, looks: &[usize]) -> usize {
+    if !grid.grows() {
+        return 1;
+    }
+    looks
+        .iter()
+        .filter(|&&n| n <= claim.max_seeds)
+        .count()
+        .max(1)
+}
+
+/// The first seed that a claim does not see.
+fn first_unseen(study: &Study, grid: &Grid, claim: &ClaimSpec, quick: bool) -> u64 {
+    if grid.grows() && !quick {
+        study.seeds.first.saturating_add(claim.max_seeds as u64)
+    } else {
+        u64::MAX
     }
 }
 
@@ -193,11 +206,7 @@ fn unadjusted(
         metric,
         policy,
         spread: *spread,
-        until: if study.grids[grid].grows() && !quick {
-            study.seeds.first.saturating_add(spec.max_seeds as u64)
-        } else {
-            u64::MAX
-        },
+        until: first_unseen(study, &study.grids[grid], spec, quick),
         strict: ALPHA / (study.looks(quick).len() * study.claims.len()) as f64,
     };
     test(&source, &spec.test, against, claim()).unwrap_or_else(because)
@@ -415,30 +424,6 @@ fn record(
     claim.measured = Some(agree as f64 / k as f64);
     claim.measure = format!("share of {k} comparisons in which the mean is as claimed ({what})");
     claim.cells = comparisons;
-}
-
-/// The cells of what is not decided yet: first by itself, then at `strict`, the level that decides whatever the other
-/// claims and looks say; all of them if everything is.
-fn open_cells(
-    hypotheses: &[Hypothesis],
-    comparisons: &[Comparison],
-    strict: f64,
-) -> BTreeSet<usize> {
-    let rests_on_many = |hypothesis: &Hypothesis| hypothesis.from.len() > 2;
-    let alone = hypotheses.iter().zip(comparisons);
-    let alone = alone.map(|(h, c)| c.verdict == Verdict::Undecided || rests_on_many(h));
-    let strictly = hypotheses
-        .iter()
-        .map(|h| h.verdict(strict) == Verdict::Undecided);
-    let from = |open: Vec<bool>| -> BTreeSet<usize> {
-        let open = hypotheses.iter().zip(open).filter(|(_, open)| *open);
-        open.flat_map(|(h, _)| h.from.clone()).collect()
-    };
-    [alone.collect(), strictly.collect()]
-        .into_iter()
-        .map(from)
-        .find(|cells| !cells.is_empty())
-        .unwrap_or_else(|| from(vec![true; hypotheses.len()]))
 }
 
 impl Against {
