@@ -31,7 +31,7 @@ Examples:
   wayside study mine.toml --out results/
   wayside study cross --out cross/ --page docs/cross.md")]
 pub(crate) struct StudyArgs {
-    /// Study: a TOML file, - for standard input, or a built-in one: wang2025, lin2025, cross.
+    /// Study: a TOML file, - for standard input, or a built-in one: wang2025, lin2025, cross, sessions.
     pub(crate) study: String,
     #[command(flatten)]
     pub(crate) options: StudyOptions,

@@ -15,7 +15,7 @@ use criterion::{Criterion, Throughput};
 use wayside_core::alloc::Allocator;
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options, replicate};
+use wayside_core::engine::{BoundKind, Bounder, Options, replicate};
 use wayside_core::policy::{Policy, PolicyKind};
 use wayside_core::rng::Streams;
 use wayside_core::slot::Decision;
@@ -243,6 +243,35 @@ fn growth() {
     }
 }
 
+/// The bound of the largest map of `GROWTH`, as large as it gets and with a tolerance: CPU time of the first slot and of a
+/// warm one, and how far the second bound is below.
+fn certificates() {
+    let (columns, rows, _) = GROWTH[GROWTH.len() - 1];
+    let slots = slots(&grown(columns, rows), 5);
+    let solve = |tolerance: f64| -> Vec<(f64, f64)> {
+        let mut bounder = Bounder::new(BoundKind::Simple).within(tolerance);
+        let one = |slot: &Slot| {
+            let begin_s = cpu_s();
+            let bound = bounder.solve(black_box(slot)).expect("shared CPU");
+            (cpu_s() - begin_s, bound)
+        };
+        slots.iter().map(one).collect()
+    };
+    let largest = solve(0.0);
+    for tolerance in [0.0, 1e-4, 1e-3] {
+        let found = solve(tolerance);
+        let warm_s = found[1..].iter().map(|(s, _)| s).sum::<f64>() / 4.0;
+        let short = |t: usize| 100.0 * (1.0 - found[t].1 / largest[t].1);
+        println!(
+            "bound within {tolerance}, {} vehicles: first slot {:.2} s, {:.4} % below; then {warm_s:.3} s a slot, {:.4} % below",
+            slots[0].tasks.len(),
+            found[0].0,
+            short(0),
+            (1..5).map(short).sum::<f64>() / 4.0,
+        );
+    }
+}
+
 /// Median time of one benchmark of this run \[s\].
 fn median_s(id: &str) -> Option<f64> {
     let target = std::env::var("CARGO_TARGET_DIR")
@@ -324,6 +353,7 @@ fn main() {
     let asked = |argument: &String| argument.starts_with('-') || argument == "growth";
     if arguments.iter().any(|a| a == "--bench") && arguments.iter().all(asked) {
         growth();
+        certificates();
     }
     report();
 }

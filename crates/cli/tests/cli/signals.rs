@@ -123,11 +123,10 @@ fn property_signals_end_what_is_no_slot_loop() {
             ends_by(&mut child, signal, &line);
         }
     }
-    // the import leaves nothing behind
-    let mut names: Vec<_> = fs::read_dir(root.path())
-        .unwrap()
-        .map(|e| e.unwrap().file_name())
-        .collect();
-    names.sort();
-    assert_eq!(names, ["grids", "out", "s.toml", "slot"]);
+    // The import leaves nothing behind. A study that was ended early may not have made its folder yet.
+    for entry in fs::read_dir(root.path()).unwrap() {
+        let name = entry.unwrap().file_name();
+        let known = ["grids", "out", "s.toml", "slot"];
+        assert!(known.iter().any(|known| name == *known), "{name:?}");
+    }
 }

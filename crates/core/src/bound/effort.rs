@@ -74,8 +74,7 @@ impl Effort {
         ..Self::DECIDE
     };
 
-    /// Tasks from which on a sample of them and the nearest targets are enough at high temperatures. The slot of 100,000
-    /// vehicles then starts nine times as fast, and the bound differs by less than 1e-4 (docs/benchmarks.md).
+    /// Tasks from which on a sample of them and the nearest targets are enough at high temperatures (docs/benchmarks.md).
     const LARGE: usize = 5_000;
 
     /// For temperatures above the warm one in a slot of `tasks`.
@@ -90,7 +89,8 @@ impl Effort {
         }
     }
 
-    /// For a bound that may be about `tolerance` below the largest one, relative to it; 0 is [`CERTIFY`](Self::CERTIFY).
+    /// For a bound that may be about `tolerance` below the largest one, relative to it, and without prices of an earlier slot
+    /// up to four times as far; 0 is [`CERTIFY`](Self::CERTIFY).
     /// The bound is as valid with any.
     #[must_use]
     pub fn within(tolerance: f64) -> Self {

@@ -8,7 +8,7 @@ use crate::scenario::SessionOptions;
 use crate::slot::Slot;
 use crate::slot::sessions::Ahead;
 
-/// Keeps traffic some slots ahead of the policies, so that those that know the future can be told.
+/// The slots that are ready, and what they say of each session.
 pub(super) struct Preview {
     /// Slots of the run, and how many of them are prepared at a time.
     slots: usize,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::world::draw;
+use super::world::{draw, draw_cycles};
 use crate::mobility::{Positions, VehicleKey};
 use crate::model::transfer;
 use crate::rng::{Stream, Streams};
 use crate::scenario::sessions::slots;
-use crate::scenario::{Cycles, SessionOptions, Task};
+use crate::scenario::{SessionOptions, Task};
 use crate::slot::Slot;
 use crate::slot::sessions::{SessionState, UNCOVERED};
 
@@ -142,14 +142,10 @@ impl SessionSource {
                 }
                 _ if self.arrival.unit() < task.probability => {
                     let data_bits = 8.0 * draw(task.data_bytes, &mut self.data);
-                    let cycles = match task.cycles {
-                        Cycles::Drawn(cycles) => draw(cycles, &mut self.cycles),
-                        Cycles::PerBit(cycles) => data_bits * draw(cycles, &mut self.cycles),
-                    };
                     let duration_s = draw(self.options.duration_s, &mut self.duration);
                     let session = Session {
                         id: self.begun,
-                        cycles,
+                        cycles: draw_cycles(task.cycles, data_bits, &mut self.cycles),
                         data_bits,
                         deadline_s: draw(task.deadline_s, &mut self.deadline),
                         left: u32::try_from(slots(duration_s, slot_s)).unwrap_or(u32::MAX),

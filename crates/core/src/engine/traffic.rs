@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::links::{Links, NoiseRise};
 use super::sessions::SessionSource;
-use super::world::{WorldRef, draw, keep_busy};
+use super::world::{WorldRef, draw, draw_cycles, keep_busy};
 use crate::error::Result;
 use crate::evaluate::Outcome;
 use crate::mobility::VehicleKey;
 use crate::mobility::{MobilitySource, Positions};
 use crate::model::load::balance_bound;
 use crate::rng::{Stream, Streams};
-use crate::scenario::{self, Cycles, Execution};
+use crate::scenario::{self, Execution};
 use crate::slot::{Placement, Slot};
 
 /// One seed's traffic: moves the vehicles and draws their tasks, slot by slot.
@@ -301,10 +301,8 @@ impl<'w> Traffic<'w> {
             for _ in 0..task.per_vehicle {
                 tasks.vehicle.push(v as u32);
                 let data_bits = 8.0 * draw(task.data_bytes, &mut streams.data);
-                tasks.cycles.push(match task.cycles {
-                    Cycles::Drawn(cycles) => draw(cycles, &mut streams.cycles),
-                    Cycles::PerBit(cycles) => data_bits * draw(cycles, &mut streams.cycles),
-                });
+                let cycles = draw_cycles(task.cycles, data_bits, &mut streams.cycles);
+                tasks.cycles.push(cycles);
                 tasks.data_bits.push(data_bits);
                 tasks
                     .deadline_s

@@ -20,7 +20,7 @@ use crate::radio::buildings::Buildings;
 use crate::radio::polygons::{self, Project};
 use crate::rng::{Stream, Streams};
 use crate::scenario::{
-    Area, BalanceOf, Cores, Execution, FalseKind, Range, Rsu, Scenario, SessionOptions,
+    Area, BalanceOf, Cores, Cycles, Execution, FalseKind, Range, Rsu, Scenario, SessionOptions,
 };
 use crate::sites::SiteReport;
 use crate::slot::queues::Queues;
@@ -446,6 +446,14 @@ pub(super) fn keep_busy(cores: Cores, count: u32, busy: &mut Stream, free_s: &mu
         let (unit, busy_s) = (busy.unit(), draw(cores.busy_s, busy));
         if unit < cores.capability { 0.0 } else { busy_s }
     }));
+}
+
+/// The cycles of a task of `data_bits`.
+pub(super) fn draw_cycles(cycles: Cycles, data_bits: f64, stream: &mut Stream) -> f64 {
+    match cycles {
+        Cycles::Drawn(cycles) => draw(cycles, stream),
+        Cycles::PerBit(per_bit) => data_bits * draw(per_bit, stream),
+    }
 }
 
 /// A uniform draw from `range`.

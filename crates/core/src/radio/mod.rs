@@ -9,12 +9,11 @@ pub mod curve;
 pub mod draws;
 pub mod field;
 pub mod polygons;
-pub mod table;
 
 use crate::model::channel::dbm_to_w;
 use crate::model::pathloss::{LIGHT_MPS, Law, Sight, shadowing};
 use crate::rng::Streams;
-use crate::scenario::{Channel, Fading, LosRule, PathLoss, RadioOptions, Shadowing};
+use crate::scenario::{Channel, Fading, LosRule, RadioOptions, Shadowing};
 use buildings::Buildings;
 use draws::Draws;
 use field::Waves;
@@ -54,7 +53,6 @@ pub struct Gain {
 #[derive(Clone, Debug)]
 pub struct Propagation {
     law: Law,
-    model: PathLoss,
     los: LosRule,
     los_distance_m: f64,
     buildings: Option<Arc<Buildings>>,
@@ -93,7 +91,6 @@ impl Propagation {
         let k = 10f64.powf(options.rician_k_db / 10.0);
         Self {
             law: Law::new(channel, options),
-            model: options.model,
             los: options.los_rule(),
             los_distance_m: options.los_distance_m,
             buildings,
@@ -144,12 +141,6 @@ impl Propagation {
     pub fn mean_gain(&self, place: &Place, m: usize) -> f64 {
         let ground2_m2 = self.ground2_m2(place, m);
         self.mean(place, m, ground2_m2, self.sight(place, m, ground2_m2))
-    }
-
-    /// Power of fading where the gain itself is known from elsewhere.
-    #[must_use]
-    pub fn fading_of(&self, place: &Place, m: usize) -> f64 {
-        self.fading(place, m, Sight::Clear, self.ground2_m2(place, m))
     }
 
     /// Factor by which the gain that policies see differs, with standard deviation `error_db`, at instant number `step`.
@@ -226,12 +217,6 @@ impl Propagation {
             (re, im) = (around * re + direct * cos, around * im + direct * sin);
         }
         re * re + im * im
-    }
-
-    /// Which model gives the gains.
-    #[must_use]
-    pub fn model(&self) -> PathLoss {
-        self.model
     }
 }
 

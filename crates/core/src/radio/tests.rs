@@ -1,6 +1,7 @@
 #![expect(clippy::float_cmp, reason = "the same computation gives the same bits")]
 
 use super::*;
+use crate::scenario::PathLoss;
 
 fn options(model: PathLoss) -> RadioOptions {
     RadioOptions {

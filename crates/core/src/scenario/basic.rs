@@ -223,8 +223,8 @@ section! {
     /// `[bound]`: how hard the lower bound of a slot is searched for. It is valid with any.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct BoundOptions {
-        /// how far the simple bound may stay below the largest one, about, relative to it: from 1e-4 on a bound takes less
-        /// time than `price` does; 0: as far as it gets
+        /// about how far the simple bound may stay below the largest one, relative to it, and in the first slots of a run up to
+        /// four times as far; from 1e-4 on a bound takes less time than `price` does; 0: as little as it can
         tolerance: f64 = default(0.0, Float::between(0.0, 0.1)),
     }
 }

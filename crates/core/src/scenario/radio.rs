@@ -17,7 +17,7 @@ section! {
     #[derive(Clone, Debug, PartialEq)]
     pub struct RadioOptions {
         /// path loss: `log-distance` by the pathloss keys; `umi` and `uma` of 3GPP TR 38.901; `v2x-urban` and `v2x-highway` of
-        /// TR 37.885; `free-space`; or `table`, gains from a file
+        /// TR 37.885; or `free-space`
         model: PathLoss = added(PathLoss::LogDistance, Choice(&MODELS)),
         /// carrier frequency, for path loss and fading [Hz]
         carrier_hz: f64 = added(3.5e9, Float::between(1e8, 1e11)),
@@ -70,9 +70,6 @@ section! {
         information_delay_slots: usize = added(0, Count { min: 0, max: 100 }),
         /// standard deviation of the error of the gains that policies see [dB]
         information_error_db: f64 = added(0.0, Float::NON_NEGATIVE.up_to(50.0)),
-        /// gains for model = "table", as CSV or Parquet with columns time_s, vehicle, rsu and gain_db, in the order of time; relative
-        /// to this file
-        table: Option<String> = optional(Text::NAME, "there is none"),
     }
 }
 
@@ -92,8 +89,6 @@ pub enum PathLoss {
     V2xHighway,
     /// Free space.
     FreeSpace,
-    /// Gains from a file.
-    Table,
 }
 
 /// Path-loss models by name.
@@ -202,20 +197,11 @@ impl RadioOptions {
     /// What decides on lines of sight.
     #[must_use]
     pub fn los_rule(&self) -> LosRule {
-        let has_probability = !matches!(
-            self.model,
-            PathLoss::LogDistance | PathLoss::FreeSpace | PathLoss::Table
-        );
+        let has_probability = !matches!(self.model, PathLoss::LogDistance | PathLoss::FreeSpace);
         self.los.unwrap_or(match has_probability {
             true => LosRule::Probability,
             false => LosRule::Always,
         })
-    }
-
-    /// Whether policies see other gains than those that are paid.
-    #[must_use]
-    pub fn is_uncertain(&self) -> bool {
-        self.information_delay_slots > 0 || self.information_error_db > 0.0
     }
 
     /// Binds the keys, makes paths relative to `folder`, and checks what depends on several keys. `shares_cpu`: whether
@@ -225,23 +211,19 @@ impl RadioOptions {
         if k.writes() || k.describes() {
             return;
         }
-        for path in [&mut self.buildings, &mut self.table] {
-            if let Some(name) = path
-                && !name.starts_with(BUILTIN)
-            {
-                *name = folder.join(&*name).to_string_lossy().into_owned();
-            }
+        if let Some(name) = &mut self.buildings
+            && !name.starts_with(BUILTIN)
+        {
+            *name = folder.join(&*name).to_string_lossy().into_owned();
         }
-        let by_table = self.model == PathLoss::Table;
         let one_sight = matches!(self.model, PathLoss::LogDistance | PathLoss::FreeSpace);
         let mut check = |is_wrong: bool, key: &str, message: &str| {
             if is_wrong {
                 k.problem(key, message);
             }
         };
-        let is_file = |key: &Option<String>| key.is_some();
         let by_walls = self.los == Some(LosRule::Buildings);
-        let no_file = !is_file(&self.buildings);
+        let no_file = self.buildings.is_none();
         check(
             by_walls && no_file,
             "buildings",
@@ -252,23 +234,11 @@ impl RadioOptions {
             "buildings",
             "needs los = \"buildings\"",
         );
-        check(
-            by_table && self.table.is_none(),
-            "table",
-            "missing: model = \"table\" needs it",
-        );
-        check(
-            !by_table && self.table.is_some(),
-            "table",
-            "needs model = \"table\"",
-        );
         let is_always = matches!(self.los, None | Some(LosRule::Always));
         let message =
             "must be \"always\", or left out: the model has no loss without line of sight";
-        check((one_sight || by_table) && !is_always, "los", message);
+        check(one_sight && !is_always, "los", message);
         let is_shadowed = self.shadowing != Shadowing::None;
-        let message = "must be \"none\": the gains of the table have it";
-        check(by_table && is_shadowed, "shadowing", message);
         let message = "missing: the model has none of its own, and shadowing needs it";
         let own = one_sight && is_shadowed;
         check(
@@ -287,7 +257,6 @@ impl RadioOptions {
                 k.problem(key, message);
             }
         };
-        let by_table = self.model == PathLoss::Table;
         let message = "needs tasks that share CPU: [execution] kind = \"shared-cpu\"";
         let by_load = self.interference == Interference::Load;
         check(by_load && !shares_cpu, "interference", message);
@@ -295,10 +264,5 @@ impl RadioOptions {
         check(is_old && !shares_cpu, "information_delay_slots", message);
         let is_wrong = self.information_error_db > 0.0;
         check(is_wrong && !shares_cpu, "information_error_db", message);
-        check(
-            by_load && by_table,
-            "interference",
-            "must be \"none\": a table has no gains of links that are not there",
-        );
     }
 }

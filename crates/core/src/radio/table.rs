@@ -1,1 +1,0 @@
-//! Gains from other tools.
