@@ -225,7 +225,7 @@ section! {
     pub struct BoundOptions {
         /// about how far the simple bound may stay below the largest one, relative to it, and in the first slots of a run up to
         /// four times as far; from 1e-4 on a bound takes less time than `price` does; 0: as little as it can
-        tolerance: f64 = default(0.0, Float::between(0.0, 0.1)),
+        tolerance: f64 = added(0.0, Float::between(0.0, 0.1)),
     }
 }
 
