@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         read: &|changes| Scenario::builtin(&name, changes),
         settings: Settings::new(Algorithm::Ppo, None, &world, &[])?,
         backend: Some(&move |spec| Ok(Box::new(Burn::new(spec.clone(), device.clone())?))),
+        architecture: None,
         seed: 0,
         out,
         force: false,

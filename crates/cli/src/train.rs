@@ -90,9 +90,8 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let world = World::new(&scenario)?;
     let settings = Settings::new(args.algorithm, args.encoder, &world, &options(args))?;
-    let out = match (&args.out, args.list_options) {
-        (Some(out), false) => out,
-        _ => return list(args, &settings),
+    let (Some(out), false) = (&args.out, args.list_options) else {
+        return list(args, &settings);
     };
     let stop = stop_on_signal();
     let total = settings.config.total_timesteps();
@@ -108,6 +107,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
                 read: &read,
                 settings,
                 backend: None,
+                architecture: None,
                 seed: args.seed,
                 out: out.clone(),
                 force: args.force,

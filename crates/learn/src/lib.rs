@@ -87,9 +87,13 @@
 //!
 //! # Networks of your own
 //!
-//! PPO and AC can leave their networks to your own [`Backend`](nn::backend::Backend), by
-//! [`OnPolicy::with_backend`](algo::on_policy::OnPolicy::with_backend), or in a training by [`Plan::backend`](trainer::Plan::backend).
-//! [`nn::backend`] has an example; the crate `burn/` of the repository is one on Burn.
+//! | you want | implement | give it to |
+//! |---|---|---|
+//! | another architecture: attention, skip connections, ... | [`Architecture`](nn::architecture::Architecture): a forward pass and its gradient | [`Plan::architecture`](trainer::Plan::architecture), or [`OnPolicy::with_architecture`](algo::on_policy::OnPolicy::with_architecture) |
+//! | our architecture, computed by another library or on a GPU | [`Backend`](nn::backend::Backend) | [`Plan::backend`](trainer::Plan::backend), or [`OnPolicy::with_backend`](algo::on_policy::OnPolicy::with_backend) |
+//!
+//! Both are for PPO and AC. [`nn::architecture`] and [`nn::backend`] have complete programs; the crate `burn/` of the repository is
+//! a backend on Burn.
 
 pub mod algo;
 pub mod nn;

@@ -4,9 +4,10 @@ use wayside_core::rng::Stream;
 
 use crate::algo::env::{Observe, SlotView};
 use crate::algo::normalise::{Inputs, Moments, Running};
+use crate::nn::batch::Batch;
 use crate::nn::dist::Factors;
 use crate::nn::mlp::Tape;
-use crate::nn::net::{Batch, Net};
+use crate::nn::net::Net;
 
 /// How choices are made.
 pub(crate) enum Selection<'a> {
@@ -33,7 +34,7 @@ pub(crate) struct Decider {
     batch: Batch,
     /// Probabilities; the log-probabilities are written over the logits.
     probabilities: Vec<f32>,
-    /// What the critic sees, `[E, pooled + globals]`.
+    /// What the values are computed from, `[E, critic_width]`.
     value_in: Vec<f32>,
     value: Tape,
     /// What the critic would have seen, decision by decision, for [`Decider::values`]; none: it is asked in every decision.
@@ -56,7 +57,7 @@ impl Decider {
     /// many at once reads the critic's weights once.
     pub(crate) fn values(&mut self, network: Network, values: &mut Vec<f32>) {
         let net = network.net;
-        let width = net.pooled() + net.spec().globals;
+        let width = net.critic_width();
         let inputs = self.later.get_or_insert_default();
         values.clear();
         for chunk in inputs.chunks(VALUES * width) {
@@ -84,18 +85,19 @@ impl Decider {
         for ((observer, slot), _) in observed.filter(|(_, active)| **active) {
             slot.clear();
             observer.observe(slot);
-            self.normalise_rows(network, slot);
-            self.batch.rows.extend_from_slice(&slot.rows);
+            self.normalise(network, slot);
+            self.batch
+                .push(network.net.spec().row_width, &slot.rows, &slot.globals);
         }
         network.net.policy(network.params, &mut self.batch);
         self.value_in.clear();
-        let width = network.net.pooled() + network.net.spec().globals;
+        let width = network.net.critic_width();
         self.value_in.resize(slots.len() * width, 0.0);
-        let mut first_row = 0;
-        for (e, slot) in slots.iter_mut().enumerate().filter(|(e, _)| active[*e]) {
-            let rows = first_row..first_row + slot.row_count();
-            first_row = rows.end;
-            self.critic_input(network, slot, rows.clone(), e * width..(e + 1) * width);
+        let slots_active = slots.iter_mut().enumerate().filter(|(e, _)| active[*e]);
+        for (s, (e, slot)) in slots_active.enumerate() {
+            let input = &mut self.value_in[e * width..(e + 1) * width];
+            network.net.critic_input(&self.batch, s, input);
+            let rows = self.batch.range(s);
             self.choose(network, slot, rows, &mut selection, e);
         }
         if let Some(inputs) = &mut self.later {
@@ -111,8 +113,8 @@ impl Decider {
         }
     }
 
-    /// Counts the moments of a slot's rows and normalises them.
-    fn normalise_rows(&mut self, network: Network, slot: &mut SlotView) {
+    /// Counts the moments of a slot's rows and globals, and normalises them.
+    fn normalise(&mut self, network: Network, slot: &mut SlotView) {
         let width = network.net.spec().row_width;
         for row in slot.rows.chunks_exact_mut(width) {
             if let Some(moments) = &mut self.moments {
@@ -122,27 +124,12 @@ impl Decider {
                 normaliser.rows.apply(row);
             }
         }
-    }
-
-    /// Writes what the critic sees of a slot: the mean over its `rows`, and its globals.
-    fn critic_input(
-        &mut self,
-        network: Network,
-        slot: &mut SlotView,
-        rows: std::ops::Range<usize>,
-        at: std::ops::Range<usize>,
-    ) {
-        let (mean, globals) = self.value_in[at].split_at_mut(network.net.pooled());
-        network.net.pool(&self.batch, rows, mean);
-        let share = 1.0 / slot.row_count().max(1) as f32;
-        mean.iter_mut().for_each(|x| *x *= share);
         if let Some(moments) = &mut self.moments {
             moments.globals.add(&slot.globals);
         }
         if let Some(normaliser) = network.normaliser {
             normaliser.globals.apply(&mut slot.globals);
         }
-        globals.copy_from_slice(&slot.globals);
     }
 
     /// Makes the choices of environment `env`, given the logits of its `rows`.
@@ -181,13 +168,15 @@ impl Decider {
         factors.log_probs(logits, &slot.actions, per_vehicle, &mut slot.log_probs);
     }
 
-    /// Logits of whole rows that come one after the other, `[R, logits_per_row]`.
+    /// Logits of the rows of one slot, `[R, logits_per_row]`.
     pub(crate) fn logits(&mut self, network: Network, rows: &[f32], out: &mut Vec<f32>) {
-        let batch = &mut self.batch;
+        let (batch, spec) = (&mut self.batch, network.net.spec());
         batch.clear();
-        batch.rows.extend_from_slice(rows);
+        batch.push(spec.row_width, rows, &[]);
+        // only values depend on globals
+        batch.globals.resize(spec.globals, 0.0);
         if let Some(normaliser) = network.normaliser {
-            let each = batch.rows.chunks_exact_mut(network.net.spec().row_width);
+            let each = batch.rows.chunks_exact_mut(spec.row_width);
             each.for_each(|row| normaliser.rows.apply(row));
         }
         network.net.policy(network.params, batch);

@@ -1,13 +1,23 @@
 //! A trained network with all that it needs to decide.
 
+use std::sync::Arc;
+
+use serde_json::Value;
 use wayside_core::error::Result;
 use wayside_core::rng::Stream;
 
 use crate::algo::decider::{Decider, Network, Selection};
 use crate::algo::env::{Observe, SlotView};
 use crate::algo::normalise::{Inputs, Running};
+use crate::nn::architecture::Architecture;
 use crate::nn::net::{Net, NetSpec};
-use crate::nn::state::State;
+use crate::nn::state::{State, invalid};
+
+/// Key of the architecture's name in the card, where it is not our own.
+const ARCHITECTURE: &str = "architecture";
+
+/// Makes a network of another architecture that fits the widths of a [`NetSpec`].
+pub type MakeArchitecture<'a> = dyn Fn(&NetSpec) -> Result<Arc<dyn Architecture>> + Sync + 'a;
 
 /// A network, its parameters, and the moments that normalise its inputs.
 #[derive(Debug)]
@@ -70,7 +80,7 @@ impl Policy {
         &self.slot.actions
     }
 
-    /// Logits of whole rows that come one after the other, `[R, logits_per_row]`.
+    /// Logits of the rows of one slot, `[R, logits_per_row]`.
     pub fn logits(&mut self, rows: &[f32], out: &mut Vec<f32>) {
         let network = Network {
             net: &self.net,
@@ -96,6 +106,9 @@ impl Policy {
     #[must_use]
     pub fn save(&self) -> State {
         let mut state = State::new(serde_json::json!({ "net": self.net.spec() }));
+        if let Some(architecture) = self.net.architecture() {
+            state.card[ARCHITECTURE] = architecture.into();
+        }
         state.put("params", &self.params);
         Inputs::save(self.normaliser.as_ref(), &mut state);
         state
@@ -104,11 +117,42 @@ impl Policy {
     /// Reads what [`Policy::save`] saved.
     ///
     /// # Errors
-    /// If a tensor is missing or of the wrong size.
+    /// If a tensor is missing or of the wrong size, or the architecture is not our own.
     pub fn load(state: &State) -> Result<Self> {
+        Self::of(Net::new(state.card_value("net")?)?, state)
+    }
+
+    /// The same for a network of the architecture that `make` makes.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of the wrong size, or the architecture has another name.
+    pub fn load_with(state: &State, make: &MakeArchitecture) -> Result<Self> {
         let net = Net::new(state.card_value("net")?)?;
+        let architecture = make(net.spec())?;
+        Self::of(net.with_architecture(architecture), state)
+    }
+
+    fn of(net: Net, state: &State) -> Result<Self> {
+        check_architecture(&net, state)?;
         let params = state.get_len("params", net.parameters())?;
         let normaliser = Inputs::load(net.spec(), state)?;
         Ok(Self::new(net, params, normaliser))
     }
+}
+
+/// Checks that `state` was saved by networks of the architecture of `net`.
+pub(crate) fn check_architecture(net: &Net, state: &State) -> Result<()> {
+    let saved = state.card.get(ARCHITECTURE).and_then(Value::as_str);
+    let known = net.architecture();
+    if saved == known.as_deref() {
+        return Ok(());
+    }
+    let own = "that of Wayside";
+    let message = format!(
+        "must be {}, got {}; a policy of another architecture is read by the program that trained it \
+         (LearnedPolicy::read_with)",
+        known.as_deref().unwrap_or(own),
+        saved.unwrap_or(own),
+    );
+    Err(invalid(ARCHITECTURE, message))
 }

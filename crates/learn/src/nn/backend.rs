@@ -6,6 +6,9 @@
 //! come back after every iteration. Hence policy files, checkpoints and reports are the same, and a training may go on
 //! with another backend than it began with.
 //!
+//! So a backend is another way to compute the same networks. For networks of another architecture implement
+//! [`Architecture`](crate::nn::architecture::Architecture) instead.
+//!
 //! Without a backend, a learner uses our own core in a faster way: shards on several cores, rows in chunks that fit a
 //! cache, gradients summed within the update. [`Own`] is the same core as a backend: an example of an
 //! implementation, and the oracle of others. The crate `burn/` of the repository is a backend on Burn.
@@ -68,6 +71,7 @@
 //!     backend: Some(&|spec| {
 //!         Ok(Box::new(Counting { networks: Own::new(spec.clone())?, updates: Arc::clone(&updates) }))
 //!     }),
+//!     architecture: None,
 //!     seed: 0,
 //!     out,
 //!     force: false,
@@ -84,21 +88,12 @@
 use wayside_core::error::{Error, Result};
 
 use crate::nn::adam::Adam;
-use crate::nn::net::{Batch, Net, NetSpec};
+pub use crate::nn::architecture::Slots;
+use crate::nn::batch::Batch;
+use crate::nn::net::{Net, NetSpec};
 
 /// Adam's epsilon in on-policy learning, as stable-baselines3.
 pub const EPSILON: f32 = 1e-5;
-
-/// A minibatch of S slots with R rows together, as networks see it.
-#[derive(Clone, Copy, Debug)]
-pub struct Slots<'a> {
-    /// All rows, `[R, row_width]`.
-    pub rows: &'a [f32],
-    /// Where the rows of each slot end, `[S]`, in ascending order; a slot may have no rows.
-    pub row_ends: &'a [usize],
-    /// What the critic sees beside them, `[S, globals]`.
-    pub globals: &'a [f32],
-}
 
 /// Parameters and optimiser, in the layout of [`Net`]: trunk, head, value; of each layer `W [inputs, outputs]` by rows,
 /// then `b [outputs]`.

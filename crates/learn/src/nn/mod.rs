@@ -7,12 +7,18 @@
 //! | [`dist`] | the factorised masked policy, its loss and gradient |
 //! | [`adam`] | the optimiser |
 //! | [`state`] | tensors and a JSON card in one safetensors file |
+//! | [`architecture`] | the interface to networks of another architecture |
+//! | [`gradient`] | whether the gradient of such a network is right |
 //! | [`backend`] | the interface to other libraries of networks |
+//! | `batch` | slots on their way through networks |
 //! | `matrix`, `simd` | products and elementwise functions, by the widest instructions of the processor |
 
 pub mod adam;
+pub mod architecture;
 pub mod backend;
+pub(crate) mod batch;
 pub mod dist;
+pub mod gradient;
 pub(crate) mod kernel;
 pub(crate) mod matrix;
 pub mod mlp;

@@ -3,9 +3,13 @@
 //! The value is a network on `[mean over rows, globals]`, where the mean is of the trunk's output ([`Pool::Trunk`]) or of
 //! the rows themselves ([`Pool::Rows`], a critic of its own). docs/decisions/0013-network-core.md says when to use which.
 
+use std::sync::Arc;
+
 use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 
+use crate::nn::architecture::Architecture;
+use crate::nn::batch::Batch;
 use crate::nn::mlp::{Activation, Mlp, Tape};
 use crate::nn::state::invalid;
 
@@ -82,42 +86,14 @@ impl NetSpec {
 const MAX_WIDTH: usize = 1 << 24;
 const MAX_LAYERS: usize = 64;
 
-/// The networks of a [`NetSpec`], as a layout of one parameter vector.
+/// The networks of a [`NetSpec`], as a layout of one parameter vector; or in their place one of another architecture.
 #[derive(Clone, Debug)]
 pub struct Net {
     spec: NetSpec,
     trunk: Mlp,
     head: Mlp,
     value: Mlp,
-}
-
-/// A batch of slots and what a forward pass leaves for the backward pass; reused.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Rows of all slots, `[R, row_width]`.
-    pub(crate) rows: Vec<f32>,
-    /// Where the rows of each slot end, `[S]`.
-    pub(crate) row_ends: Vec<usize>,
-    /// `[S, globals]`.
-    pub(crate) globals: Vec<f32>,
-    trunk: Tape,
-    pub(crate) head: Tape,
-    value_in: Vec<f32>,
-    d_value_in: Vec<f32>,
-    pub(crate) value: Tape,
-}
-
-impl Batch {
-    pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-        self.row_ends.clear();
-        self.globals.clear();
-    }
-
-    fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
-        (0..self.row_ends.len())
-            .map(|s| if s == 0 { 0 } else { self.row_ends[s - 1] }..self.row_ends[s])
-    }
+    architecture: Option<Arc<dyn Architecture>>,
 }
 
 impl Net {
@@ -131,19 +107,11 @@ impl Net {
             spec.logits_per_row,
             spec.factors_per_vehicle,
         ];
-        if widths
-            .iter()
-            .chain(&spec.hidden)
-            .chain(&spec.value_hidden)
-            .any(|w| *w == 0)
-            || spec.hidden.is_empty()
-        {
-            return Err(invalid(
-                "net",
-                format!("must have widths > 0 and a hidden layer, got {spec:?}"),
-            ));
-        }
         let all = || widths.iter().chain(&spec.hidden).chain(&spec.value_hidden);
+        if all().any(|w| *w == 0) || spec.hidden.is_empty() {
+            let message = format!("must have widths > 0 and a hidden layer, got {spec:?}");
+            return Err(invalid("net", message));
+        }
         let layers = spec.hidden.len() + spec.value_hidden.len();
         if all().chain([&spec.globals]).any(|w| *w > MAX_WIDTH) || layers > MAX_LAYERS {
             let want = format!("must have at most {MAX_LAYERS} layers of widths up to {MAX_WIDTH}");
@@ -183,7 +151,24 @@ impl Net {
             trunk,
             head,
             value,
+            architecture: None,
         })
+    }
+
+    /// The same rows, logits and values, but computed by `architecture`; hidden layers, activation and pooling of the
+    /// [`NetSpec`] no longer matter.
+    #[must_use]
+    pub fn with_architecture(self, architecture: Arc<dyn Architecture>) -> Self {
+        Self {
+            architecture: Some(architecture),
+            ..self
+        }
+    }
+
+    /// Name of the architecture, if it is not our own.
+    #[must_use]
+    pub fn architecture(&self) -> Option<String> {
+        self.architecture.as_ref().map(|a| a.name())
     }
 
     /// Its sizes.
@@ -192,7 +177,7 @@ impl Net {
         &self.spec
     }
 
-    /// Trunk, head and value, in the order of their parameters.
+    /// Trunk, head and value of our own architecture, in the order of their parameters.
     #[must_use]
     pub fn parts(&self) -> [&Mlp; 3] {
         [&self.trunk, &self.head, &self.value]
@@ -201,12 +186,18 @@ impl Net {
     /// Number of parameters.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        self.value.end()
+        self.architecture
+            .as_ref()
+            .map_or_else(|| self.value.end(), |a| a.parameters())
     }
 
     /// Orthogonal initial weights: gain sqrt 2 in hidden layers, 0.01 for the logits (nearly uniform choices), 1 for the value.
+    /// Another architecture decides for itself.
     #[must_use]
     pub fn init(&self, streams: Streams) -> Vec<f32> {
+        if let Some(architecture) = &self.architecture {
+            return architecture.init(streams);
+        }
         let mut params = vec![0.0; self.parameters()];
         self.trunk.init(
             &mut params,
@@ -220,13 +211,24 @@ impl Net {
         params
     }
 
-    /// Width of what the critic takes the mean of.
-    pub(crate) fn pooled(&self) -> usize {
-        self.value.inputs() - self.spec.globals
+    /// Width of what the value is computed from, [`Net::critic_input`].
+    pub(crate) fn critic_width(&self) -> usize {
+        match self.architecture {
+            Some(_) => 1,
+            None => self.value.inputs(),
+        }
     }
 
     /// Logits of all rows, in `batch.head.output() [R, logits_per_row]`.
     pub(crate) fn policy(&self, params: &[f32], batch: &mut Batch) {
+        if let Some(architecture) = &self.architecture {
+            return batch.forward(
+                architecture.as_ref(),
+                params,
+                self.spec.row_width,
+                self.spec.logits_per_row,
+            );
+        }
         let rows = batch.rows.len() / self.spec.row_width;
         self.trunk
             .forward(params, &batch.rows, rows, &mut batch.trunk);
@@ -234,39 +236,54 @@ impl Net {
             .forward(params, batch.trunk.output(), rows, &mut batch.head);
     }
 
-    /// Adds what the critic takes the mean of over some rows of the batch to `sum [pooled]`.
-    pub(crate) fn pool(&self, batch: &Batch, rows: std::ops::Range<usize>, sum: &mut [f32]) {
-        let width = sum.len();
+    /// Writes what the value of slot `s` is computed from to `input [critic_width]`, after [`Net::policy`]: the mean over the
+    /// slot's rows and its globals. Another architecture has found the value already, so it is only kept.
+    pub(crate) fn critic_input(&self, batch: &Batch, s: usize, input: &mut [f32]) {
+        if self.architecture.is_some() {
+            input[0] = batch.value.output()[s];
+            return;
+        }
+        let (mean, globals) = input.split_at_mut(self.pooled());
+        let (rows, width) = (batch.range(s), mean.len());
         let source = match self.spec.pool {
             Pool::Trunk => batch.trunk.output(),
             Pool::Rows => &batch.rows,
         };
+        let share = 1.0 / rows.len().max(1) as f32;
+        mean.fill(0.0);
         for row in source[rows.start * width..rows.end * width].chunks_exact(width) {
-            sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+            mean.iter_mut().zip(row).for_each(|(m, x)| *m += x);
         }
+        mean.iter_mut().for_each(|x| *x *= share);
+        globals.copy_from_slice(&batch.globals[s * globals.len()..(s + 1) * globals.len()]);
     }
 
-    /// Values of `slots` slots from `input [S, pooled + globals]`, in `tape.output() [S, 1]`.
+    /// Width of what the critic takes the mean of.
+    fn pooled(&self) -> usize {
+        self.value.inputs() - self.spec.globals
+    }
+
+    /// Values of `slots` slots from `input [S, critic_width]`, in `tape.output() [S, 1]`.
     pub(crate) fn value(&self, params: &[f32], input: &[f32], slots: usize, tape: &mut Tape) {
+        if self.architecture.is_some() {
+            tape.make_room(slots);
+            tape.output_and_gradient().0.copy_from_slice(input);
+            return;
+        }
         self.value.forward(params, input, slots, tape);
     }
 
     /// Logits and values of a batch.
     pub(crate) fn forward(&self, params: &[f32], batch: &mut Batch) {
         self.policy(params, batch);
-        let (slots, width, pooled) = (batch.row_ends.len(), self.value.inputs(), self.pooled());
+        if self.architecture.is_some() {
+            return;
+        }
+        let (slots, width) = (batch.row_ends.len(), self.critic_width());
         let mut value_in = std::mem::take(&mut batch.value_in);
-        value_in.clear();
         value_in.resize(slots * width, 0.0);
-        for ((rows, input), globals) in batch
-            .ranges()
-            .zip(value_in.chunks_exact_mut(width))
-            .zip(globals(batch, self.spec.globals))
-        {
-            let share = 1.0 / rows.len().max(1) as f32;
-            self.pool(batch, rows, &mut input[..pooled]);
-            input[..pooled].iter_mut().for_each(|x| *x *= share);
-            input[pooled..].copy_from_slice(globals);
+        for (s, input) in value_in.chunks_exact_mut(width).enumerate() {
+            self.critic_input(batch, s, input);
         }
         self.value
             .forward(params, &value_in, slots, &mut batch.value);
@@ -282,6 +299,9 @@ impl Net {
         grads: &mut [f32],
         keep: bool,
     ) {
+        if let Some(architecture) = &self.architecture {
+            return batch.backward(architecture.as_ref(), params, grads, keep);
+        }
         let (slots, width, pooled) = (batch.row_ends.len(), self.value.inputs(), self.pooled());
         let (features, d_features) = batch.trunk.output_and_gradient();
         self.head.backward_onto(
@@ -330,11 +350,6 @@ impl Net {
             None,
         );
     }
-}
-
-/// The globals of each slot; empty slices where there are none.
-fn globals(batch: &Batch, width: usize) -> impl Iterator<Item = &[f32]> {
-    (0..batch.row_ends.len()).map(move |s| &batch.globals[s * width..(s + 1) * width])
 }
 
 #[cfg(test)]

@@ -105,9 +105,13 @@ pub(super) fn learner<'w>(
     Ok(match &settings.config {
         Config::Ppo(config) => on_policy(plan, config.learner(net, envs()?, seed)?)?,
         Config::Ac(config) => on_policy(plan, config.learner(net, envs()?, seed)?)?,
-        _ if plan.backend.is_some() => {
+        _ if plan.backend.is_some() || plan.architecture.is_some() => {
+            let path = match plan.backend {
+                Some(_) => "backend",
+                None => "architecture",
+            };
             let message = format!("must be our own for {}", settings.algorithm.name());
-            return Err(Error::invalid("plan", None, "backend", message));
+            return Err(Error::invalid("plan", None, path, message));
         }
         Config::Sac(config) => {
             let form = slot_form(layout, plan.world, net.factors_per_vehicle)?;
@@ -123,11 +127,15 @@ pub(super) fn learner<'w>(
     })
 }
 
-/// Gives the networks to the backend of the plan, if it has one.
+/// Gives the networks the architecture of the plan, and hands them to its backend, where it has one.
 fn on_policy<'w>(
     plan: &Plan<'w>,
-    learner: OnPolicy<Environment<'w>>,
+    mut learner: OnPolicy<Environment<'w>>,
 ) -> Result<Box<dyn Learner + 'w>> {
+    if let Some(make) = plan.architecture {
+        let architecture = make(learner.spec())?;
+        learner = learner.with_architecture(architecture)?;
+    }
     Ok(Box::new(match plan.backend {
         Some(make) => {
             let backend = make(learner.spec())?;

@@ -8,7 +8,7 @@ use wayside_core::Scenario;
 use wayside_core::error::Result;
 use wayside_core::observation::{Layout, Observation, Scorer};
 
-use crate::algo::policy::Policy;
+use crate::algo::policy::{MakeArchitecture, Policy};
 use crate::nn::state::{State, in_file, invalid};
 
 /// Key of the card in the file's header.
@@ -141,6 +141,19 @@ impl LearnedPolicy {
     /// If it cannot be read or is not a policy file; the error names the file.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_state(&State::read(path)?).map_err(|error| in_file(error, path))
+    }
+
+    /// Reads a policy file whose networks have the architecture that `make` makes: that which
+    /// [`Plan::architecture`](crate::trainer::Plan::architecture) was given.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not a policy file, or its architecture has another name; the error names the file.
+    pub fn read_with(path: &Path, make: &MakeArchitecture) -> Result<Self> {
+        let read = || {
+            let state = State::read(path)?;
+            Self::new(state.card_value(KEY)?, Policy::load_with(&state, make)?)
+        };
+        read().map_err(|error| in_file(error, path))
     }
 
     /// The policy file, and the card alone as JSON, to be read by people.

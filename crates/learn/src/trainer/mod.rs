@@ -55,6 +55,7 @@ use wayside_core::observation::{Form, Layout};
 use wayside_core::policy::PolicyKind;
 
 use crate::algo::learner::Learner;
+use crate::algo::policy::MakeArchitecture;
 use crate::nn::state::{State, in_file, invalid};
 use crate::trainer::learned::{Card, LearnedPolicy, Score, scenario_hash};
 
@@ -90,6 +91,9 @@ pub struct Plan<'w> {
     /// Makes a library of networks other than ours, for `ppo` and `ac`. Not an option: it decides where the networks are
     /// computed and how fast, so that a training may go on with another.
     pub backend: Option<&'w MakeBackend<'w>>,
+    /// Makes a network of your own architecture ([`crate::nn::architecture`]), for `ppo` and `ac`. The options `net_arch`,
+    /// `activation` and `own_critic` then have no effect, and [`LearnedPolicy::read_with`] reads the policy.
+    pub architecture: Option<&'w MakeArchitecture<'w>>,
     /// Seed of every random stream.
     pub seed: u64,
     /// Folder of the training.

@@ -9,6 +9,7 @@ use wayside_learn::nn::net::NetSpec;
 
 use crate::seam::{keys, small};
 
+mod architecture;
 #[allow(dead_code)] // the other tests' problems
 #[path = "../it/mdp.rs"]
 mod mdp;

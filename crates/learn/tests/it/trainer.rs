@@ -57,6 +57,7 @@ pub(crate) fn plan<'w>(world: &'w World, settings: Settings, out: &Path) -> Plan
         read: &|_| unreachable!("nothing varies"),
         settings,
         backend: None,
+        architecture: None,
         seed: 5,
         out: out.to_owned(),
         force: false,

@@ -57,7 +57,7 @@ impl Updater {
 
     /// Computes values, advantages and targets of the snippets drawn, by the critic as it is.
     pub(super) fn revalue(&mut self) {
-        let (steps, width) = (self.config.n_steps, self.net.spec().row_width);
+        let steps = self.config.n_steps;
         let (mut rewards, mut next, mut found) = (Vec::new(), Vec::new(), Vec::new());
         let (mut ended, mut within) = (Vec::new(), Vec::new());
         let batch = &mut self.shards[0].batch;
@@ -67,9 +67,7 @@ impl Updater {
             batch.clear();
             for &(_, slot) in members {
                 let slot = store.slot(slot as usize);
-                batch.rows.extend_from_slice(slot.rows);
-                batch.globals.extend_from_slice(slot.globals);
-                batch.row_ends.push(batch.rows.len() / width);
+                batch.push(self.net.spec().row_width, slot.rows, slot.globals);
             }
             self.net.forward(&self.params, batch);
             let values = batch.value.output();

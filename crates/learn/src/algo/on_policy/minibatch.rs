@@ -2,8 +2,9 @@
 
 use crate::algo::ppo::{PpoConfig, Ratio};
 use crate::algo::store::Store;
+use crate::nn::batch::Batch;
 use crate::nn::dist::{Factors, Objective, Sums, Taken};
-use crate::nn::net::{Batch, Net};
+use crate::nn::net::Net;
 
 /// Rows that pass through the networks at once: with 64 wide layers a megabyte, so that a core keeps them in its cache.
 const CHUNK_ROWS: usize = 1024;
@@ -77,12 +78,9 @@ impl Minibatch<'_> {
     pub(super) fn load(&self, shard: &mut Shard, i: usize) {
         let (store, slot) = shard.members[i];
         let slot = self.stores[store as usize].slot(slot as usize);
-        let batch = &mut shard.batch;
-        batch.rows.extend_from_slice(slot.rows);
-        batch.globals.extend_from_slice(slot.globals);
-        batch
-            .row_ends
-            .push(batch.rows.len() / self.net.spec().row_width);
+        shard
+            .batch
+            .push(self.net.spec().row_width, slot.rows, slot.globals);
     }
 
     /// Gradients of policy loss (22), value loss (23) and entropy with respect to logits and values, into the tapes.

@@ -7,6 +7,8 @@ mod minibatch;
 mod tests;
 mod updater;
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde_json::Value;
 use wayside_core::error::Result;
@@ -18,9 +20,10 @@ use crate::algo::episode::{self, EpisodeLog};
 use crate::algo::gae::Discounts;
 use crate::algo::learner::{Learner, Losses, OnPolicyLosses, Report};
 use crate::algo::normalise::{Inputs, RewardNormaliser, Running};
-use crate::algo::policy::Policy;
+use crate::algo::policy::{self, Policy};
 use crate::algo::ppo::PpoConfig;
 use crate::algo::rollout::{Lane, Rollout};
+use crate::nn::architecture::Architecture;
 use crate::nn::backend::Backend;
 use crate::nn::net::{Net, NetSpec};
 use crate::nn::state::{State, invalid};
@@ -99,13 +102,23 @@ impl<E: Env> OnPolicy<E> {
         Ok(self)
     }
 
+    /// Networks of another architecture from here on, from their initial parameters.
+    ///
+    /// # Errors
+    /// If there is a backend, or the number of initial parameters is wrong.
+    pub fn with_architecture(mut self, architecture: Arc<dyn Architecture>) -> Result<Self> {
+        let streams = Streams::new(self.seed);
+        self.updater.set_architecture(architecture, streams)?;
+        Ok(self)
+    }
+
     /// Sizes of the networks.
     #[must_use]
     pub fn spec(&self) -> &NetSpec {
         self.updater.net.spec()
     }
 
-    /// All parameters, in the layout of [`Net`].
+    /// All parameters, in the layout of [`Net`] or of the architecture.
     #[must_use]
     pub fn params(&self) -> &[f32] {
         &self.updater.params
@@ -225,6 +238,7 @@ impl<E: Env> Learner for OnPolicy<E> {
             let message = format!("must be {:?}, got {spec:?}", self.spec());
             return Err(invalid("net", message));
         }
+        policy::check_architecture(&self.updater.net, state)?;
         let n = self.envs().count();
         let episodes = episode::load(n, state)?;
         let normaliser = Inputs::load(&spec, state)?;
