@@ -23,23 +23,34 @@ pub struct Outcome {
     pub migration_j: f64,
     /// Execution energy (5), e_edge \[J\].
     pub compute_j: f64,
+    /// What the return of the result adds to the delay, where results are returned \[s\].
+    pub return_s: f64,
+    /// Energy of that return \[J\].
+    pub return_j: f64,
     /// Hops between entry and execution RSU.
     pub hops: u32,
 }
 
 impl Outcome {
+    /// Delay until the task is computed \[s\].
+    #[must_use]
+    #[inline]
+    pub fn ready_s(&self) -> f64 {
+        self.upload_s + self.migration_s + self.propagation_s + self.wait_s + self.compute_s
+    }
+
     /// Whole delay \[s\].
     #[must_use]
     #[inline]
     pub fn delay_s(&self) -> f64 {
-        self.upload_s + self.migration_s + self.propagation_s + self.wait_s + self.compute_s
+        self.ready_s() + self.return_s
     }
 
     /// Whole energy \[J\].
     #[must_use]
     #[inline]
     pub fn energy_j(&self) -> f64 {
-        self.upload_j + self.migration_j + self.compute_j
+        self.upload_j + self.migration_j + self.compute_j + self.return_j
     }
 
     /// Its share of J (15).

@@ -104,7 +104,7 @@ impl CarryOver {
             return;
         }
         for (task, outcome) in costs.outcomes().iter().enumerate() {
-            let end_s = now_s + outcome.delay_s();
+            let end_s = now_s + outcome.ready_s();
             match placements[task] {
                 Placement::Local => {
                     let free_at_s = &mut self.free_at_s[slot.tasks.vehicle[task] as usize];

@@ -152,6 +152,22 @@ impl CoverageIndex {
         }
     }
 
+    /// The nearest RSU that covers a place, of those that `admit` lets through, with its squared distance \[m^2\]; ties by row.
+    pub fn nearest(&self, [x_m, y_m]: [f64; 2], admit: impl Fn(u32) -> bool) -> Option<(f64, u32)> {
+        let covering = self.candidates(x_m, y_m).iter().filter_map(|rsu| {
+            let (dx, dy) = (rsu.x_m - x_m, rsu.y_m - y_m);
+            let distance2 = dx * dx + dy * dy;
+            (distance2 <= rsu.range2_m2 && admit(rsu.rsu)).then_some((distance2, rsu.rsu))
+        });
+        covering.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+    }
+
+    /// Time of one bit over a band of its own, between antennas whose ground distance has that square \[s/bit\].
+    #[must_use]
+    pub fn seconds_per_bit(&self, bandwidth_hz: f64, tx_power_w: f64, distance2_m2: f64) -> f64 {
+        seconds_per_bit(bandwidth_hz, self.radio.snr(tx_power_w, distance2_m2))
+    }
+
     fn candidates(&self, x_m: f64, y_m: f64) -> &[Near] {
         let column = (x_m - self.x_min_m) / self.cell_m;
         let row = (y_m - self.y_min_m) / self.cell_m;

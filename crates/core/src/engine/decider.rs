@@ -3,6 +3,9 @@
 use std::time::Instant;
 
 use super::batch;
+use super::records::ReturnRecord;
+use super::result::Returned;
+use super::traffic::Traffic;
 use crate::alloc::{Allocator, Certificate};
 use crate::evaluate::{Evaluator, Outcome};
 use crate::model::load;
@@ -91,6 +94,18 @@ impl Decider {
         self.costs.allocate(slot, &mut self.decision);
         self.decision_time_s += clock.elapsed().as_secs_f64();
         self.costs.evaluate(slot, &self.decision);
+    }
+
+    /// Returns the results of what was decided, where the scenario says how.
+    pub(super) fn return_results(&mut self, slot: &Slot, traffic: &mut Traffic<'_>) {
+        self.costs
+            .return_results(slot, &self.decision.placements, traffic);
+    }
+
+    /// How the answer of every task was returned; empty where answers are there at once.
+    #[must_use]
+    pub fn returns(&self) -> &[Returned] {
+        self.costs.returns()
     }
 
     /// Places the tasks of `slot` where they queue for cores; what becomes of them is not yet known.
@@ -199,6 +214,8 @@ pub(super) struct CostEvaluator {
     cpu_hz: Vec<f64>,
     certificate: Certificate,
     outcomes: Vec<Outcome>,
+    returns: Vec<Returned>,
+    results: bool,
     rejected: u32,
     /// Which loads are measured, and their values.
     of: BalanceOf,
@@ -230,6 +247,26 @@ impl CostEvaluator {
         self.evaluator
             .outcomes(slot, &decision.placements, &self.cpu_hz, &mut self.outcomes);
         self.measure(slot, &decision.placements);
+    }
+
+    /// Adds to the outcomes what the return of the results takes, where the scenario says how.
+    pub(super) fn return_results(
+        &mut self,
+        slot: &Slot,
+        placements: &[Placement],
+        traffic: &mut Traffic<'_>,
+    ) {
+        self.results =
+            traffic.return_results(slot, placements, &mut self.outcomes, &mut self.returns);
+    }
+
+    pub(super) fn returns(&self) -> &[Returned] {
+        &self.returns
+    }
+
+    /// What became of the answers, where the scenario says how they return.
+    pub(super) fn return_record(&self) -> Option<ReturnRecord> {
+        self.results.then(|| ReturnRecord::of(&self.returns))
     }
 
     fn measure(&mut self, slot: &Slot, placements: &[Placement]) {

@@ -333,6 +333,7 @@ impl<'w> Env<'w> {
         traffic.pay(slot, &NoiseRise::default());
         costs.allocate(&episode.slot, decision);
         costs.evaluate(&episode.slot, decision);
+        costs.return_results(&episode.slot, &decision.placements, &mut episode.traffic);
         self.record = account(&episode.slot, &decision.placements, costs);
         self.record.enforced = episode.world.scenario.load_balance.enforce;
         self.record.slot = episode.t as u32;

@@ -14,8 +14,10 @@ mod preview;
 pub mod queue_env;
 pub mod records;
 mod registry;
+pub mod result;
 mod sessions;
 pub mod traffic;
+mod trajectory;
 pub mod world;
 
 pub use lane::TaskOutcome;
@@ -266,7 +268,7 @@ fn run_slots<C: PolicyFactory>(
             let bounds = bounds_of(&slot);
             for (policy, lane) in lanes.iter_mut().enumerate() {
                 let mut ended = |task: &TaskOutcome| observer.ended(policy, task);
-                lane.step(t, &mut slot, &traffic, bounds, &mut ended);
+                lane.step(t, &mut slot, &mut traffic, bounds, &mut ended);
                 if let Some(record) = lane.closed() {
                     check_record(policies[policy].name(), seed, record)?;
                 }

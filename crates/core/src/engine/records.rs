@@ -1,5 +1,6 @@
 //! What a run leaves: one record per seed, policy and slot, and the distributions over its tasks.
 
+use super::result::{Fate, Missed, Returned};
 use crate::evaluate::Outcome;
 use crate::queueing::Reason;
 use hdrhistogram::Histogram;
@@ -85,6 +86,40 @@ pub struct SessionRun {
     pub moved_bits: f64,
     /// Downtime of all switches \[s\].
     pub down_s: f64,
+}
+
+/// What became of the results of a slot's tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReturnRecord {
+    /// Tasks that ran on their vehicles.
+    pub local: u32,
+    /// Results that came back.
+    pub returned: u32,
+    /// Results lost, by the order of [`Missed::ALL`].
+    pub lost: [u32; Missed::ALL.len()],
+    /// Results of which nobody knows, because positions end before.
+    pub pending: u32,
+    /// Handovers of vehicles while their tasks were away.
+    pub handovers: u32,
+    /// Energy of all returns \[J\].
+    pub energy_j: f64,
+}
+
+impl ReturnRecord {
+    pub(super) fn of(returns: &[Returned]) -> Self {
+        let mut record = Self::default();
+        for returned in returns {
+            match returned.fate {
+                Fate::Local => record.local += 1,
+                Fate::Returned(_) => record.returned += 1,
+                Fate::Lost(reason) => record.lost[reason as usize] += 1,
+                Fate::Pending => record.pending += 1,
+            }
+            record.handovers += returned.handovers;
+            record.energy_j += returned.energy_j;
+        }
+        record
+    }
 }
 
 impl QueueRun {
@@ -211,6 +246,10 @@ pub struct SlotRecord {
     pub wait_s: f64,
     /// See `upload_s`.
     pub compute_s: f64,
+    /// What the return of results adds to the mean delay \[s\].
+    pub return_s: f64,
+    /// What became of the results, where they are returned.
+    pub returns: Option<ReturnRecord>,
     /// Certified lower bound of `objective`, where asked for.
     pub lower_bound: Option<f64>,
     /// Most tasks that any policy could have had done within their deadlines, where bounds were asked for and tasks
@@ -265,6 +304,7 @@ impl SlotRecord {
         self.propagation_s += outcome.propagation_s;
         self.wait_s += outcome.wait_s;
         self.compute_s += outcome.compute_s;
+        self.return_s += outcome.return_s;
         self.hops += outcome.hops;
     }
 
@@ -280,6 +320,7 @@ impl SlotRecord {
             &mut self.propagation_s,
             &mut self.wait_s,
             &mut self.compute_s,
+            &mut self.return_s,
         ] {
             *sum *= per_task;
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::links::{Links, NoiseRise};
+use super::result::{ResultReturn, Returned};
 use super::sessions::SessionSource;
 use super::world::{WorldRef, draw, draw_cycles, keep_busy};
 use crate::error::Result;
@@ -33,6 +34,8 @@ pub struct Traffic<'w> {
     sessions: Option<SessionSource>,
     /// The radio, where it is more than log-distance.
     links: Option<Links>,
+    /// Returns the results of tasks, and reads positions ahead for that.
+    results: Option<ResultReturn>,
     /// Scratch memory of the coverage.
     near: Vec<(f64, u32)>,
 }
@@ -94,6 +97,10 @@ impl<'w> Traffic<'w> {
             },
             links: Links::new(&world, streams),
             near: Vec::new(),
+            results: world.scenario.result.map(|options| {
+                let sizes = streams.stream("task.result");
+                ResultReturn::new(options, world.scenario.time.slot_s, sizes)
+            }),
             sessions: world
                 .scenario
                 .execution
@@ -120,7 +127,11 @@ impl<'w> Traffic<'w> {
         let world = self.world.clone();
         let scenario = &world.scenario;
         slot.now_s = now_s;
-        self.source.advance(slot.now_s, &mut self.positions)?;
+        let (source, positions) = (&mut *self.source, &mut self.positions);
+        match &mut self.results {
+            Some(results) => results.trajectory().advance(source, now_s, positions)?,
+            None => source.advance(now_s, positions)?,
+        }
         self.match_vehicles(&scenario.fleet, slot);
         slot.vehicles.x_m.clone_from(&self.positions.x_m);
         slot.vehicles.y_m.clone_from(&self.positions.y_m);
@@ -154,6 +165,9 @@ impl<'w> Traffic<'w> {
             }
             None => self.draw_tasks(&scenario.task, slot),
         }
+        if let Some(results) = &mut self.results {
+            results.draw(slot.tasks.len());
+        }
         self.idle_queues(slot);
         self.renew(now_s);
 
@@ -186,6 +200,23 @@ impl<'w> Traffic<'w> {
         if let Some(links) = &self.links {
             links.hear(slot, placements, outcomes, rise);
         }
+    }
+
+    /// Returns the results of the tasks of `slot`, the slot it was advanced to last, where the scenario says how: adds to
+    /// `outcomes` what that takes, and says in `out` what became of each. Whether it does.
+    pub(super) fn return_results(
+        &mut self,
+        slot: &Slot,
+        placements: &[Placement],
+        outcomes: &mut [Outcome],
+        out: &mut Vec<Returned>,
+    ) -> bool {
+        let Some(results) = &mut self.results else {
+            return false;
+        };
+        let world = (self.world.coverage(), &mut *self.source);
+        results.returns(slot, world, placements, outcomes, out);
+        true
     }
 
     /// When every core is free of its initial work \[s\].

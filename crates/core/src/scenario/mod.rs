@@ -14,6 +14,7 @@ mod mobility;
 pub mod options;
 mod queueing;
 mod radio;
+mod result;
 mod rsu;
 pub mod sessions;
 mod sites;
@@ -43,6 +44,7 @@ pub(crate) use radio::BUILTIN;
 pub use radio::{
     Fading, Interference, LosRule, MODELS, PathLoss, RadioOptions, RateKind, Shadowing,
 };
+pub use result::ResultOptions;
 pub(crate) use rsu::MAX_GRID;
 pub use rsu::{Rsu, RsuLayout};
 pub use sessions::SessionOptions;
@@ -93,6 +95,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// `[success] definition`.
     pub success: Success,
+    /// `[result]`; `None`: answers are there at once.
+    pub result: Option<ResultOptions>,
     /// `[objective] omega`: weight of delay against energy in (15), in `[0, 1]`.
     pub omega: f64,
     /// `[load_balance]`.
@@ -125,6 +129,7 @@ impl Scenario {
             information: None,
             faults: Vec::new(),
             success: Success::default(),
+            result: None,
             omega: 0.0,
             load_balance: LoadBalance::default(),
             bound: BoundOptions::default(),
@@ -170,6 +175,7 @@ impl Scenario {
         self.fleet(k, folder, &rsus);
         let doc = "What vehicles ask for";
         k.section("task", doc, |k| self.task.keys(k, self.execution));
+        result::section(k, self.execution, &self.radio, &mut self.result);
         k.section("objective", "The objective, equation (15)", |k| {
             let doc = "weight omega of delay against energy";
             k.required("omega", Float::UNIT, &mut self.omega, doc);

@@ -90,6 +90,8 @@ fn closed_form_slot_by_hand() {
         migration_j: 0.001,
         compute_s: 0.5,
         compute_j: 0.128,
+        return_s: 0.0,
+        return_j: 0.0,
         hops: 1,
     };
     let shares = Outcome {

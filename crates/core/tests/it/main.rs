@@ -28,6 +28,7 @@ mod queue_twin;
 mod queueing;
 mod radio;
 mod relaxation;
+mod result;
 mod sequential_twin;
 mod sessions;
 mod support;

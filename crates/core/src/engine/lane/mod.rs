@@ -91,7 +91,7 @@ impl Lane {
         &mut self,
         t: usize,
         slot: &mut Slot,
-        traffic: &Traffic<'_>,
+        traffic: &mut Traffic<'_>,
         bounds: Bounds,
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {

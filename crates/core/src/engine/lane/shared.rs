@@ -4,6 +4,7 @@ use super::super::carry_over::CarryOver;
 use super::super::decider::{CostEvaluator, Decider};
 use super::super::links::NoiseRise;
 use super::super::records::{PolicyRun, SlotRecord};
+use super::super::result::Fate;
 use super::super::traffic::Traffic;
 use super::super::world::World;
 use crate::model::load;
@@ -51,7 +52,7 @@ impl SharedLane {
         &mut self,
         t: usize,
         slot: &mut Slot,
-        traffic: &Traffic<'_>,
+        traffic: &mut Traffic<'_>,
         lower_bound: Option<f64>,
     ) {
         let now_s = t as f64 * slot.slot_s;
@@ -61,6 +62,7 @@ impl SharedLane {
         self.decider.ask(slot);
         traffic.pay(slot, &self.noise_rise);
         self.decider.settle(slot);
+        self.decider.return_results(slot, traffic);
         let (placements, costs) = (self.decider.placements(), self.decider.costs());
         let mut record = account(slot, placements, costs);
         record.enforced = self.enforced;
@@ -98,12 +100,15 @@ pub(in crate::engine) fn account(
     for (task, outcome) in costs.outcomes().iter().enumerate() {
         let delay_s = outcome.delay_s();
         record.add(outcome, slot.omega);
-        record.deadline_met += u32::from(delay_s <= slot.tasks.deadline_s[task]);
+        let returned = costs.returns().get(task).map_or(Fate::Local, |r| r.fate);
+        let there = matches!(returned, Fate::Local | Fate::Returned(_));
+        record.deadline_met += u32::from(there && delay_s <= slot.tasks.deadline_s[task]);
         record.uncovered += u32::from(slot.links(task).is_empty());
         let placement = placements[task];
         record.offloaded += u32::from(placement.entry().is_some());
         record.migrated += u32::from(placement.is_migrated());
     }
+    record.returns = costs.return_record();
     record.sums_to_means();
     record.lbm = load::lbm(costs.loads());
     record.jain = load::jain(costs.loads());

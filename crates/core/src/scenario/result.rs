@@ -1,0 +1,48 @@
+//! `[result]`: the answers of tasks, and how they reach vehicles that have moved.
+
+use super::queueing::Execution;
+use super::radio::RadioOptions;
+use crate::config::{Float, Keys, Range, Spread, section};
+
+section! {
+    /// `[result]`: what it takes to return the answer of an offloaded task.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ResultOptions {
+        /// size of the answer of a task [bytes]
+        data_bytes: Range = required(Spread(Float::NON_NEGATIVE.up_to(1e15))),
+        /// downlink band that every receiver gets to itself [Hz]
+        bandwidth_hz: Option<f64> = optional(Float::POSITIVE, "bandwidth_hz of the RSU that covers the vehicle"),
+        /// transmit power of an RSU [W]
+        tx_power_w: Option<f64> = optional(Float::POSITIVE.up_to(1e6), "the downlink is as good as the vehicle's uplink, and its energy is not counted"),
+        /// how long an answer waits for the vehicle to be covered, from when it is ready [s]
+        give_up_s: f64 = default(10.0, Float::NON_NEGATIVE.up_to(1e6)),
+        /// interruption at each handover, that is where another RSU covers the vehicle than before, while its task is away [s]
+        interruption_s: f64 = default(0.0, Float::NON_NEGATIVE.up_to(1e6)),
+        /// delay that a lost answer counts beyond give_up_s [s]
+        penalty_s: f64 = default(0.0, Float::NON_NEGATIVE.up_to(1e6)),
+    }
+}
+
+/// The optional section `[result]`.
+pub(super) fn section(
+    k: &mut Keys<'_, '_>,
+    execution: Execution,
+    radio: &RadioOptions,
+    result: &mut Option<ResultOptions>,
+) {
+    let without = "answers have no size and are there at once";
+    let doc = "The answers of offloaded tasks, and their way to vehicles that have moved";
+    k.optional_section("result", without, doc, result, ResultOptions::keys);
+    if result.is_some() && execution != Execution::SharedCpu {
+        k.problem(
+            "result",
+            "needs [execution] kind = \"shared-cpu\": there is no return of results where tasks queue or work runs in sessions",
+        );
+    }
+    if result.is_some() && !radio.is_plain() {
+        k.problem(
+            "result",
+            "needs the plain radio of equation (1): downlinks know no other keys of [channel] yet",
+        );
+    }
+}
