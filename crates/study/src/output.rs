@@ -10,7 +10,7 @@ use crate::report;
 use crate::slots;
 use crate::summary::Summary;
 use crate::table;
-use crate::tasks;
+use crate::tasks::{self, Further};
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::io::{self, Write as _};
@@ -100,10 +100,9 @@ impl RunFolder {
     pub fn write_tasks(&self, replications: &[Replication]) -> Result<()> {
         let parts = self.folder.scratch()?;
         let seeds = replications.iter().map(|r| r.seed);
-        let mut runs = replications.iter().flat_map(|r| &r.policies);
-        let sessions = runs.any(|run| run.sessions.is_some());
+        let further = Further::of_runs(replications.iter().flat_map(|r| &r.policies));
         self.folder.write_with("tasks.parquet", |file| {
-            tasks::join(file, &parts, seeds, sessions).map(drop)
+            tasks::join(file, &parts, seeds, further).map(drop)
         })
     }
 

@@ -2,13 +2,45 @@
 
 use crate::columns::{Column, ParquetWriter};
 use std::io;
-use wayside_core::engine::records::{Replication, SlotRecord};
+use wayside_core::engine::records::{Replication, ReturnRecord, SlotRecord};
+use wayside_core::engine::result::Missed;
 
 /// One row.
 struct Row<'a> {
     seed: u64,
     policy: &'a str,
     slot: &'a SlotRecord,
+}
+
+impl Row<'_> {
+    fn returns(&self, count: fn(&ReturnRecord) -> u32) -> u32 {
+        self.slot.returns.as_ref().map_or(0, count)
+    }
+}
+
+/// The columns of the return of answers, after those of any slot.
+fn return_columns<'a>() -> [(&'static str, Column<Row<'a>>); 7] {
+    [
+        ("return_s", Column::Real(|r| r.slot.return_s)),
+        (
+            "return_j",
+            Column::Real(|r| {
+                let tasks = f64::from(r.slot.tasks.max(1));
+                r.slot.returns.map_or(0.0, |r| r.energy_j / tasks)
+            }),
+        ),
+        ("returned", Column::Count(|r| r.returns(|r| r.returned))),
+        (
+            "lost_no_coverage",
+            Column::Count(|r| r.returns(|r| r.lost[Missed::NoCoverage as usize])),
+        ),
+        (
+            "lost_vehicle_left",
+            Column::Count(|r| r.returns(|r| r.lost[Missed::VehicleLeft as usize])),
+        ),
+        ("pending", Column::Count(|r| r.returns(|r| r.pending))),
+        ("handovers", Column::Count(|r| r.returns(|r| r.handovers))),
+    ]
 }
 
 /// The columns, in order; the last is the only one that depends on the clock.
@@ -58,12 +90,18 @@ pub fn write_slots<W: io::Write + Send>(
     replications: &[Replication],
     timing: bool,
 ) -> io::Result<W> {
-    let all = columns();
-    let columns = &all[..all.len() - usize::from(!timing)];
-    let mut table = ParquetWriter::create(to, "slots", columns)?;
+    let mut columns: Vec<_> = columns().into();
+    if !timing {
+        columns.pop();
+    }
+    let slots = replications.iter().flat_map(rows);
+    if slots.map(|row| row.slot).any(|slot| slot.returns.is_some()) {
+        columns.extend(return_columns());
+    }
+    let mut table = ParquetWriter::create(to, "slots", &columns)?;
     for replication in replications {
         let rows: Vec<Row<'_>> = rows(replication).collect();
-        table.write(columns, &rows)?;
+        table.write(&columns, &rows)?;
     }
     table.finish()
 }

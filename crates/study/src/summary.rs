@@ -3,10 +3,14 @@
 //! Per seed, a quantity of tasks is the mean over all tasks of the run (slots weigh by their tasks), and
 //! a quantity of slots the mean over the slots that have tasks. Intervals are over seeds.
 
+mod metric;
+
 use crate::stats::{self, Estimate};
+pub use metric::{Gap, Metric, OF_RETURNS, OF_SESSIONS, ReturnSummary, SessionSummary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wayside_core::engine::records::{PolicyRun, Replication, SessionRun, SlotRecord};
+use wayside_core::engine::records::{PolicyRun, Replication, ReturnRecord, SessionRun, SlotRecord};
+use wayside_core::engine::result::Missed;
 
 /// What a comparison of policies found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,58 +37,6 @@ pub struct Summary {
     /// `--no-timing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Vec<Timing>>,
-}
-
-/// A metric of a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Metric {
-    /// Mean over seeds.
-    pub mean: f64,
-    /// Its 95 % confidence interval by Student's t; null for a single seed.
-    pub ci95: Option<[f64; 2]>,
-    /// Paired difference to the first policy; null for the first policy itself.
-    pub difference: Option<Estimate>,
-}
-
-/// Gap of the objective J to its certified lower bound LB, (J - LB)/LB.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Gap {
-    /// Mean over seeds of the gap of a whole run.
-    pub mean: f64,
-    /// Its 95 % confidence interval; null for a single seed.
-    pub ci95: Option<[f64; 2]>,
-    /// Smallest gap of a single slot, or of a run whose slots are bounded together; below zero it is a bug of Wayside.
-    pub min: f64,
-    /// Largest gap of a single slot, or of such a run.
-    pub max: f64,
-    /// Paired difference to the first policy; null for the first policy itself.
-    pub difference: Option<Estimate>,
-}
-
-/// What became of the sessions of a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SessionSummary {
-    /// Moves of a session.
-    pub moves: Option<Metric>,
-    /// Bytes that its moves send.
-    pub moved_bytes: Option<Metric>,
-    /// Downtime of its moves \[s\].
-    pub down_s: Option<Metric>,
-    /// Share of batches that hosts serve; the others run on vehicles.
-    pub served: Option<Metric>,
-}
-
-impl SessionSummary {
-    /// All metrics, by name.
-    #[must_use]
-    pub fn metrics(&self) -> [(&'static str, Option<Metric>); 4] {
-        [
-            ("moves", self.moves),
-            ("moved_bytes", self.moved_bytes),
-            ("down_s", self.down_s),
-            ("served", self.served),
-        ]
-    }
 }
 
 /// Decision times of a policy.
@@ -119,6 +71,9 @@ macro_rules! policy_summary {
             /// Where work runs in sessions; left out elsewhere.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub sessions: Option<SessionSummary>,
+            /// Where answers are returned; left out elsewhere.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub returns: Option<ReturnSummary>,
             /// Paired difference of the objective to the first policy, as in `objective`.
             pub difference: Option<Estimate>,
         }
@@ -127,10 +82,18 @@ macro_rules! policy_summary {
         pub const METRICS: &[&str] = &[$(stringify!($name)),+];
 
         impl PolicySummary {
-            /// Every metric but the gap, by name.
+            /// Every metric that all runs have but the gap, by name.
             #[must_use]
             pub fn metrics(&self) -> Vec<(&'static str, Option<Metric>)> {
                 vec![$((stringify!($name), self.$name)),+]
+            }
+
+            /// The metrics of sessions and of the return of answers, by name, where there are any.
+            #[must_use]
+            pub fn further(&self) -> Vec<(&'static str, Option<Metric>)> {
+                let sessions = self.sessions.iter().flat_map(SessionSummary::metrics);
+                let returns = self.returns.iter().flat_map(ReturnSummary::metrics);
+                sessions.chain(returns).collect()
             }
 
             fn new(runs: &Runs<'_>) -> Self {
@@ -138,6 +101,7 @@ macro_rules! policy_summary {
                     policy: runs.own[0].policy.clone(),
                     gap: runs.gap(),
                     sessions: runs.sessions(),
+                    returns: runs.returns(),
                     difference: runs.metric(mean_objective).and_then(|m| m.difference),
                     $($name: runs.metric($figure),)+
                 }
@@ -354,6 +318,30 @@ impl<'a> Runs<'a> {
             moved_bytes: per_session(|s| s.moved_bits / 8.0),
             down_s: per_session(|s| s.down_s),
             served: self.metric(served),
+        })
+    }
+
+    fn returns(&self) -> Option<ReturnSummary> {
+        let mut slots = self.own.iter().flat_map(|run| &run.slots);
+        if slots.all(|slot| slot.returns.is_none()) {
+            return None;
+        }
+        let counted = |count: fn(&ReturnRecord) -> u32| {
+            self.metric(|run| share(run, |s| s.returns.as_ref().map_or(0, count)))
+        };
+        let energy_j = |run: &PolicyRun| {
+            let records = run.slots.iter().filter_map(|s| s.returns.as_ref());
+            let (sum, tasks) = (records.map(|r| r.energy_j).sum::<f64>(), tasks(run));
+            (tasks > 0.0).then(|| sum / tasks)
+        };
+        Some(ReturnSummary {
+            return_s: self.metric(|run| per_task(run, |s| Some(s.return_s))),
+            return_j: self.metric(energy_j),
+            returned: counted(|r| r.returned),
+            lost_no_coverage: counted(|r| r.lost[Missed::NoCoverage as usize]),
+            lost_vehicle_left: counted(|r| r.lost[Missed::VehicleLeft as usize]),
+            pending: counted(|r| r.pending),
+            handovers: counted(|r| r.handovers),
         })
     }
 

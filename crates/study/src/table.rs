@@ -70,7 +70,7 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
             decision,
         ];
     }
-    vec![
+    let mut columns: Vec<(&str, Cell)> = vec![
         ("J", |_, p| mean(p.objective, 1.0, 4)),
         ("+-95 %", |_, p| half_width(p.objective, 4)),
         gap,
@@ -80,8 +80,18 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
         ("offloaded %", |_, p| mean(p.offloaded, 100.0, 1)),
         ("migrated %", |_, p| mean(p.migrated, 100.0, 1)),
         ("LBM", |_, p| mean(p.lbm, 1.0, 3)),
-        decision,
-    ]
+    ];
+    if summary.policies.iter().any(|p| p.returns.is_some()) {
+        let lost: Cell = |_, p| {
+            let returns = p.returns?;
+            let (uncovered, left) = (returns.lost_no_coverage?, returns.lost_vehicle_left?);
+            Some(show((uncovered.mean + left.mean) * 100.0, 1))
+        };
+        columns.push(("return s", |_, p| mean(p.returns?.return_s, 1.0, 3)));
+        columns.push(("lost %", lost));
+    }
+    columns.push(decision);
+    columns
 }
 
 fn mean(metric: Option<Metric>, scale: f64, digits: usize) -> Option<String> {
@@ -157,7 +167,7 @@ fn fields(summary: &Summary, policy: &PolicySummary) -> Vec<(String, String)> {
         let name = format!("{name}_difference");
         interval(&mut put, &name, difference.and_then(|d| d.ci95));
     }
-    for (name, metric) in policy.sessions.iter().flat_map(|s| s.metrics()) {
+    for (name, metric) in policy.further() {
         put(name, "", metric.map(|m| m.mean));
         interval(&mut put, name, metric.and_then(|m| m.ci95));
     }

@@ -4,6 +4,7 @@
 //! the files are joined in the order of the seeds. Where tasks queue for cores, rows are in the order in which outcomes
 //! become known, and the costs of lost tasks are null. `path` names the RSUs on a task's route, both ends included:
 //! `r0 r3 r5`. Where work runs in sessions a task is the batch of one, and further columns say who hosts it and how it moves.
+//! Where answers are returned, further columns say what became of each.
 //! Where faults strike it is the route travelled, as far as the task came.
 
 use crate::columns::{Column, ParquetWriter};
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use wayside_core::backhaul::network::Link;
 use wayside_core::engine::TaskOutcome;
 use wayside_core::engine::decider::Decider;
+use wayside_core::engine::records::PolicyRun;
+use wayside_core::engine::result::{Fate, Returned};
 use wayside_core::engine::world::World;
 use wayside_core::evaluate::Outcome;
 use wayside_core::queueing::Lost;
@@ -37,6 +40,7 @@ struct Row<'a> {
     cpu_hz: f64,
     outcome: Result<Outcome, Lost>,
     session: Option<SessionRow<'a>>,
+    returned: Option<ReturnRow<'a>>,
 }
 
 /// What is known of a session in a slot.
@@ -73,10 +77,99 @@ fn session_columns<'a>() -> [(&'static str, Column<Row<'a>>); 7] {
     ]
 }
 
-/// All columns, of sessions or of tasks that stand alone.
-fn columns<'a>(sessions: bool) -> Vec<(&'static str, Column<Row<'a>>)> {
-    let more = sessions.then(session_columns).into_iter().flatten();
-    task_columns().into_iter().chain(more).collect()
+/// The return of a task's answer.
+#[derive(Clone, Copy, Debug)]
+struct ReturnRow<'a> {
+    returned: Returned,
+    /// The RSU that sent it to the vehicle.
+    by: Option<&'a str>,
+}
+
+/// The columns of the return of answers, after those of any task.
+fn return_columns<'a>() -> [(&'static str, Column<Row<'a>>); 12] {
+    [
+        ("return", Column::MaybeText(|r| Some(r.fate()?.name()))),
+        ("return_by", Column::MaybeText(|r| r.returned?.by)),
+        ("return_bits", Column::MaybeReal(|r| Some(r.answer()?.bits))),
+        (
+            "return_s",
+            Column::MaybeReal(|r| Some(r.answer()?.delay_s())),
+        ),
+        (
+            "return_wait_s",
+            Column::MaybeReal(|r| Some(r.answer()?.wait_s)),
+        ),
+        (
+            "return_migration_s",
+            Column::MaybeReal(|r| Some(r.answer()?.backhaul_s)),
+        ),
+        (
+            "return_down_s",
+            Column::MaybeReal(|r| Some(r.answer()?.down_s)),
+        ),
+        (
+            "return_interruption_s",
+            Column::MaybeReal(|r| Some(r.answer()?.interruption_s)),
+        ),
+        (
+            "return_lost_s",
+            Column::MaybeReal(|r| Some(r.answer()?.lost_s)),
+        ),
+        (
+            "return_j",
+            Column::MaybeReal(|r| Some(r.answer()?.energy_j)),
+        ),
+        (
+            "return_hops",
+            Column::Count(|r| r.answer().map_or(0, |a| a.hops)),
+        ),
+        (
+            "handovers",
+            Column::Count(|r| r.answer().map_or(0, |a| a.handovers)),
+        ),
+    ]
+}
+
+/// What a file says besides what it says of any task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Further {
+    Nothing,
+    Sessions,
+    Returns,
+}
+
+impl Further {
+    /// Of runs in a world.
+    fn of(world: &World) -> Self {
+        match (&world.sessions, &world.scenario.result) {
+            (Some(_), _) => Self::Sessions,
+            (None, Some(_)) => Self::Returns,
+            (None, None) => Self::Nothing,
+        }
+    }
+
+    /// Of finished runs.
+    pub(crate) fn of_runs<'a>(mut runs: impl Iterator<Item = &'a PolicyRun> + Clone) -> Self {
+        let returns = |run: &PolicyRun| run.slots.iter().any(|slot| slot.returns.is_some());
+        if runs.clone().any(|run| run.sessions.is_some()) {
+            Self::Sessions
+        } else if runs.any(returns) {
+            Self::Returns
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// All columns.
+fn columns<'a>(further: Further) -> Vec<(&'static str, Column<Row<'a>>)> {
+    let mut columns: Vec<_> = task_columns().into();
+    match further {
+        Further::Nothing => {}
+        Further::Sessions => columns.extend(session_columns()),
+        Further::Returns => columns.extend(return_columns()),
+    }
+    columns
 }
 
 // Long: a table, one line per column.
@@ -130,10 +223,7 @@ fn task_columns<'a>() -> [(&'static str, Column<Row<'a>>); 25] {
             "compute_j",
             Column::MaybeReal(|r| Some(r.outcome.ok()?.compute_j)),
         ),
-        (
-            "deadline_met",
-            Column::Flag(|r| r.outcome.is_ok_and(|o| o.delay_s() <= r.deadline_s)),
-        ),
+        ("deadline_met", Column::Flag(Row::is_on_time)),
         (
             "propagation_s",
             Column::MaybeReal(|r| Some(r.outcome.ok()?.propagation_s)),
@@ -152,6 +242,19 @@ impl Row<'_> {
         }
     }
 
+    fn is_on_time(&self) -> bool {
+        let there = self.fate().is_none_or(Fate::is_there);
+        there && self.outcome.is_ok_and(|o| o.delay_s() <= self.deadline_s)
+    }
+
+    fn answer(&self) -> Option<Returned> {
+        Some(self.returned?.returned)
+    }
+
+    fn fate(&self) -> Option<Fate> {
+        Some(self.answer()?.fate)
+    }
+
     fn lost(&self) -> Option<&str> {
         Some(self.outcome.err()?.reason.name())
     }
@@ -166,20 +269,21 @@ pub(crate) struct TaskWriter<'a> {
     route: Vec<u32>,
     table: ParquetWriter<BufWriter<File>>,
     rows: Vec<Row<'a>>,
-    sessions: bool,
+    further: Further,
 }
 
 impl<'a> TaskWriter<'a> {
     pub(crate) fn create(folder: &Path, seed: u64, world: &'a World) -> io::Result<Self> {
         let file = BufWriter::new(File::create(path(folder, seed))?);
+        let further = Further::of(world);
         Ok(Self {
             seed,
             rsu_ids: &world.rsus.id,
             links: world.network.links(),
             route: Vec::new(),
-            table: ParquetWriter::create(file, "tasks", &columns(world.sessions.is_some()))?,
+            table: ParquetWriter::create(file, "tasks", &columns(further))?,
             rows: Vec::new(),
-            sessions: world.sessions.is_some(),
+            further,
         })
     }
 
@@ -229,6 +333,10 @@ impl<'a> TaskWriter<'a> {
                 cpu_hz,
                 outcome: Ok(outcome),
                 session: session_row(slot, task, rsu_ids),
+                returned: decider.returns().get(task).map(|&returned| ReturnRow {
+                    returned,
+                    by: returned.fate.rsu().map(rsu_id),
+                }),
             }
         }));
         self.flush_when_full()
@@ -257,6 +365,7 @@ impl<'a> TaskWriter<'a> {
             cpu_hz: task.cpu_hz,
             outcome: task.outcome,
             session: None,
+            returned: None,
         });
         self.flush_when_full()
     }
@@ -276,7 +385,7 @@ impl<'a> TaskWriter<'a> {
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.rows.is_empty() {
-            self.table.write(&columns(self.sessions), &self.rows)?;
+            self.table.write(&columns(self.further), &self.rows)?;
             self.rows.clear();
         }
         Ok(())
@@ -320,9 +429,9 @@ pub(crate) fn join<W: io::Write + Send>(
     to: W,
     folder: &Path,
     seeds: impl Iterator<Item = u64>,
-    sessions: bool,
+    further: Further,
 ) -> io::Result<W> {
-    let mut table = ParquetWriter::create(to, "tasks", &columns(sessions))?;
+    let mut table = ParquetWriter::create(to, "tasks", &columns(further))?;
     for seed in seeds {
         table.append(&path(folder, seed))?;
     }

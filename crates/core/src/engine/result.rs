@@ -49,11 +49,41 @@ pub enum Fate {
     Pending,
 }
 
+impl Fate {
+    /// As it stands in tables: `local`, `returned`, `pending`, or why it is lost.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Returned(_) => "returned",
+            Self::Lost(reason) => reason.name(),
+            Self::Pending => "pending",
+        }
+    }
+
+    /// Whether the vehicle has the answer.
+    #[must_use]
+    pub fn is_there(self) -> bool {
+        matches!(self, Self::Local | Self::Returned(_))
+    }
+
+    /// The RSU that sent the answer to the vehicle.
+    #[must_use]
+    pub fn rsu(self) -> Option<u32> {
+        match self {
+            Self::Returned(rsu) => Some(rsu),
+            _ => None,
+        }
+    }
+}
+
 /// The return of one task's answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Returned {
     /// What became of it.
     pub fate: Fate,
+    /// Size of the answer; 0 for a task that ran on its vehicle \[bit\].
+    pub bits: f64,
     /// Time for which it waited for coverage \[s\].
     pub wait_s: f64,
     /// Time on the backhaul, to the RSU that covers the vehicle then \[s\].
@@ -208,6 +238,7 @@ impl Journey<'_> {
                 Motion::Unknown => {
                     return Returned {
                         fate: Fate::Pending,
+                        bits: self.bits,
                         ..Returned::default()
                     };
                 }
@@ -269,6 +300,7 @@ impl Journey<'_> {
         };
         Returned {
             fate: Fate::Returned(contact.rsu),
+            bits: self.bits,
             wait_s,
             backhaul_s,
             down_s,
@@ -283,6 +315,7 @@ impl Journey<'_> {
     fn lost(&self, reason: Missed, handovers: u32) -> Returned {
         Returned {
             fate: Fate::Lost(reason),
+            bits: self.bits,
             lost_s: self.options.give_up_s + self.options.penalty_s,
             handovers,
             ..Returned::default()

@@ -1,5 +1,6 @@
 use super::*;
 use crate::read;
+use crate::tasks::Further;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use wayside_core::rng::Streams;
@@ -209,7 +210,8 @@ fn property_dumped_slots_can_be_read() {
 
 /// The rows of the tasks of `seeds` that a run left in `folder`.
 fn joined_tasks(folder: &Path, seeds: &[u64]) -> Vec<parquet::record::Row> {
-    let joined = crate::tasks::join(Vec::new(), folder, seeds.iter().copied(), false).unwrap();
+    let seeds = seeds.iter().copied();
+    let joined = crate::tasks::join(Vec::new(), folder, seeds, Further::Nothing).unwrap();
     let reader = SerializedFileReader::new(bytes::Bytes::from(joined)).unwrap();
     let rows = reader.get_row_iter(None).unwrap();
     rows.map(|row| row.unwrap()).collect()
@@ -349,7 +351,8 @@ fn oracle_moves_of_sessions_from_the_tasks_alone() {
     };
     let root = tempfile::tempdir().unwrap();
     let replications = with_tasks(&experiment(1), root.path());
-    let joined = crate::tasks::join(Vec::new(), root.path(), [3, 4].into_iter(), true).unwrap();
+    let seeds = [3, 4].into_iter();
+    let joined = crate::tasks::join(Vec::new(), root.path(), seeds, Further::Sessions).unwrap();
     let columns: std::collections::BTreeMap<_, _> =
         read::columns(joined).unwrap().into_iter().collect();
     let real = |name: &str| match &columns[name] {
@@ -382,4 +385,98 @@ fn oracle_moves_of_sessions_from_the_tasks_alone() {
         .dump_slots(root.path().join("slots"), false)
         .run();
     assert!(dumped.err().unwrap().to_string().contains("dump-slots"));
+}
+
+/// The file of tasks alone says what became of every answer; its parts add up to the records, the slots and the summary.
+#[test]
+fn oracle_returns_from_the_tasks_alone() {
+    let result = "{data_bytes = {min = 1000, max = 2000000}, tx_power_w = 1, give_up_s = 4, interruption_s = 0.1}";
+    let set = [
+        ("result", result),
+        ("fleet.size", "30"),
+        ("rsu_default.range_m", "190"),
+        (
+            "fleet.mobility",
+            "{kind = \"straight\", speed_mps = {min = 20, max = 60}}",
+        ),
+    ];
+    let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let world = World::new(&Scenario::builtin("wang2025", &set).unwrap()).unwrap();
+    let experiment = Experiment::in_world(Arc::new(world))
+        .policies(["nearest", "local"])
+        .seeds([3])
+        .slots(40)
+        .threads(1);
+    let root = tempfile::tempdir().unwrap();
+    let replications = with_tasks(&experiment, root.path());
+    let further = Further::of_runs(replications.iter().flat_map(|r| &r.policies));
+    assert_eq!(further, Further::Returns);
+    let columns = |bytes: Vec<u8>| -> std::collections::BTreeMap<_, _> {
+        read::columns(bytes).unwrap().into_iter().collect()
+    };
+    let joined = crate::tasks::join(Vec::new(), root.path(), [3].into_iter(), further).unwrap();
+    let tasks = columns(joined);
+    let slots = columns(crate::slots::write_slots(Vec::new(), &replications, false).unwrap());
+    let real = |table: &std::collections::BTreeMap<String, read::Values>, name: &str| -> Vec<f64> {
+        match &table[name] {
+            read::Values::MaybeReal(values) => values.iter().map(|v| v.unwrap()).collect(),
+            read::Values::Real(values) => values.clone(),
+            other => panic!("{name}: {other:?}"),
+        }
+    };
+    let parts = ["wait", "migration", "down", "interruption", "lost"];
+    let parts = parts.map(|part| real(&tasks, &format!("return_{part}_s")));
+    let (returned, delay) = (real(&tasks, "return_s"), real(&tasks, "delay_s"));
+    let ready = [
+        "upload_s",
+        "migration_s",
+        "wait_s",
+        "compute_s",
+        "propagation_s",
+    ];
+    let ready = ready.map(|part| real(&tasks, part));
+    for (row, (return_s, delay_s)) in returned.iter().zip(&delay).enumerate() {
+        let sum: f64 = parts.iter().map(|part| part[row]).sum();
+        assert!((sum - return_s).abs() < 1e-12, "row {row}");
+        let before: f64 = ready.iter().map(|part| part[row]).sum();
+        assert!((before + return_s - delay_s).abs() < 1e-9, "row {row}");
+    }
+    let rows = returned.len() as f64;
+    let sum: f64 = returned.iter().sum();
+    let per_slot: f64 = real(&slots, "return_s")
+        .iter()
+        .map(|mean| 30.0 * mean)
+        .sum();
+    assert!(sum > 0.0 && (sum - per_slot).abs() < 1e-9 * sum);
+
+    let summary = Summary::new("s", &replications, false);
+    let nearest = summary.policies[0].returns.unwrap();
+    assert!((nearest.return_s.unwrap().mean - 2.0 * sum / rows).abs() < 1e-9);
+    let joules: f64 = real(&tasks, "return_j").iter().sum();
+    assert!((nearest.return_j.unwrap().mean - 2.0 * joules / rows).abs() < 1e-9);
+    let read::Values::MaybeText(fates) = &tasks["return"] else {
+        panic!("return is text")
+    };
+    let share = |name: &str| {
+        let of = fates.iter().filter(|fate| fate.as_deref() == Some(name));
+        2.0 * of.count() as f64 / rows
+    };
+    for (name, metric) in [
+        ("returned", nearest.returned),
+        ("no-coverage", nearest.lost_no_coverage),
+        ("vehicle-left", nearest.lost_vehicle_left),
+        ("pending", nearest.pending),
+    ] {
+        assert!((share(name) - metric.unwrap().mean).abs() < 1e-12, "{name}");
+    }
+    assert!(share("no-coverage") > 0.0);
+    let local = summary.policies[1].returns.unwrap();
+    assert_eq!(local.returned.unwrap().mean, 0.0);
+
+    let text = crate::table::text(&summary);
+    assert!(
+        text.contains("return s") && text.contains("lost %"),
+        "{text}"
+    );
+    assert!(crate::table::csv(&summary).contains(",lost_no_coverage,"));
 }

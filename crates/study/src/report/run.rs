@@ -212,14 +212,17 @@ fn overview_row(summary: &Summary, policy: &PolicySummary, bounded: bool) -> Vec
 fn metrics(summary: &Summary) -> Vec<Content> {
     let schema = summary::schema();
     let said = |name: &str| {
-        let text = schema["$defs"]["PolicySummary"]["properties"][name]["description"].as_str();
+        let kinds = ["PolicySummary", "SessionSummary", "ReturnSummary"];
+        let told = |kind| schema["$defs"][kind]["properties"][name]["description"].as_str();
+        let text = kinds.into_iter().find_map(told);
         text.unwrap_or_default()
             .replace("\\[", "[")
             .replace("\\]", "]")
             .replace('`', "")
     };
     let blocks = summary.policies.chunks(ABREAST).map(|policies| {
-        let all: Vec<_> = policies.iter().map(PolicySummary::metrics).collect();
+        let every = |p: &PolicySummary| p.metrics().into_iter().chain(p.further()).collect();
+        let all: Vec<Vec<_>> = policies.iter().map(every).collect();
         let names = all
             .first()
             .map_or_else(Vec::new, |m| m.iter().map(|(name, _)| *name).collect());

@@ -142,7 +142,7 @@ fn split_name(file: &str) -> Option<(&str, &str)> {
 
 /// Rows as a part: the bytes of its file.
 pub(super) fn encode(rows: &[Row]) -> io::Result<Vec<u8>> {
-    let columns = columns(true);
+    let columns = columns(|_, _| true);
     let mut table = ParquetWriter::create(Vec::new(), "part", &columns)?;
     table.write(&columns, rows)?;
     table.finish()
@@ -152,7 +152,7 @@ pub(super) fn encode(rows: &[Row]) -> io::Result<Vec<u8>> {
 pub(super) fn decode(part: Vec<u8>, like: &Row) -> Option<Vec<Row>> {
     let reader = SerializedFileReader::new(Bytes::from(part)).ok()?;
     let schema = reader.metadata().file_metadata().schema_descr();
-    if schema.num_columns() != columns(true).len() {
+    if schema.num_columns() != columns(|_, _| true).len() {
         return None;
     }
     let rows = reader.get_row_iter(None).ok()?.map(|row| {

@@ -1,6 +1,6 @@
 //! The results of a study: one row per grid, cell, seed and policy.
 
-use super::metrics::{DECISION_TIME, NAMES, Values, column};
+use super::metrics::{DECISION_TIME, NAMES, Values, column, is_further};
 use crate::columns::{Column, ParquetWriter};
 use crate::stats;
 use crate::table;
@@ -88,9 +88,11 @@ impl Data {
             .collect()
     }
 
-    /// Writes everything but times as Parquet, a row group per cell.
+    /// Writes everything but times as Parquet, a row group per cell; metrics of sessions and returns where there are any.
     pub(super) fn write_parquet<W: Write + Send>(&self, to: W) -> io::Result<W> {
-        let columns = columns(false);
+        let rows = || self.cells.values().flatten();
+        let known = |i: usize| rows().any(|row| row.values[i].is_some());
+        let columns = columns(|i, name| name != DECISION_TIME && (!is_further(name) || known(i)));
         let mut table = ParquetWriter::create(to, "results", &columns)?;
         for rows in self.cells.values() {
             table.write(&columns, rows)?;
@@ -119,8 +121,8 @@ impl Data {
     }
 }
 
-/// The columns of a row; with times, or without what differs between runs.
-pub(super) fn columns(times: bool) -> Vec<(&'static str, Column<Row>)> {
+/// The columns of a row, of all metrics that `holds` of number and name.
+pub(super) fn columns(holds: impl Fn(usize, &str) -> bool) -> Vec<(&'static str, Column<Row>)> {
     let mut columns: Vec<(&'static str, Column<Row>)> = vec![
         ("grid", Column::Text(|r| &r.grid_id)),
         ("cell", Column::Unsigned(|r| r.cell as u64)),
@@ -128,10 +130,7 @@ pub(super) fn columns(times: bool) -> Vec<(&'static str, Column<Row>)> {
         ("seed", Column::Unsigned(|r| r.seed)),
         ("policy", Column::Text(|r| &r.policy)),
     ];
-    let metrics = NAMES
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| times || **name != DECISION_TIME);
+    let metrics = NAMES.iter().enumerate().filter(|(i, name)| holds(*i, name));
     columns.extend(metrics.map(|(i, name)| (*name, Column::NthReal(i, |r: &Row, i| r.values[i]))));
     columns
 }

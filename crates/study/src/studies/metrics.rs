@@ -1,6 +1,6 @@
 //! The metrics of a policy under one seed.
 
-use crate::summary::{METRICS, Summary};
+use crate::summary::{METRICS, OF_RETURNS, OF_SESSIONS, Summary};
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use wayside_core::bound::queues::{QueueBound, Venues};
@@ -60,7 +60,7 @@ const MORE: [(&str, &str); 13] = [
 ];
 
 /// Metrics that are a share of tasks, slots, links or CPU, and so end at 0 and 1.
-const SHARES: [&str; 15] = [
+const SHARES: [&str; 20] = [
     "deadline_met",
     "offloaded",
     "migrated",
@@ -76,6 +76,11 @@ const SHARES: [&str; 15] = [
     "cloud",
     "vehicle",
     "on_time_most",
+    "served",
+    "returned",
+    "lost_no_coverage",
+    "lost_vehicle_left",
+    "pending",
 ];
 
 /// Whether a metric cannot leave `[0, 1]`.
@@ -93,9 +98,16 @@ pub static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .iter()
         .copied()
         .chain(more)
+        .chain(OF_SESSIONS.iter().copied())
+        .chain(OF_RETURNS.iter().copied())
         .chain([DECISION_TIME])
         .collect()
 });
+
+/// Whether a metric is one of sessions or of the return of answers, which most runs have not.
+pub(super) fn is_further(metric: &str) -> bool {
+    OF_SESSIONS.contains(&metric) || OF_RETURNS.contains(&metric)
+}
 
 /// Column of a metric.
 #[must_use]
@@ -110,6 +122,7 @@ pub fn unit(name: &str) -> Option<&'static str> {
         "ri_packets_per_s" => Some("1/s"),
         name if name.ends_with("_s") => Some("s"),
         name if name.ends_with("_j") => Some("J"),
+        name if name.ends_with("_bytes") => Some("bytes"),
         _ => None,
     }
 }
@@ -174,6 +187,9 @@ impl<'a> MetricObserver<'a> {
             values.resize(NAMES.len(), None);
             let mut put = |name: &str, value| values[column(name).expect("a metric")] = value;
             put("gap", policy.gap.map(|g| g.mean));
+            for (name, metric) in policy.further() {
+                put(name, metric.map(|m| m.mean));
+            }
             let parts = [policy.migration_s, policy.propagation_s, policy.wait_s];
             let known: Option<f64> = parts.iter().map(|part| part.map(|m| m.mean)).sum();
             put("network_s", known);
@@ -256,6 +272,9 @@ pub(super) fn of_slot(replication: &Replication, slot: usize) -> Vec<Values> {
         let known = policy.metrics();
         let mut values: Values = known.iter().map(|(_, m)| m.map(|m| m.mean)).collect();
         values.resize(NAMES.len(), None);
+        for (name, metric) in policy.further() {
+            values[column(name).expect("a metric")] = metric.map(|m| m.mean);
+        }
         values[column(DECISION_TIME).expect("a metric")] = Some(run.slots[0].decision_time_s);
         values
     };

@@ -101,8 +101,8 @@ pub(in crate::engine) fn account(
         let delay_s = outcome.delay_s();
         record.add(outcome, slot.omega);
         let returned = costs.returns().get(task).map_or(Fate::Local, |r| r.fate);
-        let there = matches!(returned, Fate::Local | Fate::Returned(_));
-        record.deadline_met += u32::from(there && delay_s <= slot.tasks.deadline_s[task]);
+        record.deadline_met +=
+            u32::from(returned.is_there() && delay_s <= slot.tasks.deadline_s[task]);
         record.uncovered += u32::from(slot.links(task).is_empty());
         let placement = placements[task];
         record.offloaded += u32::from(placement.entry().is_some());
