@@ -14,6 +14,6 @@ mod theme;
 pub use chart::svg;
 pub use export::{EXTENSIONS, files, map_files};
 pub use figure::{Axis, Direction, Figure, Names, Point, Published, Reference, Scale, Series};
-pub use map::{Map, Site, map_svg};
+pub use map::{Map, Site, Stop, map_svg};
 pub use text::{FONT, csv_field, significant};
 pub use theme::BOUND;

@@ -21,6 +21,19 @@ pub struct Map {
     pub vehicles_m: Vec<[f64; 2]>,
     /// The seed that placed the vehicles.
     pub seed: u64,
+    /// The way of one vehicle and where its tasks ran, instant by instant; empty for none.
+    pub path: Vec<Stop>,
+}
+
+/// A vehicle at an instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stop {
+    /// Position \[m\].
+    pub x_m: f64,
+    /// Position \[m\].
+    pub y_m: f64,
+    /// The RSU, by row, that its task runs on; `None` on the vehicle.
+    pub rsu: Option<u32>,
 }
 
 /// An RSU on the map.
@@ -65,6 +78,9 @@ pub(crate) fn csv(map: &Map) -> String {
     for (i, [x, y]) in map.vehicles_m.iter().enumerate() {
         writeln!(text, "vehicle,{i},{x},{y},").expect("a string");
     }
+    for (i, Stop { x_m, y_m, .. }) in map.path.iter().enumerate() {
+        writeln!(text, "path,{i},{x_m},{y_m},").expect("a string");
+    }
     text
 }
 
@@ -84,6 +100,7 @@ pub(crate) fn draw(map: &Map, theme: &Theme) -> String {
     );
     coverage(&mut svg, map, &frame);
     links_and_vehicles(&mut svg, map, &frame);
+    path(&mut svg, map, &frame);
     svg += "</g>\n";
     sites(&mut svg, map, &frame);
     axes(&mut svg, &frame);
@@ -200,6 +217,44 @@ fn links_and_vehicles(svg: &mut String, map: &Map, frame: &Frame<'_>) {
         theme.color(ColorRole::Text),
         0.7 * theme.line,
         theme.color(ColorRole::Series(1))
+    );
+}
+
+/// The way of one vehicle: a thin line leads from each instant to where its task ran, a ring says on the vehicle.
+fn path(svg: &mut String, map: &Map, frame: &Frame<'_>) {
+    if map.path.is_empty() {
+        return;
+    }
+    let theme = frame.theme;
+    let (mut way, mut hosts) = (String::new(), String::new());
+    let (mut served, mut own) = (String::new(), String::new());
+    for (i, stop) in map.path.iter().enumerate() {
+        let (x, y) = frame.at(stop.x_m, stop.y_m);
+        let letter = if i == 0 { 'M' } else { 'L' };
+        write!(way, "{letter}{x:.1} {y:.1}").expect("a string");
+        match stop.rsu {
+            Some(m) => {
+                let site = &map.rsus[m as usize];
+                let (to_x, to_y) = frame.at(site.x_m, site.y_m);
+                write!(hosts, "M{x:.1} {y:.1}L{to_x:.1} {to_y:.1}").expect("a string");
+                write!(served, "M{x:.1} {y:.1}h.01").expect("a string");
+            }
+            None => write!(own, "M{x:.1} {y:.1}h.01").expect("a string"),
+        }
+    }
+    let (color, paper) = (ColorRole::Series(2), ColorRole::Paper);
+    let (color, paper) = (theme.color(color), theme.color(paper));
+    let line = theme.line;
+    *svg += &format!(
+        "<g class=\"path\" stroke=\"{color}\" stroke-linecap=\"round\">\n\
+         <path d=\"{hosts}\" stroke-width=\"{:.2}\" stroke-opacity=\".55\"/>\n\
+         <path d=\"{way}\" stroke-width=\"{:.2}\"/>\n\
+         <path d=\"{served}{own}\" stroke-width=\"{:.2}\"/>\n\
+         <path d=\"{own}\" stroke=\"{paper}\" stroke-width=\"{:.2}\"/>\n</g>\n",
+        0.5 * line,
+        1.2 * line,
+        4.0 * line,
+        2.4 * line,
     );
 }
 

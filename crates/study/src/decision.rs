@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use wayside_core::Result;
 use wayside_core::alloc::Status;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{BoundKind, Bounder, check_bound};
 use wayside_core::model::load;
 use wayside_core::policy::Policy;
-use wayside_core::slot::{NamedSlot, Placement};
+use wayside_core::slot::{NamedSlot, Placement, Slot};
+use wayside_core::{Error, Result};
 
 /// A policy's decision for one slot. Means are over tasks, and null where there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +98,26 @@ pub struct PlacementReport {
     pub delay_parts_s: DelayParts,
     /// Whether the delay is within the deadline.
     pub deadline_met: bool,
+    /// Where its session runs; left out where every task stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionReport>,
+}
+
+/// Where a session runs once the policy has decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionReport {
+    /// Id of the RSU that hosts it; null before it is placed.
+    pub host: Option<String>,
+    /// Id of the RSU that it is moving to; null where it does not move.
+    pub moving_to: Option<String>,
+    /// Slots until it switches there.
+    pub moving_slots: u32,
+    /// Id of the RSU that a move was ordered to by this decision; null without one.
+    pub ordered_to: Option<String>,
+    /// What that move sends \[bytes\].
+    pub moved_bytes: f64,
+    /// Downtime that is left \[s\].
+    pub down_s: f64,
 }
 
 /// Parts of a delay \[s\].
@@ -132,7 +152,7 @@ pub fn schema() -> serde_json::Value {
 /// Lets a policy decide `named`, the slot of `file`, under its name.
 ///
 /// # Errors
-/// A cost below its certified bound, which is a bug of Wayside.
+/// A bound of a slot of sessions, of which there is none; a cost below its certified bound, which is a bug of Wayside.
 pub fn decide(
     file: &str,
     named: &NamedSlot,
@@ -140,6 +160,10 @@ pub fn decide(
     bound: BoundKind,
 ) -> Result<DecisionReport> {
     let slot = &named.slot;
+    if slot.sessions.is_some() && bound != BoundKind::Off {
+        let message = "must be off with sessions: their bound is that of a whole run";
+        return Err(Error::invalid(file, None, "bound", message));
+    }
     let mut decider = Decider::new(policy);
     decider.decide(slot);
 
@@ -223,5 +247,22 @@ fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementRepo
             compute: outcome.compute_s,
         },
         deadline_met: outcome.delay_s() <= slot.tasks.deadline_s[task],
+        session: slot.sessions.as_ref().map(|_| session(slot, decider, task)),
+    }
+}
+
+fn session(slot: &Slot, decider: &Decider, task: usize) -> SessionReport {
+    let rsu_id = |m: u32| slot.rsus.id[m as usize].clone();
+    let hosted = decider.hosted();
+    let (state, ordered) = (&hosted.states[task], hosted.ordered[task]);
+    SessionReport {
+        host: state.host.map(rsu_id),
+        moving_to: state.moving.map(|(to, _)| rsu_id(to)),
+        moving_slots: state.moving.map_or(0, |(_, slots)| slots),
+        ordered_to: ordered.map(|way| rsu_id(way.to)),
+        moved_bytes: ordered.map_or(0.0, |way| way.bits / 8.0),
+        down_s: state
+            .down
+            .map_or(0.0, |down| f64::from(down.away) * slot.slot_s + down.wait_s),
     }
 }

@@ -1,5 +1,6 @@
 //! What figures and reports show of a scenario, besides results.
 
+use crate::track::Track;
 use wayside_core::Result;
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::{Degrees, World};
@@ -32,6 +33,8 @@ pub struct ScenarioFacts {
     pub vehicles_m: Vec<[f64; 2]>,
     /// The seed of that slot.
     pub seed: u64,
+    /// A session of that seed with the name of its policy, where work runs in sessions.
+    pub track: Option<(String, Track)>,
 }
 
 impl ScenarioFacts {
@@ -64,6 +67,7 @@ impl ScenarioFacts {
             links: world.links.iter().map(|e| [e.a, e.b]).collect(),
             vehicles_m: vehicles.map(|(&x, &y)| [x, y]).collect(),
             seed,
+            track: None,
         })
     }
 
@@ -82,6 +86,17 @@ impl ScenarioFacts {
             links: self.links.clone(),
             vehicles_m: self.vehicles_m.clone(),
             seed: self.seed,
+            path: Vec::new(),
         }
+    }
+
+    /// The map of one session: the way of its vehicle, and where its batches ran.
+    pub(crate) fn track_map(&self) -> Option<Map> {
+        let (_, track) = self.track.as_ref()?;
+        Some(Map {
+            vehicles_m: Vec::new(),
+            path: track.stops.clone(),
+            ..self.map()
+        })
     }
 }

@@ -78,6 +78,7 @@ pub mod summary;
 mod synthetic;
 pub mod table;
 mod tasks;
+pub mod track;
 
 pub use control::Control;
 pub use experiment::{Experiment, Results};

@@ -93,7 +93,9 @@ macro_rules! policy_summary {
             pub fn further(&self) -> Vec<(&'static str, Option<Metric>)> {
                 let sessions = self.sessions.iter().flat_map(SessionSummary::metrics);
                 let returns = self.returns.iter().flat_map(ReturnSummary::metrics);
-                sessions.chain(returns).collect()
+                let all = sessions.chain(returns);
+                all.filter(|(name, metric)| *name != "evicted" || metric.is_some())
+                    .collect()
             }
 
             fn new(runs: &Runs<'_>) -> Self {
@@ -318,6 +320,10 @@ impl<'a> Runs<'a> {
             moved_bytes: per_session(|s| s.moved_bits / 8.0),
             down_s: per_session(|s| s.down_s),
             served: self.metric(served),
+            evicted: self.metric(|run| {
+                let sessions = run.sessions.as_ref().filter(|s| s.begun > 0)?;
+                Some(sessions.evicted? as f64 / sessions.begun as f64)
+            }),
         })
     }
 

@@ -57,6 +57,7 @@ pub(crate) fn facts() -> ScenarioFacts {
         links: (1..11).map(|m| [m - 1, m]).collect(),
         vehicles_m: (0..11).map(|m| [along(m), 190.0]).collect(),
         seed: 0,
+        track: None,
     }
 }
 

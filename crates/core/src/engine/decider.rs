@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::batch;
-use super::records::ReturnRecord;
+use super::hosting::Hosted;
+use super::records::{ReturnRecord, SessionRun};
 use super::result::Returned;
 use super::traffic::Traffic;
 use crate::alloc::{Allocator, Certificate};
@@ -39,6 +40,7 @@ pub struct Decider {
     policy: Box<dyn Policy>,
     decision: Decision,
     costs: CostEvaluator,
+    hosted: Hosted,
     decision_time_s: f64,
 }
 
@@ -50,6 +52,7 @@ impl Decider {
             policy,
             decision: Decision::default(),
             costs: CostEvaluator::default(),
+            hosted: Hosted::default(),
             decision_time_s: 0.0,
         }
     }
@@ -69,8 +72,13 @@ impl Decider {
 
     /// Decides `slot`; the accessors tell what became of it.
     ///
-    /// Where tasks queue for cores the outcomes are those that they have if nothing arises after them.
+    /// Where tasks queue for cores the outcomes are those that they have if nothing arises after them. Where work runs in
+    /// sessions the slot stays as it was, and [`hosted`](Self::hosted) says where they run then.
     pub fn decide(&mut self, slot: &Slot) {
+        if slot.sessions.is_some() {
+            self.host(slot, &mut SessionRun::default());
+            return;
+        }
         if slot.queues.is_some() {
             self.place(slot);
             self.costs.outcomes = batch::outcomes(slot, &self.decision);
@@ -117,31 +125,35 @@ impl Decider {
         self.costs.queue(slot, &self.decision.placements);
     }
 
-    /// Asks for the hosts of sessions. `settle` makes of them where each batch runs, and the CPU is shared.
-    pub(super) fn host(&mut self, slot: &Slot, mut settle: impl FnMut(&Slot, &mut [Placement])) {
-        let clock = Instant::now();
-        self.decision.clear();
-        self.policy.decide(slot, &mut self.decision);
-        settle(slot, &mut self.decision.placements);
-        self.decision.minimum_hz.clear();
-        self.decision.later_price.clear();
-        self.costs.allocate(slot, &mut self.decision);
-        self.decision_time_s = clock.elapsed().as_secs_f64();
-        self.costs.measure(slot, &self.decision.placements);
-    }
-
-    /// Takes what the batches of sessions cost, after [`host`](Self::host): `outcome` of task, placement and CPU share.
-    pub(super) fn evaluate_sessions(
-        &mut self,
-        mut outcome: impl FnMut(usize, Placement, f64) -> Outcome,
-    ) {
+    /// Asks for the hosts of sessions: orders moves, finds where each batch runs, shares the CPU, and finds the outcomes.
+    pub(super) fn host(&mut self, slot: &Slot, totals: &mut SessionRun) {
         let Self {
-            decision, costs, ..
+            policy,
+            decision,
+            costs,
+            hosted,
+            ..
         } = self;
+        let clock = Instant::now();
+        decision.clear();
+        policy.decide(slot, decision);
+        hosted.settle(slot, &mut decision.placements, totals);
+        decision.minimum_hz.clear();
+        decision.later_price.clear();
+        costs.allocate(slot, decision);
+        self.decision_time_s = clock.elapsed().as_secs_f64();
+        costs.measure(slot, &decision.placements);
         costs.outcomes.clear();
         let shares = decision.placements.iter().zip(&costs.cpu_hz).enumerate();
-        let outcomes = shares.map(|(task, (&placement, &hz))| outcome(task, placement, hz));
+        let outcomes =
+            shares.map(|(task, (&placement, &hz))| hosted.outcome(slot, task, placement, hz));
         costs.outcomes.extend(outcomes);
+    }
+
+    /// Where sessions run after the decision, and which moves it orders.
+    #[must_use]
+    pub fn hosted(&self) -> &Hosted {
+        &self.hosted
     }
 
     /// Takes over a decision from outside, for tasks that queue.

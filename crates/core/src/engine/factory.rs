@@ -14,6 +14,7 @@ use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
 use crate::slot::Slot;
+use crate::slot::sessions::Sessions;
 
 /// Makes the policies of a run: one for every seed, all under one name.
 ///
@@ -82,7 +83,16 @@ impl PolicyFactory for PolicyKind {
 
     fn serves_slot(&self, slot: &Slot) -> Result<()> {
         let (own, sessions) = (self.hosts_sessions(), slot.sessions.is_some());
-        serves_sessions(PolicyFactory::name(self), own, sessions)
+        serves_sessions(PolicyFactory::name(self), own, sessions)?;
+        let told = |s: &Sessions| s.ahead.len() == slot.tasks.len();
+        if self.needs_future() && !slot.sessions.as_ref().is_some_and(told) {
+            let message = format!(
+                "{} needs the future, which a slot does not tell",
+                self.info().name
+            );
+            return Err(Error::invalid("policy", None, "", message));
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,8 @@ pub mod decider;
 pub mod env;
 mod episode;
 mod factory;
+mod health;
+pub mod hosting;
 mod lane;
 mod links;
 mod map;
@@ -153,13 +155,13 @@ pub fn replicate_observed<C: PolicyFactory>(
     options: Options,
     observer: &mut dyn Observer,
 ) -> Result<Option<Replication>> {
-    // Bounds of queues hold as long as nothing fails.
+    // Bounds of queues and of sessions hold as long as nothing fails.
     let fails = world
         .faults
         .iter()
         .any(|fault| fault.what != world::FaultyPart::Information);
     let kind = options.bound.of(world);
-    let mut horizon = (kind == BoundKind::Horizon).then(|| RunBound::new(world));
+    let mut horizon = (kind == BoundKind::Horizon && !fails).then(|| RunBound::new(world));
     let apart = horizon.is_none() && !fails;
     let mut bounder = Bounder::new(if apart { kind } else { BoundKind::Off })
         .within(world.scenario.bound.tolerance);

@@ -86,6 +86,9 @@ pub struct SessionRun {
     pub moved_bits: f64,
     /// Downtime of all switches \[s\].
     pub down_s: f64,
+    /// Times that a session lost its host because the server failed, and was to be placed anew; `None` where nothing
+    /// ever fails.
+    pub evicted: Option<u64>,
 }
 
 /// What became of the results of a slot's tasks.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::world::{draw, draw_cycles};
 use crate::mobility::{Positions, VehicleKey};
-use crate::model::transfer;
 use crate::rng::{Stream, Streams};
 use crate::scenario::sessions::slots;
 use crate::scenario::{SessionOptions, Task};
@@ -69,14 +68,11 @@ impl SessionSource {
             tasks,
             sessions,
             coverage,
-            rsus,
             ..
         } = slot;
         let sessions = sessions.as_mut().expect("a world of sessions");
         tasks.clear();
         sessions.clear();
-        self.entering.clear();
-        self.entering.resize(rsus.len(), 0);
         for (v, key) in positions.key.iter().enumerate() {
             let Some(session) = self.running.get_mut(key) else {
                 continue;
@@ -104,32 +100,13 @@ impl SessionSource {
             sessions.state.push(SessionState::default());
             if entry != UNCOVERED {
                 session.entry = entry;
-                self.entering[entry as usize] += 1;
             }
             session.left -= 1;
         }
-        self.upload(slot);
+        slot.share_uploads(&mut self.entering);
         self.before_m.clear();
         let places = positions.x_m.iter().zip(&positions.y_m);
         self.before_m.extend(places.map(|(&x_m, &y_m)| [x_m, y_m]));
-    }
-
-    /// Shares the band of each RSU among all that enter there.
-    fn upload(&self, slot: &mut Slot) {
-        let Slot {
-            tasks,
-            sessions,
-            coverage,
-            ..
-        } = slot;
-        let sessions = sessions.as_mut().expect("a world of sessions");
-        for (&v, &data_bits) in tasks.vehicle.iter().zip(&tasks.data_bits) {
-            let upload_s = coverage.of(v as usize).first().map_or(0.0, |link| {
-                let entering = f64::from(self.entering[link.rsu as usize]);
-                transfer::upload_s(data_bits, link.seconds_per_bit, entering)
-            });
-            sessions.upload_s.push(upload_s);
-        }
     }
 
     /// Ends sessions whose time is over or whose vehicle is gone, and begins others.

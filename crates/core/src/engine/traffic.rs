@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::health::Health;
 use super::links::{Links, NoiseRise};
 use super::result::{ResultReturn, Returned};
 use super::sessions::SessionSource;
@@ -32,6 +33,8 @@ pub struct Traffic<'w> {
     renewal: Renewal,
     /// Work that runs over many slots, in place of tasks.
     sessions: Option<SessionSource>,
+    /// Which servers and links work, where sessions meet faults.
+    health: Option<Health>,
     /// The radio, where it is more than log-distance.
     links: Option<Links>,
     /// Returns the results of tasks, and reads positions ahead for that.
@@ -97,6 +100,7 @@ impl<'w> Traffic<'w> {
             },
             links: Links::new(&world, streams),
             near: Vec::new(),
+            health: Health::new(&world),
             results: world.scenario.result.map(|options| {
                 let sizes = streams.stream("task.result");
                 ResultReturn::new(options, world.scenario.time.slot_s, sizes)
@@ -157,6 +161,9 @@ impl<'w> Traffic<'w> {
             for link in &mut slot.coverage.links {
                 link.seconds_per_bit = 1.0 / rate_bps;
             }
+        }
+        if let Some(health) = &mut self.health {
+            health.show(&world, slot);
         }
         match &mut self.sessions {
             Some(sessions) => {

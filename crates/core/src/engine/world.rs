@@ -178,10 +178,10 @@ impl World {
         let has_queues = scenario.execution.queues();
         let queues = has_queues.then(|| queues(scenario, &list, &network));
         check_work(scenario, queues.as_ref())?;
-        let sessions = scenario
-            .execution
-            .sessions()
-            .map(|options| sessions(scenario, &options, &routes, rsus.len()));
+        let sessions = scenario.execution.sessions().map(|options| Sessions {
+            moves: Arc::new(moves(scenario, &options, &routes, rsus.len())),
+            ..Sessions::default()
+        });
         Ok(Self {
             sessions,
             scenario: scenario.clone(),
@@ -252,6 +252,15 @@ impl World {
         }
         let (fleet, time) = (&self.scenario.fleet, self.scenario.time);
         mobility::source(fleet, time, self.area, &self.stands_m, streams)
+    }
+
+    /// What moves of sessions take over `routes`.
+    ///
+    /// # Panics
+    /// Where there are no sessions.
+    pub(super) fn moves(&self, routes: &Routes) -> Moves {
+        let options = self.scenario.execution.sessions().expect("sessions");
+        moves(&self.scenario, &options, routes, self.rsus.len())
     }
 
     /// Which RSUs cover a vehicle.
@@ -371,13 +380,8 @@ fn buildings(
     Ok(read.transpose()?.map(Arc::new))
 }
 
-/// What moves take in `scenario`.
-fn sessions(
-    scenario: &Scenario,
-    options: &SessionOptions,
-    routes: &Routes,
-    rsus: usize,
-) -> Sessions {
+/// What moves take in `scenario` over `routes`.
+fn moves(scenario: &Scenario, options: &SessionOptions, routes: &Routes, rsus: usize) -> Moves {
     let copying = Copying {
         state_bits: 8.0 * options.state_bytes,
         dirty_bps: 8.0 * options.dirty_bytes_per_s,
@@ -386,11 +390,7 @@ fn sessions(
         restart_s: options.restart_s,
     };
     let power_w = scenario.backhaul.migration_power_w;
-    let moves = Moves::new(routes, rsus, &copying, power_w, scenario.time.slot_s);
-    Sessions {
-        moves: Arc::new(moves),
-        ..Sessions::default()
-    }
+    Moves::new(routes, rsus, &copying, power_w, scenario.time.slot_s)
 }
 
 /// Most rounds of information under way at once, and in a run: more would take too long to simulate.

@@ -170,6 +170,15 @@ impl PolicyKind {
         matches!(self, Self::Session(_))
     }
 
+    /// Whether it is told what the run holds for each session.
+    #[must_use]
+    pub fn needs_future(self) -> bool {
+        matches!(
+            self,
+            Self::Session(sessions::SessionKind::Alone | sessions::SessionKind::Foresight)
+        )
+    }
+
     /// The policy called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -171,7 +171,7 @@ impl Scenario {
         if queues || !k.writes() {
             self.queueing(k, &rsus);
         }
-        queueing::needs_queues(k, self.execution);
+        queueing::needs_queues(k, self.execution, &self.faults);
         self.fleet(k, folder, &rsus);
         let doc = "What vehicles ask for";
         k.section("task", doc, |k| self.task.keys(k, self.execution));

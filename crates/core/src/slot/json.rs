@@ -1,6 +1,7 @@
 //! The slot as JSON: what `decide` reads and `run --dump-slots` writes.
 
 mod receivers;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -110,13 +111,22 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let mut vehicle_names = Names::default();
     let receivers = Receivers::new(&terms.channel, &rsus, terms.uplink_rate_bps);
     let (vehicle_ids, vehicles, coverage) = vehicles(s, &receivers, &rsu_names, &mut vehicle_names);
-    let (task_ids, tasks) = tasks(s, &vehicle_names);
-    let routes = Routes::try_build(rsus.len(), &edges, max_hops).unwrap_or_else(|| {
+    let (task_ids, tasks, batches) = tasks(s, &vehicle_names, &rsu_names);
+    let routes = Routes::try_build(rsus.len(), &edges, max_hops);
+    // no RSU is in reach of any where that would be too many
+    let in_reach = routes.as_ref().map_or(0, |_| rsus.len());
+    let routes = routes.unwrap_or_else(|| {
         s.problem("max_hops", TOO_FAR);
         Routes::default()
     });
     let network = Network::with_propagation(rsus.len(), &edges, &propagation_s);
     let queues = cores.queues(&rsus, &network);
+    let copying = sessions::copying(s);
+    if copying.is_some() && queues.is_some() {
+        s.problem("sessions", "must be left out where RSUs have cores");
+    }
+    let terms_of_moves = (migration_power_w, terms.slot_s);
+    let sessions = batches.sessions(s, copying, (&routes, in_reach), terms_of_moves);
     for (key, given) in [
         ("cloud", terms.cloud_round_trip_s.is_some()),
         ("channel", terms.uplink_rate_bps.is_some()),
@@ -128,7 +138,7 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     // what earlier tasks hold says that this one's may hold as well
     let carry_over = rsus.reserved_cpu_hz.iter().any(|&hz| hz > 0.0)
         || vehicles.local_wait_s.iter().any(|&wait_s| wait_s > 0.0);
-    let slot = Slot {
+    let mut slot = Slot {
         now_s: 0.0,
         slot_s: terms.slot_s,
         carry_over,
@@ -139,13 +149,14 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         routes: Arc::new(routes),
         network: Arc::new(network),
         queues,
-        sessions: None,
+        sessions,
         cloud_round_trip_s: terms.cloud_round_trip_s,
         rsus,
         vehicles,
         coverage,
         tasks,
     };
+    slot.share_uploads(&mut Vec::new());
     NamedSlot {
         slot,
         task_ids,
@@ -325,9 +336,14 @@ fn vehicles(
     (ids, vehicles, coverage)
 }
 
-fn tasks(s: &mut Section<'_>, vehicles: &Names) -> (Vec<String>, Tasks) {
+fn tasks(
+    s: &mut Section<'_>,
+    vehicles: &Names,
+    rsus: &Names,
+) -> (Vec<String>, Tasks, sessions::Rows) {
     let mut names = Names::default();
     let mut tasks = Tasks::default();
+    let mut batches = sessions::Rows::default();
     let ids = s.list(
         "tasks",
         Presence::Required,
@@ -345,10 +361,11 @@ fn tasks(s: &mut Section<'_>, vehicles: &Names) -> (Vec<String>, Tasks) {
             tasks
                 .deadline_s
                 .push(positive("deadline_s", "deadline T_n^max [s]"));
+            batches.read(s, rsus);
             id
         },
     );
-    (ids, tasks)
+    (ids, tasks, batches)
 }
 
 fn row_u32(row: usize) -> u32 {

@@ -166,6 +166,23 @@ impl Coverage {
     pub fn of(&self, v: usize) -> &[RadioLink] {
         &self.links[self.start[v] as usize..self.start[v + 1] as usize]
     }
+
+    /// Removes the links with RSUs that `keeps` does not let stay.
+    pub(crate) fn retain(&mut self, keeps: impl Fn(u32) -> bool) {
+        let (mut from, mut kept) = (0, 0);
+        for end in self.start.iter_mut().skip(1) {
+            let to = std::mem::replace(end, 0) as usize;
+            for link in from..to {
+                if keeps(self.links[link].rsu) {
+                    self.links[kept] = self.links[link];
+                    kept += 1;
+                }
+            }
+            from = to;
+            *end = kept as u32;
+        }
+        self.links.truncate(kept);
+    }
 }
 
 /// Columns of the tasks.

@@ -31,9 +31,17 @@ pub struct Sessions {
     pub ordered: Vec<Option<Move>>,
     /// What the run holds for it, from this slot on to its end: only for policies that know the future.
     pub ahead: Ragged<Ahead>,
+    /// Which RSUs' servers work; empty where none ever fails.
+    pub up: Vec<bool>,
 }
 
 impl Sessions {
+    /// Whether the server of `rsu` works.
+    #[must_use]
+    pub fn is_up(&self, rsu: u32) -> bool {
+        self.up.get(rsu as usize).is_none_or(|up| *up)
+    }
+
     /// Removes all and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.id.clear();
@@ -78,6 +86,18 @@ pub struct Down {
     pub wait_s: f64,
 }
 
+impl Down {
+    /// Downtime of `down_s` in slots of `slot_s`.
+    #[must_use]
+    pub fn of(down_s: f64, slot_s: f64) -> Self {
+        let away = (down_s / slot_s).floor();
+        Self {
+            away: away as u32,
+            wait_s: (down_s - away * slot_s).max(0.0),
+        }
+    }
+}
+
 impl SessionState {
     /// Whether a move may be ordered.
     #[must_use]
@@ -106,6 +126,7 @@ pub struct Move {
 /// Moves between all pairs of RSUs within reach.
 #[derive(Clone, Debug, Default)]
 pub struct Moves {
+    copying: Copying,
     by_host: Ragged<Move>,
 }
 
@@ -118,22 +139,27 @@ impl Moves {
             let others = routes.targets(from).iter().filter(|to| to.rsu != from);
             by_host.push_row(others.map(|to| {
                 let moved = copying.over(to.seconds_per_bit);
-                let away = (moved.down_s / slot_s).floor();
                 let sent_s = transfer::migration_s(moved.bits, to.seconds_per_bit);
                 Move {
                     to: to.rsu,
                     lead: ((moved.copy_s / slot_s - 1e-9).ceil().max(0.0)) as u32,
                     down_s: moved.down_s,
-                    down: Down {
-                        away: away as u32,
-                        wait_s: (moved.down_s - away * slot_s).max(0.0),
-                    },
+                    down: Down::of(moved.down_s, slot_s),
                     bits: moved.bits,
                     energy_j: transfer::migration_energy_j(to.hops, power_w, sent_s),
                 }
             }));
         }
-        Self { by_host }
+        Self {
+            copying: *copying,
+            by_host,
+        }
+    }
+
+    /// How state is copied.
+    #[must_use]
+    pub fn copying(&self) -> &Copying {
+        &self.copying
     }
 
     /// Those from `host`, nearest first.
@@ -153,6 +179,37 @@ impl Moves {
 }
 
 impl Slot {
+    /// Finds how long each batch of sessions takes to upload, where the band of each RSU is shared by all that enter there.
+    /// `entering` is scratch memory. Nothing where there are no sessions.
+    pub(crate) fn share_uploads(&mut self, entering: &mut Vec<u32>) {
+        let Self {
+            tasks,
+            sessions,
+            coverage,
+            rsus,
+            vehicles,
+            ..
+        } = self;
+        let Some(sessions) = sessions else {
+            return;
+        };
+        // in a slot with errors a task may be of no vehicle
+        let of = |v: u32| Some(v as usize).filter(|&v| v < vehicles.len());
+        let link = |v: u32| coverage.of(of(v)?).first();
+        entering.clear();
+        entering.resize(rsus.len(), 0);
+        for link in tasks.vehicle.iter().filter_map(|&v| link(v)) {
+            entering[link.rsu as usize] += 1;
+        }
+        sessions.upload_s.clear();
+        for (&v, &data_bits) in tasks.vehicle.iter().zip(&tasks.data_bits) {
+            sessions.upload_s.push(link(v).map_or(0.0, |link| {
+                let entering = f64::from(entering[link.rsu as usize]);
+                transfer::upload_s(data_bits, link.seconds_per_bit, entering)
+            }));
+        }
+    }
+
     /// The RSU by which the batch of `task` enters: the nearest, or [`UNCOVERED`].
     #[must_use]
     pub fn session_entry(&self, task: usize) -> u32 {

@@ -1,6 +1,7 @@
 //! Sessions: closed forms of one vehicle, the bound against every schedule of tiny runs and against every policy on hostile
 //! ones, and what holds in every slot.
 
+mod faults;
 mod hostile;
 
 use wayside_core::engine::records::{PolicyRun, Replication};
@@ -116,9 +117,21 @@ fn total(run: &PolicyRun) -> f64 {
 
 /// One vehicle with `omega` = 0.65, alone at 15 GHz: F0 = (0.65 / (0.7 kappa))^(1/3).
 fn by_hand(slot: usize, host: usize, wait_s: f64, move_j: f64, interruption_s: f64) -> f64 {
+    let entry = usize::from(130.0 + 20.0 * slot as f64 > 200.0);
+    entering(slot, entry, host, wait_s, move_j, interruption_s)
+}
+
+/// The same where it enters by another RSU than the nearest.
+fn entering(
+    slot: usize,
+    entry: usize,
+    host: usize,
+    wait_s: f64,
+    move_j: f64,
+    interruption_s: f64,
+) -> f64 {
     let omega = 0.65;
     let x_m = 130.0 + 20.0 * slot as f64;
-    let entry = usize::from(x_m > 200.0);
     let channel = scenario(&[]).channel;
     let distance_m = x_m - 400.0 * entry as f64;
     let snr = Radio::new(&channel).snr(0.2, distance_m * distance_m);

@@ -129,7 +129,9 @@ fn png(tree: &usvg::Tree) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Axis, Direction, Map, Names, Point, Published, Reference, Scale, Series, Site};
+    use crate::{
+        Axis, Direction, Map, Names, Point, Published, Reference, Scale, Series, Site, Stop,
+    };
 
     /// A figure as a study would declare it: a line over a parameter, whiskers, a published point.
     fn figure() -> Figure {
@@ -281,12 +283,20 @@ mod tests {
                 })
                 .collect(),
             links: (1..11).map(|m| [m - 1, m]).collect(),
+            path: (0..11)
+                .map(|m| Stop {
+                    x_m: 100.0 * f64::from(m),
+                    y_m: 180.0,
+                    rsu: (m < 10).then_some(m / 3),
+                })
+                .collect(),
             vehicles_m: (0..11).map(|m| [100.0 * f64::from(m), 190.0]).collect(),
             seed: 0,
         };
         for files in [map_files(&map).unwrap(), {
             map.rsus.truncate(1);
             map.links.clear();
+            map.path.clear();
             map.vehicles_m.clear();
             map_files(&map).unwrap()
         }] {

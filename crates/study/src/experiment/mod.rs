@@ -304,10 +304,6 @@ impl Experiment {
     pub fn run(&self) -> Result<Results> {
         let session = self.session()?;
         self.check_seeds()?;
-        if self.dump_slots.is_some() && self.world.sessions.is_some() {
-            let message = "cannot be written with [execution] kind = \"sessions\": slots in JSON hold no sessions";
-            return Err(invalid("dump-slots", message));
-        }
         let (folder, slots) = self.folders(&session)?;
         let scratch;
         let tasks = match &folder {
@@ -330,12 +326,17 @@ impl Experiment {
             Some(folder) if self.keep_tasks => kept(folder)?,
             _ => Vec::new(),
         };
+        let policies = replications.first().map_or(0, |r| r.policies.len());
+        let tracks = seeds.tracks().take().map_or_else(Vec::new, |tracks| {
+            (0..policies).filter_map(|p| tracks.longest(p)).collect()
+        });
         let name = &self.world.scenario.name;
         let results = Results {
             world: Arc::clone(&self.world),
             summary: Summary::new(name, &replications, self.timing),
             replications,
             tasks: kept,
+            tracks,
             seeds: self.seeds.len(),
         };
         // A seed that was left behind may still write to the folder of slots, which then stays as it was.

@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::control::Control;
 use crate::output::DumpFolder;
 use crate::tasks::TaskWriter;
+use crate::track::Tracks;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -24,6 +25,8 @@ pub(super) struct RunWriter<'a> {
     slots: Option<&'a DumpFolder>,
     tasks: Option<(&'a Path, TaskWriter<'a>)>,
     observers: Vec<Box<dyn Observer>>,
+    /// Of the first seed.
+    tracks: Option<Tracks>,
     written: Result<()>,
     /// Slots begun, and instants seen of the last of them.
     begun: usize,
@@ -51,19 +54,20 @@ impl<'a> RunWriter<'a> {
             slots,
             tasks: tasks.map(writer).transpose()?,
             observers: experiment.observers.iter().map(|make| make(seed)).collect(),
+            tracks: (experiment.seeds.first() == Some(&seed)).then(Tracks::default),
             written: Ok(()),
             begun: 0,
             instants: 0,
         })
     }
 
-    /// Completes the files of the seed.
-    pub(super) fn finish(self) -> Result<()> {
+    /// Completes the files of the seed; the first seed also tells the ways of its sessions.
+    pub(super) fn finish(self) -> Result<Option<Tracks>> {
         self.written?;
-        match self.tasks {
-            Some((folder, writer)) => writer.finish().map_err(|e| Error::io(folder, e)),
-            None => Ok(()),
+        if let Some((folder, writer)) = self.tasks {
+            writer.finish().map_err(|e| Error::io(folder, e))?;
         }
+        Ok(self.tracks)
     }
 
     /// Writes to the file of tasks, unless something has failed already.
@@ -95,6 +99,9 @@ impl Observer for RunWriter<'_> {
         if slot.queues.is_none() {
             let name = self.session.name_of(policy);
             self.write_tasks(|writer| writer.add(t, name, slot, decider));
+        }
+        if let Some(tracks) = &mut self.tracks {
+            tracks.add(policy, slot, decider);
         }
         let observers = self.observers.iter_mut();
         observers.for_each(|o| o.decided(t, policy, slot, decider));

@@ -3,6 +3,7 @@
 use crate::facts::ScenarioFacts;
 use crate::read::Values;
 use crate::summary::{PolicySummary, Summary};
+use crate::track::Track;
 use crate::{figures, table};
 use std::sync::Arc;
 use wayside_core::Result;
@@ -23,6 +24,8 @@ pub struct Results {
     pub replications: Vec<Replication>,
     /// The columns of `tasks.parquet`, by seed, where [`Experiment::keep_tasks`](super::Experiment::keep_tasks) asked for them.
     pub tasks: Vec<Columns>,
+    /// A session of the first seed under every policy, where work runs in sessions: the one that enters by the most RSUs.
+    pub tracks: Vec<Track>,
     /// Number of seeds asked for.
     pub seeds: usize,
 }
@@ -82,6 +85,21 @@ impl Results {
     }
 
     pub(super) fn facts(&self) -> Result<ScenarioFacts> {
-        ScenarioFacts::new(&self.world, self.replications[0].seed)
+        let mut facts = ScenarioFacts::new(&self.world, self.replications[0].seed)?;
+        let cost = |track: &Track| {
+            self.summary.policies[track.policy]
+                .objective
+                .map(|j| j.mean)
+        };
+        let known = self
+            .tracks
+            .iter()
+            .filter_map(|track| Some((cost(track)?, track)));
+        let best = known.min_by(|a, b| a.0.total_cmp(&b.0));
+        facts.track = best.map(|(_, track)| {
+            let name = self.summary.policies[track.policy].policy.clone();
+            (name, track.clone())
+        });
+        Ok(facts)
     }
 }

@@ -5,11 +5,12 @@ use super::recorder::RunWriter;
 use super::session::Session;
 use crate::control;
 use crate::output::DumpFolder;
+use crate::track::Tracks;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use wayside_core::Result;
 use wayside_core::engine::records::Replication;
@@ -27,6 +28,7 @@ pub(super) struct Seeds {
     pub(super) slots: Option<DumpFolder>,
     pub(super) tasks: Option<PathBuf>,
     failed: AtomicBool,
+    tracks: Mutex<Option<Tracks>>,
 }
 
 impl Seeds {
@@ -42,7 +44,13 @@ impl Seeds {
             slots,
             tasks,
             failed: AtomicBool::new(false),
+            tracks: Mutex::new(None),
         }
+    }
+
+    /// The ways of the sessions of the first seed, once that is finished.
+    pub(super) fn tracks(&self) -> MutexGuard<'_, Option<Tracks>> {
+        self.tracks.lock().expect("nobody panics with it")
     }
 
     fn replicate(&self, seed: u64) -> Result<Option<Replication>> {
@@ -52,7 +60,9 @@ impl Seeds {
             let folders = (self.slots.as_ref(), self.tasks.as_deref());
             let mut writer = RunWriter::new(&self.experiment, &self.session, folders, seed, &stop)?;
             let replication = self.session.replicate(seed, &mut writer)?;
-            writer.finish()?;
+            if let Some(tracks) = writer.finish()? {
+                *self.tracks() = Some(tracks);
+            }
             Ok(replication)
         };
         let result = run();

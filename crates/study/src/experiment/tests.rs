@@ -381,10 +381,13 @@ fn oracle_moves_of_sessions_from_the_tasks_alone() {
     }
     let three = experiment(3).run().unwrap().replications;
     assert_eq!(untimed(replications.clone()), untimed(three));
-    let dumped = experiment(1)
-        .dump_slots(root.path().join("slots"), false)
-        .run();
-    assert!(dumped.err().unwrap().to_string().contains("dump-slots"));
+    let folder = root.path().join("slots");
+    let dumped = experiment(1).slots(20).dump_slots(&folder, false).run();
+    dumped.unwrap();
+    let text = std::fs::read_to_string(folder.join("seed3_slot019.json")).unwrap();
+    let named = Slot::from_json("slot", &text).unwrap();
+    let sessions = named.slot.sessions.as_ref().unwrap();
+    assert!(sessions.id.len() > 1 && sessions.velocity_mps.iter().any(|v| v[0].abs() > 14.0));
 }
 
 /// The file of tasks alone says what became of every answer; its parts add up to the records, the slots and the summary.

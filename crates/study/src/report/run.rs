@@ -6,7 +6,7 @@ use crate::summary::{self, Metric, PolicySummary, Summary};
 use crate::table;
 use std::collections::BTreeMap;
 use wayside_plot::html::{Content, Page, Section, Table, TableCell};
-use wayside_plot::{Figure, significant};
+use wayside_plot::{Figure, Stop, significant};
 
 /// Digits of a number in a table.
 const DIGITS: i32 = 5;
@@ -43,6 +43,7 @@ pub fn of_run(
     let sections = [
         Section::new("comparison", "Comparison", comparison),
         Section::new("scenario", "Scenario", vec![scenario(facts)]),
+        Section::new("session", "One session", track(facts).into_iter().collect()),
         section("time", "Over time", &["objective-time"]),
         section("load", "Load of the RSUs", &["load", "lbm-time"]),
         section("delay", "Delays", &["delay"]),
@@ -93,6 +94,28 @@ fn scenario(facts: &ScenarioFacts) -> Content {
             }
         ),
     }
+}
+
+/// The way of one vehicle, and where the batches of its session ran.
+fn track(facts: &ScenarioFacts) -> Option<Content> {
+    let (policy, track) = facts.track.as_ref()?;
+    let own = track.stops.iter().filter(|stop| stop.rsu.is_none()).count();
+    let changes = |pair: &&[Stop]| {
+        let [from, to] = [pair[0].rsu, pair[1].rsu];
+        from.is_some() && to.is_some() && from != to
+    };
+    Some(Content::Map {
+        map: Box::new(facts.track_map()?),
+        caption: format!(
+            "The way of the vehicle of session {} of seed {} under {policy}, with a dot per slot. A line leads from each dot to \
+             the RSU that ran the batch of that slot; a ring says that it ran on the vehicle. {} slots, {own} of them on the \
+             vehicle, {} changes of the RSU. Of the seed's first sessions it is the one that enters by the most RSUs.",
+            track.session,
+            facts.seed,
+            track.stops.len(),
+            track.stops.windows(2).filter(changes).count(),
+        ),
+    })
 }
 
 /// Where the map is, where it has degrees.

@@ -63,6 +63,9 @@ metrics! {
     down_s;
     /// Share of batches that hosts serve; the others run on vehicles.
     served;
+    /// Times that a session loses its host to a fault and is placed anew; null where nothing fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evicted;
 }
 
 metrics! {

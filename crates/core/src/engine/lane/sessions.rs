@@ -3,22 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::super::decider::Decider;
+use super::super::hosting::{survive, switch};
 use super::super::records::{PolicyRun, SessionRun, SlotRecord};
 use super::super::world::World;
 use super::account;
-use crate::evaluate::{self, Outcome};
 use crate::policy::Policy;
-use crate::slot::sessions::{Down, Move, SessionState, UNCOVERED};
+use crate::slot::sessions::{Down, SessionState};
 use crate::slot::{Placement, Slot};
 
 /// A policy with the sessions that it hosts.
 pub(in crate::engine) struct SessionLane {
     decider: Decider,
     states: BTreeMap<u64, SessionState>,
-    /// States of the slot's sessions once the policy has decided.
-    after: Vec<SessionState>,
-    /// Moves ordered in the slot.
-    ordered: Vec<Option<Move>>,
     run: PolicyRun,
 }
 
@@ -27,11 +23,12 @@ impl SessionLane {
         Self {
             decider: Decider::new(policy).measuring(world.scenario.load_balance.of),
             states: BTreeMap::new(),
-            after: Vec::new(),
-            ordered: Vec::new(),
             run: PolicyRun {
                 policy: name.to_owned(),
-                sessions: Some(SessionRun::default()),
+                sessions: Some(SessionRun {
+                    evicted: (!world.faults.is_empty()).then_some(0),
+                    ..SessionRun::default()
+                }),
                 ..PolicyRun::default()
             },
         }
@@ -52,28 +49,11 @@ impl SessionLane {
     /// One slot: switch, decide, order moves, serve, account.
     pub(super) fn step(&mut self, t: usize, slot: &mut Slot) {
         self.load(slot);
-        let Self {
-            decider,
-            after,
-            ordered,
-            run,
-            ..
-        } = self;
-        let totals = run.sessions.get_or_insert_default();
-        after.clone_from(&sessions_of(slot).state);
-        let settle = |slot: &Slot, placements: &mut [Placement]| {
-            order(slot, placements, (after, ordered), totals);
-            serve(slot, placements, after);
-        };
-        decider.host(slot, settle);
-        decider.evaluate_sessions(|task, placement, cpu_hz| {
-            let mut found = outcome(slot, after, task, placement, cpu_hz);
-            found.migration_j += ordered[task].map_or(0.0, |way| way.energy_j);
-            found
-        });
-        let sessions = sessions_of(slot);
-        sessions.state.clone_from(after);
-        sessions.ordered.clone_from(ordered);
+        let totals = self.run.sessions.get_or_insert_default();
+        self.decider.host(slot, totals);
+        let (sessions, hosted) = (sessions_of(slot), self.decider.hosted());
+        sessions.state.clone_from(&hosted.states);
+        sessions.ordered.clone_from(&hosted.ordered);
         self.account(t, slot);
         self.save(slot);
     }
@@ -83,10 +63,11 @@ impl SessionLane {
         let sessions = sessions_of(slot);
         let totals = self.run.sessions.get_or_insert_default();
         sessions.state.clear();
-        for id in &sessions.id {
-            let known = self.states.get(id).copied();
+        for row in 0..sessions.id.len() {
+            let known = self.states.get(&sessions.id[row]).copied();
             totals.begun += u64::from(known.is_none());
             let mut state = known.unwrap_or_default();
+            survive(&mut state, sessions, totals);
             if let Some((to, slots)) = state.moving {
                 state.moving = Some((to, slots - 1));
                 if slots == 1 {
@@ -138,86 +119,4 @@ impl SessionLane {
 
 fn sessions_of(slot: &mut Slot) -> &mut crate::slot::sessions::Sessions {
     slot.sessions.as_mut().expect("a slot of sessions")
-}
-
-/// Places new sessions and orders moves, as the policy's placements ask.
-fn order(
-    slot: &Slot,
-    placements: &[Placement],
-    (states, ordered): (&mut [SessionState], &mut Vec<Option<Move>>),
-    totals: &mut SessionRun,
-) {
-    let sessions = slot.sessions.as_ref().expect("sessions");
-    ordered.clear();
-    ordered.resize(placements.len(), None);
-    for (task, placement) in placements.iter().enumerate() {
-        let (Some(wanted), state) = (placement.execution(), &mut states[task]) else {
-            continue;
-        };
-        let Some(host) = state.host else {
-            state.host = Some(wanted);
-            continue;
-        };
-        if wanted == host || !state.takes_orders() {
-            continue;
-        }
-        let Some(way) = sessions.moves.find(host, wanted) else {
-            continue;
-        };
-        ordered[task] = Some(*way);
-        totals.moves += 1;
-        totals.moved_bits += way.bits;
-        if way.lead == 0 {
-            switch(state, way, totals);
-        } else {
-            state.moving = Some((way.to, way.lead));
-        }
-    }
-}
-
-fn switch(state: &mut SessionState, way: &Move, totals: &mut SessionRun) {
-    state.host = Some(way.to);
-    state.moving = None;
-    state.down = Some(way.down);
-    totals.down_s += way.down_s;
-}
-
-/// Whose batch its host serves; the others run on their vehicles.
-fn serve(slot: &Slot, placements: &mut [Placement], states: &[SessionState]) {
-    for (task, placement) in placements.iter_mut().enumerate() {
-        let (entry, state) = (slot.session_entry(task), &states[task]);
-        let host = state.host.filter(|&host| {
-            let away = state.down.is_some_and(|down| down.away > 0);
-            entry != UNCOVERED && !away && slot.routes.find(entry, host).is_some()
-        });
-        *placement = host.map_or(Placement::Local, |execution| Placement::Rsu {
-            entry,
-            execution,
-        });
-    }
-}
-
-/// What the batch of `task` costs, without what is paid for a move.
-fn outcome(
-    slot: &Slot,
-    states: &[SessionState],
-    task: usize,
-    placement: Placement,
-    cpu_hz: f64,
-) -> Outcome {
-    let sessions = slot.sessions.as_ref().expect("sessions");
-    let Placement::Rsu { entry, execution } = placement else {
-        return evaluate::local(slot, task);
-    };
-    let wait_s = states[task].down.map_or(0.0, |down| down.wait_s);
-    evaluate::served(
-        slot,
-        task,
-        (entry, execution),
-        (
-            sessions.upload_s[task],
-            sessions.interruption_s[task] + wait_s,
-        ),
-        cpu_hz,
-    )
 }

@@ -153,10 +153,11 @@ impl Plan {
         } = self;
         let rsus = servers.len();
         let (cycles, data_bits) = (slot.tasks.cycles[task], slot.tasks.data_bits[task]);
+        let sessions = slot.sessions.as_ref().expect("a slot of sessions");
         nodes.start(rsus);
         for (h, ahead) in ahead[task].iter().enumerate() {
             let served = |m: usize| {
-                if ahead.entry == UNCOVERED {
+                if ahead.entry == UNCOVERED || !sessions.is_up(m as u32) {
                     return None;
                 }
                 let way = slot.way_cost(ahead.entry, m as u32, data_bits)?;

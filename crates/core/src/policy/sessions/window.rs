@@ -1,6 +1,6 @@
 //! What a policy expects of a session: where its vehicle enters, slot by slot.
 
-use crate::slot::sessions::{Ahead, UNCOVERED};
+use crate::slot::sessions::{Ahead, Sessions, UNCOVERED};
 use crate::slot::{Rsus, Slot};
 
 /// Where futures come from.
@@ -36,7 +36,7 @@ pub(super) fn expect(outlook: Outlook, slot: &Slot, task: usize, ahead: &mut Vec
             entry: if h == 0 {
                 entry
             } else {
-                nearest(&slot.rsus, x_m, y_m)
+                nearest(&slot.rsus, sessions, x_m, y_m)
             },
             access_cost,
             local_cost,
@@ -44,13 +44,14 @@ pub(super) fn expect(outlook: Outlook, slot: &Slot, task: usize, ahead: &mut Vec
     }
 }
 
-/// The nearest RSU that covers a place, or [`UNCOVERED`].
-fn nearest(rsus: &Rsus, x_m: f64, y_m: f64) -> u32 {
+/// The nearest RSU that works and covers a place, or [`UNCOVERED`].
+fn nearest(rsus: &Rsus, sessions: &Sessions, x_m: f64, y_m: f64) -> u32 {
     let mut best = (f64::INFINITY, UNCOVERED);
     for m in 0..rsus.len() {
         let (dx_m, dy_m) = (rsus.x_m[m] - x_m, rsus.y_m[m] - y_m);
         let distance2_m2 = dx_m * dx_m + dy_m * dy_m;
-        if distance2_m2 <= rsus.range_m[m] * rsus.range_m[m] && distance2_m2 < best.0 {
+        let covers = distance2_m2 <= rsus.range_m[m] * rsus.range_m[m];
+        if covers && distance2_m2 < best.0 && sessions.is_up(m as u32) {
             best = (distance2_m2, m as u32);
         }
     }

@@ -50,6 +50,7 @@ impl NamedSlot {
         if slot.tau.is_finite() {
             root["load_balance"] = json!({ "enforce": slot.enforce_balance, "tau": slot.tau });
         }
+        self.sessions_json(&mut root);
         root
     }
 
@@ -116,8 +117,17 @@ impl NamedSlot {
     }
 
     fn links_json(&self) -> Vec<Json> {
-        let Slot { rsus, network, .. } = &self.slot;
+        let Slot {
+            rsus,
+            network,
+            routes,
+            sessions,
+            ..
+        } = &self.slot;
+        let fails = sessions.as_ref().is_some_and(|s| !s.up.is_empty());
+        let works = |from, to| routes.find(from, to).is_some_and(|target| target.hops == 1);
         let once = network.links().iter().filter(|link| link.from < link.to);
+        let once = once.filter(|link| !fails || works(link.from, link.to));
         once.map(|link| {
             let (i, j) = (link.from as usize, link.to as usize);
             json!({

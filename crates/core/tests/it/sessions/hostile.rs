@@ -88,7 +88,7 @@ impl Observer for Balance {
     }
 }
 
-fn hostile(seed: u64) -> Vec<(String, String)> {
+pub(super) fn hostile(seed: u64) -> Vec<(String, String)> {
     let mut s = Streams::new(seed).stream("hostile");
     let mut pick = |values: &[&str]| values[s.below(values.len())].to_owned();
     let set = [
