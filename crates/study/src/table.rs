@@ -54,22 +54,6 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
             decision,
         ];
     }
-    if summary.policies.iter().any(|p| p.sessions.is_some()) {
-        return vec![
-            ("J", |_, p| mean(p.objective, 1.0, 4)),
-            ("+-95 %", |_, p| half_width(p.objective, 4)),
-            gap,
-            ("delay s", |_, p| mean(p.delay_s, 1.0, 3)),
-            ("energy J", |_, p| mean(p.energy_j, 1.0, 3)),
-            ("deadline met %", |_, p| mean(p.deadline_met, 100.0, 1)),
-            ("served %", |_, p| mean(p.sessions?.served, 100.0, 1)),
-            ("moves", |_, p| mean(p.sessions?.moves, 1.0, 2)),
-            ("moved MB", |_, p| mean(p.sessions?.moved_bytes, 1e-6, 1)),
-            ("down s", |_, p| mean(p.sessions?.down_s, 1.0, 3)),
-            ("hops", |_, p| mean(p.hops, 1.0, 2)),
-            decision,
-        ];
-    }
     let mut columns: Vec<(&str, Cell)> = vec![
         ("J", |_, p| mean(p.objective, 1.0, 4)),
         ("+-95 %", |_, p| half_width(p.objective, 4)),
@@ -77,10 +61,18 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
         ("delay s", |_, p| mean(p.delay_s, 1.0, 3)),
         ("energy J", |_, p| mean(p.energy_j, 1.0, 3)),
         ("deadline met %", |_, p| mean(p.deadline_met, 100.0, 1)),
+    ];
+    if summary.policies.iter().any(|p| p.sessions.is_some()) {
+        columns.extend(session_columns());
+        columns.push(decision);
+        return columns;
+    }
+    let shared: [(_, Cell); 3] = [
         ("offloaded %", |_, p| mean(p.offloaded, 100.0, 1)),
         ("migrated %", |_, p| mean(p.migrated, 100.0, 1)),
         ("LBM", |_, p| mean(p.lbm, 1.0, 3)),
     ];
+    columns.extend(shared);
     if summary.policies.iter().any(|p| p.returns.is_some()) {
         let lost: Cell = |_, p| {
             let returns = p.returns?;
@@ -92,6 +84,17 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
     }
     columns.push(decision);
     columns
+}
+
+/// What matters where work runs in sessions.
+fn session_columns() -> [(&'static str, Cell); 5] {
+    [
+        ("served %", |_, p| mean(p.sessions?.served, 100.0, 1)),
+        ("moves", |_, p| mean(p.sessions?.moves, 1.0, 2)),
+        ("moved MB", |_, p| mean(p.sessions?.moved_bytes, 1e-6, 1)),
+        ("down s", |_, p| mean(p.sessions?.down_s, 1.0, 3)),
+        ("hops", |_, p| mean(p.hops, 1.0, 2)),
+    ]
 }
 
 fn mean(metric: Option<Metric>, scale: f64, digits: usize) -> Option<String> {

@@ -122,19 +122,9 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
     let network = Network::with_propagation(rsus.len(), &edges, &propagation_s);
     let queues = cores.queues(&rsus, &network);
     let copying = sessions::copying(s);
-    if copying.is_some() && queues.is_some() {
-        s.problem("sessions", "must be left out where RSUs have cores");
-    }
+    check_cores(s, &terms, queues.is_some(), copying.is_some());
     let terms_of_moves = (migration_power_w, terms.slot_s);
     let sessions = batches.sessions(s, copying, (&routes, in_reach), terms_of_moves);
-    for (key, given) in [
-        ("cloud", terms.cloud_round_trip_s.is_some()),
-        ("channel", terms.uplink_rate_bps.is_some()),
-    ] {
-        if given && queues.is_none() {
-            s.problem(key, "needs RSUs with cores: only where tasks queue is there a cloud or a fixed uplink rate");
-        }
-    }
     // what earlier tasks hold says that this one's may hold as well
     let carry_over = rsus.reserved_cpu_hz.iter().any(|&hz| hz > 0.0)
         || vehicles.local_wait_s.iter().any(|&wait_s| wait_s > 0.0);
@@ -161,6 +151,21 @@ fn slot(s: &mut Section<'_>) -> NamedSlot {
         slot,
         task_ids,
         vehicle_ids,
+    }
+}
+
+/// Reports what only RSUs with cores admit, and what they do not.
+fn check_cores(s: &mut Section<'_>, terms: &Terms, cores: bool, sessions: bool) {
+    if sessions && cores {
+        s.problem("sessions", "must be left out where RSUs have cores");
+    }
+    for (key, given) in [
+        ("cloud", terms.cloud_round_trip_s.is_some()),
+        ("channel", terms.uplink_rate_bps.is_some()),
+    ] {
+        if given && !cores {
+            s.problem(key, "needs RSUs with cores: only where tasks queue is there a cloud or a fixed uplink rate");
+        }
     }
 }
 
