@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use wayside_core::engine::world::World;
-use wayside_core::engine::{BoundKind, Options, replicate_observed};
+use wayside_core::engine::{BoundKind, Options, replicate, replicate_observed};
 use wayside_core::policy::PolicyKind;
+use wayside_core::policy::sessions::SessionKind;
 use wayside_core::scenario::{FcdSource, Mobility};
 use wayside_core::{Scenario, Slot};
 
@@ -40,6 +41,34 @@ fn drive(scenario: &Scenario) {
     }
 }
 
+/// Some slots of a trace with sessions: planning is near the bound, and no worse than following.
+fn drive_sessions(scenario: &Scenario) {
+    let world = World::new(scenario).expect("a readable trace");
+    let options = Options {
+        slots: 12,
+        bound: BoundKind::Horizon,
+    };
+    let policies = [SessionKind::Follow, SessionKind::Plan].map(PolicyKind::Session);
+    let replication = replicate(&world, &policies, 0, options).expect("a readable trace");
+    let gap = |policy: usize| {
+        let run = &replication.policies[policy];
+        let totals = run.sessions.expect("sessions");
+        assert!(totals.begun > 50 && totals.served > 0, "{totals:?}");
+        let cost: f64 = run
+            .slots
+            .iter()
+            .map(|s| s.objective * f64::from(s.tasks))
+            .sum();
+        let bound = run.horizon_bound.expect("the bound was asked for");
+        cost / totals.batches as f64 / bound - 1.0
+    };
+    let (follow, plan) = (gap(0), gap(1));
+    assert!(
+        plan >= -1e-9 && plan < 0.05 && plan <= follow,
+        "{plan} {follow}"
+    );
+}
+
 #[test]
 fn property_the_grid_runs() {
     drive(&Scenario::builtin("city-grid", &[]).expect("a valid scenario"));
@@ -58,11 +87,14 @@ fn property_every_scenario_file_loads_and_the_cities_run() {
         {
             cities += 1;
             if trace.exists() {
-                drive(&scenario);
+                match scenario.execution.sessions() {
+                    Some(_) => drive_sessions(&scenario),
+                    None => drive(&scenario),
+                }
             } else {
                 println!("skipped {}: no {}", path.display(), trace.display());
             }
         }
     }
-    assert_eq!(cities, 3);
+    assert_eq!(cities, 4);
 }

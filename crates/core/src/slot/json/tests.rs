@@ -389,7 +389,7 @@ fn regress_every_problem_of_a_slot_is_named() {
             "\"tasks\": [",
             "\"tasks\": 3, \"more\": [",
             &[
-                "slot.json: $.more: unknown key \"more\", expected \"slot_s\", \"objective\", \"load_balance\", \"channel\", \"cloud\", \"rsus\", \"migration_power_w\", \"links\", \"max_hops\", \"vehicles\" or \"tasks\"",
+                "slot.json: $.more: unknown key \"more\", expected \"slot_s\", \"objective\", \"load_balance\", \"channel\", \"cloud\", \"rsus\", \"migration_power_w\", \"links\", \"max_hops\", \"vehicles\", \"tasks\" or \"sessions\"",
                 "slot.json: $.tasks: expected a list of sections, found the number 3",
             ],
         ),
