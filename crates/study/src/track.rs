@@ -23,8 +23,16 @@ pub struct Track {
 /// Follows the sessions of one seed.
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
-    /// By session: the RSUs that its vehicle has entered by, and its slots by policy.
-    sessions: BTreeMap<u64, (BTreeSet<u32>, BTreeMap<usize, Vec<Stop>>)>,
+    sessions: BTreeMap<u64, Followed>,
+}
+
+/// A session under all policies.
+#[derive(Debug, Default)]
+struct Followed {
+    /// The RSUs that its vehicle has entered by.
+    entries: BTreeSet<u32>,
+    /// Its slots, by policy.
+    stops: BTreeMap<usize, Vec<Stop>>,
 }
 
 impl Tracks {
@@ -35,12 +43,12 @@ impl Tracks {
         };
         for (row, &id) in sessions.id.iter().enumerate().filter(|(_, id)| **id < MOST) {
             let vehicle = slot.tasks.vehicle[row] as usize;
-            let (entries, policies) = self.sessions.entry(id).or_default();
+            let followed = self.sessions.entry(id).or_default();
             let entry = slot.session_entry(row);
             if entry != UNCOVERED {
-                entries.insert(entry);
+                followed.entries.insert(entry);
             }
-            policies.entry(policy).or_default().push(Stop {
+            followed.stops.entry(policy).or_default().push(Stop {
                 x_m: slot.vehicles.x_m[vehicle],
                 y_m: slot.vehicles.y_m[vehicle],
                 rsu: decider.placements()[row].execution(),
@@ -50,13 +58,10 @@ impl Tracks {
 
     /// The session that enters by the most RSUs, of those the longest, under `policy`.
     pub(crate) fn longest(&self, policy: usize) -> Option<Track> {
-        let all = self
-            .sessions
-            .iter()
-            .filter_map(|(&session, (entries, policies))| {
-                let stops = policies.get(&policy)?;
-                Some((session, entries.len(), stops))
-            });
+        let all = self.sessions.iter().filter_map(|(&session, followed)| {
+            let stops = followed.stops.get(&policy)?;
+            Some((session, followed.entries.len(), stops))
+        });
         let first = |&(session, entries, stops): &(u64, usize, &Vec<Stop>)| {
             (entries, stops.len(), std::cmp::Reverse(session))
         };
