@@ -64,7 +64,7 @@ fn drive_sessions(scenario: &Scenario) {
     };
     let (follow, plan) = (gap(0), gap(1));
     assert!(
-        plan >= -1e-9 && plan < 0.05 && plan <= follow,
+        (-1e-9..0.05).contains(&plan) && plan <= follow,
         "{plan} {follow}"
     );
 }
