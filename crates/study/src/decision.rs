@@ -139,14 +139,27 @@ pub fn decide(
     (name, policy): (&str, Box<dyn Policy>),
     bound: BoundKind,
 ) -> Result<DecisionReport> {
+    let bounder = &mut Bounder::new(bound);
+    decide_next(file, named, (name, &mut Decider::new(policy)), bounder)
+}
+
+/// The same by a decider and a bounder that go on from slot to slot.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_next(
+    file: &str,
+    named: &NamedSlot,
+    (name, decider): (&str, &mut Decider),
+    bounder: &mut Bounder,
+) -> Result<DecisionReport> {
     let slot = &named.slot;
-    let mut decider = Decider::new(policy);
     decider.decide(slot);
 
     let outcomes = decider.outcomes();
     let mean = |sum: f64| (!outcomes.is_empty()).then(|| sum / outcomes.len() as f64);
     let objective = mean(outcomes.iter().map(|o| o.cost(slot.omega)).sum());
-    let lower_bound = Bounder::new(bound).solve(slot).and_then(mean);
+    let lower_bound = bounder.solve(slot).and_then(mean);
     if let Some(objective) = objective {
         check_bound(objective, lower_bound, || format!("{name} in {file}"))?;
     }
@@ -178,7 +191,7 @@ pub fn decide(
         }),
         decision_time_s: decider.decision_time_s(),
         placements: (0..outcomes.len())
-            .map(|task| placement(named, &decider, task))
+            .map(|task| placement(named, decider, task))
             .collect(),
     })
 }

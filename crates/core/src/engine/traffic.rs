@@ -153,11 +153,7 @@ impl<'w> Traffic<'w> {
                 &mut slot.coverage,
             ),
         }
-        if let Some(rate_bps) = scenario.uplink_rate_bps {
-            for link in &mut slot.coverage.links {
-                link.seconds_per_bit = 1.0 / rate_bps;
-            }
-        }
+        world.fix_uplinks(slot);
         match &mut self.sessions {
             Some(sessions) => {
                 let (positions, previous_row) = (&self.positions, &self.previous_row);
