@@ -20,6 +20,8 @@ mod registry;
 mod run;
 mod schema;
 mod seeds;
+#[cfg(feature = "live")]
+mod serve;
 mod study;
 mod train;
 
@@ -70,6 +72,8 @@ enum Command {
     Channel(channel::ChannelArgs),
     Study(study::StudyArgs),
     Reproduce(study::Reproduce),
+    #[cfg(feature = "live")]
+    Serve(serve::Serve),
 }
 
 fn main() -> ExitCode {
@@ -112,6 +116,8 @@ fn execute(command: Command) -> Outcome {
         Command::Channel(args) => channel::execute(&args),
         Command::Study(args) => study::study(&args),
         Command::Reproduce(args) => study::reproduce(&args),
+        #[cfg(feature = "live")]
+        Command::Serve(args) => serve::execute(&args),
     }
 }
 

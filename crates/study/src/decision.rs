@@ -159,18 +159,31 @@ pub fn decide(
     (name, policy): (&str, Box<dyn Policy>),
     bound: BoundKind,
 ) -> Result<DecisionReport> {
-    let slot = &named.slot;
-    if slot.sessions.is_some() && bound != BoundKind::Off {
+    if named.slot.sessions.is_some() && bound != BoundKind::Off {
         let message = "must be off with sessions: their bound is that of a whole run";
         return Err(Error::invalid(file, None, "bound", message));
     }
-    let mut decider = Decider::new(policy);
+    let bounder = &mut Bounder::new(bound);
+    decide_next(file, named, (name, &mut Decider::new(policy)), bounder)
+}
+
+/// The same by a decider and a bounder that go on from slot to slot.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_next(
+    file: &str,
+    named: &NamedSlot,
+    (name, decider): (&str, &mut Decider),
+    bounder: &mut Bounder,
+) -> Result<DecisionReport> {
+    let slot = &named.slot;
     decider.decide(slot);
 
     let outcomes = decider.outcomes();
     let mean = |sum: f64| (!outcomes.is_empty()).then(|| sum / outcomes.len() as f64);
     let objective = mean(outcomes.iter().map(|o| o.cost(slot.omega)).sum());
-    let lower_bound = Bounder::new(bound).solve(slot).and_then(mean);
+    let lower_bound = bounder.solve(slot).and_then(mean);
     if let Some(objective) = objective {
         check_bound(objective, lower_bound, || format!("{name} in {file}"))?;
     }
@@ -202,7 +215,7 @@ pub fn decide(
         }),
         decision_time_s: decider.decision_time_s(),
         placements: (0..outcomes.len())
-            .map(|task| placement(named, &decider, task))
+            .map(|task| placement(named, decider, task))
             .collect(),
     })
 }

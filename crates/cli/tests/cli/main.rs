@@ -6,6 +6,8 @@ mod folders;
 mod inputs;
 mod limits;
 mod run;
+#[cfg(all(unix, feature = "live"))]
+mod serve;
 #[cfg(unix)]
 mod signals;
 mod study;

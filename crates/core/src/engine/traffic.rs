@@ -157,11 +157,7 @@ impl<'w> Traffic<'w> {
                 &mut slot.coverage,
             ),
         }
-        if let Some(rate_bps) = scenario.uplink_rate_bps {
-            for link in &mut slot.coverage.links {
-                link.seconds_per_bit = 1.0 / rate_bps;
-            }
-        }
+        world.fix_uplinks(slot);
         if let Some(health) = &mut self.health {
             health.show(&world, slot);
         }

@@ -263,6 +263,24 @@ impl World {
         moves(&self.scenario, &options, routes, self.rsus.len())
     }
 
+    /// Finds the links of the vehicles that `slot` has, by the radio's line of log-distance; `near` is scratch memory.
+    ///
+    /// For vehicles from elsewhere than [`mobility`](Self::mobility). It knows nothing of `[channel]` beyond that line.
+    pub fn cover(&self, near: &mut Vec<(f64, u32)>, slot: &mut Slot) {
+        self.index
+            .cover(&slot.rsus, &slot.vehicles, near, &mut slot.coverage);
+        self.fix_uplinks(slot);
+    }
+
+    /// Gives all uplinks the rate of `[channel] uplink_rate_bps`, where there is one.
+    pub(super) fn fix_uplinks(&self, slot: &mut Slot) {
+        if let Some(rate_bps) = self.scenario.uplink_rate_bps {
+            for link in &mut slot.coverage.links {
+                link.seconds_per_bit = 1.0 / rate_bps;
+            }
+        }
+    }
+
     /// Which RSUs cover a vehicle.
     pub(super) fn coverage(&self) -> &CoverageIndex {
         &self.index

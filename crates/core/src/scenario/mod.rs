@@ -16,6 +16,7 @@ mod queueing;
 mod radio;
 mod result;
 mod rsu;
+mod serve;
 pub mod sessions;
 mod sites;
 mod task;
@@ -47,6 +48,7 @@ pub use radio::{
 pub use result::ResultOptions;
 pub(crate) use rsu::MAX_GRID;
 pub use rsu::{Rsu, RsuLayout};
+pub use serve::ServeOptions;
 pub use sessions::SessionOptions;
 pub use sites::{SiteColumns, Sites};
 pub use task::{Cycles, Task};
@@ -105,6 +107,8 @@ pub struct Scenario {
     pub bound: BoundOptions,
     /// `[policy.NAME]`.
     pub policy: PolicyOptions,
+    /// `[serve]`.
+    pub serve: ServeOptions,
 }
 
 impl Scenario {
@@ -134,6 +138,7 @@ impl Scenario {
             load_balance: LoadBalance::default(),
             bound: BoundOptions::default(),
             policy: PolicyOptions::default(),
+            serve: ServeOptions::default(),
         }
     }
 
@@ -185,6 +190,8 @@ impl Scenario {
         let doc = "The lower bound of a slot";
         k.section("bound", doc, |k| self.bound.keys(k));
         k.section("policy", "Options of policies", |k| self.policy.keys(k));
+        let doc = "How `wayside serve` serves this scenario live; no run reads it";
+        k.section("serve", doc, |k| self.serve.keys(k));
         if let Some(options) = self.execution.sessions() {
             sessions::check(k, self, &options);
         }

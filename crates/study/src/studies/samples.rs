@@ -78,14 +78,14 @@ impl ClaimData<'_> {
     }
 
     /// What is known of a policy, by seed.
-    fn of(&self, cell: usize, policy: &str, metric: &str) -> Vec<(u64, f64)> {
+    fn of(&self, cell: usize, policy: &str, metric: &str) -> BySeed<f64> {
         let policy = match self.spec.measure {
             Measure::Information => "",
             _ => policy,
         };
         let seeded = self.data.seeded(self.grid, cell, policy, metric);
         let own = seeded.filter(|&(seed, _)| seed < self.until);
-        let mut known: Vec<(u64, f64)> = own.filter_map(|(s, x)| Some((s, x?))).collect();
+        let mut known: BySeed<f64> = own.filter_map(|(s, x)| Some((s, x?))).collect();
         if self.spread {
             let values: Vec<f64> = known.iter().map(|&(_, x)| x).collect();
             let median = stats::quantile(&values, 0.5).unwrap_or(0.0);
@@ -99,13 +99,10 @@ impl ClaimData<'_> {
         known.into_iter().map(|(_, x)| x).collect()
     }
 
-    /// Own and the other's values, over the seeds where both are known: records may not have all.
-    fn pairs(&self, cell: usize, than: &str, metric: &str) -> Vec<(f64, f64)> {
-        let other: BTreeMap<u64, f64> = self.of(cell, than, metric).into_iter().collect();
-        self.of(cell, self.policy, self.metric)
-            .into_iter()
-            .filter_map(|(seed, own)| Some((own, *other.get(&seed)?)))
-            .collect()
+    /// Own and the other's values.
+    fn pairs(&self, cell: usize, than: &str, metric: &str) -> BySeed<(f64, f64)> {
+        let own = self.of(cell, self.policy, self.metric);
+        join(&own, &self.of(cell, than, metric))
     }
 
     /// Groups of `group` seeds in which the means compare so, and all groups, cell by cell.
@@ -117,7 +114,7 @@ impl ClaimData<'_> {
         group: usize,
     ) -> Vec<AgreeCount> {
         let count = |cell: usize| {
-            let pairs = self.pairs(cell, than, metric);
+            let pairs = samples(self.pairs(cell, than, metric));
             let chunks = pairs.chunks_exact(group);
             AgreeCount {
                 all: chunks.len(),
@@ -136,7 +133,7 @@ impl ClaimData<'_> {
     ) -> AgreeCount {
         let pairs = self
             .among(condition)
-            .map(|cell| self.pairs(cell, than, metric));
+            .map(|cell| samples(self.pairs(cell, than, metric)));
         let known: Vec<_> = pairs.filter(|pairs| !pairs.is_empty()).collect();
         AgreeCount {
             all: known.len(),
@@ -149,7 +146,7 @@ impl ClaimData<'_> {
 
     /// How a claim's own policy differs from the other one, relative to that, cell by cell: by the delta method.
     pub(super) fn relative(&self, cell: usize, than: &str, metric: &str) -> Vec<f64> {
-        ratio(&self.pairs(cell, than, metric))
+        ratio(&samples(self.pairs(cell, than, metric)))
     }
 
     /// What a claim says of the cells that `condition` names.
@@ -183,7 +180,7 @@ impl ClaimData<'_> {
             } => {
                 let differences = |cell| {
                     let pairs = self.pairs(cell, than, metric);
-                    pairs.iter().map(|(a, b)| a - b).collect()
+                    pairs.iter().map(|(_, (a, b))| a - b).collect()
                 };
                 each(&differences, ClaimedRange::of(*relation, 0.0))
             }
@@ -195,9 +192,8 @@ impl ClaimData<'_> {
                 pooled,
             } => {
                 let range = ClaimedRange::of(*relation, *limit);
-                let ratio = |cell| ratio(&self.pairs(cell, than, metric));
                 match pooled {
-                    Pooled::Not => each(&ratio, range),
+                    Pooled::Not => each(&|cell| self.relative(cell, than, metric), range),
                     _ => vec![self.pooled(cells, *pooled, (than, metric), range)],
                 }
             }
@@ -224,13 +220,21 @@ impl ClaimData<'_> {
     ) -> Hypothesis {
         let pairs = cells.iter().map(|&cell| self.pairs(cell, than, metric));
         let (sample, what) = if pooled == Pooled::Ratios {
-            (mean(pairs.map(|pairs| ratio(&pairs))), "mean")
+            let ratios = |pairs: BySeed<(f64, f64)>| -> BySeed<f64> {
+                let (seeds, values): (Vec<u64>, Vec<_>) = pairs.into_iter().unzip();
+                seeds.into_iter().zip(ratio(&values)).collect()
+            };
+            (samples(mean(pairs.map(ratios))), "mean")
         } else {
-            let (own, other): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
-                pairs.map(|pairs| pairs.into_iter().unzip()).unzip();
-            let [own, other] = [own, other].map(|samples| mean(samples.into_iter()));
-            let totals: Vec<(f64, f64)> = own.into_iter().zip(other).collect();
-            (ratio(&totals), "totals")
+            let of = |part: fn((f64, f64)) -> f64| {
+                let one = |pairs: BySeed<(f64, f64)>| -> BySeed<f64> {
+                    let values = pairs.into_iter();
+                    values.map(|(seed, pair)| (seed, part(pair))).collect()
+                };
+                mean(pairs.clone().map(one))
+            };
+            let totals = join(&of(|(own, _)| own), &of(|(_, other)| other));
+            (ratio(&samples(totals)), "totals")
         };
         Hypothesis {
             name: format!("{what} of {} cells", cells.len()),
@@ -246,13 +250,17 @@ impl ClaimData<'_> {
         let at = self.spec.axis(axis);
         let label = |cell: usize| &self.cells[cell].values[at].label;
         let step = |ends: &[usize]| {
-            let (before, after) = (self.values(ends[0]), self.values(ends[1]));
+            let [before, after] =
+                [ends[0], ends[1]].map(|cell| self.of(cell, self.policy, self.metric));
             let step = format!("{axis} {} to {}", label(ends[0]), label(ends[1]));
             let parts = [self.name(ends[0], &[axis]), step];
             let known: Vec<_> = parts.into_iter().filter(|p| !p.is_empty()).collect();
             Hypothesis {
                 name: known.join(", "),
-                sample: after.iter().zip(before).map(|(a, b)| a - b).collect(),
+                sample: join(&after, &before)
+                    .into_iter()
+                    .map(|(_, (a, b))| a - b)
+                    .collect(),
                 range,
                 share: false,
                 from: ends.to_vec(),
@@ -277,9 +285,10 @@ impl ClaimData<'_> {
         let line = |line: &Vec<usize>| {
             let ends = [line[0], line[line.len() - 1]];
             let [first, last] = ends.map(|cell| self.pairs(cell, than, self.metric));
-            let both = || first.iter().zip(&last);
-            let other: f64 = both().map(|((_, b), (_, d))| b - d).sum();
-            let sample = both().map(|((a, b), (c, d))| ((a - c) - (b - d)) * other.signum());
+            let both = join(&first, &last);
+            let other: f64 = both.iter().map(|(_, ((_, b), (_, d)))| b - d).sum();
+            let rises = both.iter().map(|(_, ((a, b), (c, d)))| (a - c) - (b - d));
+            let sample = rises.map(|rise| rise * other.signum());
             Hypothesis {
                 name: self.name(ends[0], &[axis]),
                 sample: sample.collect(),
@@ -344,12 +353,35 @@ fn difference(pairs: &[(f64, f64)]) -> f64 {
     pairs.iter().map(|(a, b)| a - b).sum()
 }
 
-/// Seed by seed the mean of several samples; as long as the shortest.
-fn mean(samples: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
-    let samples: Vec<Vec<f64>> = samples.collect();
-    let seeds = samples.iter().map(Vec::len).min().unwrap_or(0);
-    let of_seed = |seed: usize| samples.iter().map(|s| s[seed]).sum::<f64>() / samples.len() as f64;
-    (0..seeds).map(of_seed).collect()
+/// Values by seed, in ascending order of seeds. Cells may have different seeds: only those that keep a claim open get more,
+/// some have no value, and records may lack some.
+type BySeed<T> = Vec<(u64, T)>;
+
+/// Both values of the seeds that have both.
+fn join<A: Copy, B: Copy>(a: &[(u64, A)], b: &[(u64, B)]) -> BySeed<(A, B)> {
+    let other: BTreeMap<u64, B> = b.iter().copied().collect();
+    a.iter()
+        .filter_map(|&(seed, own)| Some((seed, (own, *other.get(&seed)?))))
+        .collect()
+}
+
+fn samples<T>(by_seed: BySeed<T>) -> Vec<T> {
+    by_seed.into_iter().map(|(_, value)| value).collect()
+}
+
+/// The mean of several samples, of the seeds that all have.
+fn mean(samples: impl Iterator<Item = BySeed<f64>>) -> BySeed<f64> {
+    let mut count = 0;
+    let mut sums: BTreeMap<u64, (f64, usize)> = BTreeMap::new();
+    for (seed, value) in samples.inspect(|_| count += 1).flatten() {
+        let (sum, known) = sums.entry(seed).or_default();
+        *sum += value;
+        *known += 1;
+    }
+    let of_all = |(seed, (sum, known)): (u64, (f64, usize))| {
+        (known == count).then_some((seed, sum / count as f64))
+    };
+    sums.into_iter().filter_map(of_all).collect()
 }
 
 /// A sample whose mean is the ratio of the means less 1, and whose spread is the ratio's by the delta method.
@@ -371,9 +403,18 @@ mod tests {
 
     #[test]
     fn closed_form_mean_of_samples() {
-        let samples = [vec![1.0, 3.0, 9.0], vec![3.0, 5.0]];
-        assert_eq!(mean(samples.into_iter()), [2.0, 4.0]);
+        let samples = [vec![(0, 1.0), (1, 3.0), (2, 9.0)], vec![(1, 5.0), (2, 1.0)]];
+        assert_eq!(mean(samples.into_iter()), [(1, 4.0), (2, 5.0)]);
         assert!(mean(std::iter::empty()).is_empty());
+    }
+
+    #[test]
+    fn closed_form_join() {
+        let (own, other) = (
+            [(0, 'a'), (1, 'b'), (4, 'c')],
+            [(1, 'x'), (2, 'y'), (4, 'z')],
+        );
+        assert_eq!(join(&own, &other), [(1, ('b', 'x')), (4, ('c', 'z'))]);
     }
 
     /// The mean is the ratio's, the spread that of a linear function of both means.

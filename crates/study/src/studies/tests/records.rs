@@ -108,6 +108,50 @@ fn closed_form_records_are_judged_like_runs() {
     assert_eq!(points, [1, 1]);
 }
 
+/// Cells may lack seeds at either end or in between.
+#[test]
+fn regress_trends_and_rises_pair_cells_by_seed() {
+    let mut csv = "seed,policy,slots,reward\n".to_owned();
+    for seed in [1, 2, 3, 5, 6] {
+        csv += &format!("{seed},ppo,5,{}\n{seed},ac,5,{seed}\n", 10 * seed);
+    }
+    for seed in [2, 3, 4, 5, 6, 7] {
+        csv += &format!(
+            "{seed},ppo,20,{}\n{seed},ac,20,{}\n",
+            10 * seed + 3,
+            seed + 1
+        );
+    }
+    let ordering = "kind = \"ordering\"\nrelation = \"greater\"";
+    let kind = |kind| format!("kind = \"{kind}\"\naxis = \"slots\"\nrelation = \"greater\"");
+    let than = "than = \"ac\"\n";
+    for (text, measured) in [
+        (
+            RECORDED.replace(ordering, &kind("trend")).replace(than, ""),
+            3.0,
+        ),
+        (RECORDED.replace(ordering, &kind("rise")), 2.0),
+    ] {
+        let text = text.replace("where = { slots = 20 }\n", "");
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("records.csv"), &csv).unwrap();
+        let study = Study::from_toml("s.toml", &text, root.path()).unwrap();
+        let (_, claims) = found(
+            &study,
+            1,
+            &root.path().join("cells"),
+            PolicyRegistry::analytic(),
+        );
+        assert_eq!(
+            (claims[0].measured, claims[0].seeds),
+            (Some(measured), 4),
+            "{:?}",
+            claims[0]
+        );
+        assert_eq!(claims[0].ci95, Some([measured; 2]), "{:?}", claims[0]);
+    }
+}
+
 #[test]
 fn closed_form_a_trend_may_have_a_limit() {
     let mut csv = "seed,policy,slots,reward\n".to_owned();

@@ -1,0 +1,27 @@
+//! Asking a server to end.
+
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Asks a server to end; clones ask the same one.
+#[derive(Clone, Debug)]
+pub struct Stop(Arc<watch::Sender<bool>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Stop {
+    /// Asks for the end; whether that had been asked for before.
+    pub fn ask(&self) -> bool {
+        self.0.send_replace(true)
+    }
+
+    /// Until somebody asks.
+    pub(crate) async fn asked(&self) {
+        // the sender is this one, so waiting never fails
+        let _ = self.0.subscribe().wait_for(|&asked| asked).await;
+    }
+}

@@ -1,0 +1,6 @@
+//! The server as its clients meet it: requests over loopback in, answers out.
+
+mod client;
+mod decisions;
+mod hostile;
+mod interface;
