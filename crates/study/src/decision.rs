@@ -183,7 +183,9 @@ pub fn decide_next(
     let outcomes = decider.outcomes();
     let mean = |sum: f64| (!outcomes.is_empty()).then(|| sum / outcomes.len() as f64);
     let objective = mean(outcomes.iter().map(|o| o.cost(slot.omega)).sum());
-    let lower_bound = bounder.solve(slot).and_then(mean);
+    // the bound of sessions is that of a whole run
+    let bounded = slot.sessions.is_none().then(|| bounder.solve(slot));
+    let lower_bound = bounded.flatten().and_then(mean);
     if let Some(objective) = objective {
         check_bound(objective, lower_bound, || format!("{name} in {file}"))?;
     }

@@ -116,6 +116,11 @@ impl Plan {
             let Some(before) = self.before.get(id) else {
                 continue;
             };
+            // a decider may be shown slots of another system
+            let known = |stop: &Stop| stop.host.is_none_or(|m| (m as usize) < slot.rsus.len());
+            if !before.iter().all(known) {
+                continue;
+            }
             let last = before.last().copied().unwrap_or_default();
             let rest = before.iter().skip(1).copied();
             let slots = self.ahead[task].len();

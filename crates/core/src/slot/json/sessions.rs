@@ -7,6 +7,7 @@ use crate::model::moving::Copying;
 use crate::slot::Slot;
 use crate::slot::sessions::{Down, Moves, SessionState, Sessions};
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const BYTES: Float = Float::NON_NEGATIVE.up_to(1e15);
@@ -47,12 +48,15 @@ pub(super) struct Rows {
     down_s: Vec<f64>,
     /// Whether any key of a session is given, by task.
     given: Vec<bool>,
+    /// Numbers of the sessions so far.
+    known: BTreeSet<u64>,
 }
 
 impl Rows {
     /// Reads what the next task says.
     pub(super) fn read(&mut self, s: &mut Section<'_>, rsus: &Names) {
         let keys = [
+            "session",
             "left",
             "velocity_mps",
             "interruption_s",
@@ -65,7 +69,17 @@ impl Rows {
         let Self {
             sessions, down_s, ..
         } = self;
-        sessions.id.push(sessions.id.len() as u64);
+        let numbers = Count {
+            min: 0,
+            max: 1 << 53,
+        };
+        let doc = "only with sessions: its number, by which a policy knows it again";
+        let id = s.optional("session", numbers, "its place in the list", doc);
+        let id = id.unwrap_or(sessions.id.len() as u64);
+        if !self.known.insert(id) {
+            s.problem("session", format!("{id} is taken already"));
+        }
+        sessions.id.push(id);
         let slots = Count {
             min: 1,
             max: 10_000,
@@ -127,7 +141,7 @@ impl Rows {
         } = self;
         let Some(copying) = copying else {
             if let Some(task) = given.iter().position(|given| *given) {
-                let message = "needs the section sessions: left, velocity_mps, interruption_s, host, moving_to, moving_slots and down_s are theirs";
+                let message = "needs the section sessions: session, left, velocity_mps, interruption_s, host, moving_to, moving_slots and down_s are theirs";
                 s.problem(&format!("tasks[{task}]"), message);
             }
             return None;
@@ -176,6 +190,7 @@ impl NamedSlot {
         };
         for (row, task) in tasks.iter_mut().filter_map(Json::as_object_mut).enumerate() {
             let mut put = |key: &str, value: Json| Map::insert(task, key.to_owned(), value);
+            put("session", json!(sessions.id[row]));
             put("left", json!(sessions.left[row]));
             put("velocity_mps", json!(sessions.velocity_mps[row]));
             put("interruption_s", json!(sessions.interruption_s[row]));

@@ -89,6 +89,11 @@ fn regress_problems_of_sessions_are_named() {
         ),
         ("[-3, 0.5]", "[-3]", "tasks[1].velocity_mps: expected"),
         (
+            "\"left\": 9",
+            "\"session\": 1, \"left\": 9",
+            "tasks[1].session: 1 is taken already",
+        ),
+        (
             "\"state_bytes\": 1e6",
             "\"rounds\": 1",
             "sessions.state_bytes: missing",
