@@ -138,6 +138,7 @@ impl Rows {
             mut sessions,
             down_s,
             given,
+            ..
         } = self;
         let Some(copying) = copying else {
             if let Some(task) = given.iter().position(|given| *given) {
