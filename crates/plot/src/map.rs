@@ -220,41 +220,57 @@ fn links_and_vehicles(svg: &mut String, map: &Map, frame: &Frame<'_>) {
     );
 }
 
-/// The way of one vehicle: a thin line leads from each instant to where its task ran, a ring says on the vehicle.
+/// The way of one vehicle: a dot per instant in the colour of the RSU that ran its task, which is ringed in it; a dot without
+/// filling says on the vehicle.
 fn path(svg: &mut String, map: &Map, frame: &Frame<'_>) {
     if map.path.is_empty() {
         return;
     }
     let theme = frame.theme;
-    let (mut way, mut hosts) = (String::new(), String::new());
-    let (mut served, mut own) = (String::new(), String::new());
-    for (i, stop) in map.path.iter().enumerate() {
-        let (x, y) = frame.at(stop.x_m, stop.y_m);
-        let letter = if i == 0 { 'M' } else { 'L' };
-        write!(way, "{letter}{x:.1} {y:.1}").expect("a string");
-        match stop.rsu {
-            Some(m) => {
-                let site = &map.rsus[m as usize];
-                let (to_x, to_y) = frame.at(site.x_m, site.y_m);
-                write!(hosts, "M{x:.1} {y:.1}L{to_x:.1} {to_y:.1}").expect("a string");
-                write!(served, "M{x:.1} {y:.1}h.01").expect("a string");
-            }
-            None => write!(own, "M{x:.1} {y:.1}h.01").expect("a string"),
-        }
-    }
-    let (color, paper) = (ColorRole::Series(2), ColorRole::Paper);
-    let (color, paper) = (theme.color(color), theme.color(paper));
     let line = theme.line;
+    let mut own = String::new();
+    // RSUs in the order in which they come, each with a line to every dot, and its dots
+    let mut hosts: Vec<(u32, String, String)> = Vec::new();
+    for stop in &map.path {
+        let (x, y) = frame.at(stop.x_m, stop.y_m);
+        let Some(m) = stop.rsu else {
+            write!(own, "M{x:.1} {y:.1}h.01").expect("a string");
+            continue;
+        };
+        let at = hosts.iter().position(|host| host.0 == m);
+        let at = at.unwrap_or_else(|| {
+            hosts.push((m, String::new(), String::new()));
+            hosts.len() - 1
+        });
+        let (_, lines, dots) = &mut hosts[at];
+        let site = &map.rsus[m as usize];
+        let (to_x, to_y) = frame.at(site.x_m, site.y_m);
+        write!(lines, "M{x:.1} {y:.1}L{to_x:.1} {to_y:.1}").expect("a string");
+        write!(dots, "M{x:.1} {y:.1}h.01").expect("a string");
+    }
+    *svg += "<g class=\"path\" stroke-linecap=\"round\">\n";
+    for (place, (m, lines, dots)) in hosts.iter().enumerate() {
+        let site = &map.rsus[*m as usize];
+        let (cx, cy) = frame.at(site.x_m, site.y_m);
+        // the first colour is that of RSUs
+        let color = theme.color(ColorRole::Series(1 + place % 7));
+        *svg += &format!(
+            "<g stroke=\"{color}\"><title>{}</title><path d=\"{lines}\" stroke-width=\"{:.2}\" stroke-opacity=\".5\"/>\
+             <path d=\"{dots}\" stroke-width=\"{:.2}\"/>\
+             <circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{:.2}\" stroke-width=\"{:.2}\"/></g>\n",
+            escape(&site.id),
+            0.4 * line,
+            3.0 * line,
+            3.2 * theme.marker,
+            1.2 * line,
+        );
+    }
     *svg += &format!(
-        "<g class=\"path\" stroke=\"{color}\" stroke-linecap=\"round\">\n\
-         <path d=\"{hosts}\" stroke-width=\"{:.2}\" stroke-opacity=\".55\"/>\n\
-         <path d=\"{way}\" stroke-width=\"{:.2}\"/>\n\
-         <path d=\"{served}{own}\" stroke-width=\"{:.2}\"/>\n\
-         <path d=\"{own}\" stroke=\"{paper}\" stroke-width=\"{:.2}\"/>\n</g>\n",
-        0.5 * line,
-        1.2 * line,
-        4.0 * line,
-        2.4 * line,
+        "<path d=\"{own}\" stroke=\"{}\" stroke-width=\"{:.2}\"/><path d=\"{own}\" stroke=\"{}\" stroke-width=\"{:.2}\"/>\n</g>\n",
+        theme.color(ColorRole::Text),
+        3.0 * line,
+        theme.color(ColorRole::Paper),
+        1.8 * line,
     );
 }
 
@@ -374,7 +390,10 @@ fn head(map: &Map, theme: &Theme, height: f64) -> String {
         map.rsus.len(),
         map.links.len(),
         map.vehicles_m.len()
-    );
+    ) + match map.path.is_empty() {
+        true => "",
+        false => ", the way of one vehicle and where its tasks ran",
+    };
     if theme.screen {
         return format!(
             "<svg class=\"map\" viewBox=\"0 0 {width} {height:.1}\" role=\"img\" aria-label=\"{title}\" fill=\"none\">\n"
@@ -399,7 +418,11 @@ fn key(map: &Map, theme: &Theme) -> String {
     let mut x = 0.5 * text;
     let mut svg = String::from("<g class=\"key\" aria-hidden=\"true\">\n");
     let start = format!("vehicle at the start (seed {})", map.seed);
-    let names = ["RSU", "its coverage", "backhaul link", &start];
+    let vehicle = match map.path.is_empty() {
+        true => &start,
+        false => "a vehicle on its way",
+    };
+    let names = ["RSU", "its coverage", "backhaul link", vehicle];
     for (sign, name) in SIGNS.into_iter().zip(names) {
         let at = x + 2.0 * half + 0.6 * text;
         svg += &sign(theme, x, y);

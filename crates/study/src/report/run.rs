@@ -107,8 +107,8 @@ fn track(facts: &ScenarioFacts) -> Option<Content> {
     Some(Content::Map {
         map: Box::new(facts.track_map()?),
         caption: format!(
-            "The way of the vehicle of session {} of seed {} under {policy}, with a dot per slot. A line leads from each dot to \
-             the RSU that ran the batch of that slot; a ring says that it ran on the vehicle. {} slots, {own} of them on the \
+            "The way of the vehicle of session {} of seed {} under {policy}, with a dot per slot, in the colour of \
+             the RSU that ran the batch of that slot, which is ringed in it; a dot without filling says that it ran on the vehicle. {} slots, {own} of them on the \
              vehicle, {} changes of the RSU. Of the seed's first sessions it is the one that enters by the most RSUs.",
             track.session,
             facts.seed,
