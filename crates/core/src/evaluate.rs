@@ -1,6 +1,7 @@
 //! What a decision costs: delay and energy of every task, part by part.
 
 use crate::model::{compute, objective, transfer};
+use crate::parallel;
 use crate::queueing::Travel;
 use crate::slot::{Placement, Slot};
 
@@ -87,23 +88,15 @@ impl Evaluator {
                 self.entering[entry as usize] += 1.0;
             }
         }
-        out.clear();
-        out.extend(
-            placements
-                .iter()
-                .zip(cpu_hz)
-                .enumerate()
-                .map(|(task, (placement, &hz))| match *placement {
-                    Placement::Local => local(slot, task),
-                    Placement::Rsu { entry, execution } => {
-                        let entering = self.entering[entry as usize];
-                        offloaded(slot, task, entry, execution, entering, hz)
-                    }
-                    Placement::Cloud { entry } => {
-                        clouded(slot, task, entry, self.entering[entry as usize])
-                    }
-                }),
-        );
+        let entering = self.entering.as_slice();
+        parallel::fill(out, placements.len(), |task| match placements[task] {
+            Placement::Local => local(slot, task),
+            Placement::Rsu { entry, execution } => {
+                let entering = entering[entry as usize];
+                offloaded(slot, task, entry, execution, entering, cpu_hz[task])
+            }
+            Placement::Cloud { entry } => clouded(slot, task, entry, entering[entry as usize]),
+        });
     }
 }
 

@@ -108,6 +108,7 @@ pub mod mobility;
 pub mod model;
 pub mod observation;
 pub mod outlook;
+pub(crate) mod parallel;
 pub mod policy;
 pub mod queueing;
 pub mod radio;

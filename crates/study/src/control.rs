@@ -47,3 +47,18 @@ pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     pool.build()
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))
 }
+
+/// Pools for `jobs` jobs, one for each that runs at a time, with `threads` threads together; 0: one per core. Each job has
+/// threads of its own, so that one that splits its work never waits for another.
+///
+/// # Errors
+/// Threads that the system refuses.
+pub(crate) fn pools(threads: usize, jobs: usize) -> Result<Vec<rayon::ThreadPool>> {
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let count = threads.min(jobs).max(1);
+    let share = |i: usize| threads / count + usize::from(i < threads % count);
+    (0..count).map(|i| pool(share(i))).collect()
+}

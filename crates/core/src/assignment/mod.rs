@@ -18,6 +18,7 @@ mod swap;
 use crate::alloc::server::Server;
 use crate::backhaul::Target;
 use crate::model::transfer;
+use crate::parallel;
 use crate::slot::table::{TaskRow, TaskTable, Upload};
 use crate::slot::{Placement, RadioLink, Slot};
 use execution::{Entry, Execution};
@@ -153,9 +154,7 @@ impl Assignment {
                 placement => self.insert(slot, row, placement),
             }
         }
-        for execution in &mut self.executions {
-            execution.settle_exactly();
-        }
+        parallel::each(&mut self.executions, Execution::settle_exactly);
     }
 
     /// Number of tasks that enter by each RSU.

@@ -10,11 +10,12 @@ pub use super::prices::{Prices, upload_at};
 
 use super::crowds::Crowds;
 use super::floor::Floor;
-use super::newton::{Candidate, Newton};
-use super::prices::Offers;
-use crate::backhaul::Target;
+use super::newton::{Newton, Tally};
+use super::pass::{Block, View};
+use super::prices::{Site, fill_sites};
+use crate::parallel;
 use crate::slot::Slot;
-use crate::slot::table::{TaskRow, TaskTable};
+use crate::slot::table::TaskTable;
 
 /// A way to run a task at an RSU.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,7 @@ impl Climbed {
 #[derive(Clone, Debug, Default)]
 pub struct Dual {
     prices: Prices,
-    offers: Offers,
+    sites: Vec<Site>,
     floor: Floor,
     /// About what a task costs: by the bound in the last pass with hard minima.
     mean_cost: f64,
@@ -73,8 +74,9 @@ pub struct Dual {
     crowds: Crowds,
     /// Per row the RSUs of the cheapest way in the last pass with hard minima; `None`: local.
     chosen: Vec<Option<(u32, u32)>>,
-    /// What the task just looked at may do.
-    candidates: Vec<Candidate>,
+    /// The tasks of the table in blocks of `block_len`, one where the slot is not large.
+    blocks: Vec<Block>,
+    block_len: usize,
     newton: Newton,
     /// Prices that a Newton step started from.
     start_prices: Prices,
@@ -137,7 +139,7 @@ impl Dual {
             (self.mean_cost, effort.warm_temperature)
         } else {
             (
-                self.crowds.cost(self.offers.sites()) / slot.tasks.len() as f64,
+                self.crowds.cost(&self.sites) / slot.tasks.len() as f64,
                 effort.cold_temperature,
             )
         };
@@ -165,26 +167,34 @@ impl Dual {
 
     /// Takes the prices of CPU as `theta` for what follows.
     pub(super) fn set_floor(&mut self, theta: &[f64]) {
-        self.floor.set(self.offers.sites(), theta);
+        self.floor.set(&self.sites, theta);
     }
 
     /// The bound at the present prices, with hard minima; sets what depends on it.
     fn value(&mut self, slot: &Slot) -> f64 {
-        self.floor.set(self.offers.sites(), &self.prices.cpu);
-        let mut value = 0.0;
-        for i in 0..self.table.rows().len() {
-            let row = self.table.rows()[i];
-            let beyond = self.gather(slot, &row, 0.0, usize::MAX);
-            let best = self
-                .candidates
-                .iter()
-                .min_by(|a, b| a.cost.total_cmp(&b.cost));
-            let best = best.filter(|candidate| candidate.cost < row.local);
-            self.chosen[i] = best.map(|candidate| (candidate.entry, candidate.execution));
-            value += best
-                .map_or(row.local, |candidate| candidate.cost)
-                .min(beyond);
-        }
+        self.floor.set(&self.sites, &self.prices.cpu);
+        let Self {
+            prices,
+            sites,
+            floor,
+            table,
+            blocks,
+            block_len,
+            chosen,
+            ..
+        } = self;
+        let view = View {
+            slot,
+            prices,
+            sites,
+            floor,
+            table,
+        };
+        blocks.iter_mut().for_each(|block| block.value = 0.0);
+        parallel::each_block(blocks, chosen, *block_len, |first, block, chosen| {
+            block.choose(view, first, chosen);
+        });
+        let value = self.blocks.iter().map(|block| block.value).sum::<f64>();
         let prices = &self.prices;
         let bound = value - prices.band.iter().sum::<f64>() - prices.cpu.iter().sum::<f64>();
         if !self.table.rows().is_empty() {
@@ -204,7 +214,13 @@ impl Dual {
         uploads: impl Iterator<Item = f64>,
         theta: &[f64],
     ) -> Option<Way> {
-        let Self { offers, floor, .. } = self;
+        let Self {
+            blocks,
+            sites,
+            floor,
+            ..
+        } = self;
+        let offers = &mut blocks[0].offers;
         offers.next_task();
         let (cycles, data_bits) = (slot.tasks.cycles[n], slot.tasks.data_bits[n]);
         let least_execution = floor.cost(cycles);
@@ -234,7 +250,7 @@ impl Dual {
                 limit,
                 |target, way, _| {
                     let m = target.rsu as usize;
-                    let offer = offers.of(m, theta[m], cycles);
+                    let offer = offers.of(sites, m, theta[m], cycles);
                     consider(way + offer.cost, Some((target.rsu, offer.share)))
                 },
             );
@@ -250,7 +266,13 @@ impl Dual {
     }
 
     fn prepare(&mut self, slot: &Slot) {
-        self.offers.prepare(slot);
+        fill_sites(slot, &mut self.sites);
+        self.block_len = parallel::block_len(slot.tasks.len());
+        let blocks = slot.tasks.len().div_ceil(self.block_len).max(1);
+        self.blocks.resize_with(blocks, Block::default);
+        for block in &mut self.blocks {
+            block.offers.prepare(slot.rsus.len());
+        }
         self.floor.span(&slot.tasks.cycles);
         self.chosen.clear();
         self.chosen.resize(slot.tasks.len(), None);
@@ -259,72 +281,8 @@ impl Dual {
 
     /// Starts from the prices at which every task's nearest RSU is shared as it would be.
     fn cold_start(&mut self) {
-        self.crowds.gather(&self.table, self.offers.sites().len());
-        self.crowds.price(self.offers.sites(), &mut self.prices);
-    }
-
-    /// Collects the ways to run a task at RSUs that cost at most `margin` more than the cheapest (local
-    /// included), and returns a lower bound on all ways to RSUs beyond the routes' reach. Of each entry's targets only the
-    /// first `most_targets` are tried.
-    fn gather(&mut self, slot: &Slot, row: &TaskRow, margin: f64, most_targets: usize) -> f64 {
-        let Self {
-            prices,
-            offers,
-            candidates,
-            floor,
-            table,
-            ..
-        } = self;
-        candidates.clear();
-        offers.next_task();
-        let TaskRow {
-            cycles, data_bits, ..
-        } = *row;
-        let least_execution = floor.cost(cycles);
-        let least_spb = slot.routes.least_seconds_per_bit;
-        let mut limit = row.local + margin;
-        let mut beyond = f64::INFINITY;
-        for upload in table.uploads(row) {
-            let entry = upload.rsu;
-            let (lambda, alone) = (prices.band[entry as usize], upload.alone());
-            // u(lambda, a) >= a + min(lambda, a): most links are too dear already without a root.
-            if alone + lambda.min(alone) + least_execution > limit {
-                continue;
-            }
-            let (upload, band) = upload_at(lambda, alone);
-            if upload + least_execution > limit {
-                continue;
-            }
-            if let Some(far) = &slot.routes.beyond[entry as usize] {
-                let hops = slot.least_migration_cost(data_bits, far.hops, least_spb);
-                beyond = beyond.min(upload + hops + least_execution);
-            }
-            limit = slot.visit_targets(
-                first(slot.routes.targets(entry), most_targets),
-                upload,
-                data_bits,
-                least_execution,
-                limit,
-                |target, way, limit| {
-                    let m = target.rsu as usize;
-                    let offer = offers.of(m, prices.cpu[m], cycles);
-                    let cost = way + offer.cost;
-                    if cost > limit {
-                        return limit;
-                    }
-                    candidates.push(Candidate {
-                        cost,
-                        weight: 0.0,
-                        entry,
-                        execution: target.rsu,
-                        band,
-                        cpu: offer.share,
-                    });
-                    limit.min(cost + margin)
-                },
-            );
-        }
-        beyond
+        self.crowds.gather(&self.table, self.sites.len());
+        self.crowds.price(&self.sites, &mut self.prices);
     }
 
     /// Newton steps at one temperature.
@@ -412,46 +370,37 @@ impl Dual {
     /// The smoothed dual at the present prices; fills gradient and curvature.
     fn smooth(&mut self, slot: &Slot, temperature: f64, effort: Effort) -> f64 {
         let rsus = self.prices.band.len();
-        self.floor.set(self.offers.sites(), &self.prices.cpu);
-        self.newton.reset(rsus);
-        let mut value = 0.0;
+        self.floor.set(&self.sites, &self.prices.cpu);
+        let Self {
+            prices,
+            sites,
+            floor,
+            table,
+            blocks,
+            newton,
+            ..
+        } = self;
+        let (tasks, len) = (table.rows().len(), self.block_len);
+        let view = View {
+            slot,
+            prices,
+            sites,
+            floor,
+            table,
+        };
+        newton.tallies.resize_with(blocks.len(), Tally::default);
+        parallel::each_block(blocks, &mut newton.tallies, 1, |i, block, tally| {
+            let rows = i * len..tasks.min((i + 1) * len);
+            block.smooth(view, rows, temperature, effort, &mut tally[0]);
+        });
+        newton.sum(rsus);
+        let mut value = self.blocks.iter().map(|block| block.value).sum::<f64>();
         // So many tasks stand for all of them, on as large a share of the capacity.
         let share = 1.0 / effort.sample as f64;
-        for i in (0..self.table.rows().len()).step_by(effort.sample) {
-            let row = self.table.rows()[i];
-            self.gather(slot, &row, effort.cutoff * temperature, effort.targets);
-            value += self.soften(row.local, temperature);
-            self.newton.add(
-                &self.candidates,
-                &self.prices,
-                self.offers.last(),
-                temperature,
-                effort.least_weight,
-            );
-        }
         for m in 0..rsus {
             value -= share * (self.prices.band[m] + self.prices.cpu[m]);
         }
         self.newton.subtract_capacity(share);
         value / share
     }
-
-    /// Soft minimum of the gathered choices and `local`; sets the weights.
-    fn soften(&mut self, local: f64, temperature: f64) -> f64 {
-        let least = self.candidates.iter().map(|c| c.cost).fold(local, f64::min);
-        let mut total = ((least - local) / temperature).exp();
-        for candidate in &mut self.candidates {
-            candidate.weight = ((least - candidate.cost) / temperature).exp();
-            total += candidate.weight;
-        }
-        for candidate in &mut self.candidates {
-            candidate.weight /= total;
-        }
-        least - temperature * total.ln()
-    }
-}
-
-/// At most `most` of the `targets`, nearest first.
-fn first(targets: &[Target], most: usize) -> &[Target] {
-    &targets[..targets.len().min(most)]
 }

@@ -1,6 +1,7 @@
 //! What a task costs at least at any RSU, at the present prices.
 
 use super::prices::Site;
+use crate::parallel;
 
 /// Lower bound of what a task runs for at any RSU at the present prices. It spares looking at far RSUs one
 /// by one, and bounds those beyond the routes' reach.
@@ -30,20 +31,25 @@ impl Floor {
     }
 
     pub(super) fn set(&mut self, sites: &[Site], theta: &[f64]) {
-        self.cost = [f64::INFINITY; KNOTS];
-        for (site, &theta) in sites
-            .iter()
-            .zip(theta)
-            .filter(|(s, _)| s.available_hz > 0.0)
-        {
-            let price = theta / site.available_hz;
-            for (cost, &cycles) in self.cost.iter_mut().zip(&self.cycles) {
-                let priced = site
-                    .curve
-                    .priced_cost(price, cycles, 0.0, site.available_hz);
-                *cost = cost.min(priced.0);
-            }
-        }
+        let cycles = &self.cycles;
+        self.cost = parallel::fold(
+            sites,
+            theta,
+            || [f64::INFINITY; KNOTS],
+            |mut costs, site, &theta| {
+                if site.available_hz > 0.0 {
+                    let price = theta / site.available_hz;
+                    for (cost, &cycles) in costs.iter_mut().zip(cycles) {
+                        let priced = site
+                            .curve
+                            .priced_cost(price, cycles, 0.0, site.available_hz);
+                        *cost = cost.min(priced.0);
+                    }
+                }
+                costs
+            },
+            |a, b| std::array::from_fn(|k| a[k].min(b[k])),
+        );
     }
 
     /// At least this much, wherever a task of `cycles` runs; infinite where no RSU has any CPU.

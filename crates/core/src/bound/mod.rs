@@ -23,6 +23,7 @@ mod effort;
 mod floor;
 pub mod horizon;
 mod newton;
+mod pass;
 mod prices;
 pub mod queues;
 pub mod sessions;

@@ -2,6 +2,7 @@
 
 use super::prices::{CpuOffer, Prices};
 use crate::ragged::Ragged;
+use std::ops::Range;
 
 /// A way to run a task that may be the cheapest, as the dual sees it.
 #[derive(Clone, Copy, Debug)]
@@ -50,45 +51,44 @@ impl FractionalChoice {
     }
 }
 
-/// Gradient, curvature and the vectors of the conjugate gradients; band and CPU stacked.
+/// What the tasks of a block add to gradient and curvature; band and CPU stacked.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Newton {
+pub(super) struct Tally {
     gradient: Vec<f64>,
     /// Diagonal of the curvature that is not a covariance.
     curvature: Vec<f64>,
-    /// Diagonal of the whole curvature plus damping, the preconditioner.
-    diagonal: Vec<f64>,
-    damping: Vec<f64>,
-    free: Vec<bool>,
-    step: Vec<f64>,
-    residual: Vec<f64>,
-    direction: Vec<f64>,
-    product: Vec<f64>,
+    /// Diagonal of the covariances.
+    covariance: Vec<f64>,
+    /// From the first to behind the last RSU that a task reaches: on a large map a small part of all.
+    reached: Range<usize>,
     /// The choices of every task that is split.
     fractional: Ragged<FractionalChoice>,
 }
 
-/// Most that a Newton step changes a price, relative to it.
-const MOST_CHANGE: f64 = 0.4;
-
-impl Newton {
-    /// Starts a pass over all tasks.
+impl Tally {
+    /// Starts a pass over the tasks of the block.
     pub(super) fn reset(&mut self, rsus: usize) {
+        let Range { start, end } = self.reached.clone();
         for column in [
             &mut self.gradient,
             &mut self.curvature,
-            &mut self.diagonal,
-            &mut self.damping,
-            &mut self.residual,
-            &mut self.direction,
-            &mut self.product,
+            &mut self.covariance,
         ] {
-            column.clear();
-            column.resize(2 * rsus, 0.0);
+            if column.len() == 2 * rsus {
+                column[start..end].fill(0.0);
+                column[rsus + start..rsus + end].fill(0.0);
+            } else {
+                column.clear();
+                column.resize(2 * rsus, 0.0);
+            }
         }
-        self.free.clear();
-        self.free.resize(2 * rsus, false);
+        self.reached = rsus..0;
         self.fractional.clear();
+    }
+
+    /// Ends the pass.
+    pub(super) fn close(&mut self) {
+        self.reached.start = self.reached.start.min(self.reached.end);
     }
 
     /// Adds the weighted candidates of a task to gradient and curvature. Those lighter than `least_weight` count
@@ -106,6 +106,8 @@ impl Newton {
         for candidate in candidates {
             let (entry, execution) = (candidate.entry as usize, candidate.execution as usize);
             let (band, cpu) = (entry, rsus + execution);
+            self.reached.start = self.reached.start.min(entry).min(execution);
+            self.reached.end = self.reached.end.max(entry + 1).max(execution + 1);
             self.gradient[band] += candidate.weight * candidate.band;
             self.gradient[cpu] += candidate.weight * candidate.cpu;
             if candidate.band < 1.0 {
@@ -127,10 +129,65 @@ impl Newton {
                 let weight = f64::from(choice.weight);
                 let spread = weight * (1.0 - weight) / temperature;
                 let (band, cpu) = choice.shares();
-                self.diagonal[entry] += spread * band * band;
-                self.diagonal[execution] += spread * cpu * cpu;
+                self.covariance[entry] += spread * band * band;
+                self.covariance[execution] += spread * cpu * cpu;
             }
             self.fractional.close_row();
+        }
+    }
+}
+
+/// Gradient, curvature and the vectors of the conjugate gradients; band and CPU stacked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Newton {
+    /// By block of tasks.
+    pub(super) tallies: Vec<Tally>,
+    gradient: Vec<f64>,
+    /// Diagonal of the curvature that is not a covariance.
+    curvature: Vec<f64>,
+    /// Diagonal of the whole curvature plus damping, the preconditioner.
+    diagonal: Vec<f64>,
+    damping: Vec<f64>,
+    free: Vec<bool>,
+    step: Vec<f64>,
+    residual: Vec<f64>,
+    direction: Vec<f64>,
+    product: Vec<f64>,
+}
+
+/// Most that a Newton step changes a price, relative to it.
+const MOST_CHANGE: f64 = 0.4;
+
+impl Newton {
+    /// Sums up what the tasks of all blocks add, block by block.
+    pub(super) fn sum(&mut self, rsus: usize) {
+        for column in [
+            &mut self.gradient,
+            &mut self.curvature,
+            &mut self.diagonal,
+            &mut self.damping,
+            &mut self.residual,
+            &mut self.direction,
+            &mut self.product,
+        ] {
+            column.clear();
+            column.resize(2 * rsus, 0.0);
+        }
+        self.free.clear();
+        self.free.resize(2 * rsus, false);
+        for tally in &self.tallies {
+            let reached = tally.reached.clone();
+            for (total, part) in [
+                (&mut self.gradient, &tally.gradient),
+                (&mut self.curvature, &tally.curvature),
+                (&mut self.diagonal, &tally.covariance),
+            ] {
+                for offset in [0, rsus] {
+                    let at = offset + reached.start..offset + reached.end;
+                    let sums = total[at.clone()].iter_mut().zip(&part[at]);
+                    sums.for_each(|(total, part)| *total += part);
+                }
+            }
         }
     }
 
@@ -223,14 +280,14 @@ impl Newton {
             curvature,
             damping,
             free,
-            fractional,
+            tallies,
             ..
         } = self;
         let rsus = direction.len() / 2;
         for i in 0..2 * rsus {
             product[i] = (curvature[i] + damping[i]) * direction[i];
         }
-        for choices in fractional.rows() {
+        for choices in tallies.iter().flat_map(|tally| tally.fractional.rows()) {
             let slope = |choice: &FractionalChoice| {
                 let (band, cpu) = choice.shares();
                 band * direction[choice.entry as usize]

@@ -65,29 +65,31 @@ pub(super) struct CpuOffer {
     pub(super) share_slope: f64,
 }
 
+/// The RSUs of `slot`, into `sites`.
+pub(super) fn fill_sites(slot: &Slot, sites: &mut Vec<Site>) {
+    sites.clear();
+    sites.extend((0..slot.rsus.len()).map(|m| Site {
+        curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+        available_hz: slot.rsus.available_cpu_hz(m),
+    }));
+}
+
 /// What every RSU offers the task at hand, found when first asked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Offers {
-    sites: Vec<Site>,
     offers: Vec<CpuOffer>,
     stamp: u32,
 }
 
 impl Offers {
-    pub(super) fn prepare(&mut self, slot: &Slot) {
-        let rsus = slot.rsus.len();
-        self.sites.clear();
-        self.sites.extend((0..rsus).map(|m| Site {
-            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
-            available_hz: slot.rsus.available_cpu_hz(m),
-        }));
-        self.offers.clear();
-        self.offers.resize(rsus, CpuOffer::default());
-        self.stamp = 0;
-    }
-
-    pub(super) fn sites(&self) -> &[Site] {
-        &self.sites
+    /// For `rsus` RSUs.
+    pub(super) fn prepare(&mut self, rsus: usize) {
+        // Stamps go on from slot to slot, so that nothing need be forgotten before they run out.
+        if self.offers.len() != rsus || self.stamp > u32::MAX / 2 {
+            self.offers.clear();
+            self.offers.resize(rsus, CpuOffer::default());
+            self.stamp = 0;
+        }
     }
 
     /// Forgets the offers to the task before.
@@ -96,12 +98,12 @@ impl Offers {
         self.stamp += 1;
     }
 
-    /// What RSU `m` offers for `cycles` at the price `theta`.
+    /// What RSU `m` of `sites` offers for `cycles` at the price `theta`.
     #[inline]
-    pub(super) fn of(&mut self, m: usize, theta: f64, cycles: f64) -> &CpuOffer {
+    pub(super) fn of(&mut self, sites: &[Site], m: usize, theta: f64, cycles: f64) -> &CpuOffer {
         let offer = &mut self.offers[m];
         if offer.stamp != self.stamp {
-            *offer = self.sites[m].offer(theta, cycles);
+            *offer = sites[m].offer(theta, cycles);
             offer.stamp = self.stamp;
         }
         offer

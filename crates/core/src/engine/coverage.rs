@@ -1,8 +1,10 @@
 //! Who covers whom: RSUs in buckets as large as the largest range.
 
 use crate::model::channel::{Radio, seconds_per_bit};
+use crate::parallel;
 use crate::ragged::Ragged;
 use crate::slot::{Coverage, RadioLink, Rsus, Vehicles};
+use std::ops::Range;
 
 /// Finds the RSUs that cover a place.
 #[derive(Clone, Debug)]
@@ -14,19 +16,19 @@ pub struct CoverageIndex {
     columns: usize,
     rows: usize,
     /// By cell the RSUs whose range may reach into it.
-    near: Ragged<Near>,
+    near: Ragged<Reach>,
 }
 
 /// An RSU, with what decides whether it covers a place: side by side in the order in which they are asked.
 #[derive(Clone, Copy, Debug, Default)]
-struct Near {
+struct Reach {
     x_m: f64,
     y_m: f64,
     range2_m2: f64,
     rsu: u32,
 }
 
-impl Near {
+impl Reach {
     fn new(rsus: &Rsus, m: usize) -> Self {
         Self {
             x_m: rsus.x_m[m],
@@ -35,6 +37,23 @@ impl Near {
             rsu: m as u32,
         }
     }
+}
+
+/// Squared distances and rows of the RSUs that cover one vehicle.
+pub(super) type Near = Vec<(f64, u32)>;
+
+/// Memory of [`CoverageIndex::cover`].
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    pub(super) near: Near,
+    /// By block of vehicles, where there are many.
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Part {
+    near: Near,
+    coverage: Coverage,
 }
 
 /// More cells than this per RSU would only cost memory.
@@ -85,7 +104,7 @@ impl CoverageIndex {
         near.group(
             columns * rows,
             (0..rsus.len()).flat_map(|m| {
-                let rsu = Near::new(rsus, m);
+                let rsu = Reach::new(rsus, m);
                 cells_of(m).map(move |cell| (cell, rsu))
             }),
         );
@@ -101,35 +120,65 @@ impl CoverageIndex {
     }
 
     /// Fills `coverage` with the links of every vehicle, nearest RSU first, ties by row.
-    ///
-    /// `near` is scratch memory: squared distances and rows of the RSUs that cover one vehicle.
     pub fn cover(
         &self,
         rsus: &Rsus,
         vehicles: &Vehicles,
-        near: &mut Vec<(f64, u32)>,
+        scratch: &mut Scratch,
         coverage: &mut Coverage,
     ) {
         let link = |v: usize, m: u32, distance2_m2: f64| {
             let snr = self.radio.snr(vehicles.tx_power_w[v], distance2_m2);
             Some(seconds_per_bit(rsus.bandwidth_hz[m as usize], snr))
         };
-        self.cover_by(vehicles, near, coverage, link);
+        let count = vehicles.len();
+        if count < parallel::LARGE || parallel::is_alone() {
+            self.cover_by(vehicles, &mut scratch.near, coverage, link);
+            return;
+        }
+        let len = parallel::block_len(count);
+        let parts = &mut scratch.parts;
+        parts.resize_with(count.div_ceil(len), Part::default);
+        parallel::each_item(parts, |i, part| {
+            let rows = i * len..count.min((i + 1) * len);
+            let Part { near, coverage } = part;
+            self.cover_rows(vehicles, rows, near, coverage, link);
+        });
+        coverage.start.clear();
+        coverage.links.clear();
+        coverage.start.push(0);
+        for Part { coverage: part, .. } in parts {
+            let before = coverage.links.len() as u32;
+            let start = part.start[1..].iter().map(|start| before + start);
+            coverage.start.extend(start);
+            coverage.links.extend_from_slice(&part.links);
+        }
     }
 
     /// The same with links of another radio: `link` gives the time of one bit from vehicle to RSU over a squared distance
     /// \[s/bit\], `None` where there is no link.
-    pub fn cover_by(
+    pub(super) fn cover_by(
         &self,
         vehicles: &Vehicles,
-        near: &mut Vec<(f64, u32)>,
+        near: &mut Near,
+        coverage: &mut Coverage,
+        link: impl FnMut(usize, u32, f64) -> Option<f64>,
+    ) {
+        self.cover_rows(vehicles, 0..vehicles.len(), near, coverage, link);
+    }
+
+    fn cover_rows(
+        &self,
+        vehicles: &Vehicles,
+        rows: Range<usize>,
+        near: &mut Near,
         coverage: &mut Coverage,
         mut link: impl FnMut(usize, u32, f64) -> Option<f64>,
     ) {
         coverage.start.clear();
         coverage.links.clear();
         coverage.start.push(0);
-        for v in 0..vehicles.len() {
+        for v in rows {
             let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
             near.clear();
             for rsu in self.candidates(x_m, y_m) {
@@ -168,7 +217,7 @@ impl CoverageIndex {
         seconds_per_bit(bandwidth_hz, self.radio.snr(tx_power_w, distance2_m2))
     }
 
-    fn candidates(&self, x_m: f64, y_m: f64) -> &[Near] {
+    fn candidates(&self, x_m: f64, y_m: f64) -> &[Reach] {
         let column = (x_m - self.x_min_m) / self.cell_m;
         let row = (y_m - self.y_min_m) / self.cell_m;
         if column < 0.0 || row < 0.0 || column >= self.columns as f64 || row >= self.rows as f64 {

@@ -1,7 +1,7 @@
 //! The radio links of one seed, slot by slot, where `[channel]` asks for more than log-distance: what they truly carry, and what
 //! policies see of them.
 
-use super::coverage::CoverageIndex;
+use super::coverage::{CoverageIndex, Near};
 use super::world::World;
 use crate::evaluate::Outcome;
 use crate::mobility::Positions;
@@ -83,7 +83,7 @@ impl Links {
         &mut self,
         index: &CoverageIndex,
         (positions, previous_row): (&Positions, &[Option<u32>]),
-        near: &mut Vec<(f64, u32)>,
+        near: &mut Near,
         slot: &mut Slot,
     ) {
         self.drive(positions, previous_row);

@@ -3,6 +3,7 @@
 use crate::backhaul::network::{Link, Network};
 use crate::config::unknown;
 use crate::error::{Error, Result};
+use crate::mobility::copies::Tiling;
 use crate::mobility::trace;
 use crate::mobility::trace::projection::{Projection, unprojectable};
 use crate::scenario::{
@@ -192,8 +193,59 @@ fn around(area: &DegreeArea, projection: Option<&Projection>) -> Result<Area> {
     Ok(around.unwrap_or_default())
 }
 
-/// The RSUs, and what was taken of a table where they are from one.
+/// The rectangle around all copies of the map `one`, with the RSUs of all of them, and what was taken of a table where they
+/// are from one.
 pub(super) fn laid_out(
+    scenario: &Scenario,
+    one: Area,
+    projection: Option<&Projection>,
+) -> Result<(Area, Vec<Rsu>, Option<SiteReport>)> {
+    let copies = scenario.fleet.mobility.trace().map_or(1, |fcd| fcd.copies);
+    if copies == 1 {
+        let (rsus, report) = laid_out_once(&scenario.rsus, &one, projection)?;
+        return Ok((one, rsus, report));
+    }
+    let tiling = Tiling::of(one, copies);
+    let all = tiling.around(one);
+    if let RsuLayout::Grid { .. } = scenario.rsus {
+        let (rsus, report) = laid_out_once(&scenario.rsus, &all, projection)?;
+        return Ok((all, rsus, report));
+    }
+    let (first, report) = laid_out_once(&scenario.rsus, &one, projection)?;
+    Ok((all, copied(&first, &tiling)?, report))
+}
+
+/// RSUs in every copy of the map; those of the first keep their names.
+fn copied(first: &[Rsu], tiling: &Tiling) -> Result<Vec<Rsu>> {
+    let refused = |message: String| {
+        let path = "fleet.mobility.copies";
+        Err(Error::invalid("scenario", None, path, message))
+    };
+    let count = first.len() as f64 * tiling.copies as f64;
+    if count > MAX_GRID {
+        return refused(format!("must give at most {MAX_GRID} RSUs, got {count}"));
+    }
+    if let Some(rsu) = first.iter().find(|rsu| rsu.id.contains('#')) {
+        let id = &rsu.id;
+        return refused(format!(
+            "needs RSUs without # in their names, which marks copies, got {id:?}"
+        ));
+    }
+    let mut rsus = first.to_vec();
+    for copy in 1..tiling.copies {
+        let [east_m, north_m] = tiling.shift_m(copy);
+        rsus.extend(first.iter().map(|rsu| Rsu {
+            id: format!("{}#{copy}", rsu.id),
+            x_m: rsu.x_m + east_m,
+            y_m: rsu.y_m + north_m,
+            lon_lat: None,
+            ..rsu.clone()
+        }));
+    }
+    Ok(rsus)
+}
+
+fn laid_out_once(
     layout: &RsuLayout,
     area: &Area,
     projection: Option<&Projection>,

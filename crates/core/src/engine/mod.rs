@@ -32,6 +32,7 @@ use crate::bound::queues::{QueueBound, QueueBounds, Venues};
 use crate::bound::sessions::SessionBound;
 use crate::bound::split::Split;
 use crate::error::{Error, Result};
+use crate::parallel;
 use crate::rng::Streams;
 use crate::slot::Slot;
 use decider::Decider;
@@ -178,8 +179,7 @@ pub fn replicate_observed<C: PolicyFactory>(
             on_time: of_queues.map(|bounds| bounds.on_time),
         }
     };
-    let slots = options.slots;
-    let mut replication = run_slots(world, policies, seed, slots, &mut bounds_of, observer)?;
+    let mut replication = run_slots(world, policies, seed, options, &mut bounds_of, observer)?;
     if let Some(replication) = &mut replication {
         replication.loose_bounds = loose_bounds;
         if let Some(mut horizon) = horizon {
@@ -237,27 +237,21 @@ fn run_slots<C: PolicyFactory>(
     world: &World,
     policies: &[C],
     seed: u64,
-    slots: usize,
-    bounds_of: &mut dyn FnMut(&Slot) -> Bounds,
+    Options { slots, bound }: Options,
+    bounds_of: &mut (dyn FnMut(&Slot) -> Bounds + Send),
     observer: &mut dyn Observer,
 ) -> Result<Option<Replication>> {
     let streams = Streams::new(seed);
     let mut traffic = Traffic::new(world, streams)?;
-    let mut lanes: Vec<Lane> = policies
-        .iter()
-        .map(|policy| {
-            Ok(Lane::new(
-                world,
-                policy.name(),
-                policy.for_run(world, streams)?,
-                streams,
-                traffic.core_free_s(),
-            ))
-        })
-        .collect::<Result<_>>()?;
+    let mut lanes = lanes_of(world, policies, streams, &traffic)?;
     let mut slot = world.empty_slot();
     let sessions = world.scenario.execution.sessions();
     let mut preview = sessions.map(|options| Preview::new(&options, slots, &slot));
+    // Where nothing of a lane depends on the bounds, another thread finds them meanwhile, in a slot of its own.
+    let aside = bound != BoundKind::Off
+        && !parallel::is_alone()
+        && lanes.iter().all(Lane::is_bounded_afterwards);
+    let mut aside_slot = None;
     for t in 0..slots {
         for now_s in world.epochs(t) {
             match &mut preview {
@@ -267,17 +261,54 @@ fn run_slots<C: PolicyFactory>(
             if observer.slot(t, &slot).is_break() {
                 return Ok(None);
             }
-            let bounds = bounds_of(&slot);
+            let mut step = |slot: &mut Slot, bounds: Bounds| {
+                for (policy, lane) in lanes.iter_mut().enumerate() {
+                    let mut ended = |task: &TaskOutcome| observer.ended(policy, task);
+                    lane.step(t, slot, &mut traffic, bounds, &mut ended);
+                    observer.decided(t, policy, slot, lane.decider());
+                }
+            };
+            let bounds = if aside && slot.tasks.len() >= parallel::LARGE {
+                let own = aside_slot.get_or_insert_with(|| world.empty_slot());
+                own.copy_from(&slot);
+                parallel::beside(|| bounds_of(own), || step(&mut slot, Bounds::default()))
+            } else {
+                let bounds = bounds_of(&slot);
+                step(&mut slot, bounds);
+                bounds
+            };
             for (policy, lane) in lanes.iter_mut().enumerate() {
-                let mut ended = |task: &TaskOutcome| observer.ended(policy, task);
-                lane.step(t, &mut slot, &mut traffic, bounds, &mut ended);
+                lane.bound(bounds);
                 if let Some(record) = lane.closed() {
                     check_record(policies[policy].name(), seed, record)?;
                 }
-                observer.decided(t, policy, &slot, lane.decider());
             }
         }
     }
+    finish(lanes, seed, slots, observer).map(Some)
+}
+
+fn lanes_of<C: PolicyFactory>(
+    world: &World,
+    policies: &[C],
+    streams: Streams,
+    traffic: &Traffic<'_>,
+) -> Result<Vec<Lane>> {
+    let lane = |policy: &C| {
+        let (name, built) = (policy.name(), policy.for_run(world, streams)?);
+        let core_free_s = traffic.core_free_s();
+        Ok(Lane::new(world, name, built, streams, core_free_s))
+    };
+    policies.iter().map(lane).collect()
+}
+
+/// Waits for all tasks, after `slots` slots.
+fn finish(
+    lanes: Vec<Lane>,
+    seed: u64,
+    slots: usize,
+    observer: &mut dyn Observer,
+) -> Result<Replication> {
     let finish = |(policy, lane): (usize, Lane)| {
         let run = lane.finish(slots, &mut |task| observer.ended(policy, task));
         let mut records = run.slots.iter();
@@ -285,12 +316,11 @@ fn run_slots<C: PolicyFactory>(
         Ok(run)
     };
     let policies = lanes.into_iter().enumerate().map(finish);
-    let policies = policies.collect::<Result<_>>()?;
-    Ok(Some(Replication {
+    Ok(Replication {
         seed,
-        policies,
+        policies: policies.collect::<Result<_>>()?,
         ..Replication::default()
-    }))
+    })
 }
 
 fn check_record(policy: &str, seed: u64, record: &SlotRecord) -> Result<()> {
@@ -412,7 +442,11 @@ mod tests {
                     on_time: None,
                 };
                 let policies = [PolicyKind::Nearest];
-                run_slots(&world, &policies, 4, 1, &mut bounds_of, &mut Nothing)
+                let options = Options {
+                    slots: 1,
+                    bound: BoundKind::Simple,
+                };
+                run_slots(&world, &policies, 4, options, &mut bounds_of, &mut Nothing)
             };
             let record = run(None).unwrap().unwrap().policies[0].slots[0].clone();
             let sum = record.objective * f64::from(record.tasks);

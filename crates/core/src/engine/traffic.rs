@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::coverage;
 use super::health::Health;
 use super::links::{Links, NoiseRise};
 use super::result::{ResultReturn, Returned};
@@ -40,7 +41,7 @@ pub struct Traffic<'w> {
     /// Returns the results of tasks, and reads positions ahead for that.
     results: Option<ResultReturn>,
     /// Scratch memory of the coverage.
-    near: Vec<(f64, u32)>,
+    covering: coverage::Scratch,
 }
 
 /// Other work on the cores, drawn slot by slot.
@@ -99,7 +100,7 @@ impl<'w> Traffic<'w> {
                 busy_s: Vec::new(),
             },
             links: Links::new(&world, streams),
-            near: Vec::new(),
+            covering: coverage::Scratch::default(),
             health: Health::new(&world),
             results: world.scenario.result.map(|options| {
                 let sizes = streams.stream("task.result");
@@ -148,12 +149,12 @@ impl<'w> Traffic<'w> {
         match &mut self.links {
             Some(links) => {
                 let moved = (&self.positions, self.previous_row.as_slice());
-                links.cover(world.coverage(), moved, &mut self.near, slot);
+                links.cover(world.coverage(), moved, &mut self.covering.near, slot);
             }
             None => world.coverage().cover(
                 &slot.rsus,
                 &slot.vehicles,
-                &mut self.near,
+                &mut self.covering,
                 &mut slot.coverage,
             ),
         }
@@ -290,14 +291,7 @@ impl<'w> Traffic<'w> {
                 .extend((0..present.len()).map(|v| Some(v as u32)));
             return;
         }
-        let before: BTreeMap<VehicleKey, u32> = self
-            .keys
-            .iter()
-            .enumerate()
-            .map(|(v, &key)| (key, v as u32))
-            .collect();
-        self.previous_row
-            .extend(present.iter().map(|key| before.get(key).copied()));
+        find_rows(&self.keys, present, &mut self.previous_row);
         let columns = [
             (
                 &mut slot.vehicles.tx_power_w,
@@ -341,6 +335,51 @@ impl<'w> Traffic<'w> {
                 tasks
                     .deadline_s
                     .push(draw(task.deadline_s, &mut streams.deadline));
+            }
+        }
+    }
+}
+
+/// For every one of `keys` its row among those `before`.
+fn find_rows(before: &[VehicleKey], keys: &[VehicleKey], rows: &mut Vec<Option<u32>>) {
+    let ascends = |keys: &[VehicleKey]| keys.is_sorted_by(|a, b| a < b);
+    if ascends(before) && ascends(keys) {
+        let mut row = 0;
+        rows.extend(keys.iter().map(|key| {
+            while before.get(row).is_some_and(|known| known < key) {
+                row += 1;
+            }
+            (before.get(row) == Some(key)).then_some(row as u32)
+        }));
+        return;
+    }
+    let known: BTreeMap<VehicleKey, u32> = before.iter().copied().zip(0..).collect();
+    rows.extend(keys.iter().map(|key| known.get(key).copied()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn oracle_vehicles_are_found_again() {
+        let mut stream = Streams::new(3).stream("vehicles");
+        for round in 0..200 {
+            let mut draw = || {
+                let keys: BTreeSet<u64> = (0..20).map(|_| stream.below(40) as u64).collect();
+                let mut keys: Vec<_> = keys.into_iter().map(VehicleKey).collect();
+                if round % 2 == 0 {
+                    keys.reverse();
+                }
+                keys
+            };
+            let (before, now) = (draw(), draw());
+            let mut rows = Vec::new();
+            find_rows(&before, &now, &mut rows);
+            for (key, row) in now.iter().zip(rows) {
+                let place = before.iter().position(|known| known == key);
+                assert_eq!(row, place.map(|place| place as u32), "{before:?} {now:?}");
             }
         }
     }

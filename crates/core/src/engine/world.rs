@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::coverage::CoverageIndex;
+use super::coverage::{self, CoverageIndex};
 pub use super::map::{FaultyPart, WorldFault};
 use super::map::{connected, faults, ground, laid_out, queues, stands_m};
 use crate::backhaul::network::Network;
@@ -142,8 +142,8 @@ impl World {
     /// # Errors
     /// A topology or trace that is malformed or cannot be read.
     pub fn new(scenario: &Scenario) -> Result<Self> {
-        let (area, projection) = ground(scenario)?;
-        let (list, sites) = laid_out(&scenario.rsus, &area, projection.as_ref())?;
+        let (one, projection) = ground(scenario)?;
+        let (area, list, sites) = laid_out(scenario, one, projection.as_ref())?;
         let links = backhaul::edges(&scenario.backhaul, &list)?;
         let max_hops = scenario.backhaul.max_hops;
         let routes = Routes::try_build(list.len(), &links, max_hops).ok_or_else(|| {
@@ -263,12 +263,12 @@ impl World {
         moves(&self.scenario, &options, routes, self.rsus.len())
     }
 
-    /// Finds the links of the vehicles that `slot` has, by the radio's line of log-distance; `near` is scratch memory.
+    /// Finds the links of the vehicles that `slot` has, by the radio's line of log-distance; with `scratch` memory.
     ///
     /// For vehicles from elsewhere than [`mobility`](Self::mobility). It knows nothing of `[channel]` beyond that line.
-    pub fn cover(&self, near: &mut Vec<(f64, u32)>, slot: &mut Slot) {
+    pub fn cover(&self, scratch: &mut coverage::Scratch, slot: &mut Slot) {
         self.index
-            .cover(&slot.rsus, &slot.vehicles, near, &mut slot.coverage);
+            .cover(&slot.rsus, &slot.vehicles, scratch, &mut slot.coverage);
         self.fix_uplinks(slot);
     }
 

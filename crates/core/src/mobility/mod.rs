@@ -1,5 +1,6 @@
 //! How vehicles move: synthetic models and SUMO traces behind one trait.
 
+pub mod copies;
 pub mod placed;
 pub mod synthetic;
 pub mod trace;
@@ -8,6 +9,7 @@ use crate::error::Result;
 use crate::rng::Streams;
 use crate::scenario::{Area, Fleet, Mobility, Time};
 
+use copies::Copies;
 use placed::{Parked, Ring};
 use synthetic::{Manhattan, RandomWaypoint, Road, Straight};
 use trace::FcdTrace;
@@ -73,7 +75,7 @@ pub trait MobilitySource: Send {
     fn advance(&mut self, time_s: f64, out: &mut Positions) -> Result<()>;
 }
 
-/// The source that `fleet.mobility` describes, for the slots of `time`. `area` bounds synthetic vehicles, a trace has its own
+/// The source that `fleet.mobility` describes, for the slots of `time`. `area`, with all copies of the map, bounds synthetic vehicles, a trace has its own
 /// extent, and parked vehicles stand at one of `stands_m` each.
 ///
 /// # Errors
@@ -117,6 +119,12 @@ pub fn source(
             speed_mps,
         }),
         Mobility::Highway(road) => Box::new(Road::new(n, area, *road, streams)),
-        Mobility::Fcd(fcd) | Mobility::Sumo(fcd) => Box::new(FcdTrace::for_slots(fcd, time)?),
+        Mobility::Fcd(fcd) | Mobility::Sumo(fcd) => {
+            let trace = FcdTrace::for_slots(fcd, time)?;
+            match fcd.copies {
+                1 => Box::new(trace),
+                count => Box::new(Copies::new(trace, count, area)),
+            }
+        }
     })
 }

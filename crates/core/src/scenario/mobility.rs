@@ -312,6 +312,8 @@ pub struct Fcd {
     pub max_gap_s: Option<f64>,
     /// Names of a table's columns, where they are not among those known.
     pub columns: Option<Box<TraceColumns>>,
+    /// Copies of the map with its RSUs and its vehicles, side by side; 1: the map alone.
+    pub copies: usize,
 }
 
 impl Default for Fcd {
@@ -325,6 +327,7 @@ impl Default for Fcd {
             resample_s: None,
             max_gap_s: None,
             columns: None,
+            copies: 1,
         }
     }
 }
@@ -343,6 +346,18 @@ impl Fcd {
         self.source.keys(k, folder);
         self.part(k);
         self.of_tables(k);
+        self.copied(k);
+    }
+
+    /// How often the map is there.
+    fn copied(&mut self, k: &mut Keys<'_, '_>) {
+        let kind = Count {
+            min: 1,
+            max: 100_000,
+        };
+        let doc = "lay so many copies of the map with its RSUs and vehicles side by side, row by row in a square; \
+                   every vehicle of every copy draws its own tasks";
+        k.added("copies", kind, 1, &mut self.copies, doc);
     }
 
     /// How tables are read.
@@ -369,6 +384,7 @@ impl Fcd {
         simulation.keys(k, folder);
         self.source = FcdSource::Sumo(simulation);
         self.part(k);
+        self.copied(k);
     }
 
     /// Which part of the trace is used, and how.

@@ -237,6 +237,21 @@ impl Scenario {
             let message = "missing section: a synthetic fleet needs the keys width_m and height_m";
             k.problem("area", message);
         }
+        let copies = self.fleet.mobility.trace().map_or(1, |fcd| fcd.copies);
+        if copies > 1 && !k.writes() && !k.describes() {
+            let mut needs = |is_met: bool, what: &str| {
+                if !is_met {
+                    k.problem("fleet.mobility.copies", format!("needs {what}"));
+                }
+            };
+            let by_distance = matches!(self.backhaul.links, LinkRule::Distance(_));
+            needs(
+                by_distance,
+                "backhaul.max_distance_m: links by name do not join copies",
+            );
+            let by_walls = self.radio.buildings.is_some();
+            needs(!by_walls, "a radio without buildings: they are there once");
+        }
         if synthetic && self.degree_area.is_some() {
             k.problem("area", "must be in metres: only a trace can be in degrees");
         }

@@ -6,7 +6,7 @@ use crate::config::{Count, Float, Keys, Names, Section};
 use std::path::Path;
 
 /// More RSUs than any road network has.
-pub(crate) const MAX_GRID: f64 = 100_000.0;
+pub(crate) const MAX_GRID: f64 = 1_000_000.0;
 
 /// Where the RSUs are.
 #[derive(Clone, Debug, PartialEq)]

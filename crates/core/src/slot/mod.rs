@@ -57,6 +57,42 @@ pub struct Slot {
     pub tasks: Tasks,
 }
 
+impl Slot {
+    /// Takes over all that changes from slot to slot of a run without queues or sessions, keeping its memory.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.now_s = other.now_s;
+        self.tau = other.tau;
+        let copied = [
+            (&mut self.rsus.reserved_cpu_hz, &other.rsus.reserved_cpu_hz),
+            (
+                &mut self.rsus.releasing_cpu_hz,
+                &other.rsus.releasing_cpu_hz,
+            ),
+            (&mut self.vehicles.x_m, &other.vehicles.x_m),
+            (&mut self.vehicles.y_m, &other.vehicles.y_m),
+            (&mut self.vehicles.tx_power_w, &other.vehicles.tx_power_w),
+            (&mut self.vehicles.cpu_hz, &other.vehicles.cpu_hz),
+            (
+                &mut self.vehicles.energy_coeff,
+                &other.vehicles.energy_coeff,
+            ),
+            (
+                &mut self.vehicles.local_wait_s,
+                &other.vehicles.local_wait_s,
+            ),
+            (&mut self.tasks.cycles, &other.tasks.cycles),
+            (&mut self.tasks.data_bits, &other.tasks.data_bits),
+            (&mut self.tasks.deadline_s, &other.tasks.deadline_s),
+        ];
+        for (column, from) in copied {
+            column.clone_from(from);
+        }
+        self.coverage.start.clone_from(&other.coverage.start);
+        self.coverage.links.clone_from(&other.coverage.links);
+        self.tasks.vehicle.clone_from(&other.tasks.vehicle);
+    }
+}
+
 /// Free share of an RSU's CPU below which it accepts no task.
 pub const LEAST_FREE_SHARE: f64 = 1e-3;
 

@@ -1,6 +1,7 @@
 //! Constants of a slot's tasks for the search of placements, side by side in memory.
 
 use super::{RadioLink, Slot, order};
+use crate::parallel;
 use std::cmp::Ordering;
 
 /// Constants of all tasks of a slot, filled in an order of the caller's: neighbours in it share cache
@@ -73,11 +74,7 @@ impl TaskTable {
             (*row, *upload) = (*row + 1, end as u32);
         }
         // Every place's next row is now its end.
-        let mut begin = 0;
-        for &(end, _) in &self.next {
-            self.rows[begin..end as usize].sort_unstable_by(|a, b| larger(slot, a, b));
-            begin = end as usize;
-        }
+        sort_places(slot, &mut self.rows, 0, &self.next);
     }
 
     /// Puts in `next` where the rows and uploads of every place begin, and at last where they all end.
@@ -144,6 +141,26 @@ impl Upload {
     #[inline]
     pub fn alone(&self) -> f64 {
         f64::from_ne_bytes(self.alone)
+    }
+}
+
+/// Sorts the rows of every place, of which the first begins at `begin` and each ends where `ends` says.
+fn sort_places(slot: &Slot, rows: &mut [TaskRow], mut begin: u32, ends: &[(u32, u32)]) {
+    if rows.len() >= parallel::LARGE / 4 && ends.len() > 1 && !parallel::is_alone() {
+        let (near, far) = ends.split_at(ends.len() / 2);
+        let middle = near[near.len() - 1].0;
+        let (near_rows, far_rows) = rows.split_at_mut((middle - begin) as usize);
+        rayon::join(
+            || sort_places(slot, near_rows, begin, near),
+            || sort_places(slot, far_rows, middle, far),
+        );
+        return;
+    }
+    let mut rest = rows;
+    for &(end, _) in ends {
+        let (place, after) = rest.split_at_mut((end - begin) as usize);
+        place.sort_unstable_by(|a, b| larger(slot, a, b));
+        (rest, begin) = (after, end);
     }
 }
 

@@ -67,7 +67,7 @@ fn varied(seed: u64) -> Slot {
 }
 
 /// What the dual is worth at prices, by its formula: every way of every task, no shortcut.
-fn dual_value(slot: &Slot, band: &[f64], cpu: &[f64]) -> f64 {
+pub(crate) fn dual_value(slot: &Slot, band: &[f64], cpu: &[f64]) -> f64 {
     let tasks = 0..slot.tasks.len();
     let total = tasks.map(|n| {
         let ways = slot.links(n).iter().flat_map(|link| {

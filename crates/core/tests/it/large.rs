@@ -1,12 +1,15 @@
 //! One slot of a large city.
 
-use wayside_core::bound::dual::{Dual, Effort};
+use std::sync::Arc;
+use wayside_core::backhaul::{Edge, Routes};
+use wayside_core::bound::dual::{Dual, Effort, Prices};
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
 use wayside_core::policy::PolicyKind;
 use wayside_core::rng::Streams;
 use wayside_core::slot::Slot;
 
+use crate::bound_oracle::dual_value;
 use crate::support::{cost, decide, excess};
 
 /// The first slots of `vehicles` vehicles, RSUs every 400 m, both as dense as in wang2025, (16e) not enforced.
@@ -82,6 +85,30 @@ fn oracle_a_loose_bound_is_close_to_the_largest() {
         let tolerated = if t == 0 { 4e-4 } else { 2e-4 };
         assert!((-1e-6..tolerated).contains(&short), "slot {t}: {short:.2e}");
     }
+}
+
+/// A slot of several blocks, with few targets so that the formula can be evaluated for all of them.
+#[test]
+fn oracle_the_bound_of_a_large_slot_is_its_formula() {
+    let mut slot = city(17_000, 1).remove(0);
+    let links: Vec<_> = slot.network.links().iter().collect();
+    let edges: Vec<Edge> = links
+        .iter()
+        .filter(|link| link.from < link.to)
+        .map(|link| Edge {
+            a: link.from,
+            b: link.to,
+            rate_bps: link.rate_bps,
+            length_m: 0.0,
+            backlog_bits: 0.0,
+        })
+        .collect();
+    slot.routes = Arc::new(Routes::build(slot.rsus.len(), &edges, 1));
+    let mut dual = Dual::default();
+    let bound = dual.solve(&slot, Effort::within(1e-3));
+    let Prices { band, cpu } = dual.prices();
+    let apart = excess(bound, dual_value(&slot, band, cpu)).abs();
+    assert!(apart <= 1e-9, "the bound is off its formula by {apart:e}");
 }
 
 #[test]

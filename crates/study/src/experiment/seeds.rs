@@ -8,7 +8,7 @@ use crate::output::DumpFolder;
 use crate::track::Tracks;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -80,17 +80,25 @@ impl Seeds {
             threads,
             ..
         } = &self.experiment;
-        let pool = control::pool(*threads)?;
         let total = seeds.len() * self.session.slots();
         control.total.store(total as u64, Ordering::Relaxed);
         let (sender, results) = mpsc::channel();
-        for (place, &seed) in seeds.iter().enumerate() {
-            let (all, sender) = (Arc::clone(self), sender.clone());
+        let next = Arc::new(AtomicUsize::new(0));
+        let pools = control::pools(*threads, seeds.len())?;
+        for pool in &pools {
+            let (all, sender, next) = (Arc::clone(self), sender.clone(), Arc::clone(&next));
             pool.spawn(move || {
-                let result = catch_unwind(AssertUnwindSafe(|| all.replicate(seed)));
-                // The receiver may want what is shared to itself.
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&seed) = all.experiment.seeds.get(place) else {
+                        break;
+                    };
+                    let result = catch_unwind(AssertUnwindSafe(|| all.replicate(seed)));
+                    _ = sender.send((place, result));
+                }
+                // The receiver may want what is shared to itself once all senders are gone.
                 drop(all);
-                _ = sender.send((place, result));
+                drop(sender);
             });
         }
         drop(sender);

@@ -1,3 +1,5 @@
+mod large;
+
 use super::*;
 use crate::read;
 use crate::tasks::Further;

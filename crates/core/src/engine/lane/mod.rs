@@ -96,9 +96,21 @@ impl Lane {
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         match self {
-            Self::Shared(lane) => lane.step(t, slot, traffic, bounds.cost),
+            Self::Shared(lane) => lane.step(t, slot, traffic),
             Self::Queues(lane) => lane.step(t, slot, traffic, bounds, ended),
             Self::Sessions(lane) => lane.step(t, slot),
+        }
+    }
+
+    /// Whether its steps do not look at bounds.
+    pub(super) fn is_bounded_afterwards(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
+    /// Adds the bounds of the slot to the record that the last step closed, where that lacks them.
+    pub(super) fn bound(&mut self, bounds: Bounds) {
+        if let Self::Shared(lane) = self {
+            lane.bound(bounds.cost);
         }
     }
 

@@ -47,14 +47,15 @@ impl SharedLane {
         self.run
     }
 
+    /// Adds the bound of the summed cost of the tasks to the last slot.
+    pub(super) fn bound(&mut self, sum: Option<f64>) {
+        if let Some(record) = self.run.slots.last_mut() {
+            record.lower_bound = sum.map(|sum| sum / f64::from(record.tasks.max(1)));
+        }
+    }
+
     /// One slot: load what is carried over, decide, account.
-    pub(super) fn step(
-        &mut self,
-        t: usize,
-        slot: &mut Slot,
-        traffic: &mut Traffic<'_>,
-        lower_bound: Option<f64>,
-    ) {
+    pub(super) fn step(&mut self, t: usize, slot: &mut Slot, traffic: &mut Traffic<'_>) {
         let now_s = t as f64 * slot.slot_s;
         self.carry_over.load(now_s, slot, traffic.previous_row());
 
@@ -67,7 +68,6 @@ impl SharedLane {
         let mut record = account(slot, placements, costs);
         record.enforced = self.enforced;
         record.slot = t as u32;
-        record.lower_bound = lower_bound.map(|sum| sum / f64::from(record.tasks.max(1)));
         record.clamped = traffic.clamped();
         record.decision_time_s = self.decider.decision_time_s();
         self.run.slots.push(record);

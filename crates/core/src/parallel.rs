@@ -1,0 +1,100 @@
+//! Large slots on several threads: those of the pool that the work runs in. Work is split by the slot alone, never by the
+//! number of threads, so results do not depend on it.
+
+use rayon::prelude::*;
+
+/// Tasks, or vehicles, from which on a slot is split.
+pub(crate) const LARGE: usize = 16_384;
+
+/// Blocks that a large slot is split into.
+const BLOCKS: usize = 16;
+
+/// Whether there is only one thread to work on.
+pub(crate) fn is_alone() -> bool {
+    // Asked outside of a pool, rayon would start one.
+    rayon::current_thread_index().is_none() || rayon::current_num_threads() == 1
+}
+
+/// Length of the blocks of `len` rows; all of them are one block where they are few.
+pub(crate) fn block_len(len: usize) -> usize {
+    if len < LARGE {
+        return len.max(1);
+    }
+    len.div_ceil(BLOCKS).next_multiple_of(BLOCKS)
+}
+
+/// Calls `work` with the place of the first row of every block of `column`, with its own item of `items`, and with the block.
+pub(crate) fn each_block<A: Send, B: Send>(
+    items: &mut [A],
+    column: &mut [B],
+    len: usize,
+    work: impl Fn(usize, &mut A, &mut [B]) + Sync,
+) {
+    if items.len() == 1 || is_alone() {
+        let blocks = items.iter_mut().zip(column.chunks_mut(len)).enumerate();
+        blocks.for_each(|(i, (item, block))| work(i * len, item, block));
+    } else {
+        let blocks = items.par_iter_mut().zip(column.par_chunks_mut(len));
+        let blocks = blocks.enumerate().with_max_len(1);
+        blocks.for_each(|(i, (item, block))| work(i * len, item, block));
+    }
+}
+
+/// Does `work` here, and `other` on another thread of the pool where one is free; returns what `other` does.
+pub(crate) fn beside<T: Default + Send>(
+    other: impl FnOnce() -> T + Send,
+    work: impl FnOnce(),
+) -> T {
+    let mut result = T::default();
+    rayon::in_place_scope(|scope| {
+        scope.spawn(|_| result = other());
+        work();
+    });
+    result
+}
+
+/// Calls `work` with every one of a few items and its place.
+pub(crate) fn each_item<A: Send>(items: &mut [A], work: impl Fn(usize, &mut A) + Sync) {
+    let items = items.par_iter_mut().enumerate().with_max_len(1);
+    items.for_each(|(i, item)| work(i, item));
+}
+
+/// Makes `column` hold what `value` says of each of `len` rows.
+pub(crate) fn fill<A: Send>(
+    column: &mut Vec<A>,
+    len: usize,
+    value: impl Fn(usize) -> A + Send + Sync,
+) {
+    if len < LARGE || is_alone() {
+        column.clear();
+        column.extend((0..len).map(value));
+    } else {
+        (0..len).into_par_iter().map(value).collect_into_vec(column);
+    }
+}
+
+/// Calls `work` with every item.
+pub(crate) fn each<A: Send>(items: &mut [A], work: impl Fn(&mut A) + Send + Sync) {
+    if items.len() < LARGE / BLOCKS || is_alone() {
+        items.iter_mut().for_each(work);
+    } else {
+        items.par_iter_mut().for_each(work);
+    }
+}
+
+/// Folds two columns of one length, parts of them apart where they are long; `join` must not depend on the order.
+pub(crate) fn fold<A: Sync, B: Sync, T: Send>(
+    one: &[A],
+    other: &[B],
+    start: impl Fn() -> T + Send + Sync,
+    add: impl Fn(T, &A, &B) -> T + Send + Sync,
+    join: impl Fn(T, T) -> T + Send + Sync,
+) -> T {
+    if one.len() < LARGE / BLOCKS || is_alone() {
+        let rows = one.iter().zip(other);
+        return rows.fold(start(), |sum, (a, b)| add(sum, a, b));
+    }
+    let rows = one.par_iter().zip(other).with_min_len(LARGE / BLOCKS / 2);
+    rows.fold(&start, |sum, (a, b)| add(sum, a, b))
+        .reduce(&start, join)
+}
