@@ -42,7 +42,7 @@ impl Failure {
 }
 
 /// `line` without control characters: keys and file names may contain escape sequences.
-fn visible(line: &str) -> String {
+pub(crate) fn visible(line: &str) -> String {
     let escaped = |c: char| match c.is_control() && c != '\t' {
         true => c.escape_default().to_string(),
         false => c.to_string(),

@@ -77,9 +77,7 @@ enum Command {
 /// does: a study takes up the parts of its own build only. It handles signals, and so should be the only work of its process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
     let result = match parse(arguments) {
-        Ok(Some(command)) => progress::exit_on_signal()
-            .map_err(Failure::from)
-            .and_then(|()| execute(command, build)),
+        Ok(Some(command)) => signalled(&command).and_then(|()| execute(command, build)),
         Ok(None) => Ok(()),
         Err(failure) => Err(failure),
     };
@@ -89,6 +87,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
         Ok(()) => 0,
         Err(failure) => failure.report(),
     }
+}
+
+/// Lets signals end the program, but for a server, which has its own.
+fn signalled(command: &Command) -> Outcome {
+    #[cfg(feature = "live")]
+    if matches!(command, Command::Serve(_)) {
+        return Ok(());
+    }
+    let _ = command;
+    Ok(progress::exit_on_signal()?)
 }
 
 /// The command; none where help or version was asked for and has been printed.
