@@ -4,6 +4,7 @@ use super::records::{KEY, Kept, NEXT, Open, Placed, PlacedTasks, TASK};
 use super::requests::Task;
 use super::{Centre, Change, KEPT_S, Key, Refusal, key_of, task_id};
 use std::collections::BTreeMap;
+use wayside_core::engine::coverage::Scratch;
 use wayside_core::model::load;
 use wayside_core::scenario::{Cycles, Range};
 use wayside_core::slot::NamedSlot;
@@ -163,7 +164,7 @@ impl Centre {
         self.show_releases(now_s, &mut slot);
         let holds = |column: &[f64]| column.iter().any(|&x| x > 0.0);
         slot.carry_over = holds(&slot.rsus.reserved_cpu_hz) || holds(&slot.vehicles.local_wait_s);
-        self.site.world.cover(&mut Vec::new(), &mut slot);
+        self.site.world.cover(&mut Scratch::default(), &mut slot);
         NamedSlot {
             slot,
             task_ids: Vec::new(),
