@@ -7,6 +7,7 @@
 //! | `env`, `vector` | one environment; several, stepped side by side without the GIL |
 //! | `run` | runs, decisions and bounds |
 //! | `study` | studies, block by block |
+//! | `train` | trainings; the program `wayside` |
 //! | `interrupt` | Ctrl-C |
 //! | `policy` | policies written in Python, and the slot as they see it |
 //! | `table` | results as Arrow tables |
@@ -23,6 +24,7 @@ mod scenario;
 mod study;
 mod table;
 mod topology;
+mod train;
 mod vector;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -48,6 +50,8 @@ mod _native {
     use super::table::Table;
     #[pymodule_export]
     use super::topology::topology;
+    #[pymodule_export]
+    use super::train::{main, train};
     #[pymodule_export]
     use super::vector::VectorEnv;
 

@@ -98,9 +98,10 @@ pub(crate) fn run(
     if let Some(out) = out {
         experiment = experiment.out(out, force);
     }
-    let (results, interrupt) = interruptible(py, &failure.control().cancelled, || experiment.run());
+    let control = Arc::clone(failure.control());
+    let results = interruptible(py, || _ = control.cancel(), move || experiment.run());
     // An exception of a policy comes first: it is why the rest was cancelled.
-    if let Some(error) = failure.take().or(interrupt) {
+    if let Some(error) = failure.take() {
         return Err(error);
     }
     let study::experiment::Results {

@@ -7,8 +7,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use wayside_study::studies::blocks;
 use wayside_study::studies::plan::Plan;
 use wayside_study::studies::results::StudyFolder;
@@ -20,13 +20,16 @@ type Block = (usize, usize, Vec<u64>);
 
 /// A study, and how it is run.
 #[pyclass(frozen, module = "wayside._native")]
-pub(crate) struct Study {
+pub(crate) struct Study(Arc<Inner>);
+
+/// What the work of a block holds on to.
+struct Inner {
     study: studies::Study,
     quick: bool,
     program: String,
 }
 
-impl Study {
+impl Inner {
     fn plan(&self) -> Plan<'_> {
         Plan {
             study: &self.study,
@@ -55,11 +58,11 @@ impl Study {
         program: String,
     ) -> PyResult<Self> {
         let study = studies::Study::from_toml(file, text, &folder).map_err(raised)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             study,
             quick,
             program,
-        })
+        })))
     }
 
     /// The text of a built-in study, where `name` is one.
@@ -71,7 +74,7 @@ impl Study {
 
     /// Makes the folder `out`, or takes it up where an earlier run of this study left it.
     fn open(slf: Bound<'_, Self>, out: PathBuf, force: bool) -> PyResult<Folder> {
-        let study = slf.get();
+        let study = &slf.get().0;
         let folder = StudyFolder::open(&out, &study.study, study.quick, force).map_err(raised)?;
         Ok(Folder {
             study: slf.unbind(),
@@ -81,14 +84,12 @@ impl Study {
 
     /// Runs a block without the GIL: the name of its part, and the part.
     fn run<'py>(&self, py: Python<'py>, block: Block) -> PyResult<(String, Bound<'py, PyBytes>)> {
-        let (block, cancelled) = (named(block), AtomicBool::new(false));
-        let stop = || cancelled.load(Ordering::Relaxed);
-        let run = || block.run(&self.plan(), &stop);
-        let (result, interrupt) = interruptible(py, &cancelled, run);
-        if let Some(error) = interrupt {
-            return Err(error);
-        }
-        match result?.map_err(raised)? {
+        let (block, study) = (named(block), Arc::clone(&self.0));
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&cancelled);
+        let run = move || block.run(&study.plan(), &|| stopped.load(Ordering::Relaxed));
+        let cancel = || cancelled.store(true, Ordering::Relaxed);
+        match interruptible(py, cancel, run)?.map_err(raised)? {
             Some((name, part)) => Ok((name, PyBytes::new(py, &part))),
             None => Err(PyRuntimeError::new_err("study: stopped")),
         }
@@ -105,11 +106,11 @@ pub(crate) struct Folder {
 impl Folder {
     fn with<T>(
         &self,
-        work: impl FnOnce(&Study, &mut StudyFolder) -> wayside_core::Result<T>,
+        work: impl FnOnce(&Inner, &mut StudyFolder) -> wayside_core::Result<T>,
     ) -> PyResult<T> {
         let mut folder = locked(&self.folder, "study")?;
         let folder = folder.as_mut().ok_or_else(|| closed("study"))?;
-        work(self.study.get(), folder).map_err(raised)
+        work(&self.study.get().0, folder).map_err(raised)
     }
 }
 
@@ -137,7 +138,7 @@ impl Folder {
 
     /// Writes results, figures, tables and report, where all parts are; the claims as JSON.
     fn finish(&self, py: Python<'_>) -> PyResult<String> {
-        let finish = |study: &Study, folder: &mut StudyFolder| match runner::progress(
+        let finish = |study: &Inner, folder: &mut StudyFolder| match runner::progress(
             &study.plan(),
             folder.parts(),
         )? {

@@ -201,6 +201,24 @@ def test_property_ctrl_c_stops_a_run():
     timer.join()
 
 
+def test_regress_ctrl_c_does_not_wait_for_a_long_slot():
+    class Slow(Nearest):
+        def decide(self, slot):
+            time.sleep(4.0)
+            return super().decide(slot)
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    begin = time.monotonic()
+    timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(Slow)
+    assert time.monotonic() - begin < 3.0
+    timer.join()
+    # what the slot leaves behind does not disturb the next run
+    run("nearest")
+
+
 def test_property_errors_have_the_text_of_the_program():
     for use, text in [
         (lambda: Scenario("wang2026"), 'unknown scenario "wang2026", did you mean "wang2025"?'),

@@ -3,6 +3,7 @@
 =====================================  ==============================================================
 ``wayside.run``                        compares policies on the same traffic; results are Arrow tables
 ``wayside.decide``, ``wayside.bound``  decide or bound a single slot
+``wayside.train``                      trains a policy, for ``run`` and ``decide``
 ``wayside.Scenario``                   everything that defines a run but its seeds
 ``gymnasium.make("wayside/Offloading-v0")``  the environment, see :class:`wayside.env.OffloadingEnv`
 ``wayside.parallel.OffloadingParallelEnv``   the same for PettingZoo, with vehicles as agents
@@ -20,6 +21,7 @@ from wayside._native import Slot, Table, __version__
 from wayside._register import register as _register
 from wayside.api import CLOUD, NOWHERE, Decision, Policy, Results, bound, decide, policies, run, topology
 from wayside.scenario import Scenario, Section
+from wayside.training import Training, train
 
 __all__ = [
     "CLOUD",
@@ -31,12 +33,14 @@ __all__ = [
     "Section",
     "Slot",
     "Table",
+    "Training",
     "__version__",
     "bound",
     "decide",
     "policies",
     "run",
     "topology",
+    "train",
 ]
 
 _register()

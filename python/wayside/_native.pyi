@@ -1,6 +1,7 @@
 """The native part of ``wayside``; use the package instead."""
 
 import os
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -18,9 +19,11 @@ __all__ = [
     "__version__",
     "choose",
     "decide",
+    "main",
     "policies",
     "run",
     "topology",
+    "train",
 ]
 
 __version__: str
@@ -211,3 +214,20 @@ def run(
     force: bool,
 ) -> Results: ...
 def decide(file: str, slot: str, policy: Any, bound: str | None) -> str: ...
+
+def train(
+    scenario: Scenario,
+    name: str | None,
+    algorithm: str,
+    encoder: str | None,
+    set: list[tuple[str, str]],
+    vary: list[str],
+    options: list[tuple[str, str]],
+    seed: int,
+    out: str | os.PathLike[str],
+    resume: bool,
+    force: bool,
+    threads: int,
+    callback: Callable[[dict[str, float | None]], object] | None,
+) -> str: ...
+def main(arguments: list[str], file: str | os.PathLike[str]) -> int: ...

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::process::ExitCode;
 use wayside_core::Error;
 
 /// Why a command failed.
@@ -26,8 +25,8 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// Prints a line per problem, and returns the exit code.
-    pub(crate) fn report(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub(crate) fn report(&self) -> u8 {
+        match self {
             Self::Library(error) => {
                 for line in error.to_string().lines() {
                     say(format_args!("error: {}", visible(line)));
@@ -38,12 +37,12 @@ impl Failure {
                 }
             }
             Self::Interrupted => 130,
-        })
+        }
     }
 }
 
 /// `line` without control characters: keys and file names may contain escape sequences.
-fn visible(line: &str) -> String {
+pub(crate) fn visible(line: &str) -> String {
     let escaped = |c: char| match c.is_control() && c != '\t' {
         true => c.escape_default().to_string(),
         false => c.to_string(),

@@ -1,17 +1,18 @@
 //! `wayside serve`.
 
-use crate::console::{Failure, Outcome, print, say};
-use crate::progress;
+use crate::console::{Failure, Outcome, print, say, visible};
 use crate::registry::{PolicyName, registry};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use wayside_core::{Error, scenario};
-use wayside_live::{Config, Stop, Tokens};
+use wayside_live::{Config, Note, Reload, Stop, Tokens};
 
 /// Serve decisions over HTTP: the cloud centre, live.
 ///
-/// POST /v1/decisions takes a slot (`wayside schema slot`) and answers as `wayside decide` does, with ?policy= and ?bound=.
+/// Vehicles say where they are (PUT /v1/vehicles/ID), their tasks are placed in batches (POST /v1/tasks) and hold CPU until their
+/// outcome is reported. POST /v1/decisions takes a slot (`wayside schema slot`) and answers as `wayside decide` does, with ?policy= and ?bound=.
 /// GET /openapi.json describes all routes, GET /metrics is for Prometheus. Limits are [serve] of the scenario.
 ///
 /// Anything but a loopback address needs --tokens, and --insecure: TLS is not built yet, so put a proxy that has it in front.
@@ -19,10 +20,11 @@ use wayside_live::{Config, Stop, Tokens};
 #[command(after_help = "\
 Examples:
   wayside serve
+  wayside serve wang2025 --state state/
   wayside serve hotspot --listen 127.0.0.1:0 --policy nearest
   curl --json @slot.json 'http://127.0.0.1:7077/v1/decisions?policy=price&bound=simple'
 
-Ctrl-C or SIGTERM lets answers under way end, and the exit code is 0. A second one ends it at once.")]
+SIGHUP reads the scenario again; an invalid one is kept out. Ctrl-C or SIGTERM lets answers under way end, and the exit code is 0. A second one ends it at once.")]
 pub(crate) struct Serve {
     /// Scenario: a TOML file, or a built-in one [default: wang2025].
     pub(crate) scenario: Option<String>,
@@ -32,6 +34,9 @@ pub(crate) struct Serve {
     /// Policy where a request names none: a name of `wayside policies`, or the path of a policy.safetensors.
     #[arg(long, default_value = "price")]
     pub(crate) policy: PolicyName,
+    /// Folder of the journal: vehicles, tasks and what they hold outlast the process, and even a kill [default: in memory].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// Who may ask: a file with a token a line. Requests then need `authorization: Bearer TOKEN`.
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
@@ -45,23 +50,35 @@ pub(crate) fn execute(args: &Serve) -> Outcome {
     if !args.listen.ip().is_loopback() {
         check_exposed(args)?;
     }
-    let name = args.scenario.as_deref().unwrap_or("wang2025");
+    let name = args
+        .scenario
+        .clone()
+        .unwrap_or_else(|| "wang2025".to_owned());
     let config = Config {
         listen: args.listen,
-        scenario: scenario::resolve(name, &[])?,
+        scenario: scenario::resolve(&name, &[])?,
         registry: registry(),
         policy: args.policy.0.clone(),
         tokens,
+        state: args.state.clone(),
+        // standard input can be read once only
+        reload: (name != "-").then(|| Reload(Arc::new(move || scenario::resolve(&name, &[])))),
+        signals: true,
     };
-    let stop = Stop::default();
-    let asked = stop.clone();
-    // answers under way are results that would be lost
-    progress::stop_on_signal(move || asked.ask(), || true);
-    let mut printed = Ok(());
-    wayside_live::serve(config, &stop, |address| {
-        printed = print(&format!("listening on http://{address}\n"));
-    })?;
-    printed
+    Ok(wayside_live::serve(config, &Stop::default(), &tell)?)
+}
+
+fn tell(note: Note) {
+    match note {
+        // a closed pipe stops nothing
+        Note::Listening(address) => _ = print(&format!("listening on http://{address}\n")),
+        Note::Reloaded => say("the scenario has been reloaded"),
+        Note::NotReloaded(error) => {
+            for line in error.to_string().lines() {
+                say(format_args!("not reloaded: {}", visible(line)));
+            }
+        }
+    }
 }
 
 /// What listening where others can connect needs.

@@ -14,7 +14,7 @@ use wayside_study::Control;
 use wayside_study::claim::Claim;
 use wayside_study::studies::block_cache::BlockCache;
 use wayside_study::studies::data::Data;
-use wayside_study::studies::plan::{Plan, program};
+use wayside_study::studies::plan::Plan;
 use wayside_study::studies::results::StudyFolder;
 use wayside_study::studies::runner;
 use wayside_study::studies::{BUILTIN_STUDIES, Study, count, replace_block};
@@ -81,15 +81,15 @@ pub(crate) struct StudyOptions {
     pub(crate) quiet: bool,
 }
 
-pub(crate) fn study(args: &StudyArgs) -> Outcome {
-    execute(load(&args.study)?, &args.options)
+pub(crate) fn study(args: &StudyArgs, build: &str) -> Outcome {
+    execute(load(&args.study)?, &args.options, build)
 }
 
-pub(crate) fn reproduce(args: &Reproduce) -> Outcome {
+pub(crate) fn reproduce(args: &Reproduce, build: &str) -> Outcome {
     let study = Study::builtin(&args.paper)?;
     match &args.figure {
-        Some(number) => execute(study.only_figure(number)?, &args.options),
-        None => execute(study, &args.options),
+        Some(number) => execute(study.only_figure(number)?, &args.options, build),
+        None => execute(study, &args.options, build),
     }
 }
 
@@ -104,7 +104,7 @@ fn load(name: &str) -> Result<Study> {
     }
 }
 
-fn execute(study: Study, options: &StudyOptions) -> Outcome {
+fn execute(study: Study, options: &StudyOptions, build: &str) -> Outcome {
     if let Some(page) = &options.page {
         // Fail before the run if the page cannot be changed.
         with_block(page, &study.name, "")?;
@@ -116,7 +116,7 @@ fn execute(study: Study, options: &StudyOptions) -> Outcome {
         quick: options.quick,
         threads: options.threads.map_or(0, usize::from),
         registry: registry(),
-        program: program(),
+        program: build,
     };
     let found = run(&plan, folder.parts(), options.quiet)?;
     for path in folder.parts().damaged() {

@@ -9,16 +9,15 @@ use crate::progress;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
-use wayside_core::{Error, Result, scenario};
+use wayside_core::{Result, scenario};
 use wayside_learn::algo::learner::{Losses, Report};
 use wayside_learn::trainer::learned::Score;
 use wayside_learn::trainer::{
-    Algorithm, Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer, Vary,
+    Algorithm, Encoder, Ended, POLICY, Plan, Progress, Request, Settings, Trainer, Vary,
 };
 
 const EXAMPLES: &str = "\
@@ -43,7 +42,7 @@ Examples:
 pub(crate) struct Train {
     /// What learns: ppo (proximal policy optimisation), ac (the paper's actor-critic), sac (soft actor-critic for choices),
     /// lysac (Lyapunov-guided soft actor-critic, for lin2025).
-    #[arg(value_name = "ALGO", value_parser = algorithm)]
+    #[arg(value_name = "ALGO", value_parser = str::parse::<Algorithm>)]
     pub(crate) algorithm: Algorithm,
     /// Scenario: a TOML file, - for standard input, or the name of a built-in one.
     pub(crate) scenario: String,
@@ -67,7 +66,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "KEY=VALUES", value_parser = vary)]
     pub(crate) vary: Vec<String>,
     /// What the network sees: sequential, shared or flat [default: sequential; flat with --option agent=paper].
-    #[arg(long, value_name = "KIND", value_parser = encoder)]
+    #[arg(long, value_name = "KIND", value_parser = str::parse::<Encoder>)]
     pub(crate) encoder: Option<Encoder>,
     /// Changes an option of the training, such as learning_rate=3e-4 or net_arch=32,32; repeatable.
     #[arg(long = "option", value_name = "NAME=VALUE", value_parser = key_value)]
@@ -89,14 +88,23 @@ pub(crate) struct Train {
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let world = World::new(&scenario)?;
-    let settings = Settings::new(args.algorithm, args.encoder, &world, &options(args))?;
+    let request = Request {
+        algorithm: args.algorithm,
+        scenario: args.scenario.clone(),
+        set: args.set.clone(),
+        vary: args.vary.clone(),
+        encoder: args.encoder,
+        options: args.options.clone(),
+        seed: args.seed,
+    };
+    let settings = request.settings(&world)?;
     let (Some(out), false) = (&args.out, args.list_options) else {
         return list(args, &settings);
     };
     let stop = stop_on_signal();
     let total = settings.config.total_timesteps();
-    let command = command(args, settings.encoder);
-    let pool = pool(args.threads.map_or(0, usize::from))?;
+    let command = request.command(&settings);
+    let pool = wayside_study::pool(args.threads.map_or(0, usize::from))?;
     let read = |drawn: &[(String, String)]| {
         scenario::resolve(&args.scenario, &[&args.set, drawn].concat())
     };
@@ -147,12 +155,6 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     Ok(())
 }
 
-fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    pool.build()
-        .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))
-}
-
 /// The trained policy below the untrained one: algorithm, score, file.
 fn compared<'a>(
     scenario: &str,
@@ -187,12 +189,6 @@ fn compared<'a>(
     }
 }
 
-/// What --vary and --option say.
-fn options(args: &Train) -> Vec<(String, String)> {
-    let vary = (!args.vary.is_empty()).then(|| ("vary".to_owned(), json!(args.vary).to_string()));
-    vary.into_iter().chain(args.options.clone()).collect()
-}
-
 /// Prints every option.
 fn list(args: &Train, settings: &Settings) -> Outcome {
     let listing = Listing {
@@ -204,41 +200,6 @@ fn list(args: &Train, settings: &Settings) -> Outcome {
             .collect(),
     };
     print(&listing.render(args.format))
-}
-
-/// The command that reproduces the policy.
-fn command(args: &Train, encoder: Encoder) -> String {
-    let mut words = vec![
-        "wayside train".to_owned(),
-        args.algorithm.name().to_owned(),
-        args.scenario.clone(),
-    ];
-    for (key, value) in &args.set {
-        words.push(format!("--set {key}={value}"));
-    }
-    for vary in &args.vary {
-        // Quote what a shell would interpret.
-        let quote = if vary.contains([' ', '"', '{', '[']) {
-            "'"
-        } else {
-            ""
-        };
-        words.push(format!("--vary {quote}{vary}{quote}"));
-    }
-    let encoder = serde_json::to_value(encoder).unwrap_or_default();
-    words.push(format!(
-        "--encoder {}",
-        encoder.as_str().unwrap_or_default()
-    ));
-    for (name, value) in &args.options {
-        words.push(format!("--option {name}={value}"));
-    }
-    words.push(format!("--seed {}", args.seed));
-    // The name of the folder is enough; its path belongs to this machine.
-    let out = args.out.as_deref().and_then(Path::file_name);
-    let out = out.map_or("out".into(), |name| name.to_string_lossy());
-    words.push(format!("--out {out}"));
-    words.join(" ")
 }
 
 /// Set by the first Ctrl-C; the second one ends the program.
@@ -345,25 +306,6 @@ impl Screen {
 
     fn close(&self) {
         self.bar.finish_and_clear();
-    }
-}
-
-fn algorithm(text: &str) -> std::result::Result<Algorithm, String> {
-    match text {
-        "ppo" => Ok(Algorithm::Ppo),
-        "ac" => Ok(Algorithm::Ac),
-        "sac" => Ok(Algorithm::Sac),
-        "lysac" => Ok(Algorithm::Lysac),
-        _ => Err("expected ppo, ac, sac or lysac".to_owned()),
-    }
-}
-
-fn encoder(text: &str) -> std::result::Result<Encoder, String> {
-    match text {
-        "sequential" => Ok(Encoder::Sequential),
-        "shared" => Ok(Encoder::Shared),
-        "flat" => Ok(Encoder::Flat),
-        _ => Err("expected sequential, shared or flat".to_owned()),
     }
 }
 

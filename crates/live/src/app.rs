@@ -1,8 +1,10 @@
 //! What all handlers share.
 
 use crate::body::Budget;
+use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::stop::Stop;
 use crate::tokens::Tokens;
 use crate::workers::Workers;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) budget: Budget,
     pub(crate) workers: Workers,
+    pub(crate) desk: Desk,
+    pub(crate) stop: Stop,
     pub(crate) is_ready: AtomicBool,
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn decide(
     let bound = bound(asked.bound.as_deref())?;
     let most = app.options.body_max_bytes;
     let text = app.budget.read(&headers, body, most).await?;
-    let options = app.policy_options.clone();
+    let options = app.policy_options;
     let work = move || report(&text.text, &factory, &options, bound);
     let report = app.workers.run(work).await??;
     app.metrics.decided(&report.policy, report.placements.len());

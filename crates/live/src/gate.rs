@@ -75,7 +75,7 @@ fn refusal(status: StatusCode) -> Option<&'static str> {
     Some(match status.as_u16() {
         400 | 422 => "input",
         401 => "token",
-        404 | 405 => "route",
+        404 | 405 | 410 => "unknown",
         408 => "slow",
         409 => "conflict",
         413 => "size",

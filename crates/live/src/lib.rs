@@ -1,24 +1,37 @@
 //! Wayside live: the cloud centre as a server.
 //!
 //! [`serve`] listens, and answers with the policies and certificates of the engine: `POST /v1/decisions` is `wayside decide`
-//! over HTTP. All that is asynchronous in Wayside is in this crate. `docs/live.md` has the routes, limits and figures.
+//! over HTTP. For vehicles and tasks that come and go there is a centre, a state machine without I/O. All that is asynchronous in Wayside is in this crate. `docs/live.md` has the routes, limits and figures.
 
 mod app;
 mod body;
+mod centre;
+mod clock;
 mod decisions;
+mod desk;
+mod events;
+mod fleet;
 mod gate;
+mod journal;
 mod metrics;
+mod mind;
 mod openapi;
 mod patient;
 mod problem;
 mod routes;
 mod server;
+mod signals;
 mod stop;
 mod system;
+mod tasks;
 mod tokens;
 mod workers;
+mod zones;
 
+pub use centre::{Placed, PlacedTasks, RsuState, State, TaskState, VehicleState};
 pub use problem::{InputError, Problem};
-pub use server::{Config, serve};
+pub use server::{Config, Note, Reload, serve};
 pub use stop::Stop;
+pub use tasks::OutcomeTaken;
 pub use tokens::Tokens;
+pub use zones::{DeviceResponse, EdgeCloudZone, EdgeDiscoveryResponse};

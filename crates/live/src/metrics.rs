@@ -74,40 +74,31 @@ impl Metrics {
             waiting: Gauge::default(),
             registry: Registry::default(),
         };
-        let r = &mut registry;
-        let of = "Answers, by route and status";
-        r.register("requests", of, metrics.requests.clone());
-        let of = "Requests that were refused, by reason";
-        r.register("refusals", of, metrics.refusals.clone());
-        let of = "Tasks decided, by policy";
-        r.register("decisions", of, metrics.decisions.clone());
-        let of = "Time from a request to its answer";
-        r.register_with_unit(
-            "request",
-            of,
-            Unit::Seconds,
-            metrics.request_seconds.clone(),
-        );
-        let of = "Time of a decision, allocation of CPU included";
-        r.register_with_unit(
-            "decision",
-            of,
-            Unit::Seconds,
-            metrics.decision_seconds.clone(),
-        );
-        r.register(
-            "connections",
-            "Open connections",
-            metrics.connections.clone(),
-        );
-        let of = "Scenarios reloaded on SIGHUP";
-        r.register("reloads", of, metrics.reloads.clone());
-        let of = "Scenarios that SIGHUP asked for and that were invalid";
-        r.register("failed_reloads", of, metrics.failed_reloads.clone());
+        metrics.of_server(&mut registry);
+        metrics.of_centre(&mut registry);
         Self {
             registry,
             ..metrics
         }
+    }
+
+    /// What the server does.
+    fn of_server(&self, r: &mut Registry) {
+        let of = "Answers, by route and status";
+        r.register("requests", of, self.requests.clone());
+        let of = "Requests that were refused, by reason";
+        r.register("refusals", of, self.refusals.clone());
+        let of = "Tasks decided, by policy";
+        r.register("decisions", of, self.decisions.clone());
+        let of = "Time from a request to its answer";
+        r.register_with_unit("request", of, Unit::Seconds, self.request_seconds.clone());
+        let of = "Time of a decision, allocation of CPU included";
+        r.register_with_unit("decision", of, Unit::Seconds, self.decision_seconds.clone());
+        r.register("connections", "Open connections", self.connections.clone());
+        let of = "Scenarios reloaded on SIGHUP";
+        r.register("reloads", of, self.reloads.clone());
+        let of = "Scenarios that SIGHUP asked for and that were invalid";
+        r.register("failed_reloads", of, self.failed_reloads.clone());
     }
 
     /// What the centre does.

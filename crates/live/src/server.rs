@@ -2,9 +2,14 @@
 
 use crate::app::App;
 use crate::body::Budget;
+use crate::centre::Centre;
+use crate::clock::Clock;
+use crate::desk::Desk;
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::patient::Patient;
 use crate::routes;
+use crate::signals;
 use crate::stop::Stop;
 use crate::tokens::Tokens;
 use crate::workers::Workers;
@@ -13,17 +18,20 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use wayside_core::engine::PolicyRegistry;
+use wayside_core::engine::world::World;
 use wayside_core::scenario;
 use wayside_core::{Error, Result, Scenario};
 
@@ -47,23 +55,61 @@ pub struct Config {
     pub policy: String,
     /// Who may ask; anybody where there are none.
     pub tokens: Option<Tokens>,
+    /// Folder of the journal; without one nothing survives the process.
+    pub state: Option<PathBuf>,
+    /// Reads the scenario again, on SIGHUP.
+    pub reload: Option<Reload>,
+    /// Whether SIGINT and SIGTERM ask for the end, and a second one ends the process with 130. Else they do what they did.
+    pub signals: bool,
 }
 
-/// Serves until `stop` asks for the end. `ready` is told the address once connections are accepted.
+/// Reads a scenario again; its error keeps it out.
+#[derive(Clone)]
+pub struct Reload(pub Arc<dyn Fn() -> Result<Scenario> + Send + Sync>);
+
+impl fmt::Debug for Reload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reload")
+    }
+}
+
+/// Something worth a line in the log.
+#[derive(Debug)]
+pub enum Note {
+    /// Connections are accepted at this address.
+    Listening(SocketAddr),
+    /// The scenario of SIGHUP is in force.
+    Reloaded,
+    /// It is not, and why.
+    NotReloaded(Error),
+}
+
+/// Serves until `stop` asks for the end, and tells `note` of what happens.
 ///
-/// At the end no more connections are accepted, answers under way are finished, for at most `serve.request_s`.
+/// At the end no more connections are accepted, answers under way are finished, for at most `serve.request_s`, and the journal is
+/// written.
 ///
 /// # Errors
-/// An unknown policy; an address that cannot be listened at.
-pub fn serve(config: Config, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Result<()> {
-    let app = Arc::new(app(&config)?);
+/// An unknown policy; a scenario that cannot be served live; a journal that cannot be used; an address that cannot be listened at.
+pub fn serve(config: Config, stop: &Stop, note: &(dyn Fn(Note) + Sync)) -> Result<()> {
     let at = config.listen.to_string();
     let failed = |source| Error::io(Path::new(&at), source);
     let runtime = runtime().map_err(failed)?;
     runtime.block_on(async {
+        let (app, clerk) = open(&config, stop)?;
+        if config.signals {
+            tokio::spawn(signals::end(stop.clone()));
+        }
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-        ready(listener.local_addr().map_err(failed)?);
-        accept(&listener, &app, stop).await;
+        note(Note::Listening(listener.local_addr().map_err(failed)?));
+        tokio::select! {
+            () = accept(&listener, &app, stop) => {}
+            () = reloads(&config, &app, note) => {}
+        }
+        // connections that were not let end hold the desk open
+        let most = Duration::from_secs_f64(app.options.request_s);
+        drop(app);
+        let _ = timeout(most, clerk).await;
         Ok(())
     })?;
     // a decision that nobody waits for any more does not hold up the end
@@ -72,13 +118,10 @@ pub fn serve(config: Config, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Res
 }
 
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .enable_io()
-        .enable_time()
-        .build()
+    Builder::new_multi_thread().enable_all().build()
 }
 
-fn app(config: &Config) -> Result<App> {
+fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
     let options = config.scenario.serve.clone();
     let read = Duration::from_secs_f64(options.read_s);
     let factory = config
@@ -86,18 +129,61 @@ fn app(config: &Config) -> Result<App> {
         .resolve(&config.policy, Some(&config.scenario))?;
     // those of `decide`: the same slot gets the same answer from both
     let defaults = Scenario::builtin(scenario::BUILTIN_SCENARIOS[0].name, &[])?.policy;
-    Ok(App {
+    let metrics = Arc::new(Metrics::new());
+    let clock = Clock::new();
+    let mut centre = Centre::new(Arc::new(World::new(&config.scenario)?), clock.now_s())?;
+    let journal = match &config.state {
+        None => Journal::none(),
+        Some(folder) => {
+            let (journal, saved) = Journal::open(folder)?;
+            centre.restore(&saved, clock.now_s())?;
+            journal
+        }
+    };
+    let counted = Arc::clone(&metrics);
+    let (desk, clerk) = Desk::open(centre, clock, Arc::clone(&factory), journal, counted)?;
+    let app = App {
         registry: Arc::clone(&config.registry),
         default_policy: (config.policy.clone(), factory),
         policy_options: defaults,
         tokens: config.tokens.clone(),
         loopback_only: config.listen.ip().is_loopback(),
-        metrics: Arc::new(Metrics::new()),
+        metrics,
         budget: Budget::new(BODIES.saturating_mul(options.body_max_bytes), read),
         workers: Workers::new(options.workers, options.waiting_max),
+        desk,
+        stop: stop.clone(),
         is_ready: AtomicBool::new(true),
         options,
-    })
+    };
+    Ok((Arc::new(app), clerk))
+}
+
+/// Reads the scenario again whenever SIGHUP asks for it; never ends.
+async fn reloads(config: &Config, app: &App, note: &(dyn Fn(Note) + Sync)) {
+    let Some((Reload(read), mut hangups)) = config.reload.as_ref().zip(signals::hangups()) else {
+        return std::future::pending().await;
+    };
+    loop {
+        hangups.next().await;
+        let read = Arc::clone(read);
+        let world = spawn_blocking(move || World::new(&read()?));
+        let reloaded = match world.await {
+            Ok(Ok(world)) => app.desk.reload(Arc::new(world)).await,
+            Ok(Err(error)) => Err(error),
+            Err(panic) => Err(Error::io(Path::new("scenario"), io::Error::other(panic))),
+        };
+        note(match reloaded {
+            Ok(()) => {
+                app.metrics.reloads.inc();
+                Note::Reloaded
+            }
+            Err(error) => {
+                app.metrics.failed_reloads.inc();
+                Note::NotReloaded(error)
+            }
+        });
+    }
 }
 
 async fn accept(listener: &TcpListener, app: &Arc<App>, stop: &Stop) {

@@ -14,12 +14,13 @@ pub(crate) async fn health() -> &'static str {
 }
 
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    let unavailable = |why| Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, why));
+    if app.desk.is_failing() {
+        return unavailable("the journal cannot be written");
+    }
     match app.is_ready.load(Ordering::Relaxed) {
         true => Ok("ready\n"),
-        false => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is ending",
-        )),
+        false => unavailable("the server is ending"),
     }
 }
 

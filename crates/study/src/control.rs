@@ -42,7 +42,7 @@ impl Control {
 ///
 /// # Errors
 /// Threads that the system refuses.
-pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     pool.build()
         .map_err(|e| Error::io(Path::new("threads"), io::Error::other(e)))

@@ -80,7 +80,7 @@ pub mod table;
 mod tasks;
 pub mod track;
 
-pub use control::Control;
+pub use control::{Control, pool};
 pub use experiment::{Experiment, Results};
 pub use facts::ScenarioFacts;
 pub use summary::Summary;

@@ -100,22 +100,31 @@ impl Net {
     /// Checks the sizes and lays the networks out.
     ///
     /// # Errors
-    /// If a width is zero, or the trunk has no layer.
+    /// A width of zero or above the limit, a trunk without layers, too many layers.
     pub fn new(spec: NetSpec) -> Result<Self> {
-        let widths = [
-            spec.row_width,
-            spec.logits_per_row,
-            spec.factors_per_vehicle,
-        ];
-        let all = || widths.iter().chain(&spec.hidden).chain(&spec.value_hidden);
-        if all().any(|w| *w == 0) || spec.hidden.is_empty() {
-            let message = format!("must have widths > 0 and a hidden layer, got {spec:?}");
-            return Err(invalid("net", message));
+        let one = std::slice::from_ref;
+        for (name, least, widths) in [
+            ("row_width", 1, one(&spec.row_width)),
+            ("globals", 0, one(&spec.globals)),
+            ("logits_per_row", 1, one(&spec.logits_per_row)),
+            ("factors_per_vehicle", 1, one(&spec.factors_per_vehicle)),
+            ("hidden", 1, &spec.hidden),
+            ("value_hidden", 1, &spec.value_hidden),
+        ] {
+            let allowed = least..=MAX_WIDTH;
+            if let Some(wrong) = widths.iter().find(|width| !allowed.contains(width)) {
+                let message = format!("widths must be {least} to {MAX_WIDTH}, got {wrong}");
+                return Err(invalid(&format!("net.{name}"), message));
+            }
         }
         let layers = spec.hidden.len() + spec.value_hidden.len();
-        if all().chain([&spec.globals]).any(|w| *w > MAX_WIDTH) || layers > MAX_LAYERS {
-            let want = format!("must have at most {MAX_LAYERS} layers of widths up to {MAX_WIDTH}");
-            return Err(invalid("net", format!("{want}, got {spec:?}")));
+        if spec.hidden.is_empty() || layers > MAX_LAYERS {
+            let message = format!(
+                "must have 1 to {MAX_LAYERS} hidden layers, of which one is before the logits, got {} and {} before the value",
+                spec.hidden.len(),
+                spec.value_hidden.len()
+            );
+            return Err(invalid("net", message));
         }
         let chain = |first: usize, hidden: &[usize], last: Option<usize>| -> Vec<usize> {
             std::iter::once(first)

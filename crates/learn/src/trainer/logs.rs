@@ -80,6 +80,13 @@ fn columns(report: &Report) -> impl Iterator<Item = &'static str> {
     FIRST.iter().chain(train).chain(&LAST).copied()
 }
 
+impl Progress {
+    /// The row of `progress.csv`: columns with their values, none where there is none.
+    pub fn metrics(&self) -> impl Iterator<Item = (&'static str, Option<f64>)> {
+        columns(&self.report).map(|tag| (tag, value(self, tag)))
+    }
+}
+
 fn value(p: &Progress, tag: &str) -> Option<f64> {
     let score = |f: fn(&Score) -> f64| p.score.as_ref().map(f);
     match tag {
@@ -186,16 +193,17 @@ impl Logs {
     }
 
     pub(crate) fn add(&mut self, progress: &Progress) -> Result<()> {
-        let all = || columns(&progress.report).map(|tag| (tag, value(progress, tag)));
         let mut line = String::new();
-        for (i, (_, value)) in all().enumerate() {
+        for (i, (_, value)) in progress.metrics().enumerate() {
             let comma = if i == 0 { "" } else { "," };
             let cell = value.map(|v| v.to_string()).unwrap_or_default();
             let _ = write!(line, "{comma}{cell}");
         }
         line.push('\n');
         self.table.buffer.extend_from_slice(line.as_bytes());
-        let known = all().filter_map(|(tag, value)| Some((tag, value?)));
+        let known = progress
+            .metrics()
+            .filter_map(|(tag, value)| Some((tag, value?)));
         let all = known.chain([("time/fps", progress.fps)]);
         let step = progress.report.total_timesteps;
         events::scalars(wall_s(), step, all, &mut self.events.buffer)

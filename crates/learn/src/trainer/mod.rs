@@ -28,6 +28,7 @@ mod lysac;
 mod options;
 mod problem;
 mod report;
+mod request;
 mod vary;
 
 pub use build::MakeBackend;
@@ -39,6 +40,7 @@ pub use options::{
 };
 pub use report::Progress;
 use report::{Health, no_report};
+pub use request::Request;
 pub use vary::{Reader, Vary};
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use wayside_core::Scenario;
 use wayside_core::engine::PolicyRegistry;
-use wayside_live::{Config, Stop, Tokens, serve};
+use wayside_live::{Config, Note, Stop, Tokens, serve};
 
 /// A server that ends with the test.
 pub(crate) struct Server {
@@ -29,6 +29,9 @@ pub(crate) fn config(set: &[(&str, &str)]) -> Config {
         registry: Arc::new(PolicyRegistry::analytic()),
         policy: "price".to_owned(),
         tokens: None,
+        state: None,
+        reload: None,
+        signals: false,
     }
 }
 
@@ -39,10 +42,15 @@ impl Server {
 
     pub(crate) fn with(config: Config) -> Self {
         let stop = Stop::default();
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::sync_channel(1);
         let asked = stop.clone();
         let thread = std::thread::spawn(move || {
-            serve(config, &asked, |address| sender.send(address).unwrap()).unwrap();
+            let tell = |note| {
+                if let Note::Listening(address) = note {
+                    sender.send(address).unwrap();
+                }
+            };
+            serve(config, &asked, &tell).unwrap();
         });
         Self {
             address: receiver.recv().unwrap(),
@@ -112,6 +120,11 @@ impl Server {
             .lines()
             .find(|line| line.starts_with(&format!("{name} ")));
         line.map_or(0.0, |line| line[name.len() + 1..].parse().unwrap())
+    }
+
+    /// The same of a metric that counts.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        self.metric(name) as u64
     }
 
     /// Asks for the end and waits for it.

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use wayside_core::{Error, Result, input};
 use wayside_output::Folder;
 
@@ -37,13 +37,6 @@ pub struct BlockCache {
     /// Files of parts that were damaged.
     damaged: Mutex<Vec<PathBuf>>,
 }
-
-/// Identifies the running program.
-pub(super) static PROGRAM: LazyLock<String> = LazyLock::new(|| {
-    let built = std::env::current_exe().and_then(fs::metadata);
-    let built = built.map(|m| (m.len(), m.modified().ok()));
-    format!("{} {built:?}", env!("CARGO_PKG_VERSION"))
-});
 
 impl BlockCache {
     /// The parts that are in `folder`.

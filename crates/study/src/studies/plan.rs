@@ -1,14 +1,28 @@
 //! How a study is run.
 
 use super::Study;
-use super::block_cache::PROGRAM;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::{env, fs, io};
 use wayside_core::engine::PolicyRegistry;
 
-/// Identifies this program by version, size and modification time of its file.
+/// Identifies this program as [`program_in`] its file.
 #[must_use]
 pub fn program() -> &'static str {
+    static PROGRAM: LazyLock<String> =
+        LazyLock::new(|| built(env::current_exe().and_then(fs::metadata)));
     &PROGRAM
+}
+
+/// Identifies the program in `file`, an executable or a library, by version, size and modification time.
+#[must_use]
+pub fn program_in(file: &Path) -> String {
+    built(fs::metadata(file))
+}
+
+fn built(file: io::Result<fs::Metadata>) -> String {
+    let built = file.map(|m| (m.len(), m.modified().ok()));
+    format!("{} {built:?}", env!("CARGO_PKG_VERSION"))
 }
 
 /// How a study is run.

@@ -1,5 +1,7 @@
 //! Options of a training: those of the algorithm under the names of stable-baselines3, and those of the trainer.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wayside_core::config::{
@@ -54,6 +56,16 @@ impl Algorithm {
     }
 }
 
+impl FromStr for Algorithm {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        let all = [Self::Ppo, Self::Ac, Self::Sac, Self::Lysac];
+        let found = all.into_iter().find(|algorithm| algorithm.name() == name);
+        found.ok_or_else(|| "expected ppo, ac, sac or lysac".to_owned())
+    }
+}
+
 /// What the network sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -64,6 +76,28 @@ pub enum Encoder {
     Shared,
     /// The same network for every placement, task after task.
     Sequential,
+}
+
+impl Encoder {
+    /// Its name on the command line and in cards.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::Shared => "shared",
+            Self::Sequential => "sequential",
+        }
+    }
+}
+
+impl FromStr for Encoder {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        let all = [Self::Sequential, Self::Shared, Self::Flat];
+        let found = all.into_iter().find(|encoder| encoder.name() == name);
+        found.ok_or_else(|| "expected sequential, shared or flat".to_owned())
+    }
 }
 
 /// Whose agent learns: what the defaults of all other options are.

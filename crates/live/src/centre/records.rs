@@ -1,0 +1,119 @@
+//! What the journal keeps, and what clients are answered: plain data.
+
+use super::requests::{RsuReport, Task, Vehicle};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wayside_study::decision::PlacementReport;
+
+/// A task as it was placed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Placed {
+    /// Its id, for `/v1/tasks/{id}/outcome`.
+    pub id: String,
+    /// The policy that placed it: that of the server, or `nearest` in its place.
+    pub policy: String,
+    /// How long it holds its CPU if nobody reports its outcome \[s\].
+    pub lease_s: f64,
+    /// Where it runs and what that is predicted to cost.
+    #[serde(flatten)]
+    pub placement: PlacementReport,
+}
+
+/// Tasks as they were placed, in the order of the request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacedTasks {
+    /// All tasks of the request.
+    pub tasks: Vec<Placed>,
+}
+
+/// A task without an outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Open {
+    pub(crate) task: Task,
+    /// When it was placed \[s\]; instants are in seconds from 1970 on.
+    pub(crate) placed_s: f64,
+    /// Its predicted end \[s\].
+    pub(crate) end_s: f64,
+    /// When its lease ends \[s\].
+    pub(crate) lease_end_s: f64,
+    pub(crate) placement: PlacementReport,
+}
+
+/// A vehicle that is present.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Present {
+    pub(crate) vehicle: Vehicle,
+    /// When it is gone, if it says nothing \[s\].
+    pub(crate) gone_s: f64,
+}
+
+/// What an agent reported, and when \[s\].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reported {
+    pub(crate) at_s: f64,
+    pub(crate) report: RsuReport,
+}
+
+/// The answer to a request with an idempotency key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// Of the body.
+    pub(crate) hash: String,
+    /// Until when it is kept \[s\].
+    pub(crate) until_s: f64,
+    pub(crate) answer: PlacedTasks,
+}
+
+/// A change of the state: a key of the journal with its new value, or without one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Change {
+    pub(crate) key: String,
+    pub(crate) value: Option<Vec<u8>>,
+}
+
+/// Kinds of keys in the journal.
+pub(super) const VEHICLE: &str = "vehicle/";
+pub(super) const TASK: &str = "task/";
+pub(super) const RSU: &str = "rsu/";
+pub(super) const KEY: &str = "key/";
+/// The number of the next task.
+pub(super) const NEXT: &str = "next";
+
+impl Change {
+    pub(super) fn put(kind: &str, id: &str, value: &impl Serialize) -> Self {
+        Self {
+            key: format!("{kind}{id}"),
+            value: Some(serde_json::to_vec(value).expect("plain data")),
+        }
+    }
+
+    pub(super) fn remove(kind: &str, id: &str) -> Self {
+        Self {
+            key: format!("{kind}{id}"),
+            value: None,
+        }
+    }
+}
+
+/// All that a journal holds, by key.
+pub(crate) type Saved = BTreeMap<String, Vec<u8>>;
+
+/// The records of a kind, by id.
+///
+/// # Errors
+/// Says which record is none.
+pub(super) fn of_kind<T: DeserializeOwned>(
+    saved: &Saved,
+    kind: &str,
+) -> Result<Vec<(String, T)>, String> {
+    let rows = saved
+        .range(kind.to_owned()..)
+        .take_while(|(key, _)| key.starts_with(kind));
+    let read = |(key, value): (&String, &Vec<u8>)| {
+        let record = serde_json::from_slice(value).map_err(|error| format!("{key}: {error}"))?;
+        Ok((key[kind.len()..].to_owned(), record))
+    };
+    rows.map(read).collect()
+}

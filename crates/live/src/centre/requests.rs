@@ -1,0 +1,212 @@
+//! What clients say: read with every problem at once, and described, by one definition.
+
+use serde::{Deserialize, Serialize};
+use wayside_core::config::{
+    self, Document, Float, Floats, Keys, Presence, Range, Section, Text, Value, section,
+};
+use wayside_core::error::Result;
+use wayside_core::scenario::Scenario;
+
+/// Names of vehicles and keys \[bytes\]: memory is bounded by their number.
+pub(crate) const LONGEST_NAME: usize = 128;
+
+/// Places \[m\].
+const PLACE_M: Float = Float::between(-1e7, 1e7);
+
+section! {
+    /// Where a vehicle is and what it can do.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Vehicle {
+        /// position [m]
+        x_m: f64 = required(PLACE_M),
+        /// position [m]
+        y_m: f64 = required(PLACE_M),
+        /// speed [m/s]
+        speed_mps: Option<f64> = optional(Float::NON_NEGATIVE, "not known"),
+        /// on-board CPU f_n [Hz]
+        cpu_hz: Option<f64> = optional(Float::POSITIVE, "the middle of the scenario's fleet.cpu_hz"),
+        /// transmit power p_n [W]
+        tx_power_w: Option<f64> = optional(Float::POSITIVE, "the middle of the scenario's fleet.tx_power_w"),
+        /// energy coefficient kappa_n [J s^2/cycle^3]
+        energy_coeff: Option<f64> = optional(Float::between(0.0, 1e-20), "the middle of the scenario's fleet.energy_coeff"),
+    }
+}
+
+section! {
+    /// A task to place.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Task {
+        /// id of its vehicle
+        vehicle: String = required(Text::NAME),
+        /// cycles C_n
+        cycles: f64 = required(Float::POSITIVE),
+        /// data D_n [bit]
+        data_bits: f64 = required(Float::POSITIVE),
+        /// deadline T_n^max [s]
+        deadline_s: f64 = required(Float::POSITIVE),
+    }
+}
+
+section! {
+    /// Parts of a measured delay [s], as those of a decision.
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Parts {
+        /// over the air [s]
+        upload: f64 = default(0.0, Float::NON_NEGATIVE),
+        /// over the backhaul [s]
+        migration: f64 = default(0.0, Float::NON_NEGATIVE),
+        /// in flight [s]
+        propagation: f64 = default(0.0, Float::NON_NEGATIVE),
+        /// in queues [s]
+        wait: f64 = default(0.0, Float::NON_NEGATIVE),
+        /// on the CPU [s]
+        compute: f64 = default(0.0, Float::NON_NEGATIVE),
+    }
+}
+
+/// What became of a task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Outcome {
+    /// Measured parts of its delay, where it was executed.
+    pub(crate) parts: Option<Parts>,
+    /// Why it was lost, where it was.
+    pub(crate) lost: Option<String>,
+}
+
+section! {
+    /// What an RSU's agent reports of it.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct RsuReport {
+        /// CPU that is free [Hz]
+        free_cpu_hz: Option<f64> = optional(Float::NON_NEGATIVE, "as the centre reckons"),
+        /// tasks that wait for its CPU
+        queue: Option<f64> = optional(Float::NON_NEGATIVE, "not known"),
+        /// by neighbour the data that waits for the link to it [bit]
+        link_backlog_bits: Option<Vec<(String, f64)>> = optional(Floats(Float::NON_NEGATIVE), "not known"),
+    }
+}
+
+/// What the centre answers for one task, or for many.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tasks {
+    pub(crate) tasks: Vec<Task>,
+    /// Whether the body was a single task, so that the answer is too.
+    pub(crate) single: bool,
+}
+
+impl Vehicle {
+    /// With the middle of the scenario's ranges in place of what was not said.
+    pub(crate) fn complete(&mut self, scenario: &Scenario) {
+        let middle = |range: Range| 0.5 * (range.min + range.max);
+        let fleet = &scenario.fleet;
+        self.cpu_hz.get_or_insert(middle(fleet.cpu_hz));
+        self.tx_power_w.get_or_insert(middle(fleet.tx_power_w));
+        self.energy_coeff.get_or_insert(middle(fleet.energy_coeff));
+    }
+}
+
+fn read<T>(text: &str, f: impl FnOnce(&mut Section<'_>) -> T) -> Result<T> {
+    config::read(&Document::from_json("body", text)?, |s| Some(f(s)))
+}
+
+fn vehicle(s: &mut Section<'_>) -> Vehicle {
+    let mut vehicle = Vehicle::default();
+    vehicle.keys(&mut Keys::Read(s));
+    vehicle
+}
+
+fn task(s: &mut Section<'_>) -> Task {
+    let mut task = Task::default();
+    task.keys(&mut Keys::Read(s));
+    task
+}
+
+fn tasks(s: &mut Section<'_>) -> Vec<Task> {
+    let doc = "The tasks to place";
+    let list = s.list("tasks", Presence::Required, doc, |s, _| task(s));
+    if list.is_empty() && s.has("tasks") {
+        s.problem("tasks", "must have at least one entry");
+    }
+    list
+}
+
+fn outcome(s: &mut Section<'_>) -> Outcome {
+    let (without, doc) = ("it was lost", "Measured parts of the delay [s]");
+    let parts = s.optional_section("delay_parts_s", without, doc, |s| {
+        let mut parts = Parts::default();
+        parts.keys(&mut Keys::Read(s));
+        parts
+    });
+    let doc = "why it was lost";
+    let lost = s.optional("lost", Text::NAME, "it was executed", doc);
+    if parts.is_some() == lost.is_some() {
+        s.problem("", "must have either delay_parts_s or lost");
+    }
+    Outcome { parts, lost }
+}
+
+fn rsu(s: &mut Section<'_>) -> RsuReport {
+    let mut report = RsuReport::default();
+    report.keys(&mut Keys::Read(s));
+    report
+}
+
+/// Reads a vehicle.
+pub(crate) fn read_vehicle(text: &str) -> Result<Vehicle> {
+    read(text, vehicle)
+}
+
+/// Reads a task, or `{"tasks": [...]}`.
+pub(crate) fn read_tasks(text: &str) -> Result<Tasks> {
+    let document = Document::from_json("body", text)?;
+    let single =
+        !matches!(&document.root.value, Value::Table(_)) || document.root.get("tasks").is_none();
+    let tasks = config::read(&document, |s| {
+        Some(match single {
+            true => vec![task(s)],
+            false => tasks(s),
+        })
+    })?;
+    Ok(Tasks { tasks, single })
+}
+
+/// Reads the outcome of a task.
+pub(crate) fn read_outcome(text: &str) -> Result<Outcome> {
+    read(text, outcome)
+}
+
+/// Reads the state of an RSU.
+pub(crate) fn read_rsu(text: &str) -> Result<RsuReport> {
+    read(text, rsu)
+}
+
+/// JSON Schemas of what is read.
+pub(crate) mod schemas {
+    use super::config::{describe, schema};
+    use serde_json::{Value, json};
+
+    pub(crate) fn vehicle() -> Value {
+        schema("Vehicle", &describe(super::vehicle))
+    }
+
+    pub(crate) fn tasks() -> Value {
+        let one = schema("Task", &describe(super::task));
+        let many = schema("Tasks", &describe(super::tasks));
+        json!({ "oneOf": [one, many] })
+    }
+
+    pub(crate) fn outcome() -> Value {
+        schema("Outcome", &describe(super::outcome))
+    }
+
+    pub(crate) fn rsu() -> Value {
+        schema("RSU", &describe(super::rsu))
+    }
+}
+
+impl Parts {
+    /// The whole delay \[s\].
+    pub(crate) fn sum(&self) -> f64 {
+        self.upload + self.migration + self.propagation + self.wait + self.compute
+    }
+}

@@ -1,0 +1,151 @@
+//! What open tasks hold of the RSUs, as the centre reckons it.
+
+use super::records::Open;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wayside_core::engine::world::World;
+use wayside_core::queueing::{QueueNetwork, Submission};
+use wayside_core::slot::Slot;
+use wayside_study::decision::Mode;
+
+/// The world, and the rows of its RSUs by id.
+pub(super) struct Site {
+    pub(super) world: Arc<World>,
+    rows: BTreeMap<String, u32>,
+}
+
+impl Site {
+    pub(super) fn new(world: Arc<World>) -> Self {
+        let ids = world.rsus.id.iter().cloned();
+        let rows = ids.zip(0..).collect();
+        Self { world, rows }
+    }
+
+    /// The row of an RSU; none where it is not in this world.
+    pub(super) fn row(&self, id: &str) -> Option<u32> {
+        self.rows.get(id).copied()
+    }
+
+    fn rows(&self, ids: &[String]) -> Option<Vec<u32>> {
+        ids.iter().map(|id| self.row(id)).collect()
+    }
+}
+
+/// Parts of a hertz that CPU is counted in. Whole numbers add up to exactly nothing when all is given back, in any order.
+const PER_HZ: f64 = 1000.0;
+
+/// What is held.
+pub(super) enum Servers {
+    /// CPU by RSU, in parts of a hertz.
+    Shared(Vec<u64>),
+    /// A simulation of servers and links with queues, from `epoch_s` on.
+    Queued {
+        epoch_s: f64,
+        twin: Box<QueueNetwork>,
+    },
+}
+
+impl Servers {
+    /// Nothing is held; time begins at `now_s`.
+    pub(super) fn new(world: &World, now_s: f64) -> Self {
+        match &world.queues {
+            None => Self::Shared(vec![0; world.rsus.len()]),
+            Some(queues) => {
+                let cores = queues.core_start.last().copied().unwrap_or(0) as usize;
+                let free_s = vec![0.0; cores];
+                let network = Arc::clone(&world.network);
+                let (start, hz) = (&queues.core_start, &queues.core_hz);
+                Self::Queued {
+                    epoch_s: now_s,
+                    twin: Box::new(QueueNetwork::new(network, start, hz, &free_s)),
+                }
+            }
+        }
+    }
+
+    /// `open` takes what its placement says. What is at no RSU of this world takes nothing.
+    pub(super) fn take(&mut self, site: &Site, open: &Open) {
+        match self {
+            Self::Shared(held) => {
+                if let Some((row, parts)) = share(site, open) {
+                    held[row] += parts;
+                }
+            }
+            Self::Queued { epoch_s, twin } => {
+                let Some(path) = site.rows(&open.placement.path) else {
+                    return;
+                };
+                let [entry, ..] = path.as_slice() else { return };
+                let link = |ends: &[u32]| site.world.network.find(ends[0], ends[1]);
+                let Some(links) = path.windows(2).map(link).collect::<Option<Vec<_>>>() else {
+                    return;
+                };
+                let ready_s = open.placed_s - *epoch_s + open.placement.delay_parts_s.upload;
+                twin.submit(Submission {
+                    key: 0,
+                    ready_s: ready_s.max(twin.now_s()),
+                    entry: *entry,
+                    path: &links,
+                    data_bits: open.task.data_bits,
+                    cycles: open.task.cycles,
+                });
+            }
+        }
+    }
+
+    /// `open` gives back what it took; work that queues has had its time already.
+    pub(super) fn give_back(&mut self, site: &Site, open: &Open) {
+        if let (Self::Shared(held), Some((row, parts))) = (self, share(site, open)) {
+            held[row] -= parts;
+        }
+    }
+
+    /// CPU that is held at an RSU \[Hz\]; where tasks queue that of busy cores.
+    pub(super) fn held_hz(&self, site: &Site, row: usize, now_s: f64) -> f64 {
+        match (self, &site.world.queues) {
+            (Self::Queued { epoch_s, twin }, Some(queues)) => {
+                let mut state = Default::default();
+                twin.observe((now_s - epoch_s).max(twin.now_s()), &mut state);
+                let cores = queues.cores(row as u32);
+                let busy = state.core_free_s[cores]
+                    .iter()
+                    .filter(|&&s| s > now_s - epoch_s);
+                busy.count() as f64 * queues.core_hz[row]
+            }
+            (Self::Shared(held), _) => held[row] as f64 / PER_HZ,
+            (Self::Queued { .. }, None) => 0.0,
+        }
+    }
+
+    /// Shows `slot` what is held.
+    pub(super) fn show(&mut self, now_s: f64, slot: &mut Slot) {
+        match self {
+            Self::Shared(held) => {
+                let hz = held.iter().map(|&parts| parts as f64 / PER_HZ);
+                slot.rsus.reserved_cpu_hz.clear();
+                slot.rsus.reserved_cpu_hz.extend(hz);
+            }
+            Self::Queued { epoch_s, twin } => {
+                let now_s = (now_s - *epoch_s).max(twin.now_s());
+                twin.run_until(now_s, &mut |_| {});
+                slot.now_s = now_s;
+                if let Some(queues) = &mut slot.queues {
+                    twin.observe(now_s, &mut queues.present);
+                    // the centre knows the truth about every server, as far as anybody does
+                    queues.information = None;
+                }
+            }
+        }
+    }
+}
+
+/// Row of the RSU that executes `open`, and what it holds there.
+fn share(site: &Site, open: &Open) -> Option<(usize, u64)> {
+    let placement = &open.placement;
+    let id = placement
+        .execution
+        .as_ref()
+        .filter(|_| placement.mode == Mode::Rsu)?;
+    // rounded down, so that shares that fit together still do
+    Some((site.row(id)? as usize, (placement.cpu_hz * PER_HZ) as u64))
+}

@@ -1,0 +1,139 @@
+//! Journals, restarts and reloads.
+
+use super::*;
+use std::collections::BTreeMap;
+
+/// Draws numbers below a limit.
+fn draw(state: &mut u64, below: u64) -> u64 {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % below
+}
+
+/// Whatever happens, the journal has it: a restart at any moment leads to the same state, and what is held is what open tasks hold.
+#[test]
+fn property_the_journal_is_the_state() {
+    for (name, by) in [("wang2025", "price"), ("lin2025", "mcatm")] {
+        let mut site = Site::new(name, &[("serve.batch_ms", "5")], by);
+        let rows = site.centre.world().rsus.len();
+        let ids: Vec<String> = (0..8).map(|i| format!("v{i}")).collect();
+        let (mut random, mut now_s) = (7, 0.0);
+        for _ in 0..400 {
+            now_s += 0.01 * draw(&mut random, 30) as f64;
+            site.advance(now_s);
+            let id = &ids[draw(&mut random, 8) as usize];
+            let present = site
+                .centre
+                .state(now_s)
+                .vehicles
+                .iter()
+                .any(|v| v.id == *id);
+            match draw(&mut random, 6) {
+                0 | 1 => site.vehicle(now_s, id, draw(&mut random, rows as u64) as usize),
+                2 if present => {
+                    let key = format!("{now_s}");
+                    site.submit(now_s, &[id], Some(&key));
+                    site.decide(now_s + 0.005);
+                    now_s += 0.005;
+                }
+                3 => {
+                    let open = site.centre.state(now_s).tasks;
+                    if !open.is_empty() {
+                        let which = draw(&mut random, open.len() as u64) as usize;
+                        site.end(&open[which].id);
+                    }
+                }
+                4 if present => {
+                    let changes = site.centre.leave(id).unwrap();
+                    site.write(changes);
+                }
+                _ => {
+                    let row = draw(&mut random, rows as u64) as usize;
+                    let rsu = site.centre.world().rsus.id[row].clone();
+                    let report = RsuReport {
+                        queue: Some(3.0),
+                        ..RsuReport::default()
+                    };
+                    let changes = site.centre.report(now_s, &rsu, report).unwrap();
+                    site.write(changes);
+                }
+            }
+            let state = site.centre.state(now_s);
+            let again = site.restarted(now_s).state(now_s);
+            if site.centre.world().queues.is_none() {
+                assert_eq!(again, state);
+                holds_what_tasks_hold(&state);
+            } else {
+                // tasks that have an outcome keep their cores in the twin that goes on
+                assert_eq!((again.vehicles, again.tasks), (state.vehicles, state.tasks));
+            }
+            let afresh: BTreeMap<_, _> = site
+                .centre
+                .saved()
+                .into_iter()
+                .map(|c| (c.key, c.value.unwrap()))
+                .collect();
+            let mut journal = site.journal.clone();
+            journal
+                .entry("next".into())
+                .or_insert_with(|| b"0".to_vec());
+            assert_eq!(afresh, journal);
+        }
+        site.advance(now_s + 1e4);
+        assert!(site.held_hz().to_bits() == 0 || site.centre.world().queues.is_some());
+    }
+}
+
+fn holds_what_tasks_hold(state: &State) {
+    for rsu in &state.rsus {
+        let shares = state
+            .tasks
+            .iter()
+            .filter(|t| t.execution.as_ref() == Some(&rsu.id));
+        let sum: f64 = shares.map(|t| t.cpu_hz).sum();
+        assert!(
+            (sum - rsu.held_cpu_hz).abs() <= 1e-3 * (1 + state.tasks.len()) as f64,
+            "{rsu:?}"
+        );
+        assert!(rsu.held_cpu_hz <= rsu.cpu_hz * (1.0 + 1e-9));
+    }
+}
+
+#[test]
+fn property_a_journal_that_fails_is_undone() {
+    let mut site = Site::new("wang2025", &[], "price");
+    site.vehicle(0.0, "car", 0);
+    let before = site.centre.state(1.0);
+    site.submit(0.0, &["car"], Some("k"));
+    let (batch, _) = site.centre.batch(0.5);
+    let batch = batch.unwrap();
+    let report = site.mind.decide(&batch).unwrap();
+    let decided = site.centre.decided(0.5, batch, report);
+    assert_ne!(site.centre.state(1.0), before);
+    site.centre.undo(&decided.tasks, &decided.keys);
+    assert_eq!(site.centre.state(1.0), before);
+    assert!(matches!(
+        site.submit(1.0, &["car"], Some("k")),
+        Submitted::Waits(_)
+    ));
+}
+
+#[test]
+fn closed_form_a_reload_keeps_what_is_held() {
+    let mut site = Site::new("wang2025-unbalanced", &DELAY_ALONE, "nearest");
+    site.vehicle(0.0, "car", 3);
+    site.submit(0.0, &["car"], None);
+    site.decide(0.01);
+    let held_hz = site.held_hz();
+    let more = world(
+        "wang2025-unbalanced",
+        &[("rsu.3.cpu_hz", "9e10"), ("serve.batch_max", "7")],
+    );
+    site.centre.reload(more, 1.0).unwrap();
+    assert_eq!(site.held_hz().to_bits(), held_hz.to_bits());
+    assert!(site.centre.reload(world("highway", &[]), 1.0).is_err());
+    assert_eq!(site.held_hz().to_bits(), held_hz.to_bits());
+    site.end("t0");
+    assert_eq!(site.held_hz().to_bits(), 0);
+}

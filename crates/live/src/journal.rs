@@ -1,0 +1,189 @@
+//! The journal: what was accepted, in a file that survives a kill.
+//!
+//! A thread of its own writes it. All that waits is committed at once, and only then answered.
+
+use crate::centre::{Change, Saved};
+use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use tokio::sync::mpsc;
+use wayside_core::Error;
+
+const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("state");
+/// Of the layout of the file.
+const FORMAT: (&str, &[u8]) = ("format", b"1");
+/// Name of the file.
+const FILE: &str = "journal.redb";
+/// Most jobs that wait for the journal: more hold up the centre, and so its clients.
+const WAITING: usize = 1024;
+/// Most jobs of a commit.
+const AT_ONCE: usize = 512;
+
+/// Told whether the changes are durable.
+pub(crate) type Done = Box<dyn FnOnce(bool) + Send>;
+
+struct Job {
+    changes: Vec<Change>,
+    /// Whether they are all that the journal is to hold from now on.
+    afresh: bool,
+    done: Done,
+}
+
+/// Where changes go; without a file they count as durable at once.
+pub(crate) struct Journal {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Journal {
+    /// None: nothing survives the process.
+    pub(crate) fn none() -> Self {
+        Self {
+            jobs: None,
+            thread: None,
+        }
+    }
+
+    /// Opens the journal in `folder`, which is made where it is missing, and returns what it holds.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be used, or that another process has.
+    pub(crate) fn open(folder: &Path) -> wayside_core::Result<(Self, Saved)> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+        let path = folder.join(FILE);
+        let failed = |error: redb::Error| Error::io(&path, std::io::Error::other(error));
+        let database = open(&path).map_err(failed)?;
+        let mut saved = read(&database).map_err(failed)?;
+        if saved
+            .remove(FORMAT.0)
+            .is_some_and(|format| format != FORMAT.1)
+        {
+            let message = "has another format: it was written by another version";
+            return Err(Error::invalid(
+                path.display().to_string(),
+                None,
+                "",
+                message,
+            ));
+        }
+        let (jobs, receiver) = mpsc::channel(WAITING);
+        let writer = Writer {
+            path: path.clone(),
+            database: Some(database),
+        };
+        let thread = thread::Builder::new().name("journal".to_owned());
+        let thread = thread.spawn(move || writer.run(receiver));
+        let journal = Self {
+            jobs: Some(jobs),
+            thread: Some(thread.map_err(|source| Error::io(&path, source))?),
+        };
+        Ok((journal, saved))
+    }
+
+    /// Writes `changes` after all that came before, then tells `done`.
+    pub(crate) async fn write(&self, changes: Vec<Change>, done: Done) {
+        self.send(changes, false, done).await;
+    }
+
+    /// Replaces all that the journal holds.
+    pub(crate) async fn rewrite(&self, changes: Vec<Change>, done: Done) {
+        self.send(changes, true, done).await;
+    }
+
+    async fn send(&self, changes: Vec<Change>, afresh: bool, done: Done) {
+        let Some(jobs) = &self.jobs else {
+            return done(true);
+        };
+        let job = Job {
+            changes,
+            afresh,
+            done,
+        };
+        if let Err(refused) = jobs.send(job).await {
+            (refused.0.done)(false);
+        }
+    }
+
+    /// Waits until all is written.
+    pub(crate) fn close(mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // a panic there has been reported, and answered as a failure
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Writer {
+    path: PathBuf,
+    /// None after a failure: redb wants to be opened anew.
+    database: Option<Database>,
+}
+
+impl Writer {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::new();
+        while jobs.blocking_recv_many(&mut batch, AT_ONCE) > 0 {
+            let is_durable = match self.commit(&batch) {
+                Ok(()) => true,
+                Err(_) => {
+                    self.database = None;
+                    false
+                }
+            };
+            for job in batch.drain(..) {
+                (job.done)(is_durable);
+            }
+        }
+    }
+
+    fn commit(&mut self, jobs: &[Job]) -> Result<(), redb::Error> {
+        if jobs.iter().all(|job| job.changes.is_empty() && !job.afresh) {
+            return Ok(());
+        }
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => open(&self.path)?,
+        };
+        let mut transaction = database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        {
+            let mut table = transaction.open_table(TABLE)?;
+            for job in jobs {
+                if job.afresh {
+                    table.retain(|_, _| false)?;
+                }
+                table.insert(FORMAT.0, FORMAT.1)?;
+                for Change { key, value } in &job.changes {
+                    match value {
+                        Some(value) => drop(table.insert(key.as_str(), value.as_slice())?),
+                        None => drop(table.remove(key.as_str())?),
+                    }
+                }
+            }
+        }
+        transaction.commit()?;
+        self.database = Some(database);
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<Database, redb::Error> {
+    Ok(Database::create(path)?)
+}
+
+fn read(database: &Database) -> Result<Saved, redb::Error> {
+    let transaction = database.begin_read()?;
+    let table = match transaction.open_table(TABLE) {
+        Ok(table) => table,
+        // a new file
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Saved::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut saved = Saved::new();
+    for row in table.iter()? {
+        let (key, value) = row?;
+        saved.insert(key.value().to_owned(), value.value().to_owned());
+    }
+    Ok(saved)
+}

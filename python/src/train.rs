@@ -1,0 +1,154 @@
+//! Trainings.
+
+use crate::interrupt::interruptible;
+use crate::raised;
+use crate::scenario::Scenario;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde_json::json;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use wayside_core::engine::world::World;
+use wayside_learn::trainer::{Ended, POLICY, Plan, Progress, Request, Trainer};
+
+type Texts = Vec<(String, String)>;
+
+/// Trains a policy into the folder `out`; how it ended, as JSON. `callback` gets the metrics of every iteration; the training
+/// stops where it returns False.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "Python names them")]
+pub(crate) fn train(
+    py: Python<'_>,
+    scenario: &Scenario,
+    name: Option<String>,
+    algorithm: &str,
+    encoder: Option<&str>,
+    set: Texts,
+    vary: Vec<String>,
+    options: Texts,
+    seed: u64,
+    out: PathBuf,
+    resume: bool,
+    force: bool,
+    threads: usize,
+    callback: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let request = Request {
+        algorithm: named("algorithm", algorithm)?,
+        scenario: name.unwrap_or_else(|| scenario.scenario().name.clone()),
+        set,
+        vary,
+        encoder: encoder.map(|name| named("encoder", name)).transpose()?,
+        options,
+        seed,
+    };
+    let training = Training {
+        world: scenario.world()?,
+        text: scenario.scenario().to_toml(),
+        request,
+        out,
+        force,
+        callback,
+        stop: Arc::default(),
+        raised: Arc::default(),
+    };
+    let (stop, callback_raised) = (Arc::clone(&training.stop), Arc::clone(&training.raised));
+    let cancel = || stop.store(true, Ordering::Relaxed);
+    let work = move || wayside_study::pool(threads)?.install(|| training.run(resume));
+    let ended = interruptible(py, cancel, work);
+    // An exception of the callback comes first: it is why the training stopped.
+    let first = callback_raised.lock().ok().and_then(|mut e| e.take());
+    match first {
+        Some(error) => Err(error),
+        None => ended?.map_err(raised),
+    }
+}
+
+fn named<T: FromStr<Err = String>>(what: &str, name: &str) -> PyResult<T> {
+    name.parse()
+        .map_err(|expected| PyValueError::new_err(format!("{what}: {expected}, got {name:?}")))
+}
+
+/// What a training needs on its thread.
+struct Training {
+    world: Arc<World>,
+    /// The scenario as TOML, read again with the keys that vary.
+    text: String,
+    request: Request,
+    out: PathBuf,
+    force: bool,
+    callback: Option<Py<PyAny>>,
+    stop: Arc<AtomicBool>,
+    raised: Arc<Mutex<Option<PyErr>>>,
+}
+
+impl Training {
+    fn run(&self, resume: bool) -> wayside_core::Result<String> {
+        let settings = self.request.settings(&self.world)?;
+        let read = |drawn: &[(String, String)]| {
+            wayside_core::Scenario::from_toml(&self.request.scenario, &self.text, drawn)
+        };
+        let plan = Plan {
+            world: &self.world,
+            read: &read,
+            command: self.request.command(&settings),
+            settings,
+            backend: None,
+            architecture: None,
+            seed: self.request.seed,
+            out: self.out.clone(),
+            force: self.force,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let mut trainer = Trainer::new(plan, resume)?;
+        let ended = trainer.run(&self.stop, &mut |progress| self.tell(progress))?;
+        let ended = match ended {
+            Ended::Done => "done",
+            Ended::Target => "target",
+            Ended::Interrupted => "stopped",
+        };
+        Ok(json!({
+            "ended": ended,
+            "policy": self.out.join(POLICY).display().to_string(),
+            "best": trainer.best(),
+            "untrained": trainer.untrained(),
+            "doubts": trainer.doubts(),
+        })
+        .to_string())
+    }
+
+    /// Tells the callback of an iteration.
+    fn tell(&self, progress: &Progress) {
+        let Some(callback) = &self.callback else {
+            return;
+        };
+        let told = Python::attach(|py| {
+            let metrics = PyDict::new(py);
+            for (name, value) in progress.metrics() {
+                metrics.set_item(name, value)?;
+            }
+            let answer = callback.call1(py, (metrics,))?;
+            Ok(answer.extract::<bool>(py).unwrap_or(true))
+        });
+        match told {
+            Ok(true) => {}
+            Ok(false) => self.stop.store(true, Ordering::Relaxed),
+            Err(error) => {
+                self.stop.store(true, Ordering::Relaxed);
+                if let Ok(mut first) = self.raised.lock() {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+    }
+}
+
+/// The program `wayside`, whose code is in `file`: its exit code.
+#[pyfunction]
+pub(crate) fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>, file: PathBuf) -> u8 {
+    let build = wayside_study::studies::plan::program_in(&file);
+    py.detach(|| wayside_cli::main(arguments, &build))
+}
