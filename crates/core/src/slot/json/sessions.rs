@@ -66,9 +66,7 @@ impl Rows {
             "down_s",
         ];
         self.given.push(keys.iter().any(|key| s.has(key)));
-        let Self {
-            sessions, down_s, ..
-        } = self;
+        let sessions = &mut self.sessions;
         let numbers = Count {
             min: 0,
             max: 1 << 53,
@@ -94,6 +92,15 @@ impl Rows {
         sessions
             .interruption_s
             .push(s.default("interruption_s", SECONDS, 0.0, doc));
+        self.read_state(s, rsus);
+    }
+
+    /// Reads where the session runs.
+    fn read_state(&mut self, s: &mut Section<'_>, rsus: &Names) {
+        let slots = Count {
+            min: 1,
+            max: 10_000,
+        };
         let mut rsu = |key, without, doc| {
             let id = s.optional(key, Text::NAME, without, doc)?;
             rsus.resolve(s, key, "RSU", &id)
@@ -118,12 +125,12 @@ impl Rows {
         if s.has("moving_slots") && !s.has("moving_to") {
             s.problem("moving_slots", "needs moving_to");
         }
-        sessions.state.push(SessionState {
+        self.sessions.state.push(SessionState {
             host,
             moving: to.filter(|_| host.is_some()).map(|to| (to, after)),
             down: left_s.map(|_| Down::default()),
         });
-        down_s.push(left_s.unwrap_or(0.0));
+        self.down_s.push(left_s.unwrap_or(0.0));
     }
 
     /// The sessions of a slot, where it has any.
