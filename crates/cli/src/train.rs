@@ -88,15 +88,7 @@ pub(crate) struct Train {
 pub(crate) fn execute(args: &Train) -> Outcome {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let world = World::new(&scenario)?;
-    let request = Request {
-        algorithm: args.algorithm,
-        scenario: args.scenario.clone(),
-        set: args.set.clone(),
-        vary: args.vary.clone(),
-        encoder: args.encoder,
-        options: args.options.clone(),
-        seed: args.seed,
-    };
+    let request = request(args);
     let settings = request.settings(&world)?;
     let (Some(out), false) = (&args.out, args.list_options) else {
         return list(args, &settings);
@@ -153,6 +145,18 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         ));
     }
     Ok(())
+}
+
+fn request(args: &Train) -> Request {
+    Request {
+        algorithm: args.algorithm,
+        scenario: args.scenario.clone(),
+        set: args.set.clone(),
+        vary: args.vary.clone(),
+        encoder: args.encoder,
+        options: args.options.clone(),
+        seed: args.seed,
+    }
 }
 
 /// The trained policy below the untrained one: algorithm, score, file.

@@ -46,6 +46,35 @@ pub struct NetSpec {
 }
 
 impl NetSpec {
+    /// Refuses widths of zero or above the limit, a trunk without layers, and too many layers.
+    fn check(&self) -> Result<()> {
+        let one = std::slice::from_ref;
+        for (name, least, widths) in [
+            ("row_width", 1, one(&self.row_width)),
+            ("globals", 0, one(&self.globals)),
+            ("logits_per_row", 1, one(&self.logits_per_row)),
+            ("factors_per_vehicle", 1, one(&self.factors_per_vehicle)),
+            ("hidden", 1, &self.hidden),
+            ("value_hidden", 1, &self.value_hidden),
+        ] {
+            let allowed = least..=MAX_WIDTH;
+            if let Some(wrong) = widths.iter().find(|width| !allowed.contains(width)) {
+                let message = format!("widths must be {least} to {MAX_WIDTH}, got {wrong}");
+                return Err(invalid(&format!("net.{name}"), message));
+            }
+        }
+        let layers = self.hidden.len() + self.value_hidden.len();
+        if self.hidden.is_empty() || layers > MAX_LAYERS {
+            let message = format!(
+                "must have 1 to {MAX_LAYERS} hidden layers, of which one is before the logits, got {} and {} before the value",
+                self.hidden.len(),
+                self.value_hidden.len()
+            );
+            return Err(invalid("net", message));
+        }
+        Ok(())
+    }
+
     /// The whole slot in one row, with `hidden` layers for the actor and as many for the critic, as stable-baselines3.
     #[must_use]
     pub fn flat(
@@ -102,30 +131,7 @@ impl Net {
     /// # Errors
     /// A width of zero or above the limit, a trunk without layers, too many layers.
     pub fn new(spec: NetSpec) -> Result<Self> {
-        let one = std::slice::from_ref;
-        for (name, least, widths) in [
-            ("row_width", 1, one(&spec.row_width)),
-            ("globals", 0, one(&spec.globals)),
-            ("logits_per_row", 1, one(&spec.logits_per_row)),
-            ("factors_per_vehicle", 1, one(&spec.factors_per_vehicle)),
-            ("hidden", 1, &spec.hidden),
-            ("value_hidden", 1, &spec.value_hidden),
-        ] {
-            let allowed = least..=MAX_WIDTH;
-            if let Some(wrong) = widths.iter().find(|width| !allowed.contains(width)) {
-                let message = format!("widths must be {least} to {MAX_WIDTH}, got {wrong}");
-                return Err(invalid(&format!("net.{name}"), message));
-            }
-        }
-        let layers = spec.hidden.len() + spec.value_hidden.len();
-        if spec.hidden.is_empty() || layers > MAX_LAYERS {
-            let message = format!(
-                "must have 1 to {MAX_LAYERS} hidden layers, of which one is before the logits, got {} and {} before the value",
-                spec.hidden.len(),
-                spec.value_hidden.len()
-            );
-            return Err(invalid("net", message));
-        }
+        spec.check()?;
         let chain = |first: usize, hidden: &[usize], last: Option<usize>| -> Vec<usize> {
             std::iter::once(first)
                 .chain(hidden.iter().copied())
