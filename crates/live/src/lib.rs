@@ -28,7 +28,7 @@ mod tokens;
 mod workers;
 mod zones;
 
-pub use centre::{Placed, PlacedTasks, RsuState, State, TaskState, VehicleState};
+pub use centre::{LinkState, Placed, PlacedTasks, RsuState, State, TaskState, VehicleState};
 pub use problem::{InputError, Problem};
 pub use server::{Config, Note, Reload, serve};
 pub use stop::Stop;

@@ -32,6 +32,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/state", get(events::state))
         .route("/v1/events", get(events::events))
         .route("/retrieve-optimal-edge-cloud-zones", post(zones::retrieve))
+        .route("/", get(system::page))
         .route("/metrics", get(system::metrics))
         .route("/healthz", get(system::health))
         .route("/readyz", get(system::ready))
@@ -183,6 +184,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             Some(Content::Type(of_type::<EdgeDiscoveryResponse>)),
         ),
         problems: &[400, 404, 413, 415, 422, 500],
+    },
+    Operation {
+        method: "GET",
+        path: "/",
+        summary: "A page that shows the state and the events; needs no token itself.",
+        parameters: &[],
+        body: None,
+        answer: (200, "The page.", Some(Content::Text("text/html"))),
+        problems: &[],
     },
     Operation {
         method: "GET",

@@ -1,4 +1,4 @@
-//! Health, metrics, and what is none of the routes.
+//! The page, health, metrics, and what is none of the routes.
 
 use crate::app::App;
 use crate::metrics;
@@ -22,6 +22,16 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, P
         true => Ok("ready\n"),
         false => unavailable("the server is ending"),
     }
+}
+
+/// The page; it asks nobody but this server for anything.
+pub(crate) async fn page() -> Response {
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, policy),
+    ];
+    (headers, include_str!("../assets/page.html")).into_response()
 }
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {

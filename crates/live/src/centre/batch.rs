@@ -217,6 +217,7 @@ impl Centre {
             for task in submission.tasks {
                 let placement = placements.next().expect("a placement for every task");
                 let lease_s = placement.delay_s + self.options.lease_s;
+                let vehicle = task.vehicle.clone();
                 let open = Open {
                     task,
                     placed_s: now_s,
@@ -230,6 +231,7 @@ impl Centre {
                 self.keep_task(number, open);
                 answer.tasks.push(Placed {
                     id: task_id(number),
+                    vehicle,
                     policy: report.policy.clone(),
                     lease_s,
                     placement,

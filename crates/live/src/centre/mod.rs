@@ -16,7 +16,7 @@ mod tests;
 pub(crate) use batch::Batch;
 pub(crate) use records::{Change, Saved};
 pub use records::{Placed, PlacedTasks};
-pub use state::{RsuState, State, TaskState, VehicleState};
+pub use state::{LinkState, RsuState, State, TaskState, VehicleState};
 
 use batch::Submission;
 use records::{KEY, Kept, Open, Present, RSU, Reported, TASK, VEHICLE};

@@ -12,6 +12,8 @@ use wayside_study::decision::PlacementReport;
 pub struct Placed {
     /// Its id, for `/v1/tasks/{id}/outcome`.
     pub id: String,
+    /// Id of its vehicle.
+    pub vehicle: String,
     /// The policy that placed it: that of the server, or `nearest` in its place.
     pub policy: String,
     /// How long it holds its CPU if nobody reports its outcome \[s\].
@@ -40,6 +42,30 @@ pub(crate) struct Open {
     pub(crate) lease_end_s: f64,
     pub(crate) placement: PlacementReport,
 }
+
+impl Open {
+    /// Whether all its numbers are such as a decision gives.
+    pub(super) fn is_sound(&self) -> bool {
+        let (task, placement) = (&self.task, &self.placement);
+        let numbers = [
+            task.cycles,
+            task.data_bits,
+            task.deadline_s,
+            self.placed_s,
+            self.end_s,
+            self.lease_end_s,
+            placement.cpu_hz,
+            placement.delay_s,
+            placement.delay_parts_s.upload,
+        ];
+        numbers
+            .iter()
+            .all(|number| (0.0..=LARGEST).contains(number))
+    }
+}
+
+/// Largest number of a task or an instant: sums of many stay exact or finite.
+const LARGEST: f64 = 1e18;
 
 /// A vehicle that is present.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -26,6 +26,9 @@ impl Centre {
             self.keep_vehicle(id, present);
         }
         let tasks = of_kind::<Open>(saved, TASK).map_err(wrong)?;
+        if let Some((id, _)) = tasks.iter().find(|(_, open)| !open.is_sound()) {
+            return Err(wrong(format!("{TASK}{id}: has numbers that no task has")));
+        }
         let first_s = tasks
             .iter()
             .map(|(_, open)| open.placed_s)

@@ -37,7 +37,7 @@ const PER_HZ: f64 = 1000.0;
 /// What is held.
 pub(super) enum Servers {
     /// CPU by RSU, in parts of a hertz.
-    Shared(Vec<u64>),
+    Shared(Vec<u128>),
     /// A simulation of servers and links with queues, from `epoch_s` on.
     Queued {
         epoch_s: f64,
@@ -140,12 +140,12 @@ impl Servers {
 }
 
 /// Row of the RSU that executes `open`, and what it holds there.
-fn share(site: &Site, open: &Open) -> Option<(usize, u64)> {
+fn share(site: &Site, open: &Open) -> Option<(usize, u128)> {
     let placement = &open.placement;
     let id = placement
         .execution
         .as_ref()
         .filter(|_| placement.mode == Mode::Rsu)?;
     // rounded down, so that shares that fit together still do
-    Some((site.row(id)? as usize, (placement.cpu_hz * PER_HZ) as u64))
+    Some((site.row(id)? as usize, (placement.cpu_hz * PER_HZ) as u128))
 }

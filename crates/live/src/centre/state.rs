@@ -5,6 +5,7 @@ use super::records::{Present, Reported};
 use super::task_id;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use wayside_core::backhaul::Edge;
 use wayside_core::model::load;
 use wayside_study::decision::Mode;
 
@@ -23,6 +24,8 @@ pub struct State {
     pub vehicles: Vec<VehicleState>,
     /// The RSUs.
     pub rsus: Vec<RsuState>,
+    /// The links of the backhaul.
+    pub links: Vec<LinkState>,
     /// Tasks without an outcome, in the order of their ids.
     pub tasks: Vec<TaskState>,
 }
@@ -65,6 +68,17 @@ pub struct RsuState {
     pub reported_s: Option<f64>,
 }
 
+/// A link of the backhaul, the same in both directions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LinkState {
+    /// Id of the RSU at one end.
+    pub a: String,
+    /// Id of the RSU at the other end.
+    pub b: String,
+    /// Rate \[bit/s\].
+    pub rate_bps: f64,
+}
+
 /// A task without an outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskState {
@@ -99,6 +113,12 @@ impl Centre {
             speed_mps: vehicle.speed_mps,
             gone_s: *gone_s,
         };
+        let id = |row: u32| world.rsus.id[row as usize].clone();
+        let link = |edge: &Edge| LinkState {
+            a: id(edge.a),
+            b: id(edge.b),
+            rate_bps: edge.rate_bps,
+        };
         let tasks = self.open.iter().map(|(&number, open)| TaskState {
             id: task_id(number),
             vehicle: open.task.vehicle.clone(),
@@ -115,6 +135,7 @@ impl Centre {
             lbm: shared.then(|| load::lbm(rsus.iter().map(|rsu| rsu.load))),
             vehicles: self.vehicles.iter().map(vehicle).collect(),
             rsus,
+            links: world.links.iter().map(link).collect(),
             tasks: tasks.collect(),
         }
     }

@@ -1,7 +1,7 @@
 //! The centre with a clock of our own.
 
 use super::requests::{
-    Outcome, Parts, RsuReport, Task, Vehicle, read_outcome, read_tasks, read_vehicle,
+    Outcome, Parts, RsuReport, Task, Vehicle, read_outcome, read_rsu, read_tasks, read_vehicle,
 };
 use super::*;
 use crate::mind::Mind;

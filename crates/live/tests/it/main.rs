@@ -5,3 +5,4 @@ mod client;
 mod decisions;
 mod hostile;
 mod interface;
+mod page;

@@ -137,3 +137,61 @@ fn closed_form_a_reload_keeps_what_is_held() {
     site.end("t0");
     assert_eq!(site.held_hz().to_bits(), 0);
 }
+
+/// Edits of what clients send, and of what a journal holds: an error or a value, and never a panic.
+#[test]
+fn property_edited_bodies_and_journals_do_no_harm() {
+    let bodies = [
+        r#"{"x_m": 1.5, "y_m": -2, "speed_mps": 3, "cpu_hz": 5e8, "tx_power_w": 0.2, "energy_coeff": 2e-26}"#,
+        r#"{"tasks": [{"vehicle": "car", "cycles": 4e8, "data_bits": 2e6, "deadline_s": 0.7}]}"#,
+        r#"{"delay_parts_s": {"upload": 0.1, "migration": 0, "compute": 0.2}}"#,
+        r#"{"free_cpu_hz": 1e9, "queue": 2, "link_backlog_bits": {"r1": 1e6}}"#,
+    ];
+    let mut random = 11;
+    for _ in 0..20_000 {
+        let text = edited(bodies[draw(&mut random, 4) as usize], &mut random);
+        let _ = read_vehicle(&text);
+        let _ = read_tasks(&text);
+        let _ = read_outcome(&text);
+        let _ = read_rsu(&text);
+    }
+    for (name, by) in [("wang2025", "price"), ("lin2025", "mcatm")] {
+        let mut site = Site::new(name, &[], by);
+        site.vehicle(0.0, "car", 0);
+        site.submit(0.0, &["car", "car"], Some("k"));
+        site.decide(0.02);
+        let rsu = site.centre.world().rsus.id[0].clone();
+        let report = site.centre.report(0.03, &rsu, RsuReport::default());
+        site.write(report.unwrap());
+        let keys: Vec<_> = site.journal.keys().cloned().collect();
+        for _ in 0..2_000 {
+            let mut journal = site.journal.clone();
+            let key = &keys[draw(&mut random, keys.len() as u64) as usize];
+            let text = String::from_utf8(journal[key].clone()).unwrap();
+            journal.insert(key.clone(), edited(&text, &mut random).into_bytes());
+            let mut centre = Centre::new(Arc::clone(site.centre.world()), 1.0).unwrap();
+            if centre.restore(&journal, 1.0).is_ok() {
+                let _ = centre.probe(1.0, "car");
+                centre.advance(1e5);
+                centre.state(1e5);
+            }
+        }
+    }
+}
+
+/// `text` with a few of its characters exchanged, left out or doubled.
+fn edited(text: &str, random: &mut u64) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=draw(random, 3) {
+        let at = draw(random, bytes.len() as u64) as usize;
+        match draw(random, 3) {
+            0 => bytes[at] = b"0123456789-+eE.\"{}[],:null x"[draw(random, 28) as usize],
+            1 => _ = bytes.remove(at),
+            _ => bytes.insert(at, bytes[at]),
+        }
+        if bytes.is_empty() {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
