@@ -198,7 +198,7 @@ fn property_kill_9_loses_nothing_that_was_answered() {
             }
             (placed, outcomes, asked)
         });
-        std::thread::sleep(Duration::from_millis(200 + 37 * round));
+        std::thread::sleep(Duration::from_millis(600 + 137 * round));
         child.kill().unwrap();
         child.wait().unwrap();
         let (placed, outcomes, asked) = client.join().unwrap();

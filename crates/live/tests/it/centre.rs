@@ -147,7 +147,7 @@ fn closed_form_a_key_makes_a_repeat_harmless() {
 
 #[test]
 fn property_many_clients_share_batches() {
-    let server = Server::start(&[("serve.batch_ms", "50")]);
+    let server = Server::start(&[("serve.batch_ms", "300")]);
     let ids: Vec<String> = (0..20).map(|i| format!("car{i}")).collect();
     ids.iter().for_each(|id| vehicle(&server, id));
     std::thread::scope(|scope| {
@@ -164,7 +164,7 @@ fn property_many_clients_share_batches() {
 
 #[test]
 fn regress_too_many_tasks_are_429() {
-    let server = Server::start(&[("serve.queue_max", "2"), ("serve.batch_ms", "400")]);
+    let server = Server::start(&[("serve.queue_max", "2"), ("serve.batch_ms", "3000")]);
     vehicle(&server, "car");
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..6)
@@ -306,13 +306,13 @@ fn odd(sleep: Duration, decide_ms: &str) -> Server {
 #[test]
 fn regress_a_policy_that_fails_or_dawdles_is_stood_in_for() {
     // the message of a panic takes its time too
-    for (sleep_s, decide_ms, reason) in [(0.0, "20000", "failed"), (1.5, "100", "slow")] {
+    for (sleep_s, decide_ms, reason) in [(0.0, "20000", "failed"), (5.0, "100", "slow")] {
         let server = odd(Duration::from_secs_f64(sleep_s), decide_ms);
         vehicle(&server, "car");
         for _ in 0..2 {
             let begun = Instant::now();
             assert_eq!(server.post("/v1/tasks", TASK).json()["policy"], "nearest");
-            assert!(reason == "failed" || begun.elapsed() < Duration::from_secs(1));
+            assert!(reason == "failed" || begun.elapsed() < Duration::from_secs(4));
         }
         let counted =
             |reason: &str| server.metric(&format!("wayside_fallbacks_total{{reason={reason:?}}}"));
