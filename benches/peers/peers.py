@@ -8,8 +8,8 @@ nearest of 11 single-core servers. The upload takes 50 ms, a core is busy for 50
 tasks, the others 9, so the mean wait is exactly 0.2025 s.
 
 The script makes an environment of its own below target/peers and installs the versions below there. Each simulator runs in a
-process of its own, one after the other, and its CPU time includes imports and start. Vehicles keep their nearest server, as in
-the scenario at every whole second of a lap only nearly: moving them would only add work.
+process of its own, one after the other, and its CPU time includes imports and start. Vehicles keep their server; Wayside moves
+them and finds it anew every second.
 
 Not on PyPI, and so not here: EdgeSimPy and YAFS. YAFS stands on SimPy, as LEAF does, and cannot be faster than SimPy alone.
 """

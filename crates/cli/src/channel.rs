@@ -45,7 +45,9 @@ pub(crate) struct ChannelArgs {
 
 pub(crate) fn execute(args: &ChannelArgs) -> Outcome {
     let refused = |path: &str, message: String| Error::invalid("command line", None, path, message);
-    let names: Vec<&str> = MODELS.iter().map(|&(name, _)| name).collect();
+    let names = MODELS.iter().map(|&(name, _)| name);
+    // a table knows nothing of distances
+    let names: Vec<&str> = names.filter(|&name| name != "table").collect();
     if !names.contains(&args.model.as_str()) {
         let message = format!("must be one of {}, got {:?}", names.join(", "), args.model);
         return Err(refused("MODEL", message).into());

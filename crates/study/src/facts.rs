@@ -71,8 +71,34 @@ impl ScenarioFacts {
         })
     }
 
-    /// The map of the RSUs, the backhaul and the vehicles.
+    /// The map of the RSUs, the backhaul and the vehicles: of all of them, or of the middle where there are too many to draw.
     pub(crate) fn map(&self) -> Map {
+        match self.middle() {
+            Some(area) => cut_out(&self.whole_map(), area),
+            None => self.whole_map(),
+        }
+    }
+
+    /// The part of the area that the map shows, where it does not show all.
+    pub(crate) fn middle(&self) -> Option<Area> {
+        let share = |most: usize, count: usize| most as f64 / count.max(1) as f64;
+        let rsus = share(MOST_RSUS, self.rsus.len());
+        let share = rsus.min(share(MOST_VEHICLES, self.vehicles_m.len()));
+        let part = |min: f64, max: f64| {
+            let (middle, half) = (0.5 * (min + max), 0.5 * (max - min) * share.sqrt());
+            [middle - half, middle + half]
+        };
+        let [x_min_m, x_max_m] = part(self.area.x_min_m, self.area.x_max_m);
+        let [y_min_m, y_max_m] = part(self.area.y_min_m, self.area.y_max_m);
+        (share < 1.0).then_some(Area {
+            x_min_m,
+            y_min_m,
+            x_max_m,
+            y_max_m,
+        })
+    }
+
+    fn whole_map(&self) -> Map {
         let Area {
             x_min_m,
             y_min_m,
@@ -96,7 +122,73 @@ impl ScenarioFacts {
         Some(Map {
             vehicles_m: Vec::new(),
             path: track.stops.clone(),
-            ..self.map()
+            ..self.whole_map()
         })
+    }
+}
+
+/// About how many RSUs and vehicles a map shows at most: more are not told apart, and only make reports large.
+const MOST_RSUS: usize = 500;
+const MOST_VEHICLES: usize = 5_000;
+
+/// What of `map` is within `area`.
+fn cut_out(map: &Map, area: Area) -> Map {
+    let within = |x_m: f64, y_m: f64| {
+        (area.x_min_m..=area.x_max_m).contains(&x_m) && (area.y_min_m..=area.y_max_m).contains(&y_m)
+    };
+    let mut rsus = Vec::new();
+    let row = |rsu: &Site| {
+        within(rsu.x_m, rsu.y_m).then(|| {
+            rsus.push(rsu.clone());
+            rsus.len() as u32 - 1
+        })
+    };
+    let rows: Vec<Option<u32>> = map.rsus.iter().map(row).collect();
+    let link = |&[a, b]: &[u32; 2]| Some([rows[a as usize]?, rows[b as usize]?]);
+    let vehicles_m = map
+        .vehicles_m
+        .iter()
+        .filter(|[x_m, y_m]| within(*x_m, *y_m));
+    Map {
+        x_m: [area.x_min_m, area.x_max_m],
+        y_m: [area.y_min_m, area.y_max_m],
+        links: map.links.iter().filter_map(link).collect(),
+        vehicles_m: vehicles_m.copied().collect(),
+        rsus,
+        seed: map.seed,
+        path: map.path.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wayside_core::Scenario;
+
+    fn facts(copies: usize) -> ScenarioFacts {
+        let copies = ("fleet.mobility.copies".to_owned(), copies.to_string());
+        let world = World::new(&Scenario::builtin("city-grid", &[copies]).unwrap()).unwrap();
+        ScenarioFacts::new(&world, 0).unwrap()
+    }
+
+    #[test]
+    fn property_maps_of_large_areas_show_their_middle() {
+        let small = facts(1);
+        assert!(small.middle().is_none());
+        assert_eq!(small.map().rsus.len(), small.rsus.len());
+        let large = facts(64);
+        assert!(large.rsus.len() > 4 * MOST_RSUS && large.vehicles_m.len() > 2 * MOST_VEHICLES);
+        let (map, area) = (large.map(), large.middle().unwrap());
+        assert!((MOST_RSUS / 2..MOST_RSUS * 5 / 4).contains(&map.rsus.len()));
+        assert!((MOST_VEHICLES / 4..MOST_VEHICLES * 5 / 4).contains(&map.vehicles_m.len()));
+        for rsu in &map.rsus {
+            assert!(rsu.x_m >= area.x_min_m && rsu.x_m <= area.x_max_m);
+            assert!(rsu.y_m >= area.y_min_m && rsu.y_m <= area.y_max_m);
+        }
+        assert!(!map.links.is_empty());
+        for &[a, b] in &map.links {
+            let [a, b] = [a, b].map(|row| &map.rsus[row as usize]);
+            assert!((a.x_m - b.x_m).hypot(a.y_m - b.y_m) <= 300.0);
+        }
     }
 }

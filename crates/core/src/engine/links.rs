@@ -3,9 +3,11 @@
 
 use super::coverage::{CoverageIndex, Near};
 use super::world::World;
+use crate::error::Result;
 use crate::evaluate::Outcome;
 use crate::mobility::Positions;
 use crate::model::rate::RateLaw;
+use crate::radio::table::Gains;
 use crate::radio::{Place, Propagation, from_db, noise_w};
 use crate::ragged::Ragged;
 use crate::rng::Streams;
@@ -19,6 +21,8 @@ const HEARD_RANGES: f64 = 3.0;
 /// The links of one seed.
 pub(super) struct Links {
     propagation: Propagation,
+    /// Gains from other tools, in place of the propagation's.
+    table: Option<Table>,
     rate: RateLaw,
     /// Noise power of every RSU \[W\].
     noise_w: Vec<f64>,
@@ -38,21 +42,65 @@ pub(super) struct Links {
     heard: Option<Ragged<u32>>,
 }
 
+/// Gains from a file.
+struct Table {
+    gains: Gains,
+    /// Whether a vehicle of the run was found in it.
+    is_checked: bool,
+    /// By vehicle of the slot the RSUs that it has gains to \[dB\].
+    found: Vec<Vec<(u32, f64)>>,
+}
+
+impl Table {
+    /// Finds the gains of the vehicles at `now_s`.
+    fn find(&mut self, now_s: f64, positions: &Positions) -> Result<()> {
+        self.gains.advance(now_s)?;
+        self.found.resize_with(positions.len(), Vec::new);
+        for (v, found) in self.found.iter_mut().enumerate() {
+            let rows = self.gains.of(&positions.name(v)).iter();
+            found.clear();
+            found.extend(rows.map(|row| (row.rsu, row.gain_db)));
+        }
+        self.is_checked |= self.found.iter().any(|found| !found.is_empty());
+        match self.is_checked || positions.is_empty() {
+            true => Ok(()),
+            false => Err(self.gains.strange(&positions.name(0))),
+        }
+    }
+
+    /// The gain between a vehicle and RSU `m`, where there is one.
+    fn gain_db(&self, v: usize, m: usize) -> Option<f64> {
+        let found = &self.found[v];
+        let row = found.binary_search_by_key(&(m as u32), |&(rsu, _)| rsu);
+        row.ok().map(|row| found[row].1)
+    }
+}
+
 /// By RSU the interference over the noise; empty where there is none.
 pub(super) type NoiseRise = Vec<f64>;
 
 impl Links {
     /// The links of a seed; `None` where the radio is plain log-distance.
-    pub(super) fn new(world: &World, streams: Streams) -> Option<Self> {
+    ///
+    /// # Errors
+    /// A table of gains that cannot be read.
+    pub(super) fn new(world: &World, streams: Streams) -> Result<Option<Self>> {
         let (channel, options) = (&world.scenario.channel, &world.scenario.radio);
         if options.is_plain() {
-            return None;
+            return Ok(None);
         }
         let rsus = &world.rsus;
         let buildings = world.buildings.clone();
         let places = (rsus.x_m.as_slice(), rsus.y_m.as_slice());
         let noise = |&bandwidth_hz: &f64| noise_w(channel, options, bandwidth_hz);
-        Some(Self {
+        let table = options.table.as_deref();
+        let table = table.map(|path| Gains::open(path, &rsus.id)).transpose()?;
+        Ok(Some(Self {
+            table: table.map(|gains| Table {
+                gains,
+                is_checked: false,
+                found: Vec::new(),
+            }),
             propagation: Propagation::new((channel, options), buildings, places, streams),
             rate: RateLaw::new(options),
             noise_w: rsus.bandwidth_hz.iter().map(noise).collect(),
@@ -66,7 +114,7 @@ impl Links {
             step: 0,
             heard: (options.interference == Interference::Load)
                 .then(|| heard(world, options.reuse_groups)),
-        })
+        }))
     }
 
     /// Whether lanes have to show and pay other rates than those in the slot.
@@ -85,11 +133,15 @@ impl Links {
         (positions, previous_row): (&Positions, &[Option<u32>]),
         near: &mut Near,
         slot: &mut Slot,
-    ) {
+    ) -> Result<()> {
+        if let Some(table) = &mut self.table {
+            table.find(slot.now_s, positions)?;
+        }
         self.drive(positions, previous_row);
         let is_uncertain = self.is_uncertain();
         let Self {
             propagation,
+            table,
             rate,
             noise_w,
             places,
@@ -103,7 +155,10 @@ impl Links {
         let (rsus, vehicles) = (&slot.rsus, &slot.vehicles);
         let link = |v: usize, m: u32, ground2_m2: f64| {
             let m = m as usize;
-            let gain = propagation.gain_over(&now[v], m, ground2_m2);
+            let gain = match table {
+                Some(table) => propagation.gain_by(table.gain_db(v, m)?, &now[v], m, ground2_m2),
+                None => propagation.gain_over(&now[v], m, ground2_m2),
+            };
             let per_gain = vehicles.tx_power_w[v] / noise_w[m];
             if per_gain * gain.mean < self.min_snr {
                 return None;
@@ -116,7 +171,9 @@ impl Links {
             snr.push(true_snr);
             if is_uncertain {
                 let then = &places[0][v];
-                let gain = propagation.gain(then, m);
+                let gain = table
+                    .as_ref()
+                    .map_or_else(|| propagation.gain(then, m), |_| gain);
                 let error = match self.error_db > 0.0 {
                     true => propagation.error(then, m, self.step, self.error_db),
                     false => 1.0,
@@ -127,6 +184,7 @@ impl Links {
         };
         index.cover_by(vehicles, near, &mut slot.coverage, link);
         self.step += 1;
+        Ok(())
     }
 
     /// Takes the new places, and the distance driven to them.

@@ -99,7 +99,7 @@ impl<'w> Traffic<'w> {
                 at_s: None,
                 busy_s: Vec::new(),
             },
-            links: Links::new(&world, streams),
+            links: Links::new(&world, streams)?,
             covering: coverage::Scratch::default(),
             health: Health::new(&world),
             results: world.scenario.result.map(|options| {
@@ -149,7 +149,7 @@ impl<'w> Traffic<'w> {
         match &mut self.links {
             Some(links) => {
                 let moved = (&self.positions, self.previous_row.as_slice());
-                links.cover(world.coverage(), moved, &mut self.covering.near, slot);
+                links.cover(world.coverage(), moved, &mut self.covering.near, slot)?;
             }
             None => world.coverage().cover(
                 &slot.rsus,

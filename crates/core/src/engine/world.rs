@@ -18,6 +18,7 @@ use crate::model::moving::Copying;
 use crate::observation::Setting;
 use crate::radio::buildings::Buildings;
 use crate::radio::polygons::{self, Project};
+use crate::radio::table::Gains;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{
     Area, BalanceOf, Cores, Cycles, Execution, FalseKind, Range, Rsu, Scenario, SessionOptions,
@@ -174,6 +175,7 @@ impl World {
             reserved_cpu_hz: vec![0.0; list.len()],
             releasing_cpu_hz: vec![0.0; list.len()],
         };
+        check_gains(scenario, &rsus)?;
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
         let has_queues = scenario.execution.queues();
         let queues = has_queues.then(|| queues(scenario, &list, &network));
@@ -251,7 +253,8 @@ impl World {
             return Ok(make(streams));
         }
         let (fleet, time) = (&self.scenario.fleet, self.scenario.time);
-        mobility::source(fleet, time, self.area, &self.stands_m, streams)
+        let named = self.scenario.radio.table.is_some();
+        mobility::source(fleet, time, self.area, &self.stands_m, streams, named)
     }
 
     /// What moves of sessions take over `routes`.
@@ -383,6 +386,12 @@ impl World {
             tasks: Default::default(),
         }
     }
+}
+
+/// Whatever is wrong with the beginning of a table of gains is known before a run begins.
+fn check_gains(scenario: &Scenario, rsus: &Rsus) -> Result<()> {
+    let table = scenario.radio.table.as_deref();
+    table.map_or(Ok(()), |path| Gains::open(path, &rsus.id).map(|_| ()))
 }
 
 /// The walls of `[channel] buildings`.

@@ -96,6 +96,11 @@ impl<S: MobilitySource> MobilitySource for Copies<S> {
                 let [east_m, north_m] = tiling.shift_m(copy);
                 let key = VehicleKey(key.0 * tiling.copies as u64 + copy as u64);
                 out.push(key, one.x_m[i] + east_m, one.y_m[i] + north_m);
+                match one.names.get(i) {
+                    Some(name) if copy == 0 => out.names.push(&[name]),
+                    Some(name) => out.names.push(&[name, b"#", copy.to_string().as_bytes()]),
+                    None => {}
+                }
             }
         }
         Ok(())

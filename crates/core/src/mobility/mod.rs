@@ -5,6 +5,8 @@ pub mod placed;
 pub mod synthetic;
 pub mod trace;
 
+use std::borrow::Cow;
+
 use crate::error::Result;
 use crate::rng::Streams;
 use crate::scenario::{Area, Fleet, Mobility, Time};
@@ -28,6 +30,36 @@ pub struct Positions {
     pub x_m: Vec<f64>,
     /// Position \[m\].
     pub y_m: Vec<f64>,
+    /// Names, where a trace has them and the run asks for them.
+    pub(crate) names: Names,
+}
+
+/// Names of vehicles, one after the other in memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Names {
+    text: Vec<u8>,
+    end: Vec<usize>,
+}
+
+impl Names {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.end.clear();
+    }
+
+    /// Adds the name of the next vehicle, made of these parts.
+    fn push(&mut self, parts: &[&[u8]]) {
+        parts
+            .iter()
+            .for_each(|part| self.text.extend_from_slice(part));
+        self.end.push(self.text.len());
+    }
+
+    fn get(&self, row: usize) -> Option<&[u8]> {
+        let end = *self.end.get(row)?;
+        let start = row.checked_sub(1).map_or(0, |before| self.end[before]);
+        Some(&self.text[start..end])
+    }
 }
 
 impl Positions {
@@ -43,8 +75,18 @@ impl Positions {
         self.key.is_empty()
     }
 
+    /// Name of the vehicle in `row`: the number of its key where it has no other.
+    #[must_use]
+    pub fn name(&self, row: usize) -> Cow<'_, [u8]> {
+        match self.names.get(row) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(self.key[row].0.to_string().into_bytes()),
+        }
+    }
+
     /// Removes all vehicles and keeps the memory.
     pub fn clear(&mut self) {
+        self.names.clear();
         self.key.clear();
         self.x_m.clear();
         self.y_m.clear();
@@ -76,7 +118,7 @@ pub trait MobilitySource: Send {
 }
 
 /// The source that `fleet.mobility` describes, for the slots of `time`. `area`, with all copies of the map, bounds synthetic vehicles, a trace has its own
-/// extent, and parked vehicles stand at one of `stands_m` each.
+/// extent, and parked vehicles stand at one of `stands_m` each. `named`: whether vehicles of a trace come with their names.
 ///
 /// # Errors
 /// A trace that cannot be opened, or does not hold the time asked for.
@@ -86,6 +128,7 @@ pub fn source(
     area: Area,
     stands_m: &[[f64; 2]],
     streams: Streams,
+    named: bool,
 ) -> Result<Box<dyn MobilitySource>> {
     let n = fleet.size;
     Ok(match &fleet.mobility {
@@ -120,7 +163,7 @@ pub fn source(
         }),
         Mobility::Highway(road) => Box::new(Road::new(n, area, *road, streams)),
         Mobility::Fcd(fcd) | Mobility::Sumo(fcd) => {
-            let trace = FcdTrace::for_slots(fcd, time)?;
+            let trace = FcdTrace::for_slots(fcd, time)?.named(named);
             match fcd.copies {
                 1 => Box::new(trace),
                 count => Box::new(Copies::new(trace, count, area)),

@@ -80,7 +80,7 @@ impl Law {
             blocker_db: None,
         };
         match options.model {
-            PathLoss::LogDistance => {
+            PathLoss::LogDistance | PathLoss::Table => {
                 law.height2_m2 = channel.antenna_height_m.powi(2);
                 law.least2_m2 = 0.0;
                 let slope = channel.pathloss_db_per_decade;
@@ -196,7 +196,7 @@ impl Law {
                 (2.1013e-6 * ground_m * ground_m - 0.002 * ground_m + 1.0193).min(1.0)
             }
             PathLoss::V2xHighway => (0.54 - 0.001 * (ground_m - 475.0)).max(0.0),
-            PathLoss::LogDistance | PathLoss::FreeSpace => 1.0,
+            PathLoss::LogDistance | PathLoss::FreeSpace | PathLoss::Table => 1.0,
         }
     }
 
@@ -224,7 +224,7 @@ pub fn shadowing(model: PathLoss, sight: Sight) -> Option<(f64, f64)> {
         PathLoss::V2xUrban => (3.0, 10.0),
         PathLoss::V2xHighway if is_blocked => (4.0, 25.0),
         PathLoss::V2xHighway => (3.0, 25.0),
-        PathLoss::LogDistance | PathLoss::FreeSpace => return None,
+        PathLoss::LogDistance | PathLoss::FreeSpace | PathLoss::Table => return None,
     })
 }
 

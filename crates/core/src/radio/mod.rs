@@ -9,6 +9,7 @@ pub mod curve;
 pub mod draws;
 pub mod field;
 pub mod polygons;
+pub mod table;
 
 use crate::model::channel::dbm_to_w;
 use crate::model::pathloss::{LIGHT_MPS, Law, Sight, shadowing};
@@ -141,6 +142,15 @@ impl Propagation {
     pub fn mean_gain(&self, place: &Place, m: usize) -> f64 {
         let ground2_m2 = self.ground2_m2(place, m);
         self.mean(place, m, ground2_m2, self.sight(place, m, ground2_m2))
+    }
+
+    /// The same where a table says what it is without fading \[dB\].
+    #[must_use]
+    pub fn gain_by(&self, table_db: f64, place: &Place, m: usize, ground2_m2: f64) -> Gain {
+        Gain {
+            mean: from_db(self.constant_db + table_db),
+            fading: self.fading(place, m, Sight::Clear, ground2_m2),
+        }
     }
 
     /// Factor by which the gain that policies see differs, with standard deviation `error_db`, at instant number `step`.

@@ -17,7 +17,7 @@ section! {
     #[derive(Clone, Debug, PartialEq)]
     pub struct RadioOptions {
         /// path loss: `log-distance` by the pathloss keys; `umi` and `uma` of 3GPP TR 38.901; `v2x-urban` and `v2x-highway` of
-        /// TR 37.885; or `free-space`
+        /// TR 37.885; `free-space`; or `table`, gains from a file
         model: PathLoss = added(PathLoss::LogDistance, Choice(&MODELS)),
         /// carrier frequency, for path loss and fading [Hz]
         carrier_hz: f64 = added(3.5e9, Float::between(1e8, 1e11)),
@@ -70,6 +70,9 @@ section! {
         information_delay_slots: usize = added(0, Count { min: 0, max: 100 }),
         /// standard deviation of the error of the gains that policies see [dB]
         information_error_db: f64 = added(0.0, Float::NON_NEGATIVE.up_to(50.0)),
+        /// gains for model = "table", antennas included, as CSV or Parquet with the columns time_s (from the start of the run, in
+        /// order), vehicle, rsu and gain_db; relative to this file
+        table: Option<String> = optional(Text::NAME, "there is none"),
     }
 }
 
@@ -89,16 +92,19 @@ pub enum PathLoss {
     V2xHighway,
     /// Free space.
     FreeSpace,
+    /// Gains from a file.
+    Table,
 }
 
 /// Path-loss models by name.
-pub const MODELS: [(&str, PathLoss); 6] = [
+pub const MODELS: [(&str, PathLoss); 7] = [
     ("log-distance", PathLoss::LogDistance),
     ("umi", PathLoss::Umi),
     ("uma", PathLoss::Uma),
     ("v2x-urban", PathLoss::V2xUrban),
     ("v2x-highway", PathLoss::V2xHighway),
     ("free-space", PathLoss::FreeSpace),
+    ("table", PathLoss::Table),
 ];
 
 /// What decides whether there is a line of sight.
@@ -197,11 +203,17 @@ impl RadioOptions {
     /// What decides on lines of sight.
     #[must_use]
     pub fn los_rule(&self) -> LosRule {
-        let has_probability = !matches!(self.model, PathLoss::LogDistance | PathLoss::FreeSpace);
+        let has_probability = !self.has_one_sight();
         self.los.unwrap_or(match has_probability {
             true => LosRule::Probability,
             false => LosRule::Always,
         })
+    }
+
+    /// Whether the model makes no difference between places with and without line of sight.
+    fn has_one_sight(&self) -> bool {
+        use PathLoss::{FreeSpace, LogDistance, Table};
+        matches!(self.model, LogDistance | FreeSpace | Table)
     }
 
     /// Binds the keys, makes paths relative to `folder`, and checks what depends on several keys. `shares_cpu`: whether
@@ -211,12 +223,11 @@ impl RadioOptions {
         if k.writes() || k.describes() {
             return;
         }
-        if let Some(name) = &mut self.buildings
-            && !name.starts_with(BUILTIN)
-        {
+        let files = [&mut self.buildings, &mut self.table].into_iter().flatten();
+        for name in files.filter(|name| !name.starts_with(BUILTIN)) {
             *name = folder.join(&*name).to_string_lossy().into_owned();
         }
-        let one_sight = matches!(self.model, PathLoss::LogDistance | PathLoss::FreeSpace);
+        let one_sight = self.has_one_sight();
         let mut check = |is_wrong: bool, key: &str, message: &str| {
             if is_wrong {
                 k.problem(key, message);
@@ -240,14 +251,38 @@ impl RadioOptions {
         check(one_sight && !is_always, "los", message);
         let is_shadowed = self.shadowing != Shadowing::None;
         let message = "missing: the model has none of its own, and shadowing needs it";
-        let own = one_sight && is_shadowed;
+        let own = one_sight && is_shadowed && self.model != PathLoss::Table;
         check(
             own && self.shadowing_sigma_db.is_none(),
             "shadowing_sigma_db",
             message,
         );
         check(own && self.shadowing_m.is_none(), "shadowing_m", message);
+        self.check_table(k);
         self.check_shared(k, shares_cpu);
+    }
+
+    /// What goes with gains from a file.
+    fn check_table(&self, k: &mut Keys<'_, '_>) {
+        let by_table = self.model == PathLoss::Table;
+        let mut check = |is_wrong: bool, key: &str, message: &str| {
+            if is_wrong {
+                k.problem(key, message);
+            }
+        };
+        let is_there = self.table.is_some();
+        let message = "missing: model = \"table\" needs it";
+        check(by_table && !is_there, "table", message);
+        check(!by_table && is_there, "table", "needs model = \"table\"");
+        let is_shadowed = self.shadowing != Shadowing::None;
+        let message = "must be \"none\": the gains of the table have it";
+        check(by_table && is_shadowed, "shadowing", message);
+        let by_load = self.interference == Interference::Load;
+        let message = "must be \"none\": a table has no gains of links that are not there";
+        check(by_table && by_load, "interference", message);
+        let is_old = self.information_delay_slots > 0;
+        let message = "must be 0: a table has the gains of the present instant";
+        check(by_table && is_old, "information_delay_slots", message);
     }
 
     /// What only works where tasks share CPU.

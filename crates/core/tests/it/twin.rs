@@ -73,7 +73,8 @@ impl<'a> Twin<'a> {
         let streams = Streams::new(seed);
         let area = scenario.area.expect("given in the scenario");
         let mut source =
-            mobility::source(&scenario.fleet, scenario.time, area, &[], streams).expect("no trace");
+            mobility::source(&scenario.fleet, scenario.time, area, &[], streams, false)
+                .expect("no trace");
         let mut cycles = streams.stream("task.cycles");
         let mut data = streams.stream("task.data");
         let task = scenario.task;

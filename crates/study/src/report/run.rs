@@ -82,11 +82,19 @@ fn scenario(facts: &ScenarioFacts) -> Content {
     Content::Map {
         map: Box::new(facts.map()),
         caption: format!(
-            "{} RSUs and the circles that they cover, {} backhaul links, {} vehicles where seed {} starts them.{}{}",
+            "{} RSUs and the circles that they cover, {} backhaul links, {} vehicles where seed {} starts them.{}{}{}",
             facts.rsus.len(),
             facts.links.len(),
             facts.vehicles_m.len(),
             facts.seed,
+            match facts.middle() {
+                Some(area) => format!(
+                    " Drawn is the middle of the map, {} m by {} m.",
+                    significant(area.x_max_m - area.x_min_m, 3),
+                    significant(area.y_max_m - area.y_min_m, 3)
+                ),
+                None => String::new(),
+            },
             on_earth(facts),
             match facts.source.as_str() {
                 "" => String::new(),

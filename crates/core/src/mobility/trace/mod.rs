@@ -78,6 +78,8 @@ pub struct FcdTrace {
     has_next: bool,
     /// Vehicles that appeared so far.
     appeared: u64,
+    /// Whether vehicles come with their names.
+    named: bool,
     /// The slots of the run, for the message of a trace that is too short.
     slots: Option<Time>,
 }
@@ -213,6 +215,7 @@ impl FcdTrace {
             next: Known::default(),
             has_next: true,
             appeared: 0,
+            named: false,
             slots: None,
         };
         this.read_next()?;
@@ -236,6 +239,12 @@ impl FcdTrace {
         let mut this = Self::open(fcd)?;
         this.slots = Some(slots);
         Ok(this)
+    }
+
+    /// The same with or without the names of the vehicles.
+    #[must_use]
+    pub fn named(self, named: bool) -> Self {
+        Self { named, ..self }
     }
 
     /// What to say at the end of a trace that is too short.
@@ -338,6 +347,9 @@ impl MobilitySource for FcdTrace {
             }
             let key = VehicleKey(self.now.appearance[i] / self.every);
             out.push(key, x_m, y_m);
+            if self.named {
+                out.names.push(&[step.id(i)]);
+            }
         }
         Ok(())
     }
