@@ -95,7 +95,6 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     };
     let stop = stop_on_signal();
     let total = settings.config.total_timesteps();
-    let command = request.command(&settings);
     let pool = wayside_study::pool(args.threads.map_or(0, usize::from))?;
     let read = |drawn: &[(String, String)]| {
         scenario::resolve(&args.scenario, &[&args.set, drawn].concat())
@@ -105,13 +104,13 @@ pub(crate) fn execute(args: &Train) -> Outcome {
             Plan {
                 world: &world,
                 read: &read,
+                command: request.command(&settings),
                 settings,
                 backend: None,
                 architecture: None,
                 seed: args.seed,
                 out: out.clone(),
                 force: args.force,
-                command,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             args.resume,
