@@ -1,6 +1,6 @@
 //! The `wayside` program: parsed flags, resolved arguments, a library call.
 //!
-//! Each command is a module with its flags and an `execute`; [`Command`] lists them. It is a library so that the Python
+//! Each command is a module with its flags and an `execute`; `Command` lists them. It is a library so that the Python
 //! package brings the same program.
 
 // The comments of flags are the help that users read: [s] is a unit, not a link.
