@@ -22,8 +22,8 @@ use wayside_core::evaluate::Outcome;
 use wayside_core::queueing::Lost;
 use wayside_core::slot::{Placement, Slot};
 
-/// Rows buffered before they are written.
-const GROUP: usize = 100_000;
+/// Rows buffered before they are written: with a large slot at once they would take most of a run's memory.
+const GROUP: usize = 1 << 16;
 
 /// One row.
 struct Row<'a> {
@@ -295,51 +295,56 @@ impl<'a> TaskWriter<'a> {
         slot: &Slot,
         decider: &Decider,
     ) -> io::Result<()> {
-        let Self {
-            seed,
-            rsu_ids,
-            links,
-            ref mut route,
-            ref mut rows,
-            ..
-        } = *self;
+        for task in 0..decider.outcomes().len() {
+            let row = self.row(t, policy, slot, decider, task);
+            self.push(row)?;
+        }
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        t: usize,
+        policy: &'a str,
+        slot: &Slot,
+        decider: &Decider,
+        task: usize,
+    ) -> Row<'a> {
+        let (rsu_ids, links) = (self.rsu_ids, self.links);
         let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
-        let outcomes = decider.outcomes().iter().enumerate();
-        rows.extend(outcomes.map(|(task, &outcome)| {
-            let placement = decider.placements()[task];
-            let (entry, execution, cpu_hz) = match placement {
-                Placement::Local => {
-                    let vehicle = slot.tasks.vehicle[task] as usize;
-                    (None, None, slot.vehicles.cpu_hz[vehicle])
-                }
-                Placement::Rsu { entry, execution } => (
-                    Some(rsu_id(entry)),
-                    Some(rsu_id(execution)),
-                    decider.cpu_hz()[task],
-                ),
-                Placement::Cloud { entry } => (Some(rsu_id(entry)), None, 0.0),
-            };
-            Row {
-                seed,
-                policy,
-                slot: t as u32,
-                task: task as u32,
-                cycles: slot.tasks.cycles[task],
-                data_bits: slot.tasks.data_bits[task],
-                deadline_s: slot.tasks.deadline_s[task],
-                entry,
-                execution,
-                path: way(placement, decider.path(slot, task, route), links, rsu_ids),
-                cpu_hz,
-                outcome: Ok(outcome),
-                session: session_row(slot, task, rsu_ids),
-                returned: decider.returns().get(task).map(|&returned| ReturnRow {
-                    returned,
-                    by: returned.fate.rsu().map(rsu_id),
-                }),
+        let placement = decider.placements()[task];
+        let (entry, execution, cpu_hz) = match placement {
+            Placement::Local => {
+                let vehicle = slot.tasks.vehicle[task] as usize;
+                (None, None, slot.vehicles.cpu_hz[vehicle])
             }
-        }));
-        self.flush_when_full()
+            Placement::Rsu { entry, execution } => (
+                Some(rsu_id(entry)),
+                Some(rsu_id(execution)),
+                decider.cpu_hz()[task],
+            ),
+            Placement::Cloud { entry } => (Some(rsu_id(entry)), None, 0.0),
+        };
+        let path = decider.path(slot, task, &mut self.route);
+        Row {
+            seed: self.seed,
+            policy,
+            slot: t as u32,
+            task: task as u32,
+            cycles: slot.tasks.cycles[task],
+            data_bits: slot.tasks.data_bits[task],
+            deadline_s: slot.tasks.deadline_s[task],
+            entry,
+            execution,
+            path: way(placement, path, links, rsu_ids),
+            cpu_hz,
+            outcome: Ok(decider.outcomes()[task]),
+            session: session_row(slot, task, rsu_ids),
+            returned: decider.returns().get(task).map(|&returned| ReturnRow {
+                returned,
+                by: returned.fate.rsu().map(rsu_id),
+            }),
+        }
     }
 
     /// Adds a task whose outcome has become known.
@@ -351,7 +356,7 @@ impl<'a> TaskWriter<'a> {
             ..
         } = *self;
         let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
-        self.rows.push(Row {
+        self.push(Row {
             seed,
             policy,
             slot: task.slot,
@@ -366,15 +371,15 @@ impl<'a> TaskWriter<'a> {
             outcome: task.outcome,
             session: None,
             returned: None,
-        });
-        self.flush_when_full()
+        })
     }
 
-    fn flush_when_full(&mut self) -> io::Result<()> {
-        if self.rows.len() >= GROUP {
-            self.flush()?;
+    fn push(&mut self, row: Row<'a>) -> io::Result<()> {
+        self.rows.push(row);
+        match self.rows.len() < GROUP {
+            true => Ok(()),
+            false => self.flush(),
         }
-        Ok(())
     }
 
     pub(crate) fn finish(mut self) -> io::Result<()> {
