@@ -1,7 +1,7 @@
 //! Copies of a map side by side: a city as large as one likes from a small trace.
 
 use super::{MobilitySource, Positions, VehicleKey};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scenario::Area;
 
 /// Where copies of a map lie: row by row, in as square a block as there is.
@@ -90,6 +90,15 @@ impl<S: MobilitySource> MobilitySource for Copies<S> {
         } = self;
         source.advance(time_s, one)?;
         out.clear();
+        let mut names = (0..one.len()).filter_map(|i| one.names.get(i));
+        if let Some(name) = names.find(|name| name.contains(&b'#')) {
+            let message = format!(
+                "needs vehicles without # in their names, which marks copies, got {:?}",
+                String::from_utf8_lossy(name)
+            );
+            let path = "fleet.mobility.copies";
+            return Err(Error::invalid("scenario", None, path, message));
+        }
         // Copies of a vehicle one after the other: keys ascend where those of the source do.
         for (i, key) in one.key.iter().enumerate() {
             for copy in 0..tiling.copies {
@@ -120,6 +129,38 @@ mod tests {
             out.push(VehicleKey(7), 90.0, 40.0);
             Ok(())
         }
+    }
+
+    struct Named(&'static [u8]);
+
+    impl MobilitySource for Named {
+        fn advance(&mut self, _: f64, out: &mut Positions) -> Result<()> {
+            out.clear();
+            out.push(VehicleKey(0), 10.0, 20.0);
+            out.names.push(&[self.0]);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn regress_a_name_like_that_of_a_copy_is_refused() {
+        let area = Area {
+            x_min_m: 0.0,
+            y_min_m: 0.0,
+            x_max_m: 200.0,
+            y_max_m: 50.0,
+        };
+        let names = |name| {
+            let mut out = Positions::default();
+            let advanced = Copies::new(Named(name), 2, area).advance(0.0, &mut out);
+            advanced.map(|()| [out.name(0).into_owned(), out.name(1).into_owned()])
+        };
+        assert_eq!(names(b"v").unwrap(), [b"v".to_vec(), b"v#1".to_vec()]);
+        let error = names(b"v#1").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "scenario: fleet.mobility.copies: needs vehicles without # in their names, which marks copies, got \"v#1\""
+        );
     }
 
     #[test]

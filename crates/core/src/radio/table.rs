@@ -16,7 +16,7 @@ const COLUMNS: [&str; 4] = ["time_s", "vehicle", "rsu", "gain_db"];
 /// Instants closer than this are the same.
 const SAME_INSTANT_S: f64 = 1e-6;
 
-/// Problems of one instant after which reading ends.
+/// Problems of one instant after which reading ends, and the most repeated rows of it that are named.
 const MOST_PROBLEMS: usize = 20;
 
 /// A table at an instant. Two instants are in memory, whatever its length.
@@ -184,6 +184,9 @@ impl Gains {
                         memory.time_s
                     );
                     problems.push(self.bad(0, message));
+                    // it is of another instant, and so no repeat of a row of this one
+                    self.next_row()?;
+                    continue;
                 }
                 // the first one is named already
                 Err(problem) if !problems.0.contains(&problem) => problems.push(problem),
@@ -204,6 +207,7 @@ impl Gains {
         for pair in rows
             .windows(2)
             .filter(|pair| key(&pair[0]) == key(&pair[1]))
+            .take(MOST_PROBLEMS)
         {
             problems.push(Problem {
                 file: self.file.clone(),
@@ -385,6 +389,21 @@ mod tests {
             error,
             "g.csv: channel.table: the gains begin at 2 s, 0 s was asked for"
         );
+    }
+
+    #[test]
+    fn regress_a_damaged_table_does_not_flood() {
+        let problems = |text: &str| match gains(text).map(|_| ()).unwrap_err() {
+            Error::Invalid(problems) => problems.0,
+            other => panic!("{other:?}"),
+        };
+        let header = "time_s,vehicle,rsu,gain_db\n";
+        let repeated = problems(&(header.to_owned() + &"0,v,a,-1\n".repeat(5000)));
+        assert_eq!(repeated.len(), MOST_PROBLEMS);
+        // a row out of order is not a repeat too
+        let back = problems(&format!("{header}1,v,a,-1\n0,v,a,-1\n1,v,b,-1\n"));
+        let named: Vec<_> = back.iter().map(|p| (p.line, p.path.as_str())).collect();
+        assert_eq!(named, [(Some(3), "time_s")]);
     }
 
     #[test]

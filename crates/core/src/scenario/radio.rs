@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::basic::LENGTH_M;
-use crate::config::{Choice, Count, Float, Keys, Text, section};
+use crate::config::{Choice, Count, Float, Keys, Text, Writer, section};
 
 /// Marks the name of built-in buildings, in place of a file.
 pub(crate) const BUILTIN: &str = "builtin:";
@@ -198,6 +198,18 @@ impl RadioOptions {
             ..Self::default()
         };
         *self == untouched
+    }
+
+    /// The keys that make the radio more than that.
+    #[must_use]
+    pub fn extra_keys(&self) -> Vec<&'static str> {
+        let mut writer = Writer::default();
+        // keys that have their defaults are not written
+        self.clone().keys(&mut Keys::Write(&mut writer));
+        let names = writer.entries().into_iter().map(|(name, _)| name);
+        names
+            .filter(|name| !["carrier_hz", "rsu_height_m", "vehicle_height_m"].contains(name))
+            .collect()
     }
 
     /// What decides on lines of sight.

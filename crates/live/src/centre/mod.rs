@@ -402,11 +402,10 @@ fn check_world(world: &World) -> wayside_core::Result<()> {
         "execution.kind",
         "must not be \"sessions\": the live centre places tasks only",
     );
-    refuse(
-        !scenario.radio.is_plain(),
-        "channel",
-        "must be log-distance alone: the live centre knows no other radio yet",
-    );
+    for key in scenario.radio.extra_keys() {
+        let message = "must be left out: the live centre knows no radio but log-distance yet";
+        refuse(true, &format!("channel.{key}"), message);
+    }
     refuse(
         scenario
             .information

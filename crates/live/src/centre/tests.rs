@@ -425,11 +425,31 @@ fn closed_form_tasks_queue_for_cores() {
 
 #[test]
 fn regress_worlds_that_are_not_served() {
-    let refused = |name: &str| match Centre::new(world(name, &[]), 0.0).err() {
-        Some(Error::Invalid(problems)) => problems.0[0].path.clone(),
+    let refused = |name: &str, set: &[_]| match Centre::new(world(name, set), 0.0).err() {
+        Some(Error::Invalid(problems)) => {
+            let paths = problems.0.iter().map(|problem| problem.path.clone());
+            paths.collect::<Vec<_>>()
+        }
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused("highway"), "execution.kind");
+    assert_eq!(refused("highway", &[]), ["execution.kind"]);
+    let radio = [("channel.model", "umi"), ("channel.fading", "rayleigh")];
+    assert_eq!(
+        refused("wang2025", &radio),
+        ["channel.fading", "channel.model"]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("gains.csv");
+    std::fs::write(&table, "time_s,vehicle,rsu,gain_db\n0,0,r0,-90\n").unwrap();
+    let radio = [
+        ("channel.model", "table"),
+        ("channel.table", table.to_str().unwrap()),
+    ];
+    assert_eq!(
+        refused("wang2025", &radio),
+        ["channel.model", "channel.table"]
+    );
+    assert!(Centre::new(world("wang2025", &[("channel.carrier_hz", "2e9")]), 0.0).is_ok());
 }
 
 #[test]

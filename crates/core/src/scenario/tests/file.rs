@@ -330,7 +330,7 @@ fn regress_every_problem_of_a_file_is_named() {
             "[policy.price]",
             "[quux]",
             &[
-                "s.toml:43: quux: unknown key \"quux\", expected \"scenario\", \"time\", \"area\", \"execution\", \"channel\", \"rsu_default\", \"rsu\", \"backhaul\", \"cloud\", \"information\", \"fault\", \"success\", \"fleet\", \"task\", \"result\", \"objective\", \"load_balance\", \"bound\" or \"policy\"",
+                "s.toml:43: quux: unknown key \"quux\", expected \"scenario\", \"time\", \"area\", \"execution\", \"channel\", \"rsu_default\", \"rsu\", \"backhaul\", \"cloud\", \"information\", \"fault\", \"success\", \"fleet\", \"task\", \"result\", \"objective\", \"load_balance\", \"bound\", \"policy\" or \"serve\"",
             ],
         ),
         (
