@@ -146,6 +146,7 @@ fn oracle_a_training_may_begin_by_burn_and_end_by_ours() {
             world: &world,
             settings,
             backend,
+            architecture: None,
             seed: 5,
             out: folder.path().join(name),
             force: false,
