@@ -19,8 +19,11 @@ import wayside
 
 SCENARIO = "wang2025"
 CHANGES = {"fleet.size": 30}
-BUDGET = {"total_timesteps": 24_000, "n_steps": 200, "n_envs": 4, "eval_freq": 1, "eval_slots": 10}
-DEFAULTS = {"learning_rate": 3e-4, "ent_coef": 0.0, "clip_range": 0.2, "n_epochs": 10}
+# the state of the paper, with which learning has far to go: `sequential` begins within .3 % of the bound
+ENCODER = "flat"
+BUDGET = {"total_timesteps": 40_000, "n_steps": 200, "n_envs": 4, "eval_freq": 2, "eval_slots": 5}
+# as `wayside train ppo wang2025 --encoder flat --list-options` shows them
+DEFAULTS = {"learning_rate": 3e-4, "ent_coef": 0.0, "clip_range": 0.2, "n_epochs": 4}
 
 
 def objective(trial: optuna.Trial, folder: Path) -> float:
@@ -43,12 +46,14 @@ def objective(trial: optuna.Trial, folder: Path) -> float:
         SCENARIO,
         out=folder / f"trial{trial.number}",
         overrides=CHANGES,
+        encoder=ENCODER,
         seed=0,
         callback=hear,
         threads=1,
         **BUDGET,
         **options,
     )
+    trial.set_user_attr("before", training.progress[0]["wayside/gap"])
     if training.ended == "stopped":
         raise optuna.TrialPruned
     assert training.best is not None
@@ -71,8 +76,9 @@ def main() -> None:
         study.optimize(lambda trial: objective(trial, Path(folder)), args.trials, n_jobs=args.jobs)
     pruned = sum(trial.state == optuna.trial.TrialState.PRUNED for trial in study.trials)
     print(f"{len(study.trials)} trials, {pruned} of them pruned")
-    print(f"default: gap {100 * (study.trials[0].value or float('nan')):.3f} %")
-    print(f"best:    gap {100 * study.best_value:.3f} %, {study.best_params}")
+    print(f"before:  gap {100 * study.trials[0].user_attrs['before']:.1f} %, nothing learned")
+    print(f"default: gap {100 * (study.trials[0].value or float('nan')):.1f} %")
+    print(f"best:    gap {100 * study.best_value:.1f} %, {study.best_params}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use wayside_core::engine::BoundKind;
 use wayside_core::engine::records::Replication;
-use wayside_core::scenario::BUILTIN_SCENARIOS;
 use wayside_study as study;
 use wayside_study::decision;
 use wayside_study::{Experiment, Summary};
@@ -130,9 +129,7 @@ pub(crate) fn decide(
     let named = wayside_core::Slot::from_json(file, slot).map_err(raised)?;
     let kind = bound_kind(bound)?;
     let factory = factory(policy, None, &failure)?;
-    let options = wayside_core::Scenario::builtin(BUILTIN_SCENARIOS[0].name, &[])
-        .map_err(raised)?
-        .policy;
+    let options = decision::policy_options().map_err(raised)?;
     let policy = factory.for_slot(&named.slot, &options);
     if let Some(error) = failure.take() {
         return Err(error);

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wayside_core::engine::{BoundKind, PolicyFactory as _};
-use wayside_core::{Result, Scenario, Slot, input, scenario};
+use wayside_core::{Result, Slot, input};
 use wayside_study::decision::{self, DecisionReport, PlacementReport};
 
 /// Decide one slot: placements, CPU, routes, costs, certificate.
@@ -42,7 +42,7 @@ pub(crate) struct Decide {
 pub(crate) fn execute(args: &Decide) -> Outcome {
     let (file, text) = read(&args.slot)?;
     let slot = Slot::from_json(&file, &text)?;
-    let options = Scenario::builtin(scenario::BUILTIN_SCENARIOS[0].name, &[])?.policy;
+    let options = decision::policy_options()?;
     let bound = args.bound.map_or(BoundKind::Off, Into::into);
     let factory = registry().resolve(&args.policy.0, None)?;
     let policy = factory.for_slot(&slot.slot, &options)?;

@@ -32,8 +32,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use wayside_core::engine::PolicyRegistry;
 use wayside_core::engine::world::World;
-use wayside_core::scenario;
 use wayside_core::{Error, Result, Scenario};
+use wayside_study::decision;
 
 /// Largest head of a request \[bytes\].
 const HEAD_BYTES: usize = 16_384;
@@ -128,7 +128,7 @@ fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
         .registry
         .resolve(&config.policy, Some(&config.scenario))?;
     // those of `decide`: the same slot gets the same answer from both
-    let defaults = Scenario::builtin(scenario::BUILTIN_SCENARIOS[0].name, &[])?.policy;
+    let defaults = decision::policy_options()?;
     let metrics = Arc::new(Metrics::new());
     let clock = Clock::new();
     let mut centre = Centre::new(Arc::new(World::new(&config.scenario)?), clock.now_s())?;

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// The header that makes a repeat harmless.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -68,14 +69,13 @@ pub(crate) async fn post_outcome(
 ) -> Result<Response, Problem> {
     let text = app.budget.read(&headers, body, SMALL).await?;
     let outcome = read_outcome(&text.text).map_err(|error| Problem::of_input(&error))?;
-    let taken = Arc::new(Mutex::new(None));
-    let found = Arc::clone(&taken);
+    let (tell, mut told) = oneshot::channel();
     let parts = outcome.parts.map(|parts| json!(parts));
     let lost = outcome.lost.clone();
     app.desk
         .change(move |centre, _| {
             let (ended, changes) = centre.outcome(&id, &outcome)?;
-            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+            let _ = tell.send(ended);
             let event = json!({
                 "id": id,
                 "predicted_delay_s": ended.predicted_s,
@@ -89,8 +89,7 @@ pub(crate) async fn post_outcome(
             })
         })
         .await?;
-    let ended = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let ended = ended.expect("it was changed");
+    let ended = told.try_recv().expect("it was changed");
     app.metrics.ended(ended.predicted_s, ended.measured_s);
     Ok(json_of(&OutcomeTaken {
         predicted_delay_s: ended.predicted_s,

@@ -8,8 +8,9 @@ use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{BoundKind, Bounder, check_bound};
 use wayside_core::model::load;
 use wayside_core::policy::Policy;
+use wayside_core::scenario::{BUILTIN_SCENARIOS, PolicyOptions};
 use wayside_core::slot::{NamedSlot, Placement, Slot};
-use wayside_core::{Error, Result};
+use wayside_core::{Error, Result, Scenario};
 
 /// A policy's decision for one slot. Means are over tasks, and null where there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -147,6 +148,14 @@ impl DecisionReport {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     schemars::schema_for!(DecisionReport).into()
+}
+
+/// The options of policies for slots that come without a scenario: those of the first built-in one.
+///
+/// # Errors
+/// None, unless that scenario is broken, which would be a bug of Wayside.
+pub fn policy_options() -> Result<PolicyOptions> {
+    Ok(Scenario::builtin(BUILTIN_SCENARIOS[0].name, &[])?.policy)
 }
 
 /// Lets a policy decide `named`, the slot of `file`, under its name.

@@ -34,10 +34,11 @@ impl Centre {
             .map(|(_, open)| open.placed_s)
             .fold(now_s, f64::min);
         self.servers = Servers::new(&self.site.world, first_s);
-        let mut tasks: Vec<_> = tasks
-            .into_iter()
-            .filter_map(|(id, open)| Some((id.parse().ok()?, open)))
-            .collect::<Vec<(u64, Open)>>();
+        let numbered = tasks.into_iter().map(|(id, open)| match id.parse() {
+            Ok(number) => Ok((number, open)),
+            Err(_) => Err(wrong(format!("{TASK}{id}: is no task's number"))),
+        });
+        let mut tasks: Vec<(u64, Open)> = numbered.collect::<wayside_core::Result<_>>()?;
         tasks.sort_by_key(|&(id, _)| id);
         for (id, mut open) in tasks {
             let most_s = now_s + (open.placement.delay_s + options.lease_s);

@@ -179,6 +179,23 @@ fn property_edited_bodies_and_journals_do_no_harm() {
     }
 }
 
+#[test]
+fn regress_a_task_without_a_number_is_not_dropped_in_silence() {
+    let mut site = Site::new("wang2025", &[], "price");
+    site.vehicle(0.0, "car", 0);
+    site.submit(0.0, &["car"], None);
+    site.decide(0.02);
+    let task = site
+        .journal
+        .iter()
+        .find(|(key, _)| key.starts_with("task/"));
+    let record = task.unwrap().1.clone();
+    site.journal.insert("task/one".to_owned(), record);
+    let mut centre = Centre::new(Arc::clone(site.centre.world()), 1.0).unwrap();
+    let error = centre.restore(&site.journal, 1.0).unwrap_err().to_string();
+    assert!(error.contains("task/one: is no task's number"), "{error}");
+}
+
 /// `text` with a few of its characters exchanged, left out or doubled.
 fn edited(text: &str, random: &mut u64) -> String {
     let mut bytes = text.as_bytes().to_vec();
