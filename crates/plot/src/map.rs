@@ -124,6 +124,9 @@ struct Frame<'a> {
     per_m: f64,
 }
 
+/// Least height of a map, relative to its width: a road alone would hide its RSUs' names and the circles that they cover.
+const LEAST_HIGH: f64 = 0.2;
+
 impl<'a> Frame<'a> {
     fn new(map: &Map, theme: &'a Theme) -> Self {
         let ends = |area: [f64; 2], of: fn(&Site) -> f64| {
@@ -134,6 +137,8 @@ impl<'a> Frame<'a> {
         };
         let [west, east] = ends(map.x_m, |r| r.x_m);
         let [south, north] = ends(map.y_m, |r| r.y_m);
+        let lacking = (LEAST_HIGH * (east - west) - (north - south)).max(0.0);
+        let [south, north] = [south - 0.5 * lacking, north + 0.5 * lacking];
         let (wide_m, high_m) = ((east - west).max(1.0), (north - south).max(1.0));
         let left = width("0000", theme.small) + 2.6 * theme.text;
         let most_wide = theme.width - left - 1.5 * theme.text;
@@ -476,3 +481,27 @@ const SIGNS: [Sign; 4] = [
         )
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_form_a_road_is_a_fifth_as_high_as_wide() {
+        for (high_m, share) in [(20.0, 0.2), (2000.0, 0.5)] {
+            let map = Map {
+                x_m: [0.0, 4000.0],
+                y_m: [100.0, 100.0 + high_m],
+                rsus: Vec::new(),
+                links: Vec::new(),
+                vehicles_m: Vec::new(),
+                seed: 0,
+                path: Vec::new(),
+            };
+            let frame = Frame::new(&map, &theme::SCREEN);
+            assert!((frame.high / frame.wide - share).abs() < 1e-9);
+            let (_, middle) = frame.at(0.0, 100.0 + 0.5 * high_m);
+            assert!((middle - 0.5 * (frame.top + frame.bottom())).abs() < 1e-9);
+        }
+    }
+}
