@@ -1,8 +1,10 @@
 //! One environment.
 
+use crate::answer;
 use crate::frame::Frame;
-use crate::policy::{self, Slot};
+use crate::policy::{Failure, factory};
 use crate::scenario::Scenario;
+use crate::slot::{self, Origin, Slot};
 use crate::{closed, locked, raised};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -12,11 +14,16 @@ use std::sync::{Arc, Mutex};
 use wayside_core::engine::env::{self as engine, Turn};
 use wayside_core::engine::records::SlotRecord;
 use wayside_core::engine::world::World;
+use wayside_core::policy::Policy;
 use wayside_core::rng::{Stream, Streams};
+use wayside_core::slot::{Decision, Placement};
 
 /// An environment of the engine in a frame, and the seeds of its episodes.
 pub(crate) struct Framed {
     env: engine::Env<'static>,
+    world: Arc<World>,
+    /// Policies that were asked in this episode.
+    experts: Vec<Expert>,
     pub(crate) frame: Arc<Frame>,
     strict: bool,
     /// Of later episodes; `None` before the first reset.
@@ -44,9 +51,11 @@ impl Framed {
         };
         let slots = slots.unwrap_or(world.scenario.time.slots);
         let layout = frame.layout.clone();
-        let env = engine::Env::new(world, layout, slots, Streams::new(0), "env");
+        let env = engine::Env::new(Arc::clone(&world), layout, slots, Streams::new(0), "env");
         Ok(Self {
             env: env.map_err(raised)?,
+            world,
+            experts: Vec::new(),
             frame,
             strict,
             seeds: None,
@@ -77,6 +86,7 @@ impl Framed {
             (None, None) => return Err(unseeded()),
         };
         self.masked = 0;
+        self.experts.clear();
         self.env.reset(seed).map_err(raised)?;
         self.show()
     }
@@ -126,6 +136,69 @@ impl Framed {
     pub(crate) fn record(&self) -> &SlotRecord {
         self.env.record()
     }
+
+    fn slot(&self) -> Slot {
+        let origin = Origin {
+            world: Some(Arc::clone(&self.world)),
+            seed: Some(self.env.position().0),
+        };
+        Slot::new(self.env.slot().clone(), origin)
+    }
+
+    /// The action by which `policy` would act now, and how many placements it cannot say. In an episode a policy decides every
+    /// slot at most once, and the same one goes on.
+    fn expert(&mut self, policy: &Bound<'_, PyAny>) -> PyResult<(Vec<i64>, usize)> {
+        let (seed, t) = self.env.position();
+        let key = match policy.extract::<String>() {
+            Ok(name) => name,
+            Err(_) => format!("{:p}", policy.as_ptr()),
+        };
+        let known = self.experts.iter().position(|expert| expert.key == key);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let failure = Failure::default();
+                let factory = factory(policy, Some(&self.world), &failure)?;
+                let made = factory.for_run(&self.world, Streams::new(seed));
+                if let Some(error) = failure.take() {
+                    return Err(error);
+                }
+                self.experts.push(Expert {
+                    key,
+                    policy: made.map_err(raised)?,
+                    failure,
+                    decided: None,
+                    decision: Decision::default(),
+                    _object: policy.clone().unbind(),
+                });
+                self.experts.len() - 1
+            }
+        };
+        let (slot, expert) = (self.env.slot(), &mut self.experts[at]);
+        if expert.decided != Some(t) {
+            expert.decision.clear();
+            expert.policy.decide(slot, &mut expert.decision);
+            if let Some(error) = expert.failure.take() {
+                return Err(error);
+            }
+            expert.decided = Some(t);
+        }
+        let mut actions = Vec::new();
+        let missed = self.env.express(&expert.decision, &mut actions);
+        Ok((self.frame.place(slot, &self.mask, &actions)?, missed))
+    }
+}
+
+/// A policy that is asked what it would do.
+struct Expert {
+    key: String,
+    policy: Box<dyn Policy>,
+    failure: Failure,
+    /// The slot that it decided last.
+    decided: Option<usize>,
+    decision: Decision,
+    /// Keeps the object, so that its address stays its own.
+    _object: Py<PyAny>,
 }
 
 fn unseeded() -> PyErr {
@@ -248,14 +321,63 @@ impl Env {
 
     /// The slot to be decided.
     fn slot(&self) -> PyResult<Slot> {
-        self.with(|framed| Ok(Slot::new(framed.env.slot().clone())))
+        self.with(|framed| Ok(framed.slot()))
+    }
+
+    /// The action by which `policy` would act now, and how many of its placements the form cannot say.
+    fn expert<'py>(
+        &self,
+        py: Python<'py>,
+        policy: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyArray1<i64>>, usize)> {
+        self.with(|framed| {
+            if !framed.is_seeded() {
+                return Err(unseeded());
+            }
+            let (actions, missed) = framed.expert(policy)?;
+            Ok((actions.into_pyarray(py), missed))
+        })
+    }
+
+    /// The action that puts the tasks where `answer` says, and how many placements the form cannot say.
+    fn express<'py>(
+        &self,
+        py: Python<'py>,
+        answer: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyArray1<i64>>, usize)> {
+        self.with(|framed| {
+            let mut decision = Decision::default();
+            let slot = framed.env.slot();
+            answer::read(answer, slot, &mut decision)?;
+            let mut actions = Vec::new();
+            let missed = framed.env.express(&decision, &mut actions);
+            let actions = framed.frame.place(slot, &framed.mask, &actions)?;
+            Ok((actions.into_pyarray(py), missed))
+        })
+    }
+
+    /// Tasks that actions decide, and a row `(entry, execution)` for each.
+    fn preview<'py>(
+        &self,
+        py: Python<'py>,
+        actions: PyReadonlyArray1<'_, i64>,
+    ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>)> {
+        let actions = actions.as_slice()?;
+        self.with(|framed| {
+            framed.read(actions)?;
+            let decided = framed.env.preview(&framed.actions);
+            let tasks: Vec<i64> = decided.iter().map(|(task, _)| *task as i64).collect();
+            let placements: Vec<Placement> = decided.iter().map(|(_, p)| *p).collect();
+            let rows = slot::rows(&placements).into_pyarray(py);
+            Ok((tasks.into_pyarray(py), rows))
+        })
     }
 
     /// Placements decided last: a row `(entry, execution)` per task.
     fn placements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         self.with(|framed| {
             let placements = &framed.env.decision().placements;
-            Ok(policy::rows(placements).into_pyarray(py))
+            Ok(slot::rows(placements).into_pyarray(py))
         })
     }
 

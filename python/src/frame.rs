@@ -108,6 +108,14 @@ impl Frame {
         })
     }
 
+    /// Shape of an observation.
+    pub(crate) fn shape(&self) -> Vec<usize> {
+        match self.layout.form {
+            Form::Flat { .. } | Form::Plan { .. } => vec![self.width],
+            _ => vec![self.rows, self.width],
+        }
+    }
+
     /// Length of the mask.
     pub(crate) fn outputs(&self) -> usize {
         self.nvec.iter().sum()
@@ -185,6 +193,33 @@ impl Frame {
             }
         }
         Ok(())
+    }
+
+    /// From actions that the engine asks for to those of all places: of places that are not there the first legal one.
+    pub(crate) fn place(&self, slot: &Slot, mask: &[bool], actions: &[u32]) -> PyResult<Vec<i64>> {
+        let mut start = 0;
+        let mut placed = Vec::with_capacity(self.nvec.len());
+        for &size in &self.nvec {
+            let legal = mask[start..start + size].iter().position(|legal| *legal);
+            placed.push(legal.unwrap_or(0) as i64);
+            start += size;
+        }
+        let mut put = |at: usize, actions: &[u32]| {
+            for (to, &action) in placed[at..].iter_mut().zip(actions) {
+                *to = action.into();
+            }
+        };
+        match self.layout.form {
+            Form::Shared { .. } => {
+                let (heads, _) = self.of_row();
+                let places = self.places(slot)?;
+                for (place, actions) in places.into_iter().zip(actions.chunks(heads)) {
+                    put(place * heads, actions);
+                }
+            }
+            _ => put(0, actions),
+        }
+        Ok(placed)
     }
 
     /// From actions for all places to those that the engine asks for, written to `out`; how many were

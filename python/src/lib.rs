@@ -9,18 +9,24 @@
 //! | `study` | studies, block by block |
 //! | `train` | trainings; the program `wayside` |
 //! | `interrupt` | Ctrl-C |
-//! | `policy` | policies written in Python, and the slot as they see it |
+//! | `slot`, `answer`, `feedback` | what a policy written in Python sees, answers and is told |
+//! | `policy` | policies written in Python, and others that Python names |
+//! | `learned` | trained policies |
 //! | `table` | results as Arrow tables |
 //! | `topology` | backhaul graphs from files |
 //!
 //! The package `wayside` around it (`python/wayside`) adds what Gymnasium and PettingZoo ask for.
 
+mod answer;
 mod env;
+mod feedback;
 mod frame;
 mod interrupt;
+mod learned;
 mod policy;
 mod run;
 mod scenario;
+mod slot;
 mod study;
 mod table;
 mod topology;
@@ -39,11 +45,15 @@ mod _native {
     #[pymodule_export]
     use super::frame::choose;
     #[pymodule_export]
-    use super::policy::Slot;
+    use super::learned::Learned;
+    #[pymodule_export]
+    use super::policy::place;
     #[pymodule_export]
     use super::run::{Results, decide, policies, run};
     #[pymodule_export]
     use super::scenario::Scenario;
+    #[pymodule_export]
+    use super::slot::Slot;
     #[pymodule_export]
     use super::study::{Folder, Study};
     #[pymodule_export]

@@ -1,194 +1,25 @@
-//! Policies written in Python, and the slot as they see it.
+//! Policies written in Python, and others that Python names.
 
+use crate::frame::Frame;
+use crate::learned::Learned;
 use crate::raised;
-use numpy::{IntoPyArray, PyReadonlyArray2};
+use crate::slot::{Origin, Slot};
+use crate::{answer, feedback};
+use numpy::{PyArray1, PyArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use std::sync::{Arc, Mutex};
-use wayside_core::Scenario;
-use wayside_core::engine::{PolicyFactory, SharedFactory};
-use wayside_core::policy::Policy;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{PolicyFactory, SharedFactory, Trained};
+use wayside_core::observation::Encoder;
+use wayside_core::policy::shared_cpu_adapter::SharedCpuAdapter;
+use wayside_core::policy::{Known, Policy};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
 use wayside_core::slot::{Decision, Placement};
 pub(crate) use wayside_learn::trainer::builtin::registry;
 use wayside_study::Control;
-
-/// In place of an RSU: none.
-const NONE: i64 = -1;
-/// In place of the executing RSU: the cloud.
-const CLOUD: i64 = -2;
-
-/// Placements as rows `(entry, execution)`, one after the other.
-pub(crate) fn rows(placements: &[Placement]) -> Vec<i64> {
-    let row = |placement: &Placement| match *placement {
-        Placement::Local => [NONE, NONE],
-        Placement::Rsu { entry, execution } => [entry.into(), execution.into()],
-        Placement::Cloud { entry } => [entry.into(), CLOUD],
-    };
-    placements.iter().flat_map(row).collect()
-}
-
-/// One slot: everything a policy may know, in columns. V vehicles, N tasks, M RSUs; rows are counted from 0. It is a
-/// copy and stays as it is when the run goes on.
-#[pyclass(frozen, module = "wayside._native")]
-pub(crate) struct Slot(wayside_core::Slot);
-
-impl Slot {
-    pub(crate) fn new(slot: wayside_core::Slot) -> Self {
-        Self(slot)
-    }
-}
-
-fn columns<'py>(py: Python<'py>, columns: &[(&str, &[f64])]) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    for (name, column) in columns {
-        dict.set_item(name, column.to_vec().into_pyarray(py))?;
-    }
-    Ok(dict)
-}
-
-#[pymethods]
-impl Slot {
-    /// Time of the decision since the start of the run [s].
-    #[getter]
-    fn now_s(&self) -> f64 {
-        self.0.now_s
-    }
-
-    /// Length of the slot [s].
-    #[getter]
-    fn slot_s(&self) -> f64 {
-        self.0.slot_s
-    }
-
-    /// Weight of delay against energy in the objective, between 0 and 1.
-    #[getter]
-    fn omega(&self) -> f64 {
-        self.0.omega
-    }
-
-    /// Bound tau of the load-balance metric (LBM), equation (10).
-    #[getter]
-    fn tau(&self) -> f64 {
-        self.0.tau
-    }
-
-    /// Columns of the tasks, each of shape (N,): int64 `vehicle` (row); float64 `cycles`, `data_bits`, `deadline_s`, and
-    /// `local_cost`, the cost of the task on its own vehicle.
-    #[getter]
-    fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let tasks = &self.0.tasks;
-        let local: Vec<f64> = (0..tasks.len()).map(|t| self.0.local_cost(t)).collect();
-        let dict = columns(
-            py,
-            &[
-                ("cycles", &tasks.cycles),
-                ("data_bits", &tasks.data_bits),
-                ("deadline_s", &tasks.deadline_s),
-                ("local_cost", &local),
-            ],
-        )?;
-        let vehicle: Vec<i64> = tasks.vehicle.iter().map(|&v| v.into()).collect();
-        dict.set_item("vehicle", vehicle.into_pyarray(py))?;
-        Ok(dict)
-    }
-
-    /// Columns of the vehicles, float64 of shape (V,): `x_m`, `y_m`, `tx_power_w`, `cpu_hz`, `energy_coeff` [J s^2/cycle^3], and
-    /// `local_wait_s`, the time until the vehicle's own CPU is free.
-    #[getter]
-    fn vehicles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let v = &self.0.vehicles;
-        columns(
-            py,
-            &[
-                ("x_m", &v.x_m),
-                ("y_m", &v.y_m),
-                ("tx_power_w", &v.tx_power_w),
-                ("cpu_hz", &v.cpu_hz),
-                ("energy_coeff", &v.energy_coeff),
-                ("local_wait_s", &v.local_wait_s),
-            ],
-        )
-    }
-
-    /// Columns of the RSUs, float64 of shape (M,): `x_m`, `y_m`, `range_m`, `bandwidth_hz`, `cpu_hz`, `available_cpu_hz` (what earlier
-    /// tasks do not hold), `energy_coeff` [J s^2/cycle^3].
-    #[getter]
-    fn rsus<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let r = &self.0.rsus;
-        let available: Vec<f64> = (0..r.len()).map(|m| r.available_cpu_hz(m)).collect();
-        columns(
-            py,
-            &[
-                ("x_m", &r.x_m),
-                ("y_m", &r.y_m),
-                ("range_m", &r.range_m),
-                ("bandwidth_hz", &r.bandwidth_hz),
-                ("cpu_hz", &r.cpu_hz),
-                ("available_cpu_hz", &available),
-                ("energy_coeff", &r.energy_coeff),
-            ],
-        )
-    }
-
-    /// Names of the RSUs, by row.
-    #[getter]
-    fn rsu_ids(&self) -> Vec<String> {
-        self.0.rsus.id.to_vec()
-    }
-
-    /// Radio links of the vehicles. Links `start[v]` to `start[v + 1]` (exclusive) are those of vehicle `v`, nearest RSU first:
-    /// int64 `start` of shape (V + 1,), and for each link int64 `rsu` (row) and float64 `seconds_per_bit`, the upload time of a bit
-    /// over the whole band.
-    #[getter]
-    fn coverage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let coverage = &self.0.coverage;
-        let column = |values: Vec<i64>| values.into_pyarray(py);
-        let dict = PyDict::new(py);
-        let start = coverage.start.iter().map(|&s| s.into()).collect();
-        let rsu = coverage.links.iter().map(|link| link.rsu.into()).collect();
-        let time = coverage.links.iter().map(|link| link.seconds_per_bit);
-        dict.set_item("start", column(start))?;
-        dict.set_item("rsu", column(rsu))?;
-        let time: Vec<f64> = time.collect();
-        dict.set_item("seconds_per_bit", time.into_pyarray(py))?;
-        Ok(dict)
-    }
-
-    /// Pairs of RSUs with a route, one row each: int64 `from`, `to` (rows of RSUs), `hops`; float64 `seconds_per_bit` (migration
-    /// time of a bit) and `wait_s`.
-    #[getter]
-    fn routes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (mut from, mut to, mut hops) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut time, mut wait) = (Vec::new(), Vec::new());
-        for m in 0..self.0.rsus.len() as u32 {
-            for target in self.0.routes.targets(m) {
-                from.push(i64::from(m));
-                to.push(i64::from(target.rsu));
-                hops.push(i64::from(target.hops));
-                time.push(target.seconds_per_bit);
-                wait.push(target.wait_s);
-            }
-        }
-        let dict = columns(py, &[("seconds_per_bit", &time), ("wait_s", &wait)])?;
-        for (name, column) in [("from", from), ("to", to), ("hops", hops)] {
-            dict.set_item(name, column.into_pyarray(py))?;
-        }
-        Ok(dict)
-    }
-
-    /// Links of the backhaul, as pairs of RSU rows, the smaller first.
-    #[getter]
-    fn links(&self) -> Vec<(u32, u32)> {
-        let links = self.0.network.links().iter();
-        links
-            .filter(|l| l.from < l.to)
-            .map(|l| (l.from, l.to))
-            .collect()
-    }
-}
 
 /// The first exception of Python code in a run.
 #[derive(Clone, Default)]
@@ -215,16 +46,27 @@ impl Failure {
     }
 }
 
-/// What Python names: a policy by its name, the file of a trained one, or an object of its own.
+/// What Python names: a policy by its name, the file of a trained one, one that is loaded, or an object of its own.
 pub(crate) fn factory(
     policy: &Bound<'_, PyAny>,
-    scenario: Option<&Scenario>,
+    world: Option<&Arc<World>>,
     failure: &Failure,
 ) -> PyResult<SharedFactory> {
     if let Ok(name) = policy.extract::<String>() {
+        let scenario = world.map(|world| &world.scenario);
         return registry().resolve(&name, scenario).map_err(raised);
     }
-    if !policy.hasattr("decide")? {
+    if let Some(native) = policy.getattr_opt("_native")?
+        && let Ok(learned) = native.cast::<Learned>()
+    {
+        let learned = learned.get();
+        return Ok(Arc::new(Trained {
+            name: learned.name().to_owned(),
+            scorer: learned.policy().clone(),
+        }));
+    }
+    let is_gym = policy.hasattr("form")? && policy.hasattr("act")?;
+    if !is_gym && !policy.hasattr("decide")? {
         let message = format!(
             "policy: must be a name, or have a method decide(self, slot), got {}",
             policy.get_type().name()?
@@ -239,9 +81,23 @@ pub(crate) fn factory(
         Some(name) => name.extract()?,
         None => class.name()?.to_string(),
     };
+    let gym = if is_gym {
+        let form: String = policy.getattr("form")?.extract()?;
+        let vehicles = policy.getattr("vehicles")?.extract()?;
+        let Some(world) = world else {
+            let message =
+                "policy: a GymPolicy needs a scenario: decide a slot of a run or of an environment";
+            return Err(PyValueError::new_err(message));
+        };
+        Some(Arc::new(Frame::new(world, &form, vehicles)?))
+    } else {
+        None
+    };
     Ok(Arc::new(PythonFactory {
         name,
         object: policy.clone().unbind(),
+        gym,
+        world: world.cloned(),
         failure: failure.clone(),
     }))
 }
@@ -250,6 +106,9 @@ pub(crate) fn factory(
 struct PythonFactory {
     name: String,
     object: Py<PyAny>,
+    /// What it sees, where it acts as in an environment.
+    gym: Option<Arc<Frame>>,
+    world: Option<Arc<World>>,
     failure: Failure,
 }
 
@@ -258,8 +117,8 @@ impl PolicyFactory for PythonFactory {
         &self.name
     }
 
-    fn policy(&self, _: &PolicyOptions, _: Streams) -> wayside_core::Result<Box<dyn Policy>> {
-        own(&self.object, &self.failure).map_err(|e| {
+    fn policy(&self, _: &PolicyOptions, streams: Streams) -> wayside_core::Result<Box<dyn Policy>> {
+        self.own(streams.seed()).map_err(|e| {
             let text = e.to_string();
             self.failure.set(e);
             wayside_core::Error::invalid("policy", None, &self.name, text)
@@ -267,84 +126,221 @@ impl PolicyFactory for PythonFactory {
     }
 }
 
-/// The policy of one seed: an instance, or a copy of the object.
-fn own(object: &Py<PyAny>, failure: &Failure) -> PyResult<Box<dyn Policy>> {
-    Python::attach(|py| {
-        let object = object.bind(py);
-        let own = if object.cast::<PyType>().is_ok() {
-            object.call0()?
-        } else {
-            py.import("copy")?.call_method1("deepcopy", (object,))?
-        };
-        Ok(Box::new(PythonPolicy {
-            object: own.unbind(),
-            failure: failure.clone(),
-        }) as Box<dyn Policy>)
-    })
-}
-
-/// An object with `decide(slot)`.
-struct PythonPolicy {
-    object: Py<PyAny>,
-    failure: Failure,
-}
-
-impl PythonPolicy {
-    fn ask(&self, py: Python<'_>, slot: &wayside_core::Slot, to: &mut Decision) -> PyResult<()> {
-        let seen = Bound::new(py, Slot(slot.clone()))?;
-        let answer = self.object.bind(py).call_method1("decide", (seen,))?;
-        let array = py.import("numpy")?.call_method1("asarray", (&answer,))?;
-        let tasks = slot.tasks.len();
-        let refused = |got: String| {
-            let expected = format!("must be {tasks} rows (entry, execution) of integers");
-            PyValueError::new_err(format!("decide: {expected}, got {got}"))
-        };
-        let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
-        let shape: Vec<usize> = array.getattr("shape")?.extract()?;
-        if shape != [tasks, 2] || !(kind == "i" || tasks == 0) {
-            let dtype = array.getattr("dtype")?.str()?.to_string();
-            return Err(refused(format!("{dtype} of shape {shape:?}")));
-        }
-        let array = array.call_method1("astype", ("int64",))?;
-        let array: PyReadonlyArray2<'_, i64> = array.extract()?;
-        let rsus = slot.rsus.len();
-        to.placements.clear();
-        for (task, row) in array.as_array().rows().into_iter().enumerate() {
-            let rsu = |rsu: i64| u32::try_from(rsu).ok().filter(|&m| (m as usize) < rsus);
-            to.placements.push(match (row[0], row[1]) {
-                (NONE, NONE) => Placement::Local,
-                (entry, CLOUD) if rsu(entry).is_some() && slot.cloud_round_trip_s.is_some() => {
-                    Placement::Cloud {
-                        entry: entry as u32,
-                    }
-                }
-                (entry, execution) => match (rsu(entry), rsu(execution)) {
-                    (Some(entry), Some(execution)) => Placement::Rsu { entry, execution },
-                    _ => {
-                        return Err(PyValueError::new_err(format!(
-                            "decide: [{task}]: must be rows of RSUs, (-1, -1) for the vehicle or (entry, -2) \
-                             for a cloud that is there, got ({entry}, {execution})"
-                        )));
-                    }
+impl PythonFactory {
+    /// The policy of one seed: an instance, or a copy of the object, which know their seed if they ask for it.
+    fn own(&self, seed: u64) -> PyResult<Box<dyn Policy>> {
+        Python::attach(|py| {
+            let object = self.object.bind(py);
+            let own = match object.cast::<PyType>() {
+                Ok(class) => made(class, seed)?,
+                Err(_) => py.import("copy")?.call_method1("deepcopy", (object,))?,
+            };
+            if own.hasattr("reset")? {
+                own.call_method1("reset", (seed,))?;
+            }
+            let listens = own.hasattr("observe")?;
+            let object = PythonObject {
+                object: own.unbind(),
+                origin: Origin {
+                    world: self.world.clone(),
+                    seed: Some(seed),
                 },
-            });
-        }
-        to.check(slot).map_err(raised)
+                listens,
+                failure: self.failure.clone(),
+            };
+            Ok(match &self.gym {
+                None => Box::new(PythonPolicy(object)) as Box<dyn Policy>,
+                Some(frame) => gym(object, frame)?,
+            })
+        })
     }
 }
 
-impl Policy for PythonPolicy {
-    fn decide(&mut self, slot: &wayside_core::Slot, decision: &mut Decision) {
-        decision.minimum_hz.clear();
-        decision.paths.clear();
-        // An exception stops the run before the next slot; until then everything stays on its vehicle.
-        let failed = Python::attach(|py| self.ask(py, slot, decision).err());
+/// An instance of `class`, made with its seed where its signature has one.
+fn made<'py>(class: &Bound<'py, PyType>, seed: u64) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let signature = py.import("inspect")?.call_method1("signature", (class,));
+    let takes_seed = signature.is_ok_and(|signature| {
+        let parameters = signature.getattr("parameters");
+        parameters.is_ok_and(|all| all.contains("seed").unwrap_or(false))
+    });
+    if !takes_seed {
+        return class.call0();
+    }
+    let named = PyDict::new(py);
+    named.set_item("seed", seed)?;
+    class.call((), Some(&named))
+}
+
+/// The object of one seed.
+struct PythonObject {
+    object: Py<PyAny>,
+    origin: Origin,
+    listens: bool,
+    failure: Failure,
+}
+
+impl PythonObject {
+    /// Fills `decision` by `ask`. An exception stops the run before the next slot; until then everything stays on its vehicle.
+    fn decide(
+        &self,
+        slot: &wayside_core::Slot,
+        decision: &mut Decision,
+        ask: impl FnOnce(Python<'_>, &mut Decision) -> PyResult<()>,
+    ) {
+        let failed = Python::attach(|py| ask(py, decision).err());
         if let Some(error) = failed {
             self.failure.set(error);
-            decision.placements.clear();
+            decision.clear();
             decision
                 .placements
                 .resize(slot.tasks.len(), Placement::Local);
         }
+    }
+
+    fn observe(&self, known: &[Known]) {
+        let told = Python::attach(|py| {
+            let outcome = feedback::columns(py, known)?;
+            self.object.bind(py).call_method1("observe", (outcome,))?;
+            Ok(())
+        });
+        if let Err(error) = told {
+            self.failure.set(error);
+        }
+    }
+}
+
+/// An object with `decide(slot)`.
+struct PythonPolicy(PythonObject);
+
+impl Policy for PythonPolicy {
+    fn decide(&mut self, slot: &wayside_core::Slot, decision: &mut Decision) {
+        let own = &self.0;
+        own.decide(slot, decision, |py, decision| {
+            let seen = Bound::new(py, Slot::new(slot.clone(), own.origin.clone()))?;
+            let said = own.object.bind(py).call_method1("decide", (seen,))?;
+            answer::read(&said, slot, decision)
+        });
+    }
+
+    fn listens(&self) -> bool {
+        self.0.listens
+    }
+
+    fn observe(&mut self, known: &[Known]) {
+        self.0.observe(known);
+    }
+}
+
+/// A policy that acts as in an environment.
+fn gym(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<dyn Policy>> {
+    let encoder = Encoder::new(frame.layout.clone()).map_err(raised)?;
+    Ok(Box::new(SharedCpuAdapter::new(GymPolicy {
+        object,
+        frame: Arc::clone(frame),
+        encoder,
+        rows: Vec::new(),
+        mask: Vec::new(),
+        actions: Vec::new(),
+    })))
+}
+
+/// An object with `act(observation, mask)`.
+struct GymPolicy {
+    object: PythonObject,
+    frame: Arc<Frame>,
+    encoder: Encoder,
+    rows: Vec<f32>,
+    mask: Vec<bool>,
+    actions: Vec<u32>,
+}
+
+impl Policy for GymPolicy {
+    fn decide(&mut self, slot: &wayside_core::Slot, decision: &mut Decision) {
+        let Self {
+            object,
+            frame,
+            encoder,
+            rows,
+            mask,
+            actions,
+        } = self;
+        object.decide(slot, decision, |py, decision| {
+            let act = object.object.bind(py).getattr("act")?;
+            encoder.begin(slot);
+            while encoder.observe(slot) {
+                let observation = encoder.observation();
+                if observation.heads.is_empty() {
+                    encoder.act(slot, &[]);
+                    continue;
+                }
+                frame.show(slot, observation, rows, mask)?;
+                let shape = frame.shape();
+                let seen = PyArray1::from_slice(py, rows).reshape(shape)?;
+                let legal = PyArray1::from_slice(py, mask);
+                let said = act.call1((seen, legal))?;
+                let said = integers(&said)?;
+                frame.take(slot, observation, mask, &said, false, actions)?;
+                encoder.act(slot, actions);
+            }
+            encoder.decision(slot, decision);
+            Ok(())
+        });
+    }
+
+    fn listens(&self) -> bool {
+        self.object.listens
+    }
+
+    fn observe(&mut self, known: &[Known]) {
+        self.object.observe(known);
+    }
+}
+
+/// Actions, as any array of integers.
+fn integers(said: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
+    let numpy = said.py().import("numpy")?;
+    let array = numpy.call_method1("asarray", (said,))?;
+    let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
+    if kind != "i" && kind != "u" {
+        let message = format!("act: must return integers, got {}", array.getattr("dtype")?);
+        return Err(PyTypeError::new_err(message));
+    }
+    let flat = array
+        .call_method0("ravel")?
+        .call_method1("astype", ("int64",))?;
+    let flat: numpy::PyReadonlyArray1<'_, i64> = flat.extract()?;
+    Ok(flat.as_array().to_vec())
+}
+
+/// What a policy decides for one slot, in the form in which policies written in Python answer.
+#[pyfunction]
+pub(crate) fn place<'py>(
+    py: Python<'py>,
+    slot: &Bound<'py, Slot>,
+    policy: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let failure = Failure::default();
+    let slot = slot.get();
+    let factory = factory(policy, slot.world(), &failure)?;
+    let options = options(slot.world())?;
+    let made = factory.for_slot(slot.slot(), &options);
+    if let Some(error) = failure.take() {
+        return Err(error);
+    }
+    let mut policy = made.map_err(raised)?;
+    let mut decision = Decision::default();
+    py.detach(|| policy.decide(slot.slot(), &mut decision));
+    match failure.take() {
+        Some(error) => Err(error),
+        None => answer::write(py, slot.slot(), &decision),
+    }
+}
+
+/// Options of policies: those of the scenario that a slot is from.
+pub(crate) fn options(world: Option<&Arc<World>>) -> PyResult<PolicyOptions> {
+    match world {
+        Some(world) => Ok(world.scenario.policy),
+        None => wayside_study::decision::policy_options().map_err(raised),
     }
 }

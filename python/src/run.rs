@@ -1,9 +1,10 @@
 //! Runs, decisions and bounds.
 
 use crate::interrupt::interruptible;
-use crate::policy::{Failure, factory, registry};
+use crate::policy::{Failure, factory, options, registry};
 use crate::raised;
 use crate::scenario::Scenario;
+use crate::slot::Slot;
 use crate::table::{self, Table};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -81,7 +82,8 @@ pub(crate) fn run(
     force: bool,
 ) -> PyResult<Results> {
     let failure = Failure::default();
-    let mut experiment = Experiment::in_world(scenario.world()?)
+    let world = scenario.world()?;
+    let mut experiment = Experiment::in_world(Arc::clone(&world))
         .policies(std::iter::empty::<String>())
         .seeds(seeds)
         .bound(bound_kind(bound)?)
@@ -92,7 +94,7 @@ pub(crate) fn run(
         .keep_partial(false)
         .control(Arc::clone(failure.control()));
     for policy in &policies {
-        experiment = experiment.factory(factory(policy, Some(scenario.scenario()), &failure)?);
+        experiment = experiment.factory(factory(policy, Some(&world), &failure)?);
     }
     if let Some(out) = out {
         experiment = experiment.out(out, force);
@@ -116,20 +118,29 @@ pub(crate) fn run(
     })
 }
 
-/// Decides one slot, given as JSON; the decision as JSON.
+/// Decides one slot, given as JSON or as it is; the decision as JSON.
 #[pyfunction]
 pub(crate) fn decide(
     py: Python<'_>,
     file: &str,
-    slot: &str,
+    slot: &Bound<'_, PyAny>,
     policy: &Bound<'_, PyAny>,
     bound: Option<&str>,
 ) -> PyResult<String> {
     let failure = Failure::default();
-    let named = wayside_core::Slot::from_json(file, slot).map_err(raised)?;
+    let (named, world) = match slot.cast::<Slot>() {
+        Ok(slot) => (slot.get().named(), slot.get().world().cloned()),
+        Err(_) => {
+            let text: String = slot.extract()?;
+            (
+                wayside_core::Slot::from_json(file, &text).map_err(raised)?,
+                None,
+            )
+        }
+    };
     let kind = bound_kind(bound)?;
-    let factory = factory(policy, None, &failure)?;
-    let options = decision::policy_options().map_err(raised)?;
+    let factory = factory(policy, world.as_ref(), &failure)?;
+    let options = options(world.as_ref())?;
     let policy = factory.for_slot(&named.slot, &options);
     if let Some(error) = failure.take() {
         return Err(error);

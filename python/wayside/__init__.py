@@ -4,6 +4,7 @@
 ``wayside.run``                        compares policies on the same traffic; results are Arrow tables
 ``wayside.decide``, ``wayside.bound``  decide or bound a single slot
 ``wayside.train``                      trains a policy, for ``run`` and ``decide``
+``wayside.load_policy``                a trained policy as an object; ``wayside.GymPolicy`` makes one of yours
 ``wayside.Scenario``                   everything that defines a run but its seeds
 ``gymnasium.make("wayside/Offloading-v0")``  the environment, see :class:`wayside.env.OffloadingEnv`
 ``wayside.parallel.OffloadingParallelEnv``   the same for PettingZoo, with vehicles as agents
@@ -19,24 +20,43 @@ from types import ModuleType
 
 from wayside._native import Slot, Table, __version__
 from wayside._register import register as _register
-from wayside.api import CLOUD, NOWHERE, Decision, Policy, Results, bound, decide, policies, run, topology
+from wayside.api import (
+    CLOUD,
+    NOWHERE,
+    Answer,
+    Decision,
+    Outcome,
+    Policy,
+    Results,
+    bound,
+    decide,
+    policies,
+    run,
+    topology,
+)
+from wayside.learned import GymPolicy, TrainedPolicy, load_policy
 from wayside.scenario import Scenario, Section
 from wayside.training import Training, train
 
 __all__ = [
     "CLOUD",
     "NOWHERE",
+    "Answer",
     "Decision",
+    "GymPolicy",
+    "Outcome",
     "Policy",
     "Results",
     "Scenario",
     "Section",
     "Slot",
     "Table",
+    "TrainedPolicy",
     "Training",
     "__version__",
     "bound",
     "decide",
+    "load_policy",
     "policies",
     "run",
     "topology",

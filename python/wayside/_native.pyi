@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 __all__ = [
     "Env",
+    "Learned",
     "Results",
     "Scenario",
     "Slot",
@@ -20,6 +21,7 @@ __all__ = [
     "choose",
     "decide",
     "main",
+    "place",
     "policies",
     "run",
     "topology",
@@ -47,6 +49,9 @@ class Slot:
     It is a copy and stays as it is when the run goes on.
     """
 
+    @property
+    def seed(self) -> int | None:
+        """Seed of the run or episode; ``None`` for a slot from elsewhere."""
     @property
     def now_s(self) -> float:
         """Time of the decision since the start of the run [s]."""
@@ -101,6 +106,43 @@ class Slot:
     @property
     def links(self) -> list[tuple[int, int]]:
         """Links of the backhaul, as pairs of RSU rows, the smaller first."""
+    @property
+    def network(self) -> dict[str, npt.NDArray[Any]]:
+        """Directed links of the backhaul, one row each.
+
+        int64 ``from``, ``to`` (rows of RSUs); float64 ``rate_bps`` [bit/s], ``propagation_s``.
+        """
+    @property
+    def cloud_round_trip_s(self) -> float | None:
+        """Time to the cloud and back [s]; ``None`` where there is no cloud."""
+    @property
+    def queues(self) -> dict[str, npt.NDArray[Any]] | None:
+        """Cores and queues as they are; ``None`` where CPU is shared.
+
+        Built-in policies do not look at them, but at :meth:`seen_from`. Of servers, shape ``(M,)``: float64 ``core_hz``
+        (speed of a core), ``wait_s`` (until the first core is free), int64 ``busy`` (cores), ``waiting`` (tasks that have
+        not begun), bool ``up``. Of cores: float64 ``core_wait_s``; those of server ``m`` are ``core_start[m]`` to
+        ``core_start[m + 1]`` (exclusive), int64 ``core_start`` of shape ``(M + 1,)``. Of links, row by row of
+        ``network``: float64 ``link_wait_s``, until it has sent all that is queued for it.
+        """
+    def seen_from(self, entry: int) -> dict[str, npt.NDArray[Any]]:
+        """What the server of RSU ``entry`` may know, by the information that has reached it; it knows itself as it is.
+
+        One row per server that it knows of, itself first, then by hops: int64 ``rsu`` (row), ``hops``, ``cores``, ``idle``
+        (cores), float64 ``wait_s`` (until the first core is free), ``core_hz``, ``seconds_per_bit`` (migration time of a
+        bit). A server without cores does not work. ``link_wait_s`` is float64 of shape ``(L,)``, the links of ``network``.
+
+        Raises:
+            ValueError: ``entry`` is not the nearest RSU of a vehicle with a task.
+        """
+    @property
+    def sessions(self) -> dict[str, npt.NDArray[Any]] | None:
+        """Sessions that run, whose batches are the tasks, row by row; ``None`` where every task stands alone.
+
+        int64 ``id``, ``left`` (slots, this one included), ``host``, ``moving_to`` (rows of RSUs, -1 for none),
+        ``moving_slots`` (until it switches); float64 ``upload_s``, ``interruption_s``, ``down_s`` (downtime that is left),
+        ``velocity_mps`` of shape ``(N, 2)``, east and north.
+        """
 
 @final
 class Table:
@@ -140,6 +182,27 @@ class StudyFolder:
     def close(self) -> None: ...
 
 @final
+class Learned:
+    """A trained policy; ``wayside.TrainedPolicy`` wraps it."""
+
+    @staticmethod
+    def load(name_or_path: str, scenario: Scenario | None) -> Learned: ...
+    @staticmethod
+    def from_bytes(name: str, bytes: bytes) -> Learned: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def form(self) -> str: ...
+    @property
+    def heads(self) -> list[int]: ...
+    def to_bytes(self) -> bytes: ...
+    def save(self, path: str | os.PathLike[str]) -> None: ...
+    def card_json(self) -> str: ...
+    def network_json(self) -> str: ...
+    def logits(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]: ...
+    def tensors(self) -> dict[str, npt.NDArray[np.float32]]: ...
+
+@final
 class Env:
     """One environment; ``wayside.env.OffloadingEnv`` makes a Gymnasium environment of it."""
 
@@ -159,6 +222,11 @@ class Env:
     def context(self) -> npt.NDArray[np.float32]: ...
     def figures(self) -> dict[str, float]: ...
     def slot(self) -> Slot: ...
+    def expert(self, policy: Any) -> tuple[npt.NDArray[np.int64], int]: ...
+    def express(self, answer: Any) -> tuple[npt.NDArray[np.int64], int]: ...
+    def preview(
+        self, actions: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
     def placements(self) -> npt.NDArray[np.int64]: ...
     def close(self) -> None: ...
 
@@ -213,7 +281,8 @@ def run(
     tasks: bool,
     force: bool,
 ) -> Results: ...
-def decide(file: str, slot: str, policy: Any, bound: str | None) -> str: ...
+def place(slot: Slot, policy: Any) -> dict[str, Any]: ...
+def decide(file: str, slot: str | Slot, policy: Any, bound: str | None) -> str: ...
 
 def train(
     scenario: Scenario,

@@ -16,32 +16,88 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from wayside import learned
+
 NOWHERE = -1
 """Stands for both RSUs of a placement: the task stays on its vehicle."""
 CLOUD = -2
 """Stands for the executing RSU: the cloud, if the scenario has one."""
 
 
+class Answer(TypedDict, total=False):
+    """What a policy may answer beside placements. Only ``placements`` is required.
+
+    ==============  ==========================================================================================
+    ``placements``  integers ``(tasks, 2)``, see :meth:`Policy.decide`
+    ``cpu_hz``      CPU share of every task at an RSU [Hz], ``(tasks,)``, in place of the optimum (P2)
+    ``minimum_hz``  least CPU share of every task [Hz], ``(tasks,)``, 0 for none: P2 gives the rest
+    ``paths``       a path per task: rows of RSUs from entry to execution, or ``None`` for the shortest route
+    ==============  ==========================================================================================
+
+    Shares belong to scenarios in which RSUs share their CPU, paths to those in which tasks queue; elsewhere they raise.
+    """
+
+    placements: npt.ArrayLike
+    cpu_hz: npt.ArrayLike
+    minimum_hz: npt.ArrayLike
+    paths: Sequence[Sequence[int] | None]
+
+
 class Policy(Protocol):
     """A policy of your own: any class or object with this method.
 
     Every seed gets a new instance of a class, or a deep copy of an object, so that seeds do not share state. The
-    attribute ``name``, if there is one, is the policy's name in the results.
+    attribute ``name``, if there is one, is the policy's name in the results. Two methods and a parameter are optional:
+
+    ===================  =====================================================================================
+    ``__init__(seed)``   a class whose ``__init__`` has a parameter ``seed`` is made with the seed of its run
+    ``reset(seed)``      is called before the first slot of every seed. Draw all random numbers from a generator
+                         made of the seed, such as ``numpy.random.default_rng(seed)``
+    ``observe(outcome)`` is told of tasks whose outcomes are known, see :class:`Outcome`: all tasks of a slot where
+                         CPU is shared; where tasks queue, those that ended since the last decision
+    ===================  =====================================================================================
     """
 
-    def decide(self, slot: _native.Slot, /) -> npt.ArrayLike:
+    def decide(self, slot: _native.Slot, /) -> npt.ArrayLike | Answer:
         """Place all tasks of ``slot`` at once.
 
         Returns:
             Integers of shape ``(tasks, 2)``, a pair ``(entry, execution)`` per task: the row of the RSU that
             receives the task, which must cover its vehicle, and of the RSU that executes it.
             ``(NOWHERE, NOWHERE)`` means the vehicle, ``(entry, CLOUD)`` the cloud. The engine finds the CPU
-            shares (P2).
+            shares (P2). Or a dictionary with these ``placements`` and more, see :class:`Answer`.
         """
         ...
 
 
-AnyPolicy: TypeAlias = "str | os.PathLike[str] | Policy | type[Policy]"
+class Outcome(TypedDict):
+    """What became of n tasks: columns of shape ``(n,)``, ``placements`` ``(n, 2)``.
+
+    ``slot`` and ``task`` say which task it was: the number of its slot, and its row in it. Delays [s], energies [J] and
+    ``cost`` are NaN for a task that was lost, by a failure or without a way back for its result.
+    """
+
+    slot: npt.NDArray[np.int64]
+    task: npt.NDArray[np.int64]
+    placements: npt.NDArray[np.int64]
+    cost: npt.NDArray[np.float64]
+    delay_s: npt.NDArray[np.float64]
+    energy_j: npt.NDArray[np.float64]
+    upload_s: npt.NDArray[np.float64]
+    migration_s: npt.NDArray[np.float64]
+    propagation_s: npt.NDArray[np.float64]
+    wait_s: npt.NDArray[np.float64]
+    compute_s: npt.NDArray[np.float64]
+    cpu_hz: npt.NDArray[np.float64]
+    deadline_s: npt.NDArray[np.float64]
+    on_time: npt.NDArray[np.bool_]
+    lost: npt.NDArray[np.bool_]
+
+
+AnyPolicy: TypeAlias = (
+    "str | os.PathLike[str] | Policy | type[Policy] | learned.TrainedPolicy | learned.GymPolicy"
+)
+AnySlot: TypeAlias = "str | Path | Mapping[str, Any] | _native.Slot"
 
 
 class Placement(TypedDict):
@@ -182,8 +238,9 @@ def run(
 
     Args:
         scenario: a :class:`Scenario`, the name of a built-in one, or a TOML file.
-        policies: names (:func:`policies`), files that ``wayside train`` wrote (``policy.safetensors``), and
-            policies of your own (:class:`Policy`).
+        policies: names (:func:`policies`), files that ``wayside train`` wrote (``policy.safetensors``), loaded ones
+            (:func:`load_policy`), policies of your own (:class:`Policy`), and what acts in an environment
+            (:class:`GymPolicy`).
         seeds: one replication each. Integers, or text such as ``"0..9"`` or ``"3,7"``. The same seed always gives
             the same traffic.
         slots: number of slots of a replication; by default the scenario's.
@@ -205,7 +262,9 @@ def run(
     found = scenario_of(scenario, overrides)
     if slots is not None:
         found = found.replace({"time.slots": slots})
-    single = isinstance(policies, (str, os.PathLike, type)) or hasattr(policies, "decide")
+    single = isinstance(policies, (str, os.PathLike, type)) or any(
+        hasattr(policies, method) for method in ("decide", "act")
+    )
     entrants: list[Any] = [policies] if single else list(policies)  # type: ignore[arg-type]
     entrants = [_named(entrant) for entrant in entrants]
     return Results(
@@ -231,7 +290,9 @@ def _named(policy: Any) -> Any:
     return path if os.path.dirname(path) else os.path.join(os.curdir, path)
 
 
-def _slot_text(slot: str | Path | Mapping[str, Any]) -> tuple[str, str]:
+def _slot_text(slot: AnySlot) -> tuple[str, str | _native.Slot]:
+    if isinstance(slot, _native.Slot):
+        return "slot", slot
     if isinstance(slot, Mapping):
         return "slot", json.dumps(slot)
     if isinstance(slot, Path):
@@ -242,7 +303,7 @@ def _slot_text(slot: str | Path | Mapping[str, Any]) -> tuple[str, str]:
 
 
 def decide(
-    slot: str | Path | Mapping[str, Any],
+    slot: AnySlot,
     policy: AnyPolicy = "price",
     *,
     bound: str | None = None,
@@ -250,8 +311,9 @@ def decide(
     """Decide one slot.
 
     Args:
-        slot: a mapping, JSON text, or the path of a JSON file, in the format of ``wayside schema slot``.
-        policy: a name, the file of a trained policy, or a policy of your own.
+        slot: a mapping, JSON text, or the path of a JSON file, in the format of ``wayside schema slot``; or a
+            :class:`Slot`, such as ``env.unwrapped.slot()``.
+        policy: as in :func:`run`.
         bound: ``"simple"`` or ``"split"`` adds a certified lower bound and the gap to it.
 
     Returns:
@@ -267,7 +329,7 @@ def decide(
     return decision
 
 
-def bound(slot: str | Path | Mapping[str, Any], kind: str = "split") -> float | None:
+def bound(slot: AnySlot, kind: str = "split") -> float | None:
     """Certified lower bound of the objective of one slot, mean over its tasks; ``None`` for a slot without tasks.
 
     Args:

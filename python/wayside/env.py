@@ -14,6 +14,7 @@ from gymnasium.utils import EzPickle
 
 from wayside import _native
 from wayside._seeds import seed_of
+from wayside.api import AnyPolicy, _named
 from wayside.masks import SpaceMask, integers
 from wayside.render import Frame, Window, draw
 from wayside.scenario import Scenario, scenario_of
@@ -172,10 +173,7 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Take one action per head: int64 of shape ``(heads,)``, a single integer for ``sequential``."""
-        if self.form == "sequential":
-            actions = integers(action, (), "action").reshape(1)
-        else:
-            actions = integers(action, (self._heads,), "action")
+        actions = self._actions(action)
         before = self._env.slot() if self.render_mode is not None else None
         reward, slot_ended, truncated, masked = self._env.step(actions)
         info = self._info(masked)
@@ -192,6 +190,51 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
     def slot(self) -> _native.Slot:
         """The slot that is to be decided, as a policy sees it."""
         return self._env.slot()
+
+    def expert_action(self, policy: AnyPolicy = "price", *, exact: bool = False) -> Any:
+        """The action by which ``policy`` would act now, for behaviour cloning and for comparison.
+
+        In an episode a policy decides every slot at most once; one that remembers goes on from slot to slot. A form cannot
+        say every placement (``shared`` names the nearest targets, ``sequential`` the most promising placements): there the task
+        takes the least total of its rows (``sequential``), or is executed where it enters, or on its vehicle.
+
+        Args:
+            policy: as in :func:`wayside.run`.
+            exact: raise ``ValueError`` in place of that.
+
+        Returns:
+            int64 of shape ``(heads,)``, an integer for ``sequential``.
+        """
+        return self._said(*self._env.expert(_named(policy)), exact)
+
+    def action_of(self, placements: Any, *, exact: bool = True) -> Any:
+        """The action that puts the tasks of the slot where ``placements`` says.
+
+        Args:
+            placements: what a policy answers: integers of shape ``(tasks, 2)``, or a :class:`wayside.Answer`. Of
+                ``sequential`` only the row of the task whose turn it is counts.
+            exact: as in :meth:`expert_action`.
+        """
+        return self._said(*self._env.express(placements), exact)
+
+    def placements_of(self, action: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """What an action decides; nothing is done.
+
+        Returns:
+            The tasks that it decides, int64 of shape ``(n,)``, and a row ``(entry, execution)`` for each, ``(n, 2)``.
+        """
+        tasks, placements = self._env.preview(self._actions(action))
+        return tasks, placements.reshape(-1, 2)
+
+    def _said(self, actions: npt.NDArray[np.int64], missed: int, exact: bool) -> Any:
+        if exact and missed:
+            raise ValueError(f"placements: form {self.form!r} cannot say {missed} of them")
+        return actions[0] if self.form == "sequential" else actions
+
+    def _actions(self, action: Any) -> npt.NDArray[np.int64]:
+        if self.form == "sequential":
+            return integers(action, (), "action").reshape(1)
+        return integers(action, (self._heads,), "action")
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """The map with the slot decided last, or with the first one: uint8 of shape ``(480, 480, 3)``."""

@@ -24,6 +24,12 @@ impl Streams {
         Self { seed }
     }
 
+    /// The seed.
+    #[must_use]
+    pub fn seed(self) -> u64 {
+        self.seed
+    }
+
     /// The stream called `name`, from its start.
     #[must_use]
     pub fn stream(self, name: &str) -> Stream {

@@ -139,6 +139,37 @@ impl Allocator {
         self.certificate(status, balanced, bound, minimums_dropped)
     }
 
+    /// Takes over shares that somebody else has chosen, in place of a solution: the certificate says how far from the
+    /// optimum they are.
+    pub fn adopt(
+        &mut self,
+        slot: &Slot,
+        placements: &[Placement],
+        shares_hz: &[f64],
+        cpu_hz: &mut Vec<f64>,
+    ) -> Certificate {
+        self.group(slot, placements, &[], &[]);
+        for (hz, &task) in self.tasks.hz.iter_mut().zip(&self.order) {
+            *hz = shares_hz[task as usize];
+        }
+        for server in &mut self.servers {
+            server.granted_hz = self.tasks.hz[server.start..server.end].iter().sum();
+        }
+        self.balance_binds = false;
+        cpu_hz.clear();
+        cpu_hz.resize(placements.len(), 0.0);
+        for (&task, &hz) in self.order.iter().zip(&self.tasks.hz) {
+            cpu_hz[task as usize] = hz;
+        }
+        let excess = load::excess(load::lbm(self.loads()), slot.tau);
+        let status = if slot.enforce_balance && excess > 0.0 {
+            Status::Unbalanced
+        } else {
+            Status::Solved
+        };
+        self.certificate(status, None, slot.tau, 0)
+    }
+
     /// Whether (16e) bound in the last solve.
     #[must_use]
     pub fn balance_binds(&self) -> bool {

@@ -10,7 +10,7 @@ use super::traffic::Traffic;
 use crate::alloc::{Allocator, Certificate};
 use crate::evaluate::{Evaluator, Outcome};
 use crate::model::load;
-use crate::policy::{Policy, PolicyKind};
+use crate::policy::{Known, Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::{BalanceOf, PolicyOptions};
 use crate::slot::{Decision, Placement, Slot};
@@ -42,6 +42,8 @@ pub struct Decider {
     costs: CostEvaluator,
     hosted: Hosted,
     decision_time_s: f64,
+    /// What the policy is going to be told of, if it listens.
+    known: Vec<Known>,
 }
 
 impl Decider {
@@ -54,6 +56,7 @@ impl Decider {
             costs: CostEvaluator::default(),
             hosted: Hosted::default(),
             decision_time_s: 0.0,
+            known: Vec::new(),
         }
     }
 
@@ -139,6 +142,7 @@ impl Decider {
         policy.decide(slot, decision);
         hosted.settle(slot, &mut decision.placements, totals);
         decision.minimum_hz.clear();
+        decision.shares_hz.clear();
         decision.later_price.clear();
         costs.allocate(slot, decision);
         self.decision_time_s = clock.elapsed().as_secs_f64();
@@ -154,6 +158,42 @@ impl Decider {
     #[must_use]
     pub fn hosted(&self) -> &Hosted {
         &self.hosted
+    }
+
+    /// Tells the policy of tasks whose outcomes are known.
+    pub(super) fn tell(&mut self, known: &[Known]) {
+        if !known.is_empty() {
+            self.policy.observe(known);
+        }
+    }
+
+    /// Tells the policy of all tasks of slot `t`, whose outcomes are known at once.
+    pub(super) fn tell_all(&mut self, t: usize, slot: &Slot) {
+        if !self.policy.listens() {
+            return;
+        }
+        let Self {
+            known,
+            costs,
+            decision,
+            ..
+        } = self;
+        known.clear();
+        for (task, outcome) in costs.outcomes.iter().enumerate() {
+            let back = costs.returns.get(task).is_none_or(|r| r.fate.is_there());
+            known.push(Known {
+                slot: t as u32,
+                task: task as u32,
+                placement: decision.placements[task],
+                cpu_hz: costs.cpu_hz[task],
+                deadline_s: slot.tasks.deadline_s[task],
+                omega: slot.omega,
+                outcome: back.then_some(*outcome),
+            });
+        }
+        let known = std::mem::take(&mut self.known);
+        self.tell(&known);
+        self.known = known;
     }
 
     /// Takes over a decision from outside, for tasks that queue.
@@ -245,6 +285,13 @@ impl CostEvaluator {
     /// Finds the CPU shares of `decision`. Tasks at RSUs without CPU go back to their vehicles; else placements stay.
     pub(super) fn allocate(&mut self, slot: &Slot, decision: &mut Decision) {
         self.rejected = reject_overloaded(slot, &mut decision.placements);
+        if !decision.shares_hz.is_empty() {
+            let (placements, shares_hz) = (&decision.placements, &decision.shares_hz);
+            self.certificate = self
+                .allocator
+                .adopt(slot, placements, shares_hz, &mut self.cpu_hz);
+            return;
+        }
         self.certificate = self.allocator.solve_priced(
             slot,
             &decision.placements,

@@ -27,7 +27,7 @@ use crate::evaluate::Outcome;
 use crate::observation::{Encoder, Layout, Observation};
 use crate::rng::Streams;
 use crate::scenario::{Execution, Interference};
-use crate::slot::{Decision, Slot};
+use crate::slot::{Decision, Placement, Slot};
 
 /// The result of one turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -209,6 +209,7 @@ impl<'w> Env<'w> {
             let reward = self.deal_tentative();
             return Ok(Turn { reward, slot: None });
         }
+        self.decision.clear();
         self.encoder
             .decision(&self.episode.slot, &mut self.decision);
         self.close()
@@ -226,11 +227,20 @@ impl<'w> Env<'w> {
             return Err(Error::invalid("decision", None, "", message));
         }
         decision.check(&self.episode.slot)?;
-        self.decision.placements.clone_from(&decision.placements);
-        self.decision.minimum_hz.clone_from(&decision.minimum_hz);
-        self.decision.later_price.clone_from(&decision.later_price);
+        self.decision.clone_from(decision);
         let turn = self.close()?;
         Ok(turn.slot.expect("the slot is closed"))
+    }
+
+    /// The actions of the present turn that say `decision`, see [`Encoder::express`].
+    pub fn express(&self, decision: &Decision, actions: &mut Vec<u32>) -> usize {
+        self.encoder.express(&self.episode.slot, decision, actions)
+    }
+
+    /// What `actions` would decide in the present turn, see [`Encoder::preview`].
+    #[must_use]
+    pub fn preview(&self, actions: &[u32]) -> Vec<(usize, Placement)> {
+        self.encoder.preview(&self.episode.slot, actions)
     }
 
     /// Where it stands; `None` where the episode is over.

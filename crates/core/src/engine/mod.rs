@@ -13,6 +13,8 @@ mod lane;
 mod links;
 mod map;
 mod preview;
+mod queue_account;
+mod queue_agent;
 pub mod queue_env;
 pub mod records;
 mod registry;

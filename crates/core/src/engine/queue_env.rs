@@ -1,10 +1,10 @@
-//! The training environment of LySAC: batches of tasks that queue, costs by the same lane as in a run.
+//! The training environments where tasks queue: batches of tasks at servers, costs by the same lane as in a run.
 //!
 //! | | |
 //! |---|---|
-//! | observation | one row, see [`crate::observation::plan`] |
-//! | action | numbers in (-1, 1), one plan for the batch of the slot |
-//! | reward | -\[w d / D + (1 / V) (mean over u of Q̂ (â - b̂) + Ẑ (d / D - 1)) + penalty x late share\] |
+//! | observation | one row, see [`crate::observation::plan`]; or a row per destination, see [`crate::observation::destinations`] |
+//! | action | numbers in (-1, 1), one plan for the batch of a server ([`QueueEnv::plan`]); or a destination, task by task ([`QueueEnv::choose`]) |
+//! | reward of LySAC | -\[w d / D + (1 / V) (mean over u of Q̂ (â - b̂) + Ẑ (d / D - 1)) + penalty x late share\] |
 //! | queues | Q(t+1) = max(Q - b, 0) + a for each vehicle \[bit\], Z(t+1) = max(Z + d - D, 0) \[s\] |
 //! | start | slot 0 of a seed, nothing in flight, cores busy as the scenario says |
 //! | end | truncated after `slots` slots |
@@ -12,52 +12,27 @@
 //! a are the bits that arise in the slot, b those in flight at its start (Q) that have ended by its end, d the mean delay of
 //! what arises in it if nothing arises after it, D the mean deadline. With hats they are dimensionless: by the bits of a
 //! vehicle's tasks in a slot, and by D. A slot without tasks has no d: its terms are left out, and Z stays.
+//!
+//! [`Account::record`] has the objective of the slot: the mean cost of what arose in it, if nothing arises after it.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::env::SlotEnd;
+use super::env::{SlotEnd, Turn};
 use super::episode::{Episode, Seeds};
 use super::lane::{Bounds, QueueLane, TaskOutcome};
+pub use super::queue_account::{Account, Weights};
+use super::queue_account::{admit, admit_any};
+use super::queue_agent::Agent;
 use super::world::World;
 use crate::error::{Error, Result};
-use crate::observation::plan::{Backlog, Planner};
+use crate::observation::destinations::Destinations;
+use crate::observation::plan::Backlog;
 use crate::observation::{Layout, Observation};
 use crate::policy::baselines::Local;
 use crate::rng::Streams;
-use crate::scenario::Mobility;
 use crate::slot::{Decision, Slot};
-
-/// What a reward weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Weights {
-    /// w: of the delay.
-    pub delay: f64,
-    /// V: what the delay counts beside the queues.
-    pub tradeoff: f64,
-    /// Of the share of tasks that end late.
-    pub late: f64,
-}
-
-/// The results of a slot, and the queues after it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Account {
-    /// Mean delay d of what arose \[s\]; none where nothing did.
-    pub delay_s: Option<f64>,
-    /// Share of it that is late.
-    pub late: f64,
-    /// Bits a that arose, by vehicle.
-    pub arrived_bits: Vec<f64>,
-    /// Bits b that ended, by vehicle.
-    pub served_bits: Vec<f64>,
-    /// Q at the start of the slot, by vehicle \[bit\].
-    pub queued_bits: Vec<f64>,
-    /// Z at the start of the slot \[s\].
-    pub virtual_s: f64,
-    /// The reward.
-    pub reward: f64,
-}
 
 /// Where an environment stands: its episode is replayed from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,29 +42,6 @@ pub struct Snapshot {
     drawn: u64,
     /// Actions of the episode so far, bit by bit.
     taken: Vec<u32>,
-}
-
-/// The first of `worlds`, where all of them suit.
-fn admit(worlds: &[Arc<World>]) -> Result<Arc<World>> {
-    let refused = |path: &str, message: &str| Err(Error::invalid("scenario", None, path, message));
-    for world in worlds {
-        let scenario = &world.scenario;
-        if !scenario.execution.queues() {
-            return refused("execution.kind", "must be \"queues\" for lysac");
-        }
-        if !matches!(scenario.fleet.mobility, Mobility::Parked(_)) || world.stands_m.len() != 1 {
-            let message = "must be parked at one server, which then decides";
-            return refused("fleet.mobility", message);
-        }
-        if scenario.task.period_s.is_some() {
-            let message = "must be left out: tasks arise slot by slot";
-            return refused("task.period_s", message);
-        }
-    }
-    match worlds.first() {
-        Some(world) => Ok(Arc::clone(world)),
-        None => refused("", "must be at least one, got none"),
-    }
 }
 
 /// A task in flight.
@@ -112,8 +64,11 @@ pub struct QueueEnv {
     seeds: Seeds,
     episode: Episode<'static>,
     lane: Box<QueueLane>,
-    planner: Planner,
-    observation: Observation,
+    agent: Agent,
+    seed: u64,
+    backlog: Backlog,
+    /// Rewards of the turns of this slot so far.
+    dealt: f64,
     decision: Decision,
     taken: Vec<u32>,
     flights: Vec<Flight>,
@@ -137,11 +92,49 @@ impl QueueEnv {
         name: &str,
     ) -> Result<Self> {
         let world = admit(&worlds)?;
+        let agent = Agent::new(layout, false)?;
+        Self::with(worlds, world, agent, weights, slots, (streams, name))
+    }
+
+    /// An environment in any scenario whose tasks queue and arise slot by slot, wherever they enter: of plans, or `by_task`.
+    ///
+    /// # Errors
+    /// Another scenario; a layout of another form than `plan`.
+    pub fn anywhere(
+        world: Arc<World>,
+        layout: &Layout,
+        by_task: bool,
+        weights: Weights,
+        slots: usize,
+    ) -> Result<Self> {
+        admit_any(&world)?;
+        let agent = Agent::new(layout, by_task)?;
+        let streams = (Streams::new(0), "env");
+        Self::with(
+            vec![Arc::clone(&world)],
+            world,
+            agent,
+            weights,
+            slots,
+            streams,
+        )
+    }
+
+    fn with(
+        worlds: Vec<Arc<World>>,
+        world: Arc<World>,
+        agent: Agent,
+        weights: Weights,
+        slots: usize,
+        (streams, name): (Streams, &str),
+    ) -> Result<Self> {
         let episode = Episode::new(Arc::clone(&world).into(), slots)?;
         let mut env = Self {
             lane: lane(&world, Streams::new(0), episode.traffic.core_free_s()),
-            planner: layout.planner()?,
-            observation: layout.planned(),
+            agent,
+            seed: 0,
+            backlog: Backlog::default(),
+            dealt: 0.0,
             decision: Decision::default(),
             seeds: Seeds::new(streams, name),
             episode,
@@ -176,6 +169,7 @@ impl QueueEnv {
     /// If there is no such world.
     pub fn start(&mut self, world: usize, seed: u64) -> Result<()> {
         let world = &self.worlds[world];
+        self.seed = seed;
         self.episode.start(Arc::clone(world).into(), seed)?;
         let free_s = self.episode.traffic.core_free_s();
         self.lane = lane(world, Streams::new(seed), free_s);
@@ -188,14 +182,35 @@ impl QueueEnv {
 
     /// What is to be decided; after the last slot, what would have followed.
     #[must_use]
-    pub fn observation(&self) -> &[f32] {
-        &self.observation.rows
+    pub fn observation(&self) -> &Observation {
+        self.agent.observation()
+    }
+
+    /// Seed of the episode, and number of the slot in it.
+    #[must_use]
+    pub fn position(&self) -> (u64, usize) {
+        (self.seed, self.episode.t)
+    }
+
+    /// What was decided last.
+    #[must_use]
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The tasks at hand with a row per destination; none where plans are made.
+    #[must_use]
+    pub fn destinations(&self) -> Option<&Destinations> {
+        match &self.agent {
+            Agent::Choose(destinations) => Some(destinations),
+            Agent::Plan { .. } => None,
+        }
     }
 
     /// Numbers that an action holds.
     #[must_use]
     pub fn actions(&self) -> usize {
-        self.planner.actions()
+        self.agent.actions()
     }
 
     /// The slot as it stands.
@@ -210,32 +225,78 @@ impl QueueEnv {
         &self.account
     }
 
-    /// Decides the slot.
+    /// Decides the slot, whose tasks enter by one server.
     ///
     /// # Errors
     /// An action of another length, an episode that is over.
+    ///
+    /// # Panics
+    /// Where tasks enter by several servers, or are decided one after the other.
     pub fn act(&mut self, action: &[f32]) -> Result<SlotEnd> {
-        let wanted = self.planner.actions();
-        if action.len() != wanted || self.episode.is_over() {
-            let message = match self.episode.is_over() {
-                true => "the episode is over: reset first".to_owned(),
-                false => format!("must hold {wanted} numbers, got {}", action.len()),
-            };
-            return Err(Error::invalid("action", None, "", message));
-        }
+        let turn = self.plan(action)?;
+        Ok(turn.slot.expect("one batch a slot"))
+    }
+
+    /// Decides the batch at hand by a plan. The reward of the slot comes with its last batch.
+    ///
+    /// # Errors
+    /// An action of another length, an episode that is over, an environment in which tasks are decided one after the other.
+    pub fn plan(&mut self, action: &[f32]) -> Result<Turn> {
+        self.going()?;
+        let slot = &self.episode.slot;
+        let more = self.agent.plan(slot, &self.backlog, action)?;
         self.taken.extend(action.iter().map(|x| x.to_bits()));
-        if !self.episode.slot.tasks.vehicle.is_empty() && self.covered() {
-            self.planner.decode(&self.episode.slot, 0, action);
-            self.planner.keep();
-            self.planner.settle(&self.episode.slot, 0);
+        if more {
+            return Ok(Turn {
+                reward: 0.0,
+                slot: None,
+            });
         }
-        self.planner.decision(&mut self.decision);
+        self.settle_slot(0.0)
+    }
+
+    /// Decides the task at hand by one of its destinations. Its reward is its share of the predicted objective, that of the last task what
+    /// is missing to that of the slot.
+    ///
+    /// # Errors
+    /// Actions that are not legal, an episode that is over, an environment of plans.
+    pub fn choose(&mut self, actions: &[u32]) -> Result<Turn> {
+        self.going()?;
+        let (reward, more) = self.agent.choose(&self.episode.slot, actions)?;
+        if more {
+            self.dealt += reward;
+            return Ok(Turn { reward, slot: None });
+        }
+        let dealt = self.dealt;
+        self.settle_slot(dealt)
+    }
+
+    /// Carries the decision out.
+    fn settle_slot(&mut self, dealt: f64) -> Result<Turn> {
+        self.agent.decision(&mut self.decision);
         self.close()?;
-        Ok(SlotEnd {
-            reward: self.account.reward,
-            truncated: self.episode.is_over(),
-            bootstrap: true,
+        let reward = match self.agent {
+            Agent::Plan { .. } => self.account.reward,
+            Agent::Choose(_) => -self.account.record.objective,
+        };
+        Ok(Turn {
+            reward: reward - dealt,
+            slot: Some(SlotEnd {
+                reward,
+                truncated: self.episode.is_over(),
+                bootstrap: true,
+            }),
         })
+    }
+
+    fn going(&self) -> Result<()> {
+        match self.episode.is_over() {
+            true => {
+                let message = "the episode is over: reset first";
+                Err(Error::invalid("action", None, "", message))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Where it stands; none where the episode is over.
@@ -253,7 +314,7 @@ impl QueueEnv {
     /// A snapshot of another environment.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
-        let width = self.planner.actions();
+        let width = self.actions();
         let slots = snapshot.taken.len() / width;
         if snapshot.drawn == 0
             || !snapshot.taken.len().is_multiple_of(width)
@@ -276,11 +337,6 @@ impl QueueEnv {
         Ok(())
     }
 
-    /// Whether any task of the slot enters by a server.
-    fn covered(&self) -> bool {
-        (0..self.episode.slot.tasks.len()).any(|task| !self.episode.slot.links(task).is_empty())
-    }
-
     /// Goes on to slot `t`: what happened up to it, what arises, what is seen.
     fn open(&mut self) -> Result<()> {
         self.episode.advance()?;
@@ -293,19 +349,15 @@ impl QueueEnv {
         self.lane.open(*t, slot, traffic, &mut land);
         self.queued_bits
             .resize(self.episode.slot.vehicles.len(), 0.0);
-        let mut backlog = Backlog {
+        self.backlog = Backlog {
             virtual_s: self.virtual_s,
             ..Backlog::default()
         };
         for flight in self.flights.iter().filter(|flight| flight.end_s > now_s) {
-            backlog.bits[flight.kind] += flight.bits;
+            self.backlog.bits[flight.kind] += flight.bits;
         }
-        match self.planner.begin(&self.episode.slot) {
-            0 => self.planner.idle(&backlog, &mut self.observation),
-            _ => self
-                .planner
-                .look(&self.episode.slot, 0, &backlog, &mut self.observation),
-        }
+        self.dealt = 0.0;
+        self.agent.open(&self.episode.slot, &self.backlog);
         Ok(())
     }
 
@@ -314,13 +366,21 @@ impl QueueEnv {
         let t = self.episode.t as u32;
         let mut account = self.take_off(t);
         let (mut sum_s, mut late, mut ended) = (0.0, 0u32, 0u32);
+        let (omega, record) = (self.episode.slot.omega, &mut account.record);
         let mut know = |end: &TaskOutcome| match end.outcome {
             Ok(outcome) => {
+                record.add(&outcome, omega);
+                record.deadline_met += u32::from(outcome.delay_s() <= end.deadline_s);
+                record.offloaded += u32::from(end.placement.entry().is_some());
+                record.migrated += u32::from(end.placement.is_migrated());
                 sum_s += outcome.delay_s();
                 ended += 1;
                 late += u32::from(outcome.delay_s() > end.deadline_s);
             }
-            Err(_) => late += 1,
+            Err(_) => {
+                record.lost += 1;
+                late += 1;
+            }
         };
         self.lane.impose(&self.episode.slot, &self.decision);
         let (flights, slot_s) = (&mut self.flights, self.episode.slot.slot_s);
@@ -330,6 +390,11 @@ impl QueueEnv {
                 land(flights, end, slot_s);
             });
         self.lane.foresee(&mut know);
+        record.slot = t;
+        record.tasks = self.episode.slot.tasks.len() as u32;
+        record.vehicles = self.episode.slot.vehicles.len() as u32;
+        record.tau = self.episode.slot.tau;
+        record.sums_to_means();
         let tasks = self.episode.slot.tasks.len() as f64;
         let deadline_s = self.episode.slot.tasks.deadline_s.iter().sum::<f64>() / tasks.max(1.0);
         account.delay_s = (ended > 0).then(|| sum_s / f64::from(ended));
@@ -369,7 +434,7 @@ impl QueueEnv {
                 slot: t,
                 task: task as u32,
                 vehicle,
-                kind: self.planner.foreseen(task).map_or(0, |(kind, _)| kind),
+                kind: self.agent.kind(task),
                 bits,
                 end_s: f64::INFINITY,
             });

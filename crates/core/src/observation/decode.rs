@@ -34,6 +34,9 @@ pub(super) fn least_share_hz(slot: &Slot, task: usize, moved_s: f64, span: usize
     }
 }
 
+/// Shares that differ by so little keep the same rule.
+const SAME: f64 = 1e-6;
+
 /// Turns choices into least shares, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Minimums {
@@ -83,6 +86,26 @@ impl Minimums {
                 decision.minimum_hz[task] = least_hz;
             }
         }
+    }
+
+    /// The shortest rule that `least_hz` keeps for `task`, where the tasks are placed so; 0 for none.
+    pub(super) fn span_of(
+        &mut self,
+        slot: &Slot,
+        task: usize,
+        placed: &[TaskAction],
+        least_hz: f64,
+    ) -> u8 {
+        let Placement::Rsu { entry, execution } = placed[task].placement else {
+            return 0;
+        };
+        self.count(slot, placed);
+        let moved_s = self.moved_s(slot, task, entry, execution);
+        let kept = |span: &usize| {
+            let needed_hz = least_share_hz(slot, task, moved_s, *span);
+            least_hz >= needed_hz * (1.0 - SAME)
+        };
+        (1..=MOST_SPAN).find(kept).unwrap_or(0) as u8
     }
 
     fn count(&mut self, slot: &Slot, choices: &[TaskAction]) {

@@ -248,6 +248,12 @@ impl Flat {
         }
     }
 
+    /// The task of every place of the row.
+    pub(super) fn seated(&self) -> impl Iterator<Item = Option<usize>> + '_ {
+        let places = self.places.iter();
+        places.map(|place| place.map(|task| task as usize))
+    }
+
     pub(super) fn act(
         &self,
         slot: &Slot,

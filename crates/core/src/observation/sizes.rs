@@ -1,5 +1,6 @@
 //! How many numbers a layout takes and gives.
 
+use super::destinations::Destinations;
 use super::layout::{Form, Layout};
 use super::{Observation, flat, plan, sequential, shared};
 use crate::error::{Error, Result};
@@ -27,6 +28,20 @@ impl Layout {
         self.check()?;
         match self.form {
             Form::Plan { .. } => Ok(plan::Planner::with(self.plan_sizes(), self.scales)),
+            _ => Err(self.other_form("plan")),
+        }
+    }
+
+    /// What offers destinations task by task, over the same servers.
+    ///
+    /// # Errors
+    /// As [`planner`](Self::planner).
+    pub fn destinations(&self) -> Result<Destinations> {
+        self.check()?;
+        match self.form {
+            Form::Plan {
+                max_hops, cloud, ..
+            } => Ok(Destinations::with(max_hops, cloud, self.scales)),
             _ => Err(self.other_form("plan")),
         }
     }

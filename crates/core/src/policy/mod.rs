@@ -16,9 +16,10 @@ pub mod sessions;
 pub mod shared_cpu_adapter;
 pub mod slot_fit;
 
+use crate::evaluate::Outcome;
 use crate::rng::Streams;
 use crate::scenario::{Deadline, Execution, PolicyOptions, Scenario};
-use crate::slot::{Decision, Slot};
+use crate::slot::{Decision, Placement, Slot};
 use migration::MigrationKind;
 use punctual::Punctual;
 use repair::Repaired;
@@ -32,12 +33,50 @@ use shared_cpu_adapter::SharedCpuAdapter;
 pub trait Policy: Send {
     /// Fills `decision`, which is empty, with one placement per task of `slot`.
     fn decide(&mut self, slot: &Slot, decision: &mut Decision);
+
+    /// Whether it wants to be told what becomes of tasks, by [`observe`](Self::observe).
+    fn listens(&self) -> bool {
+        false
+    }
+
+    /// Is told of tasks whose outcomes are known by now: all of a slot where CPU is shared, those that have ended since the
+    /// last decision where tasks queue.
+    fn observe(&mut self, known: &[Known]) {
+        let _ = known;
+    }
 }
 
 impl<P: Policy + ?Sized> Policy for Box<P> {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
         (**self).decide(slot, decision);
     }
+
+    fn listens(&self) -> bool {
+        (**self).listens()
+    }
+
+    fn observe(&mut self, known: &[Known]) {
+        (**self).observe(known);
+    }
+}
+
+/// A task whose outcome is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known {
+    /// The slot in which it arose.
+    pub slot: u32,
+    /// Its place among the tasks of the slot.
+    pub task: u32,
+    /// Where it was executed.
+    pub placement: Placement,
+    /// Its CPU share, or the speed of its core \[Hz\]; 0 in the cloud.
+    pub cpu_hz: f64,
+    /// Deadline \[s\].
+    pub deadline_s: f64,
+    /// Weight omega of delay against energy.
+    pub omega: f64,
+    /// What it cost; none where it, or its result, was lost.
+    pub outcome: Option<Outcome>,
 }
 
 /// The policies of this crate.

@@ -70,6 +70,8 @@ pub struct Decision {
     pub placements: Vec<Placement>,
     /// Least CPU share of every task \[Hz\], or empty: `slot-fit` asks that tasks end within their slot.
     pub minimum_hz: Vec<f64>,
+    /// CPU share of every task at an RSU \[Hz\], in place of the optimum of P2, or empty. Other tasks have 0.
+    pub shares_hz: Vec<f64>,
     /// What every task pays in P2 per Hz that it holds in later slots, or empty: `plan-ahead` prices them.
     pub later_price: Vec<f64>,
     /// The way of every migrated task, or empty: then each takes the route of `Slot::routes`.
@@ -81,6 +83,7 @@ impl Decision {
     pub fn clear(&mut self) {
         self.placements.clear();
         self.minimum_hz.clear();
+        self.shares_hz.clear();
         self.later_price.clear();
         self.paths.clear();
     }
@@ -108,18 +111,18 @@ impl Decision {
     }
 
     /// Whether `slot` admits it: one placement per task, every entry covers its vehicle, routes lead to
-    /// where tasks are executed, least shares are numbers.
+    /// where tasks are executed, least shares are numbers, shares fit, paths lead from entry to execution.
     ///
     /// # Errors
     /// The first that is not so.
     pub fn check(&self, slot: &Slot) -> Result<()> {
-        let refused =
-            |path: String, message: String| Err(Error::invalid("decision", None, path, message));
         let tasks = slot.tasks.len();
         let counts = [
             ("placements", self.placements.len()),
             ("minimum_hz", self.minimum_hz.len()),
+            ("shares_hz", self.shares_hz.len()),
             ("later_price", self.later_price.len()),
+            ("paths", self.paths.len()),
         ];
         for (name, count) in counts {
             if count != tasks && (name == "placements" || count > 0) {
@@ -127,13 +130,16 @@ impl Decision {
             }
         }
         for (task, placement) in self.placements.iter().enumerate() {
-            let Placement::Rsu { entry, execution } = *placement else {
+            let Some(entry) = placement.entry() else {
                 continue;
             };
             let path = || format!("placements[{task}]");
             if !slot.links(task).iter().any(|link| link.rsu == entry) {
                 return refused(path(), format!("must enter where covered, got RSU {entry}"));
             }
+            let Some(execution) = placement.execution() else {
+                continue;
+            };
             if slot.routes.find(entry, execution).is_none() {
                 let message = format!("must have a route, got {entry} to {execution}");
                 return refused(path(), message);
@@ -152,8 +158,106 @@ impl Decision {
                 }
             }
         }
+        self.check_model(slot)?;
+        self.check_shares(slot)?;
+        self.check_paths(slot)
+    }
+
+    /// Whether the model of execution has what is decided.
+    fn check_model(&self, slot: &Slot) -> Result<()> {
+        let shares = [
+            ("minimum_hz", self.minimum_hz.is_empty()),
+            ("shares_hz", self.shares_hz.is_empty()),
+        ];
+        for (name, is_absent) in shares {
+            if is_absent {
+                continue;
+            }
+            if slot.queues.is_some() {
+                let message = "must be left out where tasks queue: a task has a whole core";
+                return refused(name.into(), message.into());
+            }
+            if slot.sessions.is_some() {
+                let message = "must be left out for sessions: their batches share the CPU by P2";
+                return refused(name.into(), message.into());
+            }
+        }
+        if !self.shares_hz.is_empty() && !self.minimum_hz.is_empty() {
+            let message = "must be left out beside shares_hz";
+            return refused("minimum_hz".into(), message.into());
+        }
+        if !self.paths.is_empty() && slot.queues.is_none() {
+            let message =
+                "must be left out where CPU is shared: there tasks migrate over the shortest route";
+            return refused("paths".into(), message.into());
+        }
         Ok(())
     }
+
+    /// Whether every task at an RSU has a share, and no RSU grants more than it has.
+    fn check_shares(&self, slot: &Slot) -> Result<()> {
+        if self.shares_hz.is_empty() {
+            return Ok(());
+        }
+        let mut granted_hz = vec![0.0; slot.rsus.len()];
+        for (task, (&hz, placement)) in self.shares_hz.iter().zip(&self.placements).enumerate() {
+            let Some(m) = placement.execution() else {
+                continue;
+            };
+            // an RSU with no CPU left sends its tasks back
+            let is_open = slot.rsus.available_cpu_hz(m as usize) > 0.0;
+            if is_open && !(hz > 0.0 && hz.is_finite()) {
+                let message = format!("must be > 0 for a task at an RSU, got {hz}");
+                return refused(format!("shares_hz[{task}]"), message);
+            }
+            granted_hz[m as usize] += if is_open { hz } else { 0.0 };
+        }
+        for (m, granted_hz) in granted_hz.into_iter().enumerate() {
+            let available_hz = slot.rsus.available_cpu_hz(m);
+            if granted_hz > available_hz * (1.0 + ROUNDING) {
+                let message = format!(
+                    "must sum to at most {available_hz} Hz at RSU {m}, what it has left, got {granted_hz}"
+                );
+                return refused("shares_hz".into(), message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the path of every migrated task leads over links from its entry to where it is executed.
+    fn check_paths(&self, slot: &Slot) -> Result<()> {
+        if self.paths.is_empty() {
+            return Ok(());
+        }
+        for (task, placement) in self.placements.iter().enumerate() {
+            let path = self.paths.of(task);
+            let (mut at, end) = match *placement {
+                Placement::Rsu { entry, execution } => (entry, execution),
+                _ => (0, 0),
+            };
+            for &row in path {
+                match slot.network.links().get(row as usize) {
+                    Some(link) if link.from == at => at = link.to,
+                    _ => {
+                        let message = format!("must follow links, got link {row} at RSU {at}");
+                        return refused(format!("paths[{task}]"), message);
+                    }
+                }
+            }
+            if at != end {
+                let message = format!("must end at RSU {end}, got {at}");
+                return refused(format!("paths[{task}]"), message);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// By how much sums of shares may exceed a capacity: sums round.
+const ROUNDING: f64 = 1e-9;
+
+fn refused<T>(path: String, message: String) -> Result<T> {
+    Err(Error::invalid("decision", None, path, message))
 }
 
 /// Paths over the backhaul, one per task, as rows of the links of `backhaul::network::Network`.
@@ -164,6 +268,12 @@ impl Paths {
     /// Removes all paths and keeps the memory.
     pub fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// Number of tasks that have one.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there are no paths.

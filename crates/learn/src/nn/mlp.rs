@@ -115,6 +115,11 @@ impl Mlp {
         self.sizes[self.depth()]
     }
 
+    /// Of every layer where its weights start, and its widths: inputs, outputs. Its biases follow its weights.
+    pub fn layers(&self) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
+        (0..self.depth()).map(|layer| self.layer(layer))
+    }
+
     /// Where the weights of `layer` start, and its widths.
     fn layer(&self, layer: usize) -> (usize, usize, usize) {
         let before: usize = self

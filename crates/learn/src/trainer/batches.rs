@@ -23,7 +23,7 @@ impl Batches {
 
 impl ContinuousEnv for Batches {
     fn observe(&mut self, observation: &mut [f32]) {
-        observation.copy_from_slice(self.engine.observation());
+        observation.copy_from_slice(&self.engine.observation().rows);
     }
 
     fn step(&mut self, action: &[f32]) -> Result<Step> {

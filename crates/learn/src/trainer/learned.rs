@@ -9,6 +9,7 @@ use wayside_core::error::Result;
 use wayside_core::observation::{Layout, Observation, Scorer};
 
 use crate::algo::policy::{MakeArchitecture, Policy};
+use crate::nn::net::Net;
 use crate::nn::state::{State, in_file, invalid};
 
 /// Key of the card in the file's header.
@@ -76,6 +77,35 @@ pub fn scenario_hash(scenario: &Scenario) -> String {
     hex::encode(Sha256::digest(scenario.to_toml()))
 }
 
+/// Moments of the inputs, where they are normalised.
+const NORMALISERS: [&str; 4] = [
+    "normaliser.rows.mean",
+    "normaliser.rows.variance",
+    "normaliser.globals.mean",
+    "normaliser.globals.variance",
+];
+
+/// Numbers by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Such as `trunk.0.weight`.
+    pub name: String,
+    /// Its sizes, row-major.
+    pub shape: Vec<usize>,
+    /// As many values as the product of the sizes.
+    pub values: Vec<f32>,
+}
+
+impl Tensor {
+    fn new(name: String, shape: Vec<usize>, values: Vec<f32>) -> Self {
+        Self {
+            name,
+            shape,
+            values,
+        }
+    }
+}
+
 /// A trained network with its card.
 #[derive(Clone, Debug)]
 pub struct LearnedPolicy {
@@ -106,6 +136,44 @@ impl LearnedPolicy {
     #[must_use]
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// What the policy is made of, by name: of the networks `trunk`, `head` and `value` the weights `[inputs, outputs]` and the
+    /// biases of every layer, `trunk.0.weight` and so on, and the moments that normalise rows, if any. A network of another
+    /// architecture is one vector, `params`.
+    ///
+    /// # Errors
+    /// If the state cannot be written.
+    pub fn tensors(&self) -> Result<Vec<Tensor>> {
+        let state = self.state()?;
+        let params: Vec<f32> = state.get("params")?;
+        let mut tensors = Vec::new();
+        if state.card.get("architecture").is_some() {
+            let shape = vec![params.len()];
+            tensors.push(Tensor::new("params".into(), shape, params));
+        } else {
+            let net = Net::new(self.policy.spec().clone())?;
+            for (name, part) in ["trunk", "head", "value"].into_iter().zip(net.parts()) {
+                for (i, (at, inputs, outputs)) in part.layers().enumerate() {
+                    let (weights, rest) = params[at..].split_at(inputs * outputs);
+                    let weights = Tensor::new(
+                        format!("{name}.{i}.weight"),
+                        vec![inputs, outputs],
+                        weights.to_vec(),
+                    );
+                    let biases = rest[..outputs].to_vec();
+                    let biases = Tensor::new(format!("{name}.{i}.bias"), vec![outputs], biases);
+                    tensors.extend([weights, biases]);
+                }
+            }
+        }
+        for name in NORMALISERS {
+            if let Ok(values) = state.get::<f64>(name) {
+                let values: Vec<f32> = values.into_iter().map(|x| x as f32).collect();
+                tensors.push(Tensor::new(name.into(), vec![values.len()], values));
+            }
+        }
+        Ok(tensors)
     }
 
     /// As a safetensors file, the card in its header.

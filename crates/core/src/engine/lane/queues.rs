@@ -8,7 +8,7 @@ use super::super::world::{self, World};
 use super::{Bounds, TaskOutcome};
 use crate::evaluate::{self, Outcome};
 use crate::information::Rounds;
-use crate::policy::Policy;
+use crate::policy::{Known, Policy};
 use crate::queueing::{Component, FaultEvent, Finished, Lost, QueueNetwork, Submission, Travel};
 use crate::rng::Streams;
 use crate::scenario::Success;
@@ -41,6 +41,8 @@ struct Accounts {
     migration_power_w: f64,
     core_hz: Vec<f64>,
     energy_coeff: Vec<f64>,
+    /// Tasks that the policy is going to be told of; none if it does not listen.
+    known: Option<Vec<Known>>,
 }
 
 /// A task in flight.
@@ -71,6 +73,7 @@ impl QueueLane {
             rounds.warm_up(&servers, &mut heard);
             rounds
         });
+        let listens = policy.listens();
         Self {
             decider: Decider::new(policy),
             servers,
@@ -97,6 +100,7 @@ impl QueueLane {
                 migration_power_w: world.scenario.backhaul.migration_power_w,
                 core_hz: queues.core_hz.clone(),
                 energy_coeff: world.rsus.energy_coeff.clone(),
+                known: listens.then(Vec::new),
             },
         }
     }
@@ -115,8 +119,17 @@ impl QueueLane {
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         self.open(t, slot, traffic, ended);
+        self.tell();
         self.decider.place(slot);
         self.close(slot, bounds, ended);
+    }
+
+    /// Tells the policy of the tasks that have ended since the last decision.
+    fn tell(&mut self) {
+        if let Some(known) = &mut self.accounts.known {
+            self.decider.tell(known);
+            known.clear();
+        }
     }
 
     /// Advances the simulation to now and shows the state.
@@ -272,6 +285,10 @@ impl QueueLane {
             servers, accounts, ..
         } = &mut *self;
         servers.drain(&mut |finished| accounts.finished(finished, ended));
+        self.tell();
+        let Self {
+            servers, accounts, ..
+        } = &mut *self;
         let counts = servers.counts();
         accounts.totals.rerouted = counts.rerouted;
         accounts.totals.replanned = counts.replanned;
@@ -391,6 +408,17 @@ impl Accounts {
                 record.lost += 1;
                 self.totals.lost[reason as usize] += 1;
             }
+        }
+        if let Some(known) = &mut self.known {
+            known.push(Known {
+                slot: task.slot,
+                task: task.task,
+                placement: task.placement,
+                cpu_hz: task.cpu_hz,
+                deadline_s: task.deadline_s,
+                omega: self.omega,
+                outcome: task.outcome.ok(),
+            });
         }
         ended(task);
     }

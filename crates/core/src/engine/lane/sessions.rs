@@ -56,6 +56,7 @@ impl SessionLane {
         sessions.ordered.clone_from(&hosted.ordered);
         self.account(t, slot);
         self.save(slot);
+        self.decider.tell_all(t, slot);
     }
 
     /// Shows the policy where the sessions of the slot run; moves whose copying has ended switch.

@@ -80,6 +80,7 @@ impl SharedLane {
         traffic.hear(slot, placements, costs.outcomes(), &mut self.noise_rise);
         // the next policy starts from the slot without this one's interference
         traffic.pay(slot, &NoiseRise::default());
+        self.decider.tell_all(t, slot);
     }
 }
 

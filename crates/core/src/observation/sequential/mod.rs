@@ -21,7 +21,7 @@ use super::decode::{TaskAction, least_share_hz};
 use super::tentative::{Execution, Site};
 use super::{Layout, Observation, Turns};
 use crate::slot::order::ordered;
-use crate::slot::{Placement, Slot};
+use crate::slot::{Decision, Placement, Slot};
 use prices::Prices;
 use queue::Queue;
 use rows::Rows;
@@ -182,6 +182,43 @@ impl Sequential {
         }
         self.heads = heads;
         self.totals.cost = self.totals.rest + self.sites.iter().map(Site::cost).sum::<f64>();
+    }
+
+    /// The tasks of the present turn.
+    pub(super) fn deciding(&self) -> impl Iterator<Item = usize> + '_ {
+        self.heads.iter().map(|head| head.task as usize)
+    }
+
+    /// The actions that say `decision`, see [`super::express`].
+    pub(super) fn express(
+        &self,
+        decision: &Decision,
+        spans: &[u8],
+        actions: &mut Vec<u32>,
+    ) -> usize {
+        let mut missed = 0;
+        for (i, head) in self.heads.iter().enumerate() {
+            let end = self.heads.get(i + 1).map(|next| next.first as usize);
+            let trials = &self.trials[head.first as usize..end.unwrap_or(self.trials.len())];
+            let task = head.task as usize;
+            let said = match decision.placements[task] {
+                Placement::Local => Some(0),
+                Placement::Cloud { .. } => None,
+                Placement::Rsu { execution, .. } => {
+                    let is = |trial: &Trial| trial.rsu == execution && trial.span == spans[task];
+                    trials.iter().position(is).map(|at| at + 1)
+                }
+            };
+            missed += usize::from(said.is_none());
+            let least = || {
+                let totals = trials.iter().map(|trial| trial.total).enumerate();
+                let least = totals.min_by(|a, b| a.1.total_cmp(&b.1));
+                let least = least.filter(|(_, total)| *total < head.local);
+                least.map_or(0, |(at, _)| at + 1)
+            };
+            actions.push(said.unwrap_or_else(least) as u32);
+        }
+        missed
     }
 
     /// Sum over all tasks of the tentative cost.
