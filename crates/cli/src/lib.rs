@@ -8,6 +8,7 @@
 
 mod args;
 mod bench;
+mod benchmark;
 mod channel;
 mod check;
 mod console;
@@ -66,6 +67,7 @@ enum Command {
     Import(import::Import),
     Schema(schema::Schema),
     Bench(bench::Bench),
+    Benchmark(benchmark::BenchmarkArgs),
     Channel(channel::ChannelArgs),
     Study(study::StudyArgs),
     Reproduce(study::Reproduce),
@@ -120,6 +122,7 @@ fn execute(command: Command, build: &str) -> Outcome {
         Command::Policies(args) => policies::execute(&args),
         Command::Decide(args) => decide::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Benchmark(args) => benchmark::execute(&args),
         Command::Channel(args) => channel::execute(&args),
         Command::Study(args) => study::study(&args, build),
         Command::Reproduce(args) => study::reproduce(&args, build),

@@ -30,6 +30,8 @@ pub(crate) enum SchemaKind {
     Result,
     /// What `decide` prints.
     Decision,
+    /// What `benchmark --format json` prints, and score.json.
+    Score,
 }
 
 pub(crate) fn execute(args: &Schema) -> Outcome {
@@ -39,6 +41,7 @@ pub(crate) fn execute(args: &Schema) -> Outcome {
         SchemaKind::Slot => wayside_core::slot::schema(),
         SchemaKind::Result => wayside_study::summary::schema(),
         SchemaKind::Decision => wayside_study::decision::schema(),
+        SchemaKind::Score => wayside_study::benchmark::schema(),
     };
     print(&format!("{schema:#}\n"))
 }

@@ -23,6 +23,8 @@ pub enum Kind {
     Training,
     /// Slots as JSON.
     Dump,
+    /// A score card of the benchmark.
+    Benchmark,
 }
 
 impl Kind {
@@ -32,7 +34,7 @@ impl Kind {
         match self {
             // every *.json beside it is a slot
             Self::Dump => "slots.manifest",
-            Self::Run | Self::Study | Self::Training => "manifest.json",
+            Self::Run | Self::Study | Self::Training | Self::Benchmark => "manifest.json",
         }
     }
 
@@ -41,6 +43,7 @@ impl Kind {
         match self {
             Self::Run => &["figures"],
             Self::Study => &["cells", "draws", "figures", "tables"],
+            Self::Benchmark => &["figures", "records"],
             Self::Training | Self::Dump => &[],
         }
     }
@@ -52,6 +55,7 @@ impl Kind {
             Self::Study => "the results of another study",
             Self::Training => "a training; --resume goes on with it",
             Self::Dump => "the slots of another run",
+            Self::Benchmark => "another score card",
         }
     }
 
@@ -61,6 +65,7 @@ impl Kind {
             Self::Study => "the results of a study",
             Self::Training => "a training",
             Self::Dump => "the slots of a run",
+            Self::Benchmark => "a score card",
         }
     }
 }

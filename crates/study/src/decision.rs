@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use wayside_core::alloc::Status;
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::{BoundKind, Bounder, check_bound};
+use wayside_core::evaluate::Outcome;
 use wayside_core::model::load;
 use wayside_core::policy::Policy;
 use wayside_core::scenario::{BUILTIN_SCENARIOS, PolicyOptions};
@@ -136,6 +137,20 @@ pub struct DelayParts {
     pub compute: f64,
 }
 
+impl DelayParts {
+    /// Those of `outcome`.
+    #[must_use]
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        Self {
+            upload: outcome.upload_s,
+            migration: outcome.migration_s,
+            propagation: outcome.propagation_s,
+            wait: outcome.wait_s,
+            compute: outcome.compute_s,
+        }
+    }
+}
+
 impl DecisionReport {
     /// As JSON, pretty.
     #[must_use]
@@ -225,16 +240,23 @@ pub fn decide_next(
             duality_gap: certificate.duality_gap,
         }),
         decision_time_s: decider.decision_time_s(),
-        placements: (0..outcomes.len())
-            .map(|task| placement(named, decider, task))
+        placements: outcomes
+            .iter()
+            .enumerate()
+            .map(|(task, outcome)| placement(named, decider, task, outcome))
             .collect(),
     })
 }
 
-fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementReport {
+/// Where `task` runs, and what that costs.
+pub(crate) fn placement(
+    named: &NamedSlot,
+    decider: &Decider,
+    task: usize,
+    outcome: &Outcome,
+) -> PlacementReport {
     let slot = &named.slot;
     let rsu_id = |m: u32| slot.rsus.id[m as usize].clone();
-    let outcome = &decider.outcomes()[task];
     let (mode, ends, cpu_hz) = match decider.placements()[task] {
         Placement::Local => {
             let vehicle = slot.tasks.vehicle[task] as usize;
@@ -263,13 +285,7 @@ fn placement(named: &NamedSlot, decider: &Decider, task: usize) -> PlacementRepo
         cpu_hz,
         delay_s: outcome.delay_s(),
         energy_j: outcome.energy_j(),
-        delay_parts_s: DelayParts {
-            upload: outcome.upload_s,
-            migration: outcome.migration_s,
-            propagation: outcome.propagation_s,
-            wait: outcome.wait_s,
-            compute: outcome.compute_s,
-        },
+        delay_parts_s: DelayParts::of(outcome),
         deadline_met: outcome.delay_s() <= slot.tasks.deadline_s[task],
         session: slot.sessions.as_ref().map(|_| session(slot, decider, task)),
     }

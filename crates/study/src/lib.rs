@@ -7,6 +7,7 @@
 //! | [`figures`], [`report`], [`plot`] | figures of a run, its HTML report, and the charts beneath |
 //! | [`output`] | the folder of a run |
 //! | [`studies`] | grids of runs from a TOML file, with a verdict on every claim |
+//! | [`benchmark`] | the score card of the open benchmark, for any policy |
 //! | [`decision`] | one slot decided, as `wayside decide` prints it |
 //!
 //! # Your own policy against others
@@ -59,8 +60,10 @@
 //!
 //! Equal inputs give equal bytes in every file but the manifest and recorded times, whatever the number of threads.
 
+pub mod benchmark;
 pub mod claim;
 mod columns;
+pub mod command;
 mod control;
 pub mod decision;
 pub mod experiment;

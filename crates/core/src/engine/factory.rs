@@ -207,6 +207,14 @@ macro_rules! forward {
             fn serves_slot(&self, slot: &Slot) -> Result<()> {
                 (**self).serves_slot(slot)
             }
+
+            fn for_run(&self, world: &World, streams: Streams) -> Result<Box<dyn Policy>> {
+                (**self).for_run(world, streams)
+            }
+
+            fn for_slot(&self, slot: &Slot, options: &PolicyOptions) -> Result<Box<dyn Policy>> {
+                (**self).for_slot(slot, options)
+            }
         }
     )*};
 }

@@ -196,7 +196,8 @@ impl PolicyKind {
     }
 
     /// Whether it is of no use without a cloud.
-    fn needs_cloud(self) -> bool {
+    #[must_use]
+    pub fn needs_cloud(self) -> bool {
         matches!(
             self,
             Self::Migration(MigrationKind::AllCloud | MigrationKind::Ect { cloud: true, .. })

@@ -31,6 +31,20 @@ pub struct NamedSlot {
     pub vehicle_ids: Vec<String>,
 }
 
+impl NamedSlot {
+    /// The slot with tasks `t0`, `t1`, ... and vehicles `v0`, `v1`, ...
+    #[must_use]
+    pub fn numbered(slot: Slot) -> Self {
+        let names =
+            |prefix: char, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
+        Self {
+            task_ids: names('t', slot.tasks.len()),
+            vehicle_ids: names('v', slot.vehicles.len()),
+            slot,
+        }
+    }
+}
+
 impl Slot {
     /// Decodes and checks a slot.
     ///

@@ -118,11 +118,6 @@ impl Observer for RunWriter<'_> {
 
 /// The slot as `decide` reads it.
 fn json(slot: &Slot, channel: &Channel) -> String {
-    let named = |prefix: char, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
-    let slot = NamedSlot {
-        task_ids: named('t', slot.tasks.len()),
-        vehicle_ids: named('v', slot.vehicles.len()),
-        slot: slot.clone(),
-    };
+    let slot = NamedSlot::numbered(slot.clone());
     format!("{:#}\n", slot.to_json(channel))
 }

@@ -92,7 +92,7 @@ impl Kind for AxisValues {
 
 /// Changes of a scenario: values by dotted key.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Changes;
+pub(crate) struct Changes;
 
 impl Kind for Changes {
     type Out = Vec<(String, String)>;

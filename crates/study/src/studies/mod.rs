@@ -10,7 +10,7 @@ pub mod data;
 mod decode;
 mod draws;
 pub mod figures;
-mod kinds;
+pub(crate) mod kinds;
 pub mod metrics;
 mod p_values;
 mod page;
