@@ -6,6 +6,7 @@
 //! | `frame` | observations and actions of changing size in spaces of fixed size |
 //! | `env`, `vector` | one environment; several, stepped side by side without the GIL |
 //! | `run` | runs, decisions and bounds |
+//! | `benchmark` | the score card of the open benchmark |
 //! | `study` | studies, block by block |
 //! | `train` | trainings; the program `wayside` |
 //! | `interrupt` | Ctrl-C |
@@ -18,6 +19,7 @@
 //! The package `wayside` around it (`python/wayside`) adds what Gymnasium and PettingZoo ask for.
 
 mod answer;
+mod benchmark;
 mod env;
 mod feedback;
 mod frame;
@@ -40,6 +42,8 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 /// The native part of `wayside`; use the package instead.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::benchmark::benchmark;
     #[pymodule_export]
     use super::env::Env;
     #[pymodule_export]

@@ -3,6 +3,7 @@
 =====================================  ==============================================================
 ``wayside.run``                        compares policies on the same traffic; results are Arrow tables
 ``wayside.decide``, ``wayside.bound``  decide or bound a single slot
+``wayside.benchmark``                  the score card of the open benchmark, for any policy
 ``wayside.train``                      trains a policy, for ``run`` and ``decide``
 ``wayside.load_policy``                a trained policy as an object; ``wayside.GymPolicy`` makes one of yours
 ``wayside.Scenario``                   everything that defines a run but its seeds
@@ -36,6 +37,7 @@ from wayside.api import (
 )
 from wayside.learned import GymPolicy, TrainedPolicy, load_policy
 from wayside.scenario import Scenario, Section
+from wayside.scoring import ScoreCard, benchmark
 from wayside.training import Training, train
 
 __all__ = [
@@ -48,12 +50,14 @@ __all__ = [
     "Policy",
     "Results",
     "Scenario",
+    "ScoreCard",
     "Section",
     "Slot",
     "Table",
     "TrainedPolicy",
     "Training",
     "__version__",
+    "benchmark",
     "bound",
     "decide",
     "load_policy",

@@ -264,6 +264,17 @@ def choose(
     mask: npt.NDArray[np.bool_], nvec: npt.NDArray[np.int64], units: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.int64]: ...
 def policies() -> list[tuple[str, str]]: ...
+def benchmark(
+    policies: list[Any],
+    tasks: list[str],
+    quick: bool,
+    tuning: bool,
+    threads: int,
+    timing: bool,
+    out: str | None,
+    record: bool,
+    force: bool,
+) -> tuple[str, str]: ...
 def topology(
     path: str | os.PathLike[str],
 ) -> tuple[

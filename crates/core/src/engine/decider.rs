@@ -96,6 +96,8 @@ impl Decider {
         let clock = Instant::now();
         self.decision.clear();
         self.policy.decide(slot, &mut self.decision);
+        // every task is charged for the shortest route: a way that a policy made for queues chose is not taken
+        self.decision.paths.clear();
         self.decision_time_s = clock.elapsed().as_secs_f64();
     }
 

@@ -41,7 +41,11 @@ use wayside_output::{Folder, Kind, Request};
 enum Entrant {
     Named(String),
     Own(SharedFactory),
+    /// One that is made for every task.
+    Made(String, Arc<Make>),
 }
+
+type Make = dyn Fn(&Arc<World>) -> Result<SharedFactory> + Send + Sync;
 
 /// What to play, and where the results go.
 pub struct Benchmark {
@@ -140,6 +144,18 @@ impl Benchmark {
     #[must_use]
     pub fn factory(mut self, factory: SharedFactory) -> Self {
         self.entrants.push(Entrant::Own(factory));
+        self
+    }
+
+    /// Adds a policy of your own that `make` makes for every task; where it fails, the policy cannot play the task.
+    #[must_use]
+    pub fn made(
+        mut self,
+        name: &str,
+        make: impl Fn(&Arc<World>) -> Result<SharedFactory> + Send + Sync + 'static,
+    ) -> Self {
+        self.entrants
+            .push(Entrant::Made(name.to_owned(), Arc::new(make)));
         self
     }
 
@@ -249,6 +265,7 @@ impl Benchmark {
         let name = |entrant: &Entrant| match entrant {
             Entrant::Named(name) => Ok(self.registry.resolve(name, None)?.name().to_owned()),
             Entrant::Own(factory) => Ok(factory.name().to_owned()),
+            Entrant::Made(name, _) => Ok(name.clone()),
         };
         let names: Vec<String> = self.entrants.iter().map(name).collect::<Result<_>>()?;
         if names.is_empty() {
@@ -356,10 +373,11 @@ impl Benchmark {
     }
 
     /// The policy, where it can play in `world`.
-    fn able(&self, entrant: &Entrant, world: &World) -> Result<SharedFactory> {
+    fn able(&self, entrant: &Entrant, world: &Arc<World>) -> Result<SharedFactory> {
         let factory = match entrant {
             Entrant::Named(name) => self.registry.resolve(name, Some(&world.scenario))?,
             Entrant::Own(factory) => Arc::clone(factory),
+            Entrant::Made(_, make) => make(world)?,
         };
         factory.serves(world)?;
         let cloud = world.scenario.cloud_round_trip_s.is_some();
