@@ -13,11 +13,15 @@ mod channel;
 mod check;
 mod console;
 mod decide;
+#[cfg(feature = "live")]
+mod emulate;
 mod import;
 mod listing;
 mod policies;
 mod progress;
 mod registry;
+#[cfg(feature = "live")]
+mod rsu;
 mod run;
 mod schema;
 mod seeds;
@@ -73,6 +77,10 @@ enum Command {
     Reproduce(study::Reproduce),
     #[cfg(feature = "live")]
     Serve(serve::Serve),
+    #[cfg(feature = "live")]
+    Rsu(rsu::Rsu),
+    #[cfg(feature = "live")]
+    Emulate(emulate::Emulate),
 }
 
 /// The program, and its exit code: `arguments` begin with its name. `build` tells builds apart, as [`wayside_study::studies::plan::program`]
@@ -94,7 +102,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
 /// Lets signals end the program, but for a server, which has its own.
 fn signalled(command: &Command) -> Outcome {
     #[cfg(feature = "live")]
-    if matches!(command, Command::Serve(_)) {
+    if matches!(command, Command::Serve(_) | Command::Rsu(_)) {
         return Ok(());
     }
     let _ = command;
@@ -128,6 +136,10 @@ fn execute(command: Command, build: &str) -> Outcome {
         Command::Reproduce(args) => study::reproduce(&args, build),
         #[cfg(feature = "live")]
         Command::Serve(args) => serve::execute(&args),
+        #[cfg(feature = "live")]
+        Command::Rsu(args) => rsu::execute(&args),
+        #[cfg(feature = "live")]
+        Command::Emulate(args) => emulate::execute(&args),
     }
 }
 

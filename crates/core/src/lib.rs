@@ -94,6 +94,7 @@
 //! Everything else is public for Wayside's own crates and may change at any time. [`Error`] and [`policy::PolicyKind`] may
 //! gain variants.
 
+pub mod agent;
 pub mod alloc;
 pub mod assignment;
 pub mod backhaul;

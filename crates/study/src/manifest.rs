@@ -92,7 +92,9 @@ impl Manifest {
         }
     }
 
-    pub(crate) fn to_value(&self) -> Value {
+    /// As it is written.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         serde_json::to_value(self).expect("plain data")
     }
 

@@ -1,6 +1,8 @@
 //! The program as its users meet it: arguments in, bytes and exit codes out.
 
 mod decide;
+#[cfg(all(unix, feature = "live"))]
+mod emulate;
 mod folders;
 #[cfg(unix)]
 mod inputs;

@@ -1,7 +1,8 @@
-//! Flooding, with sequence numbers, suppression of duplicates and a TTL.
+//! Flooding, with sequence numbers, suppression of duplicates and a TTL: all servers of a network, wired in memory.
 
+use super::node::{Node, Packet, Reception};
 use crate::backhaul::network::Network;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The constants of the protocol.
@@ -92,36 +93,25 @@ pub struct Report {
     pub hops: u32,
 }
 
-/// The servers' part of the protocol: what each remembers.
+/// The servers of a network, and the packets between them.
 #[derive(Clone, Debug)]
 pub struct Flooding {
     network: Arc<Network>,
     protocol: Protocol,
-    /// For every server its last sequence number, and the newest report of every other.
-    sequence: Vec<u64>,
-    heard: Vec<BTreeMap<u32, Report>>,
-    in_flight: VecDeque<Packet>,
-}
-
-/// A packet that arrives at `to`; its id is (source, sequence).
-#[derive(Clone, Copy, Debug)]
-struct Packet {
-    to: u32,
-    source: u32,
-    report: Report,
-    ttl: u32,
+    nodes: Vec<Node<()>>,
+    /// Packets, each with the server that it arrives at.
+    in_flight: VecDeque<(u32, Packet<()>)>,
 }
 
 impl Flooding {
     /// Servers that have heard nothing yet.
     #[must_use]
     pub fn new(network: Arc<Network>, protocol: Protocol) -> Self {
-        let servers = network.rsus();
+        let servers = 0..network.rsus() as u32;
         Self {
+            nodes: servers.map(|m| Node::new(m, protocol.ttl, 0)).collect(),
             network,
             protocol,
-            sequence: vec![0; servers],
-            heard: vec![BTreeMap::new(); servers],
             in_flight: VecDeque::new(),
         }
     }
@@ -129,16 +119,13 @@ impl Flooding {
     /// `source` reports its state over the links that `lives` accepts; answers the packets sent, of it
     /// and of all that pass it on.
     pub fn emit(&mut self, source: u32, lives: impl Fn(u32) -> bool) -> u64 {
-        let own = &mut self.sequence[source as usize];
-        *own += 1;
-        let report = Report {
-            sequence: *own,
-            hops: 0,
-        };
-        self.heard[source as usize].insert(source, report);
-        let mut packets = self.broadcast(source, source, report, self.protocol.ttl, &lives);
-        while let Some(packet) = self.in_flight.pop_front() {
-            packets += self.receive(packet, &lives);
+        let first = self.nodes[source as usize].emit(0.0, ());
+        let mut packets = self.broadcast(source, first, &lives);
+        while let Some((to, packet)) = self.in_flight.pop_front() {
+            let reception = self.nodes[to as usize].receive(0.0, packet);
+            if let Reception::New(Some(onward)) = reception {
+                packets += self.broadcast(to, onward, &lives);
+            }
         }
         packets
     }
@@ -153,50 +140,20 @@ impl Flooding {
     /// The newest that `server` has heard of `source`.
     #[must_use]
     pub fn heard(&self, server: u32, source: u32) -> Option<Report> {
-        self.heard[server as usize].get(&source).copied()
+        let heard = self.nodes[server as usize].heard(source)?;
+        Some(Report {
+            sequence: heard.sequence,
+            hops: heard.hops,
+        })
     }
 
-    /// A known id is dropped; a new one is remembered, and passed on while its TTL lasts.
-    fn receive(&mut self, packet: Packet, lives: &impl Fn(u32) -> bool) -> u64 {
-        let Packet {
-            to,
-            source,
-            report,
-            ttl,
-        } = packet;
-        let known = self.heard(to, source);
-        if known.is_some_and(|known| known.sequence >= report.sequence) {
-            return 0;
-        }
-        self.heard[to as usize].insert(source, report);
-        if ttl > 1 {
-            self.broadcast(to, source, report, ttl - 1, lives)
-        } else {
-            0
-        }
-    }
-
-    /// Sends a report to all neighbours; answers what that counts for.
-    fn broadcast(
-        &mut self,
-        from: u32,
-        source: u32,
-        report: Report,
-        ttl: u32,
-        lives: &impl Fn(u32) -> bool,
-    ) -> u64 {
+    /// Sends a packet to all neighbours; answers what that counts for.
+    fn broadcast(&mut self, from: u32, packet: Packet<()>, lives: &impl Fn(u32) -> bool) -> u64 {
         let mut links = 0;
         for row in self.network.leaving(from).filter(|&row| lives(row)) {
             links += 1;
-            self.in_flight.push_back(Packet {
-                to: self.network.links()[row as usize].to,
-                source,
-                report: Report {
-                    hops: report.hops + 1,
-                    ..report
-                },
-                ttl,
-            });
+            let to = self.network.links()[row as usize].to;
+            self.in_flight.push_back((to, packet));
         }
         match self.protocol.counting {
             Counting::PerBroadcast => 1,

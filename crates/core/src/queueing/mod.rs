@@ -11,9 +11,11 @@ mod calendar;
 mod faults;
 mod recovery;
 mod simulator;
+mod station;
 
 pub use faults::{Component, FaultEvent};
 pub use simulator::QueueNetwork;
+pub use station::{Begun, Station};
 
 /// A task that is offered to the servers.
 #[derive(Clone, Copy, Debug, PartialEq)]

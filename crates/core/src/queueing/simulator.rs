@@ -5,6 +5,7 @@
 
 use super::calendar::{Calendar, Event};
 use super::faults::{FaultEvent, Health};
+use super::station;
 use super::{Counts, Finished, Lost, Reason, Submission, Travel};
 use crate::backhaul::network::Network;
 use crate::slot::queues::QueueState;
@@ -334,9 +335,8 @@ impl QueueNetwork {
         let link = &self.network.links()[row as usize];
         let free_s = &mut self.link_free_s[row as usize];
         task.stop = Stop::Link { row, copy: true };
-        task.begin_s = free_s.max(task.came_s);
-        task.end_s = task.begin_s + link.transmission_s(task.data_bits);
-        *free_s = task.end_s;
+        let transmission_s = link.transmission_s(task.data_bits);
+        (task.begin_s, task.end_s) = station::serve(free_s, task.came_s, transmission_s);
         let time_s = task.end_s + link.propagation_s;
         self.calendar.push(Event {
             time_s,
@@ -351,14 +351,11 @@ impl QueueNetwork {
         let task = &mut self.tasks[stop as usize];
         let m = task.at as usize;
         let cores = self.core_start[m] as usize..self.core_start[m + 1] as usize;
-        let free_s = self.core_free_s[cores]
-            .iter_mut()
-            .reduce(|best, core| if *core < *best { core } else { best })
+        let free_s = station::earliest(self.core_free_s[cores].iter_mut())
             .expect("a server that executes has cores");
         task.stop = Stop::Core;
-        task.begin_s = free_s.max(task.came_s);
-        task.end_s = task.begin_s + task.cycles / self.core_hz[m];
-        *free_s = task.end_s;
+        let compute_s = task.cycles / self.core_hz[m];
+        (task.begin_s, task.end_s) = station::serve(free_s, task.came_s, compute_s);
         // Those ahead begin no later, so the queue stays in order; those that have begun leave it.
         let waiting = &mut self.begin_s[m];
         while waiting.front().is_some_and(|&s| s <= task.came_s) {

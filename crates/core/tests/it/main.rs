@@ -1,6 +1,7 @@
 //! Integration tests, one binary. Names say who knows the truth: `closed_form_*`, `oracle_*` (an
 //! independent solver or brute force), `paper_*`, `property_*`, `regress_*`.
 
+mod agents;
 mod balance;
 mod bound_oracle;
 mod bounds;

@@ -1,5 +1,6 @@
 //! The server as its clients meet it: requests over loopback in, answers out.
 
+mod agents;
 mod centre;
 mod client;
 mod decisions;

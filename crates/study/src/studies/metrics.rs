@@ -289,27 +289,7 @@ pub(super) fn of_slot(replication: &Replication, slot: usize) -> Vec<Values> {
 /// The cost of a round of related information (RI) in `world`; `None` where servers exchange none.
 #[must_use]
 pub fn information(world: &World) -> Option<Vec<Option<f64>>> {
-    let information = world.scenario.information?;
-    let network = &world.network;
-    let mut flooding = Flooding::new(
-        network.clone(),
-        Protocol {
-            rate_hz: information.rate_hz,
-            packet_bits: 8.0 * information.packet_bytes,
-            link_rate_bps: world.scenario.backhaul.rate_bps,
-            ttl: information.ttl,
-            counting: match information.counting {
-                Counting::Broadcasts => information::Counting::PerBroadcast,
-                Counting::Transmissions => information::Counting::PerLink,
-            },
-        },
-    );
-    let sources = match information.sources {
-        Sources::All => information::Sources::All,
-        Sources::Neighbours => information::Sources::Neighbours {
-            local: first_of_parts(world),
-        },
-    };
+    let (mut flooding, sources) = flooding(world)?;
     let traffic = flooding.round(&sources, |_| true);
     let mut values = vec![None; NAMES.len()];
     let mut put = |name: &str, value| values[column(name).expect("a metric")] = Some(value);
@@ -317,6 +297,29 @@ pub fn information(world: &World) -> Option<Vec<Option<f64>>> {
     put("ri_packets_per_s", traffic.packets_per_s);
     put("ri_busy_s", traffic.busy_s);
     Some(values)
+}
+
+/// The servers of `world` as they exchange RI, and those whose packets count; `None` where they exchange none.
+#[must_use]
+pub fn flooding(world: &World) -> Option<(Flooding, information::Sources)> {
+    let information = world.scenario.information?;
+    let protocol = Protocol {
+        rate_hz: information.rate_hz,
+        packet_bits: 8.0 * information.packet_bytes,
+        link_rate_bps: world.scenario.backhaul.rate_bps,
+        ttl: information.ttl,
+        counting: match information.counting {
+            Counting::Broadcasts => information::Counting::PerBroadcast,
+            Counting::Transmissions => information::Counting::PerLink,
+        },
+    };
+    let sources = match information.sources {
+        Sources::All => information::Sources::All,
+        Sources::Neighbours => information::Sources::Neighbours {
+            local: first_of_parts(world),
+        },
+    };
+    Some((Flooding::new(world.network.clone(), protocol), sources))
 }
 
 /// The first server of every connected component.

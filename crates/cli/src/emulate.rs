@@ -1,0 +1,177 @@
+//! `wayside emulate`.
+
+use crate::args::{Format, key_value};
+use crate::console::{Outcome, print, say};
+use crate::listing::Listing;
+use crate::registry::{PolicyName, registry};
+use crate::seeds::Seeds;
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wayside_core::engine::world::World;
+use wayside_core::{Error, Result, scenario};
+use wayside_live::{Compared, Comparison, EmulateConfig, Side, emulate};
+
+/// Emulate a scenario among processes on this machine, and say how far off its simulation is.
+///
+/// Starts an agent for every RSU (`wayside rsu`) on loopback and drives the vehicles of each seed: related information by UDP, tasks with real data that is
+/// stored and forwarded at the rate of each link, cores that execute them first come, first served. Then it simulates the same seed with the same
+/// policy, and compares every task. Times are those of the scenario; --dilate stretches them so that a small machine keeps up.
+///
+/// For scenarios whose tasks queue and whose servers exchange related information, such as lin2025.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wayside emulate lin2025 --policy mcatm,ect --out live
+  wayside emulate lin2025 --set execution.capability=0.2 --set fleet.size=30 --policy mcatm,ratom,ratos,ect --seeds 0..19
+  wayside emulate lin2025 --policy ect --seeds 0 --dilate 10     slower, where the machine has other work
+
+The table has, for simulated and measured, the mean delay of a task and its parts; `rest` is what nobody measures: flight, messages,
+timers, the operating system. --out has the same as JSON, every task as CSV, and a figure. Ctrl-C ends all agents.")]
+pub(crate) struct Emulate {
+    /// Scenario: a TOML file, or a built-in one.
+    pub(crate) scenario: String,
+    /// Policies, separated by commas, each run on its own.
+    #[arg(long = "policy", value_name = "A,B,...", value_delimiter = ',', default_value = "mcatm,ect")]
+    pub(crate) policies: Vec<PolicyName>,
+    /// Seeds: 0..9 is ten seeds, both ends included; 3,7,12 a list.
+    #[arg(long, default_value = "0..9")]
+    pub(crate) seeds: Seeds,
+    /// Slots of a seed, in place of time.slots.
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) slots: Option<u32>,
+    /// Seconds that a second of the scenario takes.
+    #[arg(long, value_name = "FACTOR", default_value_t = 5.0, value_parser = dilation)]
+    pub(crate) dilate: f64,
+    /// Let cores compute for as long as a task takes, instead of waiting: needs as many cores as the scenario has.
+    #[arg(long)]
+    pub(crate) burn: bool,
+    /// Changes the scenario: a dotted key and a value; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Folder for the results: JSON, every task, a figure.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace other results in --out; files of yours stay.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// How to print the comparison.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// No progress on stderr.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+fn dilation(text: &str) -> std::result::Result<f64, String> {
+    let factor = text.parse().ok().filter(|f| (0.1..=1000.0).contains(f));
+    factor.ok_or_else(|| format!("expected a number between 0.1 and 1000, got {text:?}"))
+}
+
+pub(crate) fn execute(args: &Emulate) -> Outcome {
+    let config = config(args)?;
+    let comparison = emulate(&config, &|line| {
+        if !args.quiet {
+            say(line);
+        }
+    })?;
+    print(&listing(&comparison).render(args.format))?;
+    if args.format == Format::Table {
+        print(&summary(&comparison))?;
+    }
+    Ok(())
+}
+
+fn config(args: &Emulate) -> Result<EmulateConfig> {
+    let scenario = scenario::resolve(&args.scenario, &args.set)?;
+    let slots = args.slots.map_or(scenario.time.slots, |slots| slots as usize);
+    let registry = registry();
+    let policy = |name: &PolicyName| {
+        let factory = registry.resolve(&name.0, Some(&scenario))?;
+        Ok((name.0.clone(), factory))
+    };
+    let policies = args.policies.iter().map(policy).collect::<Result<_>>()?;
+    let program = std::env::current_exe().map_err(|e| Error::io(Path::new("wayside"), e))?;
+    Ok(EmulateConfig {
+        policies,
+        world: Arc::new(World::new(&scenario)?),
+        seeds: args.seeds.0.clone(),
+        slots,
+        dilate: args.dilate,
+        burn: args.burn,
+        program,
+        out: args.out.clone(),
+        force: args.force,
+    })
+}
+
+fn listing(comparison: &Comparison) -> Listing<11> {
+    let row = |of: &Compared, name: &str, side: &Side, off: Value, within: Value| {
+        let ms = |s: f64| json!(1e3 * s);
+        [
+            json!(of.policy),
+            json!(name),
+            ms(side.delay_s.mean),
+            ms(side.parts.upload_s),
+            ms(side.parts.migration_s),
+            ms(side.parts.wait_s),
+            ms(side.parts.compute_s),
+            ms(side.parts.rest_s),
+            json!(100.0 * side.on_time),
+            off,
+            within,
+        ]
+    };
+    let rows = comparison.policies.iter().flat_map(|of| {
+        let (off, within) = (json!(100.0 * of.delay_off), json!(100.0 * of.within_5ms));
+        [
+            row(of, "simulated", &of.simulated, Value::Null, Value::Null),
+            row(of, "measured", &of.measured, off, within),
+        ]
+    });
+    Listing {
+        columns: [
+            "policy",
+            "",
+            "delay_ms",
+            "upload_ms",
+            "migration_ms",
+            "wait_ms",
+            "compute_ms",
+            "rest_ms",
+            "on_time_%",
+            "off_%",
+            "within_5ms_%",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+/// What the table does not say.
+fn summary(comparison: &Comparison) -> String {
+    let [least, most] = comparison.packets_a_round;
+    let [simulated, measured] = &comparison.order;
+    let [apart, same] = comparison.pairs;
+    let mut text = format!(
+        "\norder by delay: simulated {}; measured {}. Of {apart} pairs whose simulated intervals do not overlap {same} are measured in the same order.\n\
+         related information: {least:.1} to {most:.1} packets a round sent, {} by the simulator.\n",
+        simulated.join(" < "),
+        measured.join(" < "),
+        comparison.packets_simulated,
+    );
+    for of in &comparison.policies {
+        let lost: Vec<String> = of.lost.iter().map(|(why, n)| format!("{n} {why}")).collect();
+        let lost = match lost.is_empty() {
+            true => "none lost".to_owned(),
+            false => format!("lost: {}", lost.join(", ")),
+        };
+        text += &format!(
+            "{}: {} tasks, {lost}; {:.1} % ran where they were simulated to run.\n",
+            of.policy,
+            of.tasks,
+            100.0 * of.same_place
+        );
+    }
+    text
+}

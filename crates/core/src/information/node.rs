@@ -1,0 +1,117 @@
+//! One server's part of the protocol: a state machine without I/O. Packets go in with the time, packets to broadcast come
+//! out. The simulator and agents on a network run the same one.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A packet as it arrives at a server. Its id is (source, sequence).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packet<S> {
+    /// Row of the server that it tells of.
+    pub source: u32,
+    /// Number of the report among those of its source.
+    pub sequence: u64,
+    /// Links that it has travelled.
+    pub hops: u32,
+    /// Links that it may travel, this one included.
+    pub ttl: u32,
+    /// The state of its source.
+    pub state: S,
+}
+
+/// The newest report that a server has of another one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heard<S> {
+    /// Number of the report among those of its source.
+    pub sequence: u64,
+    /// Links that it travelled.
+    pub hops: u32,
+    /// When it arrived \[s\].
+    pub at_s: f64,
+    /// The state of its source.
+    pub state: S,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reception<S> {
+    /// Its id, or a later one of its source, was known: it is dropped.
+    Known,
+    /// It was new, and remembered. While its TTL lasts, this packet goes to all neighbours.
+    New(Option<Packet<S>>),
+}
+
+/// A server that reports its state and passes on what others report.
+#[derive(Clone, Debug)]
+pub struct Node<S> {
+    row: u32,
+    ttl: u32,
+    sequence: u64,
+    heard: BTreeMap<u32, Heard<S>>,
+}
+
+impl<S: Clone> Node<S> {
+    /// The server in row `row`, whose packets reach `ttl` hops. Its first report has the number after `sequence`: a server that
+    /// restarts goes on with a greater one than before, or is not believed.
+    #[must_use]
+    pub fn new(row: u32, ttl: u32, sequence: u64) -> Self {
+        Self {
+            row,
+            ttl,
+            sequence,
+            heard: BTreeMap::new(),
+        }
+    }
+
+    /// Reports `state`: the packet goes to all neighbours.
+    pub fn emit(&mut self, now_s: f64, state: S) -> Packet<S> {
+        self.sequence += 1;
+        let heard = Heard {
+            sequence: self.sequence,
+            hops: 0,
+            at_s: now_s,
+            state: state.clone(),
+        };
+        self.heard.insert(self.row, heard);
+        Packet {
+            source: self.row,
+            sequence: self.sequence,
+            hops: 1,
+            ttl: self.ttl,
+            state,
+        }
+    }
+
+    /// Takes a packet. A known id is dropped; a new one is remembered, and passed on while its TTL lasts.
+    pub fn receive(&mut self, now_s: f64, packet: Packet<S>) -> Reception<S> {
+        let known = self.heard(packet.source);
+        if known.is_some_and(|known| known.sequence >= packet.sequence) {
+            return Reception::Known;
+        }
+        let onward = (packet.ttl > 1).then(|| Packet {
+            hops: packet.hops.saturating_add(1),
+            ttl: packet.ttl - 1,
+            state: packet.state.clone(),
+            ..packet
+        });
+        let heard = Heard {
+            sequence: packet.sequence,
+            hops: packet.hops,
+            at_s: now_s,
+            state: packet.state,
+        };
+        self.heard.insert(packet.source, heard);
+        Reception::New(onward)
+    }
+
+    /// The newest that it has heard of `source`.
+    #[must_use]
+    pub fn heard(&self, source: u32) -> Option<&Heard<S>> {
+        self.heard.get(&source)
+    }
+
+    /// All that it has heard of, by row.
+    pub fn all_heard(&self) -> impl Iterator<Item = (u32, &Heard<S>)> {
+        self.heard.iter().map(|(&source, heard)| (source, heard))
+    }
+}

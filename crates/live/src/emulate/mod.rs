@@ -1,0 +1,169 @@
+//! A whole scenario as processes on this machine, compared with its simulation: agents, vehicles, and the same seeds simulated.
+
+mod compare;
+mod fleet;
+mod simulate;
+mod traffic;
+
+pub use compare::{Comparison, Compared, Parts, Side};
+
+use crate::net;
+use crate::pace::{Pace, unix_s};
+use crate::seal::Key;
+use crate::vehicle;
+use fleet::Fleet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Builder;
+use tokio::time::sleep;
+use wayside_core::engine::SharedFactory;
+use wayside_core::engine::world::World;
+use wayside_core::rng::Streams;
+use wayside_core::{Error, Result};
+use wayside_output::{Folder, Kind, Request};
+use wayside_study::output::Manifest;
+
+/// How long before time 0 agents begin, in rounds of related information: all have heard of each other then.
+const ROUNDS_BEFORE: f64 = 2.5;
+/// How long agents may take to begin \[s\].
+const BEGINS_S: f64 = 0.2;
+
+/// What to emulate.
+pub struct EmulateConfig {
+    /// The scenario, laid out.
+    pub world: Arc<World>,
+    /// The policies, with the names that an agent knows them by.
+    pub policies: Vec<(String, SharedFactory)>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// Slots of every seed.
+    pub slots: usize,
+    /// Seconds that a second of the scenario takes.
+    pub dilate: f64,
+    /// Whether agents compute instead of waiting.
+    pub burn: bool,
+    /// The program that runs an agent, `wayside`.
+    pub program: PathBuf,
+    /// Folder for the results.
+    pub out: Option<PathBuf>,
+    /// Whether other results there may be replaced.
+    pub force: bool,
+}
+
+/// Emulates and simulates every policy under every seed; `note` is told how far it is.
+///
+/// # Errors
+/// A scenario that agents cannot live; agents that cannot be started or end early; results that cannot be written.
+pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison> {
+    net::check(&config.world)?;
+    let folder = config.out.as_deref().map(|out| open(config, out)).transpose()?;
+    let mut rows = Vec::new();
+    let mut packets = Vec::new();
+    let home = tempfile::tempdir().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
+    for &seed in &config.seeds {
+        for (policy, (name, factory)) in config.policies.iter().enumerate() {
+            // every policy has vehicles of its own: their CPUs remember what they did
+            let tasks = traffic::tasks(&config.world, seed, config.slots)?;
+            note(&format!("seed {seed}, {name}: {} tasks", tasks.len()));
+            let simulated = simulate::ends(&config.world, factory, seed, config.slots)?;
+            let (measured, reports) = run(config, home.path(), name, seed, &tasks)?;
+            packets.push(compare::packets_a_round(&config.world, &reports));
+            for (task, measured) in tasks.iter().zip(&measured) {
+                let simulated = simulated.get(&(task.slot, task.place));
+                rows.push(compare::row(policy, seed, task, simulated, measured));
+            }
+        }
+    }
+    let names = config.policies.iter().map(|(name, _)| name.clone());
+    let comparison = Comparison::new(&config.world.scenario.name, config.dilate, names, rows, &packets);
+    if let Some((mut folder, manifest)) = folder {
+        comparison.write(&folder)?;
+        folder.replace(&manifest.to_value(), &[])?;
+    }
+    Ok(comparison)
+}
+
+/// One policy under one seed: what vehicles measured, in the order of `tasks`, and what agents report.
+fn run(
+    config: &EmulateConfig,
+    home: &Path,
+    policy: &str,
+    seed: u64,
+    tasks: &[traffic::Task],
+) -> Result<(Vec<vehicle::Measured>, Vec<crate::RsuReport>)> {
+    let (mut fleet, addresses, key) = Fleet::start(config, home, policy, seed)?;
+    let rate_hz = config.world.scenario.information.map_or(1.0, |told| told.rate_hz);
+    let zero_unix_s = unix_s() + BEGINS_S + config.dilate * ROUNDS_BEFORE / rate_hz;
+    let core_free_s = config.world.core_free_s(Streams::new(seed));
+    fleet.begin(&config.world, zero_unix_s, &core_free_s)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::io(Path::new("emulate"), e))?;
+    let key = key.of_purpose(config.world.scenario.to_toml().as_bytes());
+    let measured = runtime.block_on(drive(tasks, &addresses, &key, (zero_unix_s, config.dilate)));
+    let pace = Pace::new(zero_unix_s, config.dilate);
+    // in the middle between two rounds, so that all packets of a round are counted, or none
+    let middle_s = ((pace.now_s() * rate_hz).floor() + 1.5) / rate_hz;
+    runtime.block_on(pace.until(middle_s));
+    Ok((measured, fleet.end()?))
+}
+
+/// All vehicles, each task by itself.
+async fn drive(
+    tasks: &[traffic::Task],
+    agents: &[crate::Addresses],
+    key: &Key,
+    (zero_unix_s, dilate): (f64, f64),
+) -> Vec<vehicle::Measured> {
+    let pace = Pace::new(zero_unix_s, dilate);
+    let mut running = Vec::new();
+    for task in tasks {
+        let agent = task.entry.map(|row| agents[row as usize].tasks);
+        let task = vehicle::Task {
+            at_s: task.at_s,
+            offer: task.offer,
+            agent,
+            cpu: task.cpu.clone(),
+        };
+        // all connections at once would be too many for a run of hours
+        while task.at_s - pace.now_s() > 1.0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        running.push(tokio::spawn(vehicle::run(task, key.clone(), pace)));
+    }
+    let mut measured = Vec::with_capacity(running.len());
+    for vehicle in running {
+        measured.push(vehicle.await.unwrap_or_else(|_| vehicle::Measured {
+            delay_s: 0.0,
+            upload_s: 0.0,
+            spent: Default::default(),
+            place: None,
+            lost: Some("connection"),
+        }));
+    }
+    measured
+}
+
+/// The folder of results, and the manifest that it will have.
+fn open(config: &EmulateConfig, out: &Path) -> Result<(Folder, Manifest)> {
+    let scenario = &config.world.scenario;
+    let names: Vec<String> = config.policies.iter().map(|(name, _)| name.clone()).collect();
+    let mut manifest = Manifest::now(
+        &scenario.name,
+        &scenario.to_toml(),
+        &config.seeds,
+        config.slots,
+        &names,
+    );
+    manifest.complete = true;
+    let request = Request {
+        kind: Kind::Run,
+        force: config.force,
+        same: &|_| false,
+        writes: &|name| compare::FILES.contains(&name),
+    };
+    Ok((Folder::open(out, &request)?, manifest))
+}

@@ -1,0 +1,38 @@
+//! The same seed simulated.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use wayside_core::Result;
+use wayside_core::engine::world::World;
+use wayside_core::engine::{Observer, Options, SharedFactory, TaskOutcome, replicate_observed};
+use wayside_core::evaluate::Outcome;
+use wayside_core::slot::{Placement, Slot};
+
+/// What became of every task, by slot and place.
+pub(super) type Ends = BTreeMap<(u32, u32), (Placement, Outcome)>;
+
+struct Watch(Ends);
+
+impl Observer for Watch {
+    fn slot(&mut self, _: usize, _: &Slot) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn ended(&mut self, _: usize, task: &TaskOutcome) {
+        if let Ok(outcome) = task.outcome {
+            self.0.insert((task.slot, task.task), (task.placement, outcome));
+        }
+    }
+}
+
+/// Simulates a policy under a seed.
+pub(super) fn ends(world: &World, policy: &SharedFactory, seed: u64, slots: usize) -> Result<Ends> {
+    let mut watch = Watch(Ends::new());
+    let options = Options {
+        slots,
+        ..Options::default()
+    };
+    let policies = [SharedFactory::clone(policy)];
+    replicate_observed(world, &policies, seed, options, &mut watch)?;
+    Ok(watch.0)
+}

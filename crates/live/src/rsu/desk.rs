@@ -1,0 +1,266 @@
+//! The task that owns the agent: what happened goes in, what is to be done is handed out.
+
+use super::door::{Door, Told};
+use super::link::{Links, Load};
+use super::{RsuConfig, RsuReport, door, work};
+use crate::net::Net;
+use crate::pace::Pace;
+use crate::stop::Stop;
+use crate::wire::{self, Garbage, Message};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use wayside_core::agent::{Agent, Done, Job, Loss, Offer, Output};
+
+/// Messages to the desk that may wait.
+const WAITING: usize = 1024;
+/// Datagrams that are looked at in one go.
+const AT_ONCE: usize = 64;
+
+/// The data of a task, and the memory that it takes.
+#[derive(Debug)]
+pub(super) struct Payload {
+    pub(super) bytes: Vec<u8>,
+    pub(super) digest: [u8; 32],
+    pub(super) _memory: OwnedSemaphorePermit,
+}
+
+/// Something that happened.
+pub(super) enum Event {
+    /// A vehicle has a task; its number is answered, and it is told through the channel what becomes of it.
+    Offer(Offer, super::Answer<Option<u64>>, mpsc::Sender<Told>),
+    /// The data of a task is here.
+    Uploaded(u64, Payload),
+    /// The vehicle has gone.
+    Withdrawn(u64),
+    /// A task of another agent is here.
+    Arrived(Job, Payload),
+    /// Another agent says what became of a task.
+    Reported(u64, Result<Done, Loss>),
+    /// A link is free since then.
+    Sent(u32, f64),
+    /// A link could not deliver.
+    Undelivered(u32),
+    /// A core is free since then.
+    Computed(usize, f64),
+    /// A connection broke.
+    Broken,
+}
+
+/// The owner of the agent.
+pub(super) struct Desk {
+    agent: Agent,
+    net: Net,
+    row: u32,
+    pace: Pace,
+    socket: UdpSocket,
+    events: mpsc::Receiver<Event>,
+    tell: mpsc::Sender<Event>,
+    links: Links,
+    /// The data of tasks that are here, by entry and number.
+    data: BTreeMap<(u32, u64), Arc<Payload>>,
+    /// Vehicles that wait, by number of their task.
+    vehicles: BTreeMap<u64, mpsc::Sender<Told>>,
+    report: RsuReport,
+}
+
+impl Desk {
+    pub(super) fn open(agent: Agent, config: &RsuConfig, pace: Pace, socket: UdpSocket) -> Self {
+        let (tell, events) = mpsc::channel(WAITING);
+        Self {
+            agent,
+            net: config.net.clone(),
+            row: config.row,
+            pace,
+            socket,
+            events,
+            links: Links::new(&config.net, config.row, pace, tell.clone()),
+            tell,
+            data: BTreeMap::new(),
+            vehicles: BTreeMap::new(),
+            report: RsuReport::default(),
+        }
+    }
+
+    /// Works until `stop` asks for the end.
+    pub(super) async fn work(mut self, listener: TcpListener, stop: &Stop) -> RsuReport {
+        let door = Door::new(&self.net, self.tell.clone());
+        tokio::spawn(door::accept(listener, door));
+        let mut datagram = vec![0; wire::DATAGRAM_BYTES + 1];
+        let stopped = stop.asked();
+        tokio::pin!(stopped);
+        loop {
+            self.settle();
+            let pace = self.pace;
+            let next_s = self.agent.next_s();
+            tokio::select! {
+                () = &mut stopped => break,
+                Some(event) = self.events.recv() => {
+                    self.happened(event);
+                    // all that waits belongs to one instant, and to one batch
+                    while let Ok(event) = self.events.try_recv() {
+                        self.happened(event);
+                    }
+                }
+                readable = self.socket.readable() => {
+                    if readable.is_ok() {
+                        self.hear(&mut datagram);
+                    }
+                }
+                () = pace.until(next_s) => {}
+            }
+            // timers too, whatever woke us: nothing that comes all the time holds them up
+            let now_s = self.pace.now_s();
+            if self.agent.next_s() <= now_s {
+                self.agent.advance(now_s);
+            }
+        }
+        self.report.counts = self.agent.counts().clone();
+        self.report
+    }
+
+    fn happened(&mut self, event: Event) {
+        let now_s = self.pace.now_s();
+        match event {
+            Event::Offer(offer, answer, vehicle) => {
+                let number = self.agent.offer(now_s, offer);
+                if let Some(number) = number {
+                    self.vehicles.insert(number, vehicle);
+                }
+                // a vehicle that is gone already says so by itself
+                _ = answer.send(number);
+            }
+            Event::Uploaded(number, payload) => {
+                if self.vehicles.contains_key(&number) {
+                    self.data.insert((self.row, number), Arc::new(payload));
+                    self.agent.uploaded(now_s, number);
+                }
+            }
+            Event::Withdrawn(number) => {
+                self.agent.withdraw(number);
+                self.forget(number);
+            }
+            Event::Arrived(job, payload) => {
+                self.data.insert((job.entry, job.number), Arc::new(payload));
+                self.agent.arrive(now_s, job);
+            }
+            Event::Reported(number, result) => self.agent.reported(now_s, number, result),
+            Event::Sent(link, ended_s) => self.agent.sent(now_s, link, ended_s),
+            Event::Undelivered(link) => self.agent.undelivered(now_s, link),
+            Event::Computed(core, ended_s) => self.agent.computed(now_s, core, ended_s, Ok(())),
+            Event::Broken => self.report.broken += 1,
+        }
+    }
+
+    /// Takes the datagrams that are there.
+    fn hear(&mut self, buffer: &mut [u8]) {
+        for _ in 0..AT_ONCE {
+            let Ok((length, _)) = self.socket.try_recv_from(buffer) else {
+                return;
+            };
+            match wire::packet(&self.net.key, &buffer[..length]) {
+                Ok(packet) => {
+                    let known = self.agent.counts().known;
+                    if !self.agent.receive(self.pace.now_s(), packet) {
+                        let is_known = self.agent.counts().known > known;
+                        self.report.garbage[if is_known { 3 } else { 2 }] += 1;
+                    }
+                }
+                Err(Garbage::Size) => self.report.garbage[0] += 1,
+                Err(Garbage::Tag) => self.report.garbage[1] += 1,
+                Err(Garbage::Form) => self.report.garbage[2] += 1,
+            }
+        }
+    }
+
+    /// Hands out what the agent wants done.
+    fn settle(&mut self) {
+        while let Some(output) = self.agent.poll() {
+            match output {
+                Output::Broadcast(packet) => {
+                    let Some(datagram) = wire::datagram(&self.net.key, &packet) else {
+                        self.report.unsent += 1;
+                        continue;
+                    };
+                    for link in self.net.world.network.neighbours(self.row) {
+                        let to = self.net.agents[link.to as usize].ri;
+                        match self.socket.try_send_to(&datagram, to) {
+                            Ok(_) => self.report.datagrams += 1,
+                            // a report that is lost is followed by the next
+                            Err(_) => self.report.unsent += 1,
+                        }
+                    }
+                }
+                Output::Placed { number, placement } => {
+                    self.tell_vehicle(number, Message::Placed(placement.into()));
+                    if placement == wayside_core::slot::Placement::Local {
+                        self.forget(number);
+                    }
+                }
+                Output::Ended { number, result } => {
+                    self.tell_vehicle(number, Message::Ended(result));
+                    self.forget(number);
+                }
+                Output::Report { to, number, result } => {
+                    self.links.report(to, number, result);
+                }
+                Output::Transmit {
+                    link,
+                    job,
+                    begin_s,
+                    end_s,
+                } => self.transmit(link, job, begin_s, end_s),
+                Output::Compute {
+                    core,
+                    job,
+                    begin_s,
+                    end_s,
+                } => {
+                    let payload = self.take(&job);
+                    let tell = self.tell.clone();
+                    let done = work::execute(self.net.work, self.pace, (begin_s, end_s), payload);
+                    tokio::spawn(async move {
+                        let ended_s = done.await;
+                        _ = tell.send(Event::Computed(core, ended_s)).await;
+                    });
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self, link: u32, job: Job, begin_s: f64, end_s: f64) {
+        let load = self.take(&job).map(|payload| Load {
+            job,
+            payload,
+            begin_s,
+            end_s,
+        });
+        let sent = load.is_some_and(|load| self.links.send(link, load));
+        if !sent {
+            let tell = self.tell.clone();
+            tokio::spawn(async move { _ = tell.send(Event::Undelivered(link)).await });
+        }
+    }
+
+    /// The data of a task, which is kept where it arose: it may have to be sent again.
+    fn take(&mut self, job: &Job) -> Option<Arc<Payload>> {
+        let name = (job.entry, job.number);
+        match job.entry == self.row {
+            true => self.data.get(&name).cloned(),
+            false => self.data.remove(&name),
+        }
+    }
+
+    fn tell_vehicle(&self, number: u64, message: Message) {
+        if let Some(vehicle) = self.vehicles.get(&number) {
+            // there is room for all that a task is told of; a vehicle that is gone is not told
+            _ = vehicle.try_send(message);
+        }
+    }
+
+    fn forget(&mut self, number: u64) {
+        self.vehicles.remove(&number);
+        self.data.remove(&(self.row, number));
+    }
+}

@@ -1,0 +1,192 @@
+//! Connections from vehicles and other agents.
+
+use super::desk::{Event, Payload};
+use crate::net::Net;
+use crate::seal::{self, Key};
+use crate::wire::{self, Announced, Direction, Garbage, Message};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use wayside_core::agent::{Loss, Offer};
+
+/// Connections at a time; more wait to be accepted.
+const CONNECTIONS: usize = 1024;
+/// How long the other end may take to greet.
+const GREETS: Duration = Duration::from_secs(10);
+/// How long data may stand still.
+const READS: Duration = Duration::from_secs(30);
+/// Most that a vehicle is told of a task: two places, its end, and one to spare.
+const TOLD: usize = 4;
+/// Least time between two attempts to accept, where the system has no more to give.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// What a vehicle is told.
+pub(super) type Told = Message;
+
+/// What connections share.
+#[derive(Clone)]
+pub(super) struct Door {
+    key: Key,
+    tell: mpsc::Sender<Event>,
+    /// Memory for data, in KiB.
+    memory: Arc<Semaphore>,
+    memory_kib: u32,
+}
+
+impl Door {
+    pub(super) fn new(net: &Net, tell: mpsc::Sender<Event>) -> Self {
+        let memory_kib = 1024 * net.memory_mib;
+        Self {
+            key: net.key.clone(),
+            tell,
+            memory: Arc::new(Semaphore::new(memory_kib)),
+            memory_kib: u32::try_from(memory_kib).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Accepts connections, for ever.
+pub(super) async fn accept(listener: TcpListener, door: Door) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(AGAIN).await;
+            continue;
+        };
+        let door = door.clone();
+        tokio::spawn(async move {
+            if serve(stream, &door).await.is_err() {
+                _ = door.tell.send(Event::Broken).await;
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn serve(mut stream: TcpStream, door: &Door) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let greeting = wire::greet(&mut stream, &door.key, false);
+    let (mut writes, mut reads) = timeout(GREETS, greeting).await??;
+    let (mut from, mut to) = stream.into_split();
+    while let Some(message) = wire::read(&mut from, &mut reads).await? {
+        match message {
+            Message::Offer { offer, data } => {
+                // a connection for every task: its end says that the vehicle is gone
+                return offered(&mut from, &mut to, &mut writes, door, (offer, data)).await;
+            }
+            Message::Job { job, data } => {
+                let payload = receive(&mut from, door, data, job.data_bits).await?;
+                tell(door, Event::Arrived(job, payload)).await?;
+            }
+            Message::Report { number, result } => {
+                tell(door, Event::Reported(number, result)).await?;
+            }
+            Message::Placed(_) | Message::Ended(_) => return Err(Garbage::Form.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A vehicle's task: its data comes in while it is told what becomes of it.
+async fn offered(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    writes: &mut Direction,
+    door: &Door,
+    (offer, data): (Offer, Announced),
+) -> io::Result<()> {
+    if !is_sane(&offer) {
+        return Err(Garbage::Form.into());
+    }
+    let (vehicle, mut told) = mpsc::channel(TOLD);
+    let (answer, number) = oneshot::channel();
+    tell(door, Event::Offer(offer, answer, vehicle)).await?;
+    let Ok(Some(number)) = number.await else {
+        let message = Message::Ended(Err(Loss::Full));
+        return wire::write(to, writes, &message).await;
+    };
+    let upload = async {
+        let payload = receive(from, door, data, offer.data_bits).await?;
+        tell(door, Event::Uploaded(number, payload)).await?;
+        // until the vehicle has heard what it wants, it says nothing
+        let mut more = [0; 1];
+        match from.read(&mut more).await? {
+            0 => Ok(()),
+            _ => Err(Garbage::Form.into()),
+        }
+    };
+    let talk = async {
+        while let Some(message) = told.recv().await {
+            wire::write(to, writes, &message).await?;
+        }
+        to.flush().await
+    };
+    // whichever ends first: the vehicle goes, or it has been told everything
+    let result = tokio::select! {
+        uploaded = upload => uploaded,
+        told = talk => told,
+    };
+    tell(door, Event::Withdrawn(number)).await?;
+    result?;
+    to.shutdown().await
+}
+
+/// Reads data as it was announced.
+async fn receive(
+    from: &mut OwnedReadHalf,
+    door: &Door,
+    data: Announced,
+    data_bits: f64,
+) -> io::Result<Payload> {
+    let kib = data.bytes.div_ceil(1024).max(1);
+    let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+    // what is announced, and what it takes on links, must be the same
+    let is_same = (8.0 * data.bytes as f64 - data_bits).abs() <= 8.0;
+    if kib > door.memory_kib || !is_same {
+        return Err(Garbage::Size.into());
+    }
+    let memory = Arc::clone(&door.memory).acquire_many_owned(kib).await;
+    let memory = memory.map_err(io::Error::other)?;
+    let mut bytes = vec![0; data.bytes as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match timeout(READS, from.read(&mut bytes[filled..])).await?? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => filled += read,
+        }
+    }
+    if seal::digest(&bytes) != data.digest {
+        return Err(Garbage::Tag.into());
+    }
+    Ok(Payload {
+        bytes,
+        digest: data.digest,
+        _memory: memory,
+    })
+}
+
+async fn tell(door: &Door, event: Event) -> io::Result<()> {
+    let told = door.tell.send(event).await;
+    told.map_err(|_| io::ErrorKind::BrokenPipe.into())
+}
+
+/// Whether an offer's quantities are such as a scenario may have.
+fn is_sane(offer: &Offer) -> bool {
+    let positive = [offer.cycles, offer.data_bits, offer.deadline_s, offer.cpu_hz];
+    let others = [
+        offer.seconds_per_bit,
+        offer.tx_power_w,
+        offer.energy_coeff,
+        offer.local_wait_s,
+    ];
+    let is_bounded = |x: &f64| (0.0..=1e30).contains(x);
+    positive.iter().all(|x| *x > 0.0 && is_bounded(x)) && others.iter().all(is_bounded)
+}

@@ -1,0 +1,183 @@
+//! A vehicle with a task, as a client of the agent that covers it.
+
+use crate::pace::Pace;
+use crate::rsu::pieces;
+use crate::seal::{self, Key};
+use crate::wire::{self, Announced, Message, Place};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wayside_core::agent::{Loss, Offer, Spent};
+
+/// How long a vehicle waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Data that tasks send: what it says does not matter, but that it arrives does.
+const PATTERN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The CPU of a vehicle: when it has done all that it was given \[s\].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnCpu(Arc<Mutex<f64>>);
+
+impl OwnCpu {
+    /// How long a task that comes now waits \[s\].
+    fn wait_s(&self, now_s: f64) -> f64 {
+        (*self.0.lock().unwrap_or_else(PoisonError::into_inner) - now_s).max(0.0)
+    }
+
+    /// From when to when a task that takes `takes_s` has the CPU \[s\].
+    fn take(&self, now_s: f64, takes_s: f64) -> (f64, f64) {
+        let mut free_s = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin_s = free_s.max(now_s);
+        *free_s = begin_s + takes_s;
+        (begin_s, *free_s)
+    }
+}
+
+/// A task of a vehicle.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    /// When it arises \[s\].
+    pub(crate) at_s: f64,
+    /// What it is.
+    pub(crate) offer: Offer,
+    /// The agent of the RSU that covers the vehicle best; none where none does.
+    pub(crate) agent: Option<SocketAddr>,
+    /// The vehicle's CPU.
+    pub(crate) cpu: OwnCpu,
+}
+
+/// What a vehicle measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Measured {
+    /// From when the task arose to its outcome \[s\].
+    pub(crate) delay_s: f64,
+    /// Until all data was sent; 0 where it ran on the vehicle \[s\].
+    pub(crate) upload_s: f64,
+    /// As agents measured, or the vehicle itself.
+    pub(crate) spent: Spent,
+    /// Where it ran.
+    pub(crate) place: Option<Place>,
+    /// Why it was lost.
+    pub(crate) lost: Option<&'static str>,
+}
+
+/// Offers a task when it arises, sends its data, and waits for the outcome.
+pub(crate) async fn run(task: Task, key: Key, pace: Pace) -> Measured {
+    let Some(agent) = task.agent else {
+        pace.until(task.at_s).await;
+        return compute(&task, pace).await;
+    };
+    match ask(&task, agent, &key, pace).await {
+        Ok(Some(measured)) => measured,
+        Ok(None) => compute(&task, pace).await,
+        Err(_) => Measured {
+            delay_s: pace.now_s() - task.at_s,
+            upload_s: 0.0,
+            spent: Spent::default(),
+            place: None,
+            lost: Some("connection"),
+        },
+    }
+}
+
+/// The outcome that an agent reports; none where the task is to run on the vehicle.
+async fn ask(
+    task: &Task,
+    agent: SocketAddr,
+    key: &Key,
+    pace: Pace,
+) -> io::Result<Option<Measured>> {
+    let bytes = (task.offer.data_bits / 8.0).ceil() as usize;
+    let data: Vec<u8> = (0..bytes.div_ceil(8) as u64)
+        .flat_map(|i| (i ^ task.offer.order).wrapping_mul(PATTERN).to_le_bytes())
+        .take(bytes)
+        .collect();
+    let digest = seal::digest(&data);
+    // a vehicle is connected before it has a task
+    let mut stream = timeout(PATIENCE, TcpStream::connect(agent)).await??;
+    stream.set_nodelay(true)?;
+    let greeting = wire::greet(&mut stream, key, true);
+    let (mut writes, mut reads) = timeout(PATIENCE, greeting).await??;
+    let (mut from, mut to) = stream.into_split();
+    pace.until(task.at_s).await;
+    let offer = Offer {
+        local_wait_s: task.cpu.wait_s(task.at_s),
+        ..task.offer
+    };
+    let announced = Announced {
+        bytes: bytes as u64,
+        digest,
+    };
+    let message = Message::Offer {
+        offer,
+        data: announced,
+    };
+    wire::write(&mut to, &mut writes, &message).await?;
+    let upload_s = task.offer.data_bits * task.offer.seconds_per_bit;
+    let upload = async {
+        let pieces = pieces(&data, pace.wall(upload_s));
+        let count = pieces.len() as f64;
+        for (piece, k) in pieces.zip(1_u32..) {
+            pace.until(task.at_s + f64::from(k) / count * upload_s).await;
+            to.write_all(piece).await?;
+        }
+        let uploaded_s = pace.now_s() - task.at_s;
+        // the connection stays open: its end would say that the vehicle is gone
+        io::Result::Ok(uploaded_s)
+    };
+    let outcome = async {
+        let mut place = None;
+        loop {
+            match wire::read(&mut from, &mut reads).await? {
+                Some(Message::Placed(Place::Vehicle)) => return Ok(None),
+                Some(Message::Placed(at)) => place = Some(at),
+                Some(Message::Ended(result)) => {
+                    return Ok(Some((pace.now_s() - task.at_s, place, result)));
+                }
+                _ => return io::Result::Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+    };
+    tokio::pin!(upload, outcome);
+    let (mut upload_s, mut ended) = (0.0, None);
+    tokio::select! {
+        uploaded = &mut upload => upload_s = uploaded?,
+        end = &mut outcome => ended = Some(end?),
+    }
+    let ended = match ended {
+        Some(ended) => ended,
+        None => outcome.await?,
+    };
+    Ok(ended.map(|(delay_s, place, result)| Measured {
+        delay_s,
+        upload_s,
+        spent: result.map_or(Spent::default(), |done| done.spent),
+        place: match result {
+            Ok(done) => done.execution.map(Place::Rsu).or(place),
+            Err(_) => place,
+        },
+        lost: result.err().map(Loss::name),
+    }))
+}
+
+/// Runs a task on the vehicle.
+async fn compute(task: &Task, pace: Pace) -> Measured {
+    let now_s = pace.now_s();
+    let (begin_s, end_s) = task.cpu.take(now_s, task.offer.cycles / task.offer.cpu_hz);
+    pace.until(end_s).await;
+    Measured {
+        delay_s: pace.now_s() - task.at_s,
+        upload_s: 0.0,
+        spent: Spent {
+            wait_s: begin_s - now_s,
+            compute_s: end_s - begin_s,
+            ..Spent::default()
+        },
+        place: Some(Place::Vehicle),
+        lost: None,
+    }
+}
