@@ -33,7 +33,12 @@ pub(crate) struct Emulate {
     /// Scenario: a TOML file, or a built-in one.
     pub(crate) scenario: String,
     /// Policies, separated by commas, each run on its own.
-    #[arg(long = "policy", value_name = "A,B,...", value_delimiter = ',', default_value = "mcatm,ect")]
+    #[arg(
+        long = "policy",
+        value_name = "A,B,...",
+        value_delimiter = ',',
+        default_value = "mcatm,ect"
+    )]
     pub(crate) policies: Vec<PolicyName>,
     /// Seeds: 0..9 is ten seeds, both ends included; 3,7,12 a list.
     #[arg(long, default_value = "0..9")]
@@ -85,7 +90,9 @@ pub(crate) fn execute(args: &Emulate) -> Outcome {
 
 fn config(args: &Emulate) -> Result<EmulateConfig> {
     let scenario = scenario::resolve(&args.scenario, &args.set)?;
-    let slots = args.slots.map_or(scenario.time.slots, |slots| slots as usize);
+    let slots = args
+        .slots
+        .map_or(scenario.time.slots, |slots| slots as usize);
     let registry = registry();
     let policy = |name: &PolicyName| {
         let factory = registry.resolve(&name.0, Some(&scenario))?;
@@ -161,7 +168,11 @@ fn summary(comparison: &Comparison) -> String {
         comparison.packets_simulated,
     );
     for of in &comparison.policies {
-        let lost: Vec<String> = of.lost.iter().map(|(why, n)| format!("{n} {why}")).collect();
+        let lost: Vec<String> = of
+            .lost
+            .iter()
+            .map(|(why, n)| format!("{n} {why}"))
+            .collect();
         let lost = match lost.is_empty() {
             true => "none lost".to_owned(),
             false => format!("lost: {}", lost.join(", ")),

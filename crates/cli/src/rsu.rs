@@ -59,7 +59,8 @@ pub(crate) struct Rsu {
 pub(crate) fn execute(args: &Rsu) -> Outcome {
     let net = Net::load(&args.config)?;
     if !net.is_loopback() && !args.insecure {
-        let message = "has addresses beyond loopback, which needs --insecure: tasks are not encrypted";
+        let message =
+            "has addresses beyond loopback, which needs --insecure: tasks are not encrypted";
         let file = args.config.display().to_string();
         return Err(Error::invalid(file, None, "agent", message).into());
     }
@@ -78,7 +79,10 @@ pub(crate) fn execute(args: &Rsu) -> Outcome {
             let stop = Stop::default();
             let at = config.net.agents[row as usize];
             run_rsu(config, &stop, || {
-                say(format_args!("{} listens at {} (UDP) and {} (TCP)", args.id, at.ri, at.tasks));
+                say(format_args!(
+                    "{} listens at {} (UDP) and {} (TCP)",
+                    args.id, at.ri, at.tasks
+                ));
                 Some(wayside_live::Begin::now())
             })?
         }

@@ -130,21 +130,26 @@ impl NetFile {
                 512,
                 "most data of tasks that an agent holds [MiB]",
             ),
-            agents: s.list("agent", Presence::Required, "where the agent of an RSU listens", |s, _| {
-                let id = s.required("id", Text::NAME, "the RSU");
-                let mut address = |name, doc| {
-                    let text = s.required(name, Text::NAME, doc);
-                    let address = text.parse().ok();
-                    if address.is_none() && s.has(name) {
-                        let message = format!("must be like 127.0.0.1:7101, got {text:?}");
-                        s.problem(name, message);
-                    }
-                    address
-                };
-                let ri = address("ri", "address and port for related information, UDP");
-                let tasks = address("tasks", "address and port for tasks, TCP");
-                (id, ri, tasks)
-            }),
+            agents: s.list(
+                "agent",
+                Presence::Required,
+                "where the agent of an RSU listens",
+                |s, _| {
+                    let id = s.required("id", Text::NAME, "the RSU");
+                    let mut address = |name, doc| {
+                        let text = s.required(name, Text::NAME, doc);
+                        let address = text.parse().ok();
+                        if address.is_none() && s.has(name) {
+                            let message = format!("must be like 127.0.0.1:7101, got {text:?}");
+                            s.problem(name, message);
+                        }
+                        address
+                    };
+                    let ri = address("ri", "address and port for related information, UDP");
+                    let tasks = address("tasks", "address and port for tasks, TCP");
+                    (id, ri, tasks)
+                },
+            ),
         }
     }
 }
@@ -205,7 +210,12 @@ impl Net {
         let mut found = ids.filter(|(name, _)| *name == id).map(|(_, row)| row);
         found.next().ok_or_else(|| {
             let known = self.world.rsus.id.join(", ");
-            Error::invalid("--id", None, "", format!("no RSU {id:?}, there are {known}"))
+            Error::invalid(
+                "--id",
+                None,
+                "",
+                format!("no RSU {id:?}, there are {known}"),
+            )
         })
     }
 

@@ -31,7 +31,10 @@ impl Key {
         let text = input::read_text(path)?;
         let text = text.trim();
         if text.len() < LEAST {
-            let message = format!("must hold at least {LEAST} characters, holds {}", text.len());
+            let message = format!(
+                "must hold at least {LEAST} characters, holds {}",
+                text.len()
+            );
             let file = path.display().to_string();
             return Err(Error::invalid(file, None, "", message));
         }

@@ -122,7 +122,8 @@ async fn ask(
         let pieces = pieces(&data, pace.wall(upload_s));
         let count = pieces.len() as f64;
         for (piece, k) in pieces.zip(1_u32..) {
-            pace.until(task.at_s + f64::from(k) / count * upload_s).await;
+            pace.until(task.at_s + f64::from(k) / count * upload_s)
+                .await;
             to.write_all(piece).await?;
         }
         let uploaded_s = pace.now_s() - task.at_s;

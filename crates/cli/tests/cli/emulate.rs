@@ -14,7 +14,16 @@ fn oracle_agents_take_at_least_as_long_as_simulated() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
     let args = [
-        "emulate", THREE, "--policy", "mcatm,ect", "--seeds", "3", "--dilate", "2", "-q", "--out",
+        "emulate",
+        THREE,
+        "--policy",
+        "mcatm,ect",
+        "--seeds",
+        "3",
+        "--dilate",
+        "2",
+        "-q",
+        "--out",
         text(&out),
     ];
     let table = printed(&args);
@@ -23,13 +32,22 @@ fn oracle_agents_take_at_least_as_long_as_simulated() {
     let json: Value = serde_json::from_str(&json).unwrap();
     // a row in the middle, with both neighbours: 3 servers reach all within 2 broadcasts
     let packets = json["packets_simulated"].as_f64().unwrap();
-    assert_eq!(json["packets_a_round"], serde_json::json!([packets, packets]));
+    assert_eq!(
+        json["packets_a_round"],
+        serde_json::json!([packets, packets])
+    );
     for of in json["policies"].as_array().unwrap() {
-        assert_eq!((&of["tasks"], &of["lost"]), (&6.into(), &serde_json::json!({})));
+        assert_eq!(
+            (&of["tasks"], &of["lost"]),
+            (&6.into(), &serde_json::json!({}))
+        );
         let mean = |side: &str| of[side]["delay_s"]["mean"].as_f64().unwrap();
         assert!(mean("measured") > mean("simulated") - 1e-3, "{of}");
         let compute = |side: &str| of[side]["parts"]["compute_s"].as_f64().unwrap();
-        assert!((compute("measured") - compute("simulated")).abs() < 1e-9, "{of}");
+        assert!(
+            (compute("measured") - compute("simulated")).abs() < 1e-9,
+            "{of}"
+        );
     }
     let rows = fs::read_to_string(out.join("tasks.csv")).unwrap();
     assert_eq!(rows.lines().count(), 13);
@@ -41,7 +59,10 @@ fn regress_scenarios_that_agents_cannot_live() {
     let cases: [(&[&str], &[&str]); 3] = [
         (
             &["emulate", "wang2025"],
-            &["execution.kind: must be \"queues\"", "information: is missing"],
+            &[
+                "execution.kind: must be \"queues\"",
+                "information: is missing",
+            ],
         ),
         (
             &["emulate", "lin2025", "--set", "information.delay_s=0.1"],
@@ -87,7 +108,9 @@ fn property_no_agent_outlives_its_parent() {
 fn children(parent: u32) -> Vec<u32> {
     let path = format!("/proc/{parent}/task/{parent}/children");
     let text = fs::read_to_string(path).unwrap_or_default();
-    text.split_whitespace().filter_map(|id| id.parse().ok()).collect()
+    text.split_whitespace()
+        .filter_map(|id| id.parse().ok())
+        .collect()
 }
 
 #[cfg(target_os = "linux")]

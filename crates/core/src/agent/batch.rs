@@ -89,7 +89,11 @@ impl Agent {
             present.up[m] = !silent.contains(&row);
             present.waiting[m] = state.waiting;
             let columns = [
-                (&mut present.core_free_s, queues.cores(row), &state.core_free_s),
+                (
+                    &mut present.core_free_s,
+                    queues.cores(row),
+                    &state.core_free_s,
+                ),
                 (
                     &mut present.link_free_s,
                     {

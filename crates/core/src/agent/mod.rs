@@ -246,7 +246,12 @@ impl Agent {
     pub fn receive(&mut self, now_s: f64, packet: Packet<State>) -> bool {
         let source = packet.source;
         let fits = (source as usize) < self.world.rsus.len() && self.fits(source, &packet.state);
-        if !fits || source == self.row {
+        if !fits {
+            return false;
+        }
+        if source == self.row {
+            // its own comes back from its neighbours
+            self.counts.known += 1;
             return false;
         }
         match self.node.receive(now_s, packet) {
@@ -255,9 +260,7 @@ impl Agent {
                 false
             }
             Reception::New(onward) => {
-                onward
-                    .into_iter()
-                    .for_each(|packet| self.broadcast(packet));
+                onward.into_iter().for_each(|packet| self.broadcast(packet));
                 true
             }
         }
@@ -383,7 +386,8 @@ impl Agent {
             self.reported(now_s, number, result);
         } else {
             let to = entry;
-            self.outputs.push_back(Output::Report { to, number, result });
+            self.outputs
+                .push_back(Output::Report { to, number, result });
         }
     }
 

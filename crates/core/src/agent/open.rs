@@ -107,7 +107,10 @@ impl Agent {
         }
         let silent = self.silent(now_s);
         let at_silent = |open: &Open| {
-            let placed = open.placed.as_ref().and_then(|(place, _)| place.execution());
+            let placed = open
+                .placed
+                .as_ref()
+                .and_then(|(place, _)| place.execution());
             open.due_s.is_finite() && placed.is_some_and(|row| silent.contains(&row))
         };
         let lost = self.open.iter().filter(|(_, open)| at_silent(open));

@@ -133,9 +133,11 @@ impl Station {
     /// The server that serves nobody and is free earliest.
     fn idle(&self) -> Option<usize> {
         let idle = (0..self.free_s.len()).filter(|&server| !self.busy[server]);
-        idle.reduce(|best, server| match self.free_s[server] < self.free_s[best] {
-            true => server,
-            false => best,
-        })
+        idle.reduce(
+            |best, server| match self.free_s[server] < self.free_s[best] {
+                true => server,
+                false => best,
+            },
+        )
     }
 }

@@ -66,7 +66,14 @@ impl Network {
         let agents = (0..world.rsus.len() as u32).map(|row| {
             let policy = policy(name).for_run(world, Streams::new(seed)).unwrap();
             let cores = &core_free_s[queues.cores(row)];
-            Agent::new(Arc::clone(world), row, policy, settings, (START_S, 0), cores)
+            Agent::new(
+                Arc::clone(world),
+                row,
+                policy,
+                settings,
+                (START_S, 0),
+                cores,
+            )
         });
         let mut network = Self {
             agents: agents.collect(),
@@ -239,13 +246,7 @@ impl Observer for Ends {
 /// All that differs between a run of agents and the simulation of the same seed is what sockets and clocks add.
 #[test]
 fn oracle_agents_take_as_long_as_the_simulation() {
-    let names = [
-        "mcatm",
-        "ratom",
-        "ratos",
-        "ect",
-        "oesda",
-    ];
+    let names = ["mcatm", "ratom", "ratos", "ect", "oesda"];
     for (capability, seed) in [("0.2", 0), ("0.6", 1), ("0.2", 2)] {
         let world = world(&[("execution.capability", capability), ("fleet.size", "40")]);
         let slot = first_slot(&world, seed);
@@ -332,7 +333,9 @@ fn property_no_task_is_forgotten() {
         let mut network = Network::new(&world, name, 3, &free_s);
         network.offer(&slot);
         network.run_until(0.05);
-        network.dead = (0..21).filter(|row| row % 3 == 0 && *row != local).collect();
+        network.dead = (0..21)
+            .filter(|row| row % 3 == 0 && *row != local)
+            .collect();
         network.run_until(30.0);
         let agent = &network.agents[local as usize];
         assert_eq!(agent.held().1, 0, "nothing stays open");

@@ -338,14 +338,19 @@ fn pairs(policies: &[Compared]) -> [usize; 2] {
 impl Compared {
     fn new<'a>(policy: String, rows: impl Iterator<Item = &'a Row>) -> Self {
         let rows: Vec<&Row> = rows.collect();
-        let ended: Vec<(&Row, [(f64, Parts); 2])> =
-            rows.iter().filter_map(|row| Some((*row, row.sides?))).collect();
+        let ended: Vec<(&Row, [(f64, Parts); 2])> = rows
+            .iter()
+            .filter_map(|row| Some((*row, row.sides?)))
+            .collect();
         let mut lost = BTreeMap::new();
         for reason in rows.iter().filter_map(|row| row.lost) {
             *lost.entry(reason.to_owned()).or_insert(0) += 1;
         }
         let share = |holds: &dyn Fn(&Row, &[(f64, Parts); 2]) -> bool| {
-            let count = ended.iter().filter(|(row, sides)| holds(row, sides)).count();
+            let count = ended
+                .iter()
+                .filter(|(row, sides)| holds(row, sides))
+                .count();
             count as f64 / ended.len().max(1) as f64
         };
         let [simulated, measured] = [0, 1].map(|side| Side {

@@ -1,9 +1,9 @@
 //! Agents as child processes. They end with this process, however it ends: their standard input does.
 
 use super::EmulateConfig;
+use crate::Addresses;
 use crate::rsu::RsuReport;
 use crate::seal::{self, Key};
-use crate::Addresses;
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -41,7 +41,8 @@ impl Fleet {
         seed: u64,
     ) -> Result<(Self, Vec<Addresses>, Key)> {
         let ids = &config.world.rsus.id;
-        let addresses = free_addresses(ids.len()).map_err(|e| Error::io(Path::new("127.0.0.1"), e))?;
+        let addresses =
+            free_addresses(ids.len()).map_err(|e| Error::io(Path::new("127.0.0.1"), e))?;
         let secret = hex(&seal::random::<32>());
         let file = home.join("net.toml");
         let put = |name: &str, text: &str| {
@@ -79,7 +80,12 @@ impl Fleet {
     }
 
     /// Lets all begin: time is 0 at `zero_unix_s`, and cores are busy until `core_free_s`.
-    pub(super) fn begin(&mut self, world: &World, zero_unix_s: f64, core_free_s: &[f64]) -> Result<()> {
+    pub(super) fn begin(
+        &mut self,
+        world: &World,
+        zero_unix_s: f64,
+        core_free_s: &[f64],
+    ) -> Result<()> {
         let queues = world.queues.as_ref();
         for (agent, row) in self.0.iter_mut().zip(0..) {
             let cores = queues.map_or(0..0, |queues| queues.cores(row));

@@ -5,7 +5,7 @@ mod fleet;
 mod simulate;
 mod traffic;
 
-pub use compare::{Comparison, Compared, Parts, Side};
+pub use compare::{Compared, Comparison, Parts, Side};
 
 use crate::net;
 use crate::pace::{Pace, unix_s};
@@ -57,7 +57,11 @@ pub struct EmulateConfig {
 /// A scenario that agents cannot live; agents that cannot be started or end early; results that cannot be written.
 pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison> {
     net::check(&config.world)?;
-    let folder = config.out.as_deref().map(|out| open(config, out)).transpose()?;
+    let folder = config
+        .out
+        .as_deref()
+        .map(|out| open(config, out))
+        .transpose()?;
     let mut rows = Vec::new();
     let mut packets = Vec::new();
     let home = tempfile::tempdir().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
@@ -76,7 +80,13 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         }
     }
     let names = config.policies.iter().map(|(name, _)| name.clone());
-    let comparison = Comparison::new(&config.world.scenario.name, config.dilate, names, rows, &packets);
+    let comparison = Comparison::new(
+        &config.world.scenario.name,
+        config.dilate,
+        names,
+        rows,
+        &packets,
+    );
     if let Some((mut folder, manifest)) = folder {
         comparison.write(&folder)?;
         folder.replace(&manifest.to_value(), &[])?;
@@ -93,7 +103,11 @@ fn run(
     tasks: &[traffic::Task],
 ) -> Result<(Vec<vehicle::Measured>, Vec<crate::RsuReport>)> {
     let (mut fleet, addresses, key) = Fleet::start(config, home, policy, seed)?;
-    let rate_hz = config.world.scenario.information.map_or(1.0, |told| told.rate_hz);
+    let rate_hz = config
+        .world
+        .scenario
+        .information
+        .map_or(1.0, |told| told.rate_hz);
     let zero_unix_s = unix_s() + BEGINS_S + config.dilate * ROUNDS_BEFORE / rate_hz;
     let core_free_s = config.world.core_free_s(Streams::new(seed));
     fleet.begin(&config.world, zero_unix_s, &core_free_s)?;
@@ -150,7 +164,11 @@ async fn drive(
 /// The folder of results, and the manifest that it will have.
 fn open(config: &EmulateConfig, out: &Path) -> Result<(Folder, Manifest)> {
     let scenario = &config.world.scenario;
-    let names: Vec<String> = config.policies.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<String> = config
+        .policies
+        .iter()
+        .map(|(name, _)| name.clone())
+        .collect();
     let mut manifest = Manifest::now(
         &scenario.name,
         &scenario.to_toml(),

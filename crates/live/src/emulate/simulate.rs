@@ -20,7 +20,8 @@ impl Observer for Watch {
 
     fn ended(&mut self, _: usize, task: &TaskOutcome) {
         if let Ok(outcome) = task.outcome {
-            self.0.insert((task.slot, task.task), (task.placement, outcome));
+            self.0
+                .insert((task.slot, task.task), (task.placement, outcome));
         }
     }
 }

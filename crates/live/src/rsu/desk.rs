@@ -91,7 +91,7 @@ impl Desk {
         let stopped = stop.asked();
         tokio::pin!(stopped);
         loop {
-            self.settle();
+            self.settle().await;
             let pace = self.pace;
             let next_s = self.agent.next_s();
             tokio::select! {
@@ -175,7 +175,7 @@ impl Desk {
     }
 
     /// Hands out what the agent wants done.
-    fn settle(&mut self) {
+    async fn settle(&mut self) {
         while let Some(output) = self.agent.poll() {
             match output {
                 Output::Broadcast(packet) => {
@@ -185,7 +185,7 @@ impl Desk {
                     };
                     for link in self.net.world.network.neighbours(self.row) {
                         let to = self.net.agents[link.to as usize].ri;
-                        match self.socket.try_send_to(&datagram, to) {
+                        match self.socket.send_to(&datagram, to).await {
                             Ok(_) => self.report.datagrams += 1,
                             // a report that is lost is followed by the next
                             Err(_) => self.report.unsent += 1,

@@ -180,7 +180,12 @@ async fn tell(door: &Door, event: Event) -> io::Result<()> {
 
 /// Whether an offer's quantities are such as a scenario may have.
 fn is_sane(offer: &Offer) -> bool {
-    let positive = [offer.cycles, offer.data_bits, offer.deadline_s, offer.cpu_hz];
+    let positive = [
+        offer.cycles,
+        offer.data_bits,
+        offer.deadline_s,
+        offer.cpu_hz,
+    ];
     let others = [
         offer.seconds_per_bit,
         offer.tx_power_w,

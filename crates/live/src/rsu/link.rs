@@ -187,7 +187,10 @@ impl Sending {
             // the other end may have restarted
             self.line.say(&message).await?;
         }
-        let pieces = pieces(&load.payload.bytes, self.pace.wall(load.end_s - load.begin_s));
+        let pieces = pieces(
+            &load.payload.bytes,
+            self.pace.wall(load.end_s - load.begin_s),
+        );
         let count = pieces.len() as f64;
         let last_s = load.end_s + self.propagation_s;
         for (piece, k) in pieces.zip(1_u32..) {

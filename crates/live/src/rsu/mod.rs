@@ -87,9 +87,7 @@ pub fn run_rsu(
     ready: impl FnOnce() -> Option<Begin>,
 ) -> Result<RsuReport> {
     let addresses = config.net.agents[config.row as usize];
-    let at = |address: std::net::SocketAddr| {
-        move |e| Error::io(Path::new(&address.to_string()), e)
-    };
+    let at = |address: std::net::SocketAddr| move |e| Error::io(Path::new(&address.to_string()), e);
     let policy = config
         .policy
         .for_run(&config.net.world, Streams::new(config.seed))?;
@@ -156,7 +154,12 @@ fn check_size(config: &RsuConfig) -> Result<()> {
             let most = wire::DATAGRAM_BYTES;
             let message = format!("its cores and links must fit a report of {most} bytes");
             let id = &config.net.world.rsus.id[config.row as usize];
-            Err(Error::invalid("scenario", None, format!("rsu {id:?}"), message))
+            Err(Error::invalid(
+                "scenario",
+                None,
+                format!("rsu {id:?}"),
+                message,
+            ))
         }
     }
 }

@@ -38,7 +38,10 @@ fn burn(pace: Pace, takes_s: f64, data: &[u8]) -> f64 {
     loop {
         for chunk in data.chunks(4096).chain([&[1_u8][..]]) {
             for &byte in chunk {
-                state = state.rotate_left(5).wrapping_mul(0x9E37_79B9).wrapping_add(byte.into());
+                state = state
+                    .rotate_left(5)
+                    .wrapping_mul(0x9E37_79B9)
+                    .wrapping_add(byte.into());
             }
             black_box(state);
             let now_s = pace.now_s();

@@ -344,7 +344,9 @@ fn property_mutated_messages_are_errors() {
         assert!(reads.open(sealed.get(4..).unwrap_or_default()).is_err());
     }
     // nor what was said in another session, or in the other direction
-    let sealed = Direction::new(&key, b"session", false).seal(&message).unwrap();
+    let sealed = Direction::new(&key, b"session", false)
+        .seal(&message)
+        .unwrap();
     for (session, to_client) in [(&b"another"[..], false), (b"session", true)] {
         let mut reads = Direction::new(&key, session, to_client);
         assert_eq!(reads.open(&sealed[4..]), Err(Garbage::Tag));
@@ -372,12 +374,14 @@ fn property_mutated_configurations_are_errors() {
     let wrong = "scenario = \"lin2025\"\ndilate = 0\nwork = \"play\"\n\
          [[agent]]\nid = \"a\"\nri = \"here\"\ntasks = \"127.0.0.1:1\"\n\
          [[agent]]\nid = \"a\"\nri = \"127.0.0.1:1\"\n";
-    let error = NetFile::from_toml("net.toml", wrong).unwrap_err().to_string();
+    let error = NetFile::from_toml("net.toml", wrong)
+        .unwrap_err()
+        .to_string();
     for part in [
         "net.toml:2: dilate",
         "net.toml:3: work",
-        "agent[0].ri",
-        "agent[1].tasks",
+        "agent.0.ri",
+        "agent.1.tasks",
         "key_file",
         "\"a\" is there twice",
     ] {
