@@ -79,7 +79,7 @@ impl Decider {
     /// sessions the slot stays as it was, and [`hosted`](Self::hosted) says where they run then.
     pub fn decide(&mut self, slot: &Slot) {
         if slot.sessions.is_some() {
-            self.host(slot, &mut SessionRun::default());
+            self.host(slot, None, &mut SessionRun::default());
             return;
         }
         if slot.queues.is_some() {
@@ -130,8 +130,14 @@ impl Decider {
         self.costs.queue(slot, &self.decision.placements);
     }
 
-    /// Asks for the hosts of sessions: orders moves, finds where each batch runs, shares the CPU, and finds the outcomes.
-    pub(super) fn host(&mut self, slot: &Slot, totals: &mut SessionRun) {
+    /// Asks for the hosts of sessions, if they are not decided from outside: orders moves, finds where each batch runs, shares the
+    /// CPU, and finds the outcomes.
+    pub(super) fn host(
+        &mut self,
+        slot: &Slot,
+        outside: Option<&Decision>,
+        totals: &mut SessionRun,
+    ) {
         let Self {
             policy,
             decision,
@@ -141,7 +147,10 @@ impl Decider {
         } = self;
         let clock = Instant::now();
         decision.clear();
-        policy.decide(slot, decision);
+        match outside {
+            Some(outside) => decision.clone_from(outside),
+            None => policy.decide(slot, decision),
+        }
         hosted.settle(slot, &mut decision.placements, totals);
         decision.minimum_hz.clear();
         decision.shares_hz.clear();

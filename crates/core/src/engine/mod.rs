@@ -19,6 +19,7 @@ pub mod queue_env;
 pub mod records;
 mod registry;
 pub mod result;
+pub mod session_env;
 mod sessions;
 pub mod traffic;
 mod trajectory;

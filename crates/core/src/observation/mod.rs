@@ -19,6 +19,7 @@
 //! | `shared` | 1 | 1 per task | beta + 1 + targets (+ rules) | entry, target (and rule) of every task |
 //! | `sequential` | up to 1 per task and pass | 1 per placement offered | 1 | 1 per task of the turn |
 //! | `plan` | none: continuous actions for a batch that queues, see [`plan`]; task by task, see [`destinations`] | | | |
+//! | sessions | hosts session by session, see [`hosts`] | | | |
 //!
 //! Every feature lies in `[-1, 1]`. `sq(x)` is x / (1 + |x|); `cut` is to `[-1, 1]`, `share` to `[0, 1]`. C̄, D̄,
 //! T̄ are the means of a task, F̂ the largest RSU, c̄ the cost of the mean task on the mean vehicle, all
@@ -122,6 +123,7 @@ pub mod destinations;
 mod express;
 mod features;
 mod flat;
+pub mod hosts;
 mod layout;
 pub mod plan;
 mod sequential;

@@ -15,7 +15,7 @@ use crate::rng::Streams;
 use crate::scenario::Execution;
 use crate::slot::{Placement, Slot};
 pub(super) use queues::QueueLane;
-use sessions::SessionLane;
+pub(super) use sessions::SessionLane;
 use shared::SharedLane;
 
 pub(super) use shared::account;

@@ -9,7 +9,7 @@ use super::super::world::World;
 use super::account;
 use crate::policy::Policy;
 use crate::slot::sessions::{Down, SessionState};
-use crate::slot::{Placement, Slot};
+use crate::slot::{Decision, Placement, Slot};
 
 /// A policy with the sessions that it hosts.
 pub(in crate::engine) struct SessionLane {
@@ -19,7 +19,7 @@ pub(in crate::engine) struct SessionLane {
 }
 
 impl SessionLane {
-    pub(super) fn new(world: &World, name: &str, policy: Box<dyn Policy>) -> Self {
+    pub(in crate::engine) fn new(world: &World, name: &str, policy: Box<dyn Policy>) -> Self {
         Self {
             decider: Decider::new(policy).measuring(world.scenario.load_balance.of),
             states: BTreeMap::new(),
@@ -38,7 +38,7 @@ impl SessionLane {
         &self.decider
     }
 
-    pub(super) fn closed(&self) -> Option<&SlotRecord> {
+    pub(in crate::engine) fn closed(&self) -> Option<&SlotRecord> {
         self.run.slots.last()
     }
 
@@ -48,9 +48,19 @@ impl SessionLane {
 
     /// One slot: switch, decide, order moves, serve, account.
     pub(super) fn step(&mut self, t: usize, slot: &mut Slot) {
-        self.load(slot);
+        self.open(slot);
+        self.close(t, slot, None);
+    }
+
+    /// Decides, by the policy or as decided from outside, and accounts the slot.
+    pub(in crate::engine) fn close(
+        &mut self,
+        t: usize,
+        slot: &mut Slot,
+        decision: Option<&Decision>,
+    ) {
         let totals = self.run.sessions.get_or_insert_default();
-        self.decider.host(slot, totals);
+        self.decider.host(slot, decision, totals);
         let (sessions, hosted) = (sessions_of(slot), self.decider.hosted());
         sessions.state.clone_from(&hosted.states);
         sessions.ordered.clone_from(&hosted.ordered);
@@ -59,8 +69,8 @@ impl SessionLane {
         self.decider.tell_all(t, slot);
     }
 
-    /// Shows the policy where the sessions of the slot run; moves whose copying has ended switch.
-    fn load(&mut self, slot: &mut Slot) {
+    /// Shows where the sessions of the slot run; moves whose copying has ended switch.
+    pub(in crate::engine) fn open(&mut self, slot: &mut Slot) {
         let sessions = sessions_of(slot);
         let totals = self.run.sessions.get_or_insert_default();
         sessions.state.clear();
