@@ -18,7 +18,7 @@ def play(choose: Callable, scenario: str, seeds: Iterable[int], slots: int) -> n
         while not over:
             action = choose(observation, env.unwrapped.action_masks())
             observation, _, _, over, info = env.step(action)
-            if "objective" in info:
+            if info["slot_ended"]:
                 objectives.append(info["objective"])
         means.append(np.mean(objectives))
     env.close()

@@ -27,7 +27,7 @@ class Changes(gymnasium.Wrapper):
 
     def step(self, action):
         observation, reward, terminated, truncated, info = self.env.step(action)
-        reward, self.first = 0.0 if self.first else SCALE * reward, "objective" in info
+        reward, self.first = 0.0 if self.first else SCALE * reward, info["slot_ended"]
         return observation, reward, terminated, truncated, info
 
     def action_masks(self):

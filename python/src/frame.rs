@@ -5,11 +5,25 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use wayside_core::Slot;
 use wayside_core::engine::world::World;
-use wayside_core::observation::{Form, Layout, Observation, Target};
+use wayside_core::observation::{Form, Layout, Observation, Target, destinations, hosts, names};
+
+/// What makes observations and takes actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Agent {
+    /// `observation::Encoder`, for tasks that share CPU.
+    Encoder,
+    /// `observation::plan`: batches of tasks that queue.
+    Plan,
+    /// `observation::destinations`: tasks that queue, one by one.
+    Destinations,
+    /// `observation::hosts`: sessions.
+    Hosts,
+}
 
 /// Where the rows and heads of an observation lie in arrays of fixed size.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
+    pub(crate) agent: Agent,
     pub(crate) layout: Layout,
     /// Rows of the array, and features of each.
     pub(crate) rows: usize,
@@ -38,6 +52,10 @@ fn layout(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<(Layou
             let rows = vehicles * world.scenario.task.per_vehicle;
             Ok((Layout::shared(world), rows))
         }
+        "plan" => {
+            let message = "form: must be flat, shared or sequential where CPU is shared, got plan";
+            Err(PyValueError::new_err(message))
+        }
         "sequential" => {
             let layout = Layout::sequential(world);
             let Form::Sequential { options, .. } = layout.form else {
@@ -47,7 +65,7 @@ fn layout(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<(Layou
             Ok((layout, rows))
         }
         _ => {
-            let message = format!("form: must be flat, shared or sequential, got {form}");
+            let message = format!("form: must be flat, shared, sequential or plan, got {form}");
             Err(PyValueError::new_err(message))
         }
     }
@@ -85,21 +103,14 @@ fn heads(layout: &Layout, rows: usize) -> Vec<usize> {
 impl Frame {
     /// The frame of the form called `form`; `vehicles` at most, or as many as the scenario has.
     pub(crate) fn new(world: &World, form: &str, vehicles: Option<usize>) -> PyResult<Self> {
-        if world.queues.is_some() {
-            return Err(PyValueError::new_err(
-                "environment: execution.kind: must be shared-cpu, got queues: what becomes of a decision \
-                 there is known only slots later",
-            ));
-        }
-        if world.sessions.is_some() {
-            return Err(PyValueError::new_err(
-                "environment: execution.kind: must be shared-cpu, got sessions: no policy is trained to host them",
-            ));
-        }
         let tasks_per_vehicle = world.scenario.task.per_vehicle;
+        if world.queues.is_some() || world.sessions.is_some() {
+            return Self::of_turns(world, form);
+        }
         let (layout, rows) = layout(world, form, vehicles)?;
         let (width, _) = layout.shape();
         Ok(Self {
+            agent: Agent::Encoder,
             nvec: heads(&layout, rows),
             layout,
             rows,
@@ -108,11 +119,85 @@ impl Frame {
         })
     }
 
+    /// The frame where tasks queue or work runs in sessions.
+    fn of_turns(world: &World, form: &str) -> PyResult<Self> {
+        let queues = world.queues.is_some();
+        let (agent, rows, width) = match form {
+            "plan" if queues => (Agent::Plan, 1, None),
+            "sequential" if queues => {
+                let width = Some(destinations::WIDTH);
+                (Agent::Destinations, destinations::ROWS, width)
+            }
+            "sequential" => (Agent::Hosts, hosts::ROWS, Some(hosts::WIDTH)),
+            _ => {
+                let message = match queues {
+                    true => {
+                        format!("form: must be sequential or plan where tasks queue, got {form}")
+                    }
+                    false => format!("form: must be sequential for sessions, got {form}"),
+                };
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        let layout = match queues {
+            true => Layout::plan(world, true),
+            false => Layout::sequential(world),
+        };
+        let nvec = match agent {
+            Agent::Plan => Vec::new(),
+            _ => vec![rows],
+        };
+        Ok(Self {
+            agent,
+            nvec,
+            rows,
+            width: width.unwrap_or(layout.shape().0),
+            layout,
+            tasks_per_vehicle: 1,
+        })
+    }
+
+    /// Whether one task after the other chooses among rows.
+    fn is_sequential(&self) -> bool {
+        match self.agent {
+            Agent::Destinations | Agent::Hosts => true,
+            Agent::Plan => false,
+            Agent::Encoder => matches!(self.layout.form, Form::Sequential { .. }),
+        }
+    }
+
     /// Shape of an observation.
     pub(crate) fn shape(&self) -> Vec<usize> {
         match self.layout.form {
-            Form::Flat { .. } | Form::Plan { .. } => vec![self.width],
-            _ => vec![self.rows, self.width],
+            _ if self.is_sequential() => vec![self.rows, self.width],
+            Form::Shared { .. } => vec![self.rows, self.width],
+            _ => vec![self.width],
+        }
+    }
+
+    /// Numbers of a plan; 0 where actions are choices.
+    pub(crate) fn planned(&self) -> usize {
+        match self.agent {
+            Agent::Plan => self.layout.shape().1 / 2,
+            _ => 0,
+        }
+    }
+
+    /// Whether CPU is shared, tasks queue, or work runs in sessions.
+    pub(crate) fn execution(&self) -> &'static str {
+        match self.agent {
+            Agent::Encoder => "shared-cpu",
+            Agent::Plan | Agent::Destinations => "queues",
+            Agent::Hosts => "sessions",
+        }
+    }
+
+    /// Names of the features of a row.
+    pub(crate) fn feature_names(&self) -> Vec<String> {
+        match self.agent {
+            Agent::Encoder | Agent::Plan => self.layout.feature_names(),
+            Agent::Destinations => names::of_destinations(),
+            Agent::Hosts => names::of_hosts(),
         }
     }
 
@@ -163,11 +248,7 @@ impl Frame {
         rows.clear();
         mask.clear();
         match self.layout.form {
-            Form::Flat { .. } | Form::Plan { .. } => {
-                rows.extend_from_slice(&observation.rows);
-                mask.extend_from_slice(&observation.legal);
-            }
-            Form::Sequential { .. } => {
+            _ if self.is_sequential() => {
                 rows.extend_from_slice(&observation.rows);
                 mask.extend_from_slice(&observation.legal);
                 rows.resize(self.rows * self.width, 0.0);
@@ -190,6 +271,10 @@ impl Frame {
                     mask[place * outputs..][..outputs]
                         .copy_from_slice(&observation.legal[task * outputs..][..outputs]);
                 }
+            }
+            _ => {
+                rows.extend_from_slice(&observation.rows);
+                mask.extend_from_slice(&observation.legal);
             }
         }
         Ok(())
@@ -270,8 +355,7 @@ impl Frame {
             }
         }
         match self.layout.form {
-            Form::Flat { .. } | Form::Plan { .. } => {}
-            Form::Sequential { .. } => out.truncate(observation.heads.len()),
+            _ if self.is_sequential() => out.truncate(observation.heads.len()),
             Form::Shared { .. } => {
                 // places rise, so that none is overwritten before it is read
                 let (heads, _) = self.of_row();
@@ -281,6 +365,7 @@ impl Frame {
                 }
                 out.truncate(places.len() * heads);
             }
+            _ => {}
         }
         Ok(masked)
     }

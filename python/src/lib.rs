@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `scenario` | scenarios, laid out once and shared |
 //! | `frame` | observations and actions of changing size in spaces of fixed size |
+//! | `engine`, `framed` | the environments of the engine under one roof, and in a frame |
+//! | `expert`, `gym` | policies asked in environments; policies that act as in one |
 //! | `env`, `vector` | one environment; several, stepped side by side without the GIL |
 //! | `run` | runs, decisions and bounds |
 //! | `benchmark` | the score card of the open benchmark |
@@ -20,9 +22,13 @@
 
 mod answer;
 mod benchmark;
+mod engine;
 mod env;
+mod expert;
 mod feedback;
 mod frame;
+mod framed;
+mod gym;
 mod interrupt;
 mod learned;
 mod policy;

@@ -4,16 +4,13 @@ use crate::frame::Frame;
 use crate::learned::Learned;
 use crate::raised;
 use crate::slot::{Origin, Slot};
-use crate::{answer, feedback};
-use numpy::{PyArray1, PyArrayMethods};
+use crate::{answer, feedback, gym};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use std::sync::{Arc, Mutex};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{PolicyFactory, SharedFactory, Trained};
-use wayside_core::observation::Encoder;
-use wayside_core::policy::shared_cpu_adapter::SharedCpuAdapter;
 use wayside_core::policy::{Known, Policy};
 use wayside_core::rng::Streams;
 use wayside_core::scenario::PolicyOptions;
@@ -33,7 +30,7 @@ impl Failure {
         &self.control
     }
 
-    fn set(&self, error: PyErr) {
+    pub(crate) fn set(&self, error: PyErr) {
         self.control.cancel();
         if let Ok(mut first) = self.first.lock() {
             first.get_or_insert(error);
@@ -150,7 +147,7 @@ impl PythonFactory {
             };
             Ok(match &self.gym {
                 None => Box::new(PythonPolicy(object)) as Box<dyn Policy>,
-                Some(frame) => gym(object, frame)?,
+                Some(frame) => gym::policy(object, frame)?,
             })
         })
     }
@@ -173,16 +170,16 @@ fn made<'py>(class: &Bound<'py, PyType>, seed: u64) -> PyResult<Bound<'py, PyAny
 }
 
 /// The object of one seed.
-struct PythonObject {
-    object: Py<PyAny>,
+pub(crate) struct PythonObject {
+    pub(crate) object: Py<PyAny>,
     origin: Origin,
-    listens: bool,
-    failure: Failure,
+    pub(crate) listens: bool,
+    pub(crate) failure: Failure,
 }
 
 impl PythonObject {
     /// Fills `decision` by `ask`. An exception stops the run before the next slot; until then everything stays on its vehicle.
-    fn decide(
+    pub(crate) fn decide(
         &self,
         slot: &wayside_core::Slot,
         decision: &mut Decision,
@@ -198,7 +195,7 @@ impl PythonObject {
         }
     }
 
-    fn observe(&self, known: &[Known]) {
+    pub(crate) fn observe(&self, known: &[Known]) {
         let told = Python::attach(|py| {
             let outcome = feedback::columns(py, known)?;
             self.object.bind(py).call_method1("observe", (outcome,))?;
@@ -230,87 +227,6 @@ impl Policy for PythonPolicy {
     fn observe(&mut self, known: &[Known]) {
         self.0.observe(known);
     }
-}
-
-/// A policy that acts as in an environment.
-fn gym(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<dyn Policy>> {
-    let encoder = Encoder::new(frame.layout.clone()).map_err(raised)?;
-    Ok(Box::new(SharedCpuAdapter::new(GymPolicy {
-        object,
-        frame: Arc::clone(frame),
-        encoder,
-        rows: Vec::new(),
-        mask: Vec::new(),
-        actions: Vec::new(),
-    })))
-}
-
-/// An object with `act(observation, mask)`.
-struct GymPolicy {
-    object: PythonObject,
-    frame: Arc<Frame>,
-    encoder: Encoder,
-    rows: Vec<f32>,
-    mask: Vec<bool>,
-    actions: Vec<u32>,
-}
-
-impl Policy for GymPolicy {
-    fn decide(&mut self, slot: &wayside_core::Slot, decision: &mut Decision) {
-        let Self {
-            object,
-            frame,
-            encoder,
-            rows,
-            mask,
-            actions,
-        } = self;
-        object.decide(slot, decision, |py, decision| {
-            let act = object.object.bind(py).getattr("act")?;
-            encoder.begin(slot);
-            while encoder.observe(slot) {
-                let observation = encoder.observation();
-                if observation.heads.is_empty() {
-                    encoder.act(slot, &[]);
-                    continue;
-                }
-                frame.show(slot, observation, rows, mask)?;
-                let shape = frame.shape();
-                let seen = PyArray1::from_slice(py, rows).reshape(shape)?;
-                let legal = PyArray1::from_slice(py, mask);
-                let said = act.call1((seen, legal))?;
-                let said = integers(&said)?;
-                frame.take(slot, observation, mask, &said, false, actions)?;
-                encoder.act(slot, actions);
-            }
-            encoder.decision(slot, decision);
-            Ok(())
-        });
-    }
-
-    fn listens(&self) -> bool {
-        self.object.listens
-    }
-
-    fn observe(&mut self, known: &[Known]) {
-        self.object.observe(known);
-    }
-}
-
-/// Actions, as any array of integers.
-fn integers(said: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
-    let numpy = said.py().import("numpy")?;
-    let array = numpy.call_method1("asarray", (said,))?;
-    let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
-    if kind != "i" && kind != "u" {
-        let message = format!("act: must return integers, got {}", array.getattr("dtype")?);
-        return Err(PyTypeError::new_err(message));
-    }
-    let flat = array
-        .call_method0("ravel")?
-        .call_method1("astype", ("int64",))?;
-    let flat: numpy::PyReadonlyArray1<'_, i64> = flat.extract()?;
-    Ok(flat.as_array().to_vec())
 }
 
 /// What a policy decides for one slot, in the form in which policies written in Python answer.

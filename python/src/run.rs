@@ -54,7 +54,7 @@ pub(crate) fn policies() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-fn bound_kind(bound: Option<&str>) -> PyResult<BoundKind> {
+pub(crate) fn bound_kind(bound: Option<&str>) -> PyResult<BoundKind> {
     match bound {
         None => Ok(BoundKind::Off),
         Some("simple") => Ok(BoundKind::Simple),

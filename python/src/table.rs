@@ -2,20 +2,21 @@
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchIterator,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchIterator,
     StringArray, UInt64Array,
 };
 use arrow_schema::{ArrowError, Schema};
+use numpy::PyArray1;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyCapsule, PyDict, PyIterator};
 use std::sync::Arc;
 use wayside_core::engine::records::Replication;
 use wayside_study::experiment::Columns;
 use wayside_study::read::{self, Values};
 use wayside_study::slots::write_slots;
 
-/// A table that `pyarrow.table`, `polars.DataFrame` and pandas take as it is.
+/// A table that `pyarrow.table`, `polars.DataFrame` and `pandas.DataFrame` take as it is.
 #[pyclass(frozen, module = "wayside._native")]
 #[derive(Clone)]
 pub(crate) struct Table {
@@ -36,6 +37,45 @@ impl Table {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
+    /// The columns as NumPy arrays by name: text as objects, what is missing as NaN or None.
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (i, field) in self.schema.fields().iter().enumerate() {
+            let parts = self.batches.iter().map(|batch| batch.column(i).as_ref());
+            dict.set_item(field.name(), column(py, parts)?)?;
+        }
+        Ok(dict)
+    }
+
+    /// A structured array, from which `pandas.DataFrame` takes its columns.
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let _ = copy;
+        let columns = self.columns(py)?;
+        let mut fields = Vec::new();
+        for (name, values) in &columns {
+            fields.push((name, values.getattr("dtype")?));
+        }
+        let numpy = py.import("numpy")?;
+        let array = numpy.call_method1("empty", (self.__len__(), fields))?;
+        for (name, values) in &columns {
+            array.set_item(name, values)?;
+        }
+        match dtype {
+            None => Ok(array),
+            Some(dtype) => array.call_method1("astype", (dtype,)),
+        }
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.__array__(py, None, None)?.try_iter()
+    }
+
     fn __repr__(&self) -> String {
         let names = self.column_names().join(", ");
         format!("Table({} rows: {names})", self.__len__())
@@ -54,6 +94,37 @@ impl Table {
         let batches = RecordBatchIterator::new(batches, Arc::clone(&self.schema));
         let stream = FFI_ArrowArrayStream::new(Box::new(batches));
         PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+    }
+}
+
+/// One column of all batches as a NumPy array.
+fn column<'py, 'a>(
+    py: Python<'py>,
+    parts: impl Iterator<Item = &'a dyn Array>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let numpy = py.import("numpy")?;
+    let mut arrays = Vec::new();
+    for part in parts {
+        let any = part.as_any();
+        arrays.push(if let Some(values) = any.downcast_ref::<Float64Array>() {
+            let numbers = values.iter().map(|x| x.unwrap_or(f64::NAN));
+            PyArray1::from_iter(py, numbers).into_any()
+        } else if let Some(values) = any.downcast_ref::<Int64Array>() {
+            PyArray1::from_slice(py, values.values()).into_any()
+        } else if let Some(values) = any.downcast_ref::<UInt64Array>() {
+            PyArray1::from_slice(py, values.values()).into_any()
+        } else if let Some(values) = any.downcast_ref::<BooleanArray>() {
+            PyArray1::from_iter(py, values.iter().map(|x| x == Some(true))).into_any()
+        } else if let Some(values) = any.downcast_ref::<StringArray>() {
+            let texts: Vec<Option<&str>> = values.iter().collect();
+            numpy.call_method1("array", (texts, "object"))?
+        } else {
+            return Err(PyRuntimeError::new_err("a column of another type"));
+        });
+    }
+    match arrays.is_empty() {
+        true => numpy.call_method1("empty", (0,)),
+        false => numpy.call_method1("concatenate", (arrays,)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Several environments, stepped side by side without the GIL.
 
-use crate::env::{Framed, figures};
 use crate::frame::Frame;
+use crate::framed::{FIGURES, Framed, Options};
 use crate::scenario::Scenario;
 use crate::{closed, locked};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -33,7 +33,7 @@ struct Member {
 impl Member {
     fn step(&mut self, same_step: bool) -> PyResult<()> {
         if self.over {
-            self.framed.reset(None)?;
+            self.framed.reset(None, None)?;
             self.over = false;
             self.stepped = Stepped {
                 reset: true,
@@ -51,7 +51,7 @@ impl Member {
         };
         if truncated && same_step {
             self.stepped.last = Some(self.framed.rows.clone());
-            self.framed.reset(None)?;
+            self.framed.reset(None, None)?;
         } else {
             self.over = truncated;
         }
@@ -106,7 +106,8 @@ impl VectorEnv {
         form: &str,
         slots: Option<usize>,
         vehicles: Option<usize>,
-        masked: &str,
+        masked: String,
+        bound: Option<String>,
         count: usize,
         threads: usize,
         same_step: bool,
@@ -116,8 +117,18 @@ impl VectorEnv {
         }
         let world = scenario.world()?;
         let frame = Arc::new(Frame::new(&world, form, vehicles)?);
+        if frame.planned() > 0 {
+            let message =
+                "form: must not be plan in a vector environment; Gymnasium's make several of it";
+            return Err(PyValueError::new_err(message));
+        }
+        let options = Options {
+            slots,
+            masked,
+            bound,
+        };
         let member = |_| {
-            let framed = Framed::new(Arc::clone(&world), Arc::clone(&frame), slots, masked)?;
+            let framed = Framed::new(Arc::clone(&world), Arc::clone(&frame), &options)?;
             Ok(Member {
                 framed,
                 over: false,
@@ -149,6 +160,12 @@ impl VectorEnv {
         self.frame.nvec.clone()
     }
 
+    /// Whether CPU is shared, tasks queue, or work runs in sessions.
+    #[getter]
+    fn execution(&self) -> &'static str {
+        self.frame.execution()
+    }
+
     /// Whether every environment has been given a seed.
     #[getter]
     fn seeded(&self) -> PyResult<bool> {
@@ -172,7 +189,7 @@ impl VectorEnv {
                     chosen.try_for_each(|((member, seed), _)| {
                         member.over = false;
                         member.stepped = Stepped::default();
-                        member.framed.reset(seed)
+                        member.framed.reset(seed, None)
                     })
                 })
             })
@@ -254,9 +271,9 @@ impl VectorEnv {
                 .map(|m| m.framed.position().1 as i64)
                 .collect();
             dict.set_item("slot", slot.into_pyarray(py))?;
-            let records: Vec<_> = members.iter().map(|m| figures(m.framed.record())).collect();
-            for (i, (name, _)) in figures(&Default::default()).iter().enumerate() {
-                let column: Vec<f64> = records.iter().map(|figures| figures[i].1).collect();
+            let records: Vec<_> = members.iter().map(|m| *m.framed.figures()).collect();
+            for (i, name) in FIGURES.iter().enumerate() {
+                let column: Vec<f64> = records.iter().map(|figures| figures[i]).collect();
                 dict.set_item(name, column.into_pyarray(py))?;
             }
             Ok(dict)

@@ -77,6 +77,20 @@ def test_property_arrow_takes_the_table_without_a_copy():
     assert "decision_time_s" not in first.column_names
 
 
+def test_oracle_columns_are_those_of_arrow():
+    results = run(["nearest", "price"], bound="split", tasks=True)
+    for table in (results.slots, results.tasks):
+        expected, columns = pyarrow.table(table), table.columns()
+        assert list(columns) == table.column_names
+        array = np.asarray(table)
+        assert array.dtype.names == tuple(columns) and len(array) == len(table)
+        for name, values in columns.items():
+            wanted = [np.nan if x is None and values.dtype == float else x for x in expected[name].to_pylist()]
+            np.testing.assert_array_equal(values, np.array(wanted, dtype=values.dtype))
+            np.testing.assert_array_equal(array[name], values)
+        assert next(iter(table))["policy"] == columns["policy"][0]
+
+
 def test_oracle_a_policy_in_python_is_the_same_policy():
     results = run(["nearest", Nearest, "price"], threads=2)
     metric = results.metric("mine", "objective")

@@ -1,7 +1,7 @@
 """The native part of ``wayside``; use the package instead."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, final
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "Table",
     "VectorEnv",
     "__version__",
+    "benchmark",
     "choose",
     "decide",
     "main",
@@ -146,11 +147,17 @@ class Slot:
 
 @final
 class Table:
-    """A table that ``pyarrow.table``, ``polars.DataFrame`` and pandas read without conversion."""
+    """A table that ``pyarrow.table``, ``polars.DataFrame`` and ``pandas.DataFrame`` read; the first two without a copy."""
 
     @property
     def column_names(self) -> list[str]: ...
     def __len__(self) -> int: ...
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The columns as NumPy arrays by name: text as objects, what is missing as NaN or ``None``."""
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> Any: ...
 
 @final
@@ -207,7 +214,13 @@ class Env:
     """One environment; ``wayside.env.OffloadingEnv`` makes a Gymnasium environment of it."""
 
     def __new__(
-        cls, scenario: Scenario, form: str, slots: int | None, vehicles: int | None, masked: str
+        cls,
+        scenario: Scenario,
+        form: str,
+        slots: int | None,
+        vehicles: int | None,
+        masked: str,
+        bound: str | None,
     ) -> Env: ...
     @property
     def shape(self) -> tuple[int, int]: ...
@@ -215,8 +228,17 @@ class Env:
     def nvec(self) -> list[int]: ...
     @property
     def position(self) -> tuple[int, int]: ...
-    def reset(self, seed: int | None) -> None: ...
+    @property
+    def planned(self) -> int: ...
+    @property
+    def execution(self) -> str: ...
+    @property
+    def feature_names(self) -> list[str]: ...
+    def reset(self, seed: int | None, scenario: Scenario | None) -> None: ...
+    def state(self) -> str: ...
+    def restore(self, state: str) -> None: ...
     def step(self, actions: npt.NDArray[np.int64]) -> tuple[float, bool, bool, int]: ...
+    def plan(self, action: npt.NDArray[np.float32]) -> tuple[float, bool, bool, int]: ...
     def observation(self) -> npt.NDArray[np.float32]: ...
     def mask(self) -> npt.NDArray[np.bool_]: ...
     def context(self) -> npt.NDArray[np.float32]: ...
@@ -241,6 +263,7 @@ class VectorEnv:
         slots: int | None,
         vehicles: int | None,
         masked: str,
+        bound: str | None,
         count: int,
         threads: int,
         same_step: bool,
@@ -249,6 +272,8 @@ class VectorEnv:
     def shape(self) -> tuple[int, int]: ...
     @property
     def nvec(self) -> list[int]: ...
+    @property
+    def execution(self) -> str: ...
     @property
     def seeded(self) -> bool: ...
     def reset(self, seeds: list[int | None], chosen: list[bool]) -> None: ...

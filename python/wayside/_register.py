@@ -12,8 +12,20 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
-ID = "wayside/Offloading-v0"
+IDS: dict[str, dict[str, Any]] = {
+    "wayside/Offloading-v0": {},
+    "wayside/Coupled-v0": {"scenario": "coupled", "form": "sequential"},
+    # a slot of the scenario is a batch; here batches follow each other, 20 of them
+    "wayside/Migration-v0": {
+        "scenario": "lin2025",
+        "form": "sequential",
+        "overrides": {"time.slot_s": 0.1, "time.slots": 20},
+    },
+    "wayside/Sessions-v0": {"scenario": "highway", "form": "sequential"},
+}
+"""The arguments that each id has by default."""
 
 
 def register() -> None:
@@ -27,12 +39,14 @@ def register() -> None:
 def _register() -> None:
     import gymnasium
 
-    if ID not in gymnasium.registry:
-        gymnasium.register(
-            id=ID,
-            entry_point="wayside.env:OffloadingEnv",
-            vector_entry_point="wayside.vector:OffloadingVectorEnv",
-        )
+    for name, arguments in IDS.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(
+                id=name,
+                entry_point="wayside.env:OffloadingEnv",
+                vector_entry_point="wayside.vector:OffloadingVectorEnv",
+                kwargs=arguments,
+            )
 
 
 class _Finder(MetaPathFinder):

@@ -136,7 +136,8 @@ class Results:
 
     ==============  ==============================================================================
     ``slots``       table, one row per seed, policy and slot; ``pyarrow.table(results.slots)`` and
-                    ``polars.DataFrame(results.slots)`` read it without a copy
+                    ``polars.DataFrame(results.slots)`` read it without a copy, ``pandas.DataFrame(results.slots)``
+                    with one; ``results.slots.columns()`` gives NumPy arrays by name
     ``tasks``       table, one row per seed, policy, slot and task, with ``run(..., tasks=True)``
     ``summary``     every metric of every policy, with mean and 95 % confidence interval over seeds
     ==============  ==============================================================================

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -23,26 +24,101 @@ Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.int64]
 
 
-def observation_space(form: str, shape: tuple[int, int]) -> spaces.Space[Observation]:
+Form: TypeAlias = Literal["flat", "shared", "sequential", "plan"]
+Reward: TypeAlias = Literal["objective", "slot", "delay", "energy", "on-time", "lyapunov"]
+
+REWARDS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "slot": lambda figures: -figures["objective"],
+    "delay": lambda figures: -figures["delay_s"],
+    "energy": lambda figures: -figures["energy_j"],
+    "on-time": lambda figures: figures["deadline_met"] / np.maximum(figures["tasks"], 1),
+    "lyapunov": lambda figures: figures["lyapunov"],
+}
+"""Rewards at the end of a slot, by the figures of the slot; 0 in its other steps."""
+
+FIGURES = (
+    "objective",
+    "delay_s",
+    "energy_j",
+    "tasks",
+    "deadline_met",
+    "offloaded",
+    "migrated",
+    "lost",
+    "lbm",
+    "tau",
+    "lyapunov",
+    "lower_bound",
+)
+"""Infos about a completed slot."""
+
+_HUMAN = importlib.util.find_spec("pygame") is not None
+
+
+def single(form: str) -> bool:
+    """Whether an observation is one row."""
+    return form in ("flat", "plan")
+
+
+def reward_of(reward: str, form: str, execution: str) -> Callable[[Mapping[str, Any]], Any] | None:
+    """The reward of a slot by its figures; ``None`` where it is the engine's own.
+
+    Raises:
+        ValueError: there is no such reward, or not in this scenario.
+    """
+    if reward == "objective":
+        return REWARDS["slot"] if form == "plan" else None
+    if reward not in REWARDS:
+        raise ValueError(f"reward: must be objective, {', '.join(REWARDS)}, got {reward}")
+    if reward == "lyapunov" and execution != "queues":
+        raise ValueError("reward: must not be lyapunov where tasks do not queue")
+    return REWARDS[reward]
+
+
+def figures_of(execution: str, bound: str | None) -> tuple[str, ...]:
+    """The infos about a completed slot in such an environment."""
+    absent = set() if execution == "queues" else {"lyapunov"}
+    absent |= {"lower_bound"} if bound is None else set()
+    return tuple(name for name in FIGURES if name not in absent)
+
+
+def observation_space(form: str, shape: tuple[int, int]) -> spaces.Space[Any]:
     """Features, float32 in [-1, 1]."""
-    box: spaces.Space[Any] = spaces.Box(
-        -1.0, 1.0, shape[1:] if form == "flat" else shape, np.float32
-    )
+    box: spaces.Space[Any] = spaces.Box(-1.0, 1.0, shape[1:] if single(form) else shape, np.float32)
     return box
 
 
-def action_space(form: str, nvec: list[int]) -> spaces.MultiDiscrete | spaces.Discrete:
-    """One number per head; a single one for ``sequential``."""
+def action_space(
+    form: str, nvec: list[int], planned: int = 0
+) -> spaces.MultiDiscrete | spaces.Discrete | spaces.Box:
+    """One number per head; a single one for ``sequential``; ``planned`` numbers in [-1, 1] for ``plan``."""
+    if form == "plan":
+        return spaces.Box(-1.0, 1.0, (planned,), np.float32)
     if form == "sequential":
         return spaces.Discrete(nvec[0])
     return spaces.MultiDiscrete(np.array(nvec, dtype=np.int64))
 
 
-class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
+class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
     """One agent decides for all vehicles where their tasks run, slot by slot.
+
+    **Which one?** In the default scenario slots do not depend on each other: a decision changes its reward, not the next
+    observation, so the default environment is a *contextual bandit*. For reinforcement learning proper take
+    ``wayside/Coupled-v0`` (tasks hold CPU in later slots), ``wayside/Migration-v0`` (tasks queue at servers) or
+    ``wayside/Sessions-v0`` (work moves between hosts). Of the forms take ``"sequential"`` first: one small network for any number
+    of vehicles and RSUs. ``"flat"`` is the paper's.
 
     The engine computes model, observations and rewards (``wayside_core::observation``, ``engine::env``); this class only
     converts them.
+
+    | id | scenario | form |
+    |---|---|---|
+    | ``wayside/Offloading-v0`` | ``wang2025`` | ``flat`` |
+    | ``wayside/Coupled-v0`` | ``coupled``: tasks hold CPU in later slots | ``sequential`` |
+    | ``wayside/Migration-v0`` | ``lin2025`` in slots of 0.1 s: batches that queue at servers | ``sequential`` |
+    | ``wayside/Sessions-v0`` | ``highway``: sessions that move between hosts | ``sequential`` |
+
+    Each takes all arguments below, and every scenario.
 
     ## Forms
 
@@ -55,9 +131,12 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
     | ``"flat"`` | a slot | ``(width,)``, the paper's state | ``MultiDiscrete([beta + 1, M(, S)] * N k)`` |
     | ``"shared"`` | a slot | ``(N k, width)``, a row per task | ``MultiDiscrete([beta + 1, T(, S)] * N k)`` |
     | ``"sequential"`` | one task | ``(options, 36)``, a row per possible placement | ``Discrete(options)`` |
+    | ``"sequential"`` where tasks queue | one task | ``(43, 21)``, a row per destination: vehicle, own server, cloud, other servers by the shortest path and by that of least backlog | ``Discrete(43)`` |
+    | ``"sequential"`` of sessions | one session | ``(9, 19)``, row 0 to stay, a row per RSU that it may move to | ``Discrete(9)`` |
+    | ``"plan"`` where tasks queue | the batch of a server | ``(width,)``, LySAC's state | ``Box(-1, 1, (actions,))``, LySAC's plan |
 
-    The documentation of ``wayside_core::observation`` lists every feature with its unit and normalisation. Unused rows
-    are zero. Row ``v k + j`` belongs to the ``j``-th task of vehicle ``v``, both counted from 0.
+    ``feature_names`` names the features of a row; the documentation of ``wayside_core::observation`` (``destinations``, ``hosts``,
+    ``plan``) has their units and normalisation. Unused rows are zero. Row ``v k + j`` belongs to the ``j``-th task of vehicle ``v``, both counted from 0.
 
     | action of | means |
     |---|---|
@@ -70,7 +149,8 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
 
     ``action_masks()`` is bool of shape ``(sum(nvec),)``, head by head, as sb3-contrib expects it. ``info["action_mask"]``
     is what ``action_space.sample(mask)`` takes: int8, for ``MultiDiscrete`` a tuple with one array per head. Every head
-    has at least one legal action. ``masked`` says what happens to an illegal one:
+    has at least one legal action. ``mask="observation"`` puts it into the observation, as PettingZoo's AEC and TorchRL expect:
+    ``{"observation": ..., "action_mask": int8 (sum(nvec),)}``. ``plan`` has none. ``masked`` says what happens to an illegal one:
 
     | ``masked`` | a masked action |
     |---|---|
@@ -81,13 +161,21 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
 
     ## Copies
 
-    ``pickle`` and ``copy.deepcopy`` make a new environment with the same arguments, which must be reset first.
+    ``pickle`` and ``copy.deepcopy`` copy the environment with its state: the same actions give the same results. ``get_state()`` and
+    ``set_state(state)`` go back to a state within one environment, for search. Experts are not copied; they start anew. Where tasks
+    queue and in sessions, a copy repeats the episode up to now.
 
     ## Reward
 
-    ``-J_t`` of (15): the mean over the slot's tasks of omega delay [s] + (1 - omega) energy [J], with optimal CPU shares
-    (P2). ``sequential`` splits it over the tasks of the slot, by how much each changes the tentative cost; the sum is
-    ``-J_t``.
+    | ``reward`` | in every step |
+    |---|---|
+    | ``"objective"`` | ``-J_t`` of (15): the mean over the slot's tasks of omega delay [s] + (1 - omega) energy [J], with optimal CPU shares (P2) where CPU is shared. ``sequential`` splits it over the tasks of the slot, by how much each changes the tentative cost (where tasks queue: by its predicted cost; in sessions: all with the last); the sum is ``-J_t`` |
+    | ``"slot"`` | ``-J_t`` with the last step of a slot, 0 before |
+    | ``"delay"``, ``"energy"`` | with the last step of a slot its mean delay [s] or energy [J], negative; 0 before |
+    | ``"on-time"`` | with the last step of a slot the share of its tasks that end within their deadlines; 0 before |
+    | ``"lyapunov"`` | where tasks queue: LySAC's reward (w = 1, V = 10, late tasks weigh 1) with the last step of a slot; 0 before |
+
+    Where tasks queue, the results of a slot are those that its tasks have if nothing arises after them.
 
     ## Start and end
 
@@ -95,6 +183,8 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
     |---|---|
     | ``reset(seed=s)`` | starts with the traffic of seed ``s``, the same as in ``wayside.run(seeds=[s])`` |
     | ``reset()`` | starts with the next seed that is drawn from the last one given |
+    | ``reset(options={"overrides": {"fleet.size": 8}})`` | the episode has these values of the scenario replaced |
+    | ``reset(options={"scenario": other})`` | the episode is in another scenario (name, file or :class:`Scenario`) |
     | terminated | never: there is no final state |
     | truncated | after ``slots`` slots; the last observation is that of the next slot, for bootstrapping |
 
@@ -102,11 +192,16 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
 
     | key | |
     |---|---|
-    | ``action_mask`` | int8 ``(options,)``, or a tuple of int8 ``(n,)`` for every n of ``nvec`` |
+    | ``action_mask`` | int8 ``(options,)``, or a tuple of int8 ``(n,)`` for every n of ``nvec``; not with ``mask="observation"``, and not for ``plan`` |
     | ``context`` | float32 ``(globals,)``, features of the slot as a whole, for critics |
     | ``seed``, ``slot`` | seed of the episode, and number of the slot that the observation shows |
     | ``masked`` | number of illegal actions in this step |
-    | ``objective``, ``delay_s``, ``energy_j``, ``tasks``, ``deadline_met``, ``offloaded``, ``migrated``, ``lbm``, ``tau`` | results of the slot that this step completed; absent if it completed none |
+    | ``slot_ended`` | whether this step completed a slot |
+    | ``objective``, ``delay_s``, ``energy_j``, ``tasks``, ``deadline_met``, ``offloaded``, ``migrated``, ``lost``, ``lbm``, ``tau`` | results of the slot that this step completed, floats; 0 if it completed none |
+    | ``lyapunov`` | where tasks queue: LySAC's reward of that slot |
+    | ``lower_bound`` | with ``bound="split"``: certified lower bound of its objective; ``objective - lower_bound`` is at least its regret |
+
+    The keys are the same in every step, and after ``reset``.
 
     Args:
         scenario: a :class:`wayside.Scenario`, the name of a built-in one, or a TOML file.
@@ -114,27 +209,34 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
         slots: number of slots of an episode; by default the scenario's.
         vehicles: N of ``shared``, where the fleet has no fixed size (traces).
         overrides: values of the scenario to replace, such as ``{"fleet.size": 40}``.
-        masked: see above.
+        masked, mask, reward: see above.
+        bound: ``"simple"`` or ``"split"`` bounds every slot, for ``info["lower_bound"]``; not for sessions, which have no bound of a slot.
         render_mode: ``"rgb_array"``, ``"human"`` (needs pygame) or None.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
-        "render_modes": ["human", "rgb_array"],
+        # a window needs pygame
+        "render_modes": ["human", "rgb_array"] if _HUMAN else ["rgb_array"],
         "render_fps": 4,
     }
 
     def __init__(
         self,
         scenario: str | Path | Scenario = "wang2025",
-        form: str = "flat",
+        form: Form = "flat",
         *,
         slots: int | None = None,
         vehicles: int | None = None,
         overrides: Mapping[str, Any] | None = None,
-        masked: str = "first",
+        masked: Literal["first", "error"] = "first",
+        mask: Literal["info", "observation"] = "info",
+        reward: Reward = "objective",
+        bound: Literal["simple", "split"] | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+        if mask not in ("info", "observation"):
+            raise ValueError(f"mask: must be info or observation, got {mask}")
+        if render_mode is not None and render_mode not in ("human", "rgb_array"):
             raise ValueError(f"render_mode: must be human, rgb_array or None, got {render_mode}")
         self.scenario = scenario_of(scenario, overrides)
         EzPickle.__init__(
@@ -144,13 +246,23 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
             slots=slots,
             vehicles=vehicles,
             masked=masked,
+            mask=mask,
+            reward=reward,
+            bound=bound,
             render_mode=render_mode,
         )
         self.form = form
-        self._env = _native.Env(self.scenario._native, form, slots, vehicles, masked)
-        self.observation_space = observation_space(form, self._env.shape)
-        self.action_space = action_space(form, self._env.nvec)
-        self._shape = self._env.shape[1:] if form == "flat" else self._env.shape
+        self._env = _native.Env(self.scenario._native, form, slots, vehicles, masked, bound)
+        self._reward = reward_of(reward, form, self._env.execution)
+        self._figures = figures_of(self._env.execution, bound)
+        self._masks_observations = mask == "observation" and form != "plan"
+        rows = observation_space(form, self._env.shape)
+        self.observation_space = rows
+        if self._masks_observations:
+            legal = spaces.Box(0, 1, (sum(self._env.nvec),), np.int8)
+            self.observation_space = spaces.Dict({"observation": rows, "action_mask": legal})
+        self.action_space = action_space(form, self._env.nvec, self._env.planned)
+        self._shape = self._env.shape[1:] if single(form) else self._env.shape
         self._heads = len(self._env.nvec)
         self._mask = SpaceMask(self._env.nvec, form == "sequential")
         self._seeded = False
@@ -160,27 +272,40 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode; ``options`` is ignored."""
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode, perhaps in another scenario: ``options`` may hold ``overrides`` or ``scenario``."""
+        scenario = self._scenario_of(options or {})
         seed = None if seed is None else seed_of(seed, "seed")
         super().reset(seed=seed)
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**63))
-        self._env.reset(seed)
+        self._env.reset(seed, None if scenario is None else scenario._native)
         self._seeded = True
         self._look()
         return self._observation(), self._info(0)
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Take one action per head: int64 of shape ``(heads,)``, a single integer for ``sequential``."""
-        actions = self._actions(action)
+    def _scenario_of(self, options: Mapping[str, Any]) -> Scenario | None:
+        """The scenario of an episode, where it is not the environment's."""
+        unknown = set(options) - {"overrides", "scenario"}
+        if unknown:
+            raise ValueError(f"options: must be overrides or scenario, got {', '.join(sorted(unknown))}")
+        scenario, overrides = options.get("scenario"), options.get("overrides")
+        if scenario is None:
+            return None if overrides is None else self.scenario.replace(overrides)
+        return scenario_of(scenario, overrides)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take one action per head: int64 of shape ``(heads,)``, a single integer for ``sequential``; float32 for ``plan``."""
         before = self._env.slot() if self.render_mode is not None else None
-        reward, slot_ended, truncated, masked = self._env.step(actions)
-        info = self._info(masked)
-        if slot_ended:
-            info.update(self._env.figures())
-            if before is not None:
-                self._look(before)
+        if self.form == "plan":
+            reward, slot_ended, truncated, masked = self._env.plan(self._plan(action))
+        else:
+            reward, slot_ended, truncated, masked = self._env.step(self._actions(action))
+        info = self._info(masked, slot_ended)
+        if self._reward is not None:
+            reward = float(self._reward(info)) if slot_ended else 0.0
+        if slot_ended and before is not None:
+            self._look(before)
         return self._observation(), reward, False, truncated, info
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
@@ -231,6 +356,52 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
             raise ValueError(f"placements: form {self.form!r} cannot say {missed} of them")
         return actions[0] if self.form == "sequential" else actions
 
+    def _plan(self, action: Any) -> npt.NDArray[np.float32]:
+        plan = np.asarray(action, dtype=np.float32)
+        if plan.shape != self.action_space.shape:
+            raise ValueError(f"action: must be of shape {self.action_space.shape}, got {plan.shape}")
+        if not (np.abs(plan) <= 1.0).all():
+            raise ValueError("action: must be within [-1, 1]")
+        return np.ascontiguousarray(plan)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features of a row of the observation."""
+        return self._env.feature_names
+
+    def get_state(self) -> bytes:
+        """Where the environment stands: for :meth:`set_state`, of this environment or of one made alike."""
+        return self._env.state().encode()
+
+    def set_state(self, state: bytes) -> tuple[Any, dict[str, Any]]:
+        """Go back to where :meth:`get_state` was called.
+
+        Returns:
+            The observation and the info as they were then; ``masked`` is 0, and the slot counts as not ended.
+        """
+        self._env.restore(state.decode())
+        self._seeded = True
+        self._look()
+        return self._observation(), self._info(0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = EzPickle.__getstate__(self)
+        if self._seeded:
+            state["_engine"] = self._env.state()
+        if self._np_random is not None:
+            state["_np_random"] = (self._np_random, self._np_random_seed)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        engine, drawn = state.pop("_engine", None), state.pop("_np_random", None)
+        EzPickle.__setstate__(self, state)
+        if drawn is not None:
+            self._np_random, self._np_random_seed = drawn
+        if engine is not None:
+            self._env.restore(engine)
+            self._seeded = True
+            self._look()
+
     def _actions(self, action: Any) -> npt.NDArray[np.int64]:
         if self.form == "sequential":
             return integers(action, (), "action").reshape(1)
@@ -257,18 +428,29 @@ class OffloadingEnv(gymnasium.Env[Observation, Any], EzPickle):
             self._window.close()
             self._window = None
 
-    def _observation(self) -> Observation:
-        return self._env.observation().reshape(self._shape)
+    def _observation(self) -> Any:
+        rows = self._env.observation().reshape(self._shape)
+        if self._masks_observations:
+            return {"observation": rows, "action_mask": self._env.mask().view(np.int8)}
+        return rows
 
-    def _info(self, masked: int) -> dict[str, Any]:
+    def _info(self, masked: int, slot_ended: bool = False) -> dict[str, Any]:
         seed, slot = self._env.position
-        return {
-            "action_mask": self._mask.of(self._env.mask()),
+        info: dict[str, Any] = {
             "context": self._env.context(),
             "seed": seed,
             "slot": slot,
             "masked": masked,
+            "slot_ended": slot_ended,
         }
+        if slot_ended:
+            figures = self._env.figures()
+            info.update({name: figures[name] for name in self._figures})
+        else:
+            info.update(dict.fromkeys(self._figures, 0.0))
+        if not self._masks_observations and self.form != "plan":
+            info["action_mask"] = self._mask.of(self._env.mask())
+        return info
 
     def _look(self, decided: _native.Slot | None = None) -> None:
         """Keep the slot that render() shows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
 
     metadata: ClassVar[dict[str, Any]] = {
         "name": "wayside_offloading_v0",
-        "render_modes": ["human", "rgb_array"],
+        "render_modes": OffloadingEnv.metadata["render_modes"],
         "render_fps": 4,
         "is_parallelizable": True,
     }
@@ -50,7 +50,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
         *,
         slots: int | None = None,
         overrides: Mapping[str, Any] | None = None,
-        masked: str = "first",
+        masked: Literal["first", "error"] = "first",
         render_mode: str | None = None,
     ) -> None:
         found = scenario_of(scenario, overrides)
@@ -86,8 +86,10 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
-        """Start an episode; ``options`` is ignored."""
-        observation, info = self._env.reset(seed=seed)
+        """Start an episode; ``overrides`` and ``scenario`` of ``options`` as in :class:`wayside.env.OffloadingEnv`."""
+        # PettingZoo's tests pass others
+        known = {k: v for k, v in (options or {}).items() if k in ("overrides", "scenario")}
+        observation, info = self._env.reset(seed=seed, options=known)
         self.agents = self.possible_agents.copy()
         return self._deal(observation), self._infos(info)
 

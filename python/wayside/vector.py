@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,16 @@ from gymnasium.vector.utils import batch_space
 
 from wayside import _native
 from wayside._seeds import seed_of
-from wayside.env import Observation, action_space, observation_space
+from wayside.env import (
+    Form,
+    Observation,
+    Reward,
+    action_space,
+    figures_of,
+    observation_space,
+    reward_of,
+    single,
+)
 from wayside.masks import integers
 from wayside.scenario import Scenario, scenario_of
 
@@ -48,7 +57,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         num_envs: number of environments.
         threads: how many of them are stepped at a time, 0 for one per core; this never changes a result.
         autoreset_mode: see above.
-        scenario, form, slots, vehicles, overrides, masked: as in :class:`wayside.env.OffloadingEnv`.
+        scenario, form, slots, vehicles, overrides, masked, reward, bound: as in :class:`wayside.env.OffloadingEnv`.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -57,12 +66,14 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         self,
         num_envs: int = 1,
         scenario: str | Path | Scenario = "wang2025",
-        form: str = "flat",
+        form: Form = "flat",
         *,
         slots: int | None = None,
         vehicles: int | None = None,
         overrides: Mapping[str, Any] | None = None,
-        masked: str = "first",
+        masked: Literal["first", "error"] = "first",
+        reward: Reward = "objective",
+        bound: Literal["simple", "split"] | None = None,
         threads: int = 0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: None = None,
@@ -77,6 +88,8 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
             slots=slots,
             vehicles=vehicles,
             masked=masked,
+            reward=reward,
+            bound=bound,
             threads=threads,
             autoreset_mode=mode,
         )
@@ -86,14 +99,24 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         self.render_mode = render_mode
         self._same_step = mode == AutoresetMode.SAME_STEP
         self._env = _native.VectorEnv(
-            self.scenario._native, form, slots, vehicles, masked, num_envs, threads, self._same_step
+            self.scenario._native,
+            form,
+            slots,
+            vehicles,
+            masked,
+            bound,
+            num_envs,
+            threads,
+            self._same_step,
         )
+        self._reward = reward_of(reward, form, self._env.execution)
+        self._figures = figures_of(self._env.execution, bound)
         self.single_observation_space = observation_space(form, self._env.shape)
         self.single_action_space = action_space(form, self._env.nvec)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         rows, width = self._env.shape
-        self._single: tuple[int, ...] = (width,) if form == "flat" else (rows, width)
+        self._single: tuple[int, ...] = (width,) if single(form) else (rows, width)
         self._shape = (num_envs, *self._single)
         heads = () if form == "sequential" else (len(self._env.nvec),)
         self._actions = (num_envs, *heads)
@@ -156,7 +179,10 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         ended = outcome.pop("slot_ended")
         self._over = truncated.copy()
         infos = self._infos(outcome, self._everywhere)
-        for name in FIGURES:
+        if self._reward is not None:
+            rewards = np.where(ended, self._reward(outcome), 0.0)
+        infos["slot_ended"], infos["_slot_ended"] = ended, self._everywhere
+        for name in self._figures:
             infos[name], infos[f"_{name}"] = outcome[name], ended
         if self._same_step and truncated.any():
             last = np.full(self.num_envs, None, dtype=object)
@@ -164,8 +190,8 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
                 if rows is not None:
                     last[i] = rows.reshape(self._single)
             infos["final_obs"], infos["_final_obs"] = last, truncated
-            final = {name: np.where(truncated, outcome[name], 0.0) for name in FIGURES}
-            infos["final_info"] = {**final, **{f"_{name}": truncated for name in FIGURES}}
+            final = {name: np.where(truncated, outcome[name], 0.0) for name in self._figures}
+            infos["final_info"] = {**final, **{f"_{name}": truncated for name in self._figures}}
             infos["_final_info"] = truncated
         terminated = np.zeros(self.num_envs, dtype=np.bool_)
         return self._observation(), rewards, terminated, truncated, infos
@@ -192,17 +218,3 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
             "masked": outcome["masked"],
         }
         return infos | {f"_{name}": there for name in infos}
-
-
-FIGURES = (
-    "objective",
-    "delay_s",
-    "energy_j",
-    "tasks",
-    "deadline_met",
-    "offloaded",
-    "migrated",
-    "lbm",
-    "tau",
-)
-"""Infos about a completed slot."""

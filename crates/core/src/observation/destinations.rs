@@ -41,7 +41,7 @@ pub const WIDTH: usize = 21;
 /// Features of the context.
 pub const GLOBALS: usize = 5;
 /// Servers offered besides the own: those where the task is predicted to end first.
-const SERVERS: usize = 8;
+const SERVERS: usize = 20;
 /// Rows of a task at most: vehicle, own server, cloud, and two paths to each of the others.
 pub const ROWS: usize = 3 + 2 * SERVERS;
 
@@ -243,8 +243,8 @@ impl Destinations {
             .collect()
     }
 
-    /// The action that says `decision`, in place of which a destination that is not offered has the one of least predicted cost;
-    /// the number of tasks for which that is so.
+    /// The action that says `decision`; where it is not offered, the same destination by another path, or that of least predicted
+    /// cost. The number of tasks for which that is so.
     pub fn express(&self, decision: &Decision, actions: &mut Vec<u32>) -> usize {
         actions.clear();
         let Some(task) = self.deciding() else {
@@ -258,13 +258,14 @@ impl Destinations {
             same(offer) && path.is_none_or(|path| *path == self.paths[from..to])
         };
         let all = || self.offers.iter();
-        let said = all().position(exact).or_else(|| all().position(same));
+        let said = all().position(exact);
         let least = || {
             let costs = all().map(|offer| offer.cost).enumerate();
             let least = costs.min_by(|a, b| a.1.total_cmp(&b.1));
             least.map_or(0, |(at, _)| at)
         };
-        actions.push(said.unwrap_or_else(least) as u32);
+        let near = || all().position(same);
+        actions.push(said.or_else(near).unwrap_or_else(least) as u32);
         usize::from(said.is_none())
     }
 

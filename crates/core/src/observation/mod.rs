@@ -125,6 +125,7 @@ mod features;
 mod flat;
 pub mod hosts;
 mod layout;
+pub mod names;
 pub mod plan;
 mod sequential;
 mod shared;
