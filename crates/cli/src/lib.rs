@@ -29,6 +29,8 @@ mod seeds;
 mod serve;
 mod study;
 mod train;
+#[cfg(feature = "live")]
+mod view;
 
 use clap::{Parser, Subcommand};
 use console::{Failure, Outcome, printed};
@@ -81,6 +83,8 @@ enum Command {
     Rsu(rsu::Rsu),
     #[cfg(feature = "live")]
     Emulate(emulate::Emulate),
+    #[cfg(feature = "live")]
+    View(view::View),
 }
 
 /// The program, and its exit code: `arguments` begin with its name. `build` tells builds apart, as [`wayside_study::studies::plan::program`]
@@ -102,7 +106,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
 /// Lets signals end the program, but for a server, which has its own.
 fn signalled(command: &Command) -> Outcome {
     #[cfg(feature = "live")]
-    if matches!(command, Command::Serve(_) | Command::Rsu(_)) {
+    if matches!(command, Command::Serve(_) | Command::Rsu(_) | Command::View(_)) {
         return Ok(());
     }
     let _ = command;
@@ -140,6 +144,8 @@ fn execute(command: Command, build: &str) -> Outcome {
         Command::Rsu(args) => rsu::execute(&args),
         #[cfg(feature = "live")]
         Command::Emulate(args) => emulate::execute(&args),
+        #[cfg(feature = "live")]
+        Command::View(args) => view::execute(&args),
     }
 }
 

@@ -71,6 +71,9 @@ pub(crate) struct Run {
     /// Also write every task to tasks.parquet in --out: where it ran, its route, delay and energy.
     #[arg(long, requires = "out")]
     pub(crate) tasks: bool,
+    /// Also write playback.parquet to --out, and every task, so that `wayside view` can play the run.
+    #[arg(long, requires = "out")]
+    pub(crate) playback: bool,
     /// Folder for every slot as JSON, for `wayside decide`.
     #[arg(long, value_name = "DIR")]
     pub(crate) dump_slots: Option<PathBuf>,
@@ -112,7 +115,8 @@ fn experiment(args: &Run) -> Result<Experiment> {
         .bound(bound(args))
         .threads(args.threads.map_or(0, usize::from))
         .timing(!args.no_timing)
-        .write_tasks(args.tasks);
+        .write_tasks(args.tasks)
+        .write_playback(args.playback);
     if !args.policies.is_empty() {
         experiment = experiment.policies(args.policies.iter().map(|name| &name.0));
     }

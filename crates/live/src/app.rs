@@ -8,7 +8,6 @@ use crate::stop::Stop;
 use crate::tokens::Tokens;
 use crate::workers::Workers;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use wayside_core::engine::{PolicyRegistry, SharedFactory};
 use wayside_core::scenario::{PolicyOptions, ServeOptions};
 
@@ -28,7 +27,6 @@ pub(crate) struct App {
     pub(crate) workers: Workers,
     pub(crate) desk: Desk,
     pub(crate) stop: Stop,
-    pub(crate) is_ready: AtomicBool,
 }
 
 impl App {

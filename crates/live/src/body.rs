@@ -1,6 +1,7 @@
 //! Bodies of requests, bounded in size, in time and in all of them together.
 
 use crate::problem::Problem;
+use crate::stop::Stop;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt as _;
@@ -17,6 +18,7 @@ pub(crate) const SMALL: usize = 262_144;
 pub(crate) struct Budget {
     bytes: Arc<Semaphore>,
     read: Duration,
+    stop: Stop,
 }
 
 /// A text, and the memory that it counts for.
@@ -27,10 +29,10 @@ pub(crate) struct Text {
 }
 
 impl Budget {
-    /// For `bytes` at a time; a client may take `read` for a body.
-    pub(crate) fn new(bytes: usize, read: Duration) -> Self {
+    /// For `bytes` at a time; a client may take `read` for a body, and no longer than until `stop`.
+    pub(crate) fn new(bytes: usize, read: Duration, stop: Stop) -> Self {
         let bytes = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
-        Self { bytes, read }
+        Self { bytes, read, stop }
     }
 
     /// Reads a body of JSON of at most `most` bytes.
@@ -54,9 +56,16 @@ impl Budget {
             let message = format!("the body took longer than {} s", self.read.as_secs_f64());
             Problem::new(StatusCode::REQUEST_TIMEOUT, message)
         };
-        let (bytes, held) = timeout(self.read, self.gather(body, most, too_large))
-            .await
-            .map_err(slow)??;
+        let gathered = timeout(self.read, self.gather(body, most, too_large));
+        let (bytes, held) = tokio::select! {
+            // what is there already is taken
+            biased;
+            gathered = gathered => gathered.map_err(slow)??,
+            () = self.stop.asked() => {
+                let message = "the server is ending";
+                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message));
+            }
+        };
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let message = format!("must be UTF-8, is not from byte {at} on");

@@ -47,12 +47,27 @@ fn admit(app: &App, route: &str, headers: &HeaderMap) -> Result<(), Problem> {
                 "needs the header `authorization: Bearer TOKEN` with a token of the server's";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, message));
         }
-    } else if app.loopback_only && app.tokens.is_none() && !names_this_machine(headers) {
-        // a page elsewhere whose name was made to point here would be let in by the browser otherwise
-        let message = "the header `host` must name this machine: localhost or a loopback address";
-        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, message));
+    } else if app.loopback_only && app.tokens.is_none() {
+        check_host(headers)?;
     }
     Ok(())
+}
+
+/// Whether a request names this machine, for a server that is for this machine alone.
+pub(crate) async fn at_home(request: Request, next: Next) -> Response {
+    match check_host(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A page elsewhere whose name was made to point here would be let in by the browser otherwise.
+fn check_host(headers: &HeaderMap) -> Result<(), Problem> {
+    if names_this_machine(headers) {
+        return Ok(());
+    }
+    let message = "the header `host` must name this machine: localhost or a loopback address";
+    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, message))
 }
 
 fn names_this_machine(headers: &HeaderMap) -> bool {

@@ -6,39 +6,28 @@ use crate::centre::Centre;
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::journal::Journal;
+use crate::listen::{Limits, accept};
 use crate::metrics::Metrics;
-use crate::patient::Patient;
 use crate::routes;
 use crate::signals;
 use crate::stop::Stop;
 use crate::tokens::Tokens;
 use crate::workers::Workers;
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use wayside_core::engine::PolicyRegistry;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, Scenario};
 use wayside_study::decision;
 
-/// Largest head of a request \[bytes\].
-const HEAD_BYTES: usize = 16_384;
-/// Most headers of a request.
-const HEADERS: usize = 64;
 /// Bodies of the largest size that fit into memory at a time.
 const BODIES: usize = 8;
 
@@ -102,19 +91,28 @@ pub fn serve(config: Config, stop: &Stop, note: &(dyn Fn(Note) + Sync)) -> Resul
         }
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         note(Note::Listening(listener.local_addr().map_err(failed)?));
+        let (router, limits) = (routes::router(Arc::clone(&app)), limits(&app));
         tokio::select! {
-            () = accept(&listener, &app, stop) => {}
+            () = accept(&listener, &router, limits, stop, &app.metrics.connections) => {}
             () = reloads(&config, &app, note) => {}
         }
         // connections that were not let end hold the desk open
         let most = Duration::from_secs_f64(app.options.request_s);
-        drop(app);
+        drop((app, router));
         let _ = timeout(most, clerk).await;
         Ok(())
     })?;
     // a decision that nobody waits for any more does not hold up the end
     runtime.shutdown_background();
     Ok(())
+}
+
+fn limits(app: &App) -> Limits {
+    Limits {
+        connections: app.options.connections_max,
+        read: Duration::from_secs_f64(app.options.read_s),
+        end: Duration::from_secs_f64(app.options.request_s),
+    }
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -124,6 +122,7 @@ fn runtime() -> io::Result<Runtime> {
 fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
     let options = config.scenario.serve.clone();
     let read = Duration::from_secs_f64(options.read_s);
+    let bodies = BODIES.saturating_mul(options.body_max_bytes);
     let factory = config
         .registry
         .resolve(&config.policy, Some(&config.scenario))?;
@@ -149,11 +148,10 @@ fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
         tokens: config.tokens.clone(),
         loopback_only: config.listen.ip().is_loopback(),
         metrics,
-        budget: Budget::new(BODIES.saturating_mul(options.body_max_bytes), read),
+        budget: Budget::new(bodies, read, stop.clone()),
         workers: Workers::new(options.workers, options.waiting_max),
         desk,
         stop: stop.clone(),
-        is_ready: AtomicBool::new(true),
         options,
     };
     Ok((Arc::new(app), clerk))
@@ -183,62 +181,5 @@ async fn reloads(config: &Config, app: &App, note: &(dyn Fn(Note) + Sync)) {
                 Note::NotReloaded(error)
             }
         });
-    }
-}
-
-async fn accept(listener: &TcpListener, app: &Arc<App>, stop: &Stop) {
-    let router = routes::router(Arc::clone(app));
-    let places = Arc::new(Semaphore::new(app.options.connections_max));
-    let open = GracefulShutdown::new();
-    loop {
-        // without a place nothing is accepted: who comes waits in the queue of the system
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place.expect("it is never closed"), listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            next = next => next,
-            () = stop.asked() => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            // as a rule no file descriptor is left: waiting is all that helps
-            sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let served = connection(stream, app, router.clone(), &open);
-        let metrics = Arc::clone(&app.metrics);
-        tokio::spawn(async move {
-            metrics.connections.inc();
-            served.await;
-            metrics.connections.dec();
-            drop(place);
-        });
-    }
-    app.is_ready.store(false, Ordering::Relaxed);
-    let most = Duration::from_secs_f64(app.options.request_s);
-    // who has not got an answer by then gets none
-    let _ = timeout(most, open.shutdown()).await;
-}
-
-/// Serves a connection; a client that breaks off or the rules is its own business.
-fn connection(
-    stream: TcpStream,
-    app: &App,
-    router: Router,
-    open: &GracefulShutdown,
-) -> impl Future<Output = ()> + use<> {
-    let patience = Duration::from_secs_f64(app.options.read_s);
-    let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(Patient::new(stream, patience));
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_header_size(HEAD_BYTES)
-        .max_headers(HEADERS)
-        .max_buf_size(4 * HEAD_BYTES)
-        .serve_connection(io, TowerToHyperService::new(router));
-    let served = open.watch(served);
-    async {
-        let _ = served.await;
     }
 }

@@ -19,6 +19,11 @@ impl Stop {
         self.0.send_replace(true)
     }
 
+    /// Whether somebody has asked.
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Until somebody asks.
     pub(crate) async fn asked(&self) {
         // the sender is this one, so waiting never fails

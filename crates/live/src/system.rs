@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 pub(crate) async fn health() -> &'static str {
     "ok\n"
@@ -18,20 +17,32 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, P
     if app.desk.is_failing() {
         return unavailable("the journal cannot be written");
     }
-    match app.is_ready.load(Ordering::Relaxed) {
-        true => Ok("ready\n"),
-        false => unavailable("the server is ending"),
+    match app.stop.is_asked() {
+        false => Ok("ready\n"),
+        true => unavailable("the server is ending"),
     }
 }
 
-/// The page; it asks nobody but this server for anything.
+/// The page; it asks nobody but its server for anything.
+const PAGE: &str = include_str!("../assets/page.html");
+
+/// The page of the running centre.
 pub(crate) async fn page() -> Response {
+    html(PAGE.to_owned())
+}
+
+/// The same page, told to play a finished run.
+pub(crate) async fn player() -> Response {
+    html(PAGE.replacen("<html", "<html data-playback", 1))
+}
+
+fn html(page: String) -> Response {
     let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, policy),
     ];
-    (headers, include_str!("../assets/page.html")).into_response()
+    (headers, page).into_response()
 }
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {

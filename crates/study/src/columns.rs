@@ -4,6 +4,7 @@ use parquet::basic::Compression;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
@@ -35,8 +36,20 @@ pub(crate) struct ParquetWriter<W: Write + Send>(SerializedFileWriter<W>);
 
 impl<W: Write + Send> ParquetWriter<W> {
     pub(crate) fn create<R>(to: W, name: &str, columns: &Columns<R>) -> io::Result<Self> {
+        Self::create_with(to, name, columns, None)
+    }
+
+    /// The same, with an entry of metadata.
+    pub(crate) fn create_with<R>(
+        to: W,
+        name: &str,
+        columns: &Columns<R>,
+        entry: Option<(&str, String)>,
+    ) -> io::Result<Self> {
+        let entry = entry.map(|(key, value)| vec![KeyValue::new(key.to_owned(), value)]);
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
+            .set_key_value_metadata(entry)
             .build();
         let open = || {
             let schema = Arc::new(parse_message_type(&message_type(name, columns))?);

@@ -71,6 +71,7 @@ mod facts;
 pub mod figures;
 mod manifest;
 pub mod output;
+pub mod playback;
 pub mod read;
 pub mod report;
 pub mod slots;

@@ -6,6 +6,7 @@
 use crate::facts::ScenarioFacts;
 use crate::figures;
 pub use crate::manifest::{Machine, Manifest};
+use crate::playback;
 use crate::report;
 use crate::slots;
 use crate::summary::Summary;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use wayside_core::engine::records::Replication;
+use wayside_core::engine::world::World;
 use wayside_core::{Error, Result};
 use wayside_output::{Folder, Kind, Request};
 
@@ -106,6 +108,18 @@ impl RunFolder {
         })
     }
 
+    /// Joins the parts of `replications` to `playback.parquet`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file.
+    pub fn write_playback(&self, replications: &[Replication], world: &World) -> Result<()> {
+        let parts = self.folder.scratch()?;
+        let seeds = replications.iter().map(|r| r.seed);
+        self.folder.write_with(playback::FILE, |file| {
+            playback::join(file, &parts, seeds, world).map(drop)
+        })
+    }
+
     /// Puts everything into place, the manifest last.
     ///
     /// # Errors
@@ -185,7 +199,8 @@ fn is_result(name: &str) -> bool {
 }
 
 /// What a run writes beside its figures.
-const RESULTS: [&str; 5] = [
+const RESULTS: [&str; 6] = [
+    playback::FILE,
     "report.html",
     "slots.parquet",
     "summary.csv",

@@ -5,7 +5,8 @@ use parquet::basic::{ConvertedType, Repetition};
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{BoolType, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader, SerializedFileReader};
+use std::fs::File;
 use std::io;
 
 /// The values of a column.
@@ -35,11 +36,59 @@ pub fn columns(file: Vec<u8>) -> io::Result<Vec<(String, Values)>> {
     read(file).map_err(io::Error::other)
 }
 
+/// Visits columns called `names` of a file, row group by row group, so that no more than one group is in memory.
+///
+/// # Errors
+/// As [`columns`]; a column that is not there; what `visit` finds.
+pub(crate) fn each_group<const N: usize>(
+    file: File,
+    names: [&str; N],
+    mut visit: impl FnMut([Values; N]) -> io::Result<()>,
+) -> io::Result<()> {
+    let reader = SerializedFileReader::new(file).map_err(io::Error::other)?;
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group).map_err(io::Error::other)?;
+        let wanted = |name: &str| names.contains(&name);
+        let mut found = read_groups(&reader, &[group], wanted).map_err(io::Error::other)?;
+        let mut take = |name: &str| -> io::Result<Values> {
+            let place = found.iter().position(|(n, _)| n == name);
+            let place = place.ok_or_else(|| io::Error::other(format!("has no column {name}")))?;
+            Ok(found.swap_remove(place).1)
+        };
+        let mut columns = Vec::with_capacity(N);
+        for name in names {
+            columns.push(take(name)?);
+        }
+        visit(columns.try_into().expect("one for each name"))?;
+    }
+    Ok(())
+}
+
+/// The metadata of a file under a key.
+///
+/// # Errors
+/// A file that is not Parquet.
+pub(crate) fn metadata(file: File, key: &str) -> io::Result<Option<String>> {
+    let reader = SerializedFileReader::new(file).map_err(io::Error::other)?;
+    let entries = reader.metadata().file_metadata().key_value_metadata();
+    let entry = entries.into_iter().flatten().find(|entry| entry.key == key);
+    Ok(entry.and_then(|entry| entry.value.clone()))
+}
+
 fn read(file: Vec<u8>) -> Result<Vec<(String, Values)>> {
     let reader = SerializedFileReader::new(Bytes::from(file))?;
     let groups: Vec<Box<dyn RowGroupReader + '_>> = (0..reader.num_row_groups())
         .map(|group| reader.get_row_group(group))
         .collect::<Result<_>>()?;
+    read_groups(&reader, &groups, |_| true)
+}
+
+/// The columns that are wanted, of some of the row groups.
+fn read_groups<F: ChunkReader + 'static>(
+    reader: &SerializedFileReader<F>,
+    groups: &Groups<'_>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Values)>> {
     let schema = reader.metadata().file_metadata().schema_descr();
     let column = |(i, like): (usize, &parquet::schema::types::ColumnDescPtr)| {
         use parquet::basic::Type::{BOOLEAN, BYTE_ARRAY, DOUBLE, INT64};
@@ -47,19 +96,19 @@ fn read(file: Vec<u8>) -> Result<Vec<(String, Values)>> {
         let unsigned = like.converted_type() == ConvertedType::UINT_64;
         let values = match (like.physical_type(), always) {
             (INT64, true) if unsigned => {
-                let numbers = all::<Int64Type>(&groups, i)?.into_iter();
+                let numbers = all::<Int64Type>(groups, i)?.into_iter();
                 Values::Unsigned(numbers.map(i64::cast_unsigned).collect())
             }
-            (INT64, true) => Values::Count(all::<Int64Type>(&groups, i)?),
-            (DOUBLE, true) => Values::Real(all::<DoubleType>(&groups, i)?),
-            (DOUBLE, false) => Values::MaybeReal(known::<DoubleType>(&groups, i)?),
-            (BOOLEAN, true) => Values::Flag(all::<BoolType>(&groups, i)?),
+            (INT64, true) => Values::Count(all::<Int64Type>(groups, i)?),
+            (DOUBLE, true) => Values::Real(all::<DoubleType>(groups, i)?),
+            (DOUBLE, false) => Values::MaybeReal(known::<DoubleType>(groups, i)?),
+            (BOOLEAN, true) => Values::Flag(all::<BoolType>(groups, i)?),
             (BYTE_ARRAY, true) => {
-                let texts = all::<ByteArrayType>(&groups, i)?.into_iter();
+                let texts = all::<ByteArrayType>(groups, i)?.into_iter();
                 Values::Text(texts.map(text).collect::<Result<_>>()?)
             }
             (BYTE_ARRAY, false) => {
-                let texts = known::<ByteArrayType>(&groups, i)?.into_iter();
+                let texts = known::<ByteArrayType>(groups, i)?.into_iter();
                 let texts = texts.map(|t| t.map(text).transpose());
                 Values::MaybeText(texts.collect::<Result<_>>()?)
             }
@@ -70,7 +119,9 @@ fn read(file: Vec<u8>) -> Result<Vec<(String, Values)>> {
         };
         Ok((like.name().to_owned(), values))
     };
-    schema.columns().iter().enumerate().map(column).collect()
+    let columns = schema.columns().iter().enumerate();
+    let columns = columns.filter(|(_, like)| wanted(like.name()));
+    columns.map(column).collect()
 }
 
 fn text(bytes: parquet::data_type::ByteArray) -> Result<String> {

@@ -312,6 +312,8 @@ impl<'w> Traffic<'w> {
                 .map(|from| from.map_or_else(|| draw(range, stream), |row| column[row as usize]))
                 .collect();
         }
+        slot.vehicles.key.clear();
+        slot.vehicles.key.extend(present.iter().map(|key| key.0));
         self.keys.clone_from(present);
     }
 

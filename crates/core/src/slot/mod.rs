@@ -87,6 +87,7 @@ impl Slot {
         for (column, from) in copied {
             column.clone_from(from);
         }
+        self.vehicles.key.clone_from(&other.vehicles.key);
         self.coverage.start.clone_from(&other.coverage.start);
         self.coverage.links.clone_from(&other.coverage.links);
         self.tasks.vehicle.clone_from(&other.tasks.vehicle);
@@ -150,6 +151,8 @@ impl Rsus {
 /// Columns of the vehicles present.
 #[derive(Clone, Debug, Default)]
 pub struct Vehicles {
+    /// Number of every vehicle in its run, which stays the same from slot to slot; empty in a slot from elsewhere.
+    pub key: Vec<u64>,
     /// Position \[m\].
     pub x_m: Vec<f64>,
     /// Position \[m\].

@@ -178,6 +178,7 @@ impl Lin {
             sessions: None,
             cloud_round_trip_s: Some(0.2),
             vehicles: Vehicles {
+                key: Vec::new(),
                 x_m: vec![0.0; n],
                 y_m: vec![0.0; n],
                 tx_power_w: vec![0.1; n],

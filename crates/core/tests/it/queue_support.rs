@@ -112,6 +112,7 @@ impl QueueSlot {
             sessions: None,
             cloud_round_trip_s: self.cloud_round_trip_s,
             vehicles: Vehicles {
+                key: Vec::new(),
                 x_m: vec![0.0; n],
                 y_m: vec![0.0; n],
                 tx_power_w: vec![0.2; n],

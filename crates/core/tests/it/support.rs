@@ -103,6 +103,7 @@ impl Recipe {
     fn vehicles(&self, s: &mut Stream) -> Vehicles {
         let n = self.vehicles;
         Vehicles {
+            key: Vec::new(),
             x_m: column(n, &(0.0..AREA_M), s),
             y_m: column(n, &(0.0..AREA_M), s),
             tx_power_w: column(n, &(0.1..0.3), s),

@@ -69,6 +69,7 @@ pub struct Experiment {
     dump_slots: Option<(PathBuf, bool)>,
     out: Option<(PathBuf, bool)>,
     write_tasks: bool,
+    write_playback: bool,
     keep_tasks: bool,
     keep_partial: bool,
 }
@@ -109,6 +110,7 @@ impl Experiment {
             dump_slots: None,
             out: None,
             write_tasks: false,
+            write_playback: false,
             keep_tasks: false,
             keep_partial: true,
             world,
@@ -234,6 +236,16 @@ impl Experiment {
     pub fn write_tasks(self, write: bool) -> Self {
         Self {
             write_tasks: write,
+            ..self
+        }
+    }
+
+    /// Adds what it takes to play the run to the folder of the results: `playback.parquet`, and every task.
+    #[must_use]
+    pub fn write_playback(self, write: bool) -> Self {
+        Self {
+            write_tasks: self.write_tasks || write,
+            write_playback: write,
             ..self
         }
     }
@@ -388,6 +400,9 @@ impl Experiment {
         folder.write_results(&results.summary, &results.replications, &results.facts()?)?;
         if self.write_tasks {
             folder.write_tasks(&results.replications)?;
+        }
+        if self.write_playback {
+            folder.write_playback(&results.replications, &self.world)?;
         }
         folder.finish(complete)
     }

@@ -4,6 +4,7 @@ use super::Experiment;
 use super::session::Session;
 use crate::control::Control;
 use crate::output::DumpFolder;
+use crate::playback::PlaybackWriter;
 use crate::tasks::TaskWriter;
 use crate::track::Tracks;
 use std::io;
@@ -24,6 +25,7 @@ pub(super) struct RunWriter<'a> {
     stop: &'a dyn Fn() -> bool,
     slots: Option<&'a DumpFolder>,
     tasks: Option<(&'a Path, TaskWriter<'a>)>,
+    playback: Option<(&'a Path, PlaybackWriter<'a>)>,
     observers: Vec<Box<dyn Observer>>,
     /// Of the first seed.
     tracks: Option<Tracks>,
@@ -46,6 +48,12 @@ impl<'a> RunWriter<'a> {
             let writer = writer.map_err(|e| Error::io(folder, e))?;
             Ok((folder, writer))
         };
+        let player = |folder| {
+            let writer = PlaybackWriter::create(folder, seed, session.world());
+            let writer = writer.map_err(|e| Error::io(folder, e))?;
+            Ok((folder, writer))
+        };
+        let played = tasks.filter(|_| experiment.write_playback);
         Ok(Self {
             session,
             seed,
@@ -53,6 +61,7 @@ impl<'a> RunWriter<'a> {
             stop,
             slots,
             tasks: tasks.map(writer).transpose()?,
+            playback: played.map(player).transpose()?,
             observers: experiment.observers.iter().map(|make| make(seed)).collect(),
             tracks: (experiment.seeds.first() == Some(&seed)).then(Tracks::default),
             written: Ok(()),
@@ -67,12 +76,25 @@ impl<'a> RunWriter<'a> {
         if let Some((folder, writer)) = self.tasks {
             writer.finish().map_err(|e| Error::io(folder, e))?;
         }
+        if let Some((folder, writer)) = self.playback {
+            writer.finish().map_err(|e| Error::io(folder, e))?;
+        }
         Ok(self.tracks)
     }
 
     /// Writes to the file of tasks, unless something has failed already.
     fn write_tasks(&mut self, write: impl FnOnce(&mut TaskWriter<'a>) -> io::Result<()>) {
         if let (Some((folder, writer)), Ok(())) = (&mut self.tasks, &self.written) {
+            self.written = write(writer).map_err(|e| Error::io(folder, e));
+        }
+    }
+
+    /// The same for the file of the playback.
+    fn write_playback(
+        &mut self,
+        write: impl FnOnce(&mut PlaybackWriter<'a>) -> io::Result<()>,
+    ) {
+        if let (Some((folder, writer)), Ok(())) = (&mut self.playback, &self.written) {
             self.written = write(writer).map_err(|e| Error::io(folder, e));
         }
     }
@@ -87,6 +109,7 @@ impl Observer for RunWriter<'_> {
             let text = json(slot, &self.session.world().scenario.channel);
             self.written = folder.write(self.seed, t, self.instants, &text);
         }
+        self.write_playback(|writer| writer.add(t, slot));
         self.control.done.fetch_add(new as u64, Ordering::Relaxed);
         if self.written.is_err() || (self.stop)() {
             return ControlFlow::Break(());
@@ -100,6 +123,8 @@ impl Observer for RunWriter<'_> {
             let name = self.session.name_of(policy);
             self.write_tasks(|writer| writer.add(t, name, slot, decider));
         }
+        let name = self.session.name_of(policy);
+        self.write_playback(|writer| writer.add_loads(t, name, slot, decider));
         if let Some(tracks) = &mut self.tracks {
             tracks.add(policy, slot, decider);
         }

@@ -186,6 +186,7 @@ fn small_slot(s: &mut crate::rng::Stream) -> crate::slot::Slot {
         sessions: None,
         cloud_round_trip_s: None,
         vehicles: Vehicles {
+            key: Vec::new(),
             x_m: vec![0.0; tasks],
             y_m: vec![0.0; tasks],
             tx_power_w: vec![0.2; tasks],
