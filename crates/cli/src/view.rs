@@ -31,7 +31,10 @@ pub(crate) struct View {
 
 pub(crate) fn execute(args: &View) -> Outcome {
     if !args.listen.ip().is_loopback() {
-        let message = format!("{} is not loopback, and only this machine may view", args.listen);
+        let message = format!(
+            "{} is not loopback, and only this machine may view",
+            args.listen
+        );
         return Err(Error::invalid("--listen", None, "", message).into());
     }
     let playback = Playback::open(&args.results)?;

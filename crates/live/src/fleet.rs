@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::body::SMALL;
+use crate::centre::Refusal;
 use crate::centre::requests::{read_rsu, read_vehicle};
 use crate::desk::Acted;
 use crate::problem::{Id, Problem};
@@ -10,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 use std::sync::Arc;
+use wayside_core::Error;
 
 pub(crate) async fn put_vehicle(
     State(app): State<Arc<App>>,
@@ -19,11 +21,16 @@ pub(crate) async fn put_vehicle(
 ) -> Result<StatusCode, Problem> {
     let text = app.budget.read(&headers, body, SMALL).await?;
     let vehicle = read_vehicle(&text.text).map_err(|error| Problem::of_input(&error))?;
-    let event = json!({
-        "id": id, "x_m": vehicle.x_m, "y_m": vehicle.y_m, "speed_mps": vehicle.speed_mps,
-    });
     app.desk
         .change(move |centre, now_s| {
+            let vehicle = vehicle.on_map(centre.world());
+            let vehicle = vehicle.map_err(|error| match error {
+                Error::Invalid(problems) => Refusal::Input(problems),
+                other => Refusal::Conflict(other.to_string()),
+            })?;
+            let event = json!({
+                "id": id, "x_m": vehicle.x_m, "y_m": vehicle.y_m, "speed_mps": vehicle.traits.speed_mps,
+            });
             Ok(Acted {
                 changes: centre.vehicle(now_s, id, vehicle)?,
                 event: Some(("vehicle", event)),

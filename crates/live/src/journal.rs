@@ -4,6 +4,7 @@
 
 use crate::centre::{Change, Saved};
 use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
@@ -52,7 +53,7 @@ impl Journal {
         std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
         let path = folder.join(FILE);
         let failed = |error: redb::Error| Error::io(&path, std::io::Error::other(error));
-        let database = open(&path).map_err(failed)?;
+        let (database, identity) = open(&path).map_err(failed)?;
         let mut saved = read(&database).map_err(failed)?;
         if saved
             .remove(FORMAT.0)
@@ -70,6 +71,7 @@ impl Journal {
         let writer = Writer {
             path: path.clone(),
             database: Some(database),
+            identity,
         };
         let thread = thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || writer.run(receiver));
@@ -116,9 +118,14 @@ impl Journal {
 
 struct Writer {
     path: PathBuf,
-    /// None after a failure: redb wants to be opened anew.
+    /// None after a failure, until the whole state is written afresh.
     database: Option<Database>,
+    /// Of the file that is written: at its path there may be another one, or none any more.
+    identity: Identity,
 }
+
+/// What tells files apart, where the system has it.
+type Identity = Option<(u64, u64)>;
 
 impl Writer {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
@@ -143,7 +150,13 @@ impl Writer {
         }
         let database = match self.database.take() {
             Some(database) => database,
-            None => open(&self.path)?,
+            // what is there may be anything: changes alone would not make it the state
+            None if !jobs.iter().any(|job| job.afresh) => return Err(gone()),
+            None => {
+                let (database, identity) = reopen(&self.path)?;
+                self.identity = identity;
+                database
+            }
         };
         let mut transaction = database.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
@@ -163,13 +176,44 @@ impl Writer {
             }
         }
         transaction.commit()?;
+        let found = std::fs::metadata(&self.path).ok();
+        if found.as_ref().and_then(identity_of) != self.identity {
+            return Err(gone());
+        }
         self.database = Some(database);
         Ok(())
     }
 }
 
-fn open(path: &Path) -> Result<Database, redb::Error> {
-    Ok(Database::create(path)?)
+fn gone() -> redb::Error {
+    redb::Error::Io(std::io::ErrorKind::NotFound.into())
+}
+
+fn open(path: &Path) -> Result<(Database, Identity), redb::Error> {
+    let mut options = File::options();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(path)?;
+    let identity = identity_of(&file.metadata()?);
+    Ok((Database::builder().create_file(file)?, identity))
+}
+
+/// Opens the journal again, in a folder that may be gone.
+fn reopen(path: &Path) -> Result<(Database, Identity), redb::Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    open(path)
+}
+
+#[cfg(unix)]
+fn identity_of(file: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity_of(_: &Metadata) -> Identity {
+    None
 }
 
 fn read(database: &Database) -> Result<Saved, redb::Error> {

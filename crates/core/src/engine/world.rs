@@ -11,7 +11,7 @@ use crate::backhaul::network::Network;
 use crate::backhaul::{self, Routes, TOO_FAR};
 use crate::error::{Error, Problem, Problems, Result};
 use crate::information::{FalseReports, Falsehood, Rounds, Schedule};
-use crate::mobility::trace::projection::Projection;
+use crate::mobility::trace::projection::{Projection, unprojectable};
 use crate::mobility::{self, MobilitySource};
 use crate::model::channel::Radio;
 use crate::model::moving::Copying;
@@ -59,6 +59,8 @@ pub struct World {
     pub(super) buildings: Option<Arc<Buildings>>,
     index: CoverageIndex,
     own_mobility: Option<OwnMobility>,
+    /// Of the map, where it is known in degrees.
+    projection: Option<Arc<Projection>>,
 }
 
 /// Makes the vehicles of a seed, in place of `fleet.mobility`.
@@ -200,7 +202,20 @@ impl World {
             buildings: buildings(scenario, projection.as_ref())?,
             index,
             own_mobility: None,
+            projection: projection.map(Arc::new),
         })
+    }
+
+    /// Metres of a place in degrees, by the projection of the map.
+    ///
+    /// # Errors
+    /// A map that has none; a place that the projection cannot show.
+    pub fn project(&self, lon: f64, lat: f64) -> std::result::Result<[f64; 2], String> {
+        let Some(projection) = &self.projection else {
+            return Err("must be in metres: the map has no projection".to_owned());
+        };
+        let projected = projection.project(lon, lat);
+        projected.ok_or_else(|| unprojectable(projection, lon, lat))
     }
 
     /// This world with vehicles of your own in place of those of `fleet.mobility`. `make` builds their source anew for

@@ -149,11 +149,13 @@ impl Centre {
             columns.x_m.push(vehicle.x_m);
             columns.y_m.push(vehicle.y_m);
             // complete since it came
-            columns.tx_power_w.push(vehicle.tx_power_w.unwrap_or(1.0));
-            columns.cpu_hz.push(vehicle.cpu_hz.unwrap_or(1.0));
+            columns
+                .tx_power_w
+                .push(vehicle.traits.tx_power_w.unwrap_or(1.0));
+            columns.cpu_hz.push(vehicle.traits.cpu_hz.unwrap_or(1.0));
             columns
                 .energy_coeff
-                .push(vehicle.energy_coeff.unwrap_or(0.0));
+                .push(vehicle.traits.energy_coeff.unwrap_or(0.0));
             let ends = self.local.get(id).and_then(|ends| ends.last());
             let free_s = ends.map_or(0.0, |&(end, _)| f64::from_bits(end));
             columns.local_wait_s.push((free_s - now_s).max(0.0));

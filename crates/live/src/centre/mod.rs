@@ -148,7 +148,7 @@ impl Centre {
         if is_new && self.vehicles.len() >= self.options.vehicles_max {
             return Err(Refusal::TooMuch("too many vehicles"));
         }
-        vehicle.complete(&self.site.world.scenario);
+        vehicle.traits.complete(&self.site.world.scenario);
         let gone_s = now_s + self.options.vehicle_ttl_s;
         let present = Present { vehicle, gone_s };
         let change = Change::put(VEHICLE, &id, &present);
@@ -286,11 +286,7 @@ impl Centre {
         let Some(row) = self.site.row(id) else {
             return Err(Refusal::Unknown(format!("no RSU {id:?}")));
         };
-        let cpu_hz = self.site.world.rsus.cpu_hz[row as usize];
-        if report.free_cpu_hz.is_some_and(|free_hz| free_hz > cpu_hz) {
-            let message = format!("must be at most the RSU's cpu_hz, {cpu_hz}");
-            return Err(input("$.free_cpu_hz", message));
-        }
+        self.check_report(row, &report)?;
         let reported = Reported {
             at_s: now_s,
             report,
@@ -298,6 +294,33 @@ impl Centre {
         let change = Change::put(RSU, id, &reported);
         self.reports.insert(id.to_owned(), reported);
         Ok(vec![change])
+    }
+
+    fn check_report(&self, row: u32, report: &RsuReport) -> Result<(), Refusal> {
+        let world = &self.site.world;
+        let mut problems = Vec::new();
+        let cpu_hz = world.rsus.cpu_hz[row as usize];
+        if report.free_cpu_hz.is_some_and(|free_hz| free_hz > cpu_hz) {
+            let message = format!("must be at most the RSU's cpu_hz, {cpu_hz}");
+            problems.push(problem("$.free_cpu_hz", message));
+        }
+        let links = world.links.iter();
+        let ends = links.filter_map(|link| match row {
+            row if row == link.a => Some(link.b),
+            row if row == link.b => Some(link.a),
+            _ => None,
+        });
+        let known: Vec<&str> = ends.map(|m| world.rsus.id[m as usize].as_str()).collect();
+        for (id, _) in report.link_backlog_bits.iter().flatten() {
+            if !known.contains(&id.as_str()) {
+                let path = format!("$.link_backlog_bits.{id}");
+                problems.push(problem(&path, config::unknown("neighbour", id, &known)));
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::Input(Problems(problems))),
+        }
     }
 
     /// Lets what is over be over.
@@ -402,6 +425,11 @@ fn check_world(world: &World) -> wayside_core::Result<()> {
         "execution.kind",
         "must not be \"sessions\": the live centre places tasks only",
     );
+    refuse(
+        scenario.result.is_some(),
+        "result",
+        "must be left out: the live centre cannot predict the return of results, since it does not know where vehicles go",
+    );
     for key in scenario.radio.extra_keys() {
         let message = "must be left out: the live centre knows no radio but log-distance yet";
         refuse(true, &format!("channel.{key}"), message);
@@ -428,12 +456,16 @@ fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
 }
 
 fn input(path: &str, message: impl Into<String>) -> Refusal {
-    Refusal::Input(Problems(vec![Problem {
+    Refusal::Input(Problems(vec![problem(path, message)]))
+}
+
+fn problem(path: &str, message: impl Into<String>) -> Problem {
+    Problem {
         file: "body".into(),
         line: None,
         path: path.into(),
         message: message.into(),
-    }]))
+    }
 }
 
 /// Instants in order: the bits of positive numbers have theirs.

@@ -1,9 +1,11 @@
 //! What clients say: read with every problem at once, and described, by one definition.
 
 use serde::{Deserialize, Serialize};
+use wayside_core::Error;
 use wayside_core::config::{
     self, Document, Float, Floats, Keys, Presence, Range, Section, Text, Value, section,
 };
+use wayside_core::engine::world::World;
 use wayside_core::error::Result;
 use wayside_core::scenario::Scenario;
 
@@ -11,16 +13,36 @@ use wayside_core::scenario::Scenario;
 pub(crate) const LONGEST_NAME: usize = 128;
 
 /// Places \[m\].
-const PLACE_M: Float = Float::between(-1e7, 1e7);
+const FARTHEST_M: f64 = 1e7;
+const PLACE_M: Float = Float::between(-FARTHEST_M, FARTHEST_M);
+
+/// A vehicle: where it is and what it can do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Vehicle {
+    pub x_m: f64,
+    pub y_m: f64,
+    #[serde(flatten)]
+    pub traits: Traits,
+}
+
+/// A vehicle as it tells of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sighting {
+    place: Place,
+    traits: Traits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Metres([f64; 2]),
+    /// Longitude and latitude.
+    Degrees([f64; 2]),
+}
 
 section! {
-    /// Where a vehicle is and what it can do.
+    /// What a vehicle says besides its place.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-    pub struct Vehicle {
-        /// position [m]
-        x_m: f64 = required(PLACE_M),
-        /// position [m]
-        y_m: f64 = required(PLACE_M),
+    pub struct Traits {
         /// speed [m/s]
         speed_mps: Option<f64> = optional(Float::NON_NEGATIVE, "not known"),
         /// on-board CPU f_n [Hz]
@@ -94,7 +116,27 @@ pub(crate) struct Tasks {
     pub(crate) single: bool,
 }
 
-impl Vehicle {
+impl Sighting {
+    /// The vehicle on the map of `world`.
+    pub(crate) fn on_map(self, world: &World) -> Result<Vehicle> {
+        let [x_m, y_m] = match self.place {
+            Place::Metres(place_m) => place_m,
+            Place::Degrees([lon, lat]) => {
+                let projected = world.project(lon, lat);
+                let fits = |place_m: &[f64; 2]| place_m.iter().all(|x| x.abs() <= FARTHEST_M);
+                let projected = projected.and_then(|place_m| {
+                    let far = || "must be on the map".to_owned();
+                    fits(&place_m).then_some(place_m).ok_or_else(far)
+                });
+                projected.map_err(|message| Error::invalid("body", None, "$.lon", message))?
+            }
+        };
+        let traits = self.traits;
+        Ok(Vehicle { x_m, y_m, traits })
+    }
+}
+
+impl Traits {
     /// With the middle of the scenario's ranges in place of what was not said.
     pub(crate) fn complete(&mut self, scenario: &Scenario) {
         let middle = |range: Range| 0.5 * (range.min + range.max);
@@ -109,10 +151,36 @@ fn read<T>(text: &str, f: impl FnOnce(&mut Section<'_>) -> T) -> Result<T> {
     config::read(&Document::from_json("body", text)?, |s| Some(f(s)))
 }
 
-fn vehicle(s: &mut Section<'_>) -> Vehicle {
-    let mut vehicle = Vehicle::default();
-    vehicle.keys(&mut Keys::Read(s));
-    vehicle
+fn vehicle(s: &mut Section<'_>) -> Sighting {
+    let (metres, degrees) = ("lon and lat say it", "x_m and y_m say it");
+    let x_m = s.optional("x_m", PLACE_M, metres, "position [m]");
+    let y_m = s.optional("y_m", PLACE_M, metres, "position [m]");
+    let doc = "longitude, in place of x_m; needs a scenario whose map has a projection";
+    let lon = s.optional("lon", Float::between(-180.0, 180.0), degrees, doc);
+    let doc = "latitude, in place of y_m";
+    let lat = s.optional("lat", Float::between(-90.0, 90.0), degrees, doc);
+    let place = match (lon, lat) {
+        (Some(lon), Some(lat)) => Place::Degrees([lon, lat]),
+        _ => Place::Metres([x_m.unwrap_or(0.0), y_m.unwrap_or(0.0)]),
+    };
+    let in_degrees = s.has("lon") || s.has("lat");
+    let (given, other) = match in_degrees {
+        true => (["lon", "lat"], ["x_m", "y_m"]),
+        false => (["x_m", "y_m"], ["lon", "lat"]),
+    };
+    for key in given {
+        if !s.has(key) {
+            s.problem(key, "missing: needs either x_m and y_m, or lon and lat");
+        }
+    }
+    for key in other {
+        if s.has(key) {
+            s.problem(key, "must be left out beside lon and lat");
+        }
+    }
+    let mut traits = Traits::default();
+    traits.keys(&mut Keys::Read(s));
+    Sighting { place, traits }
 }
 
 fn task(s: &mut Section<'_>) -> Task {
@@ -148,11 +216,14 @@ fn outcome(s: &mut Section<'_>) -> Outcome {
 fn rsu(s: &mut Section<'_>) -> RsuReport {
     let mut report = RsuReport::default();
     report.keys(&mut Keys::Read(s));
+    if let Some(queue) = report.queue.filter(|queue| queue.fract() != 0.0) {
+        s.problem("queue", &format!("must be a whole number, got {queue}"));
+    }
     report
 }
 
 /// Reads a vehicle.
-pub(crate) fn read_vehicle(text: &str) -> Result<Vehicle> {
+pub(crate) fn read_vehicle(text: &str) -> Result<Sighting> {
     read(text, vehicle)
 }
 

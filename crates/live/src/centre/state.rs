@@ -110,7 +110,7 @@ impl Centre {
             id: id.clone(),
             x_m: vehicle.x_m,
             y_m: vehicle.y_m,
-            speed_mps: vehicle.speed_mps,
+            speed_mps: vehicle.traits.speed_mps,
             gone_s: *gone_s,
         };
         let id = |row: u32| world.rsus.id[row as usize].clone();

@@ -7,3 +7,4 @@ mod decisions;
 mod hostile;
 mod interface;
 mod page;
+mod player;

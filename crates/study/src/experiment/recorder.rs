@@ -90,10 +90,7 @@ impl<'a> RunWriter<'a> {
     }
 
     /// The same for the file of the playback.
-    fn write_playback(
-        &mut self,
-        write: impl FnOnce(&mut PlaybackWriter<'a>) -> io::Result<()>,
-    ) {
+    fn write_playback(&mut self, write: impl FnOnce(&mut PlaybackWriter<'a>) -> io::Result<()>) {
         if let (Some((folder, writer)), Ok(())) = (&mut self.playback, &self.written) {
             self.written = write(writer).map_err(|e| Error::io(folder, e));
         }

@@ -5,6 +5,8 @@
 //! a row for every RSU (its load). Its metadata has the RSUs and the links, so that nothing else is needed to draw a map.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use read::{Batch, Frame, Load, Outline, Playback, Queue, Task, Vehicle};

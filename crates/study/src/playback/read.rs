@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use wayside_core::{Error, Result};
 
@@ -121,21 +122,28 @@ impl Playback {
             return Err(invalid(how));
         }
         let foreign = || invalid("is no playback of Wayside's");
-        let site = File::open(&path).and_then(|file| read::metadata(file, SITE));
-        let site = site.map_err(|e| unreadable(&path, &e))?.ok_or_else(foreign)?;
+        let site = guarded(|| read::metadata(File::open(&path)?, SITE));
+        let site = site
+            .map_err(|e| unreadable(&path, &e))?
+            .ok_or_else(foreign)?;
         let site: Site = serde_json::from_str(&site).map_err(|_| foreign())?;
         let (mut seeds, mut policies) = (Vec::new(), Vec::new());
-        each_group(folder, "slots.parquet", ["seed", "policy"], |[seed, policy]| {
-            for (seed, policy) in unsigned(seed)?.into_iter().zip(texts(policy)?) {
-                if seeds.last() != Some(&seed) && !seeds.contains(&seed) {
-                    seeds.push(seed);
+        each_group(
+            folder,
+            "slots.parquet",
+            ["seed", "policy"],
+            |[seed, policy]| {
+                for (seed, policy) in unsigned(seed)?.into_iter().zip(texts(policy)?) {
+                    if seeds.last() != Some(&seed) && !seeds.contains(&seed) {
+                        seeds.push(seed);
+                    }
+                    if !policies.contains(&policy) {
+                        policies.push(policy);
+                    }
                 }
-                if !policies.contains(&policy) {
-                    policies.push(policy);
-                }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
         Ok(Self {
             folder: folder.to_owned(),
             outline: Outline {
@@ -171,8 +179,19 @@ impl Playback {
             "waiting",
         ];
         each_group(&self.folder, FILE, names, |columns| {
-            let [seeds, policies, slots, times_s, kinds, ids, xs, ys, vehicles, loads, waiting] =
-                columns;
+            let [
+                seeds,
+                policies,
+                slots,
+                times_s,
+                kinds,
+                ids,
+                xs,
+                ys,
+                vehicles,
+                loads,
+                waiting,
+            ] = columns;
             let (seeds, policies) = (unsigned(seeds)?, maybe_texts(policies)?);
             let (slots, times_s) = (counts(slots)?, reals(times_s)?);
             let (kinds, ids, vehicles) = (texts(kinds)?, texts(ids)?, maybe_texts(vehicles)?);
@@ -213,10 +232,28 @@ impl Playback {
     /// What became of the tasks, in the order of their numbers.
     fn read_tasks(&self, seed: u64, policy: &str, run: &mut Run) -> Result<()> {
         let names = [
-            "seed", "policy", "slot", "task", "mode", "entry", "path", "delay_s", "deadline_met",
+            "seed",
+            "policy",
+            "slot",
+            "task",
+            "mode",
+            "entry",
+            "path",
+            "delay_s",
+            "deadline_met",
         ];
         each_group(&self.folder, "tasks.parquet", names, |columns| {
-            let [seeds, policies, slots, tasks, modes, entries, paths, delays_s, met] = columns;
+            let [
+                seeds,
+                policies,
+                slots,
+                tasks,
+                modes,
+                entries,
+                paths,
+                delays_s,
+                met,
+            ] = columns;
             let (seeds, policies) = (unsigned(seeds)?, texts(policies)?);
             let (slots, tasks, modes) = (counts(slots)?, counts(tasks)?, texts(modes)?);
             let (entries, paths) = (maybe_texts(entries)?, maybe_texts(paths)?);
@@ -252,7 +289,13 @@ impl Playback {
     /// What slots cost.
     fn read_slots(&self, seed: u64, policy: &str, run: &mut Run) -> Result<()> {
         let names = [
-            "seed", "policy", "slot", "objective", "lower_bound", "lbm", "tau",
+            "seed",
+            "policy",
+            "slot",
+            "objective",
+            "lower_bound",
+            "lbm",
+            "tau",
         ];
         each_group(&self.folder, "slots.parquet", names, |columns| {
             let [seeds, policies, slots, objectives, bounds, lbms, taus] = columns;
@@ -322,8 +365,14 @@ fn each_group<const N: usize>(
     visit: impl FnMut([Values; N]) -> io::Result<()>,
 ) -> Result<()> {
     let path = folder.join(name);
-    let visited = File::open(&path).and_then(|file| read::each_group(file, names, visit));
+    let visited = guarded(|| read::each_group(File::open(&path)?, names, visit));
     visited.map_err(|error| unreadable(&path, &error))
+}
+
+/// The library panics on some damaged files: that is the file's error.
+fn guarded<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.unwrap_or_else(|_| Err(not_ours("is damaged")))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
