@@ -106,7 +106,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
 /// Lets signals end the program, but for a server, which has its own.
 fn signalled(command: &Command) -> Outcome {
     #[cfg(feature = "live")]
-    if matches!(command, Command::Serve(_) | Command::Rsu(_) | Command::View(_)) {
+    if matches!(
+        command,
+        Command::Serve(_) | Command::Rsu(_) | Command::View(_)
+    ) {
         return Ok(());
     }
     let _ = command;

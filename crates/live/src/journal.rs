@@ -3,6 +3,7 @@
 //! A thread of its own writes it. All that waits is committed at once, and only then answered.
 
 use crate::centre::{Change, Saved};
+use redb::backends::FileBackend;
 use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
@@ -194,7 +195,8 @@ fn open(path: &Path) -> Result<(Database, Identity), redb::Error> {
     let options = options.read(true).write(true).create(true).truncate(false);
     let file = options.open(path)?;
     let identity = identity_of(&file.metadata()?);
-    Ok((Database::builder().create_file(file)?, identity))
+    let backend = FileBackend::new(file)?;
+    Ok((Database::builder().create_with_backend(backend)?, identity))
 }
 
 /// Opens the journal again, in a folder that may be gone.

@@ -12,6 +12,8 @@ mod desk;
 mod emulate;
 mod events;
 mod fleet;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod journal;
 mod listen;

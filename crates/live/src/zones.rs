@@ -22,7 +22,7 @@ use wayside_study::decision;
 
 /// What is asked.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Asked {
+pub(crate) struct Asked {
     device: String,
     profile: Option<String>,
 }
@@ -39,6 +39,11 @@ fn asked(s: &mut Section<'_>) -> Asked {
     let doc = "region; there is only one";
     s.optional("edgeCloudRegion", Text::ANY, "any", doc);
     Asked { device, profile }
+}
+
+/// Reads what is asked.
+pub(crate) fn read(text: &str) -> wayside_core::Result<Asked> {
+    config::read(&Document::from_json("body", text)?, |s| Some(asked(s)))
 }
 
 pub(crate) fn schema() -> Value {
@@ -88,12 +93,8 @@ pub(crate) async fn retrieve(
     body: Body,
 ) -> Result<Response, Problem> {
     let text = app.budget.read(&headers, body, SMALL).await?;
-    let read = || {
-        config::read(&Document::from_json("body", &text.text)?, |s| {
-            Some(asked(s))
-        })
-    };
-    let Asked { device, profile } = read().map_err(|error| Problem::of_input(&error))?;
+    let asked = read(&text.text).map_err(|error| Problem::of_input(&error))?;
+    let Asked { device, profile } = asked;
     let id = device.clone();
     let look = app.desk.look(move |centre, now_s| {
         let slot = centre.probe(now_s, &id)?;

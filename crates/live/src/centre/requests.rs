@@ -18,11 +18,11 @@ const PLACE_M: Float = Float::between(-FARTHEST_M, FARTHEST_M);
 
 /// A vehicle: where it is and what it can do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Vehicle {
-    pub x_m: f64,
-    pub y_m: f64,
+pub(crate) struct Vehicle {
+    pub(crate) x_m: f64,
+    pub(crate) y_m: f64,
     #[serde(flatten)]
-    pub traits: Traits,
+    pub(crate) traits: Traits,
 }
 
 /// A vehicle as it tells of itself.

@@ -353,3 +353,56 @@ fn property_a_journal_outlasts_the_server() {
     assert_eq!(server.post("/v1/tasks", TASK).json()["id"], "t2");
     assert_eq!(placed.json()["id"], "t0");
 }
+
+#[test]
+fn regress_reports_name_neighbours_and_whole_queues() {
+    let server = Server::start(&[]);
+    let state = server.get("/v1/state").json();
+    let link = &state["links"][0];
+    let (a, b) = (link["a"].as_str().unwrap(), link["b"].as_str().unwrap());
+    let path = format!("/v1/rsus/{a}/state");
+    let sound = format!("{{\"queue\": 2, \"link_backlog_bits\": {{{b:?}: 1e6}}}}");
+    assert_eq!(put(&server, &path, &sound).status, 204);
+    let answer = put(&server, &path, r#"{"queue": 2.5}"#);
+    answer.problem(422);
+    assert_eq!(answer.paths(), ["$.queue"]);
+    let wrong = format!("{{\"free_cpu_hz\": 1e15, \"link_backlog_bits\": {{{a:?}: 1, \"x\": 2}}}}");
+    let answer = put(&server, &path, &wrong);
+    answer.problem(422);
+    let paths = [
+        "$.free_cpu_hz".to_owned(),
+        format!("$.link_backlog_bits.{a}"),
+        "$.link_backlog_bits.x".to_owned(),
+    ];
+    assert_eq!(answer.paths(), paths);
+}
+
+#[test]
+fn regress_a_state_folder_that_is_deleted_is_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let state = root.path().join("state");
+    let start = || {
+        Server::with(Config {
+            state: Some(state.clone()),
+            ..config(&[("serve.vehicle_ttl_s", "600")])
+        })
+    };
+    let server = start();
+    vehicle(&server, "before");
+    std::fs::remove_dir_all(&state).unwrap();
+    let body = r#"{"x_m": 1, "y_m": 1}"#;
+    put(&server, "/v1/vehicles/lost", body).problem(503);
+    server.get("/readyz").problem(503);
+    let begun = Instant::now();
+    while put(&server, "/v1/vehicles/after", body).status != 204 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.get("/readyz").status, 200);
+    server.end();
+    let server = start();
+    let state = server.get("/v1/state").json();
+    let ids: Vec<_> = state["vehicles"].as_array().unwrap().iter().collect();
+    let ids: Vec<_> = ids.iter().map(|v| v["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"before") && ids.contains(&"after"), "{ids:?}");
+}

@@ -249,3 +249,24 @@ fn property_the_end_lets_answers_end() {
     assert_eq!(idle.read(&mut [0; 1]).unwrap_or(0), 0);
     assert!(std::net::TcpStream::connect(address).is_err());
 }
+
+#[test]
+fn regress_the_end_waits_for_nobody_who_has_not_asked() {
+    let server = Server::start(&[("serve.read_s", "30"), ("serve.request_s", "30")]);
+    let silent = server.connect();
+    let mut begun = server.connect();
+    begun.write_all(b"GET /healthz HTTP/1.1\r\nhos").unwrap();
+    let mut half = server.connect();
+    let head = format!(
+        "POST /v1/decisions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
+        server.address
+    );
+    half.write_all(head.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let asked = Instant::now();
+    server.end();
+    assert!(asked.elapsed() < Duration::from_secs(10));
+    // who was sending a body is told
+    Answer::read(&mut half).problem(503);
+    drop((silent, begun));
+}
