@@ -13,6 +13,9 @@ use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
 use wayside_live::{Compared, Comparison, EmulateConfig, Side, emulate};
 
+/// Timers that are later than this on average say more about the machine than about the scenario \[ms\].
+const BUSY_MS: f64 = 3.0;
+
 /// Emulate a scenario among processes on this machine, and say how far off its simulation is.
 ///
 /// Starts an agent for every RSU (`wayside rsu`) on loopback and drives the vehicles of each seed: related information by UDP, tasks with real data that is
@@ -84,6 +87,9 @@ pub(crate) fn execute(args: &Emulate) -> Outcome {
     print(&listing(&comparison).render(args.format))?;
     if args.format == Format::Table {
         print(&summary(&comparison))?;
+    }
+    if comparison.timers_late_ms > BUSY_MS {
+        say("this machine was busy: a larger --dilate, or less other work, measures better");
     }
     Ok(())
 }
@@ -166,6 +172,11 @@ fn summary(comparison: &Comparison) -> String {
         simulated.join(" < "),
         measured.join(" < "),
         comparison.packets_simulated,
+    );
+    text += &format!(
+        "timers of this machine were {:.1} ms late on average, {:.2} ms of the scenario.\n",
+        comparison.timers_late_ms,
+        comparison.timers_late_ms / comparison.dilate
     );
     for of in &comparison.policies {
         let lost: Vec<String> = of

@@ -14,6 +14,8 @@ mod check;
 mod console;
 mod decide;
 #[cfg(feature = "live")]
+mod drive;
+#[cfg(feature = "live")]
 mod emulate;
 mod import;
 mod listing;
@@ -85,6 +87,8 @@ enum Command {
     Emulate(emulate::Emulate),
     #[cfg(feature = "live")]
     View(view::View),
+    #[cfg(feature = "live")]
+    Drive(drive::Drive),
 }
 
 /// The program, and its exit code: `arguments` begin with its name. `build` tells builds apart, as [`wayside_study::studies::plan::program`]
@@ -149,6 +153,8 @@ fn execute(command: Command, build: &str) -> Outcome {
         Command::Emulate(args) => emulate::execute(&args),
         #[cfg(feature = "live")]
         Command::View(args) => view::execute(&args),
+        #[cfg(feature = "live")]
+        Command::Drive(args) => drive::execute(&args),
     }
 }
 

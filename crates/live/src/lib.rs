@@ -9,6 +9,7 @@ mod centre;
 mod clock;
 mod decisions;
 mod desk;
+mod drive;
 mod emulate;
 mod events;
 mod fleet;
@@ -40,6 +41,7 @@ mod workers;
 mod zones;
 
 pub use centre::{LinkState, Placed, PlacedTasks, RsuState, State, TaskState, VehicleState};
+pub use drive::{DriveConfig, Driven, drive};
 pub use emulate::{Compared, Comparison, EmulateConfig, Parts, Side, emulate};
 pub use net::{Addresses, Net, NetFile, Work};
 pub use problem::{InputError, Problem};

@@ -84,6 +84,7 @@ impl NetFile {
         })
     }
 
+    // Long: the keys, one after another.
     fn keys(s: &mut Section<'_>) -> Self {
         Self {
             scenario: s.required("scenario", Text::NAME, "a built-in scenario, or a file"),

@@ -3,19 +3,20 @@
 use crate::pace::Pace;
 use crate::rsu::pieces;
 use crate::seal::{self, Key};
-use crate::wire::{self, Announced, Message, Place};
+use crate::wire::{self, Announced, Direction, Message, Place};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
-use wayside_core::agent::{Loss, Offer, Spent};
+use wayside_core::agent::{Done, Loss, Offer, Spent};
 
 /// How long a vehicle waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Data that tasks send: what it says does not matter, but that it arrives does.
+/// Makes data of a counter.
 const PATTERN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The CPU of a vehicle: when it has done all that it was given \[s\].
@@ -91,58 +92,26 @@ async fn ask(
     key: &Key,
     pace: Pace,
 ) -> io::Result<Option<Measured>> {
-    let bytes = (task.offer.data_bits / 8.0).ceil() as usize;
-    let data: Vec<u8> = (0..bytes.div_ceil(8) as u64)
-        .flat_map(|i| (i ^ task.offer.order).wrapping_mul(PATTERN).to_le_bytes())
-        .take(bytes)
-        .collect();
-    let digest = seal::digest(&data);
+    let data = data(&task.offer);
     // a vehicle is connected before it has a task
-    let mut stream = timeout(PATIENCE, TcpStream::connect(agent)).await??;
-    stream.set_nodelay(true)?;
-    let greeting = wire::greet(&mut stream, key, true);
-    let (mut writes, mut reads) = timeout(PATIENCE, greeting).await??;
+    let (stream, (mut writes, mut reads)) = connect(agent, key).await?;
     let (mut from, mut to) = stream.into_split();
+    let announced = Announced {
+        bytes: data.len() as u64,
+        digest: seal::digest(&data),
+    };
     pace.until(task.at_s).await;
     let offer = Offer {
         local_wait_s: task.cpu.wait_s(task.at_s),
         ..task.offer
-    };
-    let announced = Announced {
-        bytes: bytes as u64,
-        digest,
     };
     let message = Message::Offer {
         offer,
         data: announced,
     };
     wire::write(&mut to, &mut writes, &message).await?;
-    let upload_s = task.offer.data_bits * task.offer.seconds_per_bit;
-    let upload = async {
-        let pieces = pieces(&data, pace.wall(upload_s));
-        let count = pieces.len() as f64;
-        for (piece, k) in pieces.zip(1_u32..) {
-            pace.until(task.at_s + f64::from(k) / count * upload_s)
-                .await;
-            to.write_all(piece).await?;
-        }
-        let uploaded_s = pace.now_s() - task.at_s;
-        // the connection stays open: its end would say that the vehicle is gone
-        io::Result::Ok(uploaded_s)
-    };
-    let outcome = async {
-        let mut place = None;
-        loop {
-            match wire::read(&mut from, &mut reads).await? {
-                Some(Message::Placed(Place::Vehicle)) => return Ok(None),
-                Some(Message::Placed(at)) => place = Some(at),
-                Some(Message::Ended(result)) => {
-                    return Ok(Some((pace.now_s() - task.at_s, place, result)));
-                }
-                _ => return io::Result::Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
-    };
+    let upload = upload(&mut to, &data, task, pace);
+    let outcome = outcome(&mut from, &mut reads, task, pace);
     tokio::pin!(upload, outcome);
     let (mut upload_s, mut ended) = (0.0, None);
     tokio::select! {
@@ -163,6 +132,62 @@ async fn ask(
         },
         lost: result.err().map(Loss::name),
     }))
+}
+
+/// Sends the data of a task as its uplink lets it; how long that took \[s\]. The connection stays open: its end would say that the vehicle
+/// is gone.
+async fn upload(to: &mut OwnedWriteHalf, data: &[u8], task: &Task, pace: Pace) -> io::Result<f64> {
+    let takes_s = task.offer.data_bits * task.offer.seconds_per_bit;
+    let pieces = pieces(data, pace.wall(takes_s));
+    let count = pieces.len() as f64;
+    for (piece, k) in pieces.zip(1_u32..) {
+        let at_s = task.at_s + f64::from(k) / count * takes_s;
+        pace.until(at_s).await;
+        to.write_all(piece).await?;
+    }
+    Ok(pace.now_s() - task.at_s)
+}
+
+/// A delay, where the task ran, and what became of it.
+type Outcome = (f64, Option<Place>, Result<Done, Loss>);
+
+/// The outcome of a task; none where it is to run on the vehicle.
+async fn outcome(
+    from: &mut OwnedReadHalf,
+    reads: &mut Direction,
+    task: &Task,
+    pace: Pace,
+) -> io::Result<Option<Outcome>> {
+    let mut place = None;
+    loop {
+        match wire::read(from, reads).await? {
+            Some(Message::Placed(Place::Vehicle)) => return Ok(None),
+            Some(Message::Placed(at)) => place = Some(at),
+            Some(Message::Ended(result)) => {
+                return Ok(Some((pace.now_s() - task.at_s, place, result)));
+            }
+            _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// The data of a task: what it says does not matter, but that it arrives does.
+fn data(offer: &Offer) -> Vec<u8> {
+    let bytes = (offer.data_bits / 8.0).ceil() as usize;
+    (0..bytes.div_ceil(8) as u64)
+        .flat_map(|i| (i ^ offer.order).wrapping_mul(PATTERN).to_le_bytes())
+        .take(bytes)
+        .collect()
+}
+
+async fn connect(agent: SocketAddr, key: &Key) -> io::Result<(TcpStream, (Direction, Direction))> {
+    let connecting = async {
+        let mut stream = TcpStream::connect(agent).await?;
+        stream.set_nodelay(true)?;
+        let directions = wire::greet(&mut stream, key, true).await?;
+        Ok((stream, directions))
+    };
+    timeout(PATIENCE, connecting).await?
 }
 
 /// Runs a task on the vehicle.

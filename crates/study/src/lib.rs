@@ -70,6 +70,7 @@ pub mod experiment;
 mod facts;
 pub mod figures;
 mod manifest;
+pub mod measured;
 pub mod output;
 pub mod playback;
 pub mod read;

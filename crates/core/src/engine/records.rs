@@ -298,7 +298,7 @@ impl SlotRecord {
     }
 
     /// Adds what a task cost; [`Self::sums_to_means`] makes means of the sums.
-    pub(super) fn add(&mut self, outcome: &Outcome, omega: f64) {
+    pub fn add(&mut self, outcome: &Outcome, omega: f64) {
         self.objective += outcome.cost(omega);
         self.delay_s += outcome.delay_s();
         self.energy_j += outcome.energy_j();
@@ -312,7 +312,7 @@ impl SlotRecord {
     }
 
     /// Turns sums over tasks into means.
-    pub(super) fn sums_to_means(&mut self) {
+    pub fn sums_to_means(&mut self) {
         let per_task = 1.0 / f64::from(self.finished().max(1));
         for sum in [
             &mut self.objective,

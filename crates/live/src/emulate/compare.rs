@@ -95,6 +95,8 @@ pub struct Comparison {
     pub order: [Vec<String>; 2],
     /// Pairs whose simulated intervals do not overlap, and how many of them are measured in the same order.
     pub pairs: [usize; 2],
+    /// How late timers of this machine were meanwhile, on average \[ms\] of the wall: about 1 where it is idle.
+    pub timers_late_ms: f64,
     /// Every task.
     #[serde(skip)]
     rows: Vec<Row>,
@@ -185,6 +187,7 @@ impl Comparison {
         names: impl Iterator<Item = String>,
         rows: Vec<Row>,
         packets: &[(f64, u64)],
+        timers_late_ms: f64,
     ) -> Self {
         let of = |(policy, name)| Compared::new(name, rows.iter().filter(|r| r.policy == policy));
         let policies: Vec<Compared> = names.enumerate().map(of).collect();
@@ -205,6 +208,7 @@ impl Comparison {
             packets_simulated: packets.first().map_or(0, |&(_, simulated)| simulated),
             order: [order(|of| &of.simulated), order(|of| &of.measured)],
             pairs: pairs(&policies),
+            timers_late_ms,
             policies,
             rows,
         }

@@ -14,7 +14,8 @@ use crate::vehicle;
 use fleet::Fleet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 use wayside_core::engine::SharedFactory;
@@ -64,6 +65,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         .transpose()?;
     let mut rows = Vec::new();
     let mut packets = Vec::new();
+    let lateness = Lateness::default();
     let home = tempfile::tempdir().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
     for &seed in &config.seeds {
         for (policy, (name, factory)) in config.policies.iter().enumerate() {
@@ -71,7 +73,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
             let tasks = traffic::tasks(&config.world, seed, config.slots)?;
             note(&format!("seed {seed}, {name}: {} tasks", tasks.len()));
             let simulated = simulate::ends(&config.world, factory, seed, config.slots)?;
-            let (measured, reports) = run(config, home.path(), name, seed, &tasks)?;
+            let (measured, reports) = run(config, home.path(), (name, seed), &tasks, &lateness)?;
             packets.push(compare::packets_a_round(&config.world, &reports));
             for (task, measured) in tasks.iter().zip(&measured) {
                 let simulated = simulated.get(&(task.slot, task.place));
@@ -86,6 +88,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         names,
         rows,
         &packets,
+        lateness.mean_ms(),
     );
     if let Some((mut folder, manifest)) = folder {
         comparison.write(&folder)?;
@@ -98,9 +101,9 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
 fn run(
     config: &EmulateConfig,
     home: &Path,
-    policy: &str,
-    seed: u64,
+    (policy, seed): (&str, u64),
     tasks: &[traffic::Task],
+    lateness: &Lateness,
 ) -> Result<(Vec<vehicle::Measured>, Vec<crate::RsuReport>)> {
     let (mut fleet, addresses, key) = Fleet::start(config, home, policy, seed)?;
     let rate_hz = config
@@ -117,12 +120,39 @@ fn run(
         .build()
         .map_err(|e| Error::io(Path::new("emulate"), e))?;
     let key = key.of_purpose(config.world.scenario.to_toml().as_bytes());
+    let watch = runtime.spawn(lateness.clone().watch());
     let measured = runtime.block_on(drive(tasks, &addresses, &key, (zero_unix_s, config.dilate)));
+    watch.abort();
     let pace = Pace::new(zero_unix_s, config.dilate);
     // in the middle between two rounds, so that all packets of a round are counted, or none
     let middle_s = ((pace.now_s() * rate_hz).floor() + 1.5) / rate_hz;
     runtime.block_on(pace.until(middle_s));
     Ok((measured, fleet.end()?))
+}
+
+/// How late timers are while vehicles wait: the machine's part in what is measured.
+#[derive(Clone, Default)]
+struct Lateness(Arc<(AtomicU64, AtomicU64)>);
+
+impl Lateness {
+    /// Watches, for ever.
+    async fn watch(self) {
+        let step = Duration::from_millis(10);
+        let (sum_us, count) = &*self.0;
+        loop {
+            let begun = Instant::now();
+            sleep(step).await;
+            let late = begun.elapsed().saturating_sub(step);
+            sum_us.fetch_add(late.as_micros() as u64, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn mean_ms(&self) -> f64 {
+        let (sum_us, count) = &*self.0;
+        let count = count.load(Ordering::Relaxed).max(1);
+        1e-3 * sum_us.load(Ordering::Relaxed) as f64 / count as f64
+    }
 }
 
 /// All vehicles, each task by itself.

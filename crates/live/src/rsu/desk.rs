@@ -1,6 +1,7 @@
 //! The task that owns the agent: what happened goes in, what is to be done is handed out.
 
-use super::door::{Door, Told};
+use super::door::Door;
+use super::event::{Event, Payload, Told};
 use super::link::{Links, Load};
 use super::{RsuConfig, RsuReport, door, work};
 use crate::net::Net;
@@ -10,43 +11,13 @@ use crate::wire::{self, Garbage, Message};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use wayside_core::agent::{Agent, Done, Job, Loss, Offer, Output};
+use tokio::sync::mpsc;
+use wayside_core::agent::{Agent, Job, Output};
 
 /// Messages to the desk that may wait.
 const WAITING: usize = 1024;
 /// Datagrams that are looked at in one go.
 const AT_ONCE: usize = 64;
-
-/// The data of a task, and the memory that it takes.
-#[derive(Debug)]
-pub(super) struct Payload {
-    pub(super) bytes: Vec<u8>,
-    pub(super) digest: [u8; 32],
-    pub(super) _memory: OwnedSemaphorePermit,
-}
-
-/// Something that happened.
-pub(super) enum Event {
-    /// A vehicle has a task; its number is answered, and it is told through the channel what becomes of it.
-    Offer(Offer, super::Answer<Option<u64>>, mpsc::Sender<Told>),
-    /// The data of a task is here.
-    Uploaded(u64, Payload),
-    /// The vehicle has gone.
-    Withdrawn(u64),
-    /// A task of another agent is here.
-    Arrived(Job, Payload),
-    /// Another agent says what became of a task.
-    Reported(u64, Result<Done, Loss>),
-    /// A link is free since then.
-    Sent(u32, f64),
-    /// A link could not deliver.
-    Undelivered(u32),
-    /// A core is free since then.
-    Computed(usize, f64),
-    /// A connection broke.
-    Broken,
-}
 
 /// The owner of the agent.
 pub(super) struct Desk {

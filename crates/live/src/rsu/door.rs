@@ -1,6 +1,6 @@
 //! Connections from vehicles and other agents.
 
-use super::desk::{Event, Payload};
+use super::event::{Event, Payload};
 use crate::net::Net;
 use crate::seal::{self, Key};
 use crate::wire::{self, Announced, Direction, Garbage, Message};
@@ -24,9 +24,6 @@ const READS: Duration = Duration::from_secs(30);
 const TOLD: usize = 4;
 /// Least time between two attempts to accept, where the system has no more to give.
 const AGAIN: Duration = Duration::from_millis(50);
-
-/// What a vehicle is told.
-pub(super) type Told = Message;
 
 /// What connections share.
 #[derive(Clone)]

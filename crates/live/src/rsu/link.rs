@@ -1,6 +1,6 @@
 //! Links to neighbours, shaped to their rate, and reports to other agents.
 
-use super::desk::{Event, Payload};
+use super::event::{Event, Payload};
 use crate::net::Net;
 use crate::pace::Pace;
 use crate::seal::Key;

@@ -5,6 +5,7 @@
 
 mod desk;
 mod door;
+mod event;
 mod link;
 mod work;
 
@@ -20,7 +21,6 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
 use wayside_core::agent::{Agent, Counts, Settings, State};
 use wayside_core::engine::{PolicyFactory as _, SharedFactory};
 use wayside_core::information::Packet;
@@ -197,6 +197,3 @@ pub fn run_rsu_of_parent(config: RsuConfig) -> Result<RsuReport> {
         begun.recv().ok()
     })
 }
-
-/// A question to the desk that is answered once.
-type Answer<T> = oneshot::Sender<T>;

@@ -1,6 +1,6 @@
 //! What executing a task means.
 
-use super::desk::Payload;
+use super::event::Payload;
 use crate::net::Work;
 use crate::pace::Pace;
 use std::hint::black_box;

@@ -1,0 +1,38 @@
+//! What the owner of the agent is told.
+
+use crate::wire::Message;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use wayside_core::agent::{Done, Job, Loss, Offer};
+
+/// What a vehicle is told.
+pub(super) type Told = Message;
+
+/// The data of a task, and the memory that it takes.
+#[derive(Debug)]
+pub(super) struct Payload {
+    pub(super) bytes: Vec<u8>,
+    pub(super) digest: [u8; 32],
+    pub(super) _memory: OwnedSemaphorePermit,
+}
+
+/// Something that happened.
+pub(super) enum Event {
+    /// A vehicle has a task; its number is answered, and it is told through the channel what becomes of it.
+    Offer(Offer, oneshot::Sender<Option<u64>>, mpsc::Sender<Told>),
+    /// The data of a task is here.
+    Uploaded(u64, Payload),
+    /// The vehicle has gone.
+    Withdrawn(u64),
+    /// A task of another agent is here.
+    Arrived(Job, Payload),
+    /// Another agent says what became of a task.
+    Reported(u64, Result<Done, Loss>),
+    /// A link is free since then.
+    Sent(u32, f64),
+    /// A link could not deliver.
+    Undelivered(u32),
+    /// A core is free since then.
+    Computed(usize, f64),
+    /// A connection broke.
+    Broken,
+}
