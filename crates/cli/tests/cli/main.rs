@@ -2,6 +2,8 @@
 
 mod decide;
 #[cfg(all(unix, feature = "live"))]
+mod drive;
+#[cfg(all(unix, feature = "live"))]
 mod emulate;
 mod folders;
 #[cfg(unix)]

@@ -163,6 +163,8 @@ struct Sending {
 
 impl Sending {
     async fn run(mut self, mut loads: mpsc::Receiver<Load>) {
+        // before there is anything to send; a neighbour that is not there yet is tried again then
+        _ = self.line.stream().await;
         while let Some(load) = loads.recv().await {
             let event = match self.send(&load).await {
                 Ok(()) => Event::Sent(self.link, load.end_s),

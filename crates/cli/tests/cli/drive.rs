@@ -1,0 +1,72 @@
+//! `wayside drive`.
+
+use super::serve::{ask, start};
+use super::{printed, refused, send, text};
+use serde_json::Value;
+
+/// The centre of the same scenario places every task, and vehicles measure at least what it predicts.
+#[test]
+fn property_every_task_of_the_traffic_is_placed_and_measured() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let (mut centre, address) = start(&["wang2025", "--policy", "nearest"]);
+    let to = format!("http://{address}");
+    let traffic = ["wang2025", "--set", "fleet.size=8", "--slots", "2"];
+    let drive = [
+        "drive",
+        "--to",
+        &to,
+        "--speed",
+        "4",
+        "--seed",
+        "3",
+        "-q",
+        "--format",
+        "json",
+        "--out",
+        text(&out),
+    ];
+    let driven = printed(&[&drive[..1], &traffic, &drive[1..]].concat());
+    let run = [
+        "run", "--seeds", "3", "--policy", "nearest", "-q", "--format", "json",
+    ];
+    let simulated = printed(&[&run[..1], &traffic, &run[1..]].concat());
+    let number = |json: &str, key: &str| {
+        let json: Value = serde_json::from_str(json).unwrap();
+        json["policies"][0][key]["mean"].as_f64().unwrap()
+    };
+    assert!((number(&driven, "offloaded") - number(&simulated, "offloaded")).abs() < 1e-9);
+    assert!(number(&driven, "delay_s") > number(&simulated, "delay_s"));
+    for file in [
+        "summary.json",
+        "slots.parquet",
+        "tasks.parquet",
+        "manifest.json",
+        "report.html",
+    ] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let (_, state) = ask(&address, "GET", "/v1/state", "");
+    let state: Value = serde_json::from_str(&state).unwrap();
+    assert_eq!(
+        state["tasks"].as_array().map(Vec::len),
+        Some(0),
+        "outcomes are reported"
+    );
+    assert!(send("-TERM", &centre));
+    centre.wait().unwrap();
+}
+
+#[test]
+fn regress_centres_that_are_not_there() {
+    refused(
+        &["drive", "wang2025", "--to", "ftp://here"],
+        2,
+        &["--to: must be like http://"],
+    );
+    refused(
+        &["drive", "wang2025", "--to", "http://127.0.0.1:9", "-q"],
+        1,
+        &["127.0.0.1:9"],
+    );
+}
