@@ -48,7 +48,7 @@ pub(crate) struct Rsu {
     /// Seed of the policy's random streams.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Use addresses beyond loopback: tasks are not encrypted and can be read on the way, though not changed.
+    /// Use addresses beyond loopback: tasks are not encrypted and can be read and changed on the way.
     #[arg(long)]
     pub(crate) insecure: bool,
     /// Begin when standard input says so, and end with it.

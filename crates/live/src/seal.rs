@@ -1,7 +1,7 @@
 //! The shared key of agents and vehicles: who does not have it is not listened to.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use std::path::Path;
 use wayside_core::{Error, Result, input};
 
@@ -84,7 +84,7 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// The checksum of a task's data.
-pub(crate) fn digest(data: &[u8]) -> [u8; 32] {
-    Sha256::digest(data).into()
+/// The checksum of a task's data: it finds errors, not forgers, and takes no time beside copying.
+pub(crate) fn checksum(data: &[u8]) -> u32 {
+    crc32fast::hash(data)
 }

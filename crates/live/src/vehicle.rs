@@ -98,7 +98,7 @@ async fn ask(
     let (mut from, mut to) = stream.into_split();
     let announced = Announced {
         bytes: data.len() as u64,
-        digest: seal::digest(&data),
+        checksum: seal::checksum(&data),
     };
     pace.until(task.at_s).await;
     let offer = Offer {
@@ -174,10 +174,12 @@ async fn outcome(
 /// The data of a task: what it says does not matter, but that it arrives does.
 fn data(offer: &Offer) -> Vec<u8> {
     let bytes = (offer.data_bits / 8.0).ceil() as usize;
-    (0..bytes.div_ceil(8) as u64)
-        .flat_map(|i| (i ^ offer.order).wrapping_mul(PATTERN).to_le_bytes())
-        .take(bytes)
-        .collect()
+    let mut data = vec![0; bytes];
+    for (piece, i) in data.chunks_mut(8).zip(1_u64..) {
+        let word = (i ^ offer.order).wrapping_mul(PATTERN).to_le_bytes();
+        piece.copy_from_slice(&word[..piece.len()]);
+    }
+    data
 }
 
 async fn connect(agent: SocketAddr, key: &Key) -> io::Result<(TcpStream, (Direction, Direction))> {

@@ -102,8 +102,8 @@ pub enum Message {
 pub struct Announced {
     /// How much \[bytes\].
     pub bytes: u64,
-    /// Its SHA-256.
-    pub digest: [u8; 32],
+    /// Its CRC-32.
+    pub checksum: u32,
 }
 
 /// Where a task runs.

@@ -160,12 +160,12 @@ async fn receive(
             read => filled += read,
         }
     }
-    if seal::digest(&bytes) != data.digest {
+    if seal::checksum(&bytes) != data.checksum {
         return Err(Garbage::Tag.into());
     }
     Ok(Payload {
         bytes,
-        digest: data.digest,
+        checksum: data.checksum,
         _memory: memory,
     })
 }

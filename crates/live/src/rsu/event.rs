@@ -11,7 +11,7 @@ pub(super) type Told = Message;
 #[derive(Debug)]
 pub(super) struct Payload {
     pub(super) bytes: Vec<u8>,
-    pub(super) digest: [u8; 32],
+    pub(super) checksum: u32,
     pub(super) _memory: OwnedSemaphorePermit,
 }
 

@@ -182,7 +182,7 @@ impl Sending {
             job: load.job.clone(),
             data: Announced {
                 bytes: load.payload.bytes.len() as u64,
-                digest: load.payload.digest,
+                checksum: load.payload.checksum,
             },
         };
         if self.line.say(&message).await.is_err() {
