@@ -118,10 +118,10 @@ impl Upload {
         j * self.alone + lambda / j
     }
 
-    /// The cheapest j.
-    fn cheapest(&self, lambda: f64) -> f64 {
-        let j = (lambda / self.alone).sqrt().floor().max(1.0);
-        if self.cost(lambda, j + 1.0) < self.cost(lambda, j) {
+    /// The cheapest j of 1 to `most`.
+    fn cheapest(&self, lambda: f64, most: f64) -> f64 {
+        let j = (lambda / self.alone).sqrt().floor().max(1.0).min(most);
+        if j < most && self.cost(lambda, j + 1.0) < self.cost(lambda, j) {
             j + 1.0
         } else {
             j
@@ -349,9 +349,11 @@ impl Search {
         self.choices.clear();
         self.stamp = self.stamp.wrapping_add(1);
         let mut limit = row.local + margin;
+        // No more than all tasks of a slot share a band.
+        let sharers = stage.rows.len() as f64;
         for upload in &stage.uploads[row.first as usize..row.end as usize] {
             let lambda = stage.band[upload.rsu as usize];
-            let j = upload.cheapest(lambda);
+            let j = upload.cheapest(lambda, sharers);
             let cost = upload.cost(lambda, j);
             if let Some(far) = constants.far_cost_per_bit[upload.rsu as usize] {
                 self.take(
@@ -441,10 +443,9 @@ fn best_in(
     let site = &constants.sites[way.rsu as usize];
     let base = way.cost(row.data_bits);
     let way_s = way.s_per_bit * row.data_bits;
-    let mut best: Option<Choice> = None;
-    let mut j = most;
-    // the cost is convex in the band, so the first j that is no better ends it
-    while j >= 1.0 {
+    // What 1/j of the band costs, whether the task is then in time at the CPU that suits it best, and the CPU it takes;
+    // `None` where even all CPU is too little.
+    let with = |j: f64| {
         let left_s = k as f64 * constants.slot_s - j * upload.alone_s - way_s;
         let least_hz = if left_s > 0.0 {
             row.cycles / left_s
@@ -452,31 +453,46 @@ fn best_in(
             f64::INFINITY
         };
         let in_time = k == HOLDS || least_hz <= hold.hz;
-        if in_time || least_hz <= site.cpu_hz {
-            let (run, hz) = if in_time {
-                (hold.cost, hold.hz)
-            } else {
-                let run = site.curve.cost(row.cycles, least_hz) + hold.price * least_hz;
-                (run, least_hz)
-            };
-            let cost = upload.cost(lambda, j) + base + run;
-            if best.is_some_and(|best| best.cost <= cost) {
-                break;
-            }
-            let unhurried = in_time && best.is_none() && j >= most;
-            best = Some(Choice {
-                cost,
-                entry: upload.rsu,
-                execution: way.rsu,
-                band: 1.0 / j,
-                cpu: hz / site.cpu_hz,
-                slots: k as u32,
-            });
-            if in_time {
-                return (best, unhurried);
-            }
+        if !in_time && least_hz > site.cpu_hz {
+            return None;
         }
-        j -= 1.0;
+        let (run, hz) = if in_time {
+            (hold.cost, hold.hz)
+        } else {
+            let run = site.curve.cost(row.cycles, least_hz) + hold.price * least_hz;
+            (run, least_hz)
+        };
+        Some((upload.cost(lambda, j) + base + run, in_time, hz))
+    };
+    let choice = |j: f64, (cost, _, hz): (f64, bool, f64)| Choice {
+        cost,
+        entry: upload.rsu,
+        execution: way.rsu,
+        band: 1.0 / j,
+        cpu: hz / site.cpu_hz,
+        slots: k as u32,
+    };
+    let widest = with(most);
+    if let Some(widest @ (_, true, _)) = widest {
+        return (Some(choice(most, widest)), true);
     }
-    (best, false)
+    // The cost is convex in the band: up to the best j it falls, and beyond what the CPU can make up for there is none.
+    let falls_until = |j: f64| match (with(j - 1.0), with(j)) {
+        (Some((before, ..)), Some((here, ..))) => here <= before,
+        _ => false,
+    };
+    let (mut best, mut beyond) = (1.0, most + 1.0);
+    while beyond - best > 1.0 {
+        let middle = (0.5 * (best + beyond)).floor();
+        if falls_until(middle) {
+            best = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    (with(best).map(|found| choice(best, found)), false)
 }
+
+#[cfg(test)]
+#[path = "stage_tests.rs"]
+mod tests;
