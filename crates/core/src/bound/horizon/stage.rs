@@ -494,5 +494,4 @@ fn best_in(
 }
 
 #[cfg(test)]
-#[path = "stage_tests.rs"]
 mod tests;

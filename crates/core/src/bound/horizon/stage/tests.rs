@@ -43,7 +43,7 @@ fn oracle_the_best_share_of_the_band_is_that_of_a_scan() {
             cpu_hz: stream.uniform(5e9, 2e10),
         };
         let constants = Constants {
-            slot_s: stream.uniform(0.1, 0.4),
+            slot_s: stream.uniform(0.02, 0.4),
             sites: vec![site],
             ..Constants::default()
         };
@@ -67,7 +67,7 @@ fn oracle_the_best_share_of_the_band_is_that_of_a_scan() {
         };
         let lambda = 10f64.powf(stream.uniform(-4.0, 1.0));
         let most = upload.cheapest(lambda, 300.0);
-        let k = 1 + stream.below(HOLDS as u32) as usize;
+        let k = 1 + stream.below(HOLDS);
         let price = k as f64 * stream.uniform(0.0, 3e-11);
         let (cost, hz) = site.curve.priced_cost(price, row.cycles, 0.0, site.cpu_hz);
         let hold = Hold { cost, hz, price };
