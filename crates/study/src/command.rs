@@ -129,8 +129,8 @@ impl Policy for Running {
         let named = NamedSlot::numbered(slot.clone());
         let answer = self.program.ask(named.to_json(&self.channel).to_string());
         let decided = answer.and_then(|line| {
-            let refused = |message| format!("answered {message}");
-            decode(&line, &named, decision).map_err(refused)
+            *decision = decode(&line, &named).map_err(|message| format!("answered {message}"))?;
+            Ok(())
         });
         // a failure stops the run before the next slot; until then everything stays on its vehicle
         if let Err(message) = decided {
@@ -278,12 +278,11 @@ struct AnswerPlacement {
     minimum_hz: Option<f64>,
 }
 
-/// Fills `decision` with the answer to `named`.
-fn decode(
-    line: &str,
-    named: &NamedSlot,
-    decision: &mut Decision,
-) -> std::result::Result<(), String> {
+/// The decision that the answer `line` makes of `named`.
+///
+/// # Errors
+/// What is wrong with it: no JSON, a task that is unknown, missing or there twice, a placement that the slot does not admit.
+pub fn decode(line: &str, named: &NamedSlot) -> std::result::Result<Decision, String> {
     let answer: Answer = serde_json::from_str(line).map_err(|e| format!("no decision: {e}"))?;
     let rows = |ids: &[String]| -> BTreeMap<String, u32> { ids.iter().cloned().zip(0..).collect() };
     let (tasks, rsus) = (rows(&named.task_ids), rows(&named.slot.rsus.id));
@@ -299,7 +298,7 @@ fn decode(
         }
         *place = Some(placement);
     }
-    decision.clear();
+    let mut decision = Decision::default();
     let reader = Reader { named, rsus };
     for (task, answer) in answers.iter().enumerate() {
         let id = &named.task_ids[task];
@@ -316,7 +315,7 @@ fn decode(
         decision.minimum_hz.extend(minima);
     }
     if named.slot.sessions.is_some() {
-        return Ok(());
+        return Ok(decision);
     }
     decision.check(&named.slot).map_err(|e| e.to_string())?;
     // where CPU is shared every task takes the route with the fewest hops
@@ -329,7 +328,7 @@ fn decode(
                 .push(&path.map_err(|message| format!("{id}: {message}"))?);
         }
     }
-    Ok(())
+    Ok(decision)
 }
 
 struct Reader<'a> {
@@ -389,5 +388,105 @@ impl Reader<'_> {
             link.ok_or_else(|| "path must follow links".to_owned())
         };
         stops.windows(2).map(hop).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wayside_core::Scenario;
+    use wayside_core::engine::traffic::Traffic;
+
+    /// The first slot of a small run.
+    fn slot(scenario: &str) -> NamedSlot {
+        let size = ("fleet.size".to_owned(), "4".to_owned());
+        let world = World::new(&Scenario::builtin(scenario, &[size]).unwrap()).unwrap();
+        let mut slot = world.empty_slot();
+        let mut traffic = Traffic::new(&world, Streams::new(3)).unwrap();
+        traffic.advance(0, &mut slot).unwrap();
+        NamedSlot::numbered(slot)
+    }
+
+    fn all(named: &NamedSlot, of: impl Fn(usize) -> String) -> String {
+        let tasks = 0..named.slot.tasks.len();
+        let placements = tasks.map(|task| format!(r#"{{"task": "t{task}", {}}}"#, of(task)));
+        let placements: Vec<_> = placements.collect();
+        format!(r#"{{"placements": [{}]}}"#, placements.join(", "))
+    }
+
+    #[test]
+    fn closed_form_answers_by_hand() {
+        let named = slot("lin2025");
+        let near = all(&named, |_| {
+            r#""mode": "rsu", "entry": "local", "execution": "s1w1", "path": ["local", "w1", "s1w1"]"#.to_owned()
+        });
+        let decision = decode(&near, &named).unwrap();
+        assert_eq!(decision.paths.of(3).len(), 2);
+        assert!(decision.placements.iter().all(|p| p.is_migrated()));
+        let cloud = all(&named, |_| {
+            r#""mode": "cloud", "entry": "local""#.to_owned()
+        });
+        let decision = decode(&cloud, &named).unwrap();
+        assert_eq!(decision.placements[0], Placement::Cloud { entry: 0 });
+        for (answer, message) in [
+            (
+                r#""mode": "cloud", "entry": "s1""#,
+                "must enter where covered",
+            ),
+            (r#""mode": "rsu", "entry": "local""#, "needs execution"),
+            (
+                r#""mode": "rsu", "entry": "locl", "execution": "s1""#,
+                "unknown RSU \"locl\"",
+            ),
+            (r#""mode": "home""#, "mode must be local, rsu or cloud"),
+            (
+                r#""mode": "rsu", "entry": "local", "execution": "s1w1", "path": ["local", "s1w1"]"#,
+                "path must follow links",
+            ),
+            (
+                r#""mode": "rsu", "entry": "local", "execution": "s1w1", "path": ["local", "w1"]"#,
+                "path must lead from entry to execution",
+            ),
+        ] {
+            let error = decode(&all(&named, |_| answer.to_owned()), &named).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+        let shared = slot("wang2025");
+        let cloud = all(&shared, |_| r#""mode": "cloud", "entry": "r0""#.to_owned());
+        assert!(decode(&cloud, &shared).unwrap_err().contains("no cloud"));
+        let least = all(&shared, |_| {
+            r#""mode": "local", "minimum_hz": -1"#.to_owned()
+        });
+        assert!(decode(&least, &shared).unwrap_err().contains("minimum_hz"));
+    }
+
+    #[test]
+    fn property_no_text_makes_the_decoder_panic() {
+        const SYMBOLS: &[u8] = b" \"0123t[]{}:,er-l";
+        let mut random = Streams::new(1).stream("mutations");
+        for scenario in ["lin2025", "wang2025", "highway"] {
+            let named = slot(scenario);
+            let rsu = |task: usize| named.slot.rsus.id[task % named.slot.rsus.len()].clone();
+            let whole = all(&named, |task| {
+                let (entry, execution) = (rsu(task), rsu(task + 1));
+                format!(
+                    r#""mode": "rsu", "entry": "{entry}", "execution": "{execution}", "path": ["{entry}", "{execution}"], "minimum_hz": 1e9"#
+                )
+            });
+            for _ in 0..2000 {
+                let mut bytes = whole.clone().into_bytes();
+                for _ in 0..=random.below(4) {
+                    let at = random.below(bytes.len());
+                    match random.below(3) {
+                        0 => bytes[at] = SYMBOLS[random.below(SYMBOLS.len())],
+                        1 => _ = bytes.remove(at),
+                        _ => bytes.truncate(at.max(1)),
+                    }
+                }
+                if let Ok(text) = String::from_utf8(bytes) {
+                    _ = decode(&text, &named);
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The program as its users meet it: arguments in, bytes and exit codes out.
 
+mod benchmark;
 mod decide;
 #[cfg(all(unix, feature = "live"))]
 mod drive;
@@ -87,7 +88,15 @@ fn text(path: &Path) -> &str {
 #[test]
 fn property_help_teaches() {
     for command in [
-        "run", "train", "decide", "policies", "check", "import", "schema", "bench",
+        "run",
+        "train",
+        "decide",
+        "policies",
+        "check",
+        "import",
+        "schema",
+        "bench",
+        "benchmark",
     ] {
         let help = printed(&[command, "--help"]);
         assert!(help.contains("Examples:\n  "), "{command}");
@@ -106,7 +115,7 @@ fn property_policies_and_schemas_are_listed() {
     assert!(
         printed(&["policies", "--format", "csv"]).starts_with("name,what,source,options,needs\n")
     );
-    for kind in ["scenario", "slot", "result", "decision"] {
+    for kind in ["scenario", "slot", "result", "decision", "score"] {
         let schema: serde_json::Value = serde_json::from_str(&printed(&["schema", kind])).unwrap();
         assert!(schema["properties"].is_object(), "{kind}");
     }

@@ -97,7 +97,10 @@ impl ScoreCard {
     pub fn text(&self) -> String {
         let mut text = self.caption();
         text += "\n\nMean gap to the certificate in %, by regime; the score is the mean over all regimes\n\n";
-        text += &plain(self.summary_header(), self.entries.iter().map(summary_line));
+        text += &plain(
+            self.summary_header(),
+            self.entries.iter().map(|entry| self.summary_line(entry)),
+        );
         for entry in self.entries.iter().take(DETAILED) {
             write!(text, "\n{}\n\n", entry.policy).expect("a string");
             let lines = self.tasks.iter().zip(&entry.results);
@@ -131,8 +134,33 @@ impl ScoreCard {
         if let Some(entry) = self.entries.first() {
             header.extend(entry.regimes.iter().map(|r| r.regime.clone()));
         }
+        header.extend(self.wide_tracks().map(|track| format!("all {track}")));
         header.push("score".to_owned());
         header
+    }
+
+    /// The tracks with more than one regime.
+    fn wide_tracks(&self) -> impl Iterator<Item = &str> {
+        let regimes = |track: &str| {
+            let tasks = self.tasks.iter().filter(|task| task.track == track);
+            let mut regimes: Vec<&str> = tasks.map(|task| task.regime.as_str()).collect();
+            regimes.dedup();
+            regimes.len()
+        };
+        let tracks = self.entries.iter().take(1).flat_map(|e| &e.tracks);
+        let tracks = tracks.map(|track| track.track.as_str());
+        tracks.filter(move |track| regimes(track) > 1)
+    }
+
+    fn summary_line(&self, entry: &Entry) -> Vec<String> {
+        let mut line = vec![entry.policy.clone()];
+        line.extend(entry.regimes.iter().map(|regime| percent(regime.gap)));
+        for track in self.wide_tracks() {
+            let found = entry.tracks.iter().find(|t| t.track == track);
+            line.push(percent(found.and_then(|t| t.gap)));
+        }
+        line.push(percent(entry.score));
+        line
     }
 
     fn task_header(&self) -> Vec<String> {
@@ -175,7 +203,7 @@ impl ScoreCard {
         let mut text = format!("{}. Gaps in %, mean over seeds.\n\n", self.caption());
         let marked = |entry: &Entry| if entry.knows_future { " †" } else { "" };
         let lines = self.entries.iter().map(|entry| {
-            let mut line = summary_line(entry);
+            let mut line = self.summary_line(entry);
             line[0] = format!("`{}`{}", entry.policy, marked(entry));
             line
         });
@@ -277,13 +305,6 @@ fn not_played(text: &mut String, entry: &Entry) {
     for (reason, tasks) in reasons {
         writeln!(text, "not played: {}: {reason}", tasks.join(", ")).expect("a string");
     }
-}
-
-fn summary_line(entry: &Entry) -> Vec<String> {
-    let mut line = vec![entry.policy.clone()];
-    line.extend(entry.regimes.iter().map(|regime| percent(regime.gap)));
-    line.push(percent(entry.score));
-    line
 }
 
 /// A share as a percentage.
