@@ -9,6 +9,7 @@ use pyo3::types::PyBytes;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use wayside_study::Control;
 use wayside_study::studies::blocks;
 use wayside_study::studies::plan::Plan;
 use wayside_study::studies::results::StudyFolder;
@@ -31,10 +32,14 @@ struct Inner {
 
 impl Inner {
     fn plan(&self) -> Plan<'_> {
+        self.plan_on(1)
+    }
+
+    fn plan_on(&self, threads: usize) -> Plan<'_> {
         Plan {
             study: &self.study,
             quick: self.quick,
-            threads: 1,
+            threads,
             registry: registry(),
             program: &self.program,
         }
@@ -129,6 +134,25 @@ impl Folder {
                 })
             })
         })
+    }
+
+    /// Runs all that is missing, without the GIL. After Ctrl-C the folder is closed, and what is finished stays in it.
+    fn run(&self, py: Python<'_>, threads: usize) -> PyResult<()> {
+        let taken = locked(&self.folder, "study")?.take();
+        let folder = taken.ok_or_else(|| closed("study"))?;
+        let study = Arc::clone(&self.study.get().0);
+        let control = Arc::new(Control::default());
+        let asked = Arc::clone(&control);
+        let work = move || {
+            let ran = runner::run(&study.plan_on(threads), folder.parts(), &control);
+            (folder, ran.map(|done| done.is_some()))
+        };
+        let (folder, ran) = interruptible(py, || asked.cancel(), work)?;
+        *locked(&self.folder, "study")? = Some(folder);
+        match ran.map_err(raised)? {
+            true => Ok(()),
+            false => Err(PyRuntimeError::new_err("study: stopped")),
+        }
     }
 
     /// Keeps the part of a block.

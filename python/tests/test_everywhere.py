@@ -176,6 +176,23 @@ def test_oracle_a_batch_costs_in_the_environment_what_it_costs_in_a_run(scenario
     assert objective < 1.1 * results.metric("ect-cloud", "objective")["mean"]
 
 
+@pytest.mark.parametrize("cloud", [True, False])
+@pytest.mark.parametrize("overrides", [{}, {"execution.busy_s": 0.0}])
+def test_oracle_predicted_delays_come_true(overrides, cloud):
+    """The simulator is the oracle: feature 10 is sq(delay / D), with D = 0.27 s."""
+    env = wayside.env.OffloadingEnv("lin2025", "sequential", overrides=overrides)
+    observation, _ = env.reset(seed=1)
+    over, predicted = False, []
+    while not over:
+        delay = np.where(env.action_masks(), observation[:, 10].astype(float), np.inf)
+        if not cloud:
+            delay[observation[:, 3] > 0] = np.inf
+        action = int(delay.argmin())
+        predicted.append(0.27 * delay[action] / (1 - delay[action]))
+        observation, _, _, over, info = env.step(action)
+    assert np.mean(predicted) == pytest.approx(info["delay_s"], rel=1e-6)
+
+
 @pytest.mark.parametrize("policy", ["ect-cloud", "ect", "all-cloud", "oesda"])
 def test_oracle_an_expert_of_queues_scores_as_in_a_run(policy):
     env = wayside.env.OffloadingEnv("lin2025", "sequential")

@@ -5,6 +5,7 @@
 ``wayside.decide``, ``wayside.bound``  decide or bound a single slot
 ``wayside.benchmark``                  the score card of the open benchmark, for any policy
 ``wayside.train``                      trains a policy, for ``run`` and ``decide``
+``wayside.study``                      runs a study; ``wayside.ray.study`` on a cluster
 ``wayside.load_policy``                a trained policy as an object; ``wayside.GymPolicy`` makes one of yours
 ``wayside.Scenario``                   everything that defines a run but its seeds
 ``gymnasium.make("wayside/Offloading-v0")``  the environment, see :class:`wayside.env.OffloadingEnv`
@@ -38,6 +39,7 @@ from wayside.api import (
 from wayside.learned import GymPolicy, TrainedPolicy, load_policy
 from wayside.scenario import Scenario, Section
 from wayside.scoring import ScoreCard, benchmark
+from wayside.studying import study
 from wayside.training import Training, train
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "load_policy",
     "policies",
     "run",
+    "study",
     "topology",
     "train",
 ]

@@ -10,50 +10,22 @@ Every node needs the same build of Wayside, which is checked, and the files that
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import ray
 
-from wayside import _native
+from wayside.studying import Block, Plan, _plan, _study
 
 __all__ = ["study"]
-
-Block: TypeAlias = "tuple[int, int, list[int]]"
-Plan: TypeAlias = "tuple[str, str, str, bool]"
-"""Everything that a worker needs to read the study: file, text, folder, quick."""
-
-
-@functools.cache
-def _program() -> str:
-    """Identifies the engine by a hash of its bytes: other builds may give other numbers."""
-    file = _native.__file__
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return f"{_native.__version__} {digest}"
-
-
-@functools.lru_cache(maxsize=4)
-def _study(plan: Plan) -> _native.Study:
-    return _native.Study(*plan, _program())
-
 
 def _run(plan: Plan, block: Block) -> tuple[str, bytes]:
     """Run a block, on a worker."""
     return _study(plan).run(block)
-
-
-def _plan(study: str | Path, quick: bool) -> Plan:
-    text = _native.Study.builtin(study) if isinstance(study, str) else None
-    if text is not None:
-        return f"{study} (built-in)", text, "", quick
-    path = Path(study)
-    return str(path), path.read_text(encoding="utf-8"), str(path.resolve().parent), quick
 
 
 def _anywhere(
