@@ -19,6 +19,9 @@ pub(crate) struct Env {
     inner: Mutex<Option<Framed>>,
 }
 
+/// A column of whole numbers.
+type Integers<'py> = Bound<'py, PyArray1<i64>>;
+
 const WHAT: &str = "environment";
 
 impl Env {
@@ -201,7 +204,7 @@ impl Env {
         &self,
         py: Python<'py>,
         actions: PyReadonlyArray1<'_, i64>,
-    ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>)> {
+    ) -> PyResult<(Integers<'py>, Integers<'py>)> {
         let actions = actions.as_slice()?;
         self.with(|framed| {
             framed.read(actions)?;

@@ -147,7 +147,7 @@ impl Folder {
             let ran = runner::run(&study.plan_on(threads), folder.parts(), &control);
             (folder, ran.map(|done| done.is_some()))
         };
-        let (folder, ran) = interruptible(py, || asked.cancel(), work)?;
+        let (folder, ran) = interruptible(py, || _ = asked.cancel(), work)?;
         *locked(&self.folder, "study")? = Some(folder);
         match ran.map_err(raised)? {
             true => Ok(()),

@@ -50,7 +50,7 @@ def test_property_it_writes_the_same_whatever_the_threads_and_goes_on(tmp_path):
     file = write(tmp_path)
     claims = wayside.study(file, out=tmp_path / "one", threads=1)
     assert claims == wayside.study(file, out=tmp_path / "two", threads=2)
-    assert [claim["id"] for claim in claims] == ["better"]
+    assert [claim["id"] for claim in claims] == ["small.better"]
     assert files(tmp_path / "one") == files(tmp_path / "two") != {}
     begin = time.monotonic()
     assert claims == wayside.study(file, out=tmp_path / "one")
