@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -15,6 +18,8 @@ from wayside.parallel import OffloadingParallelEnv
 from wayside.vector import OffloadingVectorEnv
 
 SMALL = {"fleet.size": 6}
+# not here: the sources of the package must not be found before the package
+HERE = Path(wayside.__file__).parent.parent
 
 
 @pytest.mark.parametrize("form", ["flat", "shared", "sequential"])
@@ -92,3 +97,19 @@ def test_regress_seeds_are_named():
                 env.reset(seed=seed)
     with pytest.raises(ValueError, match=r"seed\[1\]: must be in"):
         OffloadingVectorEnv(2, overrides=SMALL).reset(seed=[1, -1])
+
+
+def test_regress_gymnasiums_checker_passes_without_pygame():
+    code = """
+import sys
+sys.modules["pygame"] = None
+import warnings, gymnasium, wayside
+from gymnasium.utils.env_checker import check_env
+warnings.simplefilter("error")
+for name in ("wayside/Offloading-v0", "wayside/Migration-v0"):
+    env = gymnasium.make(name)
+    assert env.metadata["render_modes"] == ["rgb_array"]
+    check_env(env.unwrapped)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    assert done.returncode == 0, done.stderr
