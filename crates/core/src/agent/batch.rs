@@ -105,7 +105,11 @@ impl Agent {
             ];
             for (column, rows, ahead_s) in columns {
                 for (free_s, ahead_s) in column[rows].iter_mut().zip(ahead_s) {
-                    *free_s = from_s + ahead_s;
+                    // a report from after `at_s` that something idles does not make it busy until then
+                    *free_s = match *ahead_s > 0.0 {
+                        true => from_s + ahead_s,
+                        false => from_s.min(at_s),
+                    };
                 }
             }
         }
