@@ -83,6 +83,7 @@ fn router(viewer: Arc<Viewer>) -> Router {
         .route("/v1/playback", get(outline))
         .route("/v1/playback/frames", get(frames))
         .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
         .layer(from_fn(gate::at_home))
         .with_state(viewer)
 }
@@ -90,6 +91,11 @@ fn router(viewer: Arc<Viewer>) -> Router {
 async fn not_found() -> Problem {
     let message = "this server plays a run: /, /v1/playback, /v1/playback/frames?seed=&policy=";
     Problem::new(StatusCode::NOT_FOUND, message)
+}
+
+async fn not_allowed() -> Problem {
+    let message = "a finished run does not change: all routes are GET";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, message)
 }
 
 async fn outline(State(viewer): State<Arc<Viewer>>) -> Response {

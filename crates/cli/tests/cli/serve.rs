@@ -154,7 +154,7 @@ fn patient(root: &std::path::Path) -> std::path::PathBuf {
     file
 }
 
-/// Killed at any moment, it has every task that it had answered, and no outcome that it had confirmed is undone.
+/// Killed at any moment, it has every task that it had answered, and no outcome that it had confirmed is undone. `WAYSIDE_KILLS` says how often.
 #[test]
 fn property_kill_9_loses_nothing_that_was_answered() {
     let root = tempfile::tempdir().unwrap();
@@ -167,7 +167,8 @@ fn property_kill_9_loses_nothing_that_was_answered() {
         text(&folder),
     ];
     let (mut answered, mut ended, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..5_u64 {
+    let kills = std::env::var("WAYSIDE_KILLS");
+    for round in 0..kills.map_or(5_u64, |kills| kills.parse().unwrap()) {
         let (mut child, address) = start(&args);
         let now = open(&state(&address));
         let missing: Vec<_> = answered.iter().filter(|id| !now.contains(id)).collect();
@@ -198,7 +199,7 @@ fn property_kill_9_loses_nothing_that_was_answered() {
             }
             (placed, outcomes, asked)
         });
-        std::thread::sleep(Duration::from_millis(600 + 137 * round));
+        std::thread::sleep(Duration::from_millis(600 + 137 * (round % 8) + round));
         child.kill().unwrap();
         child.wait().unwrap();
         let (placed, outcomes, asked) = client.join().unwrap();
@@ -388,5 +389,65 @@ fn regress_sighup_reloads_what_is_valid() {
     ] {
         assert!(metrics.contains(line), "{metrics}");
     }
+    ends(child, "-TERM");
+}
+
+#[test]
+fn regress_view_plays_what_run_wrote() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    refused(&["run", "--playback"], 2, &["--out"]);
+    refused(
+        &["view", text(&out)],
+        2,
+        &["playback.parquet", "wayside run --playback --out DIR"],
+    );
+    let run = [
+        "run",
+        "--slots",
+        "2",
+        "--seeds",
+        "3",
+        "--policy",
+        "local",
+        "-q",
+        "--out",
+        text(&out),
+        "--playback",
+    ];
+    printed(&run);
+    let exposed = ["view", text(&out), "--listen", "0.0.0.0:0"];
+    refused(&exposed, 2, &["--listen", "loopback"]);
+
+    let args = ["view", text(&out), "--listen", "127.0.0.1:0"];
+    let mut child = command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line.strip_prefix("playing at http://").unwrap().trim();
+    let get = |path: &str| ask(address, "GET", path, "");
+    let (status, page) = get("/");
+    assert!(status == 200 && page.contains("<html data-playback"));
+    let outline: serde_json::Value = serde_json::from_str(&get("/v1/playback").1).unwrap();
+    assert_eq!(outline["seeds"], serde_json::json!([3]));
+    assert_eq!(outline["policies"], serde_json::json!(["local"]));
+    let (status, frames) = get("/v1/playback/frames?seed=3&policy=local");
+    let frames: serde_json::Value = serde_json::from_str(&frames).unwrap();
+    assert_eq!((status, frames.as_array().unwrap().len()), (200, 2));
+    for (path, status) in [
+        ("/v1/playback/frames?seed=4&policy=local", 404),
+        ("/v1/playback/frames?seed=x&policy=local", 400),
+        ("/v1/playback/frames", 400),
+        ("/v1/tasks", 404),
+    ] {
+        let (found, problem) = get(path);
+        assert_eq!(found, status, "{problem}");
+        assert!(
+            problem.starts_with("{\"type\":\"about:blank\""),
+            "{problem}"
+        );
+    }
+    assert_eq!(ask(address, "POST", "/v1/playback", "{}").0, 405);
     ends(child, "-TERM");
 }

@@ -204,17 +204,34 @@ fn oracle_the_player_shows_queues() {
         "document.getElementById('link').textContent === 'playing'",
     );
     let frames = Playback::open(&folder).unwrap().frames(0, "mcatm").unwrap();
-    let last = frames.len() - 1;
-    ask(
-        tab,
-        "(document.getElementById('pause').click(), wayside.jump(wayside.play.end), true)",
-    );
-    wait_for(tab, &format!("wayside.play.at === {last}"));
-    let queues: Value = frames[last].queues.iter().map(|q| q.queue).collect();
-    assert_eq!(
-        ask(tab, "[...wayside.state.rsus.values()].map(r => r.queue)"),
-        queues
-    );
+    let waiting = |i: &usize| {
+        frames[*i]
+            .queues
+            .iter()
+            .map(|q| q.queue as u64)
+            .sum::<u64>()
+    };
+    let most = (0..frames.len()).max_by_key(waiting).unwrap();
+    let shown = |value: &str| -> Vec<f64> {
+        let list = ask(
+            tab,
+            &format!("[...wayside.state.rsus.values()].map(r => {value})"),
+        );
+        let list = list.as_array().unwrap().iter();
+        list.map(|x| x.as_f64().unwrap()).collect()
+    };
+    let ids: Vec<_> = frames[most].queues.iter().map(|q| q.id.clone()).collect();
+    let queues: Vec<_> = frames[most].queues.iter().map(|q| q.queue).collect();
+    let load = &frames[most].batch.load.per_rsu;
+    let loads: Vec<_> = ids.iter().map(|id| load[id]).collect();
+    wait_for(tab, "wayside.play.frames.length > 0");
+    // paused, if it plays still
+    ask(tab, "(wayside.view.paused = true)");
+    let at = 1000.0 * frames[most].time_s;
+    ask(tab, &format!("(wayside.jump({at}), true)"));
+    wait_for(tab, &format!("wayside.play.at === {most}"));
+    assert_eq!(shown("r.queue"), queues);
+    assert_eq!(shown("r.load"), loads);
     let tasks: u32 = results.replications[0].policies[0]
         .slots
         .iter()
