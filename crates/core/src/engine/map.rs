@@ -12,6 +12,29 @@ use crate::scenario::{
 use crate::sites::{self, Plan, SiteReport};
 use crate::slot::queues::{Information, Queues};
 
+/// Where a map is on earth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Degrees {
+    /// As its projection is known.
+    pub projection: String,
+    /// Least and most longitude.
+    pub lon: [f64; 2],
+    /// Least and most latitude.
+    pub lat: [f64; 2],
+}
+
+impl Degrees {
+    pub(super) fn new(projection: &Projection, area: &Area) -> Option<Self> {
+        let (x_m, y_m) = ([area.x_min_m, area.x_max_m], [area.y_min_m, area.y_max_m]);
+        let [lon, lat] = projection.around(x_m, y_m)?;
+        Some(Self {
+            projection: projection.name.clone(),
+            lon,
+            lat,
+        })
+    }
+}
+
 /// A fault of the scenario, its names resolved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WorldFault {

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::coverage::{self, CoverageIndex};
-pub use super::map::{FaultyPart, WorldFault};
+pub use super::map::{Degrees, FaultyPart, WorldFault};
 use super::map::{connected, faults, ground, laid_out, queues, stands_m};
 use crate::backhaul::network::Network;
 use crate::backhaul::{self, Routes, TOO_FAR};
@@ -73,29 +73,6 @@ impl fmt::Debug for OwnMobility {
     }
 }
 
-/// Where a map is on earth.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Degrees {
-    /// As its projection is known.
-    pub projection: String,
-    /// Least and most longitude.
-    pub lon: [f64; 2],
-    /// Least and most latitude.
-    pub lat: [f64; 2],
-}
-
-impl Degrees {
-    fn new(projection: &Projection, area: &Area) -> Option<Self> {
-        let (x_m, y_m) = ([area.x_min_m, area.x_max_m], [area.y_min_m, area.y_max_m]);
-        let [lon, lat] = projection.around(x_m, y_m)?;
-        Some(Self {
-            projection: projection.name.clone(),
-            lon,
-            lat,
-        })
-    }
-}
-
 /// A world that is borrowed, or shared by what must not depend on a borrow, as in Python.
 #[derive(Clone, Debug)]
 pub enum WorldRef<'w> {
@@ -157,7 +134,6 @@ impl World {
                 format!("{TOO_FAR}, got more with {max_hops}"),
             )
         })?;
-        let routes = Arc::new(routes);
         let per_m = scenario.backhaul.propagation_s_per_m;
         let network = Arc::new(Network::new(list.len(), &links, per_m));
         if scenario.execution != Execution::SharedCpu && !scenario.backhaul.allow_disconnected {
@@ -194,7 +170,7 @@ impl World {
             sites,
             degrees: projection.as_ref().and_then(|p| Degrees::new(p, &area)),
             links,
-            routes,
+            routes: Arc::new(routes),
             network,
             queues,
             stands_m,
