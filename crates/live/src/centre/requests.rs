@@ -217,7 +217,7 @@ fn rsu(s: &mut Section<'_>) -> RsuReport {
     let mut report = RsuReport::default();
     report.keys(&mut Keys::Read(s));
     if let Some(queue) = report.queue.filter(|queue| queue.fract() != 0.0) {
-        s.problem("queue", &format!("must be a whole number, got {queue}"));
+        s.problem("queue", format!("must be a whole number, got {queue}"));
     }
     report
 }
