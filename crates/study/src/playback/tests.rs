@@ -15,11 +15,13 @@ use wayside_core::slot::Slot;
 
 const SLOTS: usize = 6;
 
+/// The slot, the time, vehicles with their places, the vehicle of every task.
+type Instant = (usize, f64, Vec<(u64, [f64; 2])>, Vec<u64>);
+
 /// What an observer saw of a seed.
 #[derive(Default)]
 struct Seen {
-    /// By instant: the slot, the time, vehicles, the vehicle of every task.
-    instants: Vec<(usize, f64, Vec<(u64, [f64; 2])>, Vec<u64>)>,
+    instants: Vec<Instant>,
     /// By policy and instant.
     loads: BTreeMap<usize, Vec<Vec<f64>>>,
     /// Delays by policy, slot and task; none where it was lost.
@@ -129,7 +131,7 @@ fn oracle_frames_are_what_the_run_was() {
                 }
                 let record = &records.policies[number].slots[*slot];
                 let batch = &frame.batch;
-                assert_eq!(batch.objective, record.objective);
+                assert_eq!(batch.objective.to_bits(), record.objective.to_bits());
                 assert_eq!(batch.lower_bound, record.lower_bound);
                 assert_eq!((batch.load.lbm, batch.load.tau), (record.lbm, record.tau));
                 assert_eq!(batch.load.per_rsu.len(), site.rsus.len());
