@@ -390,21 +390,21 @@ fn property_impossible_reports_are_dropped() -> Result<(), Error> {
                 core_free_s: vec![0.0; 5],
                 ..packet.state.clone()
             },
-            ..packet.clone()
+            ..packet
         },
         Packet {
             state: State {
                 core_free_s: vec![f64::NAN; 6],
                 ..packet.state.clone()
             },
-            ..packet.clone()
+            ..packet
         },
         Packet {
             state: State {
                 link_free_s: vec![-1.0; 3],
                 ..packet.state.clone()
             },
-            ..packet.clone()
+            ..packet
         },
     ];
     let agent = &mut network.agents[0];

@@ -102,6 +102,9 @@ pub struct Comparison {
     rows: Vec<Row>,
 }
 
+/// Delay and parts, simulated and measured.
+type Sides = [(f64, Parts); 2];
+
 /// One task.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
@@ -112,7 +115,7 @@ pub(super) struct Row {
     deadline_s: f64,
     lost: Option<&'static str>,
     /// Simulated and measured delay and parts, where the task ended.
-    sides: Option<[(f64, Parts); 2]>,
+    sides: Option<Sides>,
     same_place: bool,
 }
 
@@ -342,7 +345,7 @@ fn pairs(policies: &[Compared]) -> [usize; 2] {
 impl Compared {
     fn new<'a>(policy: String, rows: impl Iterator<Item = &'a Row>) -> Self {
         let rows: Vec<&Row> = rows.collect();
-        let ended: Vec<(&Row, [(f64, Parts); 2])> = rows
+        let ended: Vec<(&Row, Sides)> = rows
             .iter()
             .filter_map(|row| Some((*row, row.sides?)))
             .collect();
@@ -350,7 +353,7 @@ impl Compared {
         for reason in rows.iter().filter_map(|row| row.lost) {
             *lost.entry(reason.to_owned()).or_insert(0) += 1;
         }
-        let share = |holds: &dyn Fn(&Row, &[(f64, Parts); 2]) -> bool| {
+        let share = |holds: &dyn Fn(&Row, &Sides) -> bool| {
             let count = ended
                 .iter()
                 .filter(|(row, sides)| holds(row, sides))
@@ -376,7 +379,7 @@ impl Compared {
 }
 
 /// The mean delay of one side, with its interval over seeds.
-fn over_seeds(ended: &[(&Row, [(f64, Parts); 2])], side: usize) -> Estimate {
+fn over_seeds(ended: &[(&Row, Sides)], side: usize) -> Estimate {
     let mut of_seed: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
     for (row, sides) in ended {
         let (sum, count) = of_seed.entry(row.seed).or_default();

@@ -219,7 +219,7 @@ fn property_strangers_are_not_heard() {
     let long = vec![0; DATAGRAM_BYTES + 1];
     let old = Packet {
         sequence: 4,
-        ..said.clone()
+        ..said
     };
     for bytes in [
         &good[..],
