@@ -1,4 +1,4 @@
-//! Relative links of the Markdown files: each must point to something that exists.
+//! Relative links of the Markdown files: each must point to something that exists. Conflicts of merges must be resolved.
 
 use std::fs;
 use std::io;
@@ -18,6 +18,10 @@ pub(crate) fn broken(root: &Path) -> io::Result<Vec<String>> {
                 let file = file.strip_prefix(root).unwrap_or(&file).display();
                 broken.push(format!("{file}:{line}: there is no {target}"));
             }
+        }
+        for line in conflicts(&text) {
+            let file = file.strip_prefix(root).unwrap_or(&file).display();
+            broken.push(format!("{file}:{line}: a conflict that was not resolved"));
         }
     }
     Ok(broken)
@@ -65,9 +69,23 @@ fn relative_links(text: &str) -> Vec<(usize, &str)> {
     links
 }
 
+/// Lines with the marks that Git leaves where a merge met a conflict: no compiler reads Markdown.
+fn conflicts(text: &str) -> impl Iterator<Item = usize> {
+    let marked = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    let lines = (1..).zip(text.lines());
+    lines.filter_map(move |(number, line)| marked(line).then_some(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn regress_marks_of_a_conflict_are_found() {
+        let text = "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> 151457e (View)\n> > quoted\n";
+        assert_eq!(conflicts(text).collect::<Vec<_>>(), [2, 6]);
+        assert_eq!(conflicts("Title\n=======\n\n> quoted\n").count(), 0);
+    }
 
     #[test]
     fn closed_form_links_of_a_text() {
