@@ -6,7 +6,8 @@
 
 Every delay, energy, load and objective is computed again from docs/model.md (equation numbers below are those) for
 the slots and decisions in `records/`, and compared with what the card says, to 1e-9 relative. Placements are checked:
-coverage, reach, paths, capacity, (16e), CPU held by earlier tasks, moves of sessions, queues event by event.
+coverage, reach, paths, capacity, (16e), CPU held by earlier tasks, moves of sessions, queues event by event. Then
+the card itself: its suite, seeds and slots, means over seeds with their intervals, regimes, tracks and the score.
 
 Not computed again: the certified bounds (only that no objective is below them), whether CPU shares are the optimum of
 P2, how gains arose from places (a gain in a record is taken as it is), and decision times. Exit code: 0 where all
@@ -24,6 +25,23 @@ from collections import Counter
 from pathlib import Path
 
 TOLERANCE = 1e-9
+SUITE = "wayside-bench-1"
+# regime: (track, tasks with their slots, and those of a quick look)
+REGIMES = {
+    "slot": ("shared", {"slot-20": (20, 5), "slot-100": (20, 5), "slot-200": (20, 5)}),
+    "hotspot": ("shared", {"hotspot": (20, 5)}),
+    "balanced": ("shared", {"balanced-40": (20, 5), "balanced-100": (20, 5)}),
+    "coupled": ("shared", {"coupled-30": (40, 8), "coupled-25": (40, 8), "coupled-20": (40, 8)}),
+    "radio": ("shared", {"radio": (20, 5)}),
+    "city": ("shared", {"city-grid": (10, 2), "city-streets": (10, 2)}),
+    "sessions": ("sessions", {"highway": (30, 10), "city-sessions": (20, 5)}),
+    "batch": ("queues", {"batch": (1, 1), "batch-cloud": (1, 1)}),
+    "stale": ("queues", {"stale": (20, 10)}),
+}
+SEEDS = {"score": range(1000, 1010), "tuning": range(10)}
+QUICK_SEEDS = 2
+FORESEE = {"session-dp", "session-foresight"}  # policies of Wayside that are told the future
+T_975 = {1: math.tan(0.475 * math.pi), 9: 2.262157162798209}  # Student's t for two and for ten seeds
 LEAST_FREE_SHARE = 1e-3  # an RSU with less of its CPU free accepts nothing
 
 
@@ -540,21 +558,85 @@ def check_seed(problems, said, totals):
         problems.same("result", "gap", 1 + said["gap"], objective / bound)
 
 
+def check_estimate(problems, kind, what, said, values, shift=0.0):
+    """A mean over seeds with its interval; `said` is null where there are no `values`."""
+    if said is None or values is None:
+        return problems.check(kind, said is values, f"{what}: said {said}, computed from {values}")
+    mean = sum(values) / len(values)
+    problems.same(kind, what, shift + said["mean"], shift + mean)
+    t = T_975.get(len(values) - 1)
+    if t is None:
+        return None
+    half = t * math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
+    near = said["ci95"] is not None and all(
+        abs(end - (mean + sign * half)) <= 1e-6 * (half + abs(mean) + 1e-6) for sign, end in zip([-1, 1], said["ci95"])
+    )
+    return problems.check(kind, near, f"{what}: said {said['ci95']}, computed {[mean - half, mean + half]}")
+
+
+def mean_by_seed(parts):
+    """The mean of several gaps, seed by seed; none unless all are there."""
+    return None if None in parts else [sum(gaps) / len(parts) for gaps in zip(*parts)]
+
+
+def check_scores(problems, entry):
+    """Regimes, tracks and the score, from the gaps of the entry by seed."""
+    problems.place = entry["policy"]
+    gaps = {}
+    for result in entry["results"]:
+        values = [seed["gap"] for seed in result["by_seed"]]
+        gaps[result["task"]] = values if values and None not in values else None
+    regimes = {name: mean_by_seed([gaps.get(task) for task in tasks]) for name, (_, tasks) in REGIMES.items()}
+    of_track = {"shared": [], "sessions": [], "queues": []}
+    for name, (track, _) in REGIMES.items():
+        of_track[track].append(regimes[name])
+    tracks = {track: mean_by_seed(parts) for track, parts in of_track.items()}
+    for kind, key, computed in [("regime", "regimes", regimes), ("track", "tracks", tracks)]:
+        said = {score[kind]: score["gap"] for score in entry[key]}
+        problems.check("score", list(said) == list(computed), f"{key} are {list(said)}, expected {list(computed)}")
+        for name in said.keys() & computed.keys():
+            check_estimate(problems, "score", name, said[name], computed[name], 1.0)
+    check_estimate(problems, "score", "score", entry["score"], mean_by_seed(list(regimes.values())), 1.0)
+    foresees = entry["policy"] in FORESEE
+    problems.check("score", entry["knows_future"] == foresees, f"knows_future is {entry['knows_future']}")
+
+
+def check_card(problems, card):
+    """Whether the card is of the suite: its tasks, seeds and slots."""
+    problems.place = "score.json"
+    problems.check("suite", card["suite"] == SUITE, f"is of {card['suite']!r}, expected {SUITE!r}")
+    problems.check("suite", card["seeds_of"] in SEEDS, f"seeds_of is {card['seeds_of']!r}, expected {list(SEEDS)}")
+    all_slots = {task: slots for _, tasks in REGIMES.values() for task, slots in tasks.items()}
+    seeds = list(SEEDS.get(card["seeds_of"], []))[: QUICK_SEEDS if card["quick"] else None]
+    for task in card["tasks"]:
+        problems.place = f"score.json, {task['task']}"
+        slots = all_slots.get(task["task"], (None, None))[1 if card["quick"] else 0]
+        problems.check("suite", task["slots"] == slots, f"has {task['slots']} slots, expected {slots}")
+        played = task["seeds"] if card["complete"] else [*task["seeds"], *seeds[len(task["seeds"]) :]]
+        problems.check("suite", played == seeds, f"has seeds {task['seeds']}, expected {seeds}")
+        regime = next((name for name, (_, tasks) in REGIMES.items() if task["task"] in tasks), None)
+        problems.check("suite", task["regime"] == regime, f"is of regime {task['regime']!r}, expected {regime!r}")
+    names = [entry["policy"] for entry in card["entries"]]
+    problems.place = "score.json"
+    problems.check("suite", len(set(names)) == len(names), f"has policies more than once: {names}")
+
+
 def check_means(problems, result):
     """The means over the seeds."""
     for name in ["gap", "on_time", "objective", "lower_bound", "delay_s", "energy_j"]:
         values = [seed[name] for seed in result["by_seed"]]
-        if result[name] is not None and None not in values:
-            shift = 1.0 if name == "gap" else 0.0
-            problems.same("mean", name, shift + result[name]["mean"], shift + sum(values) / len(values))
+        values = values if values and None not in values else None
+        check_estimate(problems, "mean", name, result[name], values, 1.0 if name == "gap" else 0.0)
 
 
 def evaluate(folder, problems, against=None):
     """Checks the score card in `folder`; how many runs it has."""
     folder, runs = Path(folder), 0
     card = json.loads((folder / "score.json").read_text(encoding="utf-8"))
+    check_card(problems, card)
     traffic = {}
     for entry in card["entries"]:
+        check_scores(problems, entry)
         stem = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in entry["policy"])[:60]
         for task, result in zip(card["tasks"], entry["results"], strict=True):
             problems.place = f"{task['task']}, {entry['policy']}"

@@ -275,7 +275,13 @@ def copied(folder, to, name):
             result["by_seed"] = [x for x in result["by_seed"] if f"seed{x['seed']}" == seed]
             for metric in ["gap", "on_time", "objective", "lower_bound", "delay_s", "energy_j"]:
                 result[metric] = {"mean": result["by_seed"][0][metric], "ci95": None}
-    card["entries"] = entries
+        # only a regime of this task alone has been played whole
+        gap = entry["results"][0]["gap"]
+        for score in entry["regimes"]:
+            score["gap"] = gap if list(evaluate.REGIMES[score["regime"]][1]) == [task] else None
+        for score in entry["tracks"]:
+            score["gap"] = None
+    card["entries"], card["complete"] = entries, False
     (to / "score.json").write_text(json.dumps(card))
     return to
 
@@ -311,6 +317,55 @@ def test_oracle_wrong_results_are_found(card, tmp_path, metric, change, kind):
     seed[metric] = change(seed[metric])
     (one / "score.json").write_text(json.dumps(card))
     assert kind in {found for found, _, _ in problems_of(one).found}
+
+
+@pytest.mark.parametrize(
+    ("forge", "kind"),
+    [
+        (lambda card: card["entries"][0].update(score={"mean": -1.0, "ci95": None}), "score"),
+        (lambda card: card["entries"][0]["regimes"][4]["gap"].update(mean=1e-4), "score"),
+        (lambda card: card["entries"][0]["regimes"][4]["gap"].update(ci95=[0.0, 0.0]), "score"),
+        (lambda card: card["entries"][0]["tracks"][0].update(gap={"mean": 1e-4, "ci95": None}), "score"),
+        (lambda card: card["entries"][0]["regimes"].pop(), "score"),
+        (lambda card: card["entries"][0].update(knows_future=True), "score"),
+        (lambda card: card["entries"][0]["results"][0]["gap"].update(ci95=[0.0, 0.0]), "mean"),
+        (lambda card: card["entries"].append(copy.deepcopy(card["entries"][0])), "suite"),
+        (lambda card: card.update(quick=False), "suite"),
+        (lambda card: card.update(seeds_of="tuning"), "suite"),
+        (lambda card: card.update(suite="wayside-bench-0"), "suite"),
+        (lambda card: card["tasks"][0].update(regime="hotspot"), "suite"),
+    ],
+)
+def test_oracle_forged_headlines_are_found(card, forge, kind):
+    folder, _ = card
+    forged = json.loads((folder / "score.json").read_text())
+    assert forged["entries"][0]["regimes"][4]["regime"] == "radio"
+    problems = evaluate.Problems()
+    # records are checked by other tests, and take their time
+    forge(forged)
+    evaluate.check_card(problems, forged)
+    for entry in forged["entries"]:
+        evaluate.check_scores(problems, entry)
+        for result in entry["results"]:
+            if result["unplayable"] is None:
+                evaluate.check_means(problems, result)
+    assert kind in {found for found, _, _ in problems.found}
+
+
+def test_oracle_the_suite_of_the_evaluator_is_that_of_the_program():
+    tomllib = pytest.importorskip("tomllib")
+    suite = tomllib.loads((EVALUATOR.parents[1] / "crates/study/assets/wayside-bench-1.toml").read_text())
+    regimes = {}
+    for task in suite["task"]:
+        track, tasks = regimes.setdefault(task["regime"], (task["track"], {}))
+        assert track == task["track"]
+        tasks[task["id"]] = (task["slots"], task["quick_slots"])
+    assert (evaluate.SUITE, evaluate.REGIMES) == (suite["name"], regimes)
+    seeds = suite["seeds"]
+    assert evaluate.QUICK_SEEDS == seeds["quick_count"]
+    for kind, expected in evaluate.SEEDS.items():
+        first = seeds[f"{kind}_first"]
+        assert expected == range(first, first + seeds[f"{kind}_count"])
 
 
 def test_oracle_other_traffic_is_found(card, tmp_path):

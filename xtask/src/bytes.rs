@@ -134,7 +134,9 @@ fn run(program: &Path, job: &Job, folder: &Path) -> String {
         .env("COLUMNS", "100")
         .output()
         .expect("the program was just built");
-    let code = output.status.code().unwrap_or(-1);
+    // what a signal has cut short is no result, and must not become the hash that others are compared with
+    let code = output.status.code();
+    let code = code.unwrap_or_else(|| panic!("{:?} ended by {}", job.arguments, output.status));
     fs::write(folder.join("exit"), code.to_string()).expect("target is writable");
     fs::write(folder.join("stdout"), &output.stdout).expect("target is writable");
     // progress is made of times; what is wrong with an input is not

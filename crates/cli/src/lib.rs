@@ -38,7 +38,7 @@ use clap::{Parser, Subcommand};
 use console::{Failure, Outcome, printed};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use wayside_core::mobility::trace;
+use wayside_core::process;
 
 /// Compares task offloading and migration policies for vehicular edge computing.
 ///
@@ -100,7 +100,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
         Err(failure) => Err(failure),
     };
     // a seed that was left behind in its slot does not drop the SUMO it reads
-    trace::end_all();
+    process::end_all();
     match result {
         Ok(()) => 0,
         Err(failure) => failure.report(),

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
-use wayside_core::mobility::trace;
+use wayside_core::process;
 use wayside_core::{Error, Result};
 
 /// How long work may take to stop once it was asked to.
@@ -65,13 +65,13 @@ pub(crate) fn stop_on_signal(
     *on_signal() = Some(Box::new(handler));
 }
 
-/// Ends the program, and every SUMO that it has started.
+/// Ends this program, and every other one that it has started.
 fn exit() -> ! {
     if let Some(draft) = &*DRAFT.lock().unwrap_or_else(PoisonError::into_inner) {
         // once it is at its place it is not there any more
         _ = fs::remove_file(draft);
     }
-    trace::end_all();
+    process::end_all();
     std::process::exit(130)
 }
 

@@ -111,6 +111,7 @@ pub mod observation;
 pub mod outlook;
 pub(crate) mod parallel;
 pub mod policy;
+pub mod process;
 pub mod queueing;
 pub mod radio;
 pub mod ragged;

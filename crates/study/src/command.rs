@@ -8,7 +8,7 @@ use crate::control::Control;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use wayside_core::engine::PolicyFactory;
 use wayside_core::engine::world::World;
 use wayside_core::policy::Policy;
+use wayside_core::process::Group;
 use wayside_core::rng::Streams;
 use wayside_core::scenario::{Channel, PolicyOptions};
 use wayside_core::slot::{Decision, NamedSlot, Placement, Slot};
@@ -78,7 +79,7 @@ impl CommandPolicy {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let started = command.spawn().map_err(|e| {
+        let started = Group::start(&mut command).map_err(|e| {
             let message = format!("cannot be started: {e}");
             Error::invalid(&self.words[0], None, "", message)
         });
@@ -148,7 +149,7 @@ impl Policy for Running {
 /// A program that answers line by line. Threads read and write, so that a program that does neither is noticed.
 struct Program {
     name: String,
-    child: Child,
+    process: Group,
     to: Option<Sender<String>>,
     answers: Receiver<std::io::Result<String>>,
     said: Arc<Mutex<Vec<u8>>>,
@@ -157,7 +158,8 @@ struct Program {
 }
 
 impl Program {
-    fn new(name: &str, mut child: Child, limit: Duration) -> Self {
+    fn new(name: &str, mut process: Group, limit: Duration) -> Self {
+        let child = process.child();
         let (to, lines) = mpsc::channel();
         let (answered, answers) = mpsc::channel();
         let said = Arc::new(Mutex::new(Vec::new()));
@@ -191,7 +193,7 @@ impl Program {
         }
         Self {
             name: name.to_owned(),
-            child,
+            process,
             to: Some(to),
             answers,
             said,
@@ -236,9 +238,7 @@ impl Program {
 
     fn end(&mut self) {
         self.to = None;
-        // it may have ended already
-        _ = self.child.kill();
-        _ = self.child.wait();
+        self.process.end();
     }
 }
 

@@ -71,7 +71,13 @@ impl Clerk {
             let until = run.as_ref().and_then(|run| run.until);
             tokio::select! {
                 ask = inbox.recv() => match ask {
-                    Some(ask) => self.answer(ask).await,
+                    Some(ask) => {
+                        // who was told of a failure and asks again finds it dealt with
+                        while let Ok(news) = heard.try_recv() {
+                            self.hear(news).await;
+                        }
+                        self.answer(ask).await;
+                    }
                     None => break,
                 },
                 made = joined(run.as_mut().map(|run| &mut run.made)) => {
@@ -140,11 +146,12 @@ impl Clerk {
 
     /// Replies once `changes` are durable.
     async fn write<T: Send + 'static>(&mut self, changes: Vec<Change>, reply: Reply<T>, answer: T) {
-        let news = self.news.clone();
+        let (news, alarm) = (self.news.clone(), self.alarm());
         let done: Done = Box::new(move |is_durable| {
             let answer = match is_durable {
                 true => Ok(answer),
                 false => {
+                    alarm();
                     let (tasks, keys) = (Vec::new(), Vec::new());
                     let _ = news.send(News::Failed { tasks, keys });
                     Err(not_durable())
@@ -259,8 +266,10 @@ impl Clerk {
             }
         }
         let (news, tasks, keys) = (self.news.clone(), decided.tasks, decided.keys);
+        let alarm = self.alarm();
         let done: Done = Box::new(move |is_durable| {
             if !is_durable {
+                alarm();
                 let _ = news.send(News::Failed { tasks, keys });
             }
             for (reply, answer) in replies {
@@ -273,13 +282,19 @@ impl Clerk {
         self.journal.write(decided.changes, done).await;
     }
 
+    /// To be called where a commit has failed, before anybody is told: who hears of it finds the server not ready.
+    fn alarm(&self) -> impl FnOnce() + Send + use<> {
+        let (is_failing, metrics) = (Arc::clone(&self.is_failing), Arc::clone(&self.metrics));
+        move || {
+            if !is_failing.swap(true, Ordering::Relaxed) {
+                metrics.journal_failures.inc();
+            }
+        }
+    }
+
     async fn hear(&mut self, news: News) {
         match news {
             News::Failed { tasks, keys } => {
-                if !self.is_failing() {
-                    self.metrics.journal_failures.inc();
-                    self.is_failing.store(true, Ordering::Relaxed);
-                }
                 self.retry.get_or_insert(Instant::now() + RETRY);
                 let changes = self.centre.undo(&tasks, &keys);
                 self.journal.write(changes, Box::new(|_| {})).await;

@@ -9,6 +9,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use tempfile::TempDir;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result};
 
@@ -36,17 +37,18 @@ impl Fleet {
     /// Starts an agent for every RSU, and waits until all listen.
     pub(super) fn start(
         config: &EmulateConfig,
-        home: &Path,
         policy: &str,
         seed: u64,
     ) -> Result<(Self, Vec<Addresses>, Key)> {
         let ids = &config.world.rsus.id;
         let addresses =
             free_addresses(ids.len()).map_err(|e| Error::io(Path::new("127.0.0.1"), e))?;
+        // it has the key: for this user only, and only until all agents have read it
+        let home = private_folder().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
         let secret = hex(&seal::random::<32>());
-        let file = home.join("net.toml");
+        let file = home.path().join("net.toml");
         let put = |name: &str, text: &str| {
-            let path = home.join(name);
+            let path = home.path().join(name);
             std::fs::write(&path, text).map_err(|e| Error::io(&path, e))
         };
         put("scenario.toml", &config.world.scenario.to_toml())?;
@@ -125,6 +127,17 @@ impl Agent {
         let message = "the agent ended before its time; what it said is above";
         Error::io(Path::new(&self.id), io::Error::other(message))
     }
+}
+
+fn private_folder() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("wayside-emulate-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    builder.tempdir()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -66,14 +66,13 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
     let mut rows = Vec::new();
     let mut packets = Vec::new();
     let lateness = Lateness::default();
-    let home = tempfile::tempdir().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
     for &seed in &config.seeds {
         for (policy, (name, factory)) in config.policies.iter().enumerate() {
             // every policy has vehicles of its own: their CPUs remember what they did
             let tasks = traffic::tasks(&config.world, seed, config.slots)?;
             note(&format!("seed {seed}, {name}: {} tasks", tasks.len()));
             let simulated = simulate::ends(&config.world, factory, seed, config.slots)?;
-            let (measured, reports) = run(config, home.path(), (name, seed), &tasks, &lateness)?;
+            let (measured, reports) = run(config, (name, seed), &tasks, &lateness)?;
             packets.push(compare::packets_a_round(&config.world, &reports));
             for (task, measured) in tasks.iter().zip(&measured) {
                 let simulated = simulated.get(&(task.slot, task.place));
@@ -100,12 +99,11 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
 /// One policy under one seed: what vehicles measured, in the order of `tasks`, and what agents report.
 fn run(
     config: &EmulateConfig,
-    home: &Path,
     (policy, seed): (&str, u64),
     tasks: &[traffic::Task],
     lateness: &Lateness,
 ) -> Result<(Vec<vehicle::Measured>, Vec<crate::RsuReport>)> {
-    let (mut fleet, addresses, key) = Fleet::start(config, home, policy, seed)?;
+    let (mut fleet, addresses, key) = Fleet::start(config, policy, seed)?;
     let rate_hz = config
         .world
         .scenario

@@ -37,7 +37,6 @@ use crate::scenario::{Fcd, FcdSource, Time};
 
 pub use import::{Taken, import};
 pub use report::{Extent, Outlier, Report, extent, ground, report};
-pub use sumo::end_all;
 
 pub(crate) use self::bytes::Text;
 use self::bytes::{Source, Trace};

@@ -4,16 +4,16 @@
 //! trace starts a process of its own, so a survey, a map's extent and every seed simulate anew. The process is ended when
 //! its reader is dropped.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::process::Group;
 use crate::scenario::Simulation;
 
 /// What Wayside says itself, so that only floating-car data comes out and every process writes the same.
@@ -39,7 +39,7 @@ const MISSING: &str = "needs the program sumo, which is not on PATH, not in SUMO
 
 /// A running SUMO, as the bytes that it writes.
 pub(super) struct Sumo {
-    child: Child,
+    process: Group,
     stdout: ChildStdout,
     /// Without a name. Not a pipe: one that is full would stop SUMO, as nobody reads it before the end.
     stderr: File,
@@ -106,19 +106,11 @@ impl Sumo {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr.try_clone()?);
-        // a group of its own: Ctrl-C is ours to handle, and the script of the PyPI package starts a process in turn
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut running = running();
-        if running.closed {
-            return Err(io::Error::other("the program ends"));
-        }
-        let mut child = command.spawn()?;
-        running.ids.insert(child.id());
-        drop(running);
-        let stdout = child.stdout.take().expect("it is piped");
+        // in a group: the script of the PyPI package starts a process in turn
+        let mut process = Group::start(&mut command)?;
+        let stdout = process.child().stdout.take().expect("it is piped");
         Ok(Self {
-            child,
+            process,
             stdout,
             stderr,
             ended: false,
@@ -127,9 +119,8 @@ impl Sumo {
 
     /// Waits for the end of a process that has closed its output.
     fn end(&mut self) -> io::Result<()> {
-        let status = self.child.wait()?;
+        let status = self.process.wait()?;
         self.ended = true;
-        running().ids.remove(&self.child.id());
         if status.success() {
             return Ok(());
         }
@@ -165,51 +156,6 @@ impl Read for Sumo {
         Ok(read)
     }
 }
-
-impl Drop for Sumo {
-    fn drop(&mut self) {
-        if !self.ended {
-            // until it is waited for, its id belongs to no other process
-            kill(self.child.id());
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-            running().ids.remove(&self.child.id());
-        }
-    }
-}
-
-/// The processes that were started and not waited for.
-struct Running {
-    ids: BTreeSet<u32>,
-    /// No more may be started.
-    closed: bool,
-}
-
-fn running() -> MutexGuard<'static, Running> {
-    static RUNNING: Mutex<Running> = Mutex::new(Running {
-        ids: BTreeSet::new(),
-        closed: false,
-    });
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Ends every SUMO that runs for this process, and lets none start: for a program that ends without dropping its readers.
-pub fn end_all() {
-    let mut running = running();
-    running.closed = true;
-    running.ids.iter().copied().for_each(kill);
-}
-
-#[cfg(unix)]
-fn kill(id: u32) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(pid, Signal::KILL);
-    }
-}
-
-#[cfg(not(unix))]
-fn kill(_: u32) {}
 
 /// Where SUMO is.
 struct Program {
