@@ -41,7 +41,7 @@ REGIMES = {
 SEEDS = {"score": range(1000, 1010), "tuning": range(10)}
 QUICK_SEEDS = 2
 FORESEE = {"session-dp", "session-foresight"}  # policies of Wayside that are told the future
-T_975 = {1: math.tan(0.475 * math.pi), 9: 2.262157162798209}  # Student's t for two and for ten seeds
+T_975 = {1: math.tan(0.475 * math.pi), 9: 2.262157162798204}  # Student's t for two and for ten seeds
 LEAST_FREE_SHARE = 1e-3  # an RSU with less of its CPU free accepts nothing
 
 
@@ -569,7 +569,7 @@ def check_estimate(problems, kind, what, said, values, shift=0.0):
         return None
     half = t * math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
     near = said["ci95"] is not None and all(
-        abs(end - (mean + sign * half)) <= 1e-6 * (half + abs(mean) + 1e-6) for sign, end in zip([-1, 1], said["ci95"])
+        abs(end - (mean + sign * half)) <= TOLERANCE * (abs(mean) + half) for sign, end in zip([-1, 1], said["ci95"])
     )
     return problems.check(kind, near, f"{what}: said {said['ci95']}, computed {[mean - half, mean + half]}")
 

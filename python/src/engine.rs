@@ -7,20 +7,14 @@ use pyo3::prelude::*;
 use std::sync::Arc;
 use wayside_core::Slot;
 use wayside_core::engine::env::{self, Turn};
-use wayside_core::engine::queue_env::{QueueEnv, Weights};
+use wayside_core::engine::queue_env::QueueEnv;
 use wayside_core::engine::records::SlotRecord;
 use wayside_core::engine::session_env::SessionEnv;
 use wayside_core::engine::world::World;
 use wayside_core::observation::Observation;
 use wayside_core::rng::Streams;
 use wayside_core::slot::{Decision, Placement};
-
-/// w, V and the weight of late tasks of LySAC's reward, as in its training.
-const WEIGHTS: Weights = Weights {
-    delay: 1.0,
-    tradeoff: 10.0,
-    late: 1.0,
-};
+use wayside_learn::trainer::LysacConfig;
 
 /// One environment of the engine.
 pub(crate) enum Engine {
@@ -37,7 +31,9 @@ impl Engine {
                 .map(|env| Self::Shared(Box::new(env))),
             Agent::Plan | Agent::Destinations => {
                 let by_task = frame.agent == Agent::Destinations;
-                QueueEnv::anywhere(world, layout, by_task, WEIGHTS, slots)
+                // LySAC's reward is that of its training
+                let weights = LysacConfig::default().weights();
+                QueueEnv::anywhere(world, layout, by_task, weights, slots)
                     .map(|env| Self::Queues(Box::new(env)))
             }
             Agent::Hosts => SessionEnv::new(world, slots).map(|env| Self::Sessions(Box::new(env))),

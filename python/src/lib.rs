@@ -78,6 +78,8 @@ mod _native {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    const FIGURES: [&str; super::framed::FIGURES.len()] = super::framed::FIGURES;
 }
 
 /// The error as the Python exception that fits it.

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FIGURES",
     "Env",
     "Learned",
     "Results",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 __version__: str
+FIGURES: list[str]
 
 @final
 class Scenario:

@@ -36,20 +36,7 @@ REWARDS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 """Rewards at the end of a slot, by the figures of the slot; 0 in its other steps."""
 
-FIGURES = (
-    "objective",
-    "delay_s",
-    "energy_j",
-    "tasks",
-    "deadline_met",
-    "offloaded",
-    "migrated",
-    "lost",
-    "lbm",
-    "tau",
-    "lyapunov",
-    "lower_bound",
-)
+FIGURES = _native.FIGURES
 """Infos about a completed slot."""
 
 _HUMAN = importlib.util.find_spec("pygame") is not None

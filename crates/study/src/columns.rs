@@ -11,8 +11,8 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Type of a column, and where a row has its value.
@@ -99,6 +99,53 @@ impl<W: Write + Send> ParquetWriter<W> {
 
     pub(crate) fn finish(self) -> io::Result<W> {
         self.0.into_inner().map_err(io_error)
+    }
+}
+
+/// Rows buffered before they are written: those of a large slot at once would take most of a run's memory.
+const GROUP: usize = 1 << 16;
+
+/// A file of rows that come one by one, written in groups as they come.
+pub(crate) struct RowWriter<R> {
+    table: ParquetWriter<BufWriter<File>>,
+    columns: Vec<(&'static str, Column<R>)>,
+    rows: Vec<R>,
+}
+
+impl<R> RowWriter<R> {
+    pub(crate) fn create(
+        path: &Path,
+        name: &str,
+        columns: Vec<(&'static str, Column<R>)>,
+    ) -> io::Result<Self> {
+        let file = BufWriter::new(File::create(path)?);
+        Ok(Self {
+            table: ParquetWriter::create(file, name, &columns)?,
+            columns,
+            rows: Vec::new(),
+        })
+    }
+
+    pub(crate) fn push(&mut self, row: R) -> io::Result<()> {
+        self.rows.push(row);
+        match self.rows.len() < GROUP {
+            true => Ok(()),
+            false => self.flush(),
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.table.finish()?.into_inner()?;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.rows.is_empty() {
+            self.table.write(&self.columns, &self.rows)?;
+            self.rows.clear();
+        }
+        Ok(())
     }
 }
 

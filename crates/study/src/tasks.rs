@@ -7,10 +7,9 @@
 //! Where answers are returned, further columns say what became of each.
 //! Where faults strike it is the route travelled, as far as the task came.
 
-use crate::columns::{Column, ParquetWriter};
+use crate::columns::{Column, ParquetWriter, RowWriter};
 use crate::read::{self, Values};
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io;
 use std::path::{Path, PathBuf};
 use wayside_core::backhaul::network::Link;
 use wayside_core::engine::TaskOutcome;
@@ -21,9 +20,6 @@ use wayside_core::engine::world::World;
 use wayside_core::evaluate::Outcome;
 use wayside_core::queueing::Lost;
 use wayside_core::slot::{Placement, Slot};
-
-/// Rows buffered before they are written: with a large slot at once they would take most of a run's memory.
-const GROUP: usize = 1 << 16;
 
 /// One row.
 struct Row<'a> {
@@ -267,23 +263,18 @@ pub(crate) struct TaskWriter<'a> {
     links: &'a [Link],
     /// Reused for the links of a route.
     route: Vec<u32>,
-    table: ParquetWriter<BufWriter<File>>,
-    rows: Vec<Row<'a>>,
-    further: Further,
+    rows: RowWriter<Row<'a>>,
 }
 
 impl<'a> TaskWriter<'a> {
     pub(crate) fn create(folder: &Path, seed: u64, world: &'a World) -> io::Result<Self> {
-        let file = BufWriter::new(File::create(path(folder, seed))?);
-        let further = Further::of(world);
+        let columns = columns(Further::of(world));
         Ok(Self {
             seed,
             rsu_ids: &world.rsus.id,
             links: world.network.links(),
             route: Vec::new(),
-            table: ParquetWriter::create(file, "tasks", &columns(further))?,
-            rows: Vec::new(),
-            further,
+            rows: RowWriter::create(&path(folder, seed), "tasks", columns)?,
         })
     }
 
@@ -297,7 +288,7 @@ impl<'a> TaskWriter<'a> {
     ) -> io::Result<()> {
         for task in 0..decider.outcomes().len() {
             let row = self.row(t, policy, slot, decider, task);
-            self.push(row)?;
+            self.rows.push(row)?;
         }
         Ok(())
     }
@@ -356,7 +347,7 @@ impl<'a> TaskWriter<'a> {
             ..
         } = *self;
         let rsu_id = |m: u32| rsu_ids[m as usize].as_str();
-        self.push(Row {
+        self.rows.push(Row {
             seed,
             policy,
             slot: task.slot,
@@ -374,26 +365,8 @@ impl<'a> TaskWriter<'a> {
         })
     }
 
-    fn push(&mut self, row: Row<'a>) -> io::Result<()> {
-        self.rows.push(row);
-        match self.rows.len() < GROUP {
-            true => Ok(()),
-            false => self.flush(),
-        }
-    }
-
-    pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.flush()?;
-        self.table.finish()?.into_inner()?;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.rows.is_empty() {
-            self.table.write(&columns(self.further), &self.rows)?;
-            self.rows.clear();
-        }
-        Ok(())
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.rows.finish()
     }
 }
 

@@ -64,7 +64,9 @@ impl LysacConfig {
         }
     }
 
-    pub(super) fn weights(&self) -> Weights {
+    /// What its reward weighs.
+    #[must_use]
+    pub fn weights(&self) -> Weights {
         Weights {
             delay: self.delay_weight,
             tradeoff: self.tradeoff,

@@ -173,9 +173,12 @@ async fn replay(
     }
     let mut ended = Vec::new();
     for requests in running {
-        if let Ok((tasks, failed)) = requests.await {
-            ended.extend(tasks);
-            failures.extend(failed);
+        match requests.await {
+            Ok((tasks, failed)) => {
+                ended.extend(tasks);
+                failures.extend(failed);
+            }
+            Err(e) => failures.push(e.to_string()),
         }
     }
     Ok((ended, vehicles, failures, late_s))
@@ -262,9 +265,12 @@ async fn ask(
         .collect();
     let (mut ended, mut failures) = (Vec::new(), Vec::new());
     for task in running {
-        if let Ok((task, failure)) = task.await {
-            ended.push(task);
-            failures.extend(failure);
+        match task.await {
+            Ok((task, failure)) => {
+                ended.push(task);
+                failures.extend(failure);
+            }
+            Err(e) => failures.push(e.to_string()),
         }
     }
     (ended, failures)

@@ -434,10 +434,11 @@ fn is_result(name: &str) -> bool {
 }
 
 fn write(folder: Arc<Folder>, mut manifest: Manifest, card: &ScoreCard) -> Result<()> {
-    // a seed that was left behind may still write to it
-    let Some(mut folder) = Arc::into_inner(folder) else {
-        return Ok(());
-    };
+    // a card is not left unwritten in silence; all runs have ended, and with them who recorded them
+    let mut folder = Arc::into_inner(folder).ok_or_else(|| {
+        let e = std::io::Error::other("a run still writes its record");
+        Error::io(Path::new("score.json"), e)
+    })?;
     folder.write("score.json", card.json().as_bytes())?;
     folder.write("score.csv", card.csv().as_bytes())?;
     if let Some(figure) = card.figure() {

@@ -1,16 +1,12 @@
 //! Writes the rows of a seed while it runs, and joins those of all seeds.
 
 use super::{RSU, SITE, Site, TASK, VEHICLE};
-use crate::columns::{Column, ParquetWriter};
-use std::fs::File;
-use std::io::{self, BufWriter};
+use crate::columns::{Column, ParquetWriter, RowWriter};
+use std::io;
 use std::path::{Path, PathBuf};
 use wayside_core::engine::decider::Decider;
 use wayside_core::engine::world::World;
 use wayside_core::slot::Slot;
-
-/// Rows buffered before they are written.
-const GROUP: usize = 1 << 16;
 
 /// One row.
 struct Row<'a> {
@@ -50,8 +46,7 @@ fn columns<'a>() -> [(&'static str, Column<Row<'a>>); 11] {
 pub(crate) struct PlaybackWriter<'a> {
     seed: u64,
     rsu_ids: &'a [String],
-    table: ParquetWriter<BufWriter<File>>,
-    rows: Vec<Row<'a>>,
+    rows: RowWriter<Row<'a>>,
     /// The slot that was last seen, and its tasks before the instant seen next: they are numbered through, as in `tasks.parquet`.
     slot: usize,
     tasks: usize,
@@ -59,12 +54,10 @@ pub(crate) struct PlaybackWriter<'a> {
 
 impl<'a> PlaybackWriter<'a> {
     pub(crate) fn create(folder: &Path, seed: u64, world: &'a World) -> io::Result<Self> {
-        let file = BufWriter::new(File::create(path(folder, seed))?);
         Ok(Self {
             seed,
             rsu_ids: &world.rsus.id,
-            table: ParquetWriter::create(file, "playback", &columns())?,
-            rows: Vec::new(),
+            rows: RowWriter::create(&path(folder, seed), "playback", columns().into())?,
             slot: 0,
             tasks: 0,
         })
@@ -79,7 +72,7 @@ impl<'a> PlaybackWriter<'a> {
         for row in 0..slot.vehicles.len() {
             let place_m = Some([slot.vehicles.x_m[row], slot.vehicles.y_m[row]]);
             let id = vehicle_id(row);
-            self.push(Row {
+            self.rows.push(Row {
                 place_m,
                 ..self.row(t, slot, VEHICLE, id)
             })?;
@@ -87,7 +80,7 @@ impl<'a> PlaybackWriter<'a> {
         for (task, &row) in slot.tasks.vehicle.iter().enumerate() {
             let vehicle = Some(vehicle_id(row as usize));
             let id = format!("t{}", self.tasks + task);
-            self.push(Row {
+            self.rows.push(Row {
                 vehicle,
                 ..self.row(t, slot, TASK, id)
             })?;
@@ -115,7 +108,7 @@ impl<'a> PlaybackWriter<'a> {
                     (Some(load), Some(queues.present.waiting[m].into()))
                 }
             };
-            self.push(Row {
+            self.rows.push(Row {
                 policy: Some(policy),
                 load,
                 waiting,
@@ -140,26 +133,8 @@ impl<'a> PlaybackWriter<'a> {
         }
     }
 
-    fn push(&mut self, row: Row<'a>) -> io::Result<()> {
-        self.rows.push(row);
-        match self.rows.len() < GROUP {
-            true => Ok(()),
-            false => self.flush(),
-        }
-    }
-
-    pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.flush()?;
-        self.table.finish()?.into_inner()?;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.rows.is_empty() {
-            self.table.write(&columns(), &self.rows)?;
-            self.rows.clear();
-        }
-        Ok(())
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.rows.finish()
     }
 }
 
