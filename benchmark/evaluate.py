@@ -21,6 +21,7 @@ import heapq
 import json
 import math
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -43,6 +44,42 @@ QUICK_SEEDS = 2
 FORESEE = {"session-dp", "session-foresight"}  # policies of Wayside that are told the future
 T_975 = {1: math.tan(0.475 * math.pi), 9: 2.262157162798204}  # Student's t for two and for ten seeds
 LEAST_FREE_SHARE = 1e-3  # an RSU with less of its CPU free accepts nothing
+
+
+class Broken(Exception):
+    """A file that cannot be checked, in words for who sent it."""
+
+
+def parsed(text, place):
+    """The value that JSON text holds."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}" if "\n" in text.rstrip() else f"column {error.colno}"
+        raise Broken(f"{place}: must be JSON, {where}: {error.msg[0].lower()}{error.msg[1:]}") from None
+    except (RecursionError, ValueError):
+        raise Broken(f"{place}: must be JSON that nests less and has shorter numbers") from None
+
+
+def text_of(path):
+    """The text of a file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Broken(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise Broken(f"{path}: must be UTF-8 text") from None
+
+
+def in_words(error, place):
+    """What an error while checking says about the file at hand."""
+    if isinstance(error, Broken):
+        return str(error)
+    if isinstance(error, KeyError):
+        return f"{place}: must have {error.args[0]!r}, has none (docs/benchmark.md has the format)"
+    if isinstance(error, OSError):
+        return f"{place}: cannot be read: {error.strerror or error}"
+    return f"{place}: a value is not of the kind that the format has there (docs/benchmark.md)"
 
 
 class Problems:
@@ -521,15 +558,23 @@ def traffic_of(line):
 
 def read(path):
     """The lines of a record."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+    number = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                yield parsed(line, f"{path}, line {number}")
+    except (EOFError, OSError, zlib.error):
+        raise Broken(f"{path}: must be a whole gzip file, ends or breaks after line {number}") from None
+    except UnicodeDecodeError:
+        raise Broken(f"{path}: must be UTF-8 text, is not after line {number}") from None
 
 
 def replay(problems, path, slots):
     """The outcomes of a record and its traffic."""
     lines = read(path)
-    header = next(lines)
+    header = next(lines, Broken)
+    if header is Broken:
+        raise Broken(f"{path}: must begin with a line that says what it records, is empty")
     run = RUNS[header["track"]](header)
     traffic, times = [], []
     for line in lines:
@@ -632,7 +677,7 @@ def check_means(problems, result):
 def evaluate(folder, problems, against=None):
     """Checks the score card in `folder`; how many runs it has."""
     folder, runs = Path(folder), 0
-    card = json.loads((folder / "score.json").read_text(encoding="utf-8"))
+    card, problems.place = parsed(text_of(folder / "score.json"), folder / "score.json"), "score.json"
     check_card(problems, card)
     traffic = {}
     for entry in card["entries"]:
@@ -679,8 +724,8 @@ def main(arguments=None):
     problems = Problems()
     try:
         runs = evaluate(options.folder, problems, options.against)
-    except (OSError, EOFError, KeyError, ValueError, TypeError, StopIteration) as error:
-        print(f"error: {problems.place or options.folder}: {type(error).__name__}: {error}", file=sys.stderr)
+    except (Broken, OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        print(f"error: {in_words(error, problems.place or options.folder)}", file=sys.stderr)
         return 2
     for kind, place, message in problems.found[:50]:
         print(f"{kind}: {place}: {message}")

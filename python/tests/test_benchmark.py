@@ -5,6 +5,7 @@ import gzip
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -350,6 +351,92 @@ def test_oracle_forged_headlines_are_found(card, forge, kind):
             if result["unplayable"] is None:
                 evaluate.check_means(problems, result)
     assert kind in {found for found, _, _ in problems.found}
+
+
+PYTHONS_WORDS = re.compile(r"Traceback|[a-z]Error|NoneType|subscript|indices|'(str|int|float|list|dict)'|Errno")
+
+
+def judged(folder, capsys):
+    """Exit code and message of the evaluator; the message is for people."""
+    code = evaluate.main([str(folder)])
+    said = capsys.readouterr().err
+    assert not PYTHONS_WORDS.search(said), said
+    assert (code == 2) == said.startswith("error: "), said
+    return code, said
+
+
+@pytest.mark.parametrize(
+    ("name", "break_it", "message"),
+    [
+        ("score.json", lambda b: b[: len(b) // 2], "score.json: must be JSON, "),
+        ("score.json", lambda b: b"", "score.json: must be JSON, column 1: expecting value"),
+        ("score.json", lambda b: b"\xff\xfe", "score.json: must be UTF-8 text"),
+        ("score.json", lambda b: b"[" * 100_000, "score.json: must be JSON that nests less"),
+        ("score.json", lambda b: b"[]", "score.json: a value is not of the kind"),
+        ("score.json", lambda b: b"{}", "score.json: must have 'suite', has none"),
+        ("score.json", lambda b: b.replace(b'"by_seed"', b'"seeds"'), "must have 'by_seed', has none"),
+        ("score.json", None, "score.json: cannot be read: No such file or directory"),
+        ("record", lambda b: b[: len(b) // 2], "must be a whole gzip file, ends or breaks after line"),
+        ("record", lambda b: b"{}", "must be a whole gzip file, ends or breaks after line 0"),
+        ("record", lambda b: gzip.compress(b""), "is empty"),
+        ("record", lambda b: gzip.compress(b'{"track": "shared"'), "line 1: must be JSON, column"),
+        ("record", lambda b: gzip.compress(gzip.decompress(b)[:-9]), ": must be JSON, column"),
+        ("record", lambda b: gzip.compress(b"null\n"), "a value is not of the kind"),
+    ],
+)
+def test_property_broken_files_are_named_in_words(card, tmp_path, capsys, name, break_it, message):
+    folder, _ = card
+    record = "slot-20.mine.seed1000.jsonl.gz"
+    one = copied(folder, tmp_path / "one", record)
+    path = one / name if name == "score.json" else one / "records" / record
+    if break_it is None:
+        path.unlink()
+    else:
+        path.write_bytes(break_it(path.read_bytes()))
+    code, said = judged(one, capsys)
+    assert code == 2 and message in said
+
+
+def mutated(value, rng):
+    """``value`` with one of its parts, at random, taken out or replaced by something else."""
+    parts = []
+
+    def walk(holder):
+        for key in list(holder) if isinstance(holder, dict) else range(len(holder)):
+            parts.append((holder, key))
+            if isinstance(holder[key], (dict, list)):
+                walk(holder[key])
+
+    walk(value)
+    holder, key = parts[rng.integers(len(parts))]
+    other = [None, "x", -1, 0, 1e308, float("nan"), True, [], {}, [[]], {"mean": None}]
+    choice = int(rng.integers(len(other) + 1))
+    if choice == len(other):
+        del holder[key]
+    else:
+        holder[key] = other[choice]
+    return value
+
+
+@pytest.mark.parametrize("run", ["slot-20.mine", "coupled-25.plan-ahead", "highway.session-plan", "batch.price"])
+def test_property_no_card_and_no_record_makes_the_evaluator_fail(card, tmp_path, capsys, run):
+    """Whatever is sent in: it agrees, or names problems, or says which file cannot be checked."""
+    rng, folder = np.random.default_rng(0), card[0]
+    name = f"{run}.seed1000.jsonl.gz"
+    one = copied(folder, tmp_path / "one", name)
+    text, packed = (one / "score.json").read_text(), (one / "records" / name).read_bytes()
+    lines = gzip.decompress(packed).decode().splitlines()
+    codes = []
+    for _ in range(60):
+        (one / "score.json").write_text(json.dumps(mutated(json.loads(text), rng)))
+        codes.append(judged(one, capsys)[0])
+    (one / "score.json").write_text(text)
+    for _ in range(60):
+        at = int(rng.integers(min(len(lines), 3)))
+        changed = [*lines[:at], json.dumps(mutated(json.loads(lines[at]), rng)), *lines[at + 1 :]]
+        (one / "records" / name).write_bytes(gzip.compress("\n".join(changed).encode(), 1))
+        codes.append(judged(one, capsys)[0])
+    assert {1, 2} <= set(codes) <= {0, 1, 2}
 
 
 def test_oracle_the_suite_of_the_evaluator_is_that_of_the_program():
