@@ -6,6 +6,7 @@
 ``wayside.benchmark``                  the score card of the open benchmark, for any policy
 ``wayside.train``                      trains a policy, for ``run`` and ``decide``
 ``wayside.study``                      runs a study; ``wayside.ray.study`` on a cluster
+``wayside.record``                     writes the decisions of a policy as a Minari data set
 ``wayside.load_policy``                a trained policy as an object; ``wayside.GymPolicy`` makes one of yours
 ``wayside.Scenario``                   everything that defines a run but its seeds
 ``gymnasium.make("wayside/Offloading-v0")``  the environment, see :class:`wayside.env.OffloadingEnv`
@@ -37,6 +38,7 @@ from wayside.api import (
     topology,
 )
 from wayside.learned import GymPolicy, TrainedPolicy, load_policy
+from wayside.recording import record
 from wayside.scenario import Scenario, Section
 from wayside.scoring import ScoreCard, benchmark
 from wayside.studying import study
@@ -64,6 +66,7 @@ __all__ = [
     "decide",
     "load_policy",
     "policies",
+    "record",
     "run",
     "study",
     "topology",
