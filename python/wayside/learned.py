@@ -115,6 +115,28 @@ class TrainedPolicy:
         """Write the policy file, whole or not at all."""
         self._native.save(os.fspath(path))
 
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as an ONNX model, whole or not at all: ``pip install wayside[onnx]``.
+
+        ===============  ==============================================================================================
+        ``observation``  input, float32 ``(batch, rows, features)``, ``(batch, features)`` for ``flat`` and ``plan``
+        ``action_mask``  input, bool ``(batch, sum(nvec))``, head by head, as ``action_masks()``; not for ``plan``
+        ``logits``       output, float32 ``(batch, logits)``, row by row; of ``plan`` means, then logarithms of deviations
+        ``action``       output, what :meth:`act` chooses: int64 ``(batch, heads)``, ``(batch,)`` for ``sequential``, float32
+                         ``(batch, actions)`` in [-1, 1] for ``plan``
+        ===============  ==============================================================================================
+
+        Its metadata holds ``form`` and ``card``.
+
+        Raises:
+            ImportError: the package onnx is not installed.
+            ValueError: a network of an architecture that is not Wayside's own.
+            OSError: a file that cannot be written.
+        """
+        from wayside.exporting import export
+
+        export(self, path)
+
     def state_dict(self) -> dict[str, npt.NDArray[np.float32]]:
         """All tensors by name, as PyTorch lays them out: weights float32 of shape ``(outputs, inputs)``, biases ``(outputs,)``.
 
