@@ -167,6 +167,25 @@ pub(crate) fn local(slot: &Slot, task: usize) -> Outcome {
     }
 }
 
+/// The outcome of a task whose server fails `after_s` after the task arose: it runs on its vehicle then, once that is free of what
+/// it has now. What it took until then is lost, and paid.
+pub(crate) fn interrupted(slot: &Slot, task: usize, outcome: &Outcome, after_s: f64) -> Outcome {
+    let at_home = local(slot, task);
+    let upload_s = outcome.upload_s.min(after_s);
+    let migration_s = outcome.migration_s.min(after_s - upload_s);
+    let begun_s = outcome.ready_s() - outcome.compute_s;
+    let share = ((after_s - begun_s).max(0.0) / outcome.compute_s).min(1.0);
+    let ready_s = after_s.max(at_home.wait_s);
+    Outcome {
+        upload_s,
+        migration_s,
+        wait_s: ready_s - upload_s - migration_s,
+        compute_s: at_home.compute_s,
+        compute_j: at_home.compute_j + share * outcome.compute_j,
+        ..*outcome
+    }
+}
+
 /// The upload of `task` to the RSU `entry`, shared with `entering - 1` other tasks.
 fn uploaded(slot: &Slot, task: usize, entry: u32, entering: f64) -> Outcome {
     let vehicle = slot.tasks.vehicle[task] as usize;

@@ -111,10 +111,16 @@ impl CarryOver {
                     *free_at_s = free_at_s.max(end_s);
                 }
                 Placement::Rsu { execution, .. } => {
+                    let interrupted_s = costs.interrupted_s(task);
+                    if interrupted_s.is_finite() {
+                        // its turn on the vehicle is kept from now on
+                        let free_at_s = &mut self.free_at_s[slot.tasks.vehicle[task] as usize];
+                        *free_at_s = free_at_s.max(end_s);
+                    }
                     self.running.push(Running {
                         rsu: execution,
                         cpu_hz: costs.cpu_hz()[task],
-                        end_s,
+                        end_s: end_s.min(interrupted_s),
                     });
                 }
                 Placement::Cloud { .. } => {}

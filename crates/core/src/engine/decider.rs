@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use super::batch;
+use super::health::Outages;
 use super::hosting::Hosted;
 use super::records::{ReturnRecord, SessionRun};
 use super::result::Returned;
 use super::traffic::Traffic;
 use crate::alloc::{Allocator, Certificate};
-use crate::evaluate::{Evaluator, Outcome};
+use crate::evaluate::{self, Evaluator, Outcome};
 use crate::model::load;
 use crate::policy::{Known, Policy, PolicyKind};
 use crate::rng::Streams;
@@ -109,8 +110,12 @@ impl Decider {
         self.costs.evaluate(slot, &self.decision);
     }
 
-    /// Returns the results of what was decided, where the scenario says how.
+    /// Interrupts tasks whose servers fail, and returns the results of what was decided, where the scenario says how.
     pub(super) fn return_results(&mut self, slot: &Slot, traffic: &mut Traffic<'_>) {
+        if let Some(outages) = traffic.outages() {
+            self.costs
+                .interrupt(slot, &self.decision.placements, outages);
+        }
         self.costs
             .return_results(slot, &self.decision.placements, traffic);
     }
@@ -277,6 +282,8 @@ pub(super) struct CostEvaluator {
     cpu_hz: Vec<f64>,
     certificate: Certificate,
     outcomes: Vec<Outcome>,
+    /// When tasks lose their servers, infinite where they do not \[s\]; empty where that cannot happen.
+    interrupted_s: Vec<f64>,
     returns: Vec<Returned>,
     results: bool,
     rejected: u32,
@@ -317,6 +324,31 @@ impl CostEvaluator {
         self.evaluator
             .outcomes(slot, &decision.placements, &self.cpu_hz, &mut self.outcomes);
         self.measure(slot, &decision.placements);
+    }
+
+    /// Sends tasks back to their vehicles whose servers fail before they end, after [`evaluate`](Self::evaluate).
+    pub(super) fn interrupt(&mut self, slot: &Slot, placements: &[Placement], outages: &Outages) {
+        let t = (slot.now_s / slot.slot_s).round() as usize;
+        self.interrupted_s.clear();
+        for (task, placement) in placements.iter().enumerate() {
+            let outcome = &mut self.outcomes[task];
+            let next = placement.execution().and_then(|m| outages.next(m, t));
+            let fails_s = next.map_or(f64::INFINITY, |t| t as f64 * slot.slot_s);
+            let cut = fails_s < slot.now_s + outcome.ready_s();
+            if cut {
+                *outcome = evaluate::interrupted(slot, task, outcome, fails_s - slot.now_s);
+            }
+            self.interrupted_s
+                .push(if cut { fails_s } else { f64::INFINITY });
+        }
+    }
+
+    /// When `task` loses its server, infinite where it does not \[s\].
+    pub(super) fn interrupted_s(&self, task: usize) -> f64 {
+        self.interrupted_s
+            .get(task)
+            .copied()
+            .unwrap_or(f64::INFINITY)
     }
 
     /// Adds to the outcomes what the return of the results takes, where the scenario says how.
@@ -378,6 +410,12 @@ impl CostEvaluator {
 
     pub(super) fn rejected(&self) -> u32 {
         self.rejected
+    }
+
+    /// Tasks sent back to their vehicles because their servers fail.
+    pub(super) fn interrupted(&self) -> u32 {
+        let cut = self.interrupted_s.iter().filter(|s| s.is_finite());
+        cut.count() as u32
     }
 
     pub(super) fn loads(&self) -> impl ExactSizeIterator<Item = f64> + Clone + '_ {

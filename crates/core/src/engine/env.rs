@@ -343,6 +343,9 @@ impl<'w> Env<'w> {
         traffic.pay(slot, &NoiseRise::default());
         costs.allocate(&episode.slot, decision);
         costs.evaluate(&episode.slot, decision);
+        if let Some(outages) = episode.traffic.outages() {
+            costs.interrupt(&episode.slot, &decision.placements, outages);
+        }
         costs.return_results(&episode.slot, &decision.placements, &mut episode.traffic);
         self.record = account(&episode.slot, &decision.placements, costs);
         self.record.enforced = episode.world.scenario.load_balance.enforce;

@@ -187,6 +187,14 @@ impl Links {
         Ok(())
     }
 
+    /// Forgets the links of the slot with RSUs that `keeps` does not let stay, before its coverage does.
+    pub(super) fn retain(&mut self, slot: &Slot, keeps: impl Fn(u32) -> bool) {
+        for column in [&mut self.snr, &mut self.seen_snr] {
+            let mut links = slot.coverage.links.iter();
+            column.retain(|_| links.next().is_none_or(|link| keeps(link.rsu)));
+        }
+    }
+
     /// Takes the new places, and the distance driven to them.
     fn drive(&mut self, positions: &Positions, previous_row: &[Option<u32>]) {
         let place = |v: usize, driven_m: f64| Place {

@@ -10,6 +10,7 @@ use crate::scenario::{
     self, Area, DegreeArea, MAX_GRID, Mobility, Parking, Rsu, RsuLayout, Scenario,
 };
 use crate::sites::{self, Plan, SiteReport};
+use crate::slot::Rsus;
 use crate::slot::queues::{Information, Queues};
 
 /// Where a map is on earth.
@@ -64,6 +65,23 @@ pub(super) fn row_of(id: &str, rsus: &[Rsu], key: &str) -> Result<u32> {
         let known: Vec<_> = rsus.iter().map(|rsu| rsu.id.as_str()).take(100).collect();
         Error::invalid("scenario", None, key, unknown("RSU", id, &known))
     })
+}
+
+/// The columns of `list`.
+pub(super) fn columns(list: &[Rsu]) -> Rsus {
+    let column = |f: fn(&Rsu) -> f64| list.iter().map(f).collect::<Vec<f64>>();
+    Rsus {
+        id: list.iter().map(|r| r.id.clone()).collect(),
+        x_m: column(|r| r.x_m),
+        y_m: column(|r| r.y_m),
+        range_m: column(|r| r.range_m),
+        bandwidth_hz: column(|r| r.bandwidth_hz),
+        cpu_hz: column(|r| r.cpu_hz),
+        energy_coeff: column(|r| r.energy_coeff),
+        reserved_cpu_hz: vec![0.0; list.len()],
+        releasing_cpu_hz: vec![0.0; list.len()],
+        up: Vec::new(),
+    }
 }
 
 /// The cores of `rsus` with their state still to be filled in.

@@ -159,11 +159,7 @@ pub fn replicate_observed<C: PolicyFactory>(
     options: Options,
     observer: &mut dyn Observer,
 ) -> Result<Option<Replication>> {
-    // Bounds of queues and of sessions hold as long as nothing fails.
-    let fails = world
-        .faults
-        .iter()
-        .any(|fault| fault.what != world::FaultyPart::Information);
+    let fails = !world.is_bounded();
     let kind = options.bound.of(world);
     let mut horizon = (kind == BoundKind::Horizon && !fails).then(|| RunBound::new(world));
     let apart = horizon.is_none() && !fails;

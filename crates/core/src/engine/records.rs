@@ -272,7 +272,7 @@ pub struct SlotRecord {
     pub hops: u32,
     /// Tasks of vehicles that no RSU covers.
     pub uncovered: u32,
-    /// Tasks sent back to the vehicle because the RSU chosen had no CPU left.
+    /// Tasks sent back to the vehicle because the RSU chosen had no CPU left, or failed before they ended.
     pub turned_back: u32,
     /// LBM (9).
     pub lbm: f64,

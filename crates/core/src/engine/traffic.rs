@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::coverage;
-use super::health::Health;
+use super::health::{Health, Outages};
 use super::links::{Links, NoiseRise};
 use super::result::{ResultReturn, Returned};
 use super::sessions::SessionSource;
@@ -34,8 +34,10 @@ pub struct Traffic<'w> {
     renewal: Renewal,
     /// Work that runs over many slots, in place of tasks.
     sessions: Option<SessionSource>,
-    /// Which servers and links work, where sessions meet faults.
+    /// Which servers and links work, where any fail and nothing queues.
     health: Option<Health>,
+    /// When servers interrupt tasks that run over several slots.
+    outages: Option<Outages>,
     /// The radio, where it is more than log-distance.
     links: Option<Links>,
     /// Returns the results of tasks, and reads positions ahead for that.
@@ -102,6 +104,8 @@ impl<'w> Traffic<'w> {
             links: Links::new(&world, streams)?,
             covering: coverage::Scratch::default(),
             health: Health::new(&world),
+            outages: (world.scenario.time.carry_over && !world.faults.is_empty())
+                .then(|| Outages::new(&world)),
             results: world.scenario.result.map(|options| {
                 let sizes = streams.stream("task.result");
                 ResultReturn::new(options, world.scenario.time.slot_s, sizes)
@@ -161,6 +165,11 @@ impl<'w> Traffic<'w> {
         world.fix_uplinks(slot);
         if let Some(health) = &mut self.health {
             health.show(&world, slot);
+            let is_up = |rsu| health.is_up(rsu);
+            if let Some(links) = &mut self.links {
+                links.retain(slot, is_up);
+            }
+            slot.coverage.retain(is_up);
         }
         match &mut self.sessions {
             Some(sessions) => {
@@ -204,6 +213,11 @@ impl<'w> Traffic<'w> {
         if let Some(links) = &self.links {
             links.hear(slot, placements, outcomes, rise);
         }
+    }
+
+    /// When servers interrupt tasks, where that can happen.
+    pub(super) fn outages(&self) -> Option<&Outages> {
+        self.outages.as_ref()
     }
 
     /// Returns the results of the tasks of `slot`, the slot it was advanced to last, where the scenario says how: adds to

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::coverage::{self, CoverageIndex};
 pub use super::map::{Degrees, FaultyPart, WorldFault};
-use super::map::{connected, faults, ground, laid_out, queues, stands_m};
+use super::map::{columns, connected, faults, ground, laid_out, queues, stands_m};
 use crate::backhaul::network::Network;
 use crate::backhaul::{self, Routes, TOO_FAR};
 use crate::error::{Error, Problem, Problems, Result};
@@ -21,7 +21,7 @@ use crate::radio::polygons::{self, Project};
 use crate::radio::table::Gains;
 use crate::rng::{Stream, Streams};
 use crate::scenario::{
-    Area, BalanceOf, Cores, Cycles, Execution, FalseKind, Range, Rsu, Scenario, SessionOptions,
+    Area, BalanceOf, Cores, Cycles, Execution, FalseKind, Range, Scenario, SessionOptions,
 };
 use crate::sites::SiteReport;
 use crate::slot::queues::Queues;
@@ -141,18 +141,7 @@ impl World {
         }
         let faults = faults(&scenario.faults, &list, &network)?;
         let stands_m = stands_m(&scenario.fleet.mobility, &list)?;
-        let column = |f: fn(&Rsu) -> f64| list.iter().map(f).collect::<Vec<f64>>();
-        let rsus = Rsus {
-            id: list.iter().map(|r| r.id.clone()).collect(),
-            x_m: column(|r| r.x_m),
-            y_m: column(|r| r.y_m),
-            range_m: column(|r| r.range_m),
-            bandwidth_hz: column(|r| r.bandwidth_hz),
-            cpu_hz: column(|r| r.cpu_hz),
-            energy_coeff: column(|r| r.energy_coeff),
-            reserved_cpu_hz: vec![0.0; list.len()],
-            releasing_cpu_hz: vec![0.0; list.len()],
-        };
+        let rsus = columns(&list);
         check_gains(scenario, &rsus)?;
         let index = CoverageIndex::new(Radio::new(&scenario.channel), &rsus);
         let has_queues = scenario.execution.queues();
@@ -246,6 +235,13 @@ impl World {
         let (fleet, time) = (&self.scenario.fleet, self.scenario.time);
         let named = self.scenario.radio.table.is_some();
         mobility::source(fleet, time, self.area, &self.stands_m, streams, named)
+    }
+
+    /// Whether there are bounds: that of queues holds as long as no server and no link fails.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        let mut parts = self.faults.iter().map(|fault| fault.what);
+        self.queues.is_none() || parts.all(|what| what == FaultyPart::Information)
     }
 
     /// What moves of sessions take over `routes`.

@@ -312,22 +312,19 @@ impl Success {
     }
 }
 
-/// Reports sections that only servers with queues heed, and faults that sessions do not.
+/// Reports sections and faults that only servers with queues heed.
 pub(super) fn needs_queues(k: &mut Keys<'_, '_>, execution: Execution, faults: &[Fault]) {
     if execution.queues() {
         return;
     }
-    let sessions = execution.sessions().is_some();
-    for (i, fault) in faults.iter().enumerate().filter(|_| sessions) {
+    for (i, fault) in faults.iter().enumerate() {
         if fault.what == Faulty::Information {
-            let message = "must be \"server\" or \"link\" with [execution] kind = \"sessions\"";
+            let message =
+                "must be \"server\" or \"link\": information needs [execution] kind = \"queues\"";
             k.problem(&format!("fault.{i}.kind"), message);
         }
     }
-    for section in ["cloud", "information", "fault", "success"] {
-        if section == "fault" && sessions {
-            continue;
-        }
+    for section in ["cloud", "information", "success"] {
         if k.has(section) {
             k.problem(section, "needs [execution] kind = \"queues\"");
         }

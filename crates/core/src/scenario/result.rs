@@ -1,6 +1,6 @@
 //! `[result]`: the answers of tasks, and how they reach vehicles that have moved.
 
-use super::queueing::Execution;
+use super::queueing::{Execution, Fault};
 use super::radio::RadioOptions;
 use crate::config::{Float, Keys, Range, Spread, section};
 
@@ -28,6 +28,7 @@ pub(super) fn section(
     k: &mut Keys<'_, '_>,
     execution: Execution,
     radio: &RadioOptions,
+    faults: &[Fault],
     result: &mut Option<ResultOptions>,
 ) {
     let without = "answers have no size and are there at once";
@@ -38,6 +39,9 @@ pub(super) fn section(
             "result",
             "needs [execution] kind = \"shared-cpu\": there is no return of results where tasks queue or work runs in sessions",
         );
+    }
+    if result.is_some() && !faults.is_empty() {
+        k.problem("result", "needs a world without [[fault]]");
     }
     if result.is_some() && !radio.is_plain() {
         k.problem(

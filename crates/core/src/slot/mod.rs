@@ -118,6 +118,9 @@ pub struct Rsus {
     pub reserved_cpu_hz: Vec<f64>,
     /// Of that, what is free again when the next slot starts \[Hz\].
     pub releasing_cpu_hz: Vec<f64>,
+    /// Whether the server works, where tasks share CPU and parts fail; otherwise empty. A server that does not has no coverage and
+    /// no routes in the slot.
+    pub up: Vec<bool>,
 }
 
 impl Rsus {
@@ -131,6 +134,12 @@ impl Rsus {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.x_m.is_empty()
+    }
+
+    /// Whether the server of RSU `m` works.
+    #[must_use]
+    pub fn is_up(&self, m: usize) -> bool {
+        self.up.get(m).is_none_or(|up| *up)
     }
 
     /// CPU of RSU `m` that may be granted in this slot \[Hz\], never negative.

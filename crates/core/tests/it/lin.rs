@@ -171,6 +171,7 @@ impl Lin {
                 energy_coeff: vec![0.0; self.servers],
                 reserved_cpu_hz: vec![0.0; self.servers],
                 releasing_cpu_hz: vec![0.0; self.servers],
+                up: Vec::new(),
             },
             routes: Arc::new(Routes::build(self.servers, &edges, 6)),
             network,

@@ -6,6 +6,7 @@ mod balance;
 mod bound_oracle;
 mod bounds;
 mod conic;
+mod faults;
 mod hand;
 mod horizon;
 mod information;

@@ -93,6 +93,7 @@ impl QueueSlot {
                 energy_coeff: vec![3e-28; servers],
                 reserved_cpu_hz: vec![0.0; servers],
                 releasing_cpu_hz: vec![0.0; servers],
+                up: Vec::new(),
             },
             routes: Arc::new(Routes::build(servers, &self.edges, 8)),
             network: Arc::new(network),

@@ -253,6 +253,20 @@ impl Policy for Script {
     }
 }
 
+/// A policy for every choice of one of two hosts per session and slot.
+fn scripts(sessions: usize, slots: usize) -> Vec<SharedFactory> {
+    let script = |bits: u32| {
+        let hosts: Vec<u32> = (0..sessions * slots).map(|i| bits >> i & 1).collect();
+        let build = move |_: &_, _| Script {
+            hosts: hosts.clone(),
+            sessions,
+            slot: 0,
+        };
+        std::sync::Arc::new(own_policy(&format!("{bits}"), build)) as _
+    };
+    (0..1u32 << (sessions * slots)).map(script).collect()
+}
+
 /// Every schedule of two sessions over four slots at two RSUs.
 #[test]
 fn oracle_bound_and_plan_against_every_schedule() {
@@ -269,18 +283,7 @@ fn oracle_bound_and_plan_against_every_schedule() {
                 ("task.cycles", "{ min = 2e8, max = 5e8 }"),
             ];
             let world = world(&scenario(&set), sessions as u64, 35.0);
-            let scripts: Vec<SharedFactory> = (0..1u32 << (sessions * slots))
-                .map(|bits| {
-                    let hosts: Vec<u32> = (0..sessions * slots).map(|i| bits >> i & 1).collect();
-                    let build = move |_: &_, _| Script {
-                        hosts: hosts.clone(),
-                        sessions,
-                        slot: 0,
-                    };
-                    std::sync::Arc::new(own_policy(&format!("{bits}"), build)) as _
-                })
-                .collect();
-            let all = replicate(&world, &scripts, seed, bounded(slots)).unwrap();
+            let all = replicate(&world, &scripts(sessions, slots), seed, bounded(slots)).unwrap();
             let best = all.policies.iter().map(total).fold(f64::INFINITY, f64::min);
             let bound = all.policies[0].horizon_bound.unwrap() * (sessions * slots) as f64;
             assert!(

@@ -95,6 +95,7 @@ impl Recipe {
             bandwidth_hz: column(self.rsus, &self.bandwidth_hz, s),
             energy_coeff: column(self.rsus, &self.energy_coeff, s),
             releasing_cpu_hz: vec![0.0; self.rsus],
+            up: Vec::new(),
             reserved_cpu_hz: cpu_hz.iter().map(|f| f * draw(&self.reserved, s)).collect(),
             cpu_hz,
         }

@@ -164,7 +164,7 @@ impl<'a> Job<'a> {
             .bound(bound)
             .session()?;
         let policies = session.names().len();
-        let bound = self.grid.bound && session.world().faults.is_empty();
+        let bound = self.grid.bound && session.world().is_bounded();
         let mut rows = Vec::new();
         for &seed in self.seeds {
             let mut observer = MetricObserver::new(policies, bound, stop);

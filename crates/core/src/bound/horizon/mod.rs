@@ -13,6 +13,9 @@
 //! the summed cost of every policy on these tasks, also of one that knows the future: every schedule meets sum 1/j <= 1 and
 //! sum F <= F_m in each slot, and queues on vehicles only add cost. After the last slot prices are zero.
 //!
+//! Where servers and links fail, each slot has the coverage and the ways of what works in it, a server that does not has neither CPU nor a
+//! price, and k ends before the next slot in which it does not: a task that it interrupts costs at least what it costs on its vehicle.
+//!
 //! Prices are found in a window of slots that moves along the run: quasi-Newton steps on the smoothed dual
 //! (`ascent`) starting from the prices of the slots before. The first `STRIDE` slots of a window then keep their
 //! prices. The bound is the sum of the slots' values at the prices kept, whatever these are, so every window length gives
@@ -20,13 +23,16 @@
 
 pub(in crate::bound) mod ascent;
 mod stage;
+mod ways;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::bound::dual::{Dual, Effort};
 use crate::slot::Slot;
 use ascent::Ascent;
 use stage::{Constants, Search, Stage};
+use ways::Ways;
 
 /// Slots in which a task's hold on CPU is counted; what it holds longer costs no more.
 const MOST_SLOTS: usize = 6;
@@ -42,6 +48,7 @@ const WARM: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Horizon {
     constants: Constants,
+    ways: Option<Arc<Ways>>,
     /// The slots that are not finished: first those whose prices are kept, then the window.
     stages: VecDeque<Stage>,
     kept: usize,
@@ -69,8 +76,11 @@ impl Horizon {
             self.constants = Constants::new(slot);
         }
         self.alone += self.trivial.alone_in(slot);
+        let ways = self.ways.take().filter(|ways| ways.are_of(slot));
+        let ways = ways.unwrap_or_else(|| Arc::new(Ways::new(slot)));
         let mut stage = self.spare.pop().unwrap_or_default();
-        stage.fill(slot);
+        stage.fill(slot, &ways);
+        self.ways = Some(ways);
         match self.stages.back() {
             Some(before) => stage.start_from(before),
             None => self.cold_start(slot, &mut stage),
@@ -150,8 +160,7 @@ impl Horizon {
                 let value = search.pass(constants, stages, beyond, temperature * mean);
                 gradient.clear();
                 for stage in stages.iter().skip(*kept) {
-                    let used = stage.band_used.iter().chain(&stage.cpu_used);
-                    gradient.extend(used.zip(&*scale).map(|(used, scale)| (used - 1.0) * scale));
+                    stage.gradient(scale, gradient);
                 }
                 value
             };

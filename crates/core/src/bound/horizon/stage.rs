@@ -1,10 +1,11 @@
 //! The tasks of one slot, and what they choose at given prices.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::MOST_SLOTS;
+use super::ways::{Way, Ways};
 use crate::alloc::curve::Curve;
-use crate::backhaul::Target;
 use crate::slot::Slot;
 
 /// What is the same in all slots of a run.
@@ -12,11 +13,6 @@ use crate::slot::Slot;
 pub(super) struct Constants {
     slot_s: f64,
     sites: Vec<Site>,
-    /// Ways over the backhaul from RSU m: `ways[start[m]..start[m + 1]]`, the RSU itself first.
-    ways: Vec<Way>,
-    start: Vec<u32>,
-    /// Least cost per bit of a way to an RSU beyond those.
-    far_cost_per_bit: Vec<Option<f64>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,60 +21,16 @@ struct Site {
     cpu_hz: f64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Way {
-    rsu: u32,
-    cost_per_bit: f64,
-    /// Cost of waiting behind bits already on the links.
-    wait_cost: f64,
-    s_per_bit: f64,
-}
-
-impl Way {
-    fn new(slot: &Slot, target: &Target) -> Self {
-        let wait_cost = slot.migration_cost(0.0, target);
-        let link_s_per_bit = target.seconds_per_bit / f64::from(target.hops.max(1));
-        Self {
-            rsu: target.rsu,
-            cost_per_bit: slot.least_migration_cost(1.0, target.hops, link_s_per_bit),
-            wait_cost,
-            s_per_bit: target.seconds_per_bit,
-        }
-    }
-
-    fn cost(&self, data_bits: f64) -> f64 {
-        self.cost_per_bit * data_bits + self.wait_cost
-    }
-}
-
 impl Constants {
     pub(super) fn new(slot: &Slot) -> Self {
-        let rsus = slot.rsus.len();
-        let mut constants = Self {
-            slot_s: slot.slot_s,
-            start: vec![0],
-            ..Self::default()
+        let site = |m: usize| Site {
+            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+            cpu_hz: slot.rsus.cpu_hz[m],
         };
-        for m in 0..rsus {
-            constants.sites.push(Site {
-                curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
-                cpu_hz: slot.rsus.cpu_hz[m],
-            });
-            let targets = slot.routes.targets(m as u32);
-            constants
-                .ways
-                .extend(targets.iter().map(|target| Way::new(slot, target)));
-            constants.start.push(constants.ways.len() as u32);
-            let far = slot.routes.beyond[m];
-            constants
-                .far_cost_per_bit
-                .push(far.map(|far| slot.least_migration_cost(1.0, far.hops, far.seconds_per_bit)));
+        Self {
+            slot_s: slot.slot_s,
+            sites: (0..slot.rsus.len()).map(site).collect(),
         }
-        constants
-    }
-
-    fn ways(&self, m: u32) -> &[Way] {
-        &self.ways[self.start[m as usize] as usize..self.start[m as usize + 1] as usize]
     }
 }
 
@@ -87,6 +39,9 @@ impl Constants {
 pub(super) struct Stage {
     rows: Vec<Row>,
     uploads: Vec<Upload>,
+    ways: Arc<Ways>,
+    /// Which servers work; empty where none fails.
+    up: Vec<bool>,
     /// lambda, and theta = mu F, per RSU.
     pub(super) band: Vec<f64>,
     pub(super) cpu: Vec<f64>,
@@ -135,8 +90,10 @@ impl Stage {
         self.rows.len()
     }
 
-    /// Takes the tasks of `slot`.
-    pub(super) fn fill(&mut self, slot: &Slot) {
+    /// Takes the tasks of `slot`, which has these `ways`.
+    pub(super) fn fill(&mut self, slot: &Slot, ways: &Arc<Ways>) {
+        self.ways = Arc::clone(ways);
+        self.up.clone_from(&slot.rsus.up);
         self.rows.clear();
         self.uploads.clear();
         for task in 0..slot.tasks.len() {
@@ -168,12 +125,29 @@ impl Stage {
         self.cpu.clone_from(&before.cpu);
     }
 
-    /// Sets the prices of band and CPU, given in units of `scale`.
+    /// Sets the prices of band and CPU, given in units of `scale`; what does not work has none.
     pub(super) fn set_prices(&mut self, point: &[f64], scale: &[f64]) {
         let prices = self.band.iter_mut().chain(&mut self.cpu);
         for (price, (point, scale)) in prices.zip(point.iter().zip(scale)) {
             *price = point * scale;
         }
+        for m in (0..self.up.len()).filter(|&m| !self.up[m]) {
+            (self.band[m], self.cpu[m]) = (0.0, 0.0);
+        }
+    }
+
+    /// Adds what the dual rises by with these prices.
+    pub(super) fn gradient(&self, scale: &[f64], gradient: &mut Vec<f64>) {
+        let used = self.band_used.iter().chain(&self.cpu_used);
+        let rise = used.zip(scale).enumerate().map(|(row, (used, scale))| {
+            let works = self.is_up(row % self.band_used.len());
+            if works { (used - 1.0) * scale } else { 0.0 }
+        });
+        gradient.extend(rise);
+    }
+
+    fn is_up(&self, m: usize) -> bool {
+        self.up.get(m).is_none_or(|up| *up)
     }
 }
 
@@ -211,8 +185,9 @@ pub(super) struct Search {
     holds: Vec<[Hold; HOLDS]>,
     stamps: Vec<u32>,
     stamp: u32,
-    /// Price of a Hz over 1, 2, .. slots from the present one, per RSU.
+    /// Price of a Hz over 1, 2, .. slots from the present one, per RSU, and how many of these holds no fault ends.
     prices: Vec<[f64; HOLDS]>,
+    most_holds: Vec<usize>,
     choices: Vec<Choice>,
 }
 
@@ -333,6 +308,11 @@ impl Search {
         self.prices.resize(rsus, [0.0; HOLDS]);
         self.holds.resize(rsus, [Hold::default(); HOLDS]);
         self.stamps.resize(rsus, 0);
+        self.most_holds.clear();
+        self.most_holds.extend((0..rsus).map(|m| {
+            let failed = (t..stages.len().min(t + MOST_SLOTS)).find(|&t| !stages[t].is_up(m));
+            failed.map_or(HOLDS, |failed| failed - t)
+        }));
         for (m, (prices, site)) in self.prices.iter_mut().zip(&constants.sites).enumerate() {
             let mut sum = 0.0;
             for (k, price) in prices.iter_mut().enumerate() {
@@ -355,7 +335,7 @@ impl Search {
             let lambda = stage.band[upload.rsu as usize];
             let j = upload.cheapest(lambda, sharers);
             let cost = upload.cost(lambda, j);
-            if let Some(far) = constants.far_cost_per_bit[upload.rsu as usize] {
+            if let Some(far) = stage.ways.far_cost_per_bit[upload.rsu as usize] {
                 self.take(
                     &mut limit,
                     margin,
@@ -369,7 +349,7 @@ impl Search {
                     },
                 );
             }
-            for way in constants.ways(upload.rsu) {
+            for way in stage.ways.from(upload.rsu) {
                 let base = way.cost(row.data_bits);
                 if cost + base <= limit {
                     self.hold(constants, way.rsu as usize, row.cycles);
@@ -395,7 +375,7 @@ impl Search {
         (limit, margin): (&mut f64, f64),
     ) {
         let base = way.cost(row.data_bits);
-        for k in 1..=HOLDS {
+        for k in 1..=self.most_holds[way.rsu as usize] {
             let hold = self.holds[way.rsu as usize][k - 1];
             if upload.cost(lambda, most) + base + hold.cost > *limit {
                 break;

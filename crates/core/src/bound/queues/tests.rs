@@ -181,6 +181,7 @@ fn small_slot(s: &mut crate::rng::Stream) -> crate::slot::Slot {
             energy_coeff: vec![3e-28; 3],
             reserved_cpu_hz: vec![0.0; 3],
             releasing_cpu_hz: vec![0.0; 3],
+            up: Vec::new(),
         },
         routes: Routes::build(3, &edges, 2).into(),
         sessions: None,

@@ -11,19 +11,22 @@
 //! mu F. For fixed prices the least path is found exactly (`paths`).
 //!
 //! Prices are found by quasi-Newton steps on the dual with smoothed minima (`soft`), at falling temperatures, for all slots
-//! together. The value returned has hard minima, so that nothing depends on how far the steps came. Time is linear in the slots of all
+//! together. Where parts fail, each slot has its own ways, moves and hosts, and a session whose host fails goes on as one that has none.
+//! The value returned has hard minima, so that nothing depends on how far the steps came. Time is linear in the slots of all
 //! sessions, and so is memory: 24 bytes each.
 
 pub mod paths;
 mod soft;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::horizon::ascent::Ascent;
 use crate::alloc::server::{Rows, Server};
+use crate::backhaul::Routes;
 use crate::slot::Slot;
 use crate::slot::sessions::{Ahead, UNCOVERED};
-use paths::{Nodes, Paths, Start, Ties};
+use paths::{Nodes, Paths, Start, Ties, Working};
 use soft::Soft;
 
 /// Temperatures relative to the mean cost of a batch.
@@ -36,6 +39,40 @@ pub struct SessionBound {
     slots: usize,
     /// A slot without vehicles.
     base: Option<Slot>,
+    /// By slot what works, where parts fail.
+    health: Vec<Working>,
+    ways: Ways,
+}
+
+/// Cost of the way of a bit, by entry and host; `None` beyond reach.
+type WayCosts = Vec<Option<f64>>;
+
+/// Costs of ways over the run.
+#[derive(Clone, Debug, Default)]
+struct Ways {
+    /// Of routes as long as they are the same, and the last ones.
+    costs: Vec<WayCosts>,
+    routes: Option<Arc<Routes>>,
+    /// By slot the row of its costs.
+    rows: Vec<u32>,
+}
+
+impl Ways {
+    fn push(&mut self, slot: &Slot) {
+        let same = |routes: &Arc<Routes>| Arc::ptr_eq(routes, &slot.routes);
+        if !self.routes.as_ref().is_some_and(same) {
+            let rsus = slot.rsus.len() as u32;
+            let pairs = (0..rsus).flat_map(|entry| (0..rsus).map(move |host| (entry, host)));
+            let costs = pairs.map(|(entry, host)| slot.way_cost(entry, host, 1.0));
+            self.costs.push(costs.collect());
+            self.routes = Some(Arc::clone(&slot.routes));
+        }
+        self.rows.push(self.costs.len() as u32 - 1);
+    }
+
+    fn of(&self, slot: usize) -> &[Option<f64>] {
+        &self.costs[self.rows[slot] as usize]
+    }
 }
 
 /// A session as it was.
@@ -75,17 +112,41 @@ impl SessionBound {
             base.tasks = Default::default();
             self.base = Some(base);
         }
+        if !sessions.up.is_empty() {
+            self.health.push(Working {
+                moves: Arc::clone(&sessions.moves),
+                up: sessions.up.clone(),
+            });
+        }
+        self.ways.push(slot);
         self.slots += 1;
     }
 
     /// The bound on the summed cost of all batches pushed, after the last slot; then it is ready for another run.
     pub fn finish(&mut self) -> f64 {
-        let Self { lives, slots, base } = std::mem::take(self);
-        let Some(base) = base else {
+        let run = std::mem::take(self);
+        let Some(base) = &run.base else {
             return 0.0;
         };
-        let lives: Vec<Life> = lives.into_values().collect();
-        Dual::new(&base, &lives, slots).solve()
+        let lives: Vec<Life> = run.lives.into_values().collect();
+        let mut dual = Dual {
+            lives: &lives,
+            ties: Ties {
+                health: &run.health,
+                ..Ties::of(base)
+            },
+            servers: (0..base.rsus.len())
+                .map(|m| Server::idle(base, m))
+                .collect(),
+            ways: &run.ways,
+            unit: 1.0,
+            slots: run.slots,
+            nodes: Nodes::default(),
+            hz: Vec::new(),
+            paths: Paths::default(),
+            soft: Soft::default(),
+        };
+        dual.solve()
     }
 }
 
@@ -94,8 +155,7 @@ struct Dual<'a> {
     lives: &'a [Life],
     ties: Ties<'a>,
     servers: Vec<Server>,
-    /// Cost of the way of a bit, by entry and host; `None` beyond reach.
-    ways: Vec<Option<f64>>,
+    ways: &'a Ways,
     /// Of a price times F_m.
     unit: f64,
     slots: usize,
@@ -107,22 +167,11 @@ struct Dual<'a> {
 }
 
 impl<'a> Dual<'a> {
-    fn new(base: &'a Slot, lives: &'a [Life], slots: usize) -> Self {
-        let rsus = base.rsus.len() as u32;
-        let pairs = (0..rsus).flat_map(|entry| (0..rsus).map(move |host| (entry, host)));
-        Self {
-            lives,
-            ties: Ties::of(base),
-            servers: (0..rsus as usize).map(|m| Server::idle(base, m)).collect(),
-            ways: pairs
-                .map(|(entry, host)| base.way_cost(entry, host, 1.0))
-                .collect(),
-            unit: 1.0,
-            slots,
-            nodes: Nodes::default(),
-            hz: Vec::new(),
-            paths: Paths::default(),
-            soft: Soft::default(),
+    /// What ties sessions from the first slot of `life` on.
+    fn ties(&self, life: &Life) -> Ties<'a> {
+        Ties {
+            health: self.ties.health.get(life.first..).unwrap_or(&[]),
+            ..self.ties
         }
     }
 
@@ -185,7 +234,8 @@ impl<'a> Dual<'a> {
         let mut value = -self.unit * point.iter().sum::<f64>();
         for life in self.lives {
             self.price(life, point);
-            value += self.paths.solve(&self.nodes, self.ties, Start::Free);
+            let ties = self.ties(life);
+            value += self.paths.solve(&self.nodes, ties, Start::Free);
         }
         value
     }
@@ -198,16 +248,16 @@ impl<'a> Dual<'a> {
         let mut value = -self.unit * point.iter().sum::<f64>();
         for life in self.lives {
             self.price(life, point);
+            let ties = self.ties(life);
             let Self {
                 nodes,
-                ties,
                 servers,
                 hz,
                 unit,
                 soft,
                 ..
             } = self;
-            value += soft.solve(nodes, *ties, temperature);
+            value += soft.solve(nodes, ties, temperature);
             let begin = life.first * rsus;
             let rows = gradient[begin..].iter_mut().zip(soft.used()).zip(&*hz);
             for (row, ((gradient, used), hz)) in rows.enumerate() {
@@ -233,6 +283,7 @@ impl<'a> Dual<'a> {
         hz.resize(life.slots.len() * rsus, 0.0);
         for (t, ahead) in life.slots.iter().enumerate() {
             let prices = &point[(life.first + t) * rsus..];
+            let ways = ways.of(life.first + t);
             let served = (0..rsus).map(|m| {
                 if ahead.entry == UNCOVERED {
                     return None;

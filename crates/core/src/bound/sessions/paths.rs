@@ -1,7 +1,9 @@
 //! Shortest paths of one session through (slot, host): what its life costs at given costs of serving its batches.
 
+use std::sync::Arc;
+
 use crate::slot::Slot;
-use crate::slot::sessions::{Down, Moves, SessionState};
+use crate::slot::sessions::{Down, Move, Moves, SessionState};
 
 /// What the batches of a session cost in the slots of a window, wherever it is.
 #[derive(Clone, Debug, Default)]
@@ -73,9 +75,83 @@ pub struct Ties<'a> {
     pub moves: &'a Moves,
     /// omega.
     pub omega: f64,
+    /// What works in the slots of the window, where parts fail; otherwise empty.
+    pub health: &'a [Working],
+}
+
+/// What works in a slot.
+#[derive(Clone, Debug)]
+pub struct Working {
+    /// Moves over the ways that work.
+    pub moves: Arc<Moves>,
+    /// By RSU whether its server works.
+    pub up: Vec<bool>,
+}
+
+/// How a move ends whose state has been copied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// The new host.
+    pub(super) to: usize,
+    /// The slot of the switch.
+    pub(super) switch: usize,
+    /// The slot that it may serve again, at most the end of the window; before, batches run on the vehicle.
+    pub(super) up: usize,
+    /// What the downtime takes of that slot \[s\].
+    pub(super) wait_s: f64,
+    /// The new host has failed by then: the session has no host.
+    pub(super) evicted: bool,
 }
 
 impl<'a> Ties<'a> {
+    /// Moves that can be ordered in slot `t` of the window.
+    pub(super) fn moves_in(&self, t: usize) -> &'a Moves {
+        self.health.get(t).map_or(self.moves, |works| &works.moves)
+    }
+
+    /// Whether the server of `host` works in slot `t`.
+    pub(super) fn is_up(&self, t: usize, host: usize) -> bool {
+        self.health.get(t).is_none_or(|works| works.up[host])
+    }
+
+    /// How the move `way` from `host` ends that is ordered in slot `t`; `None` where it does not end within `slots`. A move that a
+    /// fault ends costs more than to stay.
+    pub(super) fn arrival(
+        &self,
+        (t, host): (usize, usize),
+        way: &Move,
+        slots: usize,
+    ) -> Option<Arrival> {
+        let switch = t + way.lead as usize;
+        if switch >= slots {
+            return None;
+        }
+        let mut down = way.down;
+        if !self.health.is_empty() {
+            for t in t + 1..=switch {
+                let found = self.moves_in(t).find(host as u32, way.to);
+                down = found.filter(|_| self.is_up(t, host))?.down;
+            }
+        }
+        Some(self.landing(switch, way.to as usize, down, slots))
+    }
+
+    /// How the downtime ends of a session that switches to `to`.
+    fn landing(&self, switch: usize, to: usize, down: Down, slots: usize) -> Arrival {
+        let up = (switch + down.away as usize).min(slots);
+        let failed = match self.health.is_empty() {
+            true => None,
+            false => (switch + 1..(up + 1).min(slots)).find(|&t| !self.is_up(t, to)),
+        };
+        Arrival {
+            to,
+            switch,
+            up: failed.unwrap_or(up),
+            wait_s: down.wait_s,
+            evicted: failed.is_some(),
+        }
+    }
+
     /// Those of `slot`.
     ///
     /// # Panics
@@ -86,6 +162,7 @@ impl<'a> Ties<'a> {
         Self {
             moves: &sessions.moves,
             omega: slot.omega,
+            health: &[],
         }
     }
 }
@@ -156,6 +233,9 @@ pub struct Paths {
     value: Vec<f64>,
     /// How it goes on: the row of a move, or `STAY`.
     choice: Vec<u32>,
+    /// The same for a session without host: least cost, and where it is placed.
+    free: Vec<f64>,
+    place: Vec<Option<u32>>,
     /// Cost of a host in all slots before one.
     before: Vec<f64>,
     local_before: Vec<f64>,
@@ -170,19 +250,30 @@ impl Paths {
         self.value.resize((slots + 1) * rsus, 0.0);
         self.choice.clear();
         self.choice.resize(slots * rsus, STAY);
+        self.free.clear();
+        self.free.resize(slots + 1, 0.0);
+        self.place.clear();
+        self.place.resize(slots, None);
         for t in (0..slots).rev() {
+            self.find_place(nodes, ties, t);
             for host in 0..rsus {
+                if !ties.is_up(t, host) {
+                    self.value[t * rsus + host] = self.free[t];
+                    continue;
+                }
                 let mut best = nodes.cost(t, host) + self.value[(t + 1) * rsus + host];
                 let mut choice = STAY;
-                for (row, way) in ties.moves.from(host as u32).iter().enumerate() {
-                    let switch = t + way.lead as usize;
+                for (row, way) in ties.moves_in(t).from(host as u32).iter().enumerate() {
                     let paid = (1.0 - ties.omega) * way.energy_j;
-                    if switch >= slots || paid >= best {
+                    if paid >= best {
                         continue;
                     }
+                    let Some(arrival) = ties.arrival((t, host), way, slots) else {
+                        continue;
+                    };
+                    let switch = arrival.switch;
                     let lead = self.before[switch * rsus + host] - self.before[t * rsus + host];
-                    let to = way.to as usize;
-                    let cost = paid + lead + self.arrive(nodes, ties, switch, to, way.down);
+                    let cost = paid + lead + self.arrive(nodes, ties, arrival);
                     if cost < best {
                         (best, choice) = (cost, row as u32);
                     }
@@ -192,7 +283,7 @@ impl Paths {
             }
         }
         match start {
-            Start::Free => self.placed(nodes, 0).1,
+            Start::Free => self.free[0],
             Start::Host(host) if slots > 0 => self.value[host as usize],
             Start::Host(_) => 0.0,
             Start::Arriving {
@@ -203,7 +294,7 @@ impl Paths {
             } => {
                 let switch = (after as usize).min(slots);
                 let lead = self.before[switch * rsus + host as usize];
-                lead + self.arrive(nodes, ties, switch, to as usize, down)
+                lead + self.arrive(nodes, ties, ties.landing(switch, to as usize, down, slots))
             }
         }
     }
@@ -218,23 +309,19 @@ impl Paths {
         }
     }
 
-    /// Where a session without host is placed in slot `t`, if it is, and what its life costs from then on.
-    #[must_use]
-    pub fn placed(&self, nodes: &Nodes, t: usize) -> (Option<u32>, f64) {
-        let (slots, rsus) = (nodes.slots(), nodes.rsus());
-        // from the last slot back: to wait, or to be placed and stay for this slot
-        let (mut best, mut place) = (0.0, None);
-        for t in (t..slots).rev() {
-            (best, place) = (best + nodes.local(t), None);
-            for host in 0..rsus {
-                let cost = nodes.cost(t, host) + self.value[(t + 1) * rsus + host];
-                // rather placed than not
-                if cost < best || (cost <= best && place.is_none()) {
-                    (best, place) = (cost, Some(host as u32));
-                }
+    /// Where a session without host is placed in slot `t`, if it is, and what its life costs from then on, after that of the
+    /// slots after it: to wait, or to be placed and stay for this slot.
+    fn find_place(&mut self, nodes: &Nodes, ties: Ties<'_>, t: usize) {
+        let rsus = nodes.rsus();
+        let (mut best, mut place) = (self.free[t + 1] + nodes.local(t), None);
+        for host in (0..rsus).filter(|&host| ties.is_up(t, host)) {
+            let cost = nodes.cost(t, host) + self.value[(t + 1) * rsus + host];
+            // rather placed than not
+            if cost < best || (cost <= best && place.is_none()) {
+                (best, place) = (cost, Some(host as u32));
             }
         }
-        (place, best)
+        (self.free[t], self.place[t]) = (best, place);
     }
 
     /// Writes the path from `start` on, after [`solve`](Self::solve).
@@ -251,7 +338,7 @@ impl Paths {
                 if path.len() == slots {
                     return;
                 }
-                match self.placed(nodes, path.len()).0 {
+                match self.place[path.len()] {
                     Some(host) => {
                         path.push(stop(path.len(), host));
                         break host;
@@ -309,16 +396,19 @@ impl Paths {
         }
     }
 
-    /// What a session costs from the slot on in which it switches to `to`.
-    fn arrive(&self, nodes: &Nodes, ties: Ties<'_>, switch: usize, to: usize, down: Down) -> f64 {
+    /// What a session costs from the slot on in which it switches.
+    fn arrive(&self, nodes: &Nodes, ties: Ties<'_>, arrival: Arrival) -> f64 {
         let (slots, rsus) = (nodes.slots(), nodes.rsus());
-        let up = (switch + down.away as usize).min(slots);
+        let Arrival { to, switch, up, .. } = arrival;
         let away = self.local_before[up] - self.local_before[switch];
         if up == slots {
             return away;
         }
+        if arrival.evicted {
+            return away + self.free[up];
+        }
         let wait = if nodes.is_served(up, to) {
-            ties.omega * down.wait_s
+            ties.omega * arrival.wait_s
         } else {
             0.0
         };

@@ -1,8 +1,7 @@
 //! Paths with smoothed minima: each costs its part of -theta ln sum exp(-cost / theta), a concave function that is smooth in all
 //! node costs. Its derivatives are the shares of paths that pass a node.
 
-use super::paths::{Nodes, Ties};
-use crate::slot::sessions::Down;
+use super::paths::{Arrival, Nodes, Ties};
 
 /// What differs by more than so many temperatures from the least counts nothing.
 const FAR: f64 = 30.0;
@@ -17,8 +16,9 @@ pub(super) struct Soft {
     free: Vec<f64>,
     before: Vec<f64>,
     local_before: Vec<f64>,
-    /// Shares of paths that are up at a host when a slot begins.
+    /// Shares of paths that are up at a host when a slot begins, or have none.
     up: Vec<f64>,
+    homeless: Vec<f64>,
     /// Shares of paths on which a host serves the batch of a slot.
     used: Vec<f64>,
     costs: Vec<(f64, Edge)>,
@@ -30,8 +30,8 @@ enum Edge {
     Wait,
     /// It is at this host for the slot, and after it.
     Stay(usize),
-    /// It switches to a host at a slot.
-    Move(usize, usize, Down),
+    /// It moves.
+    Move(Arrival),
 }
 
 impl Soft {
@@ -44,12 +44,16 @@ impl Soft {
         self.free.clear();
         self.free.resize(slots + 1, 0.0);
         for t in (0..slots).rev() {
+            self.list_free(nodes, ties, t);
+            self.free[t] = softmin(&self.costs, temperature);
             for host in 0..rsus {
+                if !ties.is_up(t, host) {
+                    self.value[t * rsus + host] = self.free[t];
+                    continue;
+                }
                 self.list(nodes, ties, t, host);
                 self.value[t * rsus + host] = softmin(&self.costs, temperature);
             }
-            self.list_free(nodes, t);
-            self.free[t] = softmin(&self.costs, temperature);
         }
         self.share_out(nodes, ties, temperature);
         self.free[0]
@@ -67,15 +71,21 @@ impl Soft {
         self.up.resize((slots + 1) * rsus, 0.0);
         self.used.clear();
         self.used.resize(slots * rsus, 0.0);
-        let mut free = 1.0;
+        self.homeless.clear();
+        self.homeless.resize(slots + 1, 0.0);
+        self.homeless[0] = 1.0;
         for t in 0..slots {
+            for host in (0..rsus).filter(|&host| !ties.is_up(t, host)) {
+                self.homeless[t] += self.up[t * rsus + host];
+            }
+            let free = self.homeless[t];
             if free > LEAST_SHARE {
-                self.list_free(nodes, t);
-                free = self.deal(nodes, t, 0, free, temperature, self.free[t]);
+                self.list_free(nodes, ties, t);
+                self.deal(nodes, t, 0, free, temperature, self.free[t]);
             }
             for host in 0..rsus {
                 let share = self.up[t * rsus + host];
-                if share > LEAST_SHARE {
+                if share > LEAST_SHARE && ties.is_up(t, host) {
                     self.list(nodes, ties, t, host);
                     let value = self.value[t * rsus + host];
                     self.deal(nodes, t, host, share, temperature, value);
@@ -84,7 +94,7 @@ impl Soft {
         }
     }
 
-    /// Deals a share to the edges listed; what stays without host.
+    /// Deals a share to the edges listed.
     fn deal(
         &mut self,
         nodes: &Nodes,
@@ -93,27 +103,33 @@ impl Soft {
         share: f64,
         temperature: f64,
         value: f64,
-    ) -> f64 {
+    ) {
         let (slots, rsus) = (nodes.slots(), nodes.rsus());
         let costs = std::mem::take(&mut self.costs);
-        let mut waits = 0.0;
         for &(cost, edge) in &costs {
             let part = share * ((value - cost) / temperature).exp();
             if part < LEAST_SHARE {
                 continue;
             }
             match edge {
-                Edge::Wait => waits = part,
+                Edge::Wait => self.homeless[t + 1] += part,
                 Edge::Stay(host) => {
                     self.serve(nodes, t, host, part);
                     self.up[(t + 1) * rsus + host] += part;
                 }
-                Edge::Move(switch, to, down) => {
+                Edge::Move(Arrival {
+                    to,
+                    switch,
+                    up,
+                    evicted,
+                    ..
+                }) => {
                     for slot in t..switch {
                         self.serve(nodes, slot, from, part);
                     }
-                    let up = switch + down.away as usize;
-                    if up < slots {
+                    if evicted {
+                        self.homeless[up] += part;
+                    } else if up < slots {
                         self.serve(nodes, up, to, part);
                         self.up[(up + 1) * rsus + to] += part;
                     }
@@ -121,7 +137,6 @@ impl Soft {
             }
         }
         self.costs = costs;
-        waits
     }
 
     fn serve(&mut self, nodes: &Nodes, t: usize, host: usize, part: f64) {
@@ -136,32 +151,33 @@ impl Soft {
         self.costs.clear();
         let stays = nodes.cost(t, host) + self.value[(t + 1) * rsus + host];
         self.costs.push((stays, Edge::Stay(host)));
-        for way in ties.moves.from(host as u32) {
-            let switch = t + way.lead as usize;
-            if switch >= slots {
+        for way in ties.moves_in(t).from(host as u32) {
+            let Some(arrival) = ties.arrival((t, host), way, slots) else {
                 continue;
-            }
+            };
+            let Arrival { to, switch, up, .. } = arrival;
             let lead = self.before[switch * rsus + host] - self.before[t * rsus + host];
-            let (to, up) = (way.to as usize, switch + way.down.away as usize);
             let mut cost = (1.0 - ties.omega) * way.energy_j + lead;
-            cost += self.local_before[up.min(slots)] - self.local_before[switch];
-            if up < slots {
+            cost += self.local_before[up] - self.local_before[switch];
+            if arrival.evicted {
+                cost += self.free[up];
+            } else if up < slots {
                 if nodes.is_served(up, to) {
-                    cost += ties.omega * way.down.wait_s;
+                    cost += ties.omega * arrival.wait_s;
                 }
                 cost += nodes.cost(up, to) + self.value[(up + 1) * rsus + to];
             }
-            self.costs.push((cost, Edge::Move(switch, to, way.down)));
+            self.costs.push((cost, Edge::Move(arrival)));
         }
     }
 
     /// Lists how a session without host goes on.
-    fn list_free(&mut self, nodes: &Nodes, t: usize) {
+    fn list_free(&mut self, nodes: &Nodes, ties: Ties<'_>, t: usize) {
         let rsus = nodes.rsus();
         self.costs.clear();
         let waits = nodes.local(t) + self.free[t + 1];
         self.costs.push((waits, Edge::Wait));
-        for host in 0..rsus {
+        for host in (0..rsus).filter(|&host| ties.is_up(t, host)) {
             let stays = nodes.cost(t, host) + self.value[(t + 1) * rsus + host];
             self.costs.push((stays, Edge::Stay(host)));
         }
@@ -211,6 +227,7 @@ mod tests {
         let ties = Ties {
             moves: &moves,
             omega: 0.5,
+            health: &[],
         };
         assert!(moves.from(0).is_empty());
         let nodes = |bump: f64| {

@@ -95,7 +95,7 @@ pub(in crate::engine) fn account(
         tasks: tasks as u32,
         vehicles: slot.vehicles.len() as u32,
         tau: slot.tau,
-        turned_back: costs.rejected(),
+        turned_back: costs.rejected() + costs.interrupted(),
         ..SlotRecord::default()
     };
     for (task, outcome) in costs.outcomes().iter().enumerate() {

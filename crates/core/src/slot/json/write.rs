@@ -124,7 +124,7 @@ impl NamedSlot {
             sessions,
             ..
         } = &self.slot;
-        let fails = sessions.as_ref().is_some_and(|s| !s.up.is_empty());
+        let fails = !rsus.up.is_empty() || sessions.as_ref().is_some_and(|s| !s.up.is_empty());
         let works = |from, to| routes.find(from, to).is_some_and(|target| target.hops == 1);
         let once = network.links().iter().filter(|link| link.from < link.to);
         let once = once.filter(|link| !fails || works(link.from, link.to));

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use wayside_core::Scenario;
 use wayside_core::engine::decider::Decider;
+use wayside_core::engine::records::PolicyRun;
 use wayside_core::engine::world::{FaultyPart, World};
 use wayside_core::engine::{Observer, replicate, replicate_observed};
 use wayside_core::policy::PolicyKind;
@@ -14,7 +15,7 @@ use wayside_core::slot::Slot;
 use wayside_core::slot::sessions::UNCOVERED;
 
 use super::hostile::hostile;
-use super::{bounded, entering, scenario, session, world};
+use super::{bounded, entering, scenario, scripts, session, total, world};
 
 fn run(
     set: &[(&str, &str)],
@@ -24,9 +25,11 @@ fn run(
     let world = world(&scenario(set), 1, 0.0);
     let run = replicate(&world, &[session(kind)], 0, bounded(expected.len())).unwrap();
     let policy = &run.policies[0];
-    assert_eq!(
-        policy.horizon_bound, None,
-        "there is no bound where parts fail"
+    let bound = policy.horizon_bound.expect("a bound, whatever fails") * expected.len() as f64;
+    let sum = expected.iter().sum::<f64>();
+    assert!(
+        bound > 0.5 * sum && bound <= sum * (1.0 + 1e-9),
+        "{bound} {sum}"
     );
     for (record, expected) in policy.slots.iter().zip(expected) {
         let (t, found) = (record.slot, record.objective);
@@ -95,6 +98,56 @@ fn closed_form_a_move_loses_its_way() {
     let totals = run.policies[0].sessions.unwrap();
     assert_eq!((totals.moves, totals.down_s, totals.served), (2, 0.0, 7));
     assert!((run.policies[0].slots[5].objective - LOCAL).abs() < 1e-12);
+}
+
+/// Every schedule of two sessions over four slots at two RSUs of which one fails, or their link.
+#[test]
+fn oracle_the_bound_against_every_schedule_around_faults() {
+    let (sessions, slots) = (2usize, 4usize);
+    let server = |from: u32, until: u32, id: &str| {
+        format!("[{{ kind = \"server\", rsu = \"{id}\", from_s = {from}, until_s = {until} }}]")
+    };
+    let link = |from: u32, until: u32| {
+        format!("[{{ kind = \"link\", a = \"a\", b = \"b\", from_s = {from}, until_s = {until} }}]")
+    };
+    let faults = [
+        server(1, 2, "a"),
+        server(2, 4, "b"),
+        server(0, 3, "b"),
+        link(1, 3),
+        link(0, 2),
+    ];
+    let mut gaps = Vec::new();
+    for (seed, fault) in faults.iter().enumerate() {
+        // at once; over one slot and more; with downtime over a slot
+        for (state, restart) in [("1e5", "0.05"), ("2e8", "0.05"), ("1e8", "1.5")] {
+            for cpu_hz in ["0.8e9", "15e9"] {
+                let set = [
+                    ("fault", fault.as_str()),
+                    ("rsu.0.cpu_hz", cpu_hz),
+                    ("rsu.1.cpu_hz", cpu_hz),
+                    ("execution.state_bytes", state),
+                    ("execution.restart_s", restart),
+                    ("execution.duration_s", "4"),
+                    ("task.cycles", "{ min = 2e8, max = 5e8 }"),
+                ];
+                let world = world(&scenario(&set), sessions as u64, 35.0);
+                let all = replicate(
+                    &world,
+                    &scripts(sessions, slots),
+                    seed as u64,
+                    bounded(slots),
+                );
+                let all = all.unwrap_or_else(|e| panic!("{set:?}: {e}"));
+                let best = all.policies.iter().map(total).fold(f64::INFINITY, f64::min);
+                let bound = all.policies[0].horizon_bound.unwrap() * (sessions * slots) as f64;
+                assert!(bound <= best * (1.0 + 1e-9), "{set:?}: {bound} {best}");
+                gaps.push(best / bound - 1.0);
+            }
+        }
+    }
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    assert!(mean < 0.03, "{gaps:?}");
 }
 
 #[test]
@@ -252,9 +305,13 @@ fn property_batches_and_cpu_balance_where_servers_and_links_fail() {
             refused: 0,
         };
         let policies = PolicyKind::SESSIONS;
+        // a cost below the bound would be an error
         let run = replicate_observed(&world, &policies, seed, bounded(12), &mut working)
             .unwrap_or_else(|e| panic!("{seed} {set:?}: {e}"))
             .unwrap();
+        let bound =
+            |run: &PolicyRun| run.slots.iter().all(|s| s.tasks == 0) || run.horizon_bound.is_some();
+        assert!(run.policies.iter().all(bound), "{seed}");
         let mut served = 0;
         for policy in &run.policies {
             let totals = policy.sessions.unwrap();

@@ -45,7 +45,6 @@ fn oracle_the_best_share_of_the_band_is_that_of_a_scan() {
         let constants = Constants {
             slot_s: stream.uniform(0.02, 0.4),
             sites: vec![site],
-            ..Constants::default()
         };
         let row = Row {
             cycles: stream.uniform(3e8, 4.5e8),
