@@ -39,7 +39,7 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
     });
     let tasks_queue = summary.policies.iter().any(|p| p.on_time.is_some());
     if tasks_queue {
-        return vec![
+        let mut columns: Vec<(&str, Cell)> = vec![
             ("total delay s", |_, p| mean(p.total_delay_s, 1.0, 3)),
             ("+-95 %", |_, p| half_width(p.total_delay_s, 3)),
             gap,
@@ -51,8 +51,10 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
             ("migrated %", |_, p| mean(p.migrated, 100.0, 1)),
             ("links used %", |_, p| mean(p.link_utilisation, 100.0, 1)),
             ("selection std", |_, p| mean(p.selection_std, 1.0, 3)),
-            decision,
         ];
+        columns.extend(return_columns(summary, "no answer %"));
+        columns.push(decision);
+        return columns;
     }
     let mut columns: Vec<(&str, Cell)> = vec![
         ("J", |_, p| mean(p.objective, 1.0, 4)),
@@ -64,26 +66,31 @@ fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
     ];
     if summary.policies.iter().any(|p| p.sessions.is_some()) {
         columns.extend(session_columns());
-        columns.push(decision);
-        return columns;
+    } else {
+        let shared: [(_, Cell); 3] = [
+            ("offloaded %", |_, p| mean(p.offloaded, 100.0, 1)),
+            ("migrated %", |_, p| mean(p.migrated, 100.0, 1)),
+            ("LBM", |_, p| mean(p.lbm, 1.0, 3)),
+        ];
+        columns.extend(shared);
     }
-    let shared: [(_, Cell); 3] = [
-        ("offloaded %", |_, p| mean(p.offloaded, 100.0, 1)),
-        ("migrated %", |_, p| mean(p.migrated, 100.0, 1)),
-        ("LBM", |_, p| mean(p.lbm, 1.0, 3)),
-    ];
-    columns.extend(shared);
-    if summary.policies.iter().any(|p| p.returns.is_some()) {
-        let lost: Cell = |_, p| {
-            let returns = p.returns?;
-            let (uncovered, left) = (returns.lost_no_coverage?, returns.lost_vehicle_left?);
-            Some(show((uncovered.mean + left.mean) * 100.0, 1))
-        };
-        columns.push(("return s", |_, p| mean(p.returns?.return_s, 1.0, 3)));
-        columns.push(("lost %", lost));
-    }
+    columns.extend(return_columns(summary, "lost %"));
     columns.push(decision);
     columns
+}
+
+/// What matters where answers are returned; `missed` is the title of the share of answers that are lost.
+fn return_columns(summary: &Summary, missed: &'static str) -> Vec<(&'static str, Cell)> {
+    if summary.policies.iter().all(|p| p.returns.is_none()) {
+        return Vec::new();
+    }
+    let lost: Cell = |_, p| {
+        let returns = p.returns?;
+        let (uncovered, left) = (returns.lost_no_coverage?, returns.lost_vehicle_left?);
+        Some(show((uncovered.mean + left.mean) * 100.0, 1))
+    };
+    let return_s: Cell = |_, p| mean(p.returns?.return_s, 1.0, 3);
+    vec![("return s", return_s), (missed, lost)]
 }
 
 /// What matters where work runs in sessions.

@@ -127,32 +127,27 @@ fn return_columns<'a>() -> [(&'static str, Column<Row<'a>>); 12] {
 }
 
 /// What a file says besides what it says of any task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Further {
-    Nothing,
-    Sessions,
-    Returns,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Further {
+    pub(crate) sessions: bool,
+    pub(crate) returns: bool,
 }
 
 impl Further {
     /// Of runs in a world.
     fn of(world: &World) -> Self {
-        match (&world.sessions, &world.scenario.result) {
-            (Some(_), _) => Self::Sessions,
-            (None, Some(_)) => Self::Returns,
-            (None, None) => Self::Nothing,
+        Self {
+            sessions: world.sessions.is_some(),
+            returns: world.scenario.result.is_some(),
         }
     }
 
     /// Of finished runs.
     pub(crate) fn of_runs<'a>(mut runs: impl Iterator<Item = &'a PolicyRun> + Clone) -> Self {
         let returns = |run: &PolicyRun| run.slots.iter().any(|slot| slot.returns.is_some());
-        if runs.clone().any(|run| run.sessions.is_some()) {
-            Self::Sessions
-        } else if runs.any(returns) {
-            Self::Returns
-        } else {
-            Self::Nothing
+        Self {
+            sessions: runs.clone().any(|run| run.sessions.is_some()),
+            returns: runs.any(returns),
         }
     }
 }
@@ -160,10 +155,11 @@ impl Further {
 /// All columns.
 fn columns<'a>(further: Further) -> Vec<(&'static str, Column<Row<'a>>)> {
     let mut columns: Vec<_> = task_columns().into();
-    match further {
-        Further::Nothing => {}
-        Further::Sessions => columns.extend(session_columns()),
-        Further::Returns => columns.extend(return_columns()),
+    if further.sessions {
+        columns.extend(session_columns());
+    }
+    if further.returns {
+        columns.extend(return_columns());
     }
     columns
 }
@@ -361,7 +357,10 @@ impl<'a> TaskWriter<'a> {
             cpu_hz: task.cpu_hz,
             outcome: task.outcome,
             session: None,
-            returned: None,
+            returned: task.returned.map(|returned| ReturnRow {
+                returned,
+                by: returned.fate.rsu().map(rsu_id),
+            }),
         })
     }
 

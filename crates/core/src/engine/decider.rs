@@ -358,8 +358,14 @@ impl CostEvaluator {
         placements: &[Placement],
         traffic: &mut Traffic<'_>,
     ) {
-        self.results =
-            traffic.return_results(slot, placements, &mut self.outcomes, &mut self.returns);
+        let Self {
+            interrupted_s,
+            outcomes,
+            returns,
+            ..
+        } = self;
+        let went_home = |task: usize| interrupted_s.get(task).is_some_and(|s| s.is_finite());
+        self.results = traffic.return_results(slot, (placements, went_home), outcomes, returns);
     }
 
     pub(super) fn returns(&self) -> &[Returned] {

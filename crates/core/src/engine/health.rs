@@ -1,5 +1,6 @@
-//! Which servers and links work where nothing queues, and which ways lead around those that do not.
+//! Which servers and links work at an instant, and which ways lead around those that do not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::world::{FaultyPart, World, WorldFault};
@@ -7,46 +8,27 @@ use crate::backhaul::Routes;
 use crate::slot::Slot;
 use crate::slot::sessions::Moves;
 
-/// The faults of a run by slots: a part that has failed when a slot starts does not work in it.
-pub(super) struct Health {
-    /// Which of the world's faults have struck.
-    struck: Vec<bool>,
+/// Stretches of time whose ways are kept.
+const KEPT: usize = 64;
+
+/// What works, from one change to the next.
+pub(super) struct Works {
     up: Vec<bool>,
-    routes: Arc<Routes>,
+    pub(super) routes: Arc<Routes>,
     /// Where work runs in sessions.
     moves: Option<Arc<Moves>>,
 }
 
-impl Health {
-    /// `None` where nothing ever fails, or tasks queue: their servers and links know of faults themselves.
-    pub(super) fn new(world: &World) -> Option<Self> {
-        let fails = !world.faults.is_empty() && world.queues.is_none();
-        let moves = world.sessions.as_ref().map(|s| Arc::clone(&s.moves));
-        fails.then(|| Self {
-            struck: vec![false; world.faults.len()],
-            up: vec![true; world.rsus.len()],
-            routes: Arc::clone(&world.routes),
-            moves,
-        })
-    }
-
-    /// Whether the server of `rsu` works in the slot shown last.
+impl Works {
+    /// Whether the server of `rsu` works.
     pub(super) fn is_up(&self, rsu: u32) -> bool {
         self.up[rsu as usize]
     }
 
-    /// Lets `slot` show what works at its start: no way leads over what has failed.
-    pub(super) fn show(&mut self, world: &World, slot: &mut Slot) {
-        let now_s = slot.now_s;
-        let strikes = |fault: &WorldFault| fault.from_s <= now_s && now_s < fault.until_s;
-        let mut changed = false;
-        for (struck, fault) in self.struck.iter_mut().zip(&world.faults) {
-            changed |= std::mem::replace(struck, strikes(fault)) != *struck;
-        }
-        if changed {
-            self.find_ways(world);
-        }
+    /// Lets `slot` show what works at its start: no vehicle enters by a server that has failed, and no way leads over it.
+    pub(super) fn show(&self, slot: &mut Slot) {
         slot.routes = Arc::clone(&self.routes);
+        slot.coverage.retain(|rsu| self.is_up(rsu));
         match (&mut slot.sessions, &self.moves) {
             (Some(sessions), Some(moves)) => {
                 sessions.moves = Arc::clone(moves);
@@ -55,37 +37,80 @@ impl Health {
             _ => slot.rsus.up.clone_from(&self.up),
         }
     }
+}
 
-    fn find_ways(&mut self, world: &World) {
-        let now = || {
-            let all = world.faults.iter().zip(&self.struck);
-            all.filter(|(_, struck)| **struck)
-                .map(|(fault, _)| fault.what)
-        };
-        self.up.fill(true);
-        let mut cut = Vec::new();
-        for part in now() {
-            match part {
-                FaultyPart::Server(m) => self.up[m as usize] = false,
-                FaultyPart::Link(row) => {
-                    let link = &world.network.links()[row as usize];
-                    cut.extend([(link.from, link.to), (link.to, link.from)]);
-                }
-                FaultyPart::Information => {}
+/// The faults of servers and links of a run.
+pub(super) struct Health {
+    /// Instants at which parts fail or come back \[s\].
+    changes_s: Vec<f64>,
+    /// What works after so many changes.
+    known: BTreeMap<usize, Arc<Works>>,
+}
+
+impl Health {
+    /// `None` where no server and no link ever fails.
+    pub(super) fn new(world: &World) -> Option<Self> {
+        let parts = world.faults.iter();
+        let mut changes_s: Vec<f64> = parts
+            .filter(|fault| fault.what != FaultyPart::Information)
+            .flat_map(|fault| [fault.from_s, fault.until_s])
+            .collect();
+        changes_s.sort_by(f64::total_cmp);
+        (!changes_s.is_empty()).then(|| Self {
+            changes_s,
+            known: BTreeMap::new(),
+        })
+    }
+
+    /// What works at `now_s`.
+    pub(super) fn at(&mut self, world: &World, now_s: f64) -> Arc<Works> {
+        let after = self.changes_s.partition_point(|at_s| *at_s <= now_s);
+        if let Some(works) = self.known.get(&after) {
+            return Arc::clone(works);
+        }
+        if self.known.len() == KEPT {
+            self.known.pop_first();
+        }
+        let works = Arc::new(find(world, now_s));
+        self.known.insert(after, Arc::clone(&works));
+        works
+    }
+}
+
+/// What works at `now_s`, and the ways that are left.
+fn find(world: &World, now_s: f64) -> Works {
+    let strikes = |fault: &&WorldFault| fault.from_s <= now_s && now_s < fault.until_s;
+    let mut up = vec![true; world.rsus.len()];
+    let mut cut = Vec::new();
+    for fault in world.faults.iter().filter(strikes) {
+        match fault.what {
+            FaultyPart::Server(m) => up[m as usize] = false,
+            FaultyPart::Link(row) => {
+                let link = &world.network.links()[row as usize];
+                cut.extend([(link.from, link.to), (link.to, link.from)]);
             }
+            FaultyPart::Information => {}
         }
-        let up = |m: u32| self.up[m as usize];
-        let works = |edge: &&_| -> bool {
-            let edge: &crate::backhaul::Edge = edge;
-            up(edge.a) && up(edge.b) && !cut.contains(&(edge.a, edge.b))
+    }
+    if cut.is_empty() && up.iter().all(|up| *up) {
+        return Works {
+            up,
+            routes: Arc::clone(&world.routes),
+            moves: world.sessions.as_ref().map(|s| Arc::clone(&s.moves)),
         };
-        let edges: Vec<_> = world.links.iter().filter(works).copied().collect();
-        let rsus = world.rsus.len();
-        let routes = Routes::build(rsus, &edges, world.scenario.backhaul.max_hops);
-        if let Some(moves) = &mut self.moves {
-            *moves = Arc::new(world.moves(&routes));
-        }
-        self.routes = Arc::new(routes);
+    }
+    let works = |edge: &&_| -> bool {
+        let edge: &crate::backhaul::Edge = edge;
+        let ends_up = up[edge.a as usize] && up[edge.b as usize];
+        ends_up && !cut.contains(&(edge.a, edge.b))
+    };
+    let edges: Vec<_> = world.links.iter().filter(works).copied().collect();
+    let routes = Routes::build(world.rsus.len(), &edges, world.scenario.backhaul.max_hops);
+    let moves = world.sessions.as_ref().map(|_| world.moves(&routes));
+    Works {
+        up,
+        routes: Arc::new(routes),
+        moves: moves.map(Arc::new),
     }
 }
 

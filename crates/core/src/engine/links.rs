@@ -195,6 +195,36 @@ impl Links {
         }
     }
 
+    /// Distance that a vehicle of the slot has driven \[m\].
+    pub(super) fn driven_m(&self, row: usize) -> f64 {
+        self.places[self.places.len() - 1][row].driven_m
+    }
+
+    /// The vehicle of `row` in the slot, at another place.
+    pub(super) fn place(&self, row: usize, [x_m, y_m]: [f64; 2], driven_m: f64) -> Place {
+        Place {
+            x_m,
+            y_m,
+            driven_m,
+            ..self.places[self.places.len() - 1][row]
+        }
+    }
+
+    /// Time of one bit from RSU `m` down to a place, over a band of its own at that power; `None` where nothing is heard.
+    /// Nobody interferes.
+    pub(super) fn down(
+        &self,
+        world: &World,
+        place: &Place,
+        (m, bandwidth_hz, power_w): (usize, f64, f64),
+    ) -> Option<f64> {
+        let (channel, options) = (&world.scenario.channel, &world.scenario.radio);
+        let gain = self.propagation.gain(place, m);
+        let snr = power_w / noise_w(channel, options, bandwidth_hz) * gain.mean;
+        let seconds_per_bit = self.rate.seconds_per_bit(bandwidth_hz, snr * gain.fading);
+        (snr >= self.min_snr && seconds_per_bit.is_finite()).then_some(seconds_per_bit)
+    }
+
     /// Takes the new places, and the distance driven to them.
     fn drive(&mut self, positions: &Positions, previous_row: &[Option<u32>]) {
         let place = |v: usize, driven_m: f64| Place {

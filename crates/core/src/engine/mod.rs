@@ -284,7 +284,7 @@ fn run_slots<C: PolicyFactory>(
             }
         }
     }
-    finish(lanes, seed, slots, observer).map(Some)
+    finish(lanes, (seed, slots), &mut traffic, observer).map(Some)
 }
 
 fn lanes_of<C: PolicyFactory>(
@@ -304,12 +304,12 @@ fn lanes_of<C: PolicyFactory>(
 /// Waits for all tasks, after `slots` slots.
 fn finish(
     lanes: Vec<Lane>,
-    seed: u64,
-    slots: usize,
+    (seed, slots): (u64, usize),
+    traffic: &mut Traffic<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Replication> {
     let finish = |(policy, lane): (usize, Lane)| {
-        let run = lane.finish(slots, &mut |task| observer.ended(policy, task));
+        let run = lane.finish(slots, traffic, &mut |task| observer.ended(policy, task));
         let mut records = run.slots.iter();
         records.try_for_each(|record| check_record(&run.policy, seed, record))?;
         Ok(run)

@@ -53,6 +53,10 @@ pub(super) fn admit(worlds: &[Arc<World>]) -> Result<Arc<World>> {
             let message = "must be parked at one server, which then decides";
             return refused("fleet.mobility", message);
         }
+        if scenario.result.is_some() {
+            let message = "must be left out: an episode ends before its answers return";
+            return refused("result", message);
+        }
         if scenario.task.period_s.is_some() {
             let message = "must be left out: tasks arise slot by slot";
             return refused("task.period_s", message);

@@ -384,8 +384,9 @@ impl QueueEnv {
         };
         self.lane.impose(&self.episode.slot, &self.decision);
         let (flights, slot_s) = (&mut self.flights, self.episode.slot.slot_s);
+        let Episode { slot, traffic, .. } = &mut self.episode;
         self.lane
-            .close(&mut self.episode.slot, Bounds::default(), &mut |end| {
+            .close(slot, traffic, Bounds::default(), &mut |end| {
                 know(end);
                 land(flights, end, slot_s);
             });

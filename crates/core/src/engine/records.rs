@@ -94,7 +94,7 @@ pub struct SessionRun {
 /// What became of the results of a slot's tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReturnRecord {
-    /// Tasks that ran on their vehicles.
+    /// Tasks that ran on their vehicles, or in the cloud.
     pub local: u32,
     /// Results that came back.
     pub returned: u32,
@@ -112,16 +112,21 @@ impl ReturnRecord {
     pub(super) fn of(returns: &[Returned]) -> Self {
         let mut record = Self::default();
         for returned in returns {
-            match returned.fate {
-                Fate::Local => record.local += 1,
-                Fate::Returned(_) => record.returned += 1,
-                Fate::Lost(reason) => record.lost[reason as usize] += 1,
-                Fate::Pending => record.pending += 1,
-            }
-            record.handovers += returned.handovers;
-            record.energy_j += returned.energy_j;
+            record.add(returned);
         }
         record
+    }
+
+    /// Counts another one.
+    pub(super) fn add(&mut self, returned: &Returned) {
+        match returned.fate {
+            Fate::Local | Fate::Cloud => self.local += 1,
+            Fate::Returned(_) => self.returned += 1,
+            Fate::Lost(reason) => self.lost[reason as usize] += 1,
+            Fate::Pending => self.pending += 1,
+        }
+        self.handovers += returned.handovers;
+        self.energy_j += returned.energy_j;
     }
 }
 

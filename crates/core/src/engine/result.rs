@@ -1,16 +1,22 @@
 //! The return of results: how the answer of an offloaded task reaches its vehicle, which has moved on meanwhile.
 //!
-//! Decision 38. Vehicles go straight between the starts of slots, so that all instants below are exact for the trajectory
-//! that the run knows. Nothing of it depends on other tasks: every receiver has a band of its own.
+//! Decision 38. Vehicles go straight between the instants at which the run asks for them, so that all instants below are exact for the
+//! trajectory that it knows. Nothing of it depends on other tasks: every receiver has a band of its own.
 
-use super::coverage::CoverageIndex;
-use super::trajectory::{Motion, Trajectory};
+mod journey;
+
+use std::collections::VecDeque;
+
+use super::health::Health;
+use super::links::Links;
+use super::trajectory::Trajectory;
+use super::world::World;
 use crate::evaluate::Outcome;
 use crate::mobility::MobilitySource;
-use crate::model::transfer;
 use crate::rng::Stream;
-use crate::scenario::ResultOptions;
+use crate::scenario::{Execution, ResultOptions};
 use crate::slot::{Placement, Slot};
+use journey::Journey;
 
 /// Why an answer did not reach its vehicle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +47,8 @@ pub enum Fate {
     /// The task ran on its vehicle.
     #[default]
     Local,
+    /// It ran in the cloud, whose round trip includes the answer.
+    Cloud,
     /// The RSU that sent it to the vehicle.
     Returned(u32),
     /// It is lost.
@@ -50,11 +58,12 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// As it stands in tables: `local`, `returned`, `pending`, or why it is lost.
+    /// As it stands in tables: `local`, `cloud`, `returned`, `pending`, or why it is lost.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::Cloud => "cloud",
             Self::Returned(_) => "returned",
             Self::Lost(reason) => reason.name(),
             Self::Pending => "pending",
@@ -64,7 +73,7 @@ impl Fate {
     /// Whether the vehicle has the answer.
     #[must_use]
     pub fn is_there(self) -> bool {
-        matches!(self, Self::Local | Self::Returned(_))
+        matches!(self, Self::Local | Self::Cloud | Self::Returned(_))
     }
 
     /// The RSU that sent the answer to the vehicle.
@@ -114,17 +123,54 @@ impl Returned {
 pub(super) struct ResultReturn {
     options: ResultOptions,
     sizes: Stream,
-    bits: Vec<f64>,
+    /// Sizes of the answers of the tasks of each instant, as far back as they may be asked for.
+    bits: VecDeque<(usize, Vec<f64>)>,
+    kept: usize,
     trajectory: Trajectory,
 }
 
+/// A task whose answer is to be returned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Origin {
+    /// Number of the instant at which it arose, and the row of its vehicle then.
+    at: usize,
+    row: usize,
+    /// Of the vehicle.
+    tx_power_w: f64,
+    /// Size of the answer.
+    bits: f64,
+}
+
+/// What the return depends on besides vehicles.
+pub(super) struct Ground<'a> {
+    pub(super) world: &'a World,
+    pub(super) source: &'a mut (dyn MobilitySource + 'static),
+    /// The radio, where it is more than log-distance.
+    pub(super) links: Option<&'a Links>,
+    /// What works, where parts fail.
+    pub(super) health: Option<&'a mut Health>,
+}
+
 impl ResultReturn {
-    pub(super) fn new(options: ResultOptions, slot_s: f64, sizes: Stream) -> Self {
+    /// With `sizes` of answers, in `world`.
+    pub(super) fn new(options: ResultOptions, world: &World, sizes: Stream) -> Self {
+        let (time, task) = (world.scenario.time, &world.scenario.task);
+        let step_s = task.period_s.unwrap_or(time.slot_s);
+        // where work runs in sessions traffic is ahead of policies; where tasks queue they end later
+        let (kept, behind) = match world.scenario.execution {
+            Execution::SharedCpu => (0, 0),
+            Execution::Sessions(options) => {
+                let slots = options.most_slots(time.slot_s);
+                (slots, slots)
+            }
+            Execution::Queues(_) => (0, usize::MAX),
+        };
         Self {
             options,
             sizes,
-            bits: Vec::new(),
-            trajectory: Trajectory::new(slot_s),
+            bits: VecDeque::new(),
+            kept,
+            trajectory: Trajectory::new(step_s, behind),
         }
     }
 
@@ -132,8 +178,8 @@ impl ResultReturn {
         &mut self.trajectory
     }
 
-    /// Draws the size of the answer of each of `tasks` tasks.
-    pub(super) fn draw(&mut self, tasks: usize) {
+    /// Draws the size of the answer of each of `tasks` tasks that arise at `now_s`.
+    pub(super) fn draw(&mut self, now_s: f64, tasks: usize) {
         let Self {
             options,
             sizes,
@@ -141,246 +187,94 @@ impl ResultReturn {
             ..
         } = self;
         let bytes = options.data_bytes;
-        bits.clear();
-        bits.extend((0..tasks).map(|_| 8.0 * sizes.uniform(bytes.min, bytes.max)));
+        let mut column = match bits.len() > self.kept {
+            true => bits.pop_front().map_or_else(Vec::new, |(_, column)| column),
+            false => Vec::new(),
+        };
+        column.clear();
+        column.extend((0..tasks).map(|_| 8.0 * sizes.uniform(bytes.min, bytes.max)));
+        bits.push_back((self.trajectory.number(now_s), column));
     }
 
-    /// Returns the answers of all tasks of `slot`, and adds what that takes to their `outcomes`.
+    /// Where `task` of `slot` comes from.
+    pub(super) fn origin(&self, slot: &Slot, task: usize) -> Origin {
+        let at = self.trajectory.number(slot.now_s);
+        let row = slot.tasks.vehicle[task] as usize;
+        let bits = self.bits.iter().rev().find(|(number, _)| *number == at);
+        Origin {
+            at,
+            row,
+            tx_power_w: slot.vehicles.tx_power_w[row],
+            bits: bits.map_or(0.0, |(_, bits)| bits[task]),
+        }
+    }
+
+    /// Returns the answers of all tasks of `slot`, and adds what that takes to their `outcomes`. Tasks that `went_home` ran on
+    /// their vehicles in the end.
     pub(super) fn returns(
         &mut self,
         slot: &Slot,
-        (index, source): (&CoverageIndex, &mut (dyn MobilitySource + 'static)),
-        placements: &[Placement],
+        mut ground: Ground<'_>,
+        (placements, went_home): (&[Placement], impl Fn(usize) -> bool),
         outcomes: &mut [Outcome],
         out: &mut Vec<Returned>,
     ) {
         out.clear();
         for (task, (placement, outcome)) in placements.iter().zip(outcomes).enumerate() {
-            let returned = match placement.execution() {
+            let returned = match placement.execution().filter(|_| !went_home(task)) {
                 None => Returned::default(),
-                Some(host) => Journey {
-                    slot,
-                    index,
-                    options: &self.options,
-                    host,
-                    vehicle: slot.tasks.vehicle[task] as usize,
-                    bits: self.bits[task],
+                Some(host) => {
+                    let origin = self.origin(slot, task);
+                    let ready_s = slot.now_s + outcome.ready_s();
+                    self.answer(&mut ground, origin, host, ready_s)
                 }
-                .end(&mut self.trajectory, source, slot.now_s + outcome.ready_s()),
             };
             outcome.return_s = returned.delay_s();
             outcome.return_j = returned.energy_j;
             out.push(returned);
         }
     }
-}
 
-/// An answer on its way.
-struct Journey<'a> {
-    slot: &'a Slot,
-    index: &'a CoverageIndex,
-    options: &'a ResultOptions,
-    /// Where the task ran.
-    host: u32,
-    vehicle: usize,
-    bits: f64,
-}
-
-/// A vehicle in range of an RSU.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Contact {
-    /// From the start of the stretch \[s\].
-    after_s: f64,
-    distance2_m2: f64,
-    rsu: u32,
-}
-
-impl Journey<'_> {
-    /// What becomes of the answer that is ready at `ready_s`.
-    fn end(
-        &self,
-        trajectory: &mut Trajectory,
-        source: &mut dyn MobilitySource,
+    /// What becomes of the answer that is ready at `ready_s` at `host`.
+    pub(super) fn answer(
+        &mut self,
+        ground: &mut Ground<'_>,
+        origin: Origin,
+        host: u32,
         ready_s: f64,
     ) -> Returned {
-        let slot_s = self.slot.slot_s;
-        let limit_s = ready_s + self.options.give_up_s;
-        let mut handovers = Handovers::default();
-        let (mut at, mut row) = (trajectory.now(), self.vehicle);
-        loop {
-            let start_s = at as f64 * slot_s;
-            let end_s = (at + 1) as f64 * slot_s;
-            let from_m = trajectory.place_m(at, row);
-            handovers.see(self.index.nearest(from_m, |_| true));
-            let motion = trajectory.motion(source, at, row);
-            let to_m = match motion {
-                Motion::Goes { to_m, .. } => to_m,
-                Motion::Leaves | Motion::Unknown => from_m,
-            };
-            if ready_s < end_s {
-                let speed_mps = [0, 1].map(|axis| (to_m[axis] - from_m[axis]) / slot_s);
-                let begin_s = ready_s.max(start_s);
-                let place_m =
-                    [0, 1].map(|axis| from_m[axis] + speed_mps[axis] * (begin_s - start_s));
-                let left_s = limit_s.min(end_s) - begin_s;
-                if let Some(contact) = self.contact(place_m, speed_mps, left_s) {
-                    handovers.see(Some((contact.distance2_m2, contact.rsu)));
-                    let wait_s = begin_s - ready_s + contact.after_s;
-                    return self.sent(contact, wait_s, handovers.count);
-                }
-                if limit_s < end_s {
-                    return self.lost(Missed::NoCoverage, handovers.count);
-                }
-            }
-            match motion {
-                Motion::Goes { row: next, .. } => (at, row) = (at + 1, next),
-                Motion::Leaves => return self.lost(Missed::VehicleLeft, handovers.count),
-                Motion::Unknown => {
-                    return Returned {
-                        fate: Fate::Pending,
-                        bits: self.bits,
-                        ..Returned::default()
-                    };
-                }
-            }
+        if !self.trajectory.keeps(origin.at) {
+            return Returned::pending(origin.bits);
         }
-    }
-
-    /// The first contact within `left_s` of a vehicle that goes on from `place_m`, with an RSU to which a route leads.
-    fn contact(&self, place_m: [f64; 2], speed_mps: [f64; 2], left_s: f64) -> Option<Contact> {
-        let rsus = &self.slot.rsus;
-        let reached = |rsu| self.slot.routes.find(self.host, rsu).is_some();
-        if let Some((distance2_m2, rsu)) = self.index.nearest(place_m, reached) {
-            return Some(Contact {
-                after_s: 0.0,
-                distance2_m2,
-                rsu,
-            });
-        }
-        let mut first: Option<Contact> = None;
-        for m in 0..rsus.len() {
-            let offset_m = [place_m[0] - rsus.x_m[m], place_m[1] - rsus.y_m[m]];
-            let Some(after_s) = entry_s(offset_m, speed_mps, rsus.range_m[m]) else {
-                continue;
-            };
-            let sooner = first.is_none_or(|first| after_s < first.after_s);
-            if after_s <= left_s && sooner && reached(m as u32) {
-                first = Some(Contact {
-                    after_s,
-                    distance2_m2: rsus.range_m[m] * rsus.range_m[m],
-                    rsu: m as u32,
-                });
-            }
-        }
-        first
-    }
-
-    fn sent(&self, contact: Contact, wait_s: f64, handovers: u32) -> Returned {
-        let Self { slot, options, .. } = self;
-        let target = slot
-            .routes
-            .find(self.host, contact.rsu)
-            .expect("a route leads there");
-        let backhaul_s = transfer::migration_s(self.bits, target.seconds_per_bit);
-        let backhaul_j =
-            transfer::migration_energy_j(target.hops, slot.migration_power_w, backhaul_s);
-        let m = contact.rsu as usize;
-        let bandwidth_hz = options.bandwidth_hz.unwrap_or(slot.rsus.bandwidth_hz[m]);
-        let tx_power_w = options
-            .tx_power_w
-            .unwrap_or(slot.vehicles.tx_power_w[self.vehicle]);
-        let per_bit = self
-            .index
-            .seconds_per_bit(bandwidth_hz, tx_power_w, contact.distance2_m2);
-        // no bits take no time, also over a radio that is too weak for any
-        let down_s = if self.bits > 0.0 {
-            self.bits * per_bit
-        } else {
-            0.0
+        let driven_m = ground.links.map_or(0.0, |links| links.driven_m(origin.row));
+        let mut journey = Journey {
+            ground,
+            options: &self.options,
+            origin,
+            host,
+            ready_s,
+            works: None,
+            driven_m,
         };
-        Returned {
-            fate: Fate::Returned(contact.rsu),
-            bits: self.bits,
-            wait_s,
-            backhaul_s,
-            down_s,
-            interruption_s: f64::from(handovers) * options.interruption_s,
-            lost_s: 0.0,
-            energy_j: backhaul_j + options.tx_power_w.map_or(0.0, |power_w| power_w * down_s),
-            handovers,
-            hops: target.hops,
+        journey.end(&mut self.trajectory)
+    }
+}
+
+impl Returned {
+    /// Of an answer that takes no way of its own.
+    pub(super) fn of(fate: Fate) -> Self {
+        Self {
+            fate,
+            ..Self::default()
         }
     }
 
-    fn lost(&self, reason: Missed, handovers: u32) -> Returned {
-        Returned {
-            fate: Fate::Lost(reason),
-            bits: self.bits,
-            lost_s: self.options.give_up_s + self.options.penalty_s,
-            handovers,
-            ..Returned::default()
+    /// Of an answer of which nobody knows.
+    fn pending(bits: f64) -> Self {
+        Self {
+            fate: Fate::Pending,
+            bits,
+            ..Self::default()
         }
-    }
-}
-
-/// Counts how often another RSU covers a vehicle than before.
-#[derive(Debug, Default)]
-struct Handovers {
-    last: Option<u32>,
-    count: u32,
-}
-
-impl Handovers {
-    /// Coverage that is lost and found again at the same RSU is no handover.
-    fn see(&mut self, covering: Option<(f64, u32)>) {
-        let Some((_, rsu)) = covering else {
-            return;
-        };
-        self.count += u32::from(self.last.is_some_and(|last| last != rsu));
-        self.last = Some(rsu);
-    }
-}
-
-/// When something at `offset_m` from the centre of a circle, with that speed, comes within `range_m` of it, from now on.
-fn entry_s(offset_m: [f64; 2], speed_mps: [f64; 2], range_m: f64) -> Option<f64> {
-    let dot = |a: [f64; 2], b: [f64; 2]| a[0] * b[0] + a[1] * b[1];
-    // |offset + speed t|^2 = range^2
-    let (a, half_b) = (dot(speed_mps, speed_mps), dot(offset_m, speed_mps));
-    let c = dot(offset_m, offset_m) - range_m * range_m;
-    if c <= 0.0 {
-        return Some(0.0);
-    }
-    let discriminant = half_b * half_b - a * c;
-    if half_b >= 0.0 || discriminant < 0.0 {
-        return None;
-    }
-    // the smaller root, in the form that keeps its digits: both terms of the sum are positive
-    Some(c / (discriminant.sqrt() - half_b))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Towards the centre from 130 m at 20 m/s, 100 m of range: 1.5 s. Away, past it, and at rest: never.
-    #[test]
-    fn closed_form_entry_into_a_circle() {
-        let at = |offset, speed| entry_s(offset, speed, 100.0);
-        assert!((at([-130.0, 0.0], [20.0, 0.0]).unwrap() - 1.5).abs() < 1e-12);
-        // at y = 60 the circle begins at x = -80
-        assert!((at([-130.0, 60.0], [20.0, 0.0]).unwrap() - 2.5).abs() < 1e-12);
-        assert_eq!(at([-130.0, 0.0], [-20.0, 0.0]), None);
-        assert_eq!(at([-130.0, 101.0], [20.0, 0.0]), None);
-        assert_eq!(at([-130.0, 0.0], [0.0, 0.0]), None);
-        assert_eq!(at([-60.0, 80.0], [0.0, 0.0]), Some(0.0));
-    }
-
-    #[test]
-    fn closed_form_handovers() {
-        let mut handovers = Handovers::default();
-        for rsu in [None, Some(3), None, Some(3), Some(4), None, Some(3)] {
-            handovers.see(rsu.map(|rsu| (0.0, rsu)));
-        }
-        assert_eq!(handovers.count, 2);
     }
 }

@@ -114,8 +114,8 @@ impl SessionEnv {
         }
         self.hosts.decision(&mut self.decision);
         let t = self.episode.t;
-        self.lane
-            .close(t, &mut self.episode.slot, Some(&self.decision));
+        let Episode { slot, traffic, .. } = &mut self.episode;
+        self.lane.close(t, slot, traffic, Some(&self.decision));
         let reward = -self.record().objective;
         self.episode.t += 1;
         let truncated = self.episode.is_over();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::coverage;
 use super::health::{Health, Outages};
 use super::links::{Links, NoiseRise};
-use super::result::{ResultReturn, Returned};
+use super::result::{Ground, Origin, ResultReturn, Returned};
 use super::sessions::SessionSource;
 use super::world::{WorldRef, draw, draw_cycles, keep_busy};
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub struct Traffic<'w> {
     renewal: Renewal,
     /// Work that runs over many slots, in place of tasks.
     sessions: Option<SessionSource>,
-    /// Which servers and links work, where any fail and nothing queues.
+    /// Which servers and links work, where any fail.
     health: Option<Health>,
     /// When servers interrupt tasks that run over several slots.
     outages: Option<Outages>,
@@ -108,7 +108,7 @@ impl<'w> Traffic<'w> {
                 .then(|| Outages::new(&world)),
             results: world.scenario.result.map(|options| {
                 let sizes = streams.stream("task.result");
-                ResultReturn::new(options, world.scenario.time.slot_s, sizes)
+                ResultReturn::new(options, &world, sizes)
             }),
             sessions: world
                 .scenario
@@ -163,13 +163,12 @@ impl<'w> Traffic<'w> {
             ),
         }
         world.fix_uplinks(slot);
-        if let Some(health) = &mut self.health {
-            health.show(&world, slot);
-            let is_up = |rsu| health.is_up(rsu);
+        if let Some(health) = self.health.as_mut().filter(|_| slot.queues.is_none()) {
+            let works = health.at(&world, now_s);
             if let Some(links) = &mut self.links {
-                links.retain(slot, is_up);
+                links.retain(slot, |rsu| works.is_up(rsu));
             }
-            slot.coverage.retain(is_up);
+            works.show(slot);
         }
         match &mut self.sessions {
             Some(sessions) => {
@@ -179,7 +178,7 @@ impl<'w> Traffic<'w> {
             None => self.draw_tasks(&scenario.task, slot),
         }
         if let Some(results) = &mut self.results {
-            results.draw(slot.tasks.len());
+            results.draw(now_s, slot.tasks.len());
         }
         self.idle_queues(slot);
         self.renew(now_s);
@@ -220,21 +219,50 @@ impl<'w> Traffic<'w> {
         self.outages.as_ref()
     }
 
-    /// Returns the results of the tasks of `slot`, the slot it was advanced to last, where the scenario says how: adds to
-    /// `outcomes` what that takes, and says in `out` what became of each. Whether it does.
+    /// Returns the results of the tasks of `slot`, where the scenario says how: adds to `outcomes` what that takes, and says in `out`
+    /// what became of each. Tasks that `went_home` ran on their vehicles in the end. Whether it does.
     pub(super) fn return_results(
         &mut self,
         slot: &Slot,
-        placements: &[Placement],
+        placements: (&[Placement], impl Fn(usize) -> bool),
         outcomes: &mut [Outcome],
         out: &mut Vec<Returned>,
     ) -> bool {
-        let Some(results) = &mut self.results else {
+        let Some((results, ground)) = self.results() else {
             return false;
         };
-        let world = (self.world.coverage(), &mut *self.source);
-        results.returns(slot, world, placements, outcomes, out);
+        results.returns(slot, ground, placements, outcomes, out);
         true
+    }
+
+    /// Where `task` of `slot` comes from, for its answer to find its vehicle; `None` where answers are there at once.
+    pub(super) fn origin(&self, slot: &Slot, task: usize) -> Option<Origin> {
+        let results = self.results.as_ref();
+        results.map(|results| results.origin(slot, task))
+    }
+
+    /// What becomes of the answer of the task from `origin` that ended at `ready_s` at `host`.
+    pub(super) fn answer(&mut self, origin: Origin, host: u32, ready_s: f64) -> Returned {
+        let (results, mut ground) = self.results().expect("answers are returned");
+        results.answer(&mut ground, origin, host, ready_s)
+    }
+
+    fn results(&mut self) -> Option<(&mut ResultReturn, Ground<'_>)> {
+        let Self {
+            world,
+            source,
+            results,
+            links,
+            health,
+            ..
+        } = self;
+        let ground = Ground {
+            world,
+            source: &mut **source,
+            links: links.as_ref(),
+            health: health.as_mut(),
+        };
+        Some((results.as_mut()?, ground))
     }
 
     /// When every core is free of its initial work \[s\].

@@ -1,20 +1,25 @@
-//! Where vehicles will be: positions at the starts of slots, read ahead of the run as far as they are asked for.
+//! Where vehicles will be: positions at the instants of a run, read ahead as far as they are asked for, and kept back as far as they
+//! may be.
 
 use std::collections::VecDeque;
 
 use crate::error::{Error, Result};
 use crate::mobility::{MobilitySource, Positions};
 
-/// Most slots that are read ahead, and most positions held for that: 96 MB of them.
-const MOST_SLOTS: usize = 10_000;
+/// Most instants that are read ahead, and most positions held for that: 96 MB of them.
+const MOST_AHEAD: usize = 10_000;
 const MOST_POSITIONS: usize = 4_000_000;
 
-/// The vehicles at the starts of consecutive slots. A run sees the same positions as without it: the source is asked for
-/// the same instants in the same order, only sooner.
+/// The vehicles at consecutive instants of a run: the starts of slots, or those at which tasks arise. A run sees the same positions as
+/// without it: the source is asked for the same instants in the same order, only sooner.
 #[derive(Default)]
 pub(super) struct Trajectory {
-    slot_s: f64,
-    /// Number of the slot of the first frame.
+    /// Between two instants.
+    step_s: f64,
+    /// Instants kept back.
+    behind: usize,
+    /// Number of the present instant, and of that of the first frame.
+    now: usize,
     first: usize,
     frames: VecDeque<Frame>,
     /// Positions in all frames.
@@ -26,7 +31,7 @@ pub(super) struct Trajectory {
     error: Option<Error>,
 }
 
-/// The vehicles at the start of one slot.
+/// The vehicles at one instant.
 #[derive(Debug, Default)]
 pub(super) struct Frame {
     positions: Positions,
@@ -53,26 +58,43 @@ impl Frame {
     }
 }
 
-/// What a vehicle does in a slot.
+/// What a vehicle does between two instants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Motion {
-    /// It is there at the start and at the end of the slot, and goes straight from one place to the other. Its row at the end.
+    /// It is there at both, and goes straight from one place to the other. Its row at the end.
     Goes { to_m: [f64; 2], row: usize },
-    /// It is no longer there when the next slot starts. Until then it counts as standing where it was seen last.
+    /// It is no longer there at the second. Until then it counts as standing where it was seen last.
     Leaves,
-    /// Nothing is known of the end of the slot: the trace ends, or it is too far ahead. Until then it counts as standing.
+    /// Nothing is known of the second: the trace ends, or it is too far ahead. Until then it counts as standing.
     Unknown,
 }
 
 impl Trajectory {
-    pub(super) fn new(slot_s: f64) -> Self {
+    /// Of instants that are multiples of `step_s`; so many of them are kept back, as long as they are not too large.
+    pub(super) fn new(step_s: f64, behind: usize) -> Self {
         Self {
-            slot_s,
+            step_s,
+            behind,
             ..Self::default()
         }
     }
 
-    /// Moves on to the slot that starts at `now_s`.
+    /// Number of the instant `now_s`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the number of an instant"
+    )]
+    pub(super) fn number(&self, now_s: f64) -> usize {
+        (now_s / self.step_s).round() as usize
+    }
+
+    /// Time of instant number `at` \[s\].
+    pub(super) fn time_s(&self, at: usize) -> f64 {
+        at as f64 * self.step_s
+    }
+
+    /// Moves on to the instant `now_s`.
     ///
     /// # Errors
     /// Those of the source.
@@ -82,50 +104,51 @@ impl Trajectory {
         now_s: f64,
         out: &mut Positions,
     ) -> Result<()> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the number of a slot"
-        )]
-        let slot = (now_s / self.slot_s).round() as usize;
-        while self.first < slot && !self.frames.is_empty() {
+        self.now = self.number(now_s);
+        while self.first < self.now && !self.frames.is_empty() {
+            let is_old = self.now - self.first > self.behind;
+            if !is_old && self.held <= MOST_POSITIONS / 2 {
+                break;
+            }
             let frame = self.frames.pop_front().expect("there is one");
             self.held -= frame.positions.len();
             self.spare.push(frame);
             self.first += 1;
         }
         if self.frames.is_empty() {
-            self.first = slot;
+            self.first = self.now;
+        }
+        if self.first + self.frames.len() <= self.now {
             if let Some(error) = self.error.take() {
                 return Err(error);
             }
             self.read(source)?;
         }
-        out.clone_from(&self.frames[0].positions);
+        out.clone_from(&self.frames[self.now - self.first].positions);
         Ok(())
     }
 
-    /// Where a vehicle is at the start of slot `slot`, by its row there. The slot must be known, as the present one is and
+    /// Whether instant `at` is kept, or still to come.
+    pub(super) fn keeps(&self, at: usize) -> bool {
+        at >= self.first
+    }
+
+    /// Where a vehicle is at instant `at`, by its row there. The instant must be known, as the present one is and
     /// those that [`motion`](Self::motion) has led to.
-    pub(super) fn place_m(&self, slot: usize, row: usize) -> [f64; 2] {
-        self.frames[slot - self.first].place_m(row)
+    pub(super) fn place_m(&self, at: usize, row: usize) -> [f64; 2] {
+        self.frames[at - self.first].place_m(row)
     }
 
-    /// The slot at which the run is.
-    pub(super) fn now(&self) -> usize {
-        self.first
-    }
-
-    /// What the vehicle of `row` at the start of slot `slot` does in it.
+    /// What the vehicle of `row` at instant `at` does until the next one.
     pub(super) fn motion(
         &mut self,
         source: &mut dyn MobilitySource,
-        slot: usize,
+        at: usize,
         row: usize,
     ) -> Motion {
-        let at = slot - self.first;
-        if at + 1 == self.frames.len() {
-            let full = at >= MOST_SLOTS || self.held > MOST_POSITIONS;
+        let frame = at - self.first;
+        if frame + 1 == self.frames.len() {
+            let full = at - self.now >= MOST_AHEAD || self.held > MOST_POSITIONS;
             if full || self.ended {
                 return Motion::Unknown;
             }
@@ -135,7 +158,7 @@ impl Trajectory {
                 return Motion::Unknown;
             }
         }
-        let (now, next) = (&self.frames[at], &self.frames[at + 1]);
+        let (now, next) = (&self.frames[frame], &self.frames[frame + 1]);
         match next.row_of(now, row) {
             Some(row) => Motion::Goes {
                 to_m: next.place_m(row),
@@ -146,9 +169,9 @@ impl Trajectory {
     }
 
     fn read(&mut self, source: &mut dyn MobilitySource) -> Result<()> {
-        let slot = self.first + self.frames.len();
+        let at = self.first + self.frames.len();
         let mut frame = self.spare.pop().unwrap_or_default();
-        source.advance(slot as f64 * self.slot_s, &mut frame.positions)?;
+        source.advance(at as f64 * self.step_s, &mut frame.positions)?;
         frame.sorted = frame.positions.key.is_sorted();
         self.held += frame.positions.len();
         self.frames.push_back(frame);

@@ -180,8 +180,7 @@ impl Scenario {
         self.fleet(k, folder, &rsus);
         let doc = "What vehicles ask for";
         k.section("task", doc, |k| self.task.keys(k, self.execution));
-        let (execution, radio) = (self.execution, &self.radio);
-        result::section(k, execution, radio, &self.faults, &mut self.result);
+        result::section(k, &self.radio, &mut self.result);
         k.section("objective", "The objective, equation (15)", |k| {
             let doc = "weight omega of delay against energy";
             k.required("omega", Float::UNIT, &mut self.omega, doc);

@@ -1,6 +1,5 @@
 //! `[result]`: the answers of tasks, and how they reach vehicles that have moved.
 
-use super::queueing::{Execution, Fault};
 use super::radio::RadioOptions;
 use crate::config::{Float, Keys, Range, Spread, section};
 
@@ -26,27 +25,16 @@ section! {
 /// The optional section `[result]`.
 pub(super) fn section(
     k: &mut Keys<'_, '_>,
-    execution: Execution,
     radio: &RadioOptions,
-    faults: &[Fault],
     result: &mut Option<ResultOptions>,
 ) {
     let without = "answers have no size and are there at once";
     let doc = "The answers of offloaded tasks, and their way to vehicles that have moved";
     k.optional_section("result", without, doc, result, ResultOptions::keys);
-    if result.is_some() && execution != Execution::SharedCpu {
+    if result.is_some() && radio.table.is_some() {
         k.problem(
             "result",
-            "needs [execution] kind = \"shared-cpu\": there is no return of results where tasks queue or work runs in sessions",
-        );
-    }
-    if result.is_some() && !faults.is_empty() {
-        k.problem("result", "needs a world without [[fault]]");
-    }
-    if result.is_some() && !radio.is_plain() {
-        k.problem(
-            "result",
-            "needs the plain radio of equation (1): downlinks know no other keys of [channel] yet",
+            "needs a radio without a table of gains: a table does not say what the gains to other places are, where vehicles will be",
         );
     }
 }

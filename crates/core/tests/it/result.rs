@@ -13,6 +13,8 @@ use wayside_core::{Error, Result, Scenario};
 
 use std::ops::ControlFlow;
 
+mod kinds;
+
 /// RSU `a` at 0 m and `b` at 400 m with ranges of 200 m: the border is at 200 m. A task takes `cycles` / 1 GHz.
 const TWO: &str = r#"
 [scenario]
@@ -444,19 +446,15 @@ fn oracle_env_pays_what_a_run_pays() {
 
 #[test]
 fn closed_form_refused_where_it_has_no_meaning() {
-    for name in ["lin2025", "highway"] {
-        let given = ("result.data_bytes".to_owned(), "1000".to_owned());
-        let error = Scenario::builtin(name, &[given]).unwrap_err().to_string();
-        assert!(
-            error.contains("result: needs [execution] kind = \"shared-cpu\""),
-            "{error}"
-        );
-    }
-    let given = [("channel.rate", "cqi"), ("result.data_bytes", "1000")];
+    let gains = (
+        "channel",
+        "{ noise_dbm = -104, model = \"table\", table = \"gains.csv\" }",
+    );
+    let given = [gains, ("result.data_bytes", "1000")];
     let set = given.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let error = Scenario::builtin("wang2025", &set).unwrap_err().to_string();
     assert!(
-        error.contains("result: needs the plain radio of equation (1)"),
+        error.contains("result: needs a radio without a table"),
         "{error}"
     );
     let bad = [

@@ -370,6 +370,7 @@ impl Ended {
                 at_s: self.sent.at_s,
                 reason: Reason::Unreachable,
             }),
+            returned: None,
             path: &self.path,
         }
     }

@@ -6,6 +6,7 @@ mod shared;
 
 use super::decider::Decider;
 use super::records::{PolicyRun, SlotRecord};
+use super::result::Returned;
 use super::traffic::Traffic;
 use super::world::World;
 use crate::evaluate::Outcome;
@@ -39,6 +40,8 @@ pub struct TaskOutcome<'a> {
     pub cpu_hz: f64,
     /// What it cost, or why it was lost.
     pub outcome: Result<Outcome, Lost>,
+    /// What became of its answer, where answers are returned and it was not lost.
+    pub returned: Option<Returned>,
     /// Rows of the links that it has travelled, in order. A fault may have led it another way than the policy chose.
     pub path: &'a [u32],
 }
@@ -98,7 +101,7 @@ impl Lane {
         match self {
             Self::Shared(lane) => lane.step(t, slot, traffic),
             Self::Queues(lane) => lane.step(t, slot, traffic, bounds, ended),
-            Self::Sessions(lane) => lane.step(t, slot),
+            Self::Sessions(lane) => lane.step(t, slot, traffic),
         }
     }
 
@@ -132,10 +135,15 @@ impl Lane {
     }
 
     /// Waits for all tasks, after `slots` slots.
-    pub(super) fn finish(self, slots: usize, ended: &mut dyn FnMut(&TaskOutcome)) -> PolicyRun {
+    pub(super) fn finish(
+        self,
+        slots: usize,
+        traffic: &mut Traffic<'_>,
+        ended: &mut dyn FnMut(&TaskOutcome),
+    ) -> PolicyRun {
         match self {
             Self::Shared(lane) => lane.finish(),
-            Self::Queues(lane) => lane.finish(slots, ended),
+            Self::Queues(lane) => lane.finish(slots, traffic, ended),
             Self::Sessions(lane) => lane.finish(),
         }
     }

@@ -2,7 +2,8 @@
 //! accounted to the slot in which they arose, once their outcome is known.
 
 use super::super::decider::Decider;
-use super::super::records::{PolicyRun, QueueRun, SlotRecord};
+use super::super::records::{PolicyRun, QueueRun, ReturnRecord, SlotRecord};
+use super::super::result::{Fate, Origin, Returned};
 use super::super::traffic::Traffic;
 use super::super::world::{self, World};
 use super::{Bounds, TaskOutcome};
@@ -50,6 +51,9 @@ struct Accounts {
 struct Pending {
     ended: TaskOutcome<'static>,
     uploaded: Outcome,
+    /// When it arose \[s\], and where, if its answer is to be returned.
+    arose_s: f64,
+    origin: Option<Origin>,
 }
 
 impl QueueLane {
@@ -114,14 +118,14 @@ impl QueueLane {
         &mut self,
         t: usize,
         slot: &mut Slot,
-        traffic: &Traffic<'_>,
+        traffic: &mut Traffic<'_>,
         bounds: Bounds,
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         self.open(t, slot, traffic, ended);
         self.tell();
         self.decider.place(slot);
-        self.close(slot, bounds, ended);
+        self.close(slot, traffic, bounds, ended);
     }
 
     /// Tells the policy of the tasks that have ended since the last decision.
@@ -137,15 +141,17 @@ impl QueueLane {
         &mut self,
         t: usize,
         slot: &mut Slot,
-        traffic: &Traffic<'_>,
+        traffic: &mut Traffic<'_>,
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         self.accounts.open(t);
-        if let Some((at_s, busy_s)) = traffic.renewal() {
-            self.run_until(at_s.max(self.servers.now_s()), ended);
+        if let Some((at_s, _)) = traffic.renewal() {
+            self.run_until(at_s.max(self.servers.now_s()), traffic, ended);
+        }
+        if let Some((_, busy_s)) = traffic.renewal() {
             self.servers.occupy(slot.now_s, busy_s);
         }
-        self.run_until(slot.now_s, ended);
+        self.run_until(slot.now_s, traffic, ended);
         self.load_state(slot, traffic.previous_row());
     }
 
@@ -158,10 +164,11 @@ impl QueueLane {
     pub(in crate::engine) fn close(
         &mut self,
         slot: &mut Slot,
+        traffic: &Traffic<'_>,
         bounds: Bounds,
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {
-        self.submit(slot, ended);
+        self.submit(slot, traffic, ended);
         let queues = slot.queues.as_mut().expect("tasks queue for cores");
         std::mem::swap(&mut queues.rounds, &mut self.heard);
 
@@ -192,9 +199,14 @@ impl QueueLane {
         });
     }
 
-    fn run_until(&mut self, now_s: f64, ended: &mut dyn FnMut(&TaskOutcome)) {
+    fn run_until(
+        &mut self,
+        now_s: f64,
+        traffic: &mut Traffic<'_>,
+        ended: &mut dyn FnMut(&TaskOutcome),
+    ) {
         let accounts = &mut self.accounts;
-        let mut done = |finished: Finished| accounts.finished(finished, ended);
+        let mut done = |finished: Finished| accounts.finished(finished, traffic, ended);
         match &mut self.rounds {
             Some(rounds) => rounds.advance(now_s, &mut self.servers, &mut self.heard, &mut done),
             None => self.servers.run_until(now_s, &mut done),
@@ -220,7 +232,7 @@ impl QueueLane {
     }
 
     /// Sends the tasks to the servers that the policy chose.
-    fn submit(&mut self, slot: &Slot, ended: &mut dyn FnMut(&TaskOutcome)) {
+    fn submit(&mut self, slot: &Slot, traffic: &Traffic<'_>, ended: &mut dyn FnMut(&TaskOutcome)) {
         let first = self.accounts.run.slots.last().expect("opened").tasks;
         for task in 0..slot.tasks.len() {
             let placement = self.decider.placements()[task];
@@ -233,9 +245,11 @@ impl QueueLane {
                 placement,
                 cpu_hz: 0.0,
                 outcome: Ok(Outcome::default()),
+                returned: None,
                 path: &[],
             };
             self.accounts.uncovered(slot.links(task).is_empty());
+            let origin = traffic.origin(slot, task);
             match placement {
                 Placement::Local => {
                     let vehicle = slot.tasks.vehicle[task] as usize;
@@ -248,9 +262,11 @@ impl QueueLane {
                     *free_at_s = slot.now_s + outcome.delay_s();
                     new.cpu_hz = slot.vehicles.cpu_hz[vehicle];
                     new.outcome = Ok(outcome);
+                    new.returned = origin.map(|_| Returned::of(Fate::Local));
                     self.accounts.end(&new, ended);
                 }
                 Placement::Cloud { entry } => {
+                    new.returned = origin.map(|_| Returned::of(Fate::Cloud));
                     new.outcome = Ok(evaluate::clouded_alone(slot, task, entry));
                     self.accounts.end(&new, ended);
                 }
@@ -261,6 +277,8 @@ impl QueueLane {
                     let key = self.accounts.hold(Pending {
                         ended: new,
                         uploaded,
+                        arose_s: slot.now_s,
+                        origin,
                     });
                     self.servers.submit(Submission {
                         key: u64::from(key),
@@ -279,12 +297,13 @@ impl QueueLane {
     pub(super) fn finish(
         mut self: Box<Self>,
         slots: usize,
+        traffic: &mut Traffic<'_>,
         ended: &mut dyn FnMut(&TaskOutcome),
     ) -> PolicyRun {
         let Self {
             servers, accounts, ..
         } = &mut *self;
-        servers.drain(&mut |finished| accounts.finished(finished, ended));
+        servers.drain(&mut |finished| accounts.finished(finished, traffic, ended));
         self.tell();
         let Self {
             servers, accounts, ..
@@ -345,16 +364,33 @@ impl Accounts {
     }
 
     /// Takes the report of the servers that a task has ended.
-    fn finished(&mut self, finished: Finished, ended: &mut dyn FnMut(&TaskOutcome)) {
+    fn finished(
+        &mut self,
+        finished: Finished,
+        traffic: &mut Traffic<'_>,
+        ended: &mut dyn FnMut(&TaskOutcome),
+    ) {
         let key = finished.key as u32;
         self.free.push(key);
-        let task = self.outcome(&self.pending[key as usize], finished);
+        let pending = self.pending[key as usize];
+        let mut task = self.outcome(&pending, finished);
+        if let (Some(origin), Ok(outcome)) = (pending.origin, &mut task.outcome)
+            && let Some(host) = task.placement.execution()
+        {
+            let ready_s = pending.arose_s + outcome.ready_s();
+            let returned = traffic.answer(origin, host, ready_s);
+            outcome.return_s = returned.delay_s();
+            outcome.return_j = returned.energy_j;
+            task.returned = Some(returned);
+        }
         self.end(&task, ended);
     }
 
     /// A task as the servers say that it ended.
     fn outcome<'a>(&self, pending: &Pending, finished: Finished<'a>) -> TaskOutcome<'a> {
-        let Pending { ended, uploaded } = *pending;
+        let Pending {
+            ended, uploaded, ..
+        } = *pending;
         let mut task = TaskOutcome {
             path: finished.path,
             ..ended
@@ -385,10 +421,15 @@ impl Accounts {
     /// Accounts a task whose outcome is known.
     fn end(&mut self, task: &TaskOutcome, ended: &mut dyn FnMut(&TaskOutcome)) {
         let record = &mut self.run.slots[task.slot as usize];
+        if let Some(returned) = &task.returned {
+            let returns: &mut ReturnRecord = record.returns.get_or_insert_default();
+            returns.add(returned);
+        }
         match task.outcome {
             Ok(outcome) => {
                 let delay_s = outcome.delay_s();
-                let on_time = delay_s <= task.deadline_s;
+                let is_there = task.returned.is_none_or(|r| r.fate.is_there());
+                let on_time = is_there && delay_s <= task.deadline_s;
                 let migrated = task.placement.is_migrated();
                 record.add(&outcome, self.omega);
                 record.deadline_met += u32::from(on_time);
@@ -417,7 +458,10 @@ impl Accounts {
                 cpu_hz: task.cpu_hz,
                 deadline_s: task.deadline_s,
                 omega: self.omega,
-                outcome: task.outcome.ok(),
+                outcome: task
+                    .outcome
+                    .ok()
+                    .filter(|_| task.returned.is_none_or(|r| r.fate.is_there())),
             });
         }
         ended(task);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::decider::Decider;
 use super::super::hosting::{survive, switch};
 use super::super::records::{PolicyRun, SessionRun, SlotRecord};
+use super::super::traffic::Traffic;
 use super::super::world::World;
 use super::account;
 use crate::policy::Policy;
@@ -47,9 +48,9 @@ impl SessionLane {
     }
 
     /// One slot: switch, decide, order moves, serve, account.
-    pub(super) fn step(&mut self, t: usize, slot: &mut Slot) {
+    pub(super) fn step(&mut self, t: usize, slot: &mut Slot, traffic: &mut Traffic<'_>) {
         self.open(slot);
-        self.close(t, slot, None);
+        self.close(t, slot, traffic, None);
     }
 
     /// Decides, by the policy or as decided from outside, and accounts the slot.
@@ -57,10 +58,12 @@ impl SessionLane {
         &mut self,
         t: usize,
         slot: &mut Slot,
+        traffic: &mut Traffic<'_>,
         decision: Option<&Decision>,
     ) {
         let totals = self.run.sessions.get_or_insert_default();
         self.decider.host(slot, decision, totals);
+        self.decider.return_results(slot, traffic);
         let (sessions, hosted) = (sessions_of(slot), self.decider.hosted());
         sessions.state.clone_from(&hosted.states);
         sessions.ordered.clone_from(&hosted.ordered);
