@@ -4,9 +4,11 @@
 //! reads (`wayside schema slot`); the answer is one line too, `{"placements": [..]}`, as `wayside decide` prints it. Of a
 //! placement only `task`, `mode`, `entry`, `execution`, `path` and `minimum_hz` are looked at.
 
+mod answer;
+
+pub use answer::decode;
+
 use crate::control::Control;
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -28,6 +30,9 @@ const LONGEST: u64 = 64 << 20;
 /// How much of what the program says on stderr is kept for an error \[bytes\].
 const SAID: usize = 2000;
 
+/// How long a program that is done may take to say more than it was asked.
+const SURPLUS: Duration = Duration::from_millis(50);
+
 /// The variable that tells the program the seed of its own random numbers.
 pub const SEED_VARIABLE: &str = "WAYSIDE_POLICY_SEED";
 
@@ -39,6 +44,9 @@ pub struct CommandPolicy {
     control: Arc<Control>,
     failure: Failure,
 }
+
+/// What is wrong with a program that answers once too often.
+const MORE: &str = "answered with more than one line for a slot";
 
 /// The first failure of any of the programs of a command.
 type Failure = Arc<Mutex<Option<Error>>>;
@@ -135,13 +143,27 @@ impl Policy for Running {
         });
         // a failure stops the run before the next slot; until then everything stays on its vehicle
         if let Err(message) = decided {
-            let error = Error::invalid(&self.program.name, None, "", message);
-            let mut failure = self.failure.lock().expect("nobody panics with it");
-            failure.get_or_insert(error);
+            self.fail(message);
             self.control.cancel();
             decision.clear();
             let tasks = slot.tasks.len();
             decision.placements.resize(tasks, Placement::Local);
+        }
+    }
+}
+
+impl Running {
+    fn fail(&self, message: String) {
+        let error = Error::invalid(&self.program.name, None, "", message);
+        let mut failure = self.failure.lock().expect("nobody panics with it");
+        failure.get_or_insert(error);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(message) = self.program.surplus() {
+            self.fail(message);
         }
     }
 }
@@ -207,6 +229,10 @@ impl Program {
         if self.failed {
             return Err("has failed before".to_owned());
         }
+        // a line that nobody asked for would be taken for the answer to this one
+        if matches!(self.answers.try_recv(), Ok(Ok(line)) if !line.is_empty()) {
+            return Err(self.end_with(MORE.to_owned()));
+        }
         let sent = self.to.as_ref().is_some_and(|to| to.send(line).is_ok());
         let problem = match self.answers.recv_timeout(self.limit) {
             Ok(Ok(line)) if line.ends_with('\n') => return Ok(line),
@@ -224,16 +250,31 @@ impl Program {
             _ if sent => "ended without an answer".to_owned(),
             _ => "ended".to_owned(),
         };
+        Err(self.end_with(problem))
+    }
+
+    /// Whether it says more than it was asked, once no slot comes any more.
+    fn surplus(&mut self) -> Option<String> {
+        self.to = None;
+        if self.failed {
+            return None;
+        }
+        let more = self.answers.recv_timeout(SURPLUS);
+        matches!(more, Ok(Ok(line)) if !line.is_empty()).then(|| self.end_with(MORE.to_owned()))
+    }
+
+    /// Ends it for `problem`, with what it said about that.
+    fn end_with(&mut self, problem: String) -> String {
         self.failed = true;
         self.end();
         // what it said is complete once it has ended, or soon after
         thread::sleep(Duration::from_millis(50));
         let said = self.said.lock().expect("nobody panics with it");
         let said = String::from_utf8_lossy(&said);
-        Err(match said.trim() {
+        match said.trim() {
             "" => problem,
             said => format!("{problem}; it said: {said}"),
-        })
+        }
     }
 
     fn end(&mut self) {
@@ -258,235 +299,6 @@ fn write_lines(mut stdin: ChildStdin, lines: &Receiver<String>) {
             .is_err()
         {
             break;
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    placements: Vec<AnswerPlacement>,
-}
-
-#[derive(Deserialize)]
-struct AnswerPlacement {
-    task: String,
-    mode: String,
-    entry: Option<String>,
-    execution: Option<String>,
-    #[serde(default)]
-    path: Vec<String>,
-    minimum_hz: Option<f64>,
-}
-
-/// The decision that the answer `line` makes of `named`.
-///
-/// # Errors
-/// What is wrong with it: no JSON, a task that is unknown, missing or there twice, a placement that the slot does not admit.
-pub fn decode(line: &str, named: &NamedSlot) -> std::result::Result<Decision, String> {
-    let answer: Answer = serde_json::from_str(line).map_err(|e| format!("no decision: {e}"))?;
-    let rows = |ids: &[String]| -> BTreeMap<String, u32> { ids.iter().cloned().zip(0..).collect() };
-    let (tasks, rsus) = (rows(&named.task_ids), rows(&named.slot.rsus.id));
-    let mut answers: Vec<Option<AnswerPlacement>> = Vec::new();
-    answers.resize_with(tasks.len(), || None);
-    for placement in answer.placements {
-        let Some(&task) = tasks.get(&placement.task) else {
-            return Err(format!("an unknown task {:?}", placement.task));
-        };
-        let place = &mut answers[task as usize];
-        if place.is_some() {
-            return Err(format!("{} twice", placement.task));
-        }
-        *place = Some(placement);
-    }
-    let mut decision = Decision::default();
-    let reader = Reader { named, rsus };
-    for (task, answer) in answers.iter().enumerate() {
-        let id = &named.task_ids[task];
-        let answer = answer.as_ref().ok_or_else(|| format!("nothing for {id}"))?;
-        let placement = reader.placement(task, answer);
-        let placement = placement.map_err(|message| format!("{id}: {message}"))?;
-        decision.placements.push(placement);
-    }
-    if answers.iter().flatten().any(|a| a.minimum_hz.is_some()) {
-        let minima = answers
-            .iter()
-            .flatten()
-            .map(|a| a.minimum_hz.unwrap_or(0.0));
-        decision.minimum_hz.extend(minima);
-    }
-    if named.slot.sessions.is_some() {
-        return Ok(decision);
-    }
-    decision.check(&named.slot).map_err(|e| e.to_string())?;
-    // where CPU is shared every task takes the route with the fewest hops
-    if named.slot.queues.is_some() && answers.iter().flatten().any(|a| !a.path.is_empty()) {
-        for (task, answer) in answers.iter().flatten().enumerate() {
-            let path = reader.path(decision.placements[task], &answer.path);
-            let id = &named.task_ids[task];
-            decision
-                .paths
-                .push(&path.map_err(|message| format!("{id}: {message}"))?);
-        }
-    }
-    Ok(decision)
-}
-
-struct Reader<'a> {
-    named: &'a NamedSlot,
-    rsus: BTreeMap<String, u32>,
-}
-
-impl Reader<'_> {
-    fn rsu(&self, key: &str, id: Option<&String>) -> std::result::Result<u32, String> {
-        let id = id.ok_or_else(|| format!("needs {key}"))?;
-        let found = self.rsus.get(id).copied();
-        found.ok_or_else(|| format!("{key} is an unknown RSU {id:?}"))
-    }
-
-    fn placement(
-        &self,
-        task: usize,
-        answer: &AnswerPlacement,
-    ) -> std::result::Result<Placement, String> {
-        let slot = &self.named.slot;
-        match answer.mode.as_str() {
-            "local" => Ok(Placement::Local),
-            "rsu" => {
-                let execution = self.rsu("execution", answer.execution.as_ref())?;
-                // a session names its host, and enters by the nearest RSU whatever it says
-                let entry = match slot.sessions {
-                    Some(_) => execution,
-                    None => self.rsu("entry", answer.entry.as_ref())?,
-                };
-                Ok(Placement::Rsu { entry, execution })
-            }
-            "cloud" if slot.cloud_round_trip_s.is_some() => {
-                let entry = self.rsu("entry", answer.entry.as_ref())?;
-                match slot.links(task).iter().any(|link| link.rsu == entry) {
-                    true => Ok(Placement::Cloud { entry }),
-                    false => Err("must enter where covered".to_owned()),
-                }
-            }
-            "cloud" => Err("there is no cloud".to_owned()),
-            mode => Err(format!("mode must be local, rsu or cloud, got {mode:?}")),
-        }
-    }
-
-    /// The rows of the links along `ids`, from the entry to the execution RSU.
-    fn path(&self, placement: Placement, ids: &[String]) -> std::result::Result<Vec<u32>, String> {
-        let Placement::Rsu { entry, execution } = placement else {
-            return Ok(Vec::new());
-        };
-        let stops = ids.iter().map(|id| self.rsu("path", Some(id)));
-        let stops = stops.collect::<std::result::Result<Vec<_>, _>>()?;
-        if stops.first() != Some(&entry) || stops.last() != Some(&execution) {
-            return Err("path must lead from entry to execution".to_owned());
-        }
-        let network = &self.named.slot.network;
-        let hop = |ends: &[u32]| {
-            let link = network.find(ends[0], ends[1]);
-            link.ok_or_else(|| "path must follow links".to_owned())
-        };
-        stops.windows(2).map(hop).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wayside_core::Scenario;
-    use wayside_core::engine::traffic::Traffic;
-
-    /// The first slot of a small run.
-    fn slot(scenario: &str) -> NamedSlot {
-        let size = ("fleet.size".to_owned(), "4".to_owned());
-        let world = World::new(&Scenario::builtin(scenario, &[size]).unwrap()).unwrap();
-        let mut slot = world.empty_slot();
-        let mut traffic = Traffic::new(&world, Streams::new(3)).unwrap();
-        traffic.advance(0, &mut slot).unwrap();
-        NamedSlot::numbered(slot)
-    }
-
-    fn all(named: &NamedSlot, of: impl Fn(usize) -> String) -> String {
-        let tasks = 0..named.slot.tasks.len();
-        let placements = tasks.map(|task| format!(r#"{{"task": "t{task}", {}}}"#, of(task)));
-        let placements: Vec<_> = placements.collect();
-        format!(r#"{{"placements": [{}]}}"#, placements.join(", "))
-    }
-
-    #[test]
-    fn closed_form_answers_by_hand() {
-        let named = slot("lin2025");
-        let near = all(&named, |_| {
-            r#""mode": "rsu", "entry": "local", "execution": "s1w1", "path": ["local", "w1", "s1w1"]"#.to_owned()
-        });
-        let decision = decode(&near, &named).unwrap();
-        assert_eq!(decision.paths.of(3).len(), 2);
-        assert!(decision.placements.iter().all(|p| p.is_migrated()));
-        let cloud = all(&named, |_| {
-            r#""mode": "cloud", "entry": "local""#.to_owned()
-        });
-        let decision = decode(&cloud, &named).unwrap();
-        assert_eq!(decision.placements[0], Placement::Cloud { entry: 0 });
-        for (answer, message) in [
-            (
-                r#""mode": "cloud", "entry": "s1""#,
-                "must enter where covered",
-            ),
-            (r#""mode": "rsu", "entry": "local""#, "needs execution"),
-            (
-                r#""mode": "rsu", "entry": "locl", "execution": "s1""#,
-                "unknown RSU \"locl\"",
-            ),
-            (r#""mode": "home""#, "mode must be local, rsu or cloud"),
-            (
-                r#""mode": "rsu", "entry": "local", "execution": "s1w1", "path": ["local", "s1w1"]"#,
-                "path must follow links",
-            ),
-            (
-                r#""mode": "rsu", "entry": "local", "execution": "s1w1", "path": ["local", "w1"]"#,
-                "path must lead from entry to execution",
-            ),
-        ] {
-            let error = decode(&all(&named, |_| answer.to_owned()), &named).unwrap_err();
-            assert!(error.contains(message), "{error}");
-        }
-        let shared = slot("wang2025");
-        let cloud = all(&shared, |_| r#""mode": "cloud", "entry": "r0""#.to_owned());
-        assert!(decode(&cloud, &shared).unwrap_err().contains("no cloud"));
-        let least = all(&shared, |_| {
-            r#""mode": "local", "minimum_hz": -1"#.to_owned()
-        });
-        assert!(decode(&least, &shared).unwrap_err().contains("minimum_hz"));
-    }
-
-    #[test]
-    fn property_no_text_makes_the_decoder_panic() {
-        const SYMBOLS: &[u8] = b" \"0123t[]{}:,er-l";
-        let mut random = Streams::new(1).stream("mutations");
-        for scenario in ["lin2025", "wang2025", "highway"] {
-            let named = slot(scenario);
-            let rsu = |task: usize| named.slot.rsus.id[task % named.slot.rsus.len()].clone();
-            let whole = all(&named, |task| {
-                let (entry, execution) = (rsu(task), rsu(task + 1));
-                format!(
-                    r#""mode": "rsu", "entry": "{entry}", "execution": "{execution}", "path": ["{entry}", "{execution}"], "minimum_hz": 1e9"#
-                )
-            });
-            for _ in 0..2000 {
-                let mut bytes = whole.clone().into_bytes();
-                for _ in 0..=random.below(4) {
-                    let at = random.below(bytes.len());
-                    match random.below(3) {
-                        0 => bytes[at] = SYMBOLS[random.below(SYMBOLS.len())],
-                        1 if bytes.len() > 1 => _ = bytes.remove(at),
-                        _ => bytes.truncate(at.max(1)),
-                    }
-                }
-                if let Ok(text) = String::from_utf8(bytes) {
-                    _ = decode(&text, &named);
-                }
-            }
         }
     }
 }
