@@ -1,6 +1,7 @@
 //! The score card of the open benchmark.
 
-use crate::interrupt::interruptible;
+use crate::figure::Figure;
+use crate::interrupt::followed;
 use crate::policy::{Failure, factory, registry};
 use crate::raised;
 use pyo3::prelude::*;
@@ -38,8 +39,9 @@ fn add(benchmark: Benchmark, policy: &Bound<'_, PyAny>, failure: &Failure) -> Py
     }))
 }
 
-/// Plays policies on the benchmark, without the GIL; the score card as JSON and as text.
+/// Plays policies on the benchmark, without the GIL; the score card as JSON, as text and as a figure.
 #[pyfunction]
+#[pyo3(signature = (policies, tasks, quick, tuning, threads, timing, out, record, force, progress=None))]
 #[expect(clippy::too_many_arguments, reason = "Python names them")]
 pub(crate) fn benchmark(
     py: Python<'_>,
@@ -52,9 +54,11 @@ pub(crate) fn benchmark(
     out: Option<PathBuf>,
     record: bool,
     force: bool,
-) -> PyResult<(String, String)> {
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(String, String, Option<Figure>)> {
     let failure = Failure::default();
     let control = Arc::clone(failure.control());
+    let watched = Arc::new(Progress::new(Arc::clone(&control)));
     let mut benchmark = Benchmark::new()
         .registry(registry())
         .tasks(tasks)
@@ -63,18 +67,19 @@ pub(crate) fn benchmark(
         .threads(threads)
         .timing(timing)
         .record(record)
-        .progress(Arc::new(Progress::new(Arc::clone(&control))));
+        .progress(Arc::clone(&watched));
     for policy in &policies {
         benchmark = add(benchmark, policy, &failure)?;
     }
     if let Some(out) = out {
         benchmark = benchmark.out(out, force);
     }
-    let card = interruptible(py, || _ = control.cancel(), move || benchmark.run());
+    let (counts, cancel) = (|| watched.slots(), || _ = control.cancel());
+    let card = followed(py, progress, counts, cancel, move || benchmark.run());
     // An exception of a policy comes first: it is why the rest was cancelled.
     if let Some(error) = failure.take() {
         return Err(error);
     }
     let card = card?.map_err(raised)?;
-    Ok((card.json(), card.text()))
+    Ok((card.json(), card.text(), card.figure().map(Figure)))
 }

@@ -59,6 +59,14 @@ impl Engine {
         turn.map_err(raised)
     }
 
+    /// The same, with CPU divided by `weights` of the tasks.
+    pub(crate) fn act_sharing(&mut self, actions: &[u32], weights: &[f64]) -> PyResult<Turn> {
+        match self {
+            Self::Shared(env) => env.act_sharing(actions, weights).map_err(raised),
+            _ => Err(PyValueError::new_err("action: must not have shares")),
+        }
+    }
+
     pub(crate) fn plan(&mut self, action: &[f32]) -> PyResult<Turn> {
         match self {
             Self::Queues(env) => env.plan(action).map_err(raised),

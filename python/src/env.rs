@@ -3,10 +3,13 @@
 use crate::answer;
 use crate::frame::Frame;
 use crate::framed::{FIGURES, Framed, Options, unseeded};
+use crate::own::world_with;
+use crate::policy::Failure;
 use crate::scenario::Scenario;
 use crate::slot::{self, Slot};
 use crate::{closed, locked};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::{Arc, Mutex};
@@ -17,6 +20,9 @@ use wayside_core::slot::{Decision, Placement};
 pub(crate) struct Env {
     frame: Arc<Frame>,
     inner: Mutex<Option<Framed>>,
+    /// Exceptions of models of the caller's own, and whether there are any.
+    failure: Failure,
+    is_own: bool,
 }
 
 /// A column of whole numbers.
@@ -27,13 +33,18 @@ const WHAT: &str = "environment";
 impl Env {
     fn with<T>(&self, what: impl FnOnce(&mut Framed) -> PyResult<T>) -> PyResult<T> {
         let mut inner = locked(&self.inner, WHAT)?;
-        what(inner.as_mut().ok_or_else(|| closed(WHAT))?)
+        let found = what(inner.as_mut().ok_or_else(|| closed(WHAT))?);
+        match self.failure.take() {
+            Some(error) => Err(error),
+            None => found,
+        }
     }
 }
 
 #[pymethods]
 impl Env {
     #[new]
+    #[pyo3(signature = (scenario, form, slots, vehicles, masked, bound, traffic=None))]
     fn new(
         scenario: &Scenario,
         form: &str,
@@ -41,18 +52,25 @@ impl Env {
         vehicles: Option<usize>,
         masked: String,
         bound: Option<String>,
+        traffic: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let world = scenario.world()?;
+        let failure = Failure::default();
+        let world = world_with(scenario.world()?, traffic.as_ref(), &failure)?;
         let frame = Arc::new(Frame::new(&world, form, vehicles)?);
         let options = Options {
             slots,
             masked,
             bound,
         };
-        let framed = Framed::new(world, Arc::clone(&frame), &options)?;
+        let framed = Framed::new(world, Arc::clone(&frame), &options);
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
         Ok(Self {
             frame,
-            inner: Mutex::new(Some(framed)),
+            inner: Mutex::new(Some(framed?)),
+            failure,
+            is_own: traffic.is_some(),
         })
     }
 
@@ -66,6 +84,12 @@ impl Env {
     #[getter]
     fn nvec(&self) -> Vec<usize> {
         self.frame.nvec.clone()
+    }
+
+    /// Places for tasks: of a slot where a step is one, else 1.
+    #[getter]
+    fn places(&self) -> usize {
+        self.frame.places_of_tasks()
     }
 
     /// Numbers of a plan; 0 where actions are choices.
@@ -88,6 +112,10 @@ impl Env {
 
     /// Starts an episode with the traffic of `seed`, or with the next seed, perhaps in another scenario.
     fn reset(&self, seed: Option<u64>, scenario: Option<&Scenario>) -> PyResult<()> {
+        if scenario.is_some() && self.is_own {
+            let message = "options: must be left out with traffic of your own";
+            return Err(PyValueError::new_err(message));
+        }
         let world = scenario.map(Scenario::world).transpose()?;
         self.with(|framed| framed.reset(seed, world))
     }
@@ -126,6 +154,22 @@ impl Env {
         self.with(|framed| {
             framed.read(actions)?;
             let turn = py.detach(|| framed.act())?;
+            let truncated = turn.slot.is_some_and(|end| end.truncated);
+            Ok((turn.reward, turn.slot.is_some(), truncated, framed.masked()))
+        })
+    }
+
+    /// The same, with CPU divided among the tasks of each RSU in proportion to `shares`, one per place.
+    fn step_sharing(
+        &self,
+        py: Python<'_>,
+        actions: PyReadonlyArray1<'_, i64>,
+        shares: PyReadonlyArray1<'_, f64>,
+    ) -> PyResult<(f64, bool, bool, u32)> {
+        let (actions, shares) = (actions.as_slice()?, shares.as_slice()?);
+        self.with(|framed| {
+            framed.read(actions)?;
+            let turn = py.detach(|| framed.act_sharing(shares))?;
             let truncated = turn.slot.is_some_and(|end| end.truncated);
             Ok((turn.reward, turn.slot.is_some(), truncated, framed.masked()))
         })

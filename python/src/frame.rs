@@ -212,7 +212,37 @@ impl Frame {
         (heads, self.nvec[..heads].iter().sum())
     }
 
-    /// Place of every task among the rows of `shared`.
+    /// Places for tasks: of a slot where a step is one, else 1.
+    pub(crate) fn places_of_tasks(&self) -> usize {
+        match self.layout.form {
+            Form::Flat {
+                vehicles,
+                tasks_per_vehicle,
+                ..
+            } => vehicles * tasks_per_vehicle,
+            Form::Shared { .. } => self.rows,
+            _ => 1,
+        }
+    }
+
+    /// Of one value per place those of the tasks.
+    ///
+    /// # Errors
+    /// Another number of values; more vehicles than there are places.
+    pub(crate) fn of_tasks(&self, slot: &Slot, values: &[f64]) -> PyResult<Vec<f64>> {
+        if values.len() != self.places_of_tasks() {
+            let message = format!(
+                "share: must hold {} numbers, got {}",
+                self.places_of_tasks(),
+                values.len()
+            );
+            return Err(PyValueError::new_err(message));
+        }
+        let places = self.places(slot)?.into_iter();
+        Ok(places.map(|place| values[place]).collect())
+    }
+
+    /// Place of every task.
     ///
     /// # Errors
     /// More vehicles than there are places.
@@ -225,11 +255,11 @@ impl Frame {
             places.push(vehicle as usize * self.tasks_per_vehicle + nth);
         }
         match places.last() {
-            Some(&place) if place >= self.rows => {
+            Some(&place) if place >= self.places_of_tasks() => {
                 let message = format!(
                     "vehicles: must be at least {}, the vehicles of this slot, got {}",
                     slot.vehicles.len(),
-                    self.rows / self.tasks_per_vehicle
+                    self.places_of_tasks() / self.tasks_per_vehicle
                 );
                 Err(PyValueError::new_err(message))
             }

@@ -209,6 +209,13 @@ impl Framed {
         self.follow(turn)
     }
 
+    /// The same, with CPU divided among the tasks of each RSU in proportion to `shares`, one per place.
+    pub(crate) fn act_sharing(&mut self, shares: &[f64]) -> PyResult<Turn> {
+        let of_tasks = self.frame.of_tasks(self.engine.slot(), shares)?;
+        let turn = self.engine.act_sharing(&self.actions, &of_tasks)?;
+        self.follow(turn)
+    }
+
     /// Takes a plan.
     pub(crate) fn plan(&mut self, action: &[f32]) -> PyResult<Turn> {
         self.going()?;

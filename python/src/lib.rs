@@ -8,13 +8,15 @@
 //! | `expert`, `gym` | policies asked in environments; policies that act as in one |
 //! | `env`, `vector` | one environment; several, stepped side by side without the GIL |
 //! | `run` | runs, decisions and bounds |
+//! | `figure` | figures |
 //! | `benchmark` | the score card of the open benchmark |
 //! | `study` | studies, block by block |
 //! | `train` | trainings; the program `wayside` |
-//! | `interrupt` | Ctrl-C |
+//! | `interrupt` | Ctrl-C, and progress |
 //! | `slot`, `answer`, `feedback` | what a policy written in Python sees, answers and is told |
 //! | `policy` | policies written in Python, and others that Python names |
 //! | `learned` | trained policies |
+//! | `own` | mobility, tasks, gains and metrics written in Python |
 //! | `table` | results as Arrow tables |
 //! | `topology` | backhaul graphs from files |
 //!
@@ -26,11 +28,13 @@ mod engine;
 mod env;
 mod expert;
 mod feedback;
+mod figure;
 mod frame;
 mod framed;
 mod gym;
 mod interrupt;
 mod learned;
+mod own;
 mod policy;
 mod run;
 mod scenario;
@@ -52,6 +56,8 @@ mod _native {
     use super::benchmark::benchmark;
     #[pymodule_export]
     use super::env::Env;
+    #[pymodule_export]
+    use super::figure::Figure;
     #[pymodule_export]
     use super::frame::choose;
     #[pymodule_export]

@@ -154,7 +154,7 @@ impl PythonFactory {
 }
 
 /// An instance of `class`, made with its seed where its signature has one.
-fn made<'py>(class: &Bound<'py, PyType>, seed: u64) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn made<'py>(class: &Bound<'py, PyType>, seed: u64) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
     let signature = py.import("inspect")?.call_method1("signature", (class,));
     let takes_seed = signature.is_ok_and(|signature| {

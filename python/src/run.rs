@@ -1,6 +1,8 @@
 //! Runs, decisions and bounds.
 
-use crate::interrupt::interruptible;
+use crate::figure::Figure;
+use crate::interrupt::{followed, interruptible};
+use crate::own::{Metrics, world_with};
 use crate::policy::{Failure, factory, options, registry};
 use crate::raised;
 use crate::scenario::Scenario;
@@ -8,33 +10,61 @@ use crate::slot::Slot;
 use crate::table::{self, Table};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use std::path::PathBuf;
 use std::sync::Arc;
 use wayside_core::engine::BoundKind;
-use wayside_core::engine::records::Replication;
 use wayside_study as study;
 use wayside_study::decision;
-use wayside_study::{Experiment, Summary};
+use wayside_study::{Experiment, table as text};
 
 /// The results of a run.
 #[pyclass(frozen, module = "wayside._native")]
 pub(crate) struct Results {
-    summary: Summary,
-    replications: Vec<Replication>,
+    of_run: study::experiment::Results,
     /// A table for every seed, where they were asked for.
     tasks: Option<Table>,
+    metrics: Option<Metrics>,
 }
 
 #[pymethods]
 impl Results {
     /// The summary, as JSON.
     fn summary_json(&self) -> PyResult<String> {
-        serde_json::to_string(&self.summary).map_err(|e| PyRuntimeError::new_err(e.to_string()))
+        let summary = serde_json::to_string(&self.of_run.summary);
+        summary.map_err(|e| PyRuntimeError::new_err(e.to_string()))
+    }
+
+    /// The comparison: titles of its columns, and its lines.
+    fn comparison(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        text::comparison(&self.of_run.summary)
+    }
+
+    /// All figures that there is data for: names and figures.
+    fn figures(&self, py: Python<'_>) -> PyResult<Vec<(String, Figure)>> {
+        let figures = py.detach(|| self.of_run.figures()).map_err(raised)?;
+        Ok(figures
+            .into_iter()
+            .map(|f| (f.id.clone(), Figure(f)))
+            .collect())
     }
 
     /// One row per seed, policy and slot.
     fn slots(&self) -> PyResult<Table> {
-        table::slots(&self.replications, self.summary.timing.is_some())
+        table::slots(
+            &self.of_run.replications,
+            self.of_run.summary.timing.is_some(),
+        )
+    }
+
+    /// Metrics of the caller's own: columns, one row per seed, policy and slot.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(metrics) = &self.metrics else {
+            return Ok(None);
+        };
+        let summary = &self.of_run.summary;
+        let names: Vec<String> = summary.policies.iter().map(|p| p.policy.clone()).collect();
+        metrics.columns(py, &summary.seeds, &names).map(Some)
     }
 
     /// One row per seed, policy, slot and task, where they were asked for.
@@ -68,6 +98,7 @@ pub(crate) fn bound_kind(bound: Option<&str>) -> PyResult<BoundKind> {
 
 /// Runs policies on the same traffic, one replication per seed, without the GIL.
 #[pyfunction]
+#[pyo3(signature = (scenario, policies, seeds, bound, threads, timing, out, tasks, force, progress=None, traffic=None, metrics=None))]
 #[expect(clippy::too_many_arguments, reason = "Python names them")]
 pub(crate) fn run(
     py: Python<'_>,
@@ -80,9 +111,18 @@ pub(crate) fn run(
     out: Option<PathBuf>,
     tasks: bool,
     force: bool,
+    progress: Option<Py<PyAny>>,
+    traffic: Option<Bound<'_, PyAny>>,
+    metrics: Option<Vec<(String, Py<PyAny>)>>,
 ) -> PyResult<Results> {
     let failure = Failure::default();
-    let world = scenario.world()?;
+    let world = world_with(scenario.laid_out(py)?, traffic.as_ref(), &failure)?;
+    let metrics = metrics.map(|functions| Metrics::new(functions, &failure));
+    if metrics.is_some() && world.queues.is_some() {
+        let message =
+            "metrics: must be left out where tasks queue: what becomes of tasks is known later";
+        return Err(PyValueError::new_err(message));
+    }
     let mut experiment = Experiment::in_world(Arc::clone(&world))
         .policies(std::iter::empty::<String>())
         .seeds(seeds)
@@ -96,24 +136,24 @@ pub(crate) fn run(
     for policy in &policies {
         experiment = experiment.factory(factory(policy, Some(&world), &failure)?);
     }
+    if let Some(metrics) = metrics.clone() {
+        experiment = experiment.observe(move |seed| metrics.observer(seed));
+    }
     if let Some(out) = out {
         experiment = experiment.out(out, force);
     }
     let control = Arc::clone(failure.control());
-    let results = interruptible(py, || _ = control.cancel(), move || experiment.run());
+    let (counts, cancel) = (|| control.progress(), || _ = control.cancel());
+    let results = followed(py, progress, counts, cancel, move || experiment.run());
     // An exception of a policy comes first: it is why the rest was cancelled.
     if let Some(error) = failure.take() {
         return Err(error);
     }
-    let study::experiment::Results {
-        summary,
-        replications,
-        tasks: kept,
-        ..
-    } = results?.map_err(raised)?;
+    let mut of_run = results?.map_err(raised)?;
+    let kept = std::mem::take(&mut of_run.tasks);
     Ok(Results {
-        summary,
-        replications,
+        of_run,
+        metrics,
         tasks: tasks.then(|| table::table(kept)).transpose()?,
     })
 }
@@ -146,10 +186,11 @@ pub(crate) fn decide(
         return Err(error);
     }
     let policy = policy.map_err(raised)?;
-    let decide = || decision::decide(file, &named, (factory.name(), policy), kind);
-    let report = py.detach(decide);
+    let file = file.to_owned();
+    let decide = move || decision::decide(&file, &named, (factory.name(), policy), kind);
+    let report = interruptible(py, || {}, decide);
     match failure.take() {
         Some(error) => Err(error),
-        None => Ok(report.map_err(raised)?.to_json()),
+        None => Ok(report?.map_err(raised)?.to_json()),
     }
 }

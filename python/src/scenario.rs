@@ -1,5 +1,6 @@
 //! Scenarios, laid out once and shared.
 
+use crate::interrupt::interruptible;
 use crate::raised;
 use pyo3::prelude::*;
 use std::sync::{Arc, OnceLock};
@@ -31,6 +32,19 @@ impl Scenario {
             return Ok(Arc::clone(world));
         }
         let world = Arc::new(World::new(&self.scenario).map_err(raised)?);
+        Ok(Arc::clone(self.world.get_or_init(|| world)))
+    }
+}
+
+impl Scenario {
+    /// The same, where reading a trace may take long: Ctrl-C stops waiting for it.
+    pub(crate) fn laid_out(&self, py: Python<'_>) -> PyResult<Arc<World>> {
+        if self.world.get().is_some() {
+            return self.world();
+        }
+        let scenario = self.scenario.clone();
+        let world = interruptible(py, || {}, move || World::new(&scenario))?;
+        let world = Arc::new(world.map_err(raised)?);
         Ok(Arc::clone(self.world.get_or_init(|| world)))
     }
 }

@@ -1,6 +1,7 @@
 //! Studies, run block by block wherever Python takes the blocks.
 
-use crate::interrupt::interruptible;
+use crate::figure::Figure;
+use crate::interrupt::{followed, interruptible};
 use crate::policy::registry;
 use crate::{closed, locked, raised};
 use pyo3::exceptions::PyRuntimeError;
@@ -11,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wayside_study::Control;
 use wayside_study::studies::blocks;
-use wayside_study::studies::plan::Plan;
+use wayside_study::studies::plan::{Plan, build};
 use wayside_study::studies::results::StudyFolder;
 use wayside_study::studies::runner::{self, Progress};
-use wayside_study::studies::{self, BUILTIN_STUDIES};
+use wayside_study::studies::{self, BUILTIN_STUDIES, figures};
 
 /// Grid, cell and seeds.
 type Block = (usize, usize, Vec<u64>);
@@ -27,7 +28,6 @@ pub(crate) struct Study(Arc<Inner>);
 struct Inner {
     study: studies::Study,
     quick: bool,
-    program: String,
 }
 
 impl Inner {
@@ -41,7 +41,7 @@ impl Inner {
             quick: self.quick,
             threads,
             registry: registry(),
-            program: &self.program,
+            program: build(),
         }
     }
 }
@@ -53,21 +53,11 @@ fn named((grid, cell, seeds): Block) -> blocks::Block {
 #[pymethods]
 impl Study {
     /// Reads the text of a TOML file; `file` stands for it in errors, and paths in it are relative to `folder`. Parts
-    /// of another `program` are not taken.
+    /// of another build are not taken.
     #[new]
-    fn new(
-        file: &str,
-        text: &str,
-        folder: PathBuf,
-        quick: bool,
-        program: String,
-    ) -> PyResult<Self> {
+    fn new(file: &str, text: &str, folder: PathBuf, quick: bool) -> PyResult<Self> {
         let study = studies::Study::from_toml(file, text, &folder).map_err(raised)?;
-        Ok(Self(Arc::new(Inner {
-            study,
-            quick,
-            program,
-        })))
+        Ok(Self(Arc::new(Inner { study, quick })))
     }
 
     /// The text of a built-in study, where `name` is one.
@@ -137,7 +127,8 @@ impl Folder {
     }
 
     /// Runs all that is missing, without the GIL. After Ctrl-C the folder is closed, and what is finished stays in it.
-    fn run(&self, py: Python<'_>, threads: usize) -> PyResult<()> {
+    #[pyo3(signature = (threads, progress=None))]
+    fn run(&self, py: Python<'_>, threads: usize, progress: Option<Py<PyAny>>) -> PyResult<()> {
         let taken = locked(&self.folder, "study")?.take();
         let folder = taken.ok_or_else(|| closed("study"))?;
         let study = Arc::clone(&self.study.get().0);
@@ -147,7 +138,8 @@ impl Folder {
             let ran = runner::run(&study.plan_on(threads), folder.parts(), &control);
             (folder, ran.map(|done| done.is_some()))
         };
-        let (folder, ran) = interruptible(py, || _ = asked.cancel(), work)?;
+        let (counts, cancel) = (|| asked.progress(), || _ = asked.cancel());
+        let (folder, ran) = followed(py, progress, counts, cancel, work)?;
         *locked(&self.folder, "study")? = Some(folder);
         match ran.map_err(raised)? {
             true => Ok(()),
@@ -160,21 +152,25 @@ impl Folder {
         self.with(|study, folder| named(block).keep(&study.plan(), folder.parts(), name, part))
     }
 
-    /// Writes results, figures, tables and report, where all parts are; the claims as JSON.
-    fn finish(&self, py: Python<'_>) -> PyResult<String> {
+    /// Writes results, figures, tables and report, where all parts are; the claims as JSON, and the figures with their names.
+    fn finish(&self, py: Python<'_>) -> PyResult<(String, Vec<(String, Figure)>)> {
         let finish = |study: &Inner, folder: &mut StudyFolder| match runner::progress(
             &study.plan(),
             folder.parts(),
         )? {
             Progress::Complete(data, claims) => {
                 folder.finish(&study.study, &data, &claims, study.quick)?;
-                Ok(Some(claims))
+                let figures = figures::figures(&study.study, &data, study.quick).into_iter();
+                let figures = figures.map(|(spec, figure)| (spec.id.clone(), Figure(figure)));
+                Ok(Some((claims, figures.collect())))
             }
             Progress::Missing(_) => Ok(None),
         };
         match py.detach(|| self.with(finish))? {
-            Some(claims) => {
-                serde_json::to_string(&claims).map_err(|e| PyRuntimeError::new_err(e.to_string()))
+            Some((claims, figures)) => {
+                let claims = serde_json::to_string(&claims);
+                let claims = claims.map_err(|e| PyRuntimeError::new_err(e.to_string()))?;
+                Ok((claims, figures))
             }
             None => Err(PyRuntimeError::new_err("study: blocks are missing")),
         }

@@ -146,9 +146,8 @@ impl Training {
     }
 }
 
-/// The program `wayside`, whose code is in `file`: its exit code.
+/// The program `wayside`: its exit code.
 #[pyfunction]
-pub(crate) fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>, file: PathBuf) -> u8 {
-    let build = wayside_study::studies::plan::program_in(&file);
-    py.detach(|| wayside_cli::main(arguments, &build))
+pub(crate) fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
+    py.detach(|| wayside_cli::main(arguments, wayside_study::studies::plan::build()))
 }

@@ -8,8 +8,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rayon::prelude::*;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The result of a step of one environment.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +60,40 @@ impl Member {
 
 struct Fleet {
     members: Vec<Member>,
-    pool: rayon::ThreadPool,
+    /// Threads beside the calling one; none where there is one for all.
+    helpers: Option<rayon::ThreadPool>,
+}
+
+impl Fleet {
+    /// Works on all members, by the calling thread and its helpers: each takes the next one that is left. Where all are as long, a step
+    /// takes microseconds, and waking another thread to do what this one could do costs as much.
+    fn each(&mut self, work: impl Fn(usize, &mut Member) -> PyResult<()> + Sync) -> PyResult<()> {
+        let rest = Mutex::new(self.members.iter_mut().enumerate());
+        let failed = Mutex::new(None);
+        let take = || {
+            loop {
+                let next = rest.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((i, member)) = next else {
+                    break;
+                };
+                if let Err(error) = work(i, member) {
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.get_or_insert(error);
+                }
+            }
+        };
+        match &self.helpers {
+            Some(helpers) => helpers.in_place_scope(|scope| {
+                for _ in 0..helpers.current_num_threads() {
+                    scope.spawn(|_| take());
+                }
+                take();
+            }),
+            None => take(),
+        }
+        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.map_or(Ok(()), Err)
+    }
 }
 
 /// `count` environments; `wayside.vector.OffloadingVectorEnv` makes a Gymnasium vector environment of them.
@@ -136,15 +168,20 @@ impl VectorEnv {
             })
         };
         let members = (0..count).map(member).collect::<PyResult<_>>()?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|e| PyRuntimeError::new_err(format!("threads: {e}")))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let helpers = match threads {
+            0 => cores,
+            threads => threads,
+        };
+        let helpers = helpers.min(count) - 1;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(helpers);
+        let helpers = (helpers > 0).then(|| pool.build()).transpose();
+        let helpers = helpers.map_err(|e| PyRuntimeError::new_err(format!("threads: {e}")))?;
         Ok(Self {
             frame,
             same_step,
             process: std::process::id(),
-            inner: Mutex::new(Some(Fleet { members, pool })),
+            inner: Mutex::new(Some(Fleet { members, helpers })),
         })
     }
 
@@ -175,22 +212,21 @@ impl VectorEnv {
     /// Starts episodes where `chosen`: with the seeds, or the next ones where there is none.
     fn reset(&self, py: Python<'_>, seeds: Vec<Option<u64>>, chosen: Vec<bool>) -> PyResult<()> {
         self.with(|fleet| {
-            let Fleet { members, pool } = fleet;
+            let count = fleet.members.len();
             for (what, length) in [("seed", seeds.len()), ("reset_mask", chosen.len())] {
-                if length != members.len() {
-                    let message = format!("{what}: must hold {}, got {length}", members.len());
+                if length != count {
+                    let message = format!("{what}: must hold {count}, got {length}");
                     return Err(PyValueError::new_err(message));
                 }
             }
             py.detach(|| {
-                pool.install(|| {
-                    let all = members.par_iter_mut().zip(seeds).zip(chosen);
-                    let chosen = all.filter(|&(_, chosen)| chosen);
-                    chosen.try_for_each(|((member, seed), _)| {
-                        member.over = false;
-                        member.stepped = Stepped::default();
-                        member.framed.reset(seed, None)
-                    })
+                fleet.each(|i, member| {
+                    if !chosen[i] {
+                        return Ok(());
+                    }
+                    member.over = false;
+                    member.stepped = Stepped::default();
+                    member.framed.reset(seeds[i], None)
                 })
             })
         })
@@ -201,7 +237,7 @@ impl VectorEnv {
         let actions = actions.as_slice()?;
         let heads = self.frame.nvec.len();
         self.with(|fleet| {
-            let Fleet { members, pool } = fleet;
+            let members = &mut fleet.members;
             if actions.len() != heads * members.len() {
                 let message = format!(
                     "actions: must hold {} times {heads} numbers, got {}",
@@ -220,12 +256,7 @@ impl VectorEnv {
                     })?;
                 }
             }
-            py.detach(|| {
-                pool.install(|| {
-                    let step = |member: &mut Member| member.step(self.same_step);
-                    members.par_iter_mut().try_for_each(step)
-                })
-            })
+            py.detach(|| fleet.each(|_, member| member.step(self.same_step)))
         })
     }
 

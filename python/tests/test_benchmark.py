@@ -87,7 +87,7 @@ def test_property_who_cannot_play_is_not_scored(card):
     assert scores.gap("ect-cloud", "batch-cloud") >= 0
     assert 0 <= scores.gap("price", "slot-20") < scores.gap("mine", "slot-20")
     assert all(entry["score"] is None for entry in scores.data["entries"])
-    assert "not played" in str(scores) and "<pre>" in scores._repr_html_()
+    assert "not played" in str(scores) and "<table>" in scores._repr_html_()
 
 
 def test_property_threads_change_no_byte(card, tmp_path):

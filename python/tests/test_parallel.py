@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from pettingzoo.test import parallel_api_test, parallel_seed_test
+from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
+from pettingzoo.utils import parallel_to_aec
 
 from wayside.env import OffloadingEnv
-from wayside.parallel import OffloadingParallelEnv
+from wayside.parallel import OffloadingAECEnv, OffloadingParallelEnv
 
 SMALL = {"fleet.size": 6}
 
@@ -50,3 +51,67 @@ def test_property_wrong_use_raises():
         env.step(actions | {"vehicle_3": np.zeros(3, dtype=int)})
     with pytest.raises(TypeError, match="must be integers, got float64"):
         env.step(actions | {"vehicle_3": np.zeros(2)})
+
+
+QUEUES = {"time.slot_s": 0.1, "time.slots": 4, "fleet.size": 6}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "overrides"),
+    [("wang2025", SMALL), ("coupled", SMALL), ("lin2025", QUEUES), ("highway", {"fleet.size": 6})],
+)
+def test_oracle_one_after_the_other_is_the_sequential_form(scenario, overrides):
+    many = OffloadingAECEnv(scenario, overrides=overrides, slots=3)
+    one = OffloadingEnv(scenario, "sequential", overrides=overrides, slots=3)
+    many.reset(seed=2)
+    rows, _ = one.reset(seed=2)
+    rng, over, total, told = np.random.default_rng(0), False, 0.0, dict.fromkeys(many.agents, 0.0)
+    for agent in many.agent_iter():
+        observation, reward, terminated, truncated, info = many.last()
+        told[agent] += reward
+        if truncated:
+            assert over and not terminated
+            many.step(None)
+            continue
+        np.testing.assert_array_equal(observation, rows.ravel())
+        np.testing.assert_array_equal(info["action_mask"], one.action_masks())
+        legal = np.flatnonzero(info["action_mask"])
+        action = int(rng.choice(legal))
+        tasks, _ = one.placements_of(action)
+        if len(tasks):
+            assert agent == f"vehicle_{one.slot().tasks['vehicle'][tasks[0]]}"
+        others = [a for a in many.agents if a != agent]
+        assert not any(many.observe(a).any() for a in others)
+        many.step(action)
+        rows, reward, _, over, _ = one.step(action)
+        total += reward
+    assert over and many.agents == []
+    for value in told.values():
+        assert value == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.parametrize(("scenario", "overrides"), [("wang2025", SMALL), ("lin2025", QUEUES)])
+def test_property_pettingzoo_finds_nothing_wrong_one_after_the_other(scenario, overrides):
+    def made():
+        return OffloadingAECEnv(scenario, overrides=overrides, slots=4)
+
+    api_test(made(), num_cycles=100)
+    seed_test(made, num_cycles=50)
+
+
+def test_property_conversions_of_pettingzoo_work():
+    converted = parallel_to_aec(make(slots=3))
+    converted.reset(seed=0)
+    for agent in converted.agent_iter():
+        _, _, _, truncated, info = converted.last()
+        action = None if truncated else converted.action_space(agent).sample(info["action_mask"])
+        converted.step(action)
+    assert converted.agents == []
+
+
+def test_property_agents_of_traces_need_places():
+    with pytest.raises(ValueError, match="vehicles: must be given"):
+        OffloadingAECEnv("city-grid")
+    env = OffloadingAECEnv("city-grid", vehicles=400, slots=1)
+    env.reset(seed=0)
+    env.step(int(np.flatnonzero(env.infos[env.agent_selection]["action_mask"])[0]))

@@ -148,6 +148,9 @@ def test_oracle_a_study_on_two_nodes_of_which_one_dies_is_the_local_study_byte_f
         for out in (here, there)
     ]
     assert files[0] == files[1]
+    # blocks have the same names: either goes on with what the other left
+    blocks = [{path.name[:40] for path in (out / "cells").iterdir()} for out in (here, there)]
+    assert blocks[0] == blocks[1] and len(blocks[0]) == 18
 
 
 def test_property_wrong_studies_are_refused_before_ray_starts(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -56,6 +57,27 @@ def test_property_it_writes_the_same_whatever_the_threads_and_goes_on(tmp_path):
     assert claims == wayside.study(file, out=tmp_path / "one")
     assert time.monotonic() - begin < 5.0
     assert json.loads((tmp_path / "one" / "claims.json").read_text())
+
+
+def parts(folder):
+    """Parts of blocks, by what they depend on, with the time of their writing."""
+    return {path.name[:40]: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()}
+
+
+@pytest.mark.skipif("WAYSIDE_BIN" not in os.environ, reason="WAYSIDE_BIN names no program")
+def test_oracle_program_and_package_go_on_with_each_others_blocks(tmp_path):
+    """Each finds all blocks of the other, and writes none of them again."""
+    file = write(tmp_path)
+    program = [os.environ["WAYSIDE_BIN"], "study", str(file), "--quiet", "--out"]
+    subprocess.run([*program, str(tmp_path / "one")], check=True, capture_output=True)
+    before = parts(tmp_path / "one")
+    claims = wayside.study(file, out=tmp_path / "one")
+    assert parts(tmp_path / "one") == before and len(before) == 2
+    assert wayside.study(file, out=tmp_path / "two") == claims
+    before = parts(tmp_path / "two")
+    subprocess.run([*program, str(tmp_path / "two")], check=True, capture_output=True)
+    assert parts(tmp_path / "two") == before
+    assert before.keys() == parts(tmp_path / "one").keys()
 
 
 def test_property_invalid_studies_raise(tmp_path):

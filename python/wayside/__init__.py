@@ -37,18 +37,23 @@ from wayside.api import (
     run,
     topology,
 )
+from wayside.figures import Figure, Figures
 from wayside.learned import GymPolicy, TrainedPolicy, load_policy
+from wayside.models import TableTraffic, Traffic
 from wayside.recording import record
 from wayside.scenario import Scenario, Section
 from wayside.scoring import ScoreCard, benchmark
-from wayside.studying import study
+from wayside.studying import Claims, study
 from wayside.training import Training, train
 
 __all__ = [
     "CLOUD",
     "NOWHERE",
     "Answer",
+    "Claims",
     "Decision",
+    "Figure",
+    "Figures",
     "GymPolicy",
     "Outcome",
     "Policy",
@@ -58,6 +63,8 @@ __all__ = [
     "Section",
     "Slot",
     "Table",
+    "TableTraffic",
+    "Traffic",
     "TrainedPolicy",
     "Training",
     "__version__",

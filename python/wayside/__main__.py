@@ -9,7 +9,7 @@ from wayside import _native
 
 def main() -> int:
     """Run the program with the arguments of this process; its exit code."""
-    return _native.main(["wayside", *sys.argv[1:]], _native.__file__)
+    return _native.main(["wayside", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from wayside import _native
+from wayside._progress import Progress, following
 from wayside._seeds import seeds_of
+from wayside.figures import Figures, image, table
 from wayside.scenario import Scenario, scenario_of
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from wayside import learned
+    from wayside import learned, models
+    from wayside.models import Metric
 
 NOWHERE = -1
 """Stands for both RSUs of a placement: the task stays on its vehicle."""
@@ -97,6 +100,7 @@ class Outcome(TypedDict):
 AnyPolicy: TypeAlias = (
     "str | os.PathLike[str] | Policy | type[Policy] | learned.TrainedPolicy | learned.GymPolicy"
 )
+AnyTraffic: TypeAlias = "models.Traffic | models.TableTraffic | type[Any] | object"
 AnySlot: TypeAlias = "str | Path | Mapping[str, Any] | _native.Slot"
 
 
@@ -131,6 +135,10 @@ class Decision(TypedDict):
     placements: list[Placement]
 
 
+SHOWN = ("comparison", "gap")
+"""The figures of a run that a notebook shows below its table."""
+
+
 class Results:
     """The results of a run.
 
@@ -143,12 +151,13 @@ class Results:
     ==============  ==============================================================================
     """
 
-    __slots__ = ("_native", "_slots", "_summary")
+    __slots__ = ("_figures", "_native", "_slots", "_summary")
 
     def __init__(self, native: _native.Results) -> None:
         self._native = native
         self._slots: _native.Table | None = None
         self._summary: dict[str, Any] | None = None
+        self._figures: Figures | None = None
 
     @property
     def slots(self) -> _native.Table:
@@ -170,6 +179,18 @@ class Results:
         return tasks
 
     @property
+    def metrics(self) -> dict[str, npt.NDArray[Any]]:
+        """Metrics of your own: columns ``seed``, ``policy``, ``slot`` and each metric, one row per seed, policy and slot.
+
+        Raises:
+            ValueError: there are none, see ``run(..., metrics={...})``.
+        """
+        metrics = self._native.metrics()
+        if metrics is None:
+            raise ValueError("metrics: must be given: run(..., metrics={...})")
+        return metrics
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The summary, as ``wayside run --format json`` prints it."""
         if self._summary is None:
@@ -187,6 +208,19 @@ class Results:
                 found: dict[str, Any] | None = row[name]
                 return found
         raise KeyError(policy)
+
+    @property
+    def figures(self) -> Figures:
+        """All figures of ``report.html`` that there is data for, by name: ``results.figures["gap"]``."""
+        if self._figures is None:
+            self._figures = Figures(self._native.figures())
+        return self._figures
+
+    def _repr_html_(self) -> str:
+        header, rows = self._native.comparison()
+        caption = f"{self.summary['scenario']}, {len(self.summary['seeds'])} seeds"
+        shown = [figure for name, figure in self.figures.items() if name in SHOWN]
+        return table(header, rows, caption) + "".join(map(image, shown))
 
     def __repr__(self) -> str:
         names = ", ".join(row["policy"] for row in self.summary["policies"])
@@ -234,6 +268,9 @@ def run(
     out: str | os.PathLike[str] | None = None,
     tasks: bool = False,
     force: bool = False,
+    progress: Progress = None,
+    traffic: AnyTraffic | None = None,
+    metrics: Mapping[str, Metric] | None = None,
 ) -> Results:
     """Compare policies on the same traffic.
 
@@ -254,11 +291,16 @@ def run(
         out: folder for the files that ``wayside run --out`` writes.
         tasks: whether to keep every task, in ``results.tasks`` and in ``tasks.parquet`` of ``out``.
         force: whether another run in ``out`` may be replaced.
+        progress: by default a bar in notebooks; ``True`` for a bar, ``False`` for none, or a function that is called with
+            the number of slots that are done, and of how many.
+        traffic: vehicles, tasks or gains of your own in place of the scenario's, see :class:`wayside.models.Traffic`.
+        metrics: functions ``f(slot, outcome) -> float`` by name, measured after every decision, for ``results.metrics``;
+            ``outcome`` has the columns of :class:`Outcome`. Not where tasks queue, for outcomes are known later there.
 
     Raises:
         ValueError: bad input; the message names file, line and path.
         OSError: a file that cannot be read or written.
-        KeyboardInterrupt: after Ctrl-C, before the next slot.
+        KeyboardInterrupt: after Ctrl-C, before the next slot; also when called from another thread than the main one.
     """
     found = scenario_of(scenario, overrides)
     if slots is not None:
@@ -268,19 +310,23 @@ def run(
     )
     entrants: list[Any] = [policies] if single else list(policies)  # type: ignore[arg-type]
     entrants = [_named(entrant) for entrant in entrants]
-    return Results(
-        _native.run(
-            found._native,
-            entrants,
-            seeds_of(seeds),
-            bound,
-            threads,
-            timing,
-            None if out is None else os.fspath(out),
-            tasks,
-            force,
+    with following(progress, "slots") as call:
+        return Results(
+            _native.run(
+                found._native,
+                entrants,
+                seeds_of(seeds),
+                bound,
+                threads,
+                timing,
+                None if out is None else os.fspath(out),
+                tasks,
+                force,
+                call,
+                traffic,
+                None if metrics is None else list(metrics.items()),
+            )
         )
-    )
 
 
 def _named(policy: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -15,10 +16,11 @@ from gymnasium.utils import EzPickle
 
 from wayside import _native
 from wayside._seeds import seed_of
-from wayside.api import AnyPolicy, _named
+from wayside.api import AnyPolicy, AnyTraffic, _named
 from wayside.masks import SpaceMask, integers
 from wayside.render import Frame, Window, draw
 from wayside.scenario import Scenario, scenario_of
+from wayside.structured import Structure
 
 Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.int64]
@@ -39,6 +41,12 @@ REWARDS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 FIGURES = _native.FIGURES
 """Infos about a completed slot."""
 
+LEAST_SHARE = 0.01
+"""What the weight of a task is above its share."""
+
+TRACED = ("fcd", "sumo")
+"""Kinds of mobility whose number of vehicles changes."""
+
 _HUMAN = importlib.util.find_spec("pygame") is not None
 
 
@@ -47,12 +55,19 @@ def single(form: str) -> bool:
     return form in ("flat", "plan")
 
 
-def reward_of(reward: str, form: str, execution: str) -> Callable[[Mapping[str, Any]], Any] | None:
+def reward_of(
+    reward: str | Mapping[Any, float], form: str, execution: str
+) -> Callable[[Mapping[str, Any]], Any] | None:
     """The reward of a slot by its figures; ``None`` where it is the engine's own.
 
     Raises:
         ValueError: there is no such reward, or not in this scenario.
     """
+    if not isinstance(reward, str):
+        parts = [(float(weight), _part(name, form, execution)) for name, weight in reward.items()]
+        if not parts:
+            raise ValueError("reward: must have at least one part")
+        return lambda figures: sum(weight * part(figures) for weight, part in parts)
     if reward == "objective":
         return REWARDS["slot"] if form == "plan" else None
     if reward not in REWARDS:
@@ -60,6 +75,11 @@ def reward_of(reward: str, form: str, execution: str) -> Callable[[Mapping[str, 
     if reward == "lyapunov" and execution != "queues":
         raise ValueError("reward: must not be lyapunov where tasks do not queue")
     return REWARDS[reward]
+
+
+def _part(name: str, form: str, execution: str) -> Callable[[Mapping[str, Any]], Any]:
+    """A part of a weighted reward: at the end of a slot, as all of them."""
+    return reward_of("slot" if name == "objective" else name, form, execution) or REWARDS["slot"]
 
 
 def figures_of(execution: str, bound: str | None) -> tuple[str, ...]:
@@ -162,7 +182,33 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
     | ``"on-time"`` | with the last step of a slot the share of its tasks that end within their deadlines; 0 before |
     | ``"lyapunov"`` | where tasks queue: LySAC's reward (w = 1, V = 10, late tasks weigh 1) with the last step of a slot; 0 before |
 
+    | ``{"delay": 0.5, "on-time": 2.0}`` | with the last step of a slot the sum of these rewards, each times its weight; ``objective`` is ``slot`` there |
+
     Where tasks queue, the results of a slot are those that its tasks have if nothing arises after them.
+
+    ## Observations as dictionaries
+
+    ``observation="dictionary"`` shows the slot as arrays by name besides, float32 in SI units, for networks over graphs and sets. M RSUs,
+    V vehicles, P = V k places of tasks; rows of what is not there are zero.
+
+    | key | shape | columns |
+    |---|---|---|
+    | ``observation`` | that of the form | the rows above, which alone know what was decided so far in this slot |
+    | ``tasks`` | ``(P, 4)`` | cycles, data_bits, deadline_s, local_cost |
+    | ``vehicles`` | ``(V, 6)`` | x_m, y_m, tx_power_w, cpu_hz, energy_coeff [J s^2/cycle^3], local_wait_s |
+    | ``rsus`` | ``(M, 6)`` | x_m, y_m, bandwidth_hz, cpu_hz, available_cpu_hz, energy_coeff |
+    | ``uplink_s_per_bit`` | ``(V, M)`` | upload time of a bit over the whole band; 0 where it is not covered |
+    | ``migration_s_per_bit``, ``hops`` | ``(M, M)`` | of the shortest route; 0 and -1 where there is none |
+    | ``servers`` | ``(M, 4)`` | where tasks queue: core_hz, wait_s, busy, waiting, as they are |
+    | ``sessions`` | ``(P, 7)`` | in sessions: left, host, moving_to, moving_slots, upload_s, interruption_s, down_s |
+    | ``place`` | ``Discrete(P)`` | ``sequential``: the place of the task whose turn it is; 0 where there is none, and after the last step |
+    | ``action_mask`` | | with ``mask="observation"`` |
+
+    ## Shares
+
+    ``shares="agent"`` lets the agent divide the CPU, in place of the exact solution of (P2): the action is
+    ``{"placement": as above, "share": float32 (P,) in [0, 1]}``, and every RSU's free CPU is divided among its tasks in proportion to
+    .01 + share, so that each gets some. Only for ``flat`` and ``shared``, where a step is a slot. Against ``"exact"`` it shows what the solution is worth.
 
     ## Start and end
 
@@ -196,8 +242,9 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         slots: number of slots of an episode; by default the scenario's.
         vehicles: N of ``shared``, where the fleet has no fixed size (traces).
         overrides: values of the scenario to replace, such as ``{"fleet.size": 40}``.
-        masked, mask, reward: see above.
+        masked, mask, reward, observation, shares: see above.
         bound: ``"simple"`` or ``"split"`` bounds every slot, for ``info["lower_bound"]``; not for sessions, which have no bound of a slot.
+        traffic: vehicles, tasks or gains of your own in place of the scenario's, see :class:`wayside.models.Traffic`.
         render_mode: ``"rgb_array"``, ``"human"`` (needs pygame) or None.
     """
 
@@ -217,12 +264,20 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         overrides: Mapping[str, Any] | None = None,
         masked: Literal["first", "error"] = "first",
         mask: Literal["info", "observation"] = "info",
-        reward: Reward = "objective",
+        reward: Reward | Mapping[Reward, float] = "objective",
         bound: Literal["simple", "split"] | None = None,
+        observation: Literal["rows", "dictionary"] = "rows",
+        shares: Literal["exact", "agent"] = "exact",
+        traffic: AnyTraffic | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if mask not in ("info", "observation"):
-            raise ValueError(f"mask: must be info or observation, got {mask}")
+        for name, value, known in [
+            ("mask", mask, ("info", "observation")),
+            ("observation", observation, ("rows", "dictionary")),
+            ("shares", shares, ("exact", "agent")),
+        ]:
+            if value not in known:
+                raise ValueError(f"{name}: must be {' or '.join(known)}, got {value}")
         if render_mode is not None and render_mode not in ("human", "rgb_array"):
             raise ValueError(f"render_mode: must be human, rgb_array or None, got {render_mode}")
         self.scenario = scenario_of(scenario, overrides)
@@ -236,26 +291,56 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
             mask=mask,
             reward=reward,
             bound=bound,
+            observation=observation,
+            shares=shares,
+            traffic=traffic,
             render_mode=render_mode,
         )
         self.form = form
-        self._env = _native.Env(self.scenario._native, form, slots, vehicles, masked, bound)
+        self._env = _native.Env(
+            self.scenario._native, form, slots, vehicles, masked, bound, traffic
+        )
         self._reward = reward_of(reward, form, self._env.execution)
         self._figures = figures_of(self._env.execution, bound)
         self._masks_observations = mask == "observation" and form != "plan"
         rows = observation_space(form, self._env.shape)
-        self.observation_space = rows
+        named: dict[str, spaces.Space[Any]] = {"observation": rows}
+        self._structure: Structure | None = None
+        self._arrays: tuple[Any, dict[str, Any]] = (None, {})
+        if observation == "dictionary":
+            self._structure = self._structured(vehicles)
+            named |= self._structure.spaces()
+            if form == "sequential":
+                named["place"] = spaces.Discrete(self._structure.places)
         if self._masks_observations:
-            legal = spaces.Box(0, 1, (sum(self._env.nvec),), np.int8)
-            self.observation_space = spaces.Dict({"observation": rows, "action_mask": legal})
+            named["action_mask"] = spaces.Box(0, 1, (sum(self._env.nvec),), np.int8)
+        self._is_named = len(named) > 1
+        self.observation_space = spaces.Dict(named) if self._is_named else rows
         self.action_space = action_space(form, self._env.nvec, self._env.planned)
+        self._shares: spaces.Box | None = None
+        if shares == "agent":
+            self._shares = self._share_space()
+            self.action_space = spaces.Dict({"placement": self.action_space, "share": self._shares})
         self._shape = self._env.shape[1:] if single(form) else self._env.shape
         self._heads = len(self._env.nvec)
         self._mask = SpaceMask(self._env.nvec, form == "sequential")
-        self._seeded = False
+        self._seeded = self._over = False
         self.render_mode = render_mode
         self._frame: Frame | None = None
         self._window: Window | None = None
+
+    def _structured(self, vehicles: int | None) -> Structure:
+        """The arrays of a dictionary."""
+        fleet, slot = self.scenario.fleet, self._env.slot()
+        if vehicles is None and fleet.mobility.kind in TRACED:
+            raise ValueError("vehicles: must be given where the fleet comes from a trace")
+        return Structure(slot, vehicles or fleet.size, self.scenario.task.per_vehicle)
+
+    def _share_space(self) -> spaces.Box:
+        """Shares of all places."""
+        if self.form not in ("flat", "shared") or self._env.execution != "shared-cpu":
+            raise ValueError(f"shares: must be exact, but for flat and shared where CPU is shared, got agent for {self.form}")
+        return spaces.Box(0.0, 1.0, (self._env.places,), np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -267,7 +352,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**63))
         self._env.reset(seed, None if scenario is None else scenario._native)
-        self._seeded = True
+        self._seeded, self._over = True, False
         self._look()
         return self._observation(), self._info(0)
 
@@ -286,8 +371,12 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         before = self._env.slot() if self.render_mode is not None else None
         if self.form == "plan":
             reward, slot_ended, truncated, masked = self._env.plan(self._plan(action))
+        elif self._shares is not None:
+            placement, share = self._divided(action)
+            reward, slot_ended, truncated, masked = self._env.step_sharing(placement, share)
         else:
             reward, slot_ended, truncated, masked = self._env.step(self._actions(action))
+        self._over = truncated
         info = self._info(masked, slot_ended)
         if self._reward is not None:
             reward = float(self._reward(info)) if slot_ended else 0.0
@@ -367,7 +456,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
             The observation and the info as they were then; ``masked`` is 0, and the slot counts as not ended.
         """
         self._env.restore(state.decode())
-        self._seeded = True
+        self._seeded, self._over = True, bool(json.loads(state)["over"])
         self._look()
         return self._observation(), self._info(0)
 
@@ -386,7 +475,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
             self._np_random, self._np_random_seed = drawn
         if engine is not None:
             self._env.restore(engine)
-            self._seeded = True
+            self._seeded, self._over = True, bool(json.loads(engine)["over"])
             self._look()
 
     def _actions(self, action: Any) -> npt.NDArray[np.int64]:
@@ -415,11 +504,43 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
             self._window.close()
             self._window = None
 
+    def _divided(self, action: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Placements and shares of an action."""
+        assert self._shares is not None
+        if not isinstance(action, Mapping) or set(action) != {"placement", "share"}:
+            raise ValueError("action: must have placement and share")
+        share = np.asarray(action["share"], dtype=np.float64)
+        if share.shape != self._shares.shape:
+            raise ValueError(f"action: share: must be of shape {self._shares.shape}, got {share.shape}")
+        if not ((share >= 0.0) & (share <= 1.0)).all():
+            raise ValueError("action: share: must be within [0, 1]")
+        return self._actions(action["placement"]), np.ascontiguousarray(LEAST_SHARE + share)
+
     def _observation(self) -> Any:
         rows = self._env.observation().reshape(self._shape)
+        if not self._is_named:
+            return rows
+        named = {"observation": rows}
+        if self._structure is not None:
+            named |= self._named_arrays(self._structure)
         if self._masks_observations:
-            return {"observation": rows, "action_mask": self._env.mask().view(np.int8)}
-        return rows
+            named["action_mask"] = self._env.mask().view(np.int8)
+        return named
+
+    def _named_arrays(self, structure: Structure) -> dict[str, Any]:
+        """The arrays of the slot, which stay as they are until it ends."""
+        if self._arrays[0] != self._env.position:
+            slot = self._env.slot()
+            self._arrays = (self._env.position, {**structure.of(slot), "": structure.places_of(slot)})
+        arrays = self._arrays[1]
+        named = {name: array.copy() for name, array in arrays.items() if name}
+        if self.form == "sequential":
+            place = 0
+            if not self._over:
+                tasks, _ = self._env.preview(np.array([int(self._env.mask().argmax())]))
+                place = arrays[""][tasks[0]] if len(tasks) else 0
+            named["place"] = np.int64(place)
+        return named
 
     def _info(self, masked: int, slot_ended: bool = False) -> dict[str, Any]:
         seed, slot = self._env.position
@@ -436,7 +557,8 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         else:
             info.update(dict.fromkeys(self._figures, 0.0))
         if not self._masks_observations and self.form != "plan":
-            info["action_mask"] = self._mask.of(self._env.mask())
+            legal = self._mask.of(self._env.mask())
+            info["action_mask"] = legal if self._shares is None else {"placement": legal, "share": None}
         return info
 
     def _look(self, decided: _native.Slot | None = None) -> None:

@@ -10,16 +10,14 @@ Every node needs the same build of Wayside, which is checked, and the files that
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import ray
 
-from wayside.studying import Block, Plan, _plan, _study
+from wayside.studying import Block, Claims, Plan, _plan, _study
 
 __all__ = ["study"]
 
@@ -56,7 +54,7 @@ def study(
     force: bool = False,
     retries: int = 5,
     progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, Any]]:
+) -> Claims:
     """Run a study on a Ray cluster. Blocks that ``out`` already holds are not run again.
 
     Args:
@@ -92,7 +90,7 @@ def study(
                 done += 1
                 if progress is not None:
                     progress(done, needed)
-        claims: list[dict[str, Any]] = json.loads(ours.finish())
+        claims = Claims(ours.finish())
     finally:
         for path in ours.damaged():
             warnings.warn(f"{path}: was damaged; its seeds were run again", stacklevel=2)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wayside import _native
+from wayside._progress import Progress, following
 from wayside.api import _named
+from wayside.figures import Figure, image, table
 
 if TYPE_CHECKING:
     from wayside.api import AnyPolicy
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 class ScoreCard:
     """What policies reached on the benchmark. Printing it shows a table.
 
-    ``data`` is the content of ``score.json`` (``wayside schema score``).
+    ``data`` is the content of ``score.json`` (``wayside schema score``), ``figure`` the gap of every policy in every task.
     """
 
-    def __init__(self, text: str, shown: str) -> None:
+    def __init__(self, text: str, shown: str, figure: _native.Figure | None = None) -> None:
         self.data: dict[str, Any] = json.loads(text)
         self._shown = shown
+        self.figure = None if figure is None else Figure(figure)
 
     def result(self, policy: str, task: str) -> dict[str, Any]:
         """One policy in one task: ``gap``, ``on_time``, ``objective`` and others, each with ``mean`` and ``ci95``, and
@@ -46,7 +48,18 @@ class ScoreCard:
         return f"<ScoreCard of {', '.join(entry['policy'] for entry in self.data['entries'])}>"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self._shown)}</pre>"
+        regimes = [regime["regime"] for entry in self.data["entries"][:1] for regime in entry["regimes"]]
+        rows = [
+            [entry["policy"], *(_percent(regime["gap"]) for regime in entry["regimes"]), _percent(entry["score"])]
+            for entry in self.data["entries"]
+        ]
+        caption = f"{self._shown.splitlines()[0]}: mean gap to the certificate in %"
+        shown = table(["policy", *regimes, "score"], rows, caption)
+        return shown + ("" if self.figure is None else image(self.figure))
+
+
+def _percent(estimate: dict[str, Any] | None) -> str:
+    return "-" if estimate is None else f"{100 * estimate['mean']:.3g}"
 
 
 def benchmark(
@@ -60,6 +73,7 @@ def benchmark(
     out: str | os.PathLike[str] | None = None,
     record: bool = False,
     force: bool = False,
+    progress: Progress = None,
 ) -> ScoreCard:
     """Score policies on the open benchmark.
 
@@ -76,6 +90,8 @@ def benchmark(
         out: folder for ``score.json``, ``score.csv``, the figure and a manifest.
         record: whether ``out`` also gets every slot and decision, for ``benchmark/evaluate.py``.
         force: whether other results in ``out`` may be replaced.
+        progress: by default a bar in notebooks; ``True`` for a bar, ``False`` for none, or a function that is called with
+            the number of slots that are done, and of how many.
 
     Raises:
         ValueError: bad input, such as an unknown task.
@@ -85,15 +101,18 @@ def benchmark(
     single = isinstance(policies, (str, os.PathLike, type)) or hasattr(policies, "decide")
     single = single or hasattr(policies, "form")
     entrants: list[Any] = [policies] if single else list(policies)  # type: ignore[arg-type]
-    text, shown = _native.benchmark(
-        [_named(entrant) for entrant in entrants],
-        list(tasks),
-        quick,
-        tuning,
-        threads,
-        timing,
-        None if out is None else os.fspath(out),
-        record,
-        force,
-    )
-    return ScoreCard(text, shown)
+    with following(progress, "slots") as call:
+        return ScoreCard(
+            *_native.benchmark(
+                [_named(entrant) for entrant in entrants],
+                list(tasks),
+                quick,
+                tuning,
+                threads,
+                timing,
+                None if out is None else os.fspath(out),
+                record,
+                force,
+                call,
+            )
+        )

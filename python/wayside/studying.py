@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 import warnings
@@ -11,23 +10,33 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from wayside import _native
+from wayside._progress import Progress, following
+from wayside.figures import Figures, image, table
 
 Block: TypeAlias = "tuple[int, int, list[int]]"
 Plan: TypeAlias = "tuple[str, str, str, bool]"
 """Everything that a worker needs to read the study: file, text, folder, quick."""
 
 
-@functools.cache
-def _program() -> str:
-    """Identifies the engine by a hash of its bytes: other builds may give other numbers."""
-    file = _native.__file__
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return f"{_native.__version__} {digest}"
+class Claims(list[dict[str, Any]]):
+    """The claims of a study with their verdicts, as in ``claims.json``; a notebook shows them with the figures.
+
+    ``figures`` holds the figures of the study by name.
+    """
+
+    def __init__(self, finished: tuple[str, list[tuple[str, _native.Figure]]]) -> None:
+        super().__init__(json.loads(finished[0]))
+        self.figures = Figures(finished[1])
+
+    def _repr_html_(self) -> str:
+        rows = [[str(claim.get(name, "")) for name in ("id", "claim", "verdict")] for claim in self]
+        shown = table(["id", "claim", "verdict"], rows, f"{len(self)} claims")
+        return shown + "".join(map(image, self.figures.values()))
 
 
 @functools.lru_cache(maxsize=4)
 def _study(plan: Plan) -> _native.Study:
-    return _native.Study(*plan, _program())
+    return _native.Study(*plan)
 
 
 def _plan(study: str | Path, quick: bool) -> Plan:
@@ -45,7 +54,8 @@ def study(
     quick: bool = False,
     force: bool = False,
     threads: int = 0,
-) -> list[dict[str, Any]]:
+    progress: Progress = None,
+) -> Claims:
     """Run a study, as ``wayside study`` does, without the GIL. Blocks that ``out`` already holds are not run again.
 
     :func:`wayside.ray.study` runs the same on a cluster, and either goes on with what the other has left.
@@ -56,9 +66,11 @@ def study(
         quick: fewer cells and seeds.
         force: whether another study in ``out`` may be replaced.
         threads: how many blocks run at a time, 0 for one per core; this never changes a result.
+        progress: by default a bar in notebooks; ``True`` for a bar, ``False`` for none, or a function that is called with
+            the number of blocks that are done, and of how many.
 
     Returns:
-        The claims with their verdicts, as in ``claims.json``.
+        The claims with their verdicts, as in ``claims.json``, and the figures: see :class:`Claims`.
 
     Raises:
         ValueError: an invalid study.
@@ -67,8 +79,9 @@ def study(
     """
     ours = _study(_plan(study, quick)).open(os.fspath(out), force)
     try:
-        ours.run(threads)
-        claims: list[dict[str, Any]] = json.loads(ours.finish())
+        with following(progress, "blocks") as call:
+            ours.run(threads, call)
+        claims = Claims(ours.finish())
         for path in ours.damaged():
             warnings.warn(f"{path}: was damaged; its seeds were run again", stacklevel=2)
     finally:

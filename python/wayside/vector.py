@@ -72,7 +72,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         vehicles: int | None = None,
         overrides: Mapping[str, Any] | None = None,
         masked: Literal["first", "error"] = "first",
-        reward: Reward = "objective",
+        reward: Reward | Mapping[Reward, float] = "objective",
         bound: Literal["simple", "split"] | None = None,
         threads: int = 0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,

@@ -91,7 +91,7 @@ enum Command {
     Drive(drive::Drive),
 }
 
-/// The program, and its exit code: `arguments` begin with its name. `build` tells builds apart, as [`wayside_study::studies::plan::program`]
+/// The program, and its exit code: `arguments` begin with its name. `build` tells builds apart, as [`wayside_study::studies::plan::build`]
 /// does: a study takes up the parts of its own build only. It handles signals, and so should be the only work of its process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
     let result = match parse(arguments) {

@@ -9,5 +9,5 @@ use wayside_study::studies::plan;
 static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
 
 fn main() -> ExitCode {
-    ExitCode::from(wayside_cli::main(std::env::args_os(), plan::program()))
+    ExitCode::from(wayside_cli::main(std::env::args_os(), plan::build()))
 }

@@ -8,14 +8,10 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn text(summary: &Summary) -> String {
     let mut table = Table::new();
-    let columns = columns(summary);
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["policy"].into_iter().chain(columns.iter().map(|c| c.0)));
-    for policy in &summary.policies {
-        let values = columns.iter().map(|(_, value)| value(summary, policy));
-        let cells = values.map(|value| value.unwrap_or_else(|| NONE.to_owned()));
-        table.add_row([policy.policy.clone()].into_iter().chain(cells));
+    let (titles, lines) = comparison(summary);
+    table.load_style(presets::NOTHING).set_header(titles);
+    for line in lines {
+        table.add_row(line);
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
@@ -24,6 +20,20 @@ pub fn text(summary: &Summary) -> String {
         }
     }
     table.trim_fmt() + "\n"
+}
+
+/// The same as text in cells: the titles of the columns, and a line per policy.
+#[must_use]
+pub fn comparison(summary: &Summary) -> (Vec<String>, Vec<Vec<String>>) {
+    let columns = columns(summary);
+    let titles = ["policy"].into_iter().chain(columns.iter().map(|c| c.0));
+    let line = |policy: &PolicySummary| {
+        let cells = columns.iter().map(|(_, value)| value(summary, policy));
+        let cells = cells.map(|value| value.unwrap_or_else(|| NONE.to_owned()));
+        [policy.policy.clone()].into_iter().chain(cells).collect()
+    };
+    let lines = summary.policies.iter().map(line).collect();
+    (titles.map(str::to_owned).collect(), lines)
 }
 
 /// What stands where there is no number.

@@ -24,7 +24,7 @@ use super::records::SlotRecord;
 use super::world::{World, WorldRef};
 use crate::error::{Error, Result};
 use crate::evaluate::Outcome;
-use crate::observation::{Encoder, Layout, Observation};
+use crate::observation::{Encoder, Form, Layout, Observation};
 use crate::rng::Streams;
 use crate::scenario::{Execution, Interference};
 use crate::slot::{Decision, Placement, Slot};
@@ -200,6 +200,33 @@ impl<'w> Env<'w> {
     /// Actions that are not legal, an episode that is over, a trace that ends early; the environment then
     /// stands as before, but for the trace.
     pub fn act(&mut self, actions: &[u32]) -> Result<Turn> {
+        self.take(actions, None)
+    }
+
+    /// The same for a form that decides a slot at once, with the CPU divided by the agent: every RSU's free CPU goes to its
+    /// tasks in proportion to `weights`, one per task of the slot, in place of the optimum of P2.
+    ///
+    /// # Errors
+    /// As [`act`](Self::act); weights that are not positive numbers, or not one per task; a slot of several turns.
+    pub fn act_sharing(&mut self, actions: &[u32], weights: &[f64]) -> Result<Turn> {
+        let refused = |message: String| Err(Error::invalid("action", None, "shares", message));
+        let tasks = self.episode.slot.tasks.len();
+        if matches!(self.encoder.layout().form, Form::Sequential { .. }) {
+            return refused("must be left out where a slot takes several turns".to_owned());
+        }
+        if weights.len() != tasks {
+            return refused(format!(
+                "must hold {tasks}, one per task, got {}",
+                weights.len()
+            ));
+        }
+        if let Some(weight) = weights.iter().find(|w| !(**w > 0.0 && w.is_finite())) {
+            return refused(format!("must be > 0, got {weight}"));
+        }
+        self.take(actions, Some(weights))
+    }
+
+    fn take(&mut self, actions: &[u32], weights: Option<&[f64]>) -> Result<Turn> {
         self.going()?;
         self.encoder.observation().check(actions)?;
         self.encoder.act(&self.episode.slot, actions);
@@ -212,6 +239,9 @@ impl<'w> Env<'w> {
         self.decision.clear();
         self.encoder
             .decision(&self.episode.slot, &mut self.decision);
+        if let Some(weights) = weights {
+            divide(&self.episode.slot, weights, &mut self.decision);
+        }
         self.close()
     }
 
@@ -378,6 +408,25 @@ impl<'w> Env<'w> {
             }),
         })
     }
+}
+
+/// Divides the free CPU of every RSU among its tasks, in proportion to their weights.
+fn divide(slot: &Slot, weights: &[f64], decision: &mut Decision) {
+    let mut sums = vec![0.0; slot.rsus.len()];
+    let hosts = decision.placements.iter().map(|p| p.execution());
+    for (host, weight) in hosts.clone().zip(weights) {
+        if let Some(m) = host {
+            sums[m as usize] += weight;
+        }
+    }
+    let share_hz = |(host, weight): (Option<u32>, &f64)| {
+        host.map_or(0.0, |m| {
+            slot.rsus.available_cpu_hz(m as usize).max(0.0) * weight / sums[m as usize]
+        })
+    };
+    let shares_hz = hosts.zip(weights).map(share_hz);
+    decision.shares_hz.clear();
+    decision.shares_hz.extend(shares_hz);
 }
 
 /// `count` environments of one world, each with a seed stream of its own (`env.0`, `env.1`, ...).

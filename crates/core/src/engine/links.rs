@@ -2,6 +2,7 @@
 //! policies see of them.
 
 use super::coverage::{CoverageIndex, Near};
+use super::own::{OwnTraffic, ask_gains};
 use super::world::World;
 use crate::error::Result;
 use crate::evaluate::Outcome;
@@ -42,29 +43,62 @@ pub(super) struct Links {
     heard: Option<Ragged<u32>>,
 }
 
-/// Gains from a file.
+/// Gains from elsewhere.
+#[derive(Default)]
 struct Table {
-    gains: Gains,
+    /// Those of a file.
+    gains: Option<Gains>,
     /// Whether a vehicle of the run was found in it.
     is_checked: bool,
     /// By vehicle of the slot the RSUs that it has gains to \[dB\].
     found: Vec<Vec<(u32, f64)>>,
+    /// Gains of a model of the caller's, a row per vehicle.
+    own: Vec<f64>,
 }
 
 impl Table {
+    /// Has the gains of a slot.
+    fn update(
+        &mut self,
+        own: Option<&mut (dyn OwnTraffic + 'static)>,
+        positions: &Positions,
+        slot: &Slot,
+    ) -> Result<()> {
+        match own {
+            Some(own) if own.has_gains() => self.ask(own, slot),
+            _ => self.find(slot.now_s, positions),
+        }
+    }
+
+    /// Asks for the gains of a slot.
+    fn ask(&mut self, own: &mut dyn OwnTraffic, slot: &Slot) -> Result<()> {
+        ask_gains(own, slot, &mut self.own)?;
+        let rsus = slot.rsus.len().max(1);
+        self.found.resize_with(slot.vehicles.len(), Vec::new);
+        for (found, row) in self.found.iter_mut().zip(self.own.chunks(rsus)) {
+            let there = (0..)
+                .zip(row.iter().copied())
+                .filter(|(_, gain_db)| gain_db.is_finite());
+            found.clear();
+            found.extend(there);
+        }
+        Ok(())
+    }
+
     /// Finds the gains of the vehicles at `now_s`.
     fn find(&mut self, now_s: f64, positions: &Positions) -> Result<()> {
-        self.gains.advance(now_s)?;
+        let gains = self.gains.as_mut().expect("a file of gains");
+        gains.advance(now_s)?;
         self.found.resize_with(positions.len(), Vec::new);
         for (v, found) in self.found.iter_mut().enumerate() {
-            let rows = self.gains.of(&positions.name(v)).iter();
+            let rows = gains.of(&positions.name(v)).iter();
             found.clear();
             found.extend(rows.map(|row| (row.rsu, row.gain_db)));
         }
         self.is_checked |= self.found.iter().any(|found| !found.is_empty());
         match self.is_checked || positions.is_empty() {
             true => Ok(()),
-            false => Err(self.gains.strange(&positions.name(0))),
+            false => Err(gains.strange(&positions.name(0))),
         }
     }
 
@@ -80,13 +114,13 @@ impl Table {
 pub(super) type NoiseRise = Vec<f64>;
 
 impl Links {
-    /// The links of a seed; `None` where the radio is plain log-distance.
+    /// The links of a seed; `None` where the radio is plain log-distance, and no model of the caller's may say otherwise.
     ///
     /// # Errors
     /// A table of gains that cannot be read.
-    pub(super) fn new(world: &World, streams: Streams) -> Result<Option<Self>> {
+    pub(super) fn new(world: &World, streams: Streams, is_own: bool) -> Result<Option<Self>> {
         let (channel, options) = (&world.scenario.channel, &world.scenario.radio);
-        if options.is_plain() {
+        if options.is_plain() && !is_own {
             return Ok(None);
         }
         let rsus = &world.rsus;
@@ -96,10 +130,9 @@ impl Links {
         let table = options.table.as_deref();
         let table = table.map(|path| Gains::open(path, &rsus.id)).transpose()?;
         Ok(Some(Self {
-            table: table.map(|gains| Table {
-                gains,
-                is_checked: false,
-                found: Vec::new(),
+            table: (is_own || table.is_some()).then(|| Table {
+                gains: table,
+                ..Table::default()
             }),
             propagation: Propagation::new((channel, options), buildings, places, streams),
             rate: RateLaw::new(options),
@@ -133,9 +166,10 @@ impl Links {
         (positions, previous_row): (&Positions, &[Option<u32>]),
         near: &mut Near,
         slot: &mut Slot,
+        own: Option<&mut (dyn OwnTraffic + 'static)>,
     ) -> Result<()> {
         if let Some(table) = &mut self.table {
-            table.find(slot.now_s, positions)?;
+            table.update(own, positions, slot)?;
         }
         self.drive(positions, previous_row);
         let is_uncertain = self.is_uncertain();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::coverage;
 use super::health::{Health, Outages};
 use super::links::{Links, NoiseRise};
+use super::own::{OwnTraffic, ask_tasks};
 use super::result::{Ground, Origin, ResultReturn, Returned};
 use super::sessions::SessionSource;
 use super::world::{WorldRef, draw, draw_cycles, keep_busy};
@@ -40,6 +41,8 @@ pub struct Traffic<'w> {
     outages: Option<Outages>,
     /// The radio, where it is more than log-distance.
     links: Option<Links>,
+    /// Tasks and gains of the caller's own.
+    own: Option<Box<dyn OwnTraffic>>,
     /// Returns the results of tasks, and reads positions ahead for that.
     results: Option<ResultReturn>,
     /// Scratch memory of the coverage.
@@ -76,6 +79,7 @@ impl<'w> Traffic<'w> {
     /// A trace that cannot be opened or is malformed.
     pub fn new(world: impl Into<WorldRef<'w>>, streams: Streams) -> Result<Self> {
         let world = world.into();
+        let own = world.own_traffic(streams);
         Ok(Self {
             source: world.mobility(streams)?,
             positions: Positions::default(),
@@ -101,7 +105,12 @@ impl<'w> Traffic<'w> {
                 at_s: None,
                 busy_s: Vec::new(),
             },
-            links: Links::new(&world, streams)?,
+            links: Links::new(
+                &world,
+                streams,
+                own.as_ref().is_some_and(|own| own.has_gains()),
+            )?,
+            own,
             covering: coverage::Scratch::default(),
             health: Health::new(&world),
             outages: (world.scenario.time.carry_over && !world.faults.is_empty())
@@ -153,7 +162,9 @@ impl<'w> Traffic<'w> {
         match &mut self.links {
             Some(links) => {
                 let moved = (&self.positions, self.previous_row.as_slice());
-                links.cover(world.coverage(), moved, &mut self.covering.near, slot)?;
+                let own = self.own.as_deref_mut();
+                let near = &mut self.covering.near;
+                links.cover(world.coverage(), moved, near, slot, own)?;
             }
             None => world.coverage().cover(
                 &slot.rsus,
@@ -170,13 +181,7 @@ impl<'w> Traffic<'w> {
             }
             works.show(slot);
         }
-        match &mut self.sessions {
-            Some(sessions) => {
-                let (positions, previous_row) = (&self.positions, &self.previous_row);
-                sessions.advance(&scenario.task, positions, previous_row, slot);
-            }
-            None => self.draw_tasks(&scenario.task, slot),
-        }
+        self.arise(&scenario.task, slot)?;
         if let Some(results) = &mut self.results {
             results.draw(now_s, slot.tasks.len());
         }
@@ -357,6 +362,21 @@ impl<'w> Traffic<'w> {
         slot.vehicles.key.clear();
         slot.vehicles.key.extend(present.iter().map(|key| key.0));
         self.keys.clone_from(present);
+    }
+
+    /// The work of the slot: batches of sessions, tasks of the caller's own, or those that are drawn.
+    fn arise(&mut self, task: &scenario::Task, slot: &mut Slot) -> Result<()> {
+        if let Some(sessions) = &mut self.sessions {
+            let (positions, previous_row) = (&self.positions, &self.previous_row);
+            sessions.advance(task, positions, previous_row, slot);
+            return Ok(());
+        }
+        let own = self.own.as_deref_mut();
+        let is_own = own.map_or(Ok(false), |own| ask_tasks(own, slot))?;
+        if !is_own {
+            self.draw_tasks(task, slot);
+        }
+        Ok(())
     }
 
     fn draw_tasks(&mut self, task: &scenario::Task, slot: &mut Slot) {

@@ -1,12 +1,12 @@
 //! The part of a run that no policy can change: the map, the vehicles, the tasks.
 
-use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use super::coverage::{self, CoverageIndex};
 pub use super::map::{Degrees, FaultyPart, WorldFault};
 use super::map::{columns, connected, faults, ground, laid_out, queues, stands_m};
+use super::own::{Own, OwnMobility};
 use crate::backhaul::network::Network;
 use crate::backhaul::{self, Routes, TOO_FAR};
 use crate::error::{Error, Problem, Problems, Result};
@@ -58,19 +58,9 @@ pub struct World {
     /// Walls that cut lines of sight, where `[channel] los` is by them.
     pub(super) buildings: Option<Arc<Buildings>>,
     index: CoverageIndex,
-    own_mobility: Option<OwnMobility>,
+    pub(super) own: Own,
     /// Of the map, where it is known in degrees.
     projection: Option<Arc<Projection>>,
-}
-
-/// Makes the vehicles of a seed, in place of `fleet.mobility`.
-#[derive(Clone)]
-struct OwnMobility(Arc<dyn Fn(Streams) -> Box<dyn MobilitySource> + Send + Sync>);
-
-impl fmt::Debug for OwnMobility {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OwnMobility")
-    }
 }
 
 /// A world that is borrowed, or shared by what must not depend on a borrow, as in Python.
@@ -166,7 +156,7 @@ impl World {
             faults,
             buildings: buildings(scenario, projection.as_ref())?,
             index,
-            own_mobility: None,
+            own: Own::default(),
             projection: projection.map(Arc::new),
         })
     }
@@ -214,14 +204,12 @@ impl World {
     /// ```
     #[must_use]
     pub fn with_mobility<S: MobilitySource + 'static>(
-        self,
+        mut self,
         make: impl Fn(Streams) -> S + Send + Sync + 'static,
     ) -> Self {
         let make = move |streams| Box::new(make(streams)) as Box<dyn MobilitySource>;
-        Self {
-            own_mobility: Some(OwnMobility(Arc::new(make))),
-            ..self
-        }
+        self.own.mobility = Some(OwnMobility(Arc::new(make)));
+        self
     }
 
     /// The vehicles of one seed.
@@ -229,7 +217,7 @@ impl World {
     /// # Errors
     /// A trace that cannot be opened, or does not hold the time asked for.
     pub fn mobility(&self, streams: Streams) -> Result<Box<dyn MobilitySource>> {
-        if let Some(OwnMobility(make)) = &self.own_mobility {
+        if let Some(OwnMobility(make)) = &self.own.mobility {
             return Ok(make(streams));
         }
         let (fleet, time) = (&self.scenario.fleet, self.scenario.time);

@@ -1,12 +1,11 @@
 //! How a study is run.
 
 use super::Study;
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::{env, fs, io};
 use wayside_core::engine::PolicyRegistry;
 
-/// Identifies this program as [`program_in`] its file.
+/// Identifies this program by version, size and modification time of its file: for a program with policies of its own.
 #[must_use]
 pub fn program() -> &'static str {
     static PROGRAM: LazyLock<String> =
@@ -14,10 +13,11 @@ pub fn program() -> &'static str {
     &PROGRAM
 }
 
-/// Identifies the program in `file`, an executable or a library, by version, size and modification time.
+/// Identifies what Wayside itself was built from: its sources, and for which kind of machine. The program and the extension for
+/// Python have it in common, on every machine, so that each goes on with blocks of the other.
 #[must_use]
-pub fn program_in(file: &Path) -> String {
-    built(fs::metadata(file))
+pub fn build() -> &'static str {
+    concat!(env!("CARGO_PKG_VERSION"), " ", env!("WAYSIDE_SOURCES"))
 }
 
 fn built(file: io::Result<fs::Metadata>) -> String {
@@ -36,6 +36,6 @@ pub struct Plan<'a> {
     pub threads: usize,
     /// The policies.
     pub registry: Arc<PolicyRegistry>,
-    /// What runs the blocks, see [`program`]: results of another one are not taken.
+    /// What runs the blocks, see [`build`] and [`program`]: results of another one are not taken.
     pub program: &'a str,
 }
