@@ -20,7 +20,7 @@ use wayside_learn::trainer::LysacConfig;
 pub(crate) enum Engine {
     Shared(Box<env::Env<'static>>),
     Queues(Box<QueueEnv>),
-    Sessions(Box<SessionEnv>),
+    Sessions(Box<SessionEnv<'static>>),
 }
 
 impl Engine {

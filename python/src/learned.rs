@@ -96,6 +96,7 @@ impl Learned {
             Form::Shared { .. } => "shared",
             Form::Sequential { .. } => "sequential",
             Form::Plan { .. } => "plan",
+            Form::Hosts => "hosts",
         }
     }
 

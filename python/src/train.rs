@@ -89,7 +89,13 @@ impl Training {
     fn run(&self, resume: bool) -> wayside_core::Result<String> {
         let settings = self.request.settings(&self.world)?;
         let read = |drawn: &[(String, String)]| {
-            wayside_core::Scenario::from_toml(&self.request.scenario, &self.text, drawn)
+            let (name, drawn) = named(drawn);
+            match name {
+                Some(name) => scenario::resolve(name, &[self.request.set.clone(), drawn].concat()),
+                None => {
+                    wayside_core::Scenario::from_toml(&self.request.scenario, &self.text, &drawn)
+                }
+            }
         };
         let plan = Plan {
             world: &self.world,
@@ -114,7 +120,7 @@ impl Training {
             "ended": ended,
             "policy": self.out.join(POLICY).display().to_string(),
             "best": trainer.best(),
-            "untrained": trainer.untrained(),
+            "untrained": trainer.untrained().map(|(_, score)| score),
             "doubts": trainer.doubts(),
         })
         .to_string())

@@ -17,7 +17,7 @@ use wayside_core::{Result, scenario};
 use wayside_learn::algo::learner::{Losses, Report};
 use wayside_learn::trainer::learned::Score;
 use wayside_learn::trainer::{
-    Algorithm, Encoder, Ended, POLICY, Plan, Progress, Request, Settings, Trainer, Vary,
+    Algorithm, Encoder, Ended, POLICY, Plan, Progress, Request, Settings, Trainer, Vary, named,
 };
 
 const EXAMPLES: &str = "\
@@ -97,7 +97,9 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     let total = settings.config.total_timesteps();
     let pool = wayside_study::pool(args.threads.map_or(0, usize::from))?;
     let read = |drawn: &[(String, String)]| {
-        scenario::resolve(&args.scenario, &[&args.set, drawn].concat())
+        let (name, drawn) = named(drawn);
+        let name = name.unwrap_or(&args.scenario);
+        scenario::resolve(name, &[args.set.clone(), drawn].concat())
     };
     let (ended, best, untrained, doubts) = pool.install(|| -> Result<_> {
         let mut trainer = Trainer::new(
@@ -132,7 +134,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     }
     let policy = out.join(POLICY).display().to_string();
     if let Some(best) = best {
-        let untrained = untrained.map(|score| ("least-total", score, "-"));
+        let untrained = untrained.map(|(rule, score)| (rule, score, "-"));
         let best = (args.algorithm.name(), best, policy.as_str());
         let scores = untrained.into_iter().chain([best]);
         print(&compared(&scenario.name, scores).render(args.format))?;

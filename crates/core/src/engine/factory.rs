@@ -9,6 +9,7 @@ use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
 use crate::policy::or_local::OrLocal;
 use crate::policy::repair::Repaired;
+use crate::policy::sessions::Scored;
 use crate::policy::shared_cpu_adapter::SharedCpuAdapter;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
@@ -160,11 +161,14 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
     }
 
     fn serves(&self, world: &World) -> Result<()> {
-        serves_sessions(&self.name, false, world.sessions.is_some())?;
+        let hosts = self.scorer.layout().form == Form::Hosts;
+        serves_sessions(&self.name, hosts, world.sessions.is_some())?;
         self.scorer.layout().serves_world(world)
     }
 
     fn serves_slot(&self, slot: &Slot) -> Result<()> {
+        let hosts = self.scorer.layout().form == Form::Hosts;
+        serves_sessions(&self.name, hosts, slot.sessions.is_some())?;
         self.scorer.layout().serves(slot)
     }
 
@@ -174,6 +178,9 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
         if let Form::Plan { .. } = scorer.layout().form {
             let episodes = options.migration.lysac_episodes;
             return Ok(Box::new(Lysac::new(scorer, episodes, streams)?));
+        }
+        if scorer.layout().form == Form::Hosts {
+            return Ok(Box::new(Scored::new(scorer)));
         }
         let layout = scorer.layout();
         // only ours, where slots do not depend on each other; the paper's agents (`flat`) decide as published

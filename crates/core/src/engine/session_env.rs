@@ -8,45 +8,80 @@
 //! | start | slot 0 of a seed, no session placed |
 //! | end | truncated after `slots` slots; the observation then shown is that of the next slot |
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
 use super::env::{SlotEnd, Turn};
-use super::episode::Episode;
+use super::episode::{Episode, Seeds};
 use super::lane::SessionLane;
 use super::records::SlotRecord;
-use super::world::World;
+use super::world::{World, WorldRef};
 use crate::error::{Error, Result};
 use crate::observation::Layout;
 use crate::observation::hosts::Hosts;
 use crate::policy::baselines::Local;
+use crate::rng::Streams;
+use crate::slot::sessions::SessionState;
 use crate::slot::{Decision, Slot};
 
-/// One environment.
-pub struct SessionEnv {
-    world: Arc<World>,
+/// Where an environment stands within an episode, small enough for a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// Seeds drawn so far.
+    drawn: u64,
     seed: u64,
-    episode: Episode<'static>,
+    slot: usize,
+    /// Actions of the slot's turns so far.
+    taken: Vec<u32>,
+    /// Sessions by number, as the slot before left them.
+    sessions: Vec<(u64, SessionState)>,
+}
+
+/// One environment.
+pub struct SessionEnv<'w> {
+    world: WorldRef<'w>,
+    seeds: Seeds,
+    seed: u64,
+    episode: Episode<'w>,
     lane: SessionLane,
     hosts: Hosts,
     decision: Decision,
+    /// Actions of the turns of this slot.
+    taken: Vec<u32>,
 }
 
-impl SessionEnv {
+impl<'w> SessionEnv<'w> {
     /// An environment of episodes of `slots` slots, at the start of that of seed 0.
     ///
     /// # Errors
     /// A scenario without sessions; a trace that cannot be opened or is malformed.
-    pub fn new(world: Arc<World>, slots: usize) -> Result<Self> {
+    pub fn new(world: impl Into<WorldRef<'w>>, slots: usize) -> Result<Self> {
+        Self::drawing(world, slots, Streams::new(0), "env")
+    }
+
+    /// The same, with the seeds of [`reset_next`](Self::reset_next) drawn from the stream `name` of `streams`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn drawing(
+        world: impl Into<WorldRef<'w>>,
+        slots: usize,
+        streams: Streams,
+        name: &str,
+    ) -> Result<Self> {
+        let world = world.into();
         if world.sessions.is_none() {
             let message = "must be \"sessions\"";
             return Err(Error::invalid("scenario", None, "execution.kind", message));
         }
-        let episode = Episode::new(Arc::clone(&world).into(), slots)?;
+        let episode = Episode::new(world.clone(), slots)?;
         let mut env = Self {
             lane: lane(&world),
-            hosts: Hosts::new(Layout::sequential(&*world).scales),
+            hosts: Hosts::new(Layout::hosts(&*world).scales),
+            seeds: Seeds::new(streams, name),
             seed: 0,
             decision: Decision::default(),
+            taken: Vec::new(),
             episode,
             world,
         };
@@ -60,15 +95,84 @@ impl SessionEnv {
     /// A trace that cannot be opened or is malformed.
     pub fn reset(&mut self, seed: u64) -> Result<()> {
         self.seed = seed;
-        self.episode.start(Arc::clone(&self.world).into(), seed)?;
+        self.episode.start(self.world.clone(), seed)?;
         self.lane = lane(&self.world);
         self.open()
+    }
+
+    /// Starts an episode with the next seed of its stream, which has its highest bit set.
+    ///
+    /// # Errors
+    /// As [`reset`](Self::reset).
+    pub fn reset_next(&mut self) -> Result<()> {
+        let seed = self.seeds.draw();
+        self.reset(seed)
+    }
+
+    /// Where it stands; `None` where the episode is over.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        (!self.episode.is_over()).then(|| Snapshot {
+            drawn: self.seeds.drawn(),
+            seed: self.seed,
+            slot: self.episode.t,
+            taken: self.taken.clone(),
+            sessions: self.lane.kept().collect(),
+        })
+    }
+
+    /// Goes back to where a snapshot of this environment was taken.
+    ///
+    /// # Errors
+    /// A snapshot of another environment; a trace that ends early.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
+        if snapshot.slot >= self.episode.slots() {
+            return refused("must lie within the episode");
+        }
+        let moves = &self.episode.slot.sessions.as_ref().expect("sessions").moves;
+        let known = |rsu: u32| (rsu as usize) < self.world.rsus.len();
+        let sound = |state: &SessionState| match (state.host, state.moving) {
+            (None, moving) => moving.is_none() && state.down.is_none(),
+            (Some(host), None) => known(host),
+            (Some(host), Some((to, slots))) => {
+                known(host) && slots > 0 && moves.find(host, to).is_some()
+            }
+        };
+        if !snapshot.sessions.iter().all(|(_, state)| sound(state)) {
+            return refused("must be of the same scenario");
+        }
+        self.seeds.restart();
+        for _ in 0..snapshot.drawn {
+            self.seeds.draw();
+        }
+        self.seed = snapshot.seed;
+        self.episode.start(self.world.clone(), snapshot.seed)?;
+        self.lane = lane(&self.world);
+        self.lane.keep(&snapshot.sessions);
+        while self.episode.t < snapshot.slot {
+            self.episode.advance()?;
+            self.episode.t += 1;
+        }
+        self.open()?;
+        for action in &snapshot.taken {
+            if self.act(std::slice::from_ref(action))?.slot.is_some() {
+                return refused("must lie within a slot");
+            }
+        }
+        Ok(())
     }
 
     /// The hosts of the session at hand; after the last slot, what would have followed.
     #[must_use]
     pub fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// The world.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
     }
 
     /// The slot as it stands.
@@ -106,6 +210,7 @@ impl SessionEnv {
         }
         self.hosts.observation().check(actions)?;
         self.hosts.act(&self.episode.slot, actions);
+        self.taken.extend_from_slice(actions);
         if self.hosts.observe(&self.episode.slot) {
             return Ok(Turn {
                 reward: 0.0,
@@ -137,6 +242,7 @@ impl SessionEnv {
     /// Shows the slot.
     fn open(&mut self) -> Result<()> {
         self.episode.advance()?;
+        self.taken.clear();
         self.lane.open(&mut self.episode.slot);
         self.hosts.begin(&self.episode.slot);
         self.hosts.observe(&self.episode.slot);

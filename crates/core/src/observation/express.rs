@@ -76,7 +76,7 @@ impl Encoder {
     fn local(&self) -> usize {
         match self.layout.form {
             Form::Flat { candidates, .. } | Form::Shared { candidates, .. } => candidates - 1,
-            Form::Sequential { .. } | Form::Plan { .. } => 0,
+            Form::Sequential { .. } | Form::Plan { .. } | Form::Hosts => 0,
         }
     }
 

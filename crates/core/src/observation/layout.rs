@@ -72,6 +72,8 @@ pub enum Form {
         #[serde(default = "yes", skip_serializing_if = "is_yes")]
         cloud: bool,
     },
+    /// A row per host that a session may have; sessions decided one after the other: see [`super::hosts`].
+    Hosts,
 }
 
 /// Where `flat` may have a task execute. The paper says no more than "target RSU".
@@ -308,6 +310,12 @@ impl Layout {
         Self::new(form, setting)
     }
 
+    /// `hosts`, for sessions.
+    #[must_use]
+    pub fn hosts<'a>(setting: impl Into<Setting<'a>>) -> Self {
+        Self::new(Form::Hosts, setting)
+    }
+
     /// Whether the layout itself makes sense, as one from a file may not.
     ///
     /// # Errors
@@ -372,6 +380,7 @@ impl Layout {
                 }
             }
             Form::Plan { servers, .. } => size("servers", servers, 0)?,
+            Form::Hosts => {}
         }
         Ok(())
     }

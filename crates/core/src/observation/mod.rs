@@ -19,7 +19,7 @@
 //! | `shared` | 1 | 1 per task | beta + 1 + targets (+ rules) | entry, target (and rule) of every task |
 //! | `sequential` | up to 1 per task and pass | 1 per placement offered | 1 | 1 per task of the turn |
 //! | `plan` | none: continuous actions for a batch that queues, see [`plan`]; task by task, see [`destinations`] | | | |
-//! | sessions | hosts session by session, see [`hosts`] | | | |
+//! | `hosts` | 1 per session that may move, see [`hosts`] | 1 per host offered, row 0 to stay | 1 | 1 |
 //!
 //! Every feature lies in `[-1, 1]`. `sq(x)` is x / (1 + |x|); `cut` is to `[-1, 1]`, `share` to `[0, 1]`. C̄, D̄,
 //! T̄ are the means of a task, F̂ the largest RSU, c̄ the cost of the mean task on the mean vehicle, all
@@ -280,7 +280,7 @@ impl Encoder {
     /// A layout that makes no sense.
     pub fn new(layout: Layout) -> Result<Self> {
         layout.check()?;
-        if matches!(layout.form, Form::Plan { .. }) {
+        if matches!(layout.form, Form::Plan { .. } | Form::Hosts) {
             return Err(layout.other_form("flat, shared or sequential"));
         }
         let (width, outputs) = layout.shape();
@@ -359,7 +359,7 @@ impl Encoder {
             Form::Shared { .. } => {
                 shared::observe(slot, layout, layout.shared_sizes(), crowd, observation);
             }
-            Form::Plan { .. } => unreachable!("refused when made"),
+            Form::Plan { .. } | Form::Hosts => unreachable!("refused when made"),
         }
         observation.context.extend(crowd.still);
         observation.context.resize(CONTEXT, 0.0);
@@ -386,7 +386,7 @@ impl Encoder {
             }
             Form::Shared { .. } => shared::act(slot, self.layout.shared_sizes(), actions, choices),
             Form::Sequential { .. } => self.sequential.act(slot, actions, choices),
-            Form::Plan { .. } => unreachable!("refused when made"),
+            Form::Plan { .. } | Form::Hosts => unreachable!("refused when made"),
         }
     }
 

@@ -101,6 +101,15 @@ const HOSTS: [&str; hosts::WIDTH] = [
     "slots_left",
     "speed_towards",
     "distance",
+    "forecast_above_least_4_s_0.02",
+    "forecast_above_least_4_s_0.2",
+    "forecast_above_least_8_s_0.02",
+    "forecast_above_least_8_s_0.2",
+    "forecast_above_least_20_s_0.02",
+    "forecast_above_least_20_s_0.2",
+    "forecast",
+    "entry_ahead",
+    "covered_ahead",
 ];
 
 fn owned(names: &[&str]) -> Vec<String> {
@@ -137,6 +146,7 @@ impl Layout {
                 target: Target::Any | Target::Candidates,
             } => flat(vehicles, tasks_per_vehicle, rsus, candidates),
             Form::Plan { servers, .. } => planned(servers),
+            Form::Hosts => of_hosts(),
         }
     }
 }
@@ -221,6 +231,7 @@ mod tests {
             Layout::shared(&shared),
             Layout::sequential(&shared),
             Layout::plan(&queues, true),
+            Layout::hosts(&world("highway")),
         ] {
             let mut names = layout.feature_names();
             assert_eq!(names.len(), layout.shape().0, "{:?}", layout.form);

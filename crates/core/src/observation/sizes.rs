@@ -2,7 +2,7 @@
 
 use super::destinations::Destinations;
 use super::layout::{Form, Layout};
-use super::{Observation, flat, plan, sequential, shared};
+use super::{CONTEXT, Observation, flat, hosts, plan, sequential, shared};
 use crate::error::{Error, Result};
 
 impl Layout {
@@ -17,6 +17,16 @@ impl Layout {
                 let sizes = self.plan_sizes();
                 (sizes.width(), 2 * sizes.actions())
             }
+            Form::Hosts => (hosts::WIDTH, 1),
+        }
+    }
+
+    /// Features of the slot as a whole.
+    #[must_use]
+    pub fn globals(&self) -> usize {
+        match self.form {
+            Form::Hosts => hosts::GLOBALS,
+            _ => CONTEXT,
         }
     }
 
@@ -84,6 +94,7 @@ impl Layout {
             Form::Flat { .. } => (Some(self.flat_sizes().heads()), None, None),
             Form::Shared { .. } => (None, Some(self.shared_sizes().heads()), None),
             Form::Sequential { options, .. } => (None, None, Some(1 + options * self.spans)),
+            Form::Hosts => (None, None, Some(hosts::ROWS)),
             Form::Plan { .. } => (None, None, None),
         };
         let of_task = flat.into_iter().flatten();

@@ -3,5 +3,6 @@
 
 pub(crate) mod belief;
 pub mod calendar;
+pub(crate) mod journey;
 pub(crate) mod simulation;
 pub mod view;

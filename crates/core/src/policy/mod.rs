@@ -181,7 +181,8 @@ impl PolicyKind {
                 };
                 Self::SHARED_CPU.into_iter().filter(joins).collect()
             }
-            Execution::Sessions(_) => Self::SESSIONS.to_vec(),
+            // the last one stands beside learned policies, which are not compared unasked either
+            Execution::Sessions(_) => Self::SESSIONS[..Self::SESSIONS.len() - 1].to_vec(),
             Execution::Queues(_) => {
                 let kinds = MigrationKind::DEFAULTS.into_iter().map(Self::Migration);
                 let cloud = scenario.cloud_round_trip_s.is_some();

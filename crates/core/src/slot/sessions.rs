@@ -5,6 +5,7 @@ use crate::backhaul::Routes;
 use crate::model::moving::Copying;
 use crate::model::{objective, transfer};
 use crate::ragged::Ragged;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Stands for the entry of a vehicle that no RSU covers.
@@ -67,7 +68,8 @@ pub struct Ahead {
 }
 
 /// Where a session runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SessionState {
     /// Its host; `None` before it was placed.
     pub host: Option<u32>,
@@ -78,7 +80,8 @@ pub struct SessionState {
 }
 
 /// Downtime that is left at the start of a slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Down {
     /// Slots that are wholly within it.
     pub away: u32,

@@ -3,6 +3,7 @@
 
 mod faults;
 mod hostile;
+mod learned;
 
 use wayside_core::engine::records::{PolicyRun, Replication};
 use wayside_core::engine::world::World;

@@ -94,6 +94,11 @@ pub trait Env: Observe + Send {
     /// If the environment fails; training then ends with this error.
     fn step(&mut self, actions: &[u32]) -> Result<Step>;
 
+    /// Writes what a teacher would choose for what was last observed, one choice per factor; false where there is no teacher.
+    fn teach(&mut self, _actions: &mut Vec<u32>) -> bool {
+        false
+    }
+
     /// Begins a new episode. Called after a step that ended one, once the last state has been observed.
     ///
     /// # Errors

@@ -75,6 +75,9 @@ section! {
         min_buffer_size: usize = default(0, ANY_COUNT),
         /// the most steps that this buffer holds, in whole rollouts
         buffer_size: usize = default(4096, ANY_COUNT),
+        /// steps at the start in which the choices of a teacher are imitated, where the environment has one; its choices are
+        /// taken in every other environment, those of the policy in the others
+        imitate_timesteps: u64 = default(0, ANY_STEPS),
         /// what the ratio (21) is taken over: the `joint` action of a slot, or the choices of each `vehicle`
         ratio: Ratio = default(Ratio::Joint, Choice(&RATIOS)),
         /// groups of environments that are stepped in parallel, one core each; changes results in the last digits, which the number of threads does not

@@ -21,6 +21,8 @@ pub(crate) struct Rollout<'a> {
     pub(crate) discounts: Discounts,
     pub(crate) streams: Streams,
     pub(crate) iteration: u64,
+    /// Whether what is kept are the choices of teachers.
+    pub(crate) imitate: bool,
 }
 
 /// Some of the environments, their slots and their store.
@@ -31,6 +33,8 @@ pub(crate) struct Lane<E> {
     slots: Vec<SlotView>,
     active: Vec<bool>,
     streams: Vec<Stream>,
+    /// What a teacher chose.
+    taught: Vec<u32>,
     pub(crate) decider: Decider,
     /// Values of all decisions of a rollout.
     values: Vec<f32>,
@@ -54,6 +58,7 @@ impl<E: Env> Lane<E> {
             slots: vec![SlotView::new(spec.row_width, spec.globals); n],
             active: vec![true; n],
             streams: Vec::with_capacity(n),
+            taught: Vec::new(),
             decider: Decider::for_rollouts(moments),
             values: Vec::new(),
             cuts: Vec::new(),
@@ -89,6 +94,9 @@ impl<E: Env> Lane<E> {
         let n = self.envs.len();
         self.store.set_values(&self.values, &self.cuts, n);
         self.store.estimate(n, rollout.discounts);
+        if rollout.imitate {
+            self.store.advantages.fill(1.0);
+        }
         Ok(())
     }
 
@@ -125,8 +133,14 @@ impl<E: Env> Lane<E> {
     fn step(&mut self, rollout: &Rollout) -> Result<bool> {
         let mut cut = false;
         for (e, env) in self.envs.iter_mut().enumerate() {
-            let slot = &self.slots[e];
-            let step = env.step(&slot.actions)?;
+            let slot = &mut self.slots[e];
+            let taught = rollout.imitate && env.teach(&mut self.taught);
+            // half of the environments go where the teacher goes, half where the policy does
+            let follows = taught && (self.first_env + e).is_multiple_of(2);
+            let step = env.step(if follows { &self.taught } else { &slot.actions })?;
+            if taught {
+                slot.actions.clone_from(&self.taught);
+            }
             let discount = match step.end {
                 End::Turn => 1.0,
                 _ => rollout.discounts.gamma,

@@ -4,17 +4,22 @@ use std::sync::Arc;
 
 use wayside_core::engine::env;
 use wayside_core::engine::queue_env::QueueEnv;
-use wayside_core::engine::world::World;
+use wayside_core::engine::session_env::SessionEnv;
+use wayside_core::engine::world::{World, WorldRef};
 use wayside_core::error::{Error, Result};
-use wayside_core::observation::{self, CONTEXT, Layout};
+use wayside_core::observation::{self, CONTEXT, Form, Layout};
+use wayside_core::policy::PolicyKind;
+use wayside_core::policy::sessions::SessionKind;
 use wayside_core::rng::Streams;
 
 use super::Plan;
 use super::batches::Batches;
 use super::environment::Environment;
 use super::lysac::LysacConfig;
-use super::options::{Agent, Config, Encoder, Settings};
+use super::options::{Agent, Algorithm, Config, Encoder, Settings};
+use super::sessions::Hosting;
 use super::vary::{self, Reader};
+use crate::algo::env::Env;
 use crate::algo::learner::Learner;
 use crate::algo::on_policy::OnPolicy;
 use crate::algo::sac::continuous::Sac;
@@ -33,8 +38,29 @@ impl Settings {
     pub fn layout(&self, world: &World) -> Result<Layout> {
         match &self.config {
             Config::Lysac(config) => Ok(Layout::plan(world, config.cloud)),
+            _ if world.sessions.is_some() => self.hosts(world),
             _ => self.encoder.layout(world, self.train.target),
         }
+    }
+
+    /// What a policy that hosts sessions sees.
+    fn hosts(&self, world: &World) -> Result<Layout> {
+        let refused = |path, message| Err(Error::invalid("--option", None, path, message));
+        if !matches!(self.algorithm, Algorithm::Ppo | Algorithm::Ac) {
+            let message = format!(
+                "must be ppo or ac for sessions, got {}",
+                self.algorithm.name()
+            );
+            return refused("algorithm", message);
+        }
+        if self.encoder != Encoder::Sequential {
+            let message = format!(
+                "must be sequential for sessions, got {}",
+                self.encoder.name()
+            );
+            return refused("encoder", message);
+        }
+        Ok(Layout::hosts(world))
     }
 
     /// The scenarios that vary, each laid out: one per environment, and one per seed of evaluations, which do not depend
@@ -68,7 +94,7 @@ impl Settings {
         NetSpec {
             row_width,
             globals: match self.train.agent {
-                Agent::Ours => CONTEXT,
+                Agent::Ours => layout.globals(),
                 Agent::Paper => 0,
             },
             logits_per_row,
@@ -101,6 +127,14 @@ pub(super) fn learner<'w>(
     let settings = &plan.settings;
     let (hidden, seed) = (&settings.train.net_arch, plan.seed);
     let net = settings.net(layout);
+    if layout.form == Form::Hosts {
+        let envs = hosting(plan, varied)?;
+        return match &settings.config {
+            Config::Ppo(config) => on_policy(plan, config.learner(net, envs, seed)?),
+            Config::Ac(config) => on_policy(plan, config.learner(net, envs, seed)?),
+            _ => unreachable!("refused with the layout"),
+        };
+    }
     let envs = || environments(plan, varied, layout);
     Ok(match &settings.config {
         Config::Ppo(config) => on_policy(plan, config.learner(net, envs()?, seed)?)?,
@@ -128,9 +162,9 @@ pub(super) fn learner<'w>(
 }
 
 /// Gives the networks the architecture of the plan, and hands them to its backend, where it has one.
-fn on_policy<'w>(
+fn on_policy<'w, E: Env + 'w>(
     plan: &Plan<'w>,
-    mut learner: OnPolicy<Environment<'w>>,
+    mut learner: OnPolicy<E>,
 ) -> Result<Box<dyn Learner + 'w>> {
     if let Some(make) = plan.architecture {
         let architecture = make(learner.spec())?;
@@ -171,6 +205,23 @@ fn environments<'w>(
         Ok(Environment::new(env, shaping, gamma).by_task(unit))
     };
     varied.into_iter().enumerate().map(env).collect()
+}
+
+/// The environments of sessions; each has a scenario of its own where they are `varied`. All learn from `session-plan`.
+fn hosting<'w>(plan: &Plan<'w>, varied: Vec<World>) -> Result<Vec<Hosting<'w>>> {
+    let (train, streams) = (&plan.settings.train, Streams::new(plan.seed));
+    let worlds: Vec<WorldRef<'w>> = match varied.is_empty() {
+        true => vec![plan.world.into(); train.n_envs],
+        false => varied.into_iter().map(|w| Arc::new(w).into()).collect(),
+    };
+    let env = |(i, world): (usize, WorldRef<'w>)| {
+        let unit = Layout::hosts(&*world).scales.cost;
+        let name = format!("env.{i}");
+        let engine = SessionEnv::drawing(world, train.episode_slots, streams, &name)?;
+        let teacher = PolicyKind::Session(SessionKind::Plan);
+        Ok(Hosting::new(engine, unit, teacher))
+    };
+    worlds.into_iter().enumerate().map(env).collect()
 }
 
 /// The environments of LySAC.

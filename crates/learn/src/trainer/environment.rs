@@ -59,7 +59,7 @@ impl<'w> Environment<'w> {
 }
 
 /// Copies an observation into a learner's slot.
-fn show(observation: &Observation, slot: &mut SlotView) {
+pub(super) fn show(observation: &Observation, slot: &mut SlotView) {
     if observation.width > 0 {
         for row in observation.rows.chunks_exact(observation.width) {
             slot.row().copy_from_slice(row);

@@ -65,14 +65,16 @@ impl Evaluation {
         let runs: Vec<Result<Replication>> = self.seeds.par_iter().enumerate().map(one).collect();
         let mut slots: Vec<Vec<SlotRecord>> = Vec::new();
         for run in runs {
-            slots.extend(run?.policies.pop().map(|policy| policy.slots));
-        }
-        if first {
-            let bound = |slot: &SlotRecord| slot.lower_bound.unwrap_or(f64::NAN);
-            self.bounds = slots
-                .iter()
-                .map(|slots| slots.iter().map(bound).collect())
-                .collect();
+            let Some(run) = run?.policies.pop() else {
+                continue;
+            };
+            if first {
+                // the bound of a whole run is that of the mean task in each of its slots
+                let of_run = run.horizon_bound;
+                let bound = |slot: &SlotRecord| of_run.or(slot.lower_bound).unwrap_or(f64::NAN);
+                self.bounds.push(run.slots.iter().map(bound).collect());
+            }
+            slots.push(run.slots);
         }
         let mut score = sum_up(&slots, &self.bounds);
         if worlds.len() > 1 {

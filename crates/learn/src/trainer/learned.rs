@@ -58,7 +58,7 @@ pub struct Card {
     pub slots: u64,
     /// Its score in the evaluation of the training, on seeds that it never learned from.
     pub score: Option<Score>,
-    /// The score of `least-total` on the same slots, where it decides by the same rows.
+    /// The score on the same slots of the rule that decides by the same rows, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untrained: Option<Score>,
     /// Seeds of that evaluation, and slots of each.

@@ -29,6 +29,7 @@ mod options;
 mod problem;
 mod report;
 mod request;
+mod sessions;
 mod vary;
 
 pub use build::MakeBackend;
@@ -41,7 +42,7 @@ pub use options::{
 pub use report::Progress;
 use report::{Health, no_report};
 pub use request::Request;
-pub use vary::{Reader, Vary};
+pub use vary::{Reader, Vary, named};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +56,7 @@ use wayside_core::engine::world::World;
 use wayside_core::error::Result;
 use wayside_core::observation::{Form, Layout};
 use wayside_core::policy::PolicyKind;
+use wayside_core::policy::sessions::SessionKind;
 
 use crate::algo::learner::Learner;
 use crate::algo::policy::MakeArchitecture;
@@ -121,8 +123,8 @@ pub struct Trainer<'w> {
     slots: u64,
     /// Score of the best policy so far.
     best: Option<Score>,
-    /// Score of `least-total` where it decides by the same rows.
-    untrained: Option<Score>,
+    /// Name and score of the rule that decides by the same rows, where there is one.
+    untrained: Option<(&'static str, Score)>,
     last: Option<Score>,
     target_reached: bool,
     health: Health,
@@ -163,11 +165,14 @@ impl<'w> Trainer<'w> {
             folder.create_logs(settings.algorithm)?
         };
         let seeds = train.evaluation_seeds();
-        let mut evaluation = Evaluation::new(seeds, train.eval_slots, BoundKind::Split);
-        let its_rows = matches!(layout.form, Form::Sequential { .. }) && layout.spans == 1;
-        let untrained = its_rows.then(|| {
+        let bound = match layout.form {
+            Form::Hosts => BoundKind::Horizon,
+            _ => BoundKind::Split,
+        };
+        let mut evaluation = Evaluation::new(seeds, train.eval_slots, bound);
+        let untrained = rule(&layout).map(|rule| {
             let worlds = evaluated(&held_out, plan.world);
-            evaluation.score_of(worlds, &PolicyKind::LeastTotal)
+            Ok((rule.info().name, evaluation.score_of(worlds, &rule)?))
         });
         Ok(Self {
             untrained: untrained.transpose()?,
@@ -298,7 +303,7 @@ impl<'w> Trainer<'w> {
             timesteps: self.learner.timesteps(),
             slots: self.slots,
             score,
-            untrained: self.untrained,
+            untrained: self.untrained.map(|(_, score)| score),
             evaluated: (train.evaluation_seeds(), train.eval_slots),
             command: plan.command.clone(),
             version: plan.version.clone(),
@@ -319,9 +324,9 @@ impl<'w> Trainer<'w> {
         self.health.doubts()
     }
 
-    /// Score of `least-total` on the same slots, where it decides by the same rows.
+    /// The rule that decides by the same rows, where there is one, and its score on the same slots.
     #[must_use]
-    pub fn untrained(&self) -> Option<Score> {
+    pub fn untrained(&self) -> Option<(&'static str, Score)> {
         self.untrained
     }
 
@@ -360,6 +365,15 @@ fn evaluated<'w>(held_out: &'w [World], world: &'w World) -> &'w [World] {
     match held_out {
         [] => std::slice::from_ref(world),
         held_out => held_out,
+    }
+}
+
+/// The rule that decides by the same rows as a policy of `layout`, untrained.
+fn rule(layout: &Layout) -> Option<PolicyKind> {
+    match layout.form {
+        Form::Sequential { .. } if layout.spans == 1 => Some(PolicyKind::LeastTotal),
+        Form::Hosts => Some(PolicyKind::Session(SessionKind::Least)),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scenarios around the one that is named: `--vary KEY=VALUES` draws a value for every environment.
 //!
 //! Each environment keeps its own scenario, drawn from a stream named by its number, so that a training depends neither on
-//! threads nor on where it was interrupted. The scenario's own reader checks what is drawn, as it does with `--set`.
+//! threads nor on where it was interrupted. The key `scenario` draws the scenario itself. The scenario's own reader checks what is drawn, as it does with `--set`.
 
 use std::str::FromStr;
 
@@ -109,6 +109,20 @@ fn between(stream: &mut Stream, low: f64, high: f64) -> f64 {
     } else {
         stream.uniform(low, high)
     }
+}
+
+/// The key that draws the scenario itself: a name or a file.
+const SCENARIO: &str = "scenario";
+
+/// The scenario that is drawn, if one is, and the keys that are changed in it.
+#[must_use]
+pub fn named(drawn: &[(String, String)]) -> (Option<&str>, Vec<(String, String)>) {
+    let scenario = drawn.iter().rev().find(|(key, _)| key == SCENARIO);
+    let keys = drawn.iter().filter(|(key, _)| key != SCENARIO);
+    (
+        scenario.map(|(_, name)| name.as_str()),
+        keys.cloned().collect(),
+    )
 }
 
 /// Reads the scenario that is trained in, with these changes.

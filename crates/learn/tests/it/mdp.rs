@@ -69,6 +69,12 @@ impl Keys {
         env
     }
 
+    /// The right choices, where both are shown.
+    pub(crate) fn right(&self) -> impl Iterator<Item = u32> {
+        let both = |&(entry, target, _): &(usize, usize, usize)| [entry as u32, target as u32];
+        self.keys.iter().flat_map(both)
+    }
+
     fn draw(&mut self) {
         self.keys.clear();
         for _ in 0..1 + self.stream.below(self.most) {

@@ -1,8 +1,9 @@
 //! PPO and AC.
 
+use wayside_core::error::Result;
 use wayside_core::rng::Streams;
 use wayside_learn::algo::ac::AcConfig;
-use wayside_learn::algo::env::{End, Env, Observe};
+use wayside_learn::algo::env::{End, Env, Observe, SlotView, Step};
 use wayside_learn::algo::learner::{Learner, Losses, OnPolicyLosses, Report};
 use wayside_learn::algo::on_policy::OnPolicy;
 use wayside_learn::algo::options::Schedule;
@@ -234,6 +235,52 @@ fn closed_form_ppo_matches_all_keys_with_either_ratio_and_either_layout() {
     }
     let score = score(&mut learner.policy(), &mut Keys::new(99, 9, true), 200);
     assert!(score > 0.999, "pointer: {score}");
+}
+
+/// Keys whose teacher says what its rewards do not.
+struct Taught(Keys);
+
+impl Observe for Taught {
+    fn observe(&mut self, slot: &mut SlotView) {
+        self.0.observe(slot);
+    }
+}
+
+impl Env for Taught {
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
+        let step = self.0.step(actions)?;
+        Ok(Step::new(-step.reward, step.end))
+    }
+
+    fn reset(&mut self) -> Result<()> {
+        self.0.reset()
+    }
+
+    fn teach(&mut self, actions: &mut Vec<u32>) -> bool {
+        actions.clear();
+        actions.extend(self.0.right());
+        true
+    }
+}
+
+/// The teacher matches keys, rewards punish that: what is imitated follows the teacher, what is not the rewards.
+#[test]
+fn closed_form_imitation_follows_the_teacher_whatever_rewards_say() {
+    for (imitate_timesteps, follows) in [(u64::MAX, true), (0, false)] {
+        let config = PpoConfig {
+            imitate_timesteps,
+            ..small()
+        };
+        let envs: Vec<_> = (0..8).map(|e| Taught(Keys::new(e, 9, false))).collect();
+        let mut learner = config
+            .learner(NetSpec::shared(7, 7, 2, &[32]), envs, 3)
+            .unwrap();
+        for _ in 0..80 {
+            learner.iterate().unwrap();
+        }
+        let score = score(&mut learner.policy(), &mut Keys::new(99, 9, false), 200);
+        assert!((score > 0.99) == follows, "{imitate_timesteps}: {score}");
+    }
 }
 
 #[test]

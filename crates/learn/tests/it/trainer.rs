@@ -10,7 +10,7 @@ use wayside_core::engine::world::World;
 use wayside_learn::nn::state::State;
 use wayside_learn::trainer::learned::LearnedPolicy;
 use wayside_learn::trainer::{
-    Algorithm, CHECKPOINT, Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer,
+    Algorithm, CHECKPOINT, Encoder, Ended, POLICY, Plan, Progress, Settings, Trainer, named,
 };
 
 pub(crate) fn world(scenario: &str, vehicles: usize) -> World {
@@ -186,6 +186,54 @@ fn property_threads_and_interruptions_change_nothing_where_scenarios_vary() {
     );
     let slots = |name| train(new(name, 6), true, 1, u64::MAX).0;
     assert_eq!(slots("other"), Ended::Done);
+}
+
+/// Sessions of two scenarios: first a teacher is imitated, then rewards count; interrupted in the one and in the other.
+#[test]
+fn property_threads_and_interruptions_change_nothing_where_sessions_are_hosted() {
+    let size = ("fleet.size".to_owned(), "12".to_owned());
+    let set = |drawn: &[(String, String)]| {
+        let (name, drawn) = named(drawn);
+        let name = name.unwrap_or("highway");
+        let small = (name == "highway").then(|| size.clone());
+        Scenario::builtin(name, &small.into_iter().chain(drawn).collect::<Vec<_>>())
+    };
+    let world = World::new(&set(&[]).unwrap()).unwrap();
+    let options = [
+        ("vary", r#"["scenario=highway,city-sessions"]"#),
+        ("imitate_timesteps", "270"),
+    ];
+    let settings = settings(&world, Encoder::Sequential, &options);
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name);
+    let new = |name: &str| Plan {
+        read: &set,
+        ..plan(&world, settings.clone(), &out(name))
+    };
+    let (ended, seen) = train(new("one"), false, 1, u64::MAX);
+    assert_eq!((ended, seen.len()), (Ended::Done, 7));
+    assert!(seen[0].score.unwrap().gap > 0.0, "to the bound of the run");
+    train(new("three"), false, 3, u64::MAX);
+    assert!(left(&out("one")) == left(&out("three")));
+    for (from, to) in [(false, 1), (true, 4)] {
+        assert_eq!(train(new("parts"), from, 2, to).0, Ended::Interrupted);
+    }
+    train(new("parts"), true, 2, u64::MAX);
+    assert!(left(&out("one")) == left(&out("parts")));
+}
+
+#[test]
+fn regress_what_cannot_host_sessions_is_refused() {
+    let world = world("highway", 12);
+    for (algorithm, encoder, path) in [
+        (Algorithm::Sac, Encoder::Sequential, "algorithm"),
+        (Algorithm::Ppo, Encoder::Flat, "encoder"),
+        (Algorithm::Ac, Encoder::Shared, "encoder"),
+    ] {
+        let settings = settings_of(algorithm, &world, encoder, &[]);
+        let error = settings.layout(&world).unwrap_err().to_string();
+        assert!(error.contains(&format!("{path}: must be")), "{error}");
+    }
 }
 
 #[test]

@@ -113,6 +113,16 @@ impl SessionLane {
             .count() as u64;
     }
 
+    /// What outlasted the last slot: sessions by number.
+    pub(in crate::engine) fn kept(&self) -> impl Iterator<Item = (u64, SessionState)> {
+        self.states.iter().map(|(&id, &state)| (id, state))
+    }
+
+    /// Goes on from what [`kept`](Self::kept) said.
+    pub(in crate::engine) fn keep(&mut self, sessions: &[(u64, SessionState)]) {
+        self.states = sessions.iter().copied().collect();
+    }
+
     /// Keeps what outlasts the slot.
     fn save(&mut self, slot: &Slot) {
         let sessions = slot.sessions.as_ref().expect("sessions");

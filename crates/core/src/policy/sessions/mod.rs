@@ -7,10 +7,11 @@
 
 mod baselines;
 mod plan;
-mod window;
+mod scored;
 
 pub use baselines::{Follow, Lazy, Never, Threshold};
 pub use plan::Plan;
+pub use scored::{LeastForecast, Scored};
 
 use super::{Policy, PolicyInfo};
 use crate::scenario::PolicyOptions;
@@ -33,11 +34,13 @@ pub enum SessionKind {
     Plan,
     /// The same with the future known.
     Foresight,
+    /// The least forecast of the rows that learned policies see.
+    Least,
 }
 
 impl SessionKind {
-    /// All of them, in the order of the default comparison.
-    pub const ALL: [Self; 7] = [
+    /// All of them, in the order of the default comparison; the last stands beside learned policies.
+    pub const ALL: [Self; 8] = [
         Self::Never,
         Self::Follow,
         Self::Lazy,
@@ -45,6 +48,7 @@ impl SessionKind {
         Self::Alone,
         Self::Plan,
         Self::Foresight,
+        Self::Least,
     ];
 
     /// See [`super::PolicyKind::info`].
@@ -93,6 +97,12 @@ impl SessionKind {
                 "Wayside",
                 "policy.session-plan.sweeps",
             ),
+            Self::Least => (
+                "session-least",
+                "the least forecast of the rows that learned policies see: what they are worth untrained",
+                "Wayside",
+                "-",
+            ),
         };
         let needs = match self {
             Self::Alone | Self::Foresight => "sessions; the future",
@@ -118,6 +128,7 @@ impl SessionKind {
             Self::Alone => Box::new(Plan::alone()),
             Self::Plan => Box::new(Plan::predicted(options.session_plan)),
             Self::Foresight => Box::new(Plan::foreseen(options.session_plan)),
+            Self::Least => Box::new(Scored::new(LeastForecast::default())),
         }
     }
 }

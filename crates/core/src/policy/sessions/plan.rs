@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::at;
-use super::window::{Outlook, expect};
 use crate::alloc::server::{Rows, Server};
 use crate::bound::sessions::paths::{Nodes, Paths, Start, Stop, Ties};
+use crate::outlook::journey::{Outlook, expect};
 use crate::policy::Policy;
 use crate::scenario::SessionPlanOptions;
 use crate::slot::sessions::{Ahead, UNCOVERED};

@@ -129,6 +129,11 @@ impl<E: Env> OnPolicy<E> {
         self.lanes.iter().flat_map(|lane| &lane.envs)
     }
 
+    /// Whether the present iteration imitates a teacher.
+    fn imitates(&self) -> bool {
+        self.timesteps < self.updater.config.imitate_timesteps
+    }
+
     fn episodes(&self) -> impl Iterator<Item = &EpisodeLog> + Clone {
         self.lanes.iter().flat_map(|lane| &lane.episodes)
     }
@@ -148,6 +153,7 @@ impl<E: Env> OnPolicy<E> {
             discounts: discounts(config),
             streams: Streams::new(self.seed),
             iteration: self.iterations,
+            imitate: self.imitates(),
         };
         let lanes = self.lanes.par_iter_mut();
         let collected: Vec<Result<()>> = lanes.map(|lane| lane.collect(&rollout)).collect();
@@ -175,7 +181,11 @@ impl<E: Env> OnPolicy<E> {
             entropy_loss: -mean.entropy,
             loss: mean.policy_loss + config.vf_coef * mean.value_loss
                 - config.ent_coef * mean.entropy,
-            approx_kl: mean.approx_kl,
+            // a teacher's choices have no probability from before
+            approx_kl: match self.updater.imitate {
+                true => f64::NAN,
+                false => mean.approx_kl,
+            },
             clip_fraction: mean.clip_fraction,
             explained_variance,
             grad_norm: updates.norms / f64::max(updates.count as f64, 1.0),
@@ -189,6 +199,7 @@ impl<E: Env> Learner for OnPolicy<E> {
         let config = &self.updater.config;
         let rate =
             (config.schedule).rate(config.learning_rate, self.timesteps, config.total_timesteps);
+        self.updater.imitate = self.imitates();
         self.collect()?;
         let collected = self.updater.collected() as u64;
         let clipped: u64 = self.lanes.iter().map(|lane| lane.clipped).sum();

@@ -19,6 +19,8 @@ use crate::nn::state::State;
 pub(super) struct Updater {
     pub(super) config: PpoConfig,
     surrogate: Surrogate,
+    /// Whether the rollout holds choices to be imitated: their likelihood is then raised, whatever came of them.
+    pub(super) imitate: bool,
     pub(super) net: Net,
     pub(super) params: Vec<f32>,
     pub(super) adam: Adam,
@@ -65,6 +67,7 @@ impl Updater {
             backend: None,
             config,
             surrogate,
+            imitate: false,
             net,
             params,
             lanes,
@@ -131,7 +134,7 @@ impl Updater {
                 updates.sums.add(&sums);
                 // as stable-baselines3: the update that would go too far is not made
                 let target = self.config.target_kl;
-                if target.is_some_and(|kl| sums.mean().approx_kl > 1.5 * kl) {
+                if !self.imitate && target.is_some_and(|kl| sums.mean().approx_kl > 1.5 * kl) {
                     return Ok(());
                 }
                 updates.norms += self.step(rate)?;
@@ -160,7 +163,7 @@ impl Updater {
         }
         let minibatch = Minibatch {
             config: &self.config,
-            clip_range: (self.surrogate == Surrogate::Clipped)
+            clip_range: (self.surrogate == Surrogate::Clipped && !self.imitate)
                 .then_some(self.config.clip_range as f32),
             net: &self.net,
             params: &self.params,
@@ -195,7 +198,7 @@ impl Updater {
     /// Mean and standard deviation of the minibatch's advantages, per slot or per vehicle; (0, 1) where they are not
     /// normalised.
     fn advantage_moments(&self, members: &[(u32, u32)]) -> (f32, f32) {
-        if !self.config.normalize_advantage {
+        if !self.config.normalize_advantage || self.imitate {
             return (0.0, 1.0);
         }
         let (mut n, mut sum, mut squares) = (0.0f64, 0.0f64, 0.0f64);

@@ -76,7 +76,11 @@ pub(super) fn train_defaults(
             _ => 5,
         },
         eval_seeds: if algorithm == Algorithm::Lysac { 16 } else { 4 },
-        eval_slots: 30.min(world.scenario.time.slots),
+        eval_slots: match world.sessions {
+            // from empty RSUs on
+            Some(_) => 60.min(world.scenario.time.slots),
+            None => 30.min(world.scenario.time.slots),
+        },
         target_gap: None,
         vary: Vec::new(),
     }
@@ -113,6 +117,18 @@ pub(super) fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
         schedule: Schedule::Linear,
         ..PpoConfig::default()
     };
+    if world.sessions.is_some() {
+        return PpoConfig {
+            n_steps: 1024,
+            batch_size: 2048,
+            learning_rate: 1e-3,
+            gamma: 0.9,
+            gae_lambda: 0.9,
+            turn_lambda: 1.0,
+            imitate_timesteps: 500_000,
+            ..common
+        };
+    }
     match encoder {
         // steps are turns, about as many a slot as there are vehicles
         Encoder::Sequential => PpoConfig {

@@ -298,7 +298,8 @@ impl Settings {
             train: train_defaults(algorithm, agent, encoder, world),
             config: Config::defaults(algorithm, agent, encoder, world),
         };
-        if overrides.iter().any(|(name, _)| name == "vary") {
+        let varied = overrides.iter().any(|(name, _)| name == "vary");
+        if varied && world.sessions.is_none() {
             vary_defaults(&mut settings.train, &mut settings.config);
         }
         let given = settings.given(overrides, &mut problems);

@@ -23,9 +23,19 @@
 //! | 16 | slots that it has left | - | sq(slots / 20) |
 //! | 17 | how fast its vehicle comes nearer | m/s | sq(speed / 20) |
 //! | 18 | distance of its vehicle | m | cut(distance / R_m) |
+//! | 19, 20 | forecast over 4 s above the least of all rows | cost | sq(cost / 0.02, 0.2 c̄) |
+//! | 21, 22; 23, 24 | the same over 8 s; over 20 s | cost | sq(cost / 0.02, 0.2 c̄) |
+//! | 25 | mean forecast over 20 s | cost | sq(cost / 0.5 c̄) |
+//! | 26 | next 8 s in which it is the RSU that the session enters by | - | share |
+//! | 27 | next 20 s in which the vehicle is covered | - | share |
 //!
-//! Rows 2 to 11, 17 and 18 are of its host in row 0, and zero there without one. The context: sessions, sq(count / 50); decided, share;
+//! The forecast is what the session costs there, itself and others, if its vehicle keeps its velocity and no session moves again: way,
+//! CPU as P2 would share it, downtime and energy of the move. [`SessionKind::Least`](crate::policy::sessions::SessionKind::Least) takes the least over 20 s.
+//!
+//! Rows 2 to 11, 17, 18 and 26 are of its host in row 0, and zero there without one. The context: sessions, sq(count / 50); decided, share;
 //! sessions with a host, share; demand of all, sq(cycles / (F slot)).
+
+mod forecast;
 
 use super::Observation;
 use super::features::{cut, flag, share, squash};
@@ -35,8 +45,12 @@ use crate::slot::order::Order;
 use crate::slot::sessions::{Move, Sessions, UNCOVERED};
 use crate::slot::{Decision, Placement, Slot};
 
+use forecast::{Course, Forecast, SPANS_S};
+
 /// Features of a row.
-pub const WIDTH: usize = 19;
+pub const WIDTH: usize = 28;
+/// The feature by which the forecast over the longest span lies above the least of all rows.
+pub const ABOVE_LEAST: usize = 23;
 /// Features of the context.
 pub const GLOBALS: usize = 4;
 /// RSUs offered to a session at most.
@@ -58,6 +72,11 @@ pub struct Hosts {
     demand: Vec<f64>,
     counts: Vec<f64>,
     chosen: Vec<Placement>,
+    /// Where each session is going to be slot by slot, and what that costs.
+    courses: Vec<Course>,
+    forecast: Forecast,
+    /// Forecasts of the rows at hand.
+    costs: Vec<[f64; SPANS_S.len()]>,
     observation: Observation,
 }
 
@@ -75,6 +94,9 @@ impl Hosts {
             demand: Vec::new(),
             counts: Vec::new(),
             chosen: Vec::new(),
+            courses: Vec::new(),
+            forecast: Forecast::default(),
+            costs: Vec::new(),
             observation: Observation {
                 width: WIDTH,
                 outputs: 1,
@@ -95,6 +117,10 @@ impl Hosts {
             state.moving.map_or(state.host, |(to, _)| Some(to))
         };
         self.hosts.extend(sessions.state.iter().map(going));
+        self.courses.clear();
+        let course = |state| Course::of(state, sessions);
+        self.courses.extend(sessions.state.iter().map(course));
+        self.forecast.begin(slot);
         for column in [&mut self.demand, &mut self.counts] {
             column.clear();
             column.resize(slot.rsus.len(), 0.0);
@@ -124,6 +150,7 @@ impl Hosts {
         if let Some(task) = self.session {
             // its own load must not count against it
             self.count(slot, task, -1.0);
+            self.foresee(slot, task);
             for at in 0..=self.offers.len() {
                 self.write(slot, task, at);
             }
@@ -158,6 +185,7 @@ impl Hosts {
         if let Some(host) = self.host(action) {
             self.count(slot, task, -1.0);
             self.hosts[task] = Some(host);
+            self.courses[task] = self.course(slot, task, action as usize);
             self.count(slot, task, 1.0);
         }
         self.chosen[task] = self.placement(action);
@@ -215,6 +243,29 @@ impl Hosts {
         if let Some(host) = self.hosts[task] {
             self.demand[host as usize] += sign * slot.tasks.cycles[task];
             self.counts[host as usize] += sign;
+            self.forecast.count(slot, task, &self.courses[task], sign);
+        }
+    }
+
+    /// Where the session of `task` is going to be after an action.
+    fn course(&self, slot: &Slot, task: usize, at: usize) -> Course {
+        let sessions = sessions_of(slot);
+        let state = &sessions.state[task];
+        match self.host(at as u32) {
+            None => Course::of(state, sessions),
+            Some(rsu) => {
+                let way = state.host.and_then(|from| sessions.moves.find(from, rsu));
+                Course::to(rsu, state.host, way, slot.omega)
+            }
+        }
+    }
+
+    /// Forecasts all rows of the session of `task`.
+    fn foresee(&mut self, slot: &Slot, task: usize) {
+        self.costs.clear();
+        for at in 0..=self.offers.len() {
+            let course = self.course(slot, task, at);
+            self.costs.push(self.forecast.cost(slot, task, &course));
         }
     }
 
@@ -271,6 +322,31 @@ impl Hosts {
             squash(f64::from(sessions.left[task]) / 20.0),
         ]);
         row.extend_from_slice(&nearer);
+        self.write_forecast(task, at, rsu);
+    }
+
+    /// Writes the last features of a row, of what is forecast at `rsu`.
+    fn write_forecast(&mut self, task: usize, at: usize, rsu: Option<u32>) {
+        let unit = self.scales.cost;
+        let journey = self.forecast.journey(task);
+        let row = &mut self.observation.rows;
+        for span in 0..SPANS_S.len() {
+            let least = |least: f64, costs: &[f64; SPANS_S.len()]| least.min(costs[span]);
+            let above = self.costs[at][span] - self.costs.iter().fold(f64::INFINITY, least);
+            row.extend([squash(above / (0.02 * unit)), squash(above / (0.2 * unit))]);
+        }
+        let [_, near, far] = self.forecast.spans();
+        let part = |slots: usize, is: &dyn Fn(u32) -> bool| {
+            let ahead = journey.iter().take(slots);
+            let count = ahead.clone().filter(|ahead| is(ahead.entry)).count();
+            share(count as f64 / ahead.count().max(1) as f64)
+        };
+        let slots = journey.len().max(1) as f64;
+        row.extend([
+            squash(self.costs[at][SPANS_S.len() - 1] / (0.5 * slots * unit)),
+            part(near, &|entry| Some(entry) == rsu),
+            part(far, &|entry| entry != UNCOVERED),
+        ]);
     }
 
     /// What it is like at RSU `m` for a vehicle that enters by `entry`.

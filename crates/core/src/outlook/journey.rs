@@ -5,7 +5,7 @@ use crate::slot::{Rsus, Slot};
 
 /// Where futures come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Outlook {
+pub(crate) enum Outlook {
     /// Vehicles keep their velocity; no farther than so many seconds.
     Constant { horizon_s: f64 },
     /// The run itself, to the end of the session.
@@ -13,7 +13,7 @@ pub(super) enum Outlook {
 }
 
 /// Fills `ahead` with the expected slots of `task`, this one first.
-pub(super) fn expect(outlook: Outlook, slot: &Slot, task: usize, ahead: &mut Vec<Ahead>) {
+pub(crate) fn expect(outlook: Outlook, slot: &Slot, task: usize, ahead: &mut Vec<Ahead>) {
     let sessions = slot.sessions.as_ref().expect("a slot of sessions");
     ahead.clear();
     let horizon_s = match outlook {

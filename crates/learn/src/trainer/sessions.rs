@@ -1,0 +1,95 @@
+//! The training environment of sessions: a step per session that may move, and a teacher that says what it would do.
+//!
+//! The reward of a slot is minus what its batches cost, in units of the cost of the mean task on the mean vehicle. With `shaping` a turn
+//! also earns what it lowers the forecast of [`wayside_core::observation::hosts`] by; with the last turn of a slot that is taken back, so
+//! that within a slot turns are told apart and the sum is the reward.
+
+use serde_json::Value;
+use wayside_core::engine::session_env::SessionEnv;
+use wayside_core::error::Result;
+use wayside_core::policy::{Policy, PolicyKind};
+use wayside_core::rng::Streams;
+use wayside_core::slot::Decision;
+
+use super::environment::{end, from_json, show};
+use crate::algo::env::{End, Env, Observe, SlotView, Step};
+
+/// One environment of the engine.
+pub(crate) struct Hosting<'w> {
+    engine: SessionEnv<'w>,
+    unit: f64,
+    teacher: Teacher,
+}
+
+/// What the environment's teacher decided in a slot.
+struct Teacher {
+    kind: PolicyKind,
+    slot: Option<(u64, usize)>,
+    decision: Decision,
+}
+
+impl<'w> Hosting<'w> {
+    /// Counts costs in `unit`; `teacher` is imitated.
+    pub(crate) fn new(engine: SessionEnv<'w>, unit: f64, teacher: PolicyKind) -> Self {
+        Self {
+            engine,
+            unit,
+            teacher: Teacher {
+                kind: teacher,
+                slot: None,
+                decision: Decision::default(),
+            },
+        }
+    }
+}
+
+impl Observe for Hosting<'_> {
+    fn observe(&mut self, slot: &mut SlotView) {
+        show(self.engine.hosts().observation(), slot);
+    }
+}
+
+impl Env for Hosting<'_> {
+    fn step(&mut self, actions: &[u32]) -> Result<Step> {
+        let batches = self.engine.slot().tasks.len() as f64;
+        let turn = self.engine.act(actions)?;
+        Ok(match turn.slot {
+            None => Step::new(0.0, End::Turn),
+            Some(slot) => Step {
+                reward: slot.reward * batches / self.unit,
+                reported: slot.reward,
+                end: end(&slot),
+            },
+        })
+    }
+
+    fn reset(&mut self) -> Result<()> {
+        self.engine.reset_next()
+    }
+
+    /// The teacher plans every slot afresh, so that a training goes on from a checkpoint as if it had never stopped.
+    fn teach(&mut self, actions: &mut Vec<u32>) -> bool {
+        let (teacher, engine) = (&mut self.teacher, &self.engine);
+        let now = Some(engine.position());
+        if teacher.slot != now {
+            let options = &engine.world().scenario.policy;
+            let mut policy = teacher.kind.build(options, Streams::new(0));
+            teacher.decision.clear();
+            policy.decide(engine.slot(), &mut teacher.decision);
+            teacher.slot = now;
+        }
+        engine
+            .hosts()
+            .express(engine.slot(), &teacher.decision, actions);
+        true
+    }
+
+    fn snapshot(&self) -> Value {
+        serde_json::to_value(self.engine.snapshot()).unwrap_or_default()
+    }
+
+    fn restore(&mut self, snapshot: &Value) -> Result<()> {
+        self.teacher.slot = None;
+        self.engine.restore(&from_json(snapshot)?)
+    }
+}
