@@ -94,9 +94,9 @@ impl Learned {
         match self.policy.layout().form {
             Form::Flat { .. } => "flat",
             Form::Shared { .. } => "shared",
-            Form::Sequential { .. } => "sequential",
+            // the name that the environment of sessions gives it
+            Form::Sequential { .. } | Form::Hosts => "sequential",
             Form::Plan { .. } => "plan",
-            Form::Hosts => "hosts",
         }
     }
 

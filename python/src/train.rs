@@ -12,7 +12,9 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wayside_core::engine::world::World;
-use wayside_learn::trainer::{Ended, POLICY, Plan, Progress, Request, Trainer};
+use wayside_learn::trainer::{
+    Ended, POLICY, Plan, Progress, Request, Trainer, named as drawn_scenario,
+};
 
 type Texts = Vec<(String, String)>;
 
@@ -89,9 +91,12 @@ impl Training {
     fn run(&self, resume: bool) -> wayside_core::Result<String> {
         let settings = self.request.settings(&self.world)?;
         let read = |drawn: &[(String, String)]| {
-            let (name, drawn) = named(drawn);
+            let (name, drawn) = drawn_scenario(drawn);
             match name {
-                Some(name) => scenario::resolve(name, &[self.request.set.clone(), drawn].concat()),
+                Some(name) => wayside_core::scenario::resolve(
+                    name,
+                    &[self.request.set.clone(), drawn].concat(),
+                ),
                 None => {
                     wayside_core::Scenario::from_toml(&self.request.scenario, &self.text, &drawn)
                 }

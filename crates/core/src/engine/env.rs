@@ -99,7 +99,7 @@ impl<'w> Env<'w> {
         if world.scenario.execution != Execution::SharedCpu {
             let message = match world.scenario.execution {
                 Execution::Sessions(_) => {
-                    "must not be \"sessions\": no policy is trained to host them"
+                    "must not be \"sessions\", which have an environment of their own (`SessionEnv`)"
                 }
                 _ => {
                     "must not be \"queues\": these episodes share CPU (P2); `lysac` learns where tasks queue"

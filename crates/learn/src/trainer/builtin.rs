@@ -23,13 +23,11 @@ pub struct Builtin {
     pub scenario: &'static str,
     /// Whether slots depend on each other there.
     pub carry_over: bool,
-    /// Whether work runs in sessions there.
-    pub sessions: bool,
     bytes: &'static [u8],
 }
 
 macro_rules! trained {
-    ($($file:literal $name:literal $algorithm:literal $scenario:literal $carry_over:literal $sessions:literal $source:literal $options:literal $summary:literal),* $(,)?) => {
+    ($($file:literal $name:literal $algorithm:literal $scenario:literal $carry_over:literal $source:literal $options:literal $summary:literal),* $(,)?) => {
         &[$(Builtin {
             info: PolicyInfo {
                 name: $name,
@@ -41,7 +39,6 @@ macro_rules! trained {
             algorithm: $algorithm,
             scenario: $scenario,
             carry_over: $carry_over,
-            sessions: $sessions,
             bytes: include_bytes!(concat!(
                 env!("CARGO_MANIFEST_DIR"), "/../../policies/", $file, ".safetensors"
             )),
@@ -51,15 +48,15 @@ macro_rules! trained {
 
 /// All of them; where several share a name, the first is the default.
 pub const BUILTIN_POLICIES: &[Builtin] = trained![
-    "ppo" "ppo" "ppo" "hotspot" false false "Wang et al., IV-C" "policy.learned.or_local, .repair"
+    "ppo" "ppo" "ppo" "hotspot" false "Wang et al., IV-C" "policy.learned.or_local, .repair"
         "proximal policy optimisation, task after task, one policy for any load",
-    "ppo-coupled" "ppo" "ppo" "coupled" true false "Wang et al., IV-C" "-"
+    "ppo-coupled" "ppo" "ppo" "coupled" true "Wang et al., IV-C" "-"
         "proximal policy optimisation with rules on when tasks must end",
-    "ac" "ac" "ac" "hotspot" false false "Wang et al., IV-C" "policy.learned.or_local, .repair"
+    "ac" "ac" "ac" "hotspot" false "Wang et al., IV-C" "policy.learned.or_local, .repair"
         "actor-critic, task after task, one policy for any load",
-    "lysac-lin2025" "lysac" "lysac" "lin2025" false false "Sci. Rep. 15, 28126, after arXiv 2311.18671" "policy.lysac.episodes"
+    "lysac-lin2025" "lysac" "lysac" "lin2025" false "Sci. Rep. 15, 28126, after arXiv 2311.18671" "policy.lysac.episodes"
         "Lyapunov-guided soft actor-critic, the best of many plans for a batch",
-    "lysac-no-cloud-lin2025" "lysac-no-cloud" "lysac" "lin2025" false false "Sci. Rep. 15, 28126, after arXiv 2311.18671" "policy.lysac.episodes"
+    "lysac-no-cloud-lin2025" "lysac-no-cloud" "lysac" "lin2025" false "Sci. Rep. 15, 28126, after arXiv 2311.18671" "policy.lysac.episodes"
         "lysac that may not use the cloud, as mcatm may not",
 ];
 
@@ -81,10 +78,7 @@ impl Builtin {
 pub fn builtin(name: &str, scenario: Option<&Scenario>) -> Result<LearnedPolicy> {
     let all = || BUILTIN_POLICIES.iter().filter(|b| b.info.name == name);
     let same = scenario.and_then(|s| all().find(|b| b.scenario == s.name));
-    let suits = |b: &&Builtin, s: &Scenario| {
-        b.carry_over == s.time.carry_over && b.sessions == s.execution.sessions().is_some()
-    };
-    let alike = scenario.and_then(|s| all().find(|b| suits(b, s)));
+    let alike = scenario.and_then(|s| all().find(|b| b.carry_over == s.time.carry_over));
     match same.or(alike).or(all().next()) {
         Some(found) => found.policy(),
         None => Err(Error::invalid(

@@ -125,7 +125,9 @@ pub(super) fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
             gamma: 0.9,
             gae_lambda: 0.9,
             turn_lambda: 1.0,
-            imitate_timesteps: 500_000,
+            // rewards after imitation have made every policy worse so far, see docs/decisions/0044-learning-to-host.md
+            imitate_timesteps: 400_000,
+            total_timesteps: 400_000,
             ..common
         };
     }
