@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayside_core::engine::world::World;
-use wayside_core::{Result, scenario};
+use wayside_core::{Result, Scenario, scenario};
 use wayside_learn::algo::learner::{Losses, Report};
 use wayside_learn::trainer::learned::Score;
 use wayside_learn::trainer::{
@@ -96,11 +96,7 @@ pub(crate) fn execute(args: &Train) -> Outcome {
     let stop = stop_on_signal();
     let total = settings.config.total_timesteps();
     let pool = wayside_study::pool(args.threads.map_or(0, usize::from))?;
-    let read = |drawn: &[(String, String)]| {
-        let (name, drawn) = named(drawn);
-        let name = name.unwrap_or(&args.scenario);
-        scenario::resolve(name, &[args.set.clone(), drawn].concat())
-    };
+    let read = |drawn: &[(String, String)]| drawn_scenario(args, drawn);
     let (ended, best, untrained, doubts) = pool.install(|| -> Result<_> {
         let mut trainer = Trainer::new(
             Plan {
@@ -146,6 +142,13 @@ pub(crate) fn execute(args: &Train) -> Outcome {
         ));
     }
     Ok(())
+}
+
+/// The scenario with the keys that were drawn, of which `scenario` names it.
+fn drawn_scenario(args: &Train, drawn: &[(String, String)]) -> Result<Scenario> {
+    let (name, drawn) = named(drawn);
+    let name = name.unwrap_or(&args.scenario);
+    scenario::resolve(name, &[args.set.clone(), drawn].concat())
 }
 
 fn request(args: &Train) -> Request {

@@ -230,7 +230,7 @@ fn regress_what_cannot_host_sessions_is_refused() {
         (Algorithm::Ppo, Encoder::Flat, "encoder"),
         (Algorithm::Ac, Encoder::Shared, "encoder"),
     ] {
-        let settings = settings_of(algorithm, &world, encoder, &[]);
+        let settings = Settings::new(algorithm, encoder, &world, &[]).unwrap();
         let error = settings.layout(&world).unwrap_err().to_string();
         assert!(error.contains(&format!("{path}: must be")), "{error}");
     }

@@ -53,6 +53,7 @@ impl SessionKind {
 
     /// See [`super::PolicyKind::info`].
     #[must_use]
+    // Long: a table.
     pub const fn info(self) -> PolicyInfo {
         let (name, summary, source, options) = match self {
             Self::Never => (
