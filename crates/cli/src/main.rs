@@ -9,5 +9,6 @@ use wayside_study::studies::plan;
 static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
 
 fn main() -> ExitCode {
+    huge_pages::HugePages::give_back_soon();
     ExitCode::from(wayside_cli::main(std::env::args_os(), plan::build()))
 }

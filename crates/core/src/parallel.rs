@@ -2,6 +2,10 @@
 //! number of threads, so results do not depend on it.
 
 use rayon::prelude::*;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Tasks, or vehicles, from which on a slot is split.
 pub(crate) const LARGE: usize = 16_384;
@@ -40,17 +44,58 @@ pub(crate) fn each_block<A: Send, B: Send>(
     }
 }
 
+/// How long a thread waits for blocks to help with before it goes on with its own work.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// How often it looks for them.
+const POLL: Duration = Duration::from_micros(20);
+
+thread_local! {
+    /// Tells the job [`beside`] the work of this thread that it may start.
+    static STARTS: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
 /// Does `work` here, and `other` on another thread of the pool where one is free; returns what `other` does.
+///
+/// Until `work` says that it [`goes_on_alone`], or has nothing to share for [`PATIENCE`], the other thread helps it with its
+/// blocks. Started at once, `other` would be done while `work` still has what cannot be split, and one thread would idle.
 pub(crate) fn beside<T: Default + Send>(
     other: impl FnOnce() -> T + Send,
     work: impl FnOnce(),
 ) -> T {
     let mut result = T::default();
+    let here = rayon::current_thread_index();
+    let starts = Arc::new(AtomicBool::new(false));
     rayon::in_place_scope(|scope| {
-        scope.spawn(|_| result = other());
+        scope.spawn(|_| {
+            // A thread that waits for its own blocks may take up this job: nobody else could tell it to start.
+            if rayon::current_thread_index() != here {
+                help_until(&starts);
+            }
+            result = other();
+        });
+        STARTS.set(Some(Arc::clone(&starts)));
         work();
+        goes_on_alone();
     });
     result
+}
+
+/// Says that what this thread does next is not split: who waits [`beside`] it may start.
+pub(crate) fn goes_on_alone() {
+    if let Some(starts) = STARTS.take() {
+        starts.store(true, Ordering::Relaxed);
+    }
+}
+
+fn help_until(starts: &AtomicBool) {
+    let mut idle_since = Instant::now();
+    while !starts.load(Ordering::Relaxed) && idle_since.elapsed() < PATIENCE {
+        match rayon::yield_now() {
+            Some(rayon::Yield::Executed) => idle_since = Instant::now(),
+            _ => std::thread::sleep(POLL),
+        }
+    }
 }
 
 /// Calls `work` with every one of a few items and its place.

@@ -35,8 +35,9 @@ struct Row<'a> {
     path: Option<String>,
     cpu_hz: f64,
     outcome: Result<Outcome, Lost>,
-    session: Option<SessionRow<'a>>,
-    returned: Option<ReturnRow<'a>>,
+    /// Boxed, because most runs have none and rows are kept by the ten thousand.
+    session: Option<Box<SessionRow<'a>>>,
+    returned: Option<Box<ReturnRow<'a>>>,
 }
 
 /// What is known of a session in a slot.
@@ -56,19 +57,28 @@ fn session_columns<'a>() -> [(&'static str, Column<Row<'a>>); 7] {
     [
         (
             "session",
-            Column::Unsigned(|r| r.session.map_or(0, |s| s.id)),
+            Column::Unsigned(|r| r.session.as_ref().map_or(0, |s| s.id)),
         ),
-        ("left", Column::Count(|r| r.session.map_or(0, |s| s.left))),
-        ("host", Column::MaybeText(|r| r.session?.host)),
-        ("moving_to", Column::MaybeText(|r| r.session?.moving_to)),
+        (
+            "left",
+            Column::Count(|r| r.session.as_ref().map_or(0, |s| s.left)),
+        ),
+        ("host", Column::MaybeText(|r| r.session.as_ref()?.host)),
+        (
+            "moving_to",
+            Column::MaybeText(|r| r.session.as_ref()?.moving_to),
+        ),
         (
             "moved_bytes",
-            Column::MaybeReal(|r| Some(r.session?.moved_bytes)),
+            Column::MaybeReal(|r| Some(r.session.as_ref()?.moved_bytes)),
         ),
-        ("down_s", Column::MaybeReal(|r| Some(r.session?.down_s))),
+        (
+            "down_s",
+            Column::MaybeReal(|r| Some(r.session.as_ref()?.down_s)),
+        ),
         (
             "interruption_s",
-            Column::MaybeReal(|r| Some(r.session?.interruption_s)),
+            Column::MaybeReal(|r| Some(r.session.as_ref()?.interruption_s)),
         ),
     ]
 }
@@ -85,7 +95,7 @@ struct ReturnRow<'a> {
 fn return_columns<'a>() -> [(&'static str, Column<Row<'a>>); 12] {
     [
         ("return", Column::MaybeText(|r| Some(r.fate()?.name()))),
-        ("return_by", Column::MaybeText(|r| r.returned?.by)),
+        ("return_by", Column::MaybeText(|r| r.returned.as_ref()?.by)),
         ("return_bits", Column::MaybeReal(|r| Some(r.answer()?.bits))),
         (
             "return_s",
@@ -240,7 +250,7 @@ impl Row<'_> {
     }
 
     fn answer(&self) -> Option<Returned> {
-        Some(self.returned?.returned)
+        Some(self.returned.as_ref()?.returned)
     }
 
     fn fate(&self) -> Option<Fate> {
@@ -326,10 +336,10 @@ impl<'a> TaskWriter<'a> {
             path: way(placement, path, links, rsu_ids),
             cpu_hz,
             outcome: Ok(decider.outcomes()[task]),
-            session: session_row(slot, task, rsu_ids),
-            returned: decider.returns().get(task).map(|&returned| ReturnRow {
-                returned,
-                by: returned.fate.rsu().map(rsu_id),
+            session: session_row(slot, task, rsu_ids).map(Box::new),
+            returned: decider.returns().get(task).map(|&returned| {
+                let by = returned.fate.rsu().map(rsu_id);
+                Box::new(ReturnRow { returned, by })
             }),
         }
     }

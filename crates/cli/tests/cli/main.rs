@@ -10,6 +10,8 @@ mod folders;
 #[cfg(unix)]
 mod inputs;
 mod limits;
+#[cfg(target_os = "linux")]
+mod memory;
 mod run;
 #[cfg(all(unix, feature = "live"))]
 mod serve;

@@ -81,6 +81,8 @@ const LEAST_GAIN: f64 = 1e-12;
 impl Assignment {
     /// Puts every task of the table on its vehicle.
     fn reset(&mut self, slot: &Slot, fit: Option<Fit>) {
+        // the search that follows goes task by task
+        parallel::goes_on_alone();
         self.fit = fit;
         self.placements.clear();
         self.placements
@@ -144,6 +146,11 @@ impl Assignment {
         std::mem::swap(&mut self.table, table);
         self.reset(slot, None);
         self.place_rows(slot, placements);
+    }
+
+    /// Gives back the table that the slot before was [started with](Self::start_with), so that there need be only one.
+    pub fn hand_back(&mut self, table: &mut TaskTable) {
+        std::mem::swap(&mut self.table, table);
     }
 
     fn place_rows(&mut self, slot: &Slot, placements: impl Iterator<Item = Placement>) {

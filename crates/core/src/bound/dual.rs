@@ -105,6 +105,7 @@ impl Dual {
             if !(warm && self.anneal(slot, effort, true)) {
                 self.cold_start();
                 self.anneal(slot, effort, false);
+                self.newton.release_choices();
             }
         } else if !warm {
             self.cold_start();

@@ -159,6 +159,13 @@ pub(super) struct Newton {
 const MOST_CHANGE: f64 = 0.4;
 
 impl Newton {
+    /// Gives back the memory of the choices: a solve that starts cold has many times those of one that goes on.
+    pub(super) fn release_choices(&mut self) {
+        for tally in &mut self.tallies {
+            tally.fractional = Ragged::default();
+        }
+    }
+
     /// Sums up what the tasks of all blocks add, block by block.
     pub(super) fn sum(&mut self, rsus: usize) {
         for column in [

@@ -4,7 +4,6 @@ use crate::model::channel::{Radio, seconds_per_bit};
 use crate::parallel;
 use crate::ragged::Ragged;
 use crate::slot::{Coverage, RadioLink, Rsus, Vehicles};
-use std::ops::Range;
 
 /// Finds the RSUs that cover a place.
 #[derive(Clone, Debug)]
@@ -47,13 +46,7 @@ pub(super) type Near = Vec<(f64, u32)>;
 pub struct Scratch {
     pub(super) near: Near,
     /// By block of vehicles, where there are many.
-    parts: Vec<Part>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Part {
-    near: Near,
-    coverage: Coverage,
+    near_of_block: Vec<Near>,
 }
 
 /// More cells than this per RSU would only cost memory.
@@ -127,32 +120,58 @@ impl CoverageIndex {
         scratch: &mut Scratch,
         coverage: &mut Coverage,
     ) {
-        let link = |v: usize, m: u32, distance2_m2: f64| {
+        let rate = |v: usize, m: u32, distance2_m2: f64| {
             let snr = self.radio.snr(vehicles.tx_power_w[v], distance2_m2);
-            Some(seconds_per_bit(rsus.bandwidth_hz[m as usize], snr))
+            seconds_per_bit(rsus.bandwidth_hz[m as usize], snr)
         };
         let count = vehicles.len();
         if count < parallel::LARGE || parallel::is_alone() {
+            let link = |v: usize, m: u32, distance2_m2: f64| Some(rate(v, m, distance2_m2));
             self.cover_by(vehicles, &mut scratch.near, coverage, link);
             return;
         }
-        let len = parallel::block_len(count);
-        let parts = &mut scratch.parts;
-        parts.resize_with(count.div_ceil(len), Part::default);
-        parallel::each_item(parts, |i, part| {
-            let rows = i * len..count.min((i + 1) * len);
-            let Part { near, coverage } = part;
-            self.cover_rows(vehicles, rows, near, coverage, link);
+        // All links are counted first, so that every block writes its own to where they belong.
+        let Coverage { start, links } = coverage;
+        parallel::fill(start, count + 1, |row| match row.checked_sub(1) {
+            Some(v) => self.covering(vehicles, v).count() as u32,
+            None => 0,
         });
-        coverage.start.clear();
-        coverage.links.clear();
-        coverage.start.push(0);
-        for Part { coverage: part, .. } in parts {
-            let before = coverage.links.len() as u32;
-            let start = part.start[1..].iter().map(|start| before + start);
-            coverage.start.extend(start);
-            coverage.links.extend_from_slice(&part.links);
+        for v in 0..count {
+            start[v + 1] += start[v];
         }
+        let nowhere = RadioLink {
+            rsu: 0,
+            seconds_per_bit: 0.0,
+        };
+        links.resize(start[count] as usize, nowhere);
+        let len = parallel::block_len(count);
+        let blocks = count.div_ceil(len);
+        scratch.near_of_block.resize_with(blocks, Near::default);
+        let mut rest = links.as_mut_slice();
+        let mut blocks: Vec<_> = scratch
+            .near_of_block
+            .iter_mut()
+            .enumerate()
+            .map(|(i, near)| {
+                let rows = i * len..count.min((i + 1) * len);
+                let size = (start[rows.end] - start[rows.start]) as usize;
+                let (own, after) = std::mem::take(&mut rest).split_at_mut(size);
+                rest = after;
+                (rows, near, own)
+            })
+            .collect();
+        parallel::each_item(&mut blocks, |_, (rows, near, links)| {
+            let mut links = links.iter_mut();
+            for v in rows.clone() {
+                self.find_near(vehicles, v, near);
+                for (&(distance2, rsu), to) in near.iter().zip(&mut links) {
+                    *to = RadioLink {
+                        rsu,
+                        seconds_per_bit: rate(v, rsu, distance2),
+                    };
+                }
+            }
+        });
     }
 
     /// The same with links of another radio: `link` gives the time of one bit from vehicle to RSU over a squared distance
@@ -162,33 +181,13 @@ impl CoverageIndex {
         vehicles: &Vehicles,
         near: &mut Near,
         coverage: &mut Coverage,
-        link: impl FnMut(usize, u32, f64) -> Option<f64>,
-    ) {
-        self.cover_rows(vehicles, 0..vehicles.len(), near, coverage, link);
-    }
-
-    fn cover_rows(
-        &self,
-        vehicles: &Vehicles,
-        rows: Range<usize>,
-        near: &mut Near,
-        coverage: &mut Coverage,
         mut link: impl FnMut(usize, u32, f64) -> Option<f64>,
     ) {
         coverage.start.clear();
         coverage.links.clear();
         coverage.start.push(0);
-        for v in rows {
-            let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
-            near.clear();
-            for rsu in self.candidates(x_m, y_m) {
-                let (dx, dy) = (rsu.x_m - x_m, rsu.y_m - y_m);
-                let distance2 = dx * dx + dy * dy;
-                if distance2 <= rsu.range2_m2 {
-                    near.push((distance2, rsu.rsu));
-                }
-            }
-            near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        for v in 0..vehicles.len() {
+            self.find_near(vehicles, v, near);
             coverage
                 .links
                 .extend(near.iter().filter_map(|&(distance2, rsu)| {
@@ -199,6 +198,23 @@ impl CoverageIndex {
                 }));
             coverage.start.push(coverage.links.len() as u32);
         }
+    }
+
+    /// Squared distances and rows of the RSUs that cover vehicle `v`, as they come.
+    fn covering(&self, vehicles: &Vehicles, v: usize) -> impl Iterator<Item = (f64, u32)> {
+        let (x_m, y_m) = (vehicles.x_m[v], vehicles.y_m[v]);
+        self.candidates(x_m, y_m).iter().filter_map(move |rsu| {
+            let (dx, dy) = (rsu.x_m - x_m, rsu.y_m - y_m);
+            let distance2 = dx * dx + dy * dy;
+            (distance2 <= rsu.range2_m2).then_some((distance2, rsu.rsu))
+        })
+    }
+
+    /// Puts them in `near`, nearest first, ties by row.
+    fn find_near(&self, vehicles: &Vehicles, v: usize, near: &mut Near) {
+        near.clear();
+        near.extend(self.covering(vehicles, v));
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     }
 
     /// The nearest RSU that covers a place, of those that `admit` lets through, with its squared distance \[m^2\]; ties by row.

@@ -11,6 +11,7 @@ use super::traffic::Traffic;
 use crate::alloc::{Allocator, Certificate};
 use crate::evaluate::{self, Evaluator, Outcome};
 use crate::model::load;
+use crate::parallel;
 use crate::policy::{Known, Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::{BalanceOf, PolicyOptions};
@@ -104,6 +105,7 @@ impl Decider {
 
     /// Allocates CPU and finds the outcomes of the placements in the slot as it is.
     pub(super) fn settle(&mut self, slot: &Slot) {
+        parallel::goes_on_alone();
         let clock = Instant::now();
         self.costs.allocate(slot, &mut self.decision);
         self.decision_time_s += clock.elapsed().as_secs_f64();

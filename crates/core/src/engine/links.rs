@@ -151,7 +151,7 @@ impl Links {
     }
 
     /// Whether lanes have to show and pay other rates than those in the slot.
-    fn is_apart(&self) -> bool {
+    pub(super) fn is_apart(&self) -> bool {
         self.is_uncertain() || self.heard.is_some()
     }
 

@@ -42,7 +42,7 @@ use crate::rng::Streams;
 use crate::slot::Slot;
 use decider::Decider;
 pub use factory::{PolicyFactory, Trained, own_policy};
-use lane::{Bounds, Lane};
+use lane::{Bounds, Lane, Stage};
 use preview::Preview;
 use records::{Replication, SlotRecord};
 pub use registry::{PolicyRegistry, SharedFactory};
@@ -248,7 +248,7 @@ fn run_slots<C: PolicyFactory>(
     let mut slot = world.empty_slot();
     let sessions = world.scenario.execution.sessions();
     let mut preview = sessions.map(|options| Preview::new(&options, slots, &slot));
-    // Where nothing of a lane depends on the bounds, another thread finds them meanwhile, in a slot of its own.
+    // Where nothing of a lane depends on the bounds, another thread finds them meanwhile, in the slot itself or in its own.
     let aside = bound != BoundKind::Off
         && !parallel::is_alone()
         && lanes.iter().all(Lane::is_bounded_afterwards);
@@ -262,21 +262,25 @@ fn run_slots<C: PolicyFactory>(
             if observer.slot(t, &slot).is_break() {
                 return Ok(None);
             }
-            let mut step = |slot: &mut Slot, bounds: Bounds| {
+            let is_left = lanes.iter().all(|lane| lane.leaves_slot(&traffic));
+            let mut step = |mut stage: Stage<'_>, bounds: Bounds| {
                 for (policy, lane) in lanes.iter_mut().enumerate() {
                     let mut ended = |task: &TaskOutcome| observer.ended(policy, task);
-                    lane.step(t, slot, &mut traffic, bounds, &mut ended);
-                    observer.decided(t, policy, slot, lane.decider());
+                    lane.step(t, &mut stage, &mut traffic, bounds, &mut ended);
+                    observer.decided(t, policy, stage.slot(), lane.decider());
                 }
             };
-            let bounds = if aside && slot.tasks.len() >= parallel::LARGE {
-                let own = aside_slot.get_or_insert_with(|| world.empty_slot());
-                own.copy_from(&slot);
-                parallel::beside(|| bounds_of(own), || step(&mut slot, Bounds::default()))
-            } else {
+            let later = Bounds::default();
+            let bounds = if !aside || slot.tasks.len() < parallel::LARGE {
                 let bounds = bounds_of(&slot);
-                step(&mut slot, bounds);
+                step(Stage::Own(&mut slot), bounds);
                 bounds
+            } else if is_left {
+                parallel::beside(|| bounds_of(&slot), || step(Stage::Seen(&slot), later))
+            } else {
+                let copy = aside_slot.get_or_insert_with(|| world.empty_slot());
+                copy.copy_from(&slot);
+                parallel::beside(|| bounds_of(copy), || step(Stage::Own(&mut slot), later))
             };
             for (policy, lane) in lanes.iter_mut().enumerate() {
                 lane.bound(bounds);

@@ -206,6 +206,11 @@ impl<'w> Traffic<'w> {
         self.links.iter().for_each(|links| links.pay(slot, rise));
     }
 
+    /// Whether [`show`](Self::show) or [`pay`](Self::pay) change anything.
+    pub(super) fn is_apart(&self) -> bool {
+        self.links.as_ref().is_some_and(Links::is_apart)
+    }
+
     /// Finds the interference of the next slot after a decision.
     pub(super) fn hear(
         &self,

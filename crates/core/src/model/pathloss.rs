@@ -318,6 +318,21 @@ mod tests {
         }
     }
 
+    /// `python/tests/test_radio.py` holds the same table of the page against a package of PyPI.
+    #[test]
+    fn oracle_shadowing_is_that_of_the_page() {
+        let page = include_str!("../../../../docs/radio.md");
+        let cell = |(sigma_db, distance_m): (f64, f64)| format!("{sigma_db} dB, {distance_m} m");
+        for (name, model) in [("umi", PathLoss::Umi), ("uma", PathLoss::Uma)] {
+            let mut rows = page.lines();
+            let row = rows.find(|row| row.starts_with(&format!("| `{name}` |")));
+            let [clear, blocked] =
+                [Sight::Clear, Sight::Blocked].map(|sight| cell(shadowing(model, sight).unwrap()));
+            let listed = format!("| {clear}; {blocked} |");
+            assert!(row.is_some_and(|row| row.contains(&listed)), "{listed}");
+        }
+    }
+
     #[test]
     fn property_loss_grows_with_distance_and_never_falls_without_sight() {
         for model in [

@@ -31,6 +31,7 @@ impl Price {
 
 impl Policy for Price {
     fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        self.assignment.hand_back(self.dual.table_and_choices().0);
         self.dual.solve(slot, effort(self.options.effort));
         let (table, choices) = self.dual.table_and_choices();
         self.assignment

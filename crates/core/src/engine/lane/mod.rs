@@ -55,6 +55,23 @@ pub(in crate::engine) struct Bounds {
     pub(in crate::engine) on_time: Option<u32>,
 }
 
+/// The slot of a step.
+pub(super) enum Stage<'a> {
+    /// Lanes may write what is theirs into it.
+    Own(&'a mut Slot),
+    /// Others read it meanwhile: for lanes that [leave it as it is](Lane::leaves_slot).
+    Seen(&'a Slot),
+}
+
+impl Stage<'_> {
+    pub(super) fn slot(&self) -> &Slot {
+        match self {
+            Self::Own(slot) => slot,
+            Self::Seen(slot) => slot,
+        }
+    }
+}
+
 /// A policy with what it carries over from decision to decision.
 pub(super) enum Lane {
     /// The tasks of a slot share the CPU of servers.
@@ -93,16 +110,23 @@ impl Lane {
     pub(super) fn step(
         &mut self,
         t: usize,
-        slot: &mut Slot,
+        stage: &mut Stage<'_>,
         traffic: &mut Traffic<'_>,
         bounds: Bounds,
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {
-        match self {
-            Self::Shared(lane) => lane.step(t, slot, traffic),
-            Self::Queues(lane) => lane.step(t, slot, traffic, bounds, ended),
-            Self::Sessions(lane) => lane.step(t, slot, traffic),
+        match (self, stage) {
+            (Self::Shared(lane), Stage::Own(slot)) => lane.step(t, slot, traffic),
+            (Self::Shared(lane), Stage::Seen(slot)) => lane.step_seeing(t, slot, traffic),
+            (Self::Queues(lane), Stage::Own(slot)) => lane.step(t, slot, traffic, bounds, ended),
+            (Self::Sessions(lane), Stage::Own(slot)) => lane.step(t, slot, traffic),
+            (_, Stage::Seen(_)) => unreachable!("only lanes that leave the slot as it is share it"),
         }
+    }
+
+    /// Whether its steps change nothing in the slot, so that others may read it meanwhile.
+    pub(super) fn leaves_slot(&self, traffic: &Traffic<'_>) -> bool {
+        matches!(self, Self::Shared(lane) if lane.leaves_slot(traffic))
     }
 
     /// Whether its steps do not look at bounds.

@@ -62,6 +62,29 @@ impl SharedLane {
         traffic.show(slot, &self.noise_rise);
         self.decider.ask(slot);
         traffic.pay(slot, &self.noise_rise);
+        self.settle(t, slot, traffic);
+        let (placements, costs) = (self.decider.placements(), self.decider.costs());
+        self.carry_over.save(now_s, slot, placements, costs);
+        traffic.hear(slot, placements, costs.outcomes(), &mut self.noise_rise);
+        // the next policy starts from the slot without this one's interference
+        traffic.pay(slot, &NoiseRise::default());
+        self.decider.tell_all(t, slot);
+    }
+
+    /// Whether its steps change nothing in the slot.
+    pub(super) fn leaves_slot(&self, traffic: &Traffic<'_>) -> bool {
+        !self.carry_over.is_kept() && !traffic.is_apart()
+    }
+
+    /// [`step`](Self::step) in a slot that it [leaves as it is](Self::leaves_slot).
+    pub(super) fn step_seeing(&mut self, t: usize, slot: &Slot, traffic: &mut Traffic<'_>) {
+        self.decider.ask(slot);
+        self.settle(t, slot, traffic);
+        self.decider.tell_all(t, slot);
+    }
+
+    /// Allocates, returns results, accounts.
+    fn settle(&mut self, t: usize, slot: &Slot, traffic: &mut Traffic<'_>) {
         self.decider.settle(slot);
         self.decider.return_results(slot, traffic);
         let (placements, costs) = (self.decider.placements(), self.decider.costs());
@@ -76,11 +99,6 @@ impl SharedLane {
             self.run.delay.record(outcome.delay_s());
             self.run.energy.record(outcome.energy_j());
         }
-        self.carry_over.save(now_s, slot, placements, costs);
-        traffic.hear(slot, placements, costs.outcomes(), &mut self.noise_rise);
-        // the next policy starts from the slot without this one's interference
-        traffic.pay(slot, &NoiseRise::default());
-        self.decider.tell_all(t, slot);
     }
 }
 
