@@ -200,7 +200,10 @@ impl RunBound {
     fn new(world: &World) -> Self {
         match world.sessions {
             Some(_) => Self::Sessions(Box::default()),
-            None => Self::Tasks(Box::default()),
+            None => {
+                let tolerance = world.scenario.bound.tolerance;
+                Self::Tasks(Box::new(Horizon::within(tolerance)))
+            }
         }
     }
 

@@ -283,6 +283,36 @@ fn oracle_no_schedule_costs_less_than_the_horizon_bound() {
     );
 }
 
+/// A bound of whole runs of `coupled` that stops early is as valid, and not far below the fine one.
+#[test]
+fn property_a_bound_that_stops_early_is_near_the_fine_one_and_below_every_policy() {
+    for slot_s in ["0.3", "0.25", "0.2"] {
+        let with = |tolerance| {
+            let set = [("time.slot_s", slot_s), ("bound.tolerance", tolerance)];
+            compare(&coupled(&set), &["plan-ahead"], 30, BoundKind::Horizon)
+        };
+        let bound = |run: &Replication| run.policies[0].horizon_bound.expect("asked for");
+        let (fine, fast) = (bound(&with("0")), bound(&with("0.02")));
+        let lost = 1.0 - fast / fine;
+        // where CPU is scarce prices climb for many slots from an empty start, and steps are few
+        let most = if slot_s == "0.2" { 5e-2 } else { 1e-2 };
+        assert!(lost < most, "{slot_s}: {fine} {fast}");
+        assert_ne!(fast.to_bits(), fine.to_bits());
+    }
+}
+
+/// The same against every schedule of tiny runs.
+#[test]
+fn oracle_no_schedule_costs_less_than_a_bound_that_stops_early() {
+    over_seeds(20, |seed| {
+        let slots = run(seed);
+        let mut horizon = Horizon::within(0.02);
+        slots.iter().for_each(|slot| horizon.push(slot));
+        let (bound, optimum) = (horizon.finish(), optimum(&slots));
+        assert!(bound <= optimum * (1.0 + 1e-9), "{seed}: {bound} {optimum}");
+    });
+}
+
 #[test]
 fn property_it_is_never_far_below_the_bounds_of_the_slots_and_above_them_where_cpu_is_held() {
     let mut above = 0;

@@ -4,12 +4,25 @@ use std::collections::VecDeque;
 
 /// Pairs of steps and changes of the gradient that stand for the curvature.
 const PAIRS: usize = 8;
-/// Most steps of a climb.
-const STEPS: usize = 25;
 /// Most that a step changes a variable.
 const MOST_CHANGE: f64 = 0.5;
-/// Relative gain that is not worth another step.
-const TOLERANCE: f64 = 3e-6;
+
+/// When a climb ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::bound) struct Until {
+    /// After so many steps.
+    pub(in crate::bound) steps: usize,
+    /// Where another one gains less than that, relative to the value.
+    pub(in crate::bound) gain: f64,
+}
+
+impl Until {
+    /// Near the top.
+    pub(in crate::bound) const NEAR: Self = Self {
+        steps: 25,
+        gain: 3e-6,
+    };
+}
 
 #[derive(Clone, Debug, Default)]
 struct Pair {
@@ -30,15 +43,16 @@ pub(in crate::bound) struct Ascent {
 }
 
 impl Ascent {
-    /// Moves `point` uphill; `function` gives value and gradient.
+    /// Moves `point` uphill; `function` gives value and gradient. What it was asked last need not be the point.
     pub(in crate::bound) fn climb(
         &mut self,
         point: &mut Vec<f64>,
+        until: Until,
         function: &mut impl FnMut(&[f64], &mut Vec<f64>) -> f64,
     ) {
         self.pairs.clear();
         let mut value = function(point, &mut self.gradient);
-        for _ in 0..STEPS {
+        for _ in 0..until.steps {
             self.aim(point);
             let mut gain = self.step(point, value, function);
             if gain <= 0.0 && !self.pairs.is_empty() {
@@ -54,12 +68,10 @@ impl Ascent {
             std::mem::swap(point, &mut self.next);
             std::mem::swap(&mut self.gradient, &mut self.next_gradient);
             value += gain;
-            if gain <= TOLERANCE * value.abs() {
+            if gain <= until.gain * value.abs() {
                 break;
             }
         }
-        // the function's own state is that of the point returned
-        function(point, &mut self.next_gradient);
     }
 
     /// Puts `next` along the direction, nearer until it is higher than `value`; what it gains.

@@ -28,25 +28,75 @@ mod ways;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::bound::dual::{Dual, Effort};
+use crate::bound::dual::{self, Dual};
 use crate::slot::Slot;
-use ascent::Ascent;
+use ascent::{Ascent, Until};
 use stage::{Constants, Search, Stage};
 use ways::Ways;
 
 /// Slots in which a task's hold on CPU is counted; what it holds longer costs no more.
 const MOST_SLOTS: usize = 6;
-/// Slots whose prices are found together.
-const WINDOW: usize = 12;
-/// Slots by which the window moves.
-const STRIDE: usize = 4;
-/// Temperatures relative to the mean cost of a task: all of them for the first window, the last ones after it.
-const TEMPERATURES: [f64; 5] = [4e-2, 1e-2, 3e-3, 1e-3, 3e-4];
-const WARM: usize = 2;
+/// How hard prices are looked for. The bound is as valid with any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Effort {
+    /// Slots whose prices are found together, and by how many the window moves.
+    window: usize,
+    stride: usize,
+    /// Slots before the window whose tasks are looked at too, as they hold CPU in it.
+    back: usize,
+    /// Temperatures relative to the mean cost of a task: all of them for the first window, the last ones after it.
+    temperatures: &'static [f64],
+    warm: usize,
+    /// Whether the mean cost is found anew for every window.
+    rescales: bool,
+    until: Until,
+}
+
+impl Effort {
+    const FINE: Self = Self {
+        window: 12,
+        stride: 4,
+        back: MOST_SLOTS,
+        temperatures: &[4e-2, 1e-2, 3e-3, 1e-3, 3e-4],
+        warm: 2,
+        rescales: true,
+        until: Until::NEAR,
+    };
+    /// For a few times the time of a decision by `plan-ahead`: the prices of the slot before are nearly right (decision 36).
+    const FAST: Self = Self {
+        window: 6,
+        stride: 4,
+        back: 1,
+        temperatures: &[4e-2, 1e-2, 3e-3, 1e-3],
+        warm: 1,
+        rescales: false,
+        until: Until {
+            steps: 12,
+            gain: 2e-5,
+        },
+    };
+
+    /// For a bound that may be about `tolerance` below the largest one, relative to it.
+    fn within(tolerance: f64) -> Self {
+        /// From here on the fast one will do.
+        const ROUGH: f64 = 2e-2;
+        match tolerance < ROUGH {
+            true => Self::FINE,
+            false => Self::FAST,
+        }
+    }
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self::FINE
+    }
+}
 
 /// Bounds a run whose slots it is shown one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Horizon {
+    effort: Effort,
     constants: Constants,
     ways: Option<Arc<Ways>>,
     /// The slots that are not finished: first those whose prices are kept, then the window.
@@ -58,6 +108,8 @@ pub struct Horizon {
     scale: Vec<f64>,
     search: Search,
     ascent: Ascent,
+    /// Mean cost of a task in the window last scaled by it.
+    mean: f64,
     dual: Dual,
     /// What the tasks cost at least if each had the RSUs to itself: hardly tight, but never below zero.
     alone: f64,
@@ -70,6 +122,15 @@ pub struct Horizon {
 }
 
 impl Horizon {
+    /// May stay about so far below the largest bound of its kind, relative to it.
+    #[must_use]
+    pub fn within(tolerance: f64) -> Self {
+        Self {
+            effort: Effort::within(tolerance),
+            ..Self::default()
+        }
+    }
+
     /// Takes the next slot, with all CPU free and no queues.
     pub fn push(&mut self, slot: &Slot) {
         if self.stages.is_empty() && !self.warm {
@@ -86,9 +147,9 @@ impl Horizon {
             None => self.cold_start(slot, &mut stage),
         }
         self.stages.push_back(stage);
-        if self.stages.len() - self.kept == WINDOW {
+        if self.stages.len() - self.kept == self.effort.window {
             self.solve();
-            self.keep(STRIDE);
+            self.keep(self.effort.stride);
         }
     }
 
@@ -111,7 +172,7 @@ impl Horizon {
 
     /// Prices of the first slot by itself.
     fn cold_start(&mut self, slot: &Slot, stage: &mut Stage) {
-        let cost = self.dual.solve(slot, Effort::DECIDE);
+        let cost = self.dual.solve(slot, dual::Effort::DECIDE);
         let prices = self.dual.prices();
         stage.band.clone_from(&prices.band);
         stage.cpu.clone_from(&prices.cpu);
@@ -126,11 +187,14 @@ impl Horizon {
 
     /// Finds prices for the window.
     fn solve(&mut self) {
-        let first = if self.warm {
-            TEMPERATURES.len() - WARM
-        } else {
-            0
+        let Effort {
+            temperatures, back, ..
+        } = self.effort;
+        let first = match self.warm {
+            true => temperatures.len() - self.effort.warm,
+            false => 0,
         };
+        let rescales = self.effort.rescales || !self.warm;
         self.warm = true;
         let Self {
             constants,
@@ -140,15 +204,20 @@ impl Horizon {
             scale,
             search,
             ascent,
+            mean,
+            effort,
             ..
         } = self;
+        let old = kept.saturating_sub(back);
         let mut point: Vec<f64> = Vec::new();
         for stage in stages.iter().skip(*kept) {
             let prices = stage.band.iter().chain(&stage.cpu);
             point.extend(prices.zip(&*scale).map(|(price, scale)| price / scale));
         }
-        let mean = search.mean_cost(constants, stages, beyond);
-        for temperature in &TEMPERATURES[first..] {
+        if rescales {
+            *mean = search.mean_cost(constants, stages, beyond);
+        }
+        for temperature in &temperatures[first..] {
             let mut dual = |point: &[f64], gradient: &mut Vec<f64>| {
                 for (stage, point) in stages
                     .iter_mut()
@@ -157,14 +226,19 @@ impl Horizon {
                 {
                     stage.set_prices(point, scale);
                 }
-                let value = search.pass(constants, stages, beyond, temperature * mean);
+                let smooth = temperature * *mean;
+                let value = search.pass(constants, (stages, old), beyond, smooth);
                 gradient.clear();
                 for stage in stages.iter().skip(*kept) {
                     stage.gradient(scale, gradient);
                 }
                 value
             };
-            ascent.climb(&mut point, &mut dual);
+            ascent.climb(&mut point, effort.until, &mut dual);
+        }
+        let rows = point.chunks(scale.len().max(1));
+        for (stage, point) in stages.iter_mut().skip(*kept).zip(rows) {
+            stage.set_prices(point, scale);
         }
     }
 

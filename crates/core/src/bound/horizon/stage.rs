@@ -192,11 +192,11 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// The smoothed dual of all `stages`; fills in what is used of each.
+    /// The smoothed dual of all `stages` from number `first` on; fills in what is used of each.
     pub(super) fn pass(
         &mut self,
         constants: &Constants,
-        stages: &mut VecDeque<Stage>,
+        (stages, first): (&mut VecDeque<Stage>, usize),
         beyond: &[f64],
         temperature: f64,
     ) -> f64 {
@@ -205,7 +205,7 @@ impl Search {
             stage.cpu_used.fill(0.0);
         }
         let mut value = 0.0;
-        for t in 0..stages.len() {
+        for t in first..stages.len() {
             self.sum_prices(constants, stages, beyond, t);
             let stage = std::mem::take(&mut stages[t]);
             let (mut band_used, mut cpu_used) = (stage.band_used.clone(), stage.cpu_used.clone());

@@ -21,7 +21,7 @@ mod soft;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::horizon::ascent::Ascent;
+use super::horizon::ascent::{Ascent, Until};
 use crate::alloc::server::{Rows, Server};
 use crate::backhaul::Routes;
 use crate::slot::Slot;
@@ -184,7 +184,7 @@ impl<'a> Dual<'a> {
         let mean = alone / batches.max(1) as f64;
         let mut ascent = Ascent::default();
         for temperature in TEMPERATURES {
-            ascent.climb(&mut point, &mut |point, gradient| {
+            ascent.climb(&mut point, Until::NEAR, &mut |point, gradient| {
                 self.smooth(point, temperature * mean, gradient)
             });
             best = best.max(self.value(&point));
