@@ -1,5 +1,6 @@
 //! What the owner of the agent is told.
 
+use super::centre::Answered;
 use crate::wire::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use wayside_core::agent::{Done, Job, Loss, Offer};
@@ -15,10 +16,19 @@ pub(super) struct Payload {
     pub(super) _memory: OwnedSemaphorePermit,
 }
 
+/// A task that a vehicle has.
+pub(super) struct Offered {
+    pub(super) offer: Offer,
+    /// The vehicle's id, where the centre is to place it.
+    pub(super) vehicle: Option<String>,
+}
+
 /// Something that happened.
 pub(super) enum Event {
     /// A vehicle has a task; its number is answered, and it is told through the channel what becomes of it.
-    Offer(Offer, oneshot::Sender<Option<u64>>, mpsc::Sender<Told>),
+    Offer(Offered, oneshot::Sender<Option<u64>>, mpsc::Sender<Told>),
+    /// The centre says where a task runs.
+    Answered(u64, Answered),
     /// The data of a task is here.
     Uploaded(u64, Payload),
     /// The vehicle has gone.
