@@ -9,7 +9,7 @@ use crate::journal::Journal;
 use crate::listen::{Limits, Secure, accept};
 use crate::metrics::Metrics;
 use crate::routes;
-use crate::signals;
+use crate::signals::{self, Hangups};
 use crate::stop::Stop;
 use crate::tls::Tls;
 use crate::tokens::Tokens;
@@ -96,13 +96,15 @@ pub fn serve(config: Config, stop: &Stop, note: &(dyn Fn(Note) + Sync)) -> Resul
         if config.signals {
             tokio::spawn(signals::end(stop.clone()));
         }
+        // before anybody is told that it listens: a SIGHUP that nobody handles ends the process
+        let hangups = config.reload.as_ref().and_then(|_| signals::hangups());
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         note(Note::Listening(listener.local_addr().map_err(failed)?));
         let (router, limits) = (routes::router(Arc::clone(&app)), limits(&app));
         let secure = config.tls.clone().map(|tls| secure(tls, &app));
         tokio::select! {
             () = accept(&listener, &router, limits, stop, &app.metrics.connections, secure.as_ref()) => {}
-            () = reloads(&config, &app, note) => {}
+            () = reloads(&config, hangups, &app, note) => {}
         }
         // connections that were not let end hold the desk open
         let most = Duration::from_secs_f64(app.options.request_s);
@@ -178,8 +180,13 @@ fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
 }
 
 /// Reads the scenario again whenever SIGHUP asks for it; never ends.
-async fn reloads(config: &Config, app: &App, note: &(dyn Fn(Note) + Sync)) {
-    let Some((Reload(read), mut hangups)) = config.reload.as_ref().zip(signals::hangups()) else {
+async fn reloads(
+    config: &Config,
+    hangups: Option<Hangups>,
+    app: &App,
+    note: &(dyn Fn(Note) + Sync),
+) {
+    let Some((Reload(read), mut hangups)) = config.reload.as_ref().zip(hangups) else {
         return std::future::pending().await;
     };
     loop {

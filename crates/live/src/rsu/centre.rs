@@ -1,6 +1,6 @@
 //! The centre, as an agent asks it: where a task runs, and what became of it.
 
-use super::event::Event;
+use super::event::{Answered, Event};
 use crate::centre::Placed;
 use crate::client::Client;
 use crate::pace::Pace;
@@ -11,9 +11,6 @@ use tokio::sync::mpsc;
 use wayside_core::agent::{Answer, Done, Failed, Loss, Offer};
 use wayside_core::engine::world::World;
 use wayside_core::slot::Placement;
-
-/// Where a task runs, with the centre's id for it.
-pub(super) type Answered = Result<(String, Answer), Loss>;
 
 /// The centre.
 pub(super) struct Centre {

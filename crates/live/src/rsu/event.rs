@@ -1,9 +1,8 @@
 //! What the owner of the agent is told.
 
-use super::centre::Answered;
 use crate::wire::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use wayside_core::agent::{Done, Job, Loss, Offer};
+use wayside_core::agent::{Answer, Done, Job, Loss, Offer};
 
 /// What a vehicle is told.
 pub(super) type Told = Message;
@@ -15,6 +14,9 @@ pub(super) struct Payload {
     pub(super) checksum: u32,
     pub(super) _memory: OwnedSemaphorePermit,
 }
+
+/// Where a task runs, with the centre's id for it.
+pub(super) type Answered = Result<(String, Answer), Loss>;
 
 /// A task that a vehicle has.
 pub(super) struct Offered {
