@@ -41,6 +41,7 @@ pub(crate) struct BenchmarkArgs {
         long,
         value_name = "NAME",
         default_value = "command",
+        value_parser = shown,
         requires = "policy_command"
     )]
     policy_name: String,
@@ -87,6 +88,13 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds = text.parse().ok().filter(|s| (1e-3..=1e6).contains(s));
     let seconds = seconds.ok_or("must be seconds between 0.001 and 1000000")?;
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A name that a card can show.
+fn shown(text: &str) -> std::result::Result<String, String> {
+    let fits = !text.trim().is_empty() && !text.contains(char::is_control);
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| format!("expected a name without control characters, got {text:?}"))
 }
 
 pub(crate) fn execute(args: &BenchmarkArgs) -> Outcome {

@@ -1,16 +1,18 @@
 //! `wayside drive`.
 
-use crate::args::{Format, key_value};
+use crate::args::{Format, key_value, named};
 use crate::console::{Outcome, print, say};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, input, scenario};
-use wayside_live::{DriveConfig, drive};
+use wayside_live::{DriveConfig, authority, drive};
 use wayside_study::table;
 
 /// Drive the vehicles of a scenario against a centre, in time.
+///
+/// The centre is a running `wayside serve`: it places the tasks of vehicles that ask it over HTTP.
 ///
 /// Replays any traffic that `wayside run` knows, synthetic, from a trace, or of a running SUMO: tells the centre (`wayside serve`) where vehicles are, asks it to
 /// place their tasks, waits for as long as each takes, and reports its outcome. Delays are measured: the time to the answer, and then
@@ -89,28 +91,22 @@ pub(crate) fn execute(args: &Drive) -> Outcome {
 }
 
 fn config(args: &Drive) -> Result<DriveConfig> {
-    let scenario = scenario::resolve(&args.scenario, &args.set)?;
+    let scenario = named(scenario::resolve(&args.scenario, &args.set))?;
     let slots = args
         .slots
         .map_or(scenario.time.slots, |slots| slots as usize);
-    let to = args
-        .to
-        .strip_prefix("http://")
-        .map(|to| to.trim_end_matches('/'));
-    let to = to.filter(|to| !to.is_empty() && !to.contains(['/', '@', '?', '#']));
-    let Some(to) = to else {
+    let Some(to) = authority(&args.to) else {
         let message = format!("must be like http://127.0.0.1:7077, got {:?}", args.to);
         return Err(Error::invalid("--to", None, "", message));
     };
-    let port = if to.contains(':') { "" } else { ":80" };
     let token = args.token_file.as_deref().map(input::read_text);
-    let token = token.transpose()?.map(|text| text.trim().to_owned());
+    let token = named(token.transpose())?.map(|text| text.trim().to_owned());
     Ok(DriveConfig {
         world: Arc::new(World::new(&scenario)?),
         seed: args.seed,
         slots,
         speed: args.speed,
-        to: format!("{to}{port}"),
+        to,
         token,
         out: args.out.clone(),
         force: args.force,

@@ -1,8 +1,9 @@
 //! `wayside emulate`.
 
-use crate::args::{Format, key_value};
-use crate::console::{Outcome, print, say};
+use crate::args::{Format, dilation, key_value, named};
+use crate::console::{Failure, Outcome, print, say};
 use crate::listing::Listing;
+use crate::progress;
 use crate::registry::{PolicyName, registry};
 use crate::seeds::Seeds;
 use clap::Args;
@@ -11,38 +12,38 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
-use wayside_live::{Compared, Comparison, EmulateConfig, Side, emulate};
+use wayside_live::{Compared, Comparison, DecidedBy, EmulateConfig, Side, Stop, emulate};
 
 /// Timers that are later than this on average say more about the machine than about the scenario \[ms\].
 const BUSY_MS: f64 = 3.0;
 
 /// Emulate a scenario among processes on this machine, and say how far off its simulation is.
 ///
-/// Starts an agent for every RSU (`wayside rsu`) on loopback and drives the vehicles of each seed: related information by UDP, tasks with real data that is
+/// Starts an agent for every RSU (`wayside rsu`) on loopback and drives the vehicles of each seed: agents tell each other by UDP how busy they are (related information), tasks with real data that is
 /// stored and forwarded at the rate of each link, cores that execute them first come, first served. Then it simulates the same seed with the same
 /// policy, and compares every task. Times are those of the scenario; --dilate stretches them so that a small machine keeps up.
 ///
-/// For scenarios whose tasks queue and whose servers exchange related information, such as lin2025.
+/// Where tasks queue for cores (lin2025) every agent decides for its own vehicles by what it has heard of the other servers. With --centre, and always where tasks
+/// share CPU (wang2025), agents ask a centre (`wayside serve`), which decides by the policy; vehicles then upload to the RSU that it chose.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   wayside emulate lin2025 --policy mcatm,ect --out live
   wayside emulate lin2025 --set execution.capability=0.2 --set fleet.size=30 --policy mcatm,ratom,ratos,ect --seeds 0..19
   wayside emulate lin2025 --policy ect --seeds 0 --dilate 10     slower, where the machine has other work
+  wayside emulate wang2025 --set fleet.size=30 --slots 5 --seeds 0..4 --policy nearest,price,local     a centre decides
 
 The table has, for simulated and measured, the mean delay of a task and its parts; `rest` is what nobody measures: flight, messages,
 timers, the operating system. --out has the same as JSON, every task as CSV, and a figure. Ctrl-C ends all agents.")]
 pub(crate) struct Emulate {
     /// Scenario: a TOML file, or a built-in one.
     pub(crate) scenario: String,
-    /// Policies, separated by commas, each run on its own.
-    #[arg(
-        long = "policy",
-        value_name = "A,B,...",
-        value_delimiter = ',',
-        default_value = "mcatm,ect"
-    )]
+    /// Policies, separated by commas, each run on its own [default: mcatm,ect, or nearest,price where tasks share CPU].
+    #[arg(long = "policy", value_name = "A,B,...", value_delimiter = ',')]
     pub(crate) policies: Vec<PolicyName>,
+    /// Let agents ask a centre, which decides by the policy.
+    #[arg(long)]
+    pub(crate) centre: bool,
     /// Seeds: 0..9 is ten seeds, both ends included; 3,7,12 a list.
     #[arg(long, default_value = "0..9")]
     pub(crate) seeds: Seeds,
@@ -52,6 +53,9 @@ pub(crate) struct Emulate {
     /// Seconds that a second of the scenario takes.
     #[arg(long, value_name = "FACTOR", default_value_t = 5.0, value_parser = dilation)]
     pub(crate) dilate: f64,
+    /// Kill so many agents of every run (SIGKILL) at random moments.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) kills: usize,
     /// Let cores compute for as long as a task takes, instead of waiting: needs as many cores as the scenario has.
     #[arg(long)]
     pub(crate) burn: bool,
@@ -72,18 +76,20 @@ pub(crate) struct Emulate {
     pub(crate) quiet: bool,
 }
 
-fn dilation(text: &str) -> std::result::Result<f64, String> {
-    let factor = text.parse().ok().filter(|f| (0.1..=1000.0).contains(f));
-    factor.ok_or_else(|| format!("expected a number between 0.1 and 1000, got {text:?}"))
-}
-
 pub(crate) fn execute(args: &Emulate) -> Outcome {
     let config = config(args)?;
+    let stop = config.stop.clone();
+    progress::stop_on_signal(move || stop.ask(), || false);
     let comparison = emulate(&config, &|line| {
         if !args.quiet {
             say(line);
         }
-    })?;
+    });
+    let comparison = match comparison {
+        // agents and the folder of results have been cleared away
+        Err(_) if config.stop.is_asked() => return Err(Failure::Interrupted),
+        comparison => comparison?,
+    };
     print(&listing(&comparison).render(args.format))?;
     if args.format == Format::Table {
         print(&summary(&comparison))?;
@@ -95,28 +101,58 @@ pub(crate) fn execute(args: &Emulate) -> Outcome {
 }
 
 fn config(args: &Emulate) -> Result<EmulateConfig> {
-    let scenario = scenario::resolve(&args.scenario, &args.set)?;
+    let scenario = named(scenario::resolve(&args.scenario, &args.set))?;
     let slots = args
         .slots
         .map_or(scenario.time.slots, |slots| slots as usize);
     let registry = registry();
     let policy = |name: &PolicyName| {
-        let factory = registry.resolve(&name.0, Some(&scenario))?;
+        let factory = named(registry.resolve(&name.0, Some(&scenario)))?;
         Ok((name.0.clone(), factory))
     };
-    let policies = args.policies.iter().map(policy).collect::<Result<_>>()?;
+    let by = match args.centre || !scenario.execution.queues() {
+        true => DecidedBy::Centre,
+        false => DecidedBy::Agents,
+    };
+    let names = names(&args.policies, scenario.execution.queues())?;
+    let policies = names.iter().map(policy).collect::<Result<_>>()?;
+    let world = Arc::new(World::new(&scenario)?);
+    if args.kills > world.rsus.len() {
+        let message = format!("must be at most {}, the number of RSUs", world.rsus.len());
+        return Err(Error::invalid("--kills", None, "", message));
+    }
     let program = std::env::current_exe().map_err(|e| Error::io(Path::new("wayside"), e))?;
     Ok(EmulateConfig {
         policies,
-        world: Arc::new(World::new(&scenario)?),
+        by,
+        world,
+        kills: args.kills,
         seeds: args.seeds.0.clone(),
         slots,
         dilate: args.dilate,
         burn: args.burn,
         program,
+        stop: Stop::default(),
         out: args.out.clone(),
         force: args.force,
     })
+}
+
+/// The policies that were asked for, or those that suit.
+fn names(asked: &[PolicyName], queues: bool) -> Result<Vec<PolicyName>> {
+    let default = match queues {
+        true => ["mcatm", "ect"],
+        false => ["nearest", "price"],
+    };
+    if asked.is_empty() {
+        return Ok(default.map(|name| PolicyName(name.to_owned())).to_vec());
+    }
+    let twice = |(at, name): (usize, &PolicyName)| asked[..at].iter().any(|n| n.0 == name.0);
+    if let Some((at, _)) = asked.iter().enumerate().find(|&entry| twice(entry)) {
+        let message = format!("{:?} is named twice", asked[at].0);
+        return Err(Error::invalid("--policy", None, "", message));
+    }
+    Ok(asked.to_vec())
 }
 
 fn listing(comparison: &Comparison) -> Listing<11> {
@@ -167,17 +203,27 @@ fn summary(comparison: &Comparison) -> String {
     let [simulated, measured] = &comparison.order;
     let [apart, same] = comparison.pairs;
     let mut text = format!(
-        "\norder by delay: simulated {}; measured {}. Of {apart} pairs whose simulated intervals do not overlap {same} are measured in the same order.\n\
-         related information: {least:.1} to {most:.1} packets a round sent, {} by the simulator.\n",
+        "\norder by delay: simulated {}; measured {}. Of {apart} pairs whose simulated intervals do not overlap {same} are measured in the same order.\n",
         simulated.join(" < "),
         measured.join(" < "),
-        comparison.packets_simulated,
     );
+    if comparison.packets_simulated > 0 {
+        text += &format!(
+            "related information: {least:.1} to {most:.1} packets a round sent, {} by the simulator.\n",
+            comparison.packets_simulated,
+        );
+    }
     text += &format!(
         "timers of this machine were {:.1} ms late on average, {:.2} ms of the scenario.\n",
         comparison.timers_late_ms,
         comparison.timers_late_ms / comparison.dilate
     );
+    if let Some(kills) = comparison.kills {
+        text += &format!(
+            "killed: {} agents; the others planned {} tasks anew, and hold {} at the end.\n",
+            kills.agents, kills.replanned, kills.held
+        );
+    }
     for of in &comparison.policies {
         let lost: Vec<String> = of
             .lost

@@ -1,15 +1,20 @@
 //! `wayside rsu`.
 
+use crate::args::named;
 use crate::console::{Outcome, print, say};
 use crate::registry::{PolicyName, registry};
 use clap::Args;
 use std::path::PathBuf;
 use wayside_core::Error;
-use wayside_live::{Net, RsuConfig, Stop, run_rsu, run_rsu_of_parent};
+use wayside_live::{DecidedBy, Net, RsuConfig, Stop, run_rsu, run_rsu_of_parent};
+
+/// The name of no policy: agents ask the centre.
+const CENTRE: &str = "centre";
 
 /// Run the agent of an RSU: it decides for its own vehicles, forwards tasks, executes them.
 ///
-/// Agents tell their neighbours on the backhaul their state by UDP, and pass on what they hear, as [information] of the scenario says.
+/// Agents tell their neighbours on the backhaul how busy their cores and links are (related information), by UDP, and pass on what they hear, as [information] of the scenario
+/// says.
 /// A vehicle offers a task by TCP; the agent decides by what it has heard where it runs, and sends it there, hop by hop, at the rate of each link. A server
 /// that misses three rounds is out. A task without an answer is planned once more, and then reported lost with the reason.
 ///
@@ -32,6 +37,7 @@ A file for two agents of a scenario with RSUs a and b (all keys: docs/live.md):
 Examples:
   wayside rsu --id a --config net.toml
   wayside rsu --id b --config net.toml --policy ect
+  wayside rsu --id b --config net.toml --policy centre     with centre = \"http://127.0.0.1:7077\" in net.toml
   wayside emulate lin2025 --policy mcatm,ect --out live    all agents of a scenario, with vehicles, at once
 
 Ctrl-C or SIGTERM ends it; what it did is printed as JSON.")]
@@ -42,8 +48,9 @@ pub(crate) struct Rsu {
     /// Where all agents are, and how they work.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// How it decides: a name of `wayside policies` for tasks that queue, or the path of a policy.safetensors.
-    #[arg(long, default_value = "mcatm")]
+    /// How it decides: a name of `wayside policies` for tasks that queue, the path of a policy.safetensors, or `centre`: it asks the centre of the
+    /// configuration (`wayside serve`).
+    #[arg(long, default_value = "mcatm", value_parser = decides)]
     pub(crate) policy: PolicyName,
     /// Seed of the policy's random streams.
     #[arg(long, default_value_t = 0)]
@@ -56,8 +63,19 @@ pub(crate) struct Rsu {
     pub(crate) of_parent: bool,
 }
 
+fn decides(text: &str) -> Result<PolicyName, String> {
+    match text {
+        CENTRE => Ok(PolicyName(text.to_owned())),
+        _ => text.parse(),
+    }
+}
+
 pub(crate) fn execute(args: &Rsu) -> Outcome {
-    let net = Net::load(&args.config)?;
+    let by = match args.policy.0 == CENTRE {
+        true => DecidedBy::Centre,
+        false => DecidedBy::Agents,
+    };
+    let net = named(Net::load(&args.config, by))?;
     if !net.is_loopback() && !args.insecure {
         let message =
             "has addresses beyond loopback, which needs --insecure: tasks are not encrypted";
@@ -65,7 +83,12 @@ pub(crate) fn execute(args: &Rsu) -> Outcome {
         return Err(Error::invalid(file, None, "agent", message).into());
     }
     let row = net.row(&args.id)?;
-    let policy = registry().resolve(&args.policy.0, Some(&net.world.scenario))?;
+    let policy = match by {
+        DecidedBy::Centre => None,
+        DecidedBy::Agents => Some(named(
+            registry().resolve(&args.policy.0, Some(&net.world.scenario)),
+        )?),
+    };
     let config = RsuConfig {
         net,
         row,

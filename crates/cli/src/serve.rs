@@ -1,5 +1,6 @@
 //! `wayside serve`.
 
+use crate::args::{dilation, named};
 use crate::console::{Failure, Outcome, print, say, visible};
 use crate::registry::{PolicyName, registry};
 use clap::Args;
@@ -7,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use wayside_core::{Error, scenario};
-use wayside_live::{Config, Note, Reload, Stop, Tokens};
+use wayside_live::{Config, Note, Reload, Stop, Tls, Tokens};
 
 /// Serve decisions over HTTP: the cloud centre, live.
 ///
@@ -15,16 +16,17 @@ use wayside_live::{Config, Note, Reload, Stop, Tokens};
 /// outcome is reported. POST /v1/decisions takes a slot (`wayside schema slot`) and answers as `wayside decide` does, with ?policy= and ?bound=.
 /// GET /openapi.json describes all routes, GET /metrics is for Prometheus. Limits are [serve] of the scenario.
 ///
-/// Anything but a loopback address needs --tokens, and --insecure: TLS is not built yet, so put a proxy that has it in front.
+/// Anything but a loopback address needs --tokens, and --tls-cert with --tls-key, or --insecure.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   wayside serve
   wayside serve wang2025 --state state/
+  wayside serve --listen 0.0.0.0:7077 --tokens tokens --tls-cert cert.pem --tls-key key.pem
   wayside serve hotspot --listen 127.0.0.1:0 --policy nearest
   curl --json @slot.json 'http://127.0.0.1:7077/v1/decisions?policy=price&bound=simple'
 
-SIGHUP reads the scenario again; an invalid one is kept out. Ctrl-C or SIGTERM lets answers under way end, and the exit code is 0. A second one ends it at once.")]
+SIGHUP reads the scenario and the certificate again; what is invalid is kept out. Ctrl-C or SIGTERM lets answers under way end, and the exit code is 0. A second one ends it at once.")]
 pub(crate) struct Serve {
     /// Scenario: a TOML file, or a built-in one [default: wang2025].
     pub(crate) scenario: Option<String>,
@@ -34,44 +36,73 @@ pub(crate) struct Serve {
     /// Policy where a request names none: a name of `wayside policies`, or the path of a policy.safetensors.
     #[arg(long, default_value = "price")]
     pub(crate) policy: PolicyName,
+    /// Seed of the policy's random streams.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Seconds that a second of the centre takes, as the agents have it: windows, leases, predictions.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = dilation)]
+    pub(crate) dilate: f64,
     /// Folder of the journal: vehicles, tasks and what they hold outlast the process, and even a kill [default: in memory].
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Who may ask: a file with a token a line. Requests then need `authorization: Bearer TOKEN`.
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
+    /// Certificate of the server for TLS 1.3, in PEM, followed by those that it was signed with. SIGHUP reads it again.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM, without a password.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Listen elsewhere than on loopback without TLS: tokens and tasks can be read on the way.
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// End with standard input.
+    #[arg(long, hide = true)]
+    pub(crate) of_parent: bool,
 }
 
 pub(crate) fn execute(args: &Serve) -> Outcome {
-    let tokens = args.tokens.as_deref().map(Tokens::load).transpose()?;
+    let tokens = args.tokens.as_deref().map(Tokens::load);
+    let tokens = named(tokens.transpose())?;
     if !args.listen.ip().is_loopback() {
         check_exposed(args)?;
     }
+    let files = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
+    let tls = files.map(|(cert, key)| Tls::load(cert, key));
+    let tls = named(tls.transpose())?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let name = args
         .scenario
         .clone()
         .unwrap_or_else(|| "wang2025".to_owned());
     let config = Config {
         listen: args.listen,
-        scenario: scenario::resolve(&name, &[])?,
+        scenario: named(scenario::resolve(&name, &[]))?,
         registry: registry(),
         policy: args.policy.0.clone(),
+        seed: args.seed,
+        dilate: args.dilate,
         tokens,
+        tls,
         state: args.state.clone(),
         // standard input can be read once only
         reload: (name != "-").then(|| Reload(Arc::new(move || scenario::resolve(&name, &[])))),
         signals: true,
     };
-    Ok(wayside_live::serve(config, &Stop::default(), &tell)?)
+    let stop = Stop::default();
+    if args.of_parent {
+        stop.ask_with_stdin();
+    }
+    Ok(wayside_live::serve(config, &stop, &|note| {
+        tell(scheme, note)
+    })?)
 }
 
-fn tell(note: Note) {
+fn tell(scheme: &str, note: Note) {
     match note {
         // a closed pipe stops nothing
-        Note::Listening(address) => _ = print(&format!("listening on http://{address}\n")),
+        Note::Listening(address) => _ = print(&format!("listening on {scheme}://{address}\n")),
         Note::Reloaded => say("the scenario has been reloaded"),
         Note::NotReloaded(error) => {
             for line in error.to_string().lines() {
@@ -90,8 +121,11 @@ fn check_exposed(args: &Serve) -> Result<(), Failure> {
     if args.tokens.is_none() {
         return Err(needs("--tokens"));
     }
+    if args.tls_cert.is_some() {
+        return Ok(());
+    }
     if !args.insecure {
-        return Err(needs("TLS, which is not built yet, or --insecure"));
+        return Err(needs("TLS (--tls-cert and --tls-key), or --insecure"));
     }
     say(format_args!(
         "WARNING: {} without TLS: tokens and tasks can be read and changed on the way",

@@ -38,6 +38,14 @@ pub(crate) fn execute(args: &View) -> Outcome {
         return Err(Error::invalid("--listen", None, "", message).into());
     }
     let playback = Playback::open(&args.results)?;
+    for file in ["tasks.parquet", "slots.parquet"] {
+        let path = args.results.join(file);
+        if !path.is_file() {
+            let message = "is missing: the page shows what is in it; `wayside run --playback --out DIR` writes it";
+            let path = path.display().to_string();
+            return Err(Error::invalid(path, None, "", message).into());
+        }
+    }
     // a closed pipe stops nothing
     let tell = |address| _ = print(&format!("playing at http://{address}\n"));
     Ok(wayside_live::view(

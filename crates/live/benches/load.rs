@@ -1,7 +1,10 @@
 //! How many tasks a second the centre places, and how long each waits, with the clients on the same machine.
 //!
-//! `cargo bench -p wayside-live --bench load -- [SECONDS] [CONNECTIONS] [TASKS A REQUEST] [journal]` starts a server in the same
-//! process; with the address of one that runs already, such as `127.0.0.1:7077`, it asks that.
+//! `cargo bench -p wayside-live --bench load -- [KEY=VALUE]...` starts a server in the same process; with `at=127.0.0.1:7077` it asks one that runs already.
+//!
+//! `seconds=5 connections=32 tasks=16` (tasks of a request), `policy=price`, `bound=true`, `journal=true`. Without `rate` every connection asks again as soon as it is
+//! answered. With `rate=10000` so many tasks a second are asked for at even times, whatever the server does, and a delay counts from when its request was due.
+//! `memory=true` prints the memory of this process, server and clients, ten times.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -23,27 +26,50 @@ struct Seen {
     refused: u64,
 }
 
+/// What to do.
+struct Load {
+    seconds: u64,
+    connections: usize,
+    tasks: usize,
+    /// Tasks a second; 0 asks as fast as it is answered.
+    rate: f64,
+    memory: bool,
+    text: String,
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| a != "--bench")
         .collect();
-    let number = |i: usize, default: usize| {
-        let given = arguments.get(i).and_then(|text| text.parse().ok());
-        given.unwrap_or(default)
+    let given = |key: &str| {
+        let found = arguments.iter().filter_map(|a| a.split_once('='));
+        found
+            .filter(|(k, _)| *k == key)
+            .map(|(_, v)| v.to_owned())
+            .last()
     };
-    let (seconds, connections, tasks) = (number(0, 5), number(1, 32), number(2, 16));
-    let has_journal = arguments.iter().any(|argument| argument == "journal");
-    let running = arguments.iter().find_map(|argument| argument.parse().ok());
-    let own = running.is_none().then(|| Own::start(has_journal));
+    let number = |key: &str, default: f64| {
+        given(key).map_or(default, |text| text.parse().expect("a number"))
+    };
+    let holds = |key: &str, default: bool| given(key).map_or(default, |text| text == "true");
+    let load = Load {
+        seconds: number("seconds", 5.0) as u64,
+        connections: number("connections", 32.0) as usize,
+        tasks: number("tasks", 16.0) as usize,
+        rate: number("rate", 0.0),
+        memory: holds("memory", false),
+        text: arguments.join(" "),
+    };
+    let policy = given("policy").unwrap_or_else(|| "price".to_owned());
+    let (journal, bound) = (holds("journal", false), holds("bound", true));
+    let running = given("at").map(|at| at.parse().expect("an address"));
+    let own = running
+        .is_none()
+        .then(|| Own::start(journal, bound, policy));
     let address = running.unwrap_or_else(|| own.as_ref().expect("one of both").address);
     place_vehicles(address);
-
-    measure(
-        address,
-        (seconds, connections, tasks),
-        if has_journal { ", journal" } else { "" },
-    );
+    measure(address, &load);
     if let Some(own) = own {
         own.stop.ask();
         own.thread.join().expect("it ends");
@@ -59,21 +85,25 @@ struct Own {
 }
 
 impl Own {
-    fn start(has_journal: bool) -> Self {
+    fn start(has_journal: bool, bound: bool, policy: String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // leases that end at once: tasks come and go as they would with outcomes
         let set = [
             ("serve.lease_s", "0.01"),
             ("serve.vehicle_ttl_s", "3600"),
             ("serve.queue_max", "2048"),
+            ("serve.bound", if bound { "true" } else { "false" }),
         ];
         let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let config = Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
             scenario: Scenario::builtin("wang2025", &set).expect("a scenario"),
             registry: Arc::new(PolicyRegistry::analytic()),
-            policy: "price".to_owned(),
+            policy,
+            seed: 0,
+            dilate: 1.0,
             tokens: None,
+            tls: None,
             state: has_journal.then(|| folder.path().to_owned()),
             reload: None,
             signals: false,
@@ -99,16 +129,21 @@ impl Own {
 }
 
 /// Asks for so many seconds, and prints what came of it.
-fn measure(address: SocketAddr, (seconds, connections, tasks): (usize, usize, usize), with: &str) {
+fn measure(address: SocketAddr, load: &Load) {
     let is_over = AtomicBool::new(false);
     let begun = Instant::now();
     let seen: Vec<Seen> = thread::scope(|scope| {
         let ask = |client: usize| {
             let is_over = &is_over;
-            move || asks(address, client, tasks, is_over)
+            move || asks(address, client, load, is_over)
         };
-        let clients: Vec<_> = (0..connections).map(|i| scope.spawn(ask(i))).collect();
-        thread::sleep(Duration::from_secs(seconds as u64));
+        let clients: Vec<_> = (0..load.connections).map(|i| scope.spawn(ask(i))).collect();
+        for tenth in 1..=10 {
+            thread::sleep(Duration::from_millis(100 * load.seconds));
+            if load.memory {
+                println!("{} s: {}", tenth * load.seconds / 10, memory());
+            }
+        }
         is_over.store(true, Ordering::Relaxed);
         clients
             .into_iter()
@@ -126,11 +161,20 @@ fn measure(address: SocketAddr, (seconds, connections, tasks): (usize, usize, us
             .unwrap_or_default()
     };
     println!(
-        "{connections} connections, {tasks} tasks a request{with}: {:.0} tasks/s, p50 {:.1?}, p99 {:.1?}, {refused} requests answered 429",
-        (delays.len() * tasks) as f64 / took_s,
+        "{}: {:.0} tasks/s, p50 {:.1?}, p99 {:.1?}, {refused} of {} requests answered 429",
+        load.text,
+        (delays.len() * load.tasks) as f64 / took_s,
         percentile(50),
         percentile(99),
+        delays.len() as u64 + refused,
     );
+}
+
+/// Resident memory of this process, as the system says it.
+fn memory() -> String {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmRSS"));
+    line.unwrap_or("unknown").replace('\t', " ")
 }
 
 /// Vehicles all over the map, from one connection.
@@ -150,7 +194,8 @@ fn place_vehicles(address: SocketAddr) {
 }
 
 /// Asks again and again, over one connection.
-fn asks(address: SocketAddr, client: usize, tasks: usize, is_over: &AtomicBool) -> Seen {
+fn asks(address: SocketAddr, client: usize, load: &Load, is_over: &AtomicBool) -> Seen {
+    let tasks = load.tasks;
     let mut stream = TcpStream::connect(address).expect("it listens");
     let task = |i: usize| {
         let vehicle = (client * tasks + i) % VEHICLES;
@@ -161,13 +206,24 @@ fn asks(address: SocketAddr, client: usize, tasks: usize, is_over: &AtomicBool) 
     let list: Vec<String> = (0..tasks).map(task).collect();
     let body = format!("{{\"tasks\": [{}]}}", list.join(", "));
     let mut seen = Seen::default();
+    let period_s = match load.rate > 0.0 {
+        true => (load.connections * tasks) as f64 / load.rate,
+        false => 0.0,
+    };
+    // clients begin one after the other
+    let mut due = Instant::now()
+        + Duration::from_secs_f64(period_s * client as f64 / load.connections as f64);
     while !is_over.load(Ordering::Relaxed) {
-        let begun = Instant::now();
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let begun = if period_s > 0.0 { due } else { Instant::now() };
+        due += Duration::from_secs_f64(period_s);
         match exchange(&mut stream, address, "POST /v1/tasks", &body) {
             200 => seen.delays.push(begun.elapsed()),
             429 => {
                 seen.refused += 1;
-                thread::sleep(Duration::from_millis(20));
+                if period_s == 0.0 {
+                    thread::sleep(Duration::from_millis(20));
+                }
             }
             status => panic!("answered {status}"),
         }

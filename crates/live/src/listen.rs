@@ -2,6 +2,7 @@
 
 use crate::patient::Patient;
 use crate::stop::Stop;
+use crate::tls::Tls;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -35,6 +36,13 @@ pub(crate) struct Limits {
     pub(crate) end: Duration,
 }
 
+/// TLS, and who counts clients that do not get through it.
+#[derive(Clone)]
+pub(crate) struct Secure {
+    pub(crate) tls: Tls,
+    pub(crate) refused: Arc<dyn Fn() + Send + Sync>,
+}
+
 /// Serves `router` until `stop` asks for the end and answers under way are finished; `open` counts connections.
 pub(crate) async fn accept(
     listener: &TcpListener,
@@ -42,6 +50,7 @@ pub(crate) async fn accept(
     limits: Limits,
     stop: &Stop,
     open: &Gauge,
+    secure: Option<&Secure>,
 ) {
     let most = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(most as usize));
@@ -61,9 +70,10 @@ pub(crate) async fn accept(
             continue;
         };
         let (router, stop, open) = (router.clone(), stop.clone(), open.clone());
+        let secure = secure.cloned();
         tokio::spawn(async move {
             open.inc();
-            connection(stream, router, limits.read, &stop).await;
+            connection(stream, router, limits.read, &stop, secure).await;
             open.dec();
             drop(place);
         });
@@ -73,9 +83,25 @@ pub(crate) async fn accept(
 }
 
 /// Serves a connection; a client that breaks off or the rules is its own business.
-async fn connection(stream: TcpStream, router: Router, patience: Duration, stop: &Stop) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    patience: Duration,
+    stop: &Stop,
+    secure: Option<Secure>,
+) {
     let _ = stream.set_nodelay(true);
-    requests(stream, router, patience, stop).await;
+    let Some(secure) = secure else {
+        return requests(stream, router, patience, stop).await;
+    };
+    let shaken = tokio::select! {
+        shaken = timeout(patience, secure.tls.acceptor().accept(stream)) => shaken,
+        () = stop.asked() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => requests(stream, router, patience, stop).await,
+        _ => (secure.refused)(),
+    }
 }
 
 async fn requests<S: AsyncRead + AsyncWrite + Unpin>(

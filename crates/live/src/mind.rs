@@ -21,17 +21,17 @@ pub(crate) struct Mind {
 }
 
 impl Mind {
-    /// The policy of `factory` in `world`, with the random streams of seed 0.
+    /// The policy of `factory` in `world`, with the random streams of `seed`.
     ///
     /// # Errors
     /// A policy that cannot serve this world.
-    pub(crate) fn new(factory: &SharedFactory, world: &World) -> Result<Self> {
+    pub(crate) fn new(factory: &SharedFactory, seed: u64, world: &World) -> Result<Self> {
         let bound = match world.scenario.serve.bound {
             true => BoundKind::Simple,
             false => BoundKind::Off,
         };
         Ok(Self {
-            decider: Decider::new(factory.for_run(world, Streams::new(0))?),
+            decider: Decider::new(factory.for_run(world, Streams::new(seed))?),
             factory: Arc::clone(factory),
             bounder: Bounder::new(bound).within(TOLERANCE),
         })

@@ -1,12 +1,14 @@
 //! The configuration of agents: who they are, where they are, how they work. One file for all.
 
+use crate::client;
 use crate::seal::Key;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayside_core::config::{Choice, Count, Document, Float, Presence, Section, Text, read};
 use wayside_core::engine::world::World;
-use wayside_core::error::{Error, Result};
+use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::{input, scenario};
 
 /// What executing a task means.
@@ -16,6 +18,15 @@ pub enum Work {
     Sleep,
     /// Computing for as long as it would take.
     Burn,
+}
+
+/// Who decides where tasks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// Every agent for its own vehicles.
+    Agents,
+    /// The centre, which agents ask.
+    Centre,
 }
 
 const WORKS: [(&str, Work); 2] = [("sleep", Work::Sleep), ("burn", Work::Burn)];
@@ -39,6 +50,8 @@ pub struct Net {
     pub tasks_max: usize,
     /// Most data that an agent holds \[MiB\].
     pub memory_mib: usize,
+    /// Host and port of the centre, and the token that it wants, for agents that ask it.
+    pub centre: Option<(String, Option<String>)>,
     /// Where agents are, by the row of their RSU.
     pub agents: Vec<Addresses>,
 }
@@ -63,7 +76,27 @@ pub struct NetFile {
     answer_s: f64,
     tasks_max: usize,
     memory_mib: usize,
+    centre: Option<String>,
+    centre_token_file: Option<String>,
     agents: Vec<(String, Option<SocketAddr>, Option<SocketAddr>)>,
+}
+
+/// What the agents above take in a list already.
+#[derive(Default)]
+struct Before {
+    ids: BTreeSet<String>,
+    addresses: BTreeSet<(&'static str, SocketAddr)>,
+}
+
+impl Before {
+    /// Takes the address of a key; what is wrong with it, if something is.
+    fn takes(&mut self, key: &'static str, at: SocketAddr) -> Option<String> {
+        if at.port() == 0 {
+            return Some(format!("must have a port that others can know, got {at}"));
+        }
+        let is_new = self.addresses.insert((key, at));
+        (!is_new).then(|| format!("{at} is taken by an agent above"))
+    }
 }
 
 impl NetFile {
@@ -73,19 +106,12 @@ impl NetFile {
     /// Everything that is wrong with it.
     pub fn from_toml(file: &str, text: &str) -> Result<Self> {
         let document = Document::from_toml(file, text)?;
-        read(&document, |s| {
-            let net = Self::keys(s);
-            let mut ids: Vec<&str> = net.agents.iter().map(|(id, ..)| id.as_str()).collect();
-            ids.sort_unstable();
-            if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-                s.problem("agent", format!("{:?} is there twice", twice[0]));
-            }
-            Some(net)
-        })
+        read(&document, |s| Some(Self::keys(s)))
     }
 
     // Long: the keys, one after another.
     fn keys(s: &mut Section<'_>) -> Self {
+        let mut before = Before::default();
         Self {
             scenario: s.required("scenario", Text::NAME, "a built-in scenario, or a file"),
             key_file: s.required("key_file", Text::NAME, "file with the shared key"),
@@ -131,18 +157,40 @@ impl NetFile {
                 512,
                 "most data of tasks that an agent holds [MiB]",
             ),
+            centre: {
+                let doc = "the centre, for agents with --policy centre";
+                let url = s.optional("centre", Text::NAME, "none", doc);
+                let authority = url.as_deref().and_then(client::authority);
+                if let (Some(url), None) = (&url, &authority) {
+                    let message = format!("must be like http://127.0.0.1:7077, got {url:?}");
+                    s.problem("centre", message);
+                }
+                authority
+            },
+            centre_token_file: s.optional(
+                "centre_token_file",
+                Text::NAME,
+                "none",
+                "file with the token that the centre wants",
+            ),
             agents: s.list(
                 "agent",
                 Presence::Required,
                 "where the agent of an RSU listens",
                 |s, _| {
                     let id = s.required("id", Text::NAME, "the RSU");
+                    if s.has("id") && !before.ids.insert(id.clone()) {
+                        s.problem("id", format!("{id:?} is there twice"));
+                    }
                     let mut address = |name, doc| {
                         let text = s.required(name, Text::NAME, doc);
-                        let address = text.parse().ok();
+                        let address: Option<SocketAddr> = text.parse().ok();
                         if address.is_none() && s.has(name) {
                             let message = format!("must be like 127.0.0.1:7101, got {text:?}");
                             s.problem(name, message);
+                        }
+                        if let Some(wrong) = address.and_then(|at| before.takes(name, at)) {
+                            s.problem(name, wrong);
                         }
                         address
                     };
@@ -156,11 +204,11 @@ impl NetFile {
 }
 
 impl Net {
-    /// Reads a configuration and the files that it names, relative to its own folder.
+    /// Reads a configuration and the files that it names, relative to its own folder, for agents that decide themselves or ask the centre.
     ///
     /// # Errors
     /// Everything that is wrong with the file; a scenario or key that cannot be read; RSUs without an agent.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub fn load(path: &Path, by: DecidedBy) -> Result<Self> {
         let file = path.display().to_string();
         let read = NetFile::from_toml(&file, &input::read_text(path)?)?;
         let folder = input::folder_of(path);
@@ -172,21 +220,35 @@ impl Net {
         };
         let scenario = scenario::resolve(&named.to_string_lossy(), &[])?;
         let world = World::new(&scenario)?;
-        check(&world)?;
-        let invalid = |message: String| Error::invalid(&file, None, "agent", message);
-        let mut agents = Vec::new();
+        check(&world, by)?;
+        if by == DecidedBy::Centre && read.centre.is_none() {
+            let message = "is missing: agents with --policy centre ask it";
+            return Err(Error::invalid(&file, None, "centre", message));
+        }
+        let token = read.centre_token_file.as_ref();
+        let token = token.map(|name| input::read_text(&folder.join(name)));
+        let token = token.transpose()?.map(|text| text.trim().to_owned());
+        let (mut agents, mut problems) = (Vec::new(), Problems::default());
+        let mut wrong = |message: String| {
+            problems.push(Problem {
+                file: file.clone(),
+                line: None,
+                path: "agent".into(),
+                message,
+            });
+        };
         for id in world.rsus.id.iter() {
-            let agent = read.agents.iter().find(|(name, ..)| name == id);
-            let Some((_, Some(ri), Some(tasks))) = agent else {
-                return Err(invalid(format!("no agent for RSU {id:?} of the scenario")));
-            };
-            let (ri, tasks) = (*ri, *tasks);
-            agents.push(Addresses { ri, tasks });
+            match read.agents.iter().find(|(name, ..)| name == id) {
+                Some(&(_, Some(ri), Some(tasks))) => agents.push(Addresses { ri, tasks }),
+                _ => wrong(format!("no agent for RSU {id:?} of the scenario")),
+            }
         }
-        let known = |id: &String| world.rsus.id.contains(id);
-        if let Some((id, ..)) = read.agents.iter().find(|(id, ..)| !known(id)) {
-            return Err(invalid(format!("the scenario has no RSU {id:?}")));
+        for (id, ..) in &read.agents {
+            if !world.rsus.id.contains(id) {
+                wrong(format!("the scenario has no RSU {id:?}"));
+            }
         }
+        problems.into_result(())?;
         // agents that have another scenario do not understand each other
         let key = key.of_purpose(world.scenario.to_toml().as_bytes());
         Ok(Self {
@@ -198,6 +260,7 @@ impl Net {
             answer_s: read.answer_s,
             tasks_max: read.tasks_max,
             memory_mib: read.memory_mib,
+            centre: read.centre.map(|centre| (centre, token)),
             agents,
         })
     }
@@ -232,8 +295,10 @@ impl Net {
 ///
 /// # Errors
 /// Names all keys that stand against it.
-pub(crate) fn check(world: &World) -> Result<()> {
+// Long: the keys, one after another.
+pub(crate) fn check(world: &World, by: DecidedBy) -> Result<()> {
     let scenario = &world.scenario;
+    let alone = by == DecidedBy::Agents;
     let told = scenario.information;
     let renewed = match scenario.execution {
         scenario::Execution::Queues(cores) => cores.renewed,
@@ -242,12 +307,22 @@ pub(crate) fn check(world: &World) -> Result<()> {
     let wrong = [
         (
             "execution.kind",
-            !scenario.execution.queues(),
-            "must be \"queues\": agents forward tasks that queue for cores",
+            alone && !scenario.execution.queues(),
+            "must be \"queues\": agents that decide themselves forward tasks that queue for cores",
+        ),
+        (
+            "execution.kind",
+            world.sessions.is_some(),
+            "must not be \"sessions\": agents execute tasks only",
+        ),
+        (
+            "cloud",
+            !alone && scenario.cloud_round_trip_s.is_some(),
+            "must be left out: agents that ask the centre have no cloud",
         ),
         (
             "information",
-            told.is_none(),
+            alone && told.is_none(),
             "is missing: agents know each other by related information only",
         ),
         (
@@ -276,9 +351,9 @@ pub(crate) fn check(world: &World) -> Result<()> {
             "is not there yet: agents return outcomes, not results",
         ),
     ];
-    let mut problems = wayside_core::error::Problems::default();
+    let mut problems = Problems::default();
     for (path, _, message) in wrong.into_iter().filter(|&(_, wrong, _)| wrong) {
-        problems.push(wayside_core::error::Problem {
+        problems.push(Problem {
             file: "scenario".into(),
             line: None,
             path: path.into(),

@@ -6,11 +6,12 @@ use crate::centre::Centre;
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::journal::Journal;
-use crate::listen::{Limits, accept};
+use crate::listen::{Limits, Secure, accept};
 use crate::metrics::Metrics;
 use crate::routes;
-use crate::signals;
+use crate::signals::{self, Hangups};
 use crate::stop::Stop;
+use crate::tls::Tls;
 use crate::tokens::Tokens;
 use crate::workers::Workers;
 use std::fmt;
@@ -42,8 +43,14 @@ pub struct Config {
     pub registry: Arc<PolicyRegistry>,
     /// The policy where they name none.
     pub policy: String,
+    /// The seed of its random streams.
+    pub seed: u64,
+    /// Seconds that a second of the centre takes, as for agents: leases, times to live, windows, predictions.
+    pub dilate: f64,
     /// Who may ask; anybody where there are none.
     pub tokens: Option<Tokens>,
+    /// The certificate, where connections are to be encrypted.
+    pub tls: Option<Tls>,
     /// Folder of the journal; without one nothing survives the process.
     pub state: Option<PathBuf>,
     /// Reads the scenario again, on SIGHUP.
@@ -89,12 +96,15 @@ pub fn serve(config: Config, stop: &Stop, note: &(dyn Fn(Note) + Sync)) -> Resul
         if config.signals {
             tokio::spawn(signals::end(stop.clone()));
         }
+        // before anybody is told that it listens: a SIGHUP that nobody handles ends the process
+        let hangups = config.reload.as_ref().and_then(|_| signals::hangups());
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         note(Note::Listening(listener.local_addr().map_err(failed)?));
         let (router, limits) = (routes::router(Arc::clone(&app)), limits(&app));
+        let secure = config.tls.clone().map(|tls| secure(tls, &app));
         tokio::select! {
-            () = accept(&listener, &router, limits, stop, &app.metrics.connections) => {}
-            () = reloads(&config, &app, note) => {}
+            () = accept(&listener, &router, limits, stop, &app.metrics.connections, secure.as_ref()) => {}
+            () = reloads(&config, hangups, &app, note) => {}
         }
         // connections that were not let end hold the desk open
         let most = Duration::from_secs_f64(app.options.request_s);
@@ -105,6 +115,12 @@ pub fn serve(config: Config, stop: &Stop, note: &(dyn Fn(Note) + Sync)) -> Resul
     // a decision that nobody waits for any more does not hold up the end
     runtime.shutdown_background();
     Ok(())
+}
+
+fn secure(tls: Tls, app: &App) -> Secure {
+    let metrics = Arc::clone(&app.metrics);
+    let refused = Arc::new(move || metrics.refused("tls"));
+    Secure { tls, refused }
 }
 
 fn limits(app: &App) -> Limits {
@@ -129,7 +145,7 @@ fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
     // those of `decide`: the same slot gets the same answer from both
     let defaults = decision::policy_options()?;
     let metrics = Arc::new(Metrics::new());
-    let clock = Clock::new();
+    let clock = Clock::new(config.dilate);
     let mut centre = Centre::new(Arc::new(World::new(&config.scenario)?), clock.now_s())?;
     let journal = match &config.state {
         None => Journal::none(),
@@ -140,7 +156,13 @@ fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
         }
     };
     let counted = Arc::clone(&metrics);
-    let (desk, clerk) = Desk::open(centre, clock, Arc::clone(&factory), journal, counted)?;
+    let (desk, clerk) = Desk::open(
+        centre,
+        clock,
+        (Arc::clone(&factory), config.seed),
+        journal,
+        counted,
+    )?;
     let app = App {
         registry: Arc::clone(&config.registry),
         default_policy: (config.policy.clone(), factory),
@@ -158,14 +180,23 @@ fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
 }
 
 /// Reads the scenario again whenever SIGHUP asks for it; never ends.
-async fn reloads(config: &Config, app: &App, note: &(dyn Fn(Note) + Sync)) {
-    let Some((Reload(read), mut hangups)) = config.reload.as_ref().zip(signals::hangups()) else {
+async fn reloads(
+    config: &Config,
+    hangups: Option<Hangups>,
+    app: &App,
+    note: &(dyn Fn(Note) + Sync),
+) {
+    let Some((Reload(read), mut hangups)) = config.reload.as_ref().zip(hangups) else {
         return std::future::pending().await;
     };
     loop {
         hangups.next().await;
         let read = Arc::clone(read);
-        let world = spawn_blocking(move || World::new(&read()?));
+        let tls = config.tls.clone();
+        let world = spawn_blocking(move || {
+            tls.map_or(Ok(()), |tls| tls.reload())?;
+            World::new(&read()?)
+        });
         let reloaded = match world.await {
             Ok(Ok(world)) => app.desk.reload(Arc::new(world)).await,
             Ok(Err(error)) => Err(error),

@@ -19,8 +19,18 @@ impl Stop {
         self.0.send_replace(true)
     }
 
+    /// Asks when standard input ends, as it does with the process that writes to it, however that ends.
+    pub fn ask_with_stdin(&self) {
+        let stop = self.clone();
+        std::thread::spawn(move || {
+            _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            stop.ask();
+        });
+    }
+
     /// Whether somebody has asked.
-    pub(crate) fn is_asked(&self) -> bool {
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
         *self.0.borrow()
     }
 

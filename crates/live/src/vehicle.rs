@@ -1,5 +1,9 @@
 //! A vehicle with a task, as a client of the agent that covers it.
 
+mod by_centre;
+
+pub(crate) use by_centre::ByCentre;
+
 use crate::pace::Pace;
 use crate::rsu::pieces;
 use crate::seal::{self, Key};
@@ -8,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
@@ -49,6 +53,10 @@ pub(crate) struct Task {
     pub(crate) agent: Option<SocketAddr>,
     /// The vehicle's CPU.
     pub(crate) cpu: OwnCpu,
+    /// Where the centre places the task.
+    pub(crate) by_centre: Option<ByCentre>,
+    /// How long the vehicle waits for the outcome \[s\].
+    pub(crate) patience_s: f64,
 }
 
 /// What a vehicle measured.
@@ -72,16 +80,25 @@ pub(crate) async fn run(task: Task, key: Key, pace: Pace) -> Measured {
         pace.until(task.at_s).await;
         return compute(&task, pace).await;
     };
-    match ask(&task, agent, &key, pace).await {
-        Ok(Some(measured)) => measured,
-        Ok(None) => compute(&task, pace).await,
-        Err(_) => Measured {
-            delay_s: pace.now_s() - task.at_s,
-            upload_s: 0.0,
-            spent: Spent::default(),
-            place: None,
-            lost: Some("connection"),
-        },
+    let asking = async {
+        match &task.by_centre {
+            Some(by) => by_centre::ask(&task, (agent, by), &key, pace).await,
+            None => ask(&task, agent, &key, pace).await,
+        }
+    };
+    let ahead_s = (task.at_s - pace.now_s()).max(0.0);
+    let lost = match timeout(pace.wall(ahead_s + task.patience_s), asking).await {
+        Ok(Ok(Some(measured))) => return measured,
+        Ok(Ok(None)) => return compute(&task, pace).await,
+        Ok(Err(_)) => "connection",
+        Err(_) => "silence",
+    };
+    Measured {
+        delay_s: pace.now_s() - task.at_s,
+        upload_s: 0.0,
+        spent: Spent::default(),
+        place: None,
+        lost: Some(lost),
     }
 }
 
@@ -122,7 +139,11 @@ async fn ask(
         Some(ended) => ended,
         None => outcome.await?,
     };
-    Ok(ended.map(|(delay_s, place, result)| Measured {
+    Ok(ended.map(|outcome| measured(upload_s, outcome)))
+}
+
+fn measured(upload_s: f64, (delay_s, place, result): Outcome) -> Measured {
+    Measured {
         delay_s,
         upload_s,
         spent: result.map_or(Spent::default(), |done| done.spent),
@@ -131,21 +152,31 @@ async fn ask(
             Err(_) => place,
         },
         lost: result.err().map(Loss::name),
-    }))
+    }
 }
 
 /// Sends the data of a task as its uplink lets it; how long that took \[s\]. The connection stays open: its end would say that the vehicle
 /// is gone.
 async fn upload(to: &mut OwnedWriteHalf, data: &[u8], task: &Task, pace: Pace) -> io::Result<f64> {
     let takes_s = task.offer.data_bits * task.offer.seconds_per_bit;
+    send(to, data, (task.at_s, takes_s), pace).await?;
+    Ok(pace.now_s() - task.at_s)
+}
+
+/// Sends data evenly from `begin_s` on for `takes_s`.
+async fn send(
+    to: &mut (impl AsyncWrite + Unpin),
+    data: &[u8],
+    (begin_s, takes_s): (f64, f64),
+    pace: Pace,
+) -> io::Result<()> {
     let pieces = pieces(data, pace.wall(takes_s));
     let count = pieces.len() as f64;
     for (piece, k) in pieces.zip(1_u32..) {
-        let at_s = task.at_s + f64::from(k) / count * takes_s;
-        pace.until(at_s).await;
+        pace.until(begin_s + f64::from(k) / count * takes_s).await;
         to.write_all(piece).await?;
     }
-    Ok(pace.now_s() - task.at_s)
+    Ok(())
 }
 
 /// A delay, where the task ran, and what became of it.

@@ -70,7 +70,7 @@ pub fn view(
             readers: Semaphore::new(AT_ONCE),
         };
         let router = router(Arc::new(viewer));
-        accept(&listener, &router, LIMITS, stop, &Gauge::default()).await;
+        accept(&listener, &router, LIMITS, stop, &Gauge::default(), None).await;
         Ok(())
     })?;
     runtime.shutdown_background();

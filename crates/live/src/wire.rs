@@ -77,8 +77,24 @@ pub enum Message {
         /// Its data.
         data: Announced,
     },
+    /// A vehicle has a task that the centre is to place; it keeps the data until it is told where to.
+    Ask {
+        /// The task.
+        offer: Offer,
+        /// The vehicle's id at the centre.
+        vehicle: String,
+    },
     /// An agent tells a vehicle where its task runs.
     Placed(Place),
+    /// An agent tells a vehicle to hand its task to the agent of this row, as a [`Message::Job`].
+    Enter {
+        /// The row.
+        entry: u32,
+        /// The task as it is to be handed over.
+        job: Job,
+        /// How long its upload takes \[s\].
+        upload_s: f64,
+    },
     /// An agent tells a vehicle what became of its task.
     Ended(Result<Done, Loss>),
     /// An agent sends a task on, whose data follows.

@@ -4,6 +4,21 @@ use crate::{printed, refused, text, wayside};
 use serde_json::Value;
 use std::fs;
 
+/// A card shows the name of a command as it is, to whoever reads it.
+#[test]
+fn regress_names_have_no_control_characters() {
+    for name in ["a\u{1b}[31mb", "a\nb", " "] {
+        let args = [
+            "benchmark",
+            "--policy-command",
+            "true",
+            "--policy-name",
+            name,
+        ];
+        refused(&args, 2, &["control characters"]);
+    }
+}
+
 #[test]
 fn property_a_score_card_is_whole_and_equal() {
     let root = tempfile::tempdir().unwrap();

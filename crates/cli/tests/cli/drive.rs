@@ -70,3 +70,29 @@ fn regress_centres_that_are_not_there() {
         &["127.0.0.1:9"],
     );
 }
+
+/// A centre that takes connections and never answers is named within seconds; files that are not there are bad input.
+#[test]
+fn regress_a_centre_that_is_silent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = format!("http://{}", listener.local_addr().unwrap());
+    let begun = std::time::Instant::now();
+    refused(
+        &["drive", "wang2025", "--to", &to, "-q"],
+        1,
+        &["no answer within 5 s"],
+    );
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30));
+    refused(&["drive", "missing.toml"], 2, &["missing.toml: "]);
+    refused(
+        &["drive", "wang2025", "--token-file", "missing"],
+        2,
+        &["missing: "],
+    );
+    refused(&["emulate", "missing.toml"], 2, &["missing.toml: "]);
+    refused(
+        &["rsu", "--id", "a", "--config", "missing.toml"],
+        2,
+        &["missing.toml: "],
+    );
+}

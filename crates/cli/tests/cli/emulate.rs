@@ -54,15 +54,125 @@ fn oracle_agents_take_at_least_as_long_as_simulated() {
     assert!(out.join("emulation.svg").is_file() && out.join("manifest.json").is_file());
 }
 
+/// A centre decides: vehicles enter where it says, and each task gets the share that it was given. Nothing is quicker than the model.
+#[test]
+fn oracle_a_centre_decides_as_simulated() {
+    let root = tempfile::tempdir().unwrap();
+    let shared = [
+        "wang2025",
+        "--set",
+        "fleet.size=8",
+        "--policy",
+        "nearest,price,local",
+    ];
+    let queued = [THREE, "--centre", "--policy", "ect"];
+    for (i, scenario) in [&shared[..], &queued].into_iter().enumerate() {
+        let out = root.path().join(i.to_string());
+        let rest = [
+            "--slots",
+            "1",
+            "--seeds",
+            "3",
+            "--dilate",
+            "2",
+            "-q",
+            "--out",
+            text(&out),
+        ];
+        let table = printed(&[&["emulate"], scenario, &rest].concat());
+        assert!(table.contains("none lost"), "{table}");
+        let json = fs::read_to_string(out.join("emulation.json")).unwrap();
+        let json: Value = serde_json::from_str(&json).unwrap();
+        for of in json["policies"].as_array().unwrap() {
+            let mean = |side: &str| of[side]["delay_s"]["mean"].as_f64().unwrap();
+            assert!(mean("measured") > mean("simulated") - 1e-3, "{of}");
+            if i == 0 {
+                assert_eq!(
+                    (&of["tasks"], &of["same_place"]),
+                    (&8.into(), &1.0.into()),
+                    "{of}"
+                );
+                let compute = |side: &str| of[side]["parts"]["compute_s"].as_f64().unwrap();
+                assert!(
+                    (compute("measured") - compute("simulated")).abs() < 1e-6,
+                    "{of}"
+                );
+            }
+        }
+    }
+}
+
+/// Agents that are killed at any moment: every task ends or is lost with a reason, what had been sent to them is planned anew, and the others hold nothing at
+/// the end. `WAYSIDE_KILLS` says how many are killed; 50 are 10 runs of lin2025 with 5 each.
+#[test]
+fn property_killed_agents_lose_no_task_silently() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let kills = std::env::var("WAYSIDE_KILLS").map_or(8, |kills| kills.parse().unwrap());
+    let (scenario, each, dilate) = match kills {
+        ..10 => (THREE, 2, "2"),
+        _ => ("lin2025", 5, "5"),
+    };
+    let seeds: u64 = kills / each;
+    let (range, each) = (format!("0..{}", seeds - 1), each.to_string());
+    let args = [
+        "emulate",
+        scenario,
+        "--policy",
+        "ect",
+        "--seeds",
+        &range,
+        "--kills",
+        &each,
+        "--dilate",
+        dilate,
+        "-q",
+        "--out",
+        text(&out),
+    ];
+    let table = printed(&args);
+    let json = fs::read_to_string(out.join("emulation.json")).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["kills"]["agents"], kills, "{table}");
+    assert_eq!(json["kills"]["held"], 0, "{table}");
+    let replanned = json["kills"]["replanned"].as_u64().unwrap();
+    let of = &json["policies"][0];
+    let lost = of["lost"].as_object().unwrap();
+    let known = ["connection", "server-out", "link-failed", "no-answer"];
+    assert!(
+        lost.keys().all(|reason| known.contains(&reason.as_str())),
+        "{table}"
+    );
+    let lost: u64 = lost.values().map(|count| count.as_u64().unwrap()).sum();
+    let rows = fs::read_to_string(out.join("tasks.csv")).unwrap();
+    // a row for every task of every run; none is missing, and none has neither an outcome nor a reason
+    let (mut ended, mut named) = (0, 0);
+    for row in rows.lines().skip(1) {
+        let columns: Vec<&str> = row.split(',').collect();
+        assert!(columns[4].is_empty() != columns[7].is_empty(), "{row}");
+        ended += u64::from(!columns[7].is_empty());
+        named += u64::from(!columns[4].is_empty());
+    }
+    let each = if scenario == THREE { 6 } else { 50 };
+    assert_eq!(ended + named, seeds * each, "{table}");
+    assert_eq!((of["tasks"].as_u64(), lost), (Some(ended), named));
+    assert!(
+        replanned + lost > 0,
+        "nothing was killed while it mattered\n{table}"
+    );
+    eprintln!("{table}");
+}
+
 #[test]
 fn regress_scenarios_that_agents_cannot_live() {
-    let cases: [(&[&str], &[&str]); 3] = [
+    let cases: [(&[&str], &[&str]); 4] = [
         (
-            &["emulate", "wang2025"],
-            &[
-                "execution.kind: must be \"queues\"",
-                "information: is missing",
-            ],
+            &["emulate", "city-sessions"],
+            &["execution.kind: must not be \"sessions\""],
+        ),
+        (
+            &["emulate", "lin2025", "--policy", "ect,mcatm,ect"],
+            &["--policy: \"ect\" is named twice"],
         ),
         (
             &["emulate", "lin2025", "--set", "information.delay_s=0.1"],
@@ -76,6 +186,35 @@ fn regress_scenarios_that_agents_cannot_live() {
     for (args, messages) in cases {
         refused(args, 2, messages);
     }
+}
+
+/// An interrupted emulation leaves nothing in its folder.
+#[test]
+fn regress_an_interrupt_clears_the_folder() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let args = [
+        "emulate",
+        THREE,
+        "--seeds",
+        "0..9",
+        "-q",
+        "--out",
+        text(&out),
+    ];
+    let mut child = command(&args).stdout(Stdio::null()).spawn().unwrap();
+    let patience = Instant::now();
+    while !out.join(".wayside/lock").exists() {
+        assert!(patience.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // until agents are at work
+    std::thread::sleep(Duration::from_millis(1500));
+    let begun = Instant::now();
+    assert!(send("-INT", &child));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(!out.join(".wayside").exists());
 }
 
 /// However the parent ends, its agents do.

@@ -20,6 +20,8 @@ mod signals;
 mod study;
 #[cfg(unix)]
 mod sumo;
+#[cfg(all(unix, feature = "live"))]
+mod tls;
 mod traces;
 mod train;
 mod writers;

@@ -416,6 +416,10 @@ fn regress_view_plays_what_run_wrote() {
         "--playback",
     ];
     printed(&run);
+    let kept = root.path().join("kept");
+    fs::rename(out.join("tasks.parquet"), &kept).unwrap();
+    refused(&["view", text(&out)], 2, &["tasks.parquet: is missing"]);
+    fs::rename(&kept, out.join("tasks.parquet")).unwrap();
     let exposed = ["view", text(&out), "--listen", "0.0.0.0:0"];
     refused(&exposed, 2, &["--listen", "loopback"]);
 

@@ -1,6 +1,7 @@
 //! Decisions: the slot that a policy sees, and what follows from its answer.
 
-use super::{Agent, Output};
+use super::{Agent, Failed, Output};
+use crate::policy::Policy;
 use crate::slot::{Placement, RadioLink};
 use std::collections::BTreeSet;
 
@@ -14,18 +15,35 @@ impl Agent {
         self.batch_s = f64::INFINITY;
         let came_s = numbers.first().map_or(now_s, |n| self.open[n].came_s);
         numbers.sort_by_key(|number| (self.open[number].offer.order, *number));
-        self.decide(now_s, came_s, &numbers);
+        self.plan(now_s, came_s, numbers, None);
+    }
+
+    /// Lets tasks be decided as of `at_s`, by the policy or by the centre; `failed` says what became of an earlier plan.
+    pub(super) fn plan(
+        &mut self,
+        now_s: f64,
+        at_s: f64,
+        numbers: Vec<u64>,
+        failed: Option<Failed>,
+    ) {
+        match self.policy.take() {
+            Some(mut policy) => {
+                self.decide(policy.as_mut(), (now_s, at_s), &numbers);
+                self.policy = Some(policy);
+            }
+            None => self.ask(numbers, failed),
+        }
     }
 
     /// Decides tasks as of `at_s`.
-    pub(super) fn decide(&mut self, now_s: f64, at_s: f64, numbers: &[u64]) {
+    fn decide(&mut self, policy: &mut dyn Policy, (now_s, at_s): (f64, f64), numbers: &[u64]) {
         let silent = self.silent(now_s);
         self.show_state(now_s, at_s, &silent);
         self.show_tasks(numbers);
         let mut route = Vec::new();
         for _ in 0..TRIES {
             self.decision.clear();
-            self.policy.decide(&self.slot, &mut self.decision);
+            policy.decide(&self.slot, &mut self.decision);
             let broken: Vec<u32> = (0..numbers.len())
                 .filter(|&task| {
                     let path = self.decision.path(&self.slot, task, &mut route);

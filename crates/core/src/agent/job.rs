@@ -36,6 +36,8 @@ pub struct Job {
     pub data_bits: f64,
     /// Work \[cycles\].
     pub cycles: f64,
+    /// CPU that the centre has given it \[Hz\]; 0 where tasks queue for cores.
+    pub cpu_hz: f64,
     /// Rows of the links that it has yet to travel.
     pub path: Vec<u32>,
     /// What it has taken so far.
@@ -81,17 +83,20 @@ pub enum Loss {
     Misrouted,
     /// Its program failed, or took too long.
     WorkFailed,
+    /// The centre could not be asked, or did not place it.
+    NoDecision,
 }
 
 impl Loss {
     /// All reasons.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NoAnswer,
         Self::ServerOut,
         Self::LinkFailed,
         Self::Full,
         Self::Misrouted,
         Self::WorkFailed,
+        Self::NoDecision,
     ];
 
     /// Name in records.
@@ -104,6 +109,7 @@ impl Loss {
             Self::Full => "full",
             Self::Misrouted => "misrouted",
             Self::WorkFailed => "work-failed",
+            Self::NoDecision => "no-decision",
         }
     }
 }

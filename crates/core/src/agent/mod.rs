@@ -5,10 +5,13 @@
 //! exactly as long as in the simulator. Policies see the same [`Slot`] as in a run: the RSU's own state as it is, and that of others as
 //! reports told it.
 
+mod ask;
 mod batch;
 mod job;
 mod open;
+mod serving;
 
+pub use ask::{Answer, Failed};
 pub use job::{Done, Job, Loss, Offer, Spent};
 
 use crate::backhaul::network::Link;
@@ -90,6 +93,24 @@ pub enum Output {
         /// What became of it.
         result: Result<Done, Loss>,
     },
+    /// Ask the centre where these tasks run, and then call [`Agent::answered`] for each.
+    Ask {
+        /// The tasks.
+        numbers: Vec<u64>,
+        /// What became of the plan before, where the only task is planned anew.
+        failed: Option<Failed>,
+    },
+    /// Tell the vehicle to hand its task, with its data, to the server that the centre has chosen.
+    Enter {
+        /// The task.
+        number: u64,
+        /// Row of that server.
+        entry: u32,
+        /// The task as that server is to get it.
+        job: Job,
+        /// How long the upload takes \[s\].
+        upload_s: f64,
+    },
     /// Tell the vehicle what became of its task; its data is not needed any more.
     Ended {
         /// The task.
@@ -119,7 +140,8 @@ pub struct Agent {
     world: Arc<World>,
     row: u32,
     settings: Settings,
-    policy: Box<dyn Policy>,
+    /// None where the centre decides.
+    policy: Option<Box<dyn Policy>>,
     decision: Decision,
     slot: Slot,
     node: Node<State>,
@@ -151,24 +173,27 @@ pub struct Agent {
 impl Agent {
     /// The agent of the RSU in row `row`, which begins at `start_s`. Its cores are busy with other work until `core_free_s`; one that
     /// is free at 0 has idled before. Numbers of reports and tasks begin after `first`, which must be greater than any that it used
-    /// before: it is not believed otherwise.
+    /// before: it is not believed otherwise. Without a policy it asks the centre; only then may tasks share its CPU, or servers keep
+    /// their state to themselves.
     ///
     /// # Panics
-    /// Where tasks do not queue for cores, or servers do not tell each other their state.
+    /// Where it has a policy, and tasks do not queue for cores, or servers do not tell each other their state.
     #[must_use]
     pub fn new(
         world: Arc<World>,
         row: u32,
-        policy: Box<dyn Policy>,
+        policy: Option<Box<dyn Policy>>,
         settings: Settings,
         (start_s, first): (f64, u64),
         core_free_s: &[f64],
     ) -> Self {
         let mut slot = world.empty_slot();
-        let queues = slot.queues.as_mut().expect("tasks queue for cores");
         // what is known of others is in the present state, as far as reports told it
-        let told = queues.information.take().expect("servers report");
-        let rate_hz = world.scenario.information.expect("servers report").rate_hz;
+        let told = slot.queues.as_mut().and_then(|q| q.information.take());
+        assert!(policy.is_none() || told.is_some(), "servers report");
+        let rate_hz = world.scenario.information.filter(|_| told.is_some());
+        let rate_hz = rate_hz.map_or(0.0, |told| told.rate_hz);
+        let (ttl, hop_s) = told.map_or((0, 0.0), |told| (told.ttl, told.hop_s));
         let idle = |&free_s: &f64| if free_s > 0.0 { free_s } else { start_s };
         let links = world.network.leaving(row).len();
         Self {
@@ -177,10 +202,10 @@ impl Agent {
             policy,
             decision: Decision::default(),
             slot,
-            node: Node::new(row, told.ttl, first),
+            node: Node::new(row, ttl, first),
             round: (start_s * rate_hz).ceil() as i64,
             rate_hz,
-            hop_s: told.hop_s,
+            hop_s,
             cores: Station::new(core_free_s.iter().map(idle).collect()),
             links: vec![Station::new(vec![start_s]); links],
             jobs: BTreeMap::new(),
@@ -272,7 +297,11 @@ impl Agent {
             .path
             .first()
             .is_none_or(|&row| self.world.network.leaving(self.row).contains(&row));
-        if !is_mine || (job.path.is_empty() && self.on_core.is_empty()) {
+        let executes = match self.world.queues {
+            Some(_) => !self.on_core.is_empty(),
+            None => job.cpu_hz > 0.0,
+        };
+        if !is_mine || (job.path.is_empty() && !executes) {
             self.tell(now_s, job.entry, job.number, Err(Loss::Misrouted));
         } else if self.jobs.len() >= self.settings.tasks_max {
             self.tell(now_s, job.entry, job.number, Err(Loss::Full));
@@ -307,7 +336,9 @@ impl Agent {
         let Some(job) = self.on_core[core].take().and_then(|k| self.jobs.remove(&k)) else {
             return;
         };
-        self.cores.end(core, ended_s);
+        if self.world.queues.is_some() {
+            self.cores.end(core, ended_s);
+        }
         let done = Done {
             execution: Some(self.row),
             spent: job.spent,
@@ -326,58 +357,6 @@ impl Agent {
     #[must_use]
     pub fn held(&self) -> (usize, usize) {
         (self.jobs.len(), self.open.len())
-    }
-
-    /// Queues a task that is here complete.
-    fn queue(&mut self, now_s: f64, job: Job) {
-        let key = self.next_key;
-        self.next_key += 1;
-        match job.path.first() {
-            Some(&row) => {
-                let takes_s = self.link(row).transmission_s(job.data_bits);
-                let place = self.place(row);
-                self.links[place].join(key, now_s, takes_s);
-            }
-            None => {
-                let queues = self.world.queues.as_ref().expect("tasks queue for cores");
-                let takes_s = job.cycles / queues.core_hz[self.row as usize];
-                self.cores.join(key, now_s, takes_s);
-            }
-        }
-        self.jobs.insert(key, job);
-        self.serve(now_s);
-    }
-
-    /// Begins whatever can begin on links and cores.
-    fn serve(&mut self, now_s: f64) {
-        for place in 0..self.links.len() {
-            while let Some(begun) = self.links[place].begin(now_s) {
-                let job = self.jobs.get_mut(&begun.key).expect("it waits");
-                job.spent.wait_s += begun.begin_s - begun.came_s;
-                job.spent.transmission_s += begun.end_s - begun.begin_s;
-                job.spent.hops += 1;
-                let link = job.path.remove(0);
-                self.on_link[place] = Some(begun.key);
-                self.outputs.push_back(Output::Transmit {
-                    link,
-                    job: job.clone(),
-                    begin_s: begun.begin_s,
-                    end_s: begun.end_s,
-                });
-            }
-        }
-        while let Some(begun) = self.cores.begin(now_s) {
-            let job = self.jobs.get_mut(&begun.key).expect("it waits");
-            job.spent.wait_s += begun.begin_s - begun.came_s;
-            job.spent.compute_s += begun.end_s - begun.begin_s;
-            self.on_core[begun.server] = Some(begun.key);
-            self.outputs.push_back(Output::Compute {
-                core: begun.server,
-                job: job.clone(),
-                begin_s: begun.begin_s,
-                end_s: begun.end_s,
-            });
-        }
     }
 
     /// Tells the agent `entry`, or itself, what became of its task.
@@ -424,15 +403,21 @@ impl Agent {
 
     /// Whether `state` can be that of `source`.
     fn fits(&self, source: u32, state: &State) -> bool {
-        let queues = self.world.queues.as_ref().expect("tasks queue for cores");
+        let Some(queues) = self.world.queues.as_ref() else {
+            return false;
+        };
         let times = || state.core_free_s.iter().chain(&state.link_free_s);
         state.core_free_s.len() == queues.cores(source).len()
             && state.link_free_s.len() == self.world.network.leaving(source).len()
             && times().all(|s| s.is_finite() && *s >= 0.0)
     }
 
+    /// When it reports next \[s\]; never, where servers do not.
     fn round_s(&self) -> f64 {
-        self.round as f64 / self.rate_hz
+        match self.rate_hz > 0.0 {
+            true => self.round as f64 / self.rate_hz,
+            false => f64::INFINITY,
+        }
     }
 
     /// Servers that have been heard of, and then no more.

@@ -1,6 +1,6 @@
 //! Tasks that arose at an agent, from their offer to their end.
 
-use super::{Agent, Done, Job, Loss, Offer, Output, Spent};
+use super::{Agent, Done, Failed, Job, Loss, Offer, Output, Spent};
 use crate::slot::Placement;
 
 /// How often a task is planned, at most.
@@ -86,6 +86,7 @@ impl Agent {
                     number,
                     data_bits: open.offer.data_bits,
                     cycles: open.offer.cycles,
+                    cpu_hz: 0.0,
                     path: path.clone(),
                     spent: Spent::default(),
                 };
@@ -130,7 +131,7 @@ impl Agent {
     }
 
     /// Plans a task anew, or gives it up.
-    fn fail(&mut self, now_s: f64, number: u64, loss: Loss) {
+    pub(super) fn fail(&mut self, now_s: f64, number: u64, loss: Loss) {
         let Some(open) = self.open.get_mut(&number) else {
             return;
         };
@@ -141,7 +142,8 @@ impl Agent {
             open.avoid.extend(others);
             open.due_s = f64::INFINITY;
             self.counts.replanned += 1;
-            self.decide(now_s, now_s, &[number]);
+            let failed = Failed { loss, execution };
+            self.plan(now_s, now_s, vec![number], Some(failed));
         } else {
             self.open.remove(&number);
             self.counts.lost += 1;

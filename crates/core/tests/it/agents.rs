@@ -79,7 +79,7 @@ impl Network {
             Agent::new(
                 Arc::clone(world),
                 row,
-                policy,
+                Some(policy),
                 settings,
                 (START_S, 0),
                 cores,
@@ -176,6 +176,9 @@ impl Network {
                     self.at(end_s + link.propagation_s, link.to, Event::Arrive(job));
                 }
                 Output::Compute { core, end_s, .. } => self.at(end_s, row, Event::Computed(core)),
+                Output::Ask { .. } | Output::Enter { .. } => {
+                    unreachable!("agents decide themselves")
+                }
                 Output::Report { to, number, result } => {
                     self.at(now_s, to, Event::Reported(number, result));
                 }

@@ -5,6 +5,7 @@ mod agents;
 mod balance;
 mod bound_oracle;
 mod bounds;
+mod centre_agents;
 mod conic;
 mod faults;
 mod hand;

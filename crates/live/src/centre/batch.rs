@@ -85,6 +85,8 @@ impl Centre {
         if submissions.is_empty() {
             return (None, refused);
         }
+        // whoever came first does not matter: the same tasks are the same slot
+        submissions.sort_by(|a, b| a.tasks[0].vehicle.cmp(&b.tasks[0].vehicle));
         let first = self.next_task;
         self.next_task += count as u64;
         let slot = self.slot(now_s, &submissions, first);

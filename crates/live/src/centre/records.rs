@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use wayside_study::decision::PlacementReport;
+use wayside_core::engine::world::World;
+use wayside_core::slot::Placement;
+use wayside_study::decision::{Mode, PlacementReport};
 
 /// A task as it was placed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +23,32 @@ pub struct Placed {
     /// Where it runs and what that is predicted to cost.
     #[serde(flatten)]
     pub placement: PlacementReport,
+}
+
+impl Placed {
+    /// Where the task runs, and over which links it goes there, by rows of `world`; none where that has no such RSUs or links.
+    pub(crate) fn rows(&self, world: &World) -> Option<(Placement, Vec<u32>)> {
+        let row = |id: &String| {
+            let found = world.rsus.id.iter().position(|known| known == id);
+            found.map(|row| row as u32)
+        };
+        let at = |id: &Option<String>| id.as_ref().and_then(row);
+        let (entry, execution) = (&self.placement.entry, &self.placement.execution);
+        let placement = match self.placement.mode {
+            Mode::Local => Placement::Local,
+            Mode::Cloud => Placement::Cloud { entry: at(entry)? },
+            Mode::Rsu => Placement::Rsu {
+                entry: at(entry)?,
+                execution: at(execution)?,
+            },
+        };
+        let path: Option<Vec<u32>> = self.placement.path.iter().map(row).collect();
+        let links = path?;
+        let links = links
+            .windows(2)
+            .map(|ends| world.network.find(ends[0], ends[1]));
+        Some((placement, links.collect::<Option<_>>()?))
+    }
 }
 
 /// Tasks as they were placed, in the order of the request.

@@ -38,7 +38,7 @@ impl Site {
     fn new(name: &str, set: &[(&str, &str)], by: &str) -> Self {
         let world = world(name, set);
         Self {
-            mind: Mind::new(&policy(by), &world).unwrap(),
+            mind: Mind::new(&policy(by), 0, &world).unwrap(),
             centre: Centre::new(world, 0.0).unwrap(),
             journal: Saved::new(),
         }

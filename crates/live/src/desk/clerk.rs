@@ -40,6 +40,7 @@ pub(super) struct Clerk {
     pub(super) centre: Centre,
     pub(super) clock: Clock,
     pub(super) factory: SharedFactory,
+    pub(super) seed: u64,
     pub(super) journal: Journal,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: broadcast::Sender<Event>,
@@ -231,7 +232,7 @@ impl Clerk {
     /// Makes the policy anew where it panicked, or where the world has changed meanwhile.
     fn renew(&mut self) {
         if std::mem::take(&mut self.is_stale) || self.mind.is_none() {
-            self.mind = Mind::new(&self.factory, self.centre.world()).ok();
+            self.mind = Mind::new(&self.factory, self.seed, self.centre.world()).ok();
         }
     }
 
@@ -332,7 +333,7 @@ impl Clerk {
     }
 
     fn reload(&mut self, world: Arc<World>, now_s: f64) -> wayside_core::Result<()> {
-        let mind = Mind::new(&self.factory, &world)?;
+        let mind = Mind::new(&self.factory, self.seed, &world)?;
         self.centre.reload(world, now_s)?;
         match self.mind {
             Some(_) => self.mind = Some(mind),

@@ -38,7 +38,7 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Opens the desk of `centre`, whose batches the policy of `factory` decides. The second value ends with all work done, once
+    /// Opens the desk of `centre`, whose batches the policy of `factory` decides with the random streams of `seed`. The second value ends with all work done, once
     /// every clone of the first is gone.
     ///
     /// # Errors
@@ -46,11 +46,11 @@ impl Desk {
     pub(crate) fn open(
         centre: Centre,
         clock: Clock,
-        factory: SharedFactory,
+        (factory, seed): (SharedFactory, u64),
         journal: Journal,
         metrics: Arc<Metrics>,
     ) -> wayside_core::Result<(Self, JoinHandle<()>)> {
-        let mind = Mind::new(&factory, centre.world())?;
+        let mind = Mind::new(&factory, seed, centre.world())?;
         let (asks, inbox) = mpsc::channel(WAITING);
         let (events, _) = broadcast::channel(BEHIND);
         let (news, heard) = mpsc::unbounded_channel();
@@ -64,6 +64,7 @@ impl Desk {
             centre,
             clock,
             factory,
+            seed,
             journal,
             metrics,
             events,

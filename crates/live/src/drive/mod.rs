@@ -1,15 +1,16 @@
 //! Vehicles that drive and ask a centre: the traffic of a scenario, replayed in time over HTTP.
 
-mod client;
-
 use crate::centre::{Placed, PlacedTasks};
+use crate::client::Client;
 use crate::pace::{Pace, unix_s};
-use client::Client;
 use serde_json::{Value, json};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use wayside_core::engine::TaskOutcome;
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
@@ -19,12 +20,15 @@ use wayside_core::rng::Streams;
 use wayside_core::slot::{Placement, Slot};
 use wayside_core::{Error, Result};
 use wayside_study::Summary;
-use wayside_study::decision::Mode;
 use wayside_study::measured::Measured;
 use wayside_study::output::{Manifest, RunFolder};
 
 /// Tasks of a request.
 const AT_ONCE: usize = 64;
+
+/// Longest time to the first answer of a centre, and to any other.
+const GREETING: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// What to drive.
 pub struct DriveConfig {
@@ -97,8 +101,10 @@ pub fn drive(config: &DriveConfig, note: &dyn Fn(&str)) -> Result<Driven> {
         .enable_all()
         .build();
     let (ended, vehicles, failures, late_s) = runtime.map_err(failed)?.block_on(async {
-        let client = Arc::new(Client::new(&config.to, config.token.clone()));
-        client.ask("GET", "/readyz", None).await.map_err(failed)?;
+        let client = Arc::new(Client::new(&config.to, config.token.clone(), ANSWER));
+        let greeting = timeout(GREETING, client.ask("GET", "/readyz", None)).await;
+        let late = || io::Error::other(format!("no answer within {} s", GREETING.as_secs()));
+        greeting.unwrap_or_else(|_| Err(late())).map_err(failed)?;
         replay(config, &client, note).await
     })?;
     let tasks: Vec<TaskOutcome> = ended.iter().map(Ended::as_outcome).collect();
@@ -321,7 +327,8 @@ async fn live(
     }});
     let path = format!("/v1/tasks/{}/outcome", placed.id);
     let told = client.ask("POST", &path, Some(&body)).await;
-    let (placement, path) = rows(&world, &placed);
+    // a centre of other RSUs places tasks where nobody is
+    let (placement, path) = placed.rows(&world).unwrap_or_default();
     let ended = Ended {
         sent,
         policy: Some(placed.policy),
@@ -331,29 +338,6 @@ async fn live(
         path,
     };
     (ended, told.err().map(|e| e.to_string()))
-}
-
-/// Where a task runs, and over which links it went there, by rows of this world.
-fn rows(world: &World, placed: &Placed) -> (Placement, Vec<u32>) {
-    let row = |id: &String| {
-        let found = world.rsus.id.iter().position(|known| known == id);
-        found.map(|row| row as u32)
-    };
-    let at = |id: &Option<String>| id.as_ref().and_then(row);
-    let placement = match (
-        placed.placement.mode,
-        at(&placed.placement.entry),
-        at(&placed.placement.execution),
-    ) {
-        (Mode::Rsu, Some(entry), Some(execution)) => Placement::Rsu { entry, execution },
-        (Mode::Cloud, Some(entry), _) => Placement::Cloud { entry },
-        _ => Placement::Local,
-    };
-    let path: Vec<u32> = placed.placement.path.iter().filter_map(row).collect();
-    let links = path
-        .windows(2)
-        .filter_map(|ends| world.network.find(ends[0], ends[1]));
-    (placement, links.collect())
 }
 
 impl Ended {

@@ -1,5 +1,6 @@
 //! Simulated beside measured.
 
+use super::kills::Kills;
 use super::traffic::Task;
 use crate::rsu::RsuReport;
 use crate::vehicle::Measured;
@@ -97,6 +98,9 @@ pub struct Comparison {
     pub pairs: [usize; 2],
     /// How late timers of this machine were meanwhile, on average \[ms\] of the wall: about 1 where it is idle.
     pub timers_late_ms: f64,
+    /// What became of agents that were killed, where some were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kills: Option<Kills>,
     /// Every task.
     #[serde(skip)]
     rows: Vec<Row>,
@@ -191,6 +195,7 @@ impl Comparison {
         rows: Vec<Row>,
         packets: &[(f64, u64)],
         timers_late_ms: f64,
+        kills: Option<Kills>,
     ) -> Self {
         let of = |(policy, name)| Compared::new(name, rows.iter().filter(|r| r.policy == policy));
         let policies: Vec<Compared> = names.enumerate().map(of).collect();
@@ -212,6 +217,7 @@ impl Comparison {
             order: [order(|of| &of.simulated), order(|of| &of.measured)],
             pairs: pairs(&policies),
             timers_late_ms,
+            kills,
             policies,
             rows,
         }

@@ -1,14 +1,17 @@
 //! Agents as child processes. They end with this process, however it ends: their standard input does.
 
-use super::EmulateConfig;
+use super::process::Process;
+use super::traffic::Task;
+use super::{ANSWER_S, EmulateConfig, centre};
 use crate::Addresses;
+use crate::net::DecidedBy;
 use crate::rsu::RsuReport;
 use crate::seal::{self, Key};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result};
@@ -16,30 +19,29 @@ use wayside_core::{Error, Result};
 /// How long tasks wait for others to be decided with them \[ms\]: all that arise at an instant are, and their upload takes longer.
 const BATCH_MS: f64 = 5.0;
 
-/// The agents of a run. Dropped, they are killed.
-pub(super) struct Fleet(Vec<Agent>);
-
-struct Agent {
-    id: String,
-    child: Child,
-    says: BufReader<ChildStdout>,
+/// The agents of a run, and the centre that they ask. Dropped, they are killed.
+pub(super) struct Fleet {
+    agents: Vec<Process>,
+    /// Rows of those that are to be killed.
+    killed: BTreeSet<usize>,
+    centre: Option<Process>,
 }
 
-impl Drop for Agent {
-    fn drop(&mut self) {
-        // one that has ended already is not hurt
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
+/// Where to find them.
+pub(super) struct Started {
+    pub(super) addresses: Vec<Addresses>,
+    pub(super) key: Key,
+    /// Of the centre, where there is one.
+    pub(super) centre: Option<String>,
 }
 
 impl Fleet {
-    /// Starts an agent for every RSU, and waits until all listen.
+    /// Starts an agent for every RSU, and the centre where it decides, and waits until all listen.
     pub(super) fn start(
         config: &EmulateConfig,
-        policy: &str,
-        seed: u64,
-    ) -> Result<(Self, Vec<Addresses>, Key)> {
+        (policy, seed): (&str, u64),
+        tasks: &[Task],
+    ) -> Result<(Self, Started)> {
         let ids = &config.world.rsus.id;
         let addresses =
             free_addresses(ids.len()).map_err(|e| Error::io(Path::new("127.0.0.1"), e))?;
@@ -47,38 +49,33 @@ impl Fleet {
         let home = private_folder().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
         let secret = hex(&seal::random::<32>());
         let file = home.path().join("net.toml");
+        let (centre, to) = match config.by {
+            DecidedBy::Agents => (None, None),
+            DecidedBy::Centre => {
+                let (process, to) = centre::start(config, (policy, seed), tasks, home.path())?;
+                (Some(process), Some(to))
+            }
+        };
         let put = |name: &str, text: &str| {
             let path = home.path().join(name);
             std::fs::write(&path, text).map_err(|e| Error::io(&path, e))
         };
         put("scenario.toml", &config.world.scenario.to_toml())?;
         put("key", &secret)?;
-        put("net.toml", &net_toml(config, &addresses))?;
-        let mut fleet = Self(Vec::new());
-        for id in ids.iter() {
-            let failed = |e| Error::io(&config.program, e);
-            let mut child = Command::new(&config.program)
-                .args(["rsu", "--of-parent", "--id", id, "--policy", policy])
-                .args(["--seed", &seed.to_string(), "--config"])
-                .arg(&file)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .map_err(failed)?;
-            let out = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe);
-            fleet.0.push(Agent {
-                id: id.clone(),
-                child,
-                says: BufReader::new(out.map_err(|e| failed(e.into()))?),
-            });
-        }
-        for agent in &mut fleet.0 {
-            let line = agent.line()?;
-            if line.trim() != "ready" {
-                return Err(agent.ended());
-            }
-        }
-        Ok((fleet, addresses, Key::of(secret.as_bytes())))
+        put("net.toml", &net_toml(config, &addresses, to.as_deref()))?;
+        let agents = agents(config, (policy, seed), &file)?;
+        let started = Started {
+            addresses,
+            key: Key::of(secret.as_bytes()),
+            centre: to,
+        };
+        let killed = BTreeSet::new();
+        let fleet = Self {
+            agents,
+            killed,
+            centre,
+        };
+        Ok((fleet, started))
     }
 
     /// Lets all begin: time is 0 at `zero_unix_s`, and cores are busy until `core_free_s`.
@@ -89,44 +86,72 @@ impl Fleet {
         core_free_s: &[f64],
     ) -> Result<()> {
         let queues = world.queues.as_ref();
-        for (agent, row) in self.0.iter_mut().zip(0..) {
+        for (agent, row) in self.agents.iter_mut().zip(0..) {
             let cores = queues.map_or(0..0, |queues| queues.cores(row));
             let begin = serde_json::json!([zero_unix_s, core_free_s[cores]]);
-            let input = agent.child.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe);
-            let told = input
-                .map_err(io::Error::from)
-                .and_then(|input| writeln!(input, "begin {begin}").and_then(|()| input.flush()));
-            told.map_err(|_| agent.ended())?;
+            agent.tell(&format!("begin {begin}"))?;
         }
         Ok(())
     }
 
-    /// Ends all; what each did.
-    pub(super) fn end(mut self) -> Result<Vec<RsuReport>> {
-        for agent in &mut self.0 {
-            drop(agent.child.stdin.take());
-        }
+    /// What kills an agent; it does not report then.
+    pub(super) fn killer(&mut self, row: usize) -> impl FnOnce() + Send + 'static {
+        self.killed.insert(row);
+        self.agents[row].killer()
+    }
+
+    /// Ends all; what each agent did that was not killed.
+    pub(super) fn end(mut self) -> Result<Vec<Option<RsuReport>>> {
+        self.agents.iter_mut().for_each(Process::close);
         let mut reports = Vec::new();
-        for agent in &mut self.0 {
+        for (agent, row) in self.agents.iter_mut().zip(0..) {
+            if self.killed.contains(&row) {
+                reports.push(None);
+                continue;
+            }
             let line = agent.line()?;
-            reports.push(serde_json::from_str(&line).map_err(|_| agent.ended())?);
+            let report = serde_json::from_str(&line).map_err(|_| agent.ended())?;
+            reports.push(Some(report));
         }
+        drop(self.centre);
         Ok(reports)
     }
 }
 
-impl Agent {
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        let read = self.says.read_line(&mut line);
-        read.map_err(|_| self.ended())?;
-        Ok(line)
+/// Starts all agents with the configuration in `file`, and waits until they listen.
+fn agents(
+    config: &EmulateConfig,
+    (policy, seed): (&str, u64),
+    file: &Path,
+) -> Result<Vec<Process>> {
+    let (file, seed) = (file.display().to_string(), seed.to_string());
+    let policy = match config.by {
+        DecidedBy::Agents => policy,
+        DecidedBy::Centre => "centre",
+    };
+    let start = |id: &String| {
+        let arguments = [
+            "rsu",
+            "--of-parent",
+            "--id",
+            id,
+            "--policy",
+            policy,
+            "--seed",
+            &seed,
+            "--config",
+            &file,
+        ];
+        Process::start(&config.program, &arguments, format!("the agent of {id}"))
+    };
+    let agents = config.world.rsus.id.iter().map(start);
+    let mut agents = agents.collect::<Result<Vec<_>>>()?;
+    for agent in &mut agents {
+        if agent.line()?.trim() != "ready" {
+            return Err(agent.ended());
+        }
     }
-
-    fn ended(&self) -> Error {
-        let message = "the agent ended before its time; what it said is above";
-        Error::io(Path::new(&self.id), io::Error::other(message))
-    }
+    Ok(agents)
 }
 
 fn private_folder() -> io::Result<TempDir> {
@@ -163,12 +188,15 @@ fn free_addresses(agents: usize) -> io::Result<Vec<Addresses>> {
 }
 
 /// The configuration of the agents.
-fn net_toml(config: &EmulateConfig, addresses: &[Addresses]) -> String {
+fn net_toml(config: &EmulateConfig, addresses: &[Addresses], centre: Option<&str>) -> String {
     let mut text = format!(
-        "scenario = \"scenario.toml\"\nkey_file = \"key\"\nbatch_ms = {BATCH_MS:?}\ndilate = {:?}\nwork = \"{}\"\n",
+        "scenario = \"scenario.toml\"\nkey_file = \"key\"\nbatch_ms = {BATCH_MS:?}\nanswer_s = {ANSWER_S:?}\ndilate = {:?}\nwork = \"{}\"\n",
         config.dilate,
         if config.burn { "burn" } else { "sleep" },
     );
+    if let Some(centre) = centre {
+        _ = writeln!(text, "centre = \"http://{centre}\"");
+    }
     for (id, at) in config.world.rsus.id.iter().zip(addresses) {
         let id = serde_json::Value::from(id.as_str());
         _ = write!(

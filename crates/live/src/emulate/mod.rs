@@ -1,17 +1,22 @@
 //! A whole scenario as processes on this machine, compared with its simulation: agents, vehicles, and the same seeds simulated.
 
+mod centre;
 mod compare;
 mod fleet;
+mod kills;
+mod process;
 mod simulate;
 mod traffic;
 
 pub use compare::{Compared, Comparison, Parts, Side};
+pub use kills::Kills;
 
-use crate::net;
+use crate::net::{self, DecidedBy};
 use crate::pace::{Pace, unix_s};
-use crate::seal::Key;
+use crate::stop::Stop;
 use crate::vehicle;
-use fleet::Fleet;
+use fleet::{Fleet, Started};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,22 +35,33 @@ const ROUNDS_BEFORE: f64 = 2.5;
 /// How long agents may take to begin \[s\].
 const BEGINS_S: f64 = 0.2;
 
+/// How long the outcome of a task may take \[s\], by the configuration of the agents, and how much longer its vehicle waits: it may be planned
+/// twice, and uploaded each time.
+const ANSWER_S: f64 = 10.0;
+const VEHICLE_WAITS: f64 = 2.5;
+
 /// What to emulate.
 pub struct EmulateConfig {
     /// The scenario, laid out.
     pub world: Arc<World>,
     /// The policies, with the names that an agent knows them by.
     pub policies: Vec<(String, SharedFactory)>,
+    /// Who decides by them.
+    pub by: DecidedBy,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// Slots of every seed.
     pub slots: usize,
     /// Seconds that a second of the scenario takes.
     pub dilate: f64,
+    /// How many agents of every run are killed at random moments.
+    pub kills: usize,
     /// Whether agents compute instead of waiting.
     pub burn: bool,
     /// The program that runs an agent, `wayside`.
     pub program: PathBuf,
+    /// Who asks for the end before all is done.
+    pub stop: Stop,
     /// Folder for the results.
     pub out: Option<PathBuf>,
     /// Whether other results there may be replaced.
@@ -57,7 +73,7 @@ pub struct EmulateConfig {
 /// # Errors
 /// A scenario that agents cannot live; agents that cannot be started or end early; results that cannot be written.
 pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison> {
-    net::check(&config.world)?;
+    net::check(&config.world, config.by)?;
     let folder = config
         .out
         .as_deref()
@@ -65,15 +81,23 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         .transpose()?;
     let mut rows = Vec::new();
     let mut packets = Vec::new();
+    let mut kills = Kills::default();
     let lateness = Lateness::default();
     for &seed in &config.seeds {
         for (policy, (name, factory)) in config.policies.iter().enumerate() {
+            if config.stop.is_asked() {
+                return Err(interrupted());
+            }
             // every policy has vehicles of its own: their CPUs remember what they did
             let tasks = traffic::tasks(&config.world, seed, config.slots)?;
             note(&format!("seed {seed}, {name}: {} tasks", tasks.len()));
             let simulated = simulate::ends(&config.world, factory, seed, config.slots)?;
             let (measured, reports) = run(config, (name, seed), &tasks, &lateness)?;
-            packets.push(compare::packets_a_round(&config.world, &reports));
+            kills.add(&reports);
+            // those of agents that were killed are not known
+            if let Some(reports) = reports.into_iter().collect::<Option<Vec<_>>>() {
+                packets.push(compare::packets_a_round(&config.world, &reports));
+            }
             for (task, measured) in tasks.iter().zip(&measured) {
                 let simulated = simulated.get(&(task.slot, task.place));
                 rows.push(compare::row(policy, seed, task, simulated, measured));
@@ -88,6 +112,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         rows,
         &packets,
         lateness.mean_ms(),
+        (config.kills > 0).then_some(kills),
     );
     if let Some((mut folder, manifest)) = folder {
         comparison.write(&folder)?;
@@ -102,14 +127,16 @@ fn run(
     (policy, seed): (&str, u64),
     tasks: &[traffic::Task],
     lateness: &Lateness,
-) -> Result<(Vec<vehicle::Measured>, Vec<crate::RsuReport>)> {
-    let (mut fleet, addresses, key) = Fleet::start(config, policy, seed)?;
-    let rate_hz = config
-        .world
-        .scenario
-        .information
-        .map_or(1.0, |told| told.rate_hz);
-    let zero_unix_s = unix_s() + BEGINS_S + config.dilate * ROUNDS_BEFORE / rate_hz;
+) -> Result<(Vec<vehicle::Measured>, Vec<Option<crate::RsuReport>>)> {
+    let (mut fleet, started) = Fleet::start(config, (policy, seed), tasks)?;
+    let told = config.world.scenario.information;
+    let rate_hz = told.map_or(1.0, |told| told.rate_hz);
+    let before_s = told.map_or(0.0, |told| ROUNDS_BEFORE / told.rate_hz);
+    let before_s = before_s.max(match config.by {
+        DecidedBy::Agents => 0.0,
+        DecidedBy::Centre => centre::LEAD_S,
+    });
+    let zero_unix_s = unix_s() + BEGINS_S + config.dilate * before_s;
     let core_free_s = config.world.core_free_s(Streams::new(seed));
     fleet.begin(&config.world, zero_unix_s, &core_free_s)?;
     let runtime = Builder::new_multi_thread()
@@ -117,15 +144,34 @@ fn run(
         .enable_all()
         .build()
         .map_err(|e| Error::io(Path::new("emulate"), e))?;
-    let key = key.of_purpose(config.world.scenario.to_toml().as_bytes());
     let watch = runtime.spawn(lateness.clone().watch());
-    let measured = runtime.block_on(drive(tasks, &addresses, &key, (zero_unix_s, config.dilate)));
-    watch.abort();
     let pace = Pace::new(zero_unix_s, config.dilate);
-    // in the middle between two rounds, so that all packets of a round are counted, or none
-    let middle_s = ((pace.now_s() * rate_hz).floor() + 1.5) / rate_hz;
-    runtime.block_on(pace.until(middle_s));
+    for (at_s, row) in kills::plan(config, seed, tasks) {
+        let kill = fleet.killer(row);
+        runtime.spawn(async move {
+            pace.until(at_s).await;
+            kill();
+        });
+    }
+    let scenario = config.world.scenario.to_toml();
+    let measured = runtime.block_on(async {
+        tokio::select! {
+            measured = drive(tasks, &started, &scenario, pace) => Ok(measured),
+            () = config.stop.asked() => Err(interrupted()),
+        }
+    })?;
+    watch.abort();
+    if told.is_some() {
+        // in the middle between two rounds, so that all packets of a round are counted, or none
+        let middle_s = ((pace.now_s() * rate_hz).floor() + 1.5) / rate_hz;
+        runtime.block_on(pace.until(middle_s));
+    }
     Ok((measured, fleet.end()?))
+}
+
+fn interrupted() -> Error {
+    let source = io::Error::from(io::ErrorKind::Interrupted);
+    Error::io(Path::new("emulate"), source)
 }
 
 /// How late timers are while vehicles wait: the machine's part in what is measured.
@@ -156,19 +202,29 @@ impl Lateness {
 /// All vehicles, each task by itself.
 async fn drive(
     tasks: &[traffic::Task],
-    agents: &[crate::Addresses],
-    key: &Key,
-    (zero_unix_s, dilate): (f64, f64),
+    started: &Started,
+    scenario: &str,
+    pace: Pace,
 ) -> Vec<vehicle::Measured> {
-    let pace = Pace::new(zero_unix_s, dilate);
+    let key = started.key.of_purpose(scenario.as_bytes());
+    let agents: Arc<Vec<_>> = Arc::new(started.addresses.iter().map(|at| at.tasks).collect());
     let mut running = Vec::new();
+    if let Some(centre) = started.centre.clone() {
+        tokio::spawn(centre::tell_places(tasks.to_vec(), centre, pace));
+    }
     for task in tasks {
-        let agent = task.entry.map(|row| agents[row as usize].tasks);
+        let agent = task.entry.map(|row| agents[row as usize]);
+        let by_centre = started.centre.is_some().then(|| vehicle::ByCentre {
+            vehicle: centre::name(task.vehicle),
+            agents: Arc::clone(&agents),
+        });
         let task = vehicle::Task {
             at_s: task.at_s,
             offer: task.offer,
             agent,
             cpu: task.cpu.clone(),
+            by_centre,
+            patience_s: VEHICLE_WAITS * ANSWER_S,
         };
         // all connections at once would be too many for a run of hours
         while task.at_s - pace.now_s() > 1.0 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use wayside_core::Result;
+use wayside_core::engine::decider::Decider;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{Observer, Options, SharedFactory, TaskOutcome, replicate_observed};
 use wayside_core::evaluate::Outcome;
@@ -16,6 +17,16 @@ struct Watch(Ends);
 impl Observer for Watch {
     fn slot(&mut self, _: usize, _: &Slot) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+
+    fn decided(&mut self, t: usize, _: usize, slot: &Slot, decider: &Decider) {
+        // where tasks share CPU all is known at once
+        if slot.queues.is_none() {
+            let ends = decider.placements().iter().zip(decider.outcomes());
+            let places = (0..).map(|place| (t as u32, place));
+            let ends = ends.map(|(&placement, &outcome)| (placement, outcome));
+            self.0.extend(places.zip(ends));
+        }
     }
 
     fn ended(&mut self, _: usize, task: &TaskOutcome) {

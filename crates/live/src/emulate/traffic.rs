@@ -8,7 +8,11 @@ use wayside_core::engine::world::World;
 use wayside_core::rng::Streams;
 
 /// A task of a vehicle.
+#[derive(Clone)]
 pub(super) struct Task {
+    /// Number of the vehicle, and where it is \[m\].
+    pub(super) vehicle: u64,
+    pub(super) place_m: [f64; 2],
     /// The slot in which it arises, and its place among the tasks of the slot.
     pub(super) slot: u32,
     pub(super) place: u32,
@@ -24,21 +28,30 @@ pub(super) struct Task {
 pub(super) fn tasks(world: &World, seed: u64, slots: usize) -> Result<Vec<Task>> {
     let mut traffic = Traffic::new(world, Streams::new(seed))?;
     let mut slot = world.empty_slot();
-    let mut cpus: Vec<OwnCpu> = Vec::new();
+    let mut vehicles: Vec<(u64, OwnCpu)> = Vec::new();
+    let mut named = 0;
     let mut tasks = Vec::new();
     for t in 0..slots {
         let mut place = 0;
         for now_s in world.epochs(t) {
             traffic.advance_to(now_s, &mut slot)?;
-            let before = std::mem::take(&mut cpus);
+            let before = std::mem::take(&mut vehicles);
             let same = |row: &Option<u32>| {
-                row.map_or_else(OwnCpu::default, |row| before[row as usize].clone())
+                row.map_or_else(
+                    || {
+                        named += 1;
+                        (named, OwnCpu::default())
+                    },
+                    |row| before[row as usize].clone(),
+                )
             };
-            cpus.extend(traffic.previous_row().iter().map(same));
+            vehicles.extend(traffic.previous_row().iter().map(same));
             for task in 0..slot.tasks.len() {
                 let vehicle = slot.tasks.vehicle[task] as usize;
                 let link = slot.links(task).first();
                 tasks.push(Task {
+                    vehicle: vehicles[vehicle].0,
+                    place_m: [slot.vehicles.x_m[vehicle], slot.vehicles.y_m[vehicle]],
                     slot: t as u32,
                     place,
                     at_s: now_s,
@@ -54,7 +67,7 @@ pub(super) fn tasks(world: &World, seed: u64, slots: usize) -> Result<Vec<Task>>
                         local_wait_s: 0.0,
                     },
                     entry: link.map(|link| link.rsu),
-                    cpu: cpus[vehicle].clone(),
+                    cpu: vehicles[vehicle].1.clone(),
                 });
                 place += 1;
             }

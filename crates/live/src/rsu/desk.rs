@@ -1,5 +1,6 @@
 //! The task that owns the agent: what happened goes in, what is to be done is handed out.
 
+use super::centre::Centre;
 use super::door::Door;
 use super::event::{Event, Payload, Told};
 use super::link::{Links, Load};
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
-use wayside_core::agent::{Agent, Job, Output};
+use wayside_core::agent::{Agent, Job, Output, State};
+use wayside_core::information::Packet;
 
 /// Messages to the desk that may wait.
 const WAITING: usize = 1024;
@@ -33,6 +35,8 @@ pub(super) struct Desk {
     data: BTreeMap<(u32, u64), Arc<Payload>>,
     /// Vehicles that wait, by number of their task.
     vehicles: BTreeMap<u64, mpsc::Sender<Told>>,
+    /// Where it does not decide itself.
+    centre: Option<Centre>,
     report: RsuReport,
 }
 
@@ -47,6 +51,10 @@ impl Desk {
             socket,
             events,
             links: Links::new(&config.net, config.row, pace, tell.clone()),
+            centre: config.asks().map(|client| {
+                let world = Arc::clone(&config.net.world);
+                Centre::new(client, world, pace, tell.clone())
+            }),
             tell,
             data: BTreeMap::new(),
             vehicles: BTreeMap::new(),
@@ -56,7 +64,7 @@ impl Desk {
 
     /// Works until `stop` asks for the end.
     pub(super) async fn work(mut self, listener: TcpListener, stop: &Stop) -> RsuReport {
-        let door = Door::new(&self.net, self.tell.clone());
+        let door = Door::new(&self.net, self.centre.is_some(), self.tell.clone());
         tokio::spawn(door::accept(listener, door));
         let mut datagram = vec![0; wire::DATAGRAM_BYTES + 1];
         let stopped = stop.asked();
@@ -88,16 +96,20 @@ impl Desk {
             }
         }
         self.report.counts = self.agent.counts().clone();
+        self.report.open = self.agent.held().1;
         self.report
     }
 
     fn happened(&mut self, event: Event) {
         let now_s = self.pace.now_s();
         match event {
-            Event::Offer(offer, answer, vehicle) => {
-                let number = self.agent.offer(now_s, offer);
+            Event::Offer(offered, answer, vehicle) => {
+                let number = self.agent.offer(now_s, offered.offer);
                 if let Some(number) = number {
                     self.vehicles.insert(number, vehicle);
+                    if let Some((centre, id)) = self.centre.as_mut().zip(offered.vehicle) {
+                        centre.offered(number, &id, &offered.offer);
+                    }
                 }
                 // a vehicle that is gone already says so by itself
                 _ = answer.send(number);
@@ -108,8 +120,20 @@ impl Desk {
                     self.agent.uploaded(now_s, number);
                 }
             }
+            Event::Answered(number, answer) => {
+                let answer = answer.map(|(id, answer)| {
+                    if let Some(centre) = &mut self.centre {
+                        centre.placed(number, id);
+                    }
+                    answer
+                });
+                self.agent.answered(now_s, number, answer);
+            }
             Event::Withdrawn(number) => {
                 self.agent.withdraw(number);
+                if let Some(centre) = &mut self.centre {
+                    centre.ended(number, None);
+                }
                 self.forget(number);
             }
             Event::Arrived(job, payload) => {
@@ -149,27 +173,40 @@ impl Desk {
     async fn settle(&mut self) {
         while let Some(output) = self.agent.poll() {
             match output {
-                Output::Broadcast(packet) => {
-                    let Some(datagram) = wire::datagram(&self.net.key, &packet) else {
-                        self.report.unsent += 1;
-                        continue;
-                    };
-                    for link in self.net.world.network.neighbours(self.row) {
-                        let to = self.net.agents[link.to as usize].ri;
-                        match self.socket.send_to(&datagram, to).await {
-                            Ok(_) => self.report.datagrams += 1,
-                            // a report that is lost is followed by the next
-                            Err(_) => self.report.unsent += 1,
-                        }
-                    }
-                }
+                Output::Broadcast(packet) => self.broadcast(&packet).await,
                 Output::Placed { number, placement } => {
                     self.tell_vehicle(number, Message::Placed(placement.into()));
                     if placement == wayside_core::slot::Placement::Local {
+                        if let Some(centre) = &mut self.centre {
+                            centre.leave(number);
+                        }
                         self.forget(number);
                     }
                 }
+                Output::Ask { numbers, failed } => {
+                    if let Some(centre) = &mut self.centre {
+                        numbers
+                            .iter()
+                            .for_each(|&number| centre.ask(number, failed));
+                    }
+                }
+                Output::Enter {
+                    number,
+                    entry,
+                    job,
+                    upload_s,
+                } => {
+                    let message = Message::Enter {
+                        entry,
+                        job,
+                        upload_s,
+                    };
+                    self.tell_vehicle(number, message);
+                }
                 Output::Ended { number, result } => {
+                    if let Some(centre) = &mut self.centre {
+                        centre.ended(number, Some(result));
+                    }
                     self.tell_vehicle(number, Message::Ended(result));
                     self.forget(number);
                 }
@@ -187,17 +224,35 @@ impl Desk {
                     job,
                     begin_s,
                     end_s,
-                } => {
-                    let payload = self.take(&job);
-                    let tell = self.tell.clone();
-                    let done = work::execute(self.net.work, self.pace, (begin_s, end_s), payload);
-                    tokio::spawn(async move {
-                        let ended_s = done.await;
-                        _ = tell.send(Event::Computed(core, ended_s)).await;
-                    });
-                }
+                } => self.compute(core, &job, (begin_s, end_s)),
             }
         }
+    }
+
+    /// Sends related information to all neighbours.
+    async fn broadcast(&mut self, packet: &Packet<State>) {
+        let Some(datagram) = wire::datagram(&self.net.key, packet) else {
+            self.report.unsent += 1;
+            return;
+        };
+        for link in self.net.world.network.neighbours(self.row) {
+            let to = self.net.agents[link.to as usize].ri;
+            match self.socket.send_to(&datagram, to).await {
+                Ok(_) => self.report.datagrams += 1,
+                // a report that is lost is followed by the next
+                Err(_) => self.report.unsent += 1,
+            }
+        }
+    }
+
+    fn compute(&mut self, core: usize, job: &Job, times_s: (f64, f64)) {
+        let payload = self.take(job);
+        let tell = self.tell.clone();
+        let done = work::execute(self.net.work, self.pace, times_s, payload);
+        tokio::spawn(async move {
+            let ended_s = done.await;
+            _ = tell.send(Event::Computed(core, ended_s)).await;
+        });
     }
 
     fn transmit(&mut self, link: u32, job: Job, begin_s: f64, end_s: f64) {

@@ -1,6 +1,6 @@
 //! Connections from vehicles and other agents.
 
-use super::event::{Event, Payload};
+use super::event::{Event, Offered, Payload};
 use crate::net::Net;
 use crate::seal::{self, Key};
 use crate::wire::{self, Announced, Direction, Garbage, Message};
@@ -20,8 +20,8 @@ const CONNECTIONS: usize = 1024;
 const GREETS: Duration = Duration::from_secs(10);
 /// How long data may stand still.
 const READS: Duration = Duration::from_secs(30);
-/// Most that a vehicle is told of a task: two places, its end, and one to spare.
-const TOLD: usize = 4;
+/// Most that a vehicle is told of a task: two places, where to hand it over twice, its end, and one to spare.
+const TOLD: usize = 6;
 /// Least time between two attempts to accept, where the system has no more to give.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -30,17 +30,20 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(super) struct Door {
     key: Key,
     tell: mpsc::Sender<Event>,
+    /// Whether the centre places tasks.
+    by_centre: bool,
     /// Memory for data, in KiB.
     memory: Arc<Semaphore>,
     memory_kib: u32,
 }
 
 impl Door {
-    pub(super) fn new(net: &Net, tell: mpsc::Sender<Event>) -> Self {
+    pub(super) fn new(net: &Net, by_centre: bool, tell: mpsc::Sender<Event>) -> Self {
         let memory_kib = 1024 * net.memory_mib;
         Self {
             key: net.key.clone(),
             tell,
+            by_centre,
             memory: Arc::new(Semaphore::new(memory_kib)),
             memory_kib: u32::try_from(memory_kib).unwrap_or(u32::MAX),
         }
@@ -75,9 +78,12 @@ async fn serve(mut stream: TcpStream, door: &Door) -> io::Result<()> {
     let (mut from, mut to) = stream.into_split();
     while let Some(message) = wire::read(&mut from, &mut reads).await? {
         match message {
-            Message::Offer { offer, data } => {
+            Message::Offer { offer, data } if !door.by_centre => {
                 // a connection for every task: its end says that the vehicle is gone
                 return offered(&mut from, &mut to, &mut writes, door, (offer, data)).await;
+            }
+            Message::Ask { offer, vehicle } if door.by_centre => {
+                return asked(&mut from, &mut to, &mut writes, door, (offer, vehicle)).await;
             }
             Message::Job { job, data } => {
                 let payload = receive(&mut from, door, data, job.data_bits).await?;
@@ -86,7 +92,7 @@ async fn serve(mut stream: TcpStream, door: &Door) -> io::Result<()> {
             Message::Report { number, result } => {
                 tell(door, Event::Reported(number, result)).await?;
             }
-            Message::Placed(_) | Message::Ended(_) => return Err(Garbage::Form.into()),
+            _ => return Err(Garbage::Form.into()),
         }
     }
     Ok(())
@@ -100,40 +106,86 @@ async fn offered(
     door: &Door,
     (offer, data): (Offer, Announced),
 ) -> io::Result<()> {
-    if !is_sane(&offer) {
-        return Err(Garbage::Form.into());
-    }
-    let (vehicle, mut told) = mpsc::channel(TOLD);
-    let (answer, number) = oneshot::channel();
-    tell(door, Event::Offer(offer, answer, vehicle)).await?;
-    let Ok(Some(number)) = number.await else {
-        let message = Message::Ended(Err(Loss::Full));
-        return wire::write(to, writes, &message).await;
+    let vehicle = None;
+    let Some((number, told)) = admit(to, writes, door, Offered { offer, vehicle }).await? else {
+        return Ok(());
     };
     let upload = async {
         let payload = receive(from, door, data, offer.data_bits).await?;
         tell(door, Event::Uploaded(number, payload)).await?;
-        // until the vehicle has heard what it wants, it says nothing
-        let mut more = [0; 1];
-        match from.read(&mut more).await? {
-            0 => Ok(()),
-            _ => Err(Garbage::Form.into()),
-        }
-    };
-    let talk = async {
-        while let Some(message) = told.recv().await {
-            wire::write(to, writes, &message).await?;
-        }
-        to.flush().await
+        listens(from).await
     };
     // whichever ends first: the vehicle goes, or it has been told everything
     let result = tokio::select! {
         uploaded = upload => uploaded,
-        told = talk => told,
+        told = talk(to, writes, told) => told,
     };
     tell(door, Event::Withdrawn(number)).await?;
     result?;
     to.shutdown().await
+}
+
+/// A vehicle's task that the centre places: it is told what becomes of it.
+async fn asked(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    writes: &mut Direction,
+    door: &Door,
+    (offer, vehicle): (Offer, String),
+) -> io::Result<()> {
+    let vehicle = Some(vehicle);
+    let Some((number, told)) = admit(to, writes, door, Offered { offer, vehicle }).await? else {
+        return Ok(());
+    };
+    let result = tokio::select! {
+        gone = listens(from) => gone,
+        told = talk(to, writes, told) => told,
+    };
+    tell(door, Event::Withdrawn(number)).await?;
+    result?;
+    to.shutdown().await
+}
+
+/// Lets the agent take a task: its number, and what its vehicle is to be told. None where it holds too many, which the vehicle is told.
+async fn admit(
+    to: &mut OwnedWriteHalf,
+    writes: &mut Direction,
+    door: &Door,
+    offered: Offered,
+) -> io::Result<Option<(u64, mpsc::Receiver<Message>)>> {
+    if !is_sane(&offered.offer) {
+        return Err(Garbage::Form.into());
+    }
+    let (vehicle, told) = mpsc::channel(TOLD);
+    let (answer, number) = oneshot::channel();
+    tell(door, Event::Offer(offered, answer, vehicle)).await?;
+    if let Ok(Some(number)) = number.await {
+        return Ok(Some((number, told)));
+    }
+    let message = Message::Ended(Err(Loss::Full));
+    wire::write(to, writes, &message).await?;
+    Ok(None)
+}
+
+/// Until the vehicle goes: before it has heard what it wants, it says nothing.
+async fn listens(from: &mut OwnedReadHalf) -> io::Result<()> {
+    let mut more = [0; 1];
+    match from.read(&mut more).await? {
+        0 => Ok(()),
+        _ => Err(Garbage::Form.into()),
+    }
+}
+
+/// Tells the vehicle everything.
+async fn talk(
+    to: &mut OwnedWriteHalf,
+    writes: &mut Direction,
+    mut told: mpsc::Receiver<Message>,
+) -> io::Result<()> {
+    while let Some(message) = told.recv().await {
+        wire::write(to, writes, &message).await?;
+    }
+    to.flush().await
 }
 
 /// Reads data as it was announced.

@@ -2,7 +2,7 @@
 
 use crate::wire::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use wayside_core::agent::{Done, Job, Loss, Offer};
+use wayside_core::agent::{Answer, Done, Job, Loss, Offer};
 
 /// What a vehicle is told.
 pub(super) type Told = Message;
@@ -15,10 +15,22 @@ pub(super) struct Payload {
     pub(super) _memory: OwnedSemaphorePermit,
 }
 
+/// Where a task runs, with the centre's id for it.
+pub(super) type Answered = Result<(String, Answer), Loss>;
+
+/// A task that a vehicle has.
+pub(super) struct Offered {
+    pub(super) offer: Offer,
+    /// The vehicle's id, where the centre is to place it.
+    pub(super) vehicle: Option<String>,
+}
+
 /// Something that happened.
 pub(super) enum Event {
     /// A vehicle has a task; its number is answered, and it is told through the channel what becomes of it.
-    Offer(Offer, oneshot::Sender<Option<u64>>, mpsc::Sender<Told>),
+    Offer(Offered, oneshot::Sender<Option<u64>>, mpsc::Sender<Told>),
+    /// The centre says where a task runs.
+    Answered(u64, Answered),
     /// The data of a task is here.
     Uploaded(u64, Payload),
     /// The vehicle has gone.

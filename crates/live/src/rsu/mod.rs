@@ -3,12 +3,14 @@
 //! One task owns the agent ([`desk`]). Connections ([`door`]), links to neighbours ([`link`]) and cores ([`work`]) are tasks of their
 //! own, which tell it what happened and do what it asks for. All run on one thread.
 
+mod centre;
 mod desk;
 mod door;
 mod event;
 mod link;
 mod work;
 
+use crate::client::Client;
 use crate::net::Net;
 use crate::pace::{Pace, unix_s};
 use crate::signals;
@@ -19,6 +21,7 @@ pub(crate) use link::pieces;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Builder;
 use wayside_core::agent::{Agent, Counts, Settings, State};
@@ -27,6 +30,9 @@ use wayside_core::information::Packet;
 use wayside_core::rng::Streams;
 use wayside_core::{Error, Result};
 
+/// How long the centre may take to answer.
+const ASKS: Duration = Duration::from_secs(10);
+
 /// An agent to be run.
 #[derive(Clone)]
 pub struct RsuConfig {
@@ -34,8 +40,8 @@ pub struct RsuConfig {
     pub net: Net,
     /// The row of this one.
     pub row: u32,
-    /// How it decides.
-    pub policy: SharedFactory,
+    /// How it decides; none where it asks the centre of `net`.
+    pub policy: Option<SharedFactory>,
     /// The seed of its random streams.
     pub seed: u64,
     /// Whether SIGINT and SIGTERM ask for the end. Else they do what they did.
@@ -67,6 +73,8 @@ impl Begin {
 pub struct RsuReport {
     /// As its state machine counts.
     pub counts: Counts,
+    /// Tasks of its own vehicles without an outcome, at the end.
+    pub open: usize,
     /// Datagrams of related information sent, one a neighbour.
     pub datagrams: u64,
     /// Datagrams that could not be sent.
@@ -88,9 +96,10 @@ pub fn run_rsu(
 ) -> Result<RsuReport> {
     let addresses = config.net.agents[config.row as usize];
     let at = |address: std::net::SocketAddr| move |e| Error::io(Path::new(&address.to_string()), e);
-    let policy = config
-        .policy
-        .for_run(&config.net.world, Streams::new(config.seed))?;
+    let streams = Streams::new(config.seed);
+    let policy = config.policy.as_ref();
+    let policy = policy.map(|policy| policy.for_run(&config.net.world, streams));
+    let policy = policy.transpose()?;
     check_size(&config)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(at(addresses.tasks))?;
@@ -109,7 +118,11 @@ pub fn run_rsu(
         };
         let pace = Pace::new(begin.zero_unix_s, config.net.dilate);
         let settings = Settings {
-            batch_s: 1e-3 * config.net.batch_ms,
+            // the centre waits for others itself
+            batch_s: match config.policy {
+                Some(_) => 1e-3 * config.net.batch_ms,
+                None => 0.0,
+            },
             answer_s: config.net.answer_s,
             tasks_max: config.net.tasks_max,
         };
@@ -126,6 +139,14 @@ pub fn run_rsu(
         let desk = Desk::open(agent, &config, pace, socket);
         Ok(desk.work(listener, stop).await)
     })
+}
+
+impl RsuConfig {
+    /// A client of the centre, where that decides.
+    fn asks(&self) -> Option<Client> {
+        let centre = self.net.centre.as_ref().filter(|_| self.policy.is_none());
+        centre.map(|(to, token)| Client::new(to, token.clone(), ASKS))
+    }
 }
 
 /// Rows of the own cores.

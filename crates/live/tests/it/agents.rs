@@ -11,8 +11,8 @@ use wayside_core::engine::PolicyRegistry;
 use wayside_core::information::Packet;
 use wayside_core::rng::Streams;
 use wayside_live::{
-    Announced, Begin, DATAGRAM_BYTES, Direction, Garbage, Key, Message, Net, NetFile, Place,
-    RsuConfig, RsuReport, Stop, datagram, packet, run_rsu,
+    Announced, Begin, DATAGRAM_BYTES, DecidedBy, Direction, Garbage, Key, Message, Net, NetFile,
+    Place, RsuConfig, RsuReport, Stop, datagram, packet, run_rsu,
 };
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -34,7 +34,7 @@ impl Agents {
         let file = home.path().join("net.toml");
         std::fs::write(home.path().join("key"), SECRET).unwrap();
         std::fs::write(&file, net_toml(more)).unwrap();
-        let net = Net::load(&file).unwrap();
+        let net = Net::load(&file, DecidedBy::Agents).unwrap();
         let running = (0..count).map(|row| agent(&net, row));
         Self {
             running: running.collect(),
@@ -55,7 +55,7 @@ fn agent(net: &Net, row: u32) -> (Stop, JoinHandle<RsuReport>) {
     let config = RsuConfig {
         net: net.clone(),
         row,
-        policy: PolicyRegistry::analytic().resolve("ect", None).unwrap(),
+        policy: Some(PolicyRegistry::analytic().resolve("ect", None).unwrap()),
         seed: 0,
         signals: false,
     };
@@ -372,7 +372,8 @@ fn property_mutated_configurations_are_errors() {
     }
     let wrong = "scenario = \"lin2025\"\ndilate = 0\nwork = \"play\"\n\
          [[agent]]\nid = \"a\"\nri = \"here\"\ntasks = \"127.0.0.1:1\"\n\
-         [[agent]]\nid = \"a\"\nri = \"127.0.0.1:1\"\n";
+         [[agent]]\nid = \"a\"\nri = \"127.0.0.1:1\"\n\
+         [[agent]]\nid = \"b\"\nri = \"127.0.0.1:1\"\ntasks = \"127.0.0.1:0\"\n";
     let error = NetFile::from_toml("net.toml", wrong)
         .unwrap_err()
         .to_string();
@@ -382,7 +383,10 @@ fn property_mutated_configurations_are_errors() {
         "agent.0.ri",
         "agent.1.tasks",
         "key_file",
-        "\"a\" is there twice",
+        // where it is
+        "net.toml:9: agent.1.id: \"a\" is there twice",
+        "net.toml:13: agent.2.ri: 127.0.0.1:1 is taken by an agent above",
+        "net.toml:14: agent.2.tasks: must have a port that others can know",
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
@@ -395,16 +399,19 @@ fn regress_configurations_that_do_not_fit() {
     let file = home.path().join("net.toml");
     let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
     let refused = |file: &Path, part: &str| {
-        let error = Net::load(file).unwrap_err().to_string();
+        let error = Net::load(file, DecidedBy::Agents).unwrap_err().to_string();
         assert!(error.contains(part), "{part}: {error}");
     };
     put("net.toml", &net_toml(""));
     put("key", "short");
     refused(&file, "at least 32 characters, holds 5");
     put("key", SECRET);
-    assert!(Net::load(&file).unwrap().is_loopback());
+    assert!(Net::load(&file, DecidedBy::Agents).unwrap().is_loopback());
     put("net.toml", &net_toml("").replace("\"c\"", "\"d\""));
     refused(&file, "no agent for RSU \"c\"");
+    refused(&file, "the scenario has no RSU \"d\"");
+    let asks = Net::load(&file, DecidedBy::Centre).unwrap_err().to_string();
+    assert!(asks.contains("centre: is missing"), "{asks}");
     put("net.toml", &net_toml("").replace(SCENARIO, "wang2025"));
     refused(&file, "execution.kind: must be \"queues\"");
 }

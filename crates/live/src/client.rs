@@ -16,30 +16,39 @@ use tokio::time::timeout;
 const REQUESTS: usize = 64;
 /// Longest answer that is read \[bytes\].
 const ANSWER_BYTES: usize = 16 << 20;
-/// Longest time to an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Host and port of a URL such as `http://127.0.0.1:7077`; none where it is another kind of URL.
+#[must_use]
+pub fn authority(url: &str) -> Option<String> {
+    let to = url.strip_prefix("http://")?.trim_end_matches('/');
+    let fits = !to.is_empty() && !to.contains(['/', '@', '?', '#']);
+    let port = if to.contains(':') { "" } else { ":80" };
+    fits.then(|| format!("{to}{port}"))
+}
 
 /// A centre to be asked.
-pub(super) struct Client {
+pub(crate) struct Client {
     to: String,
     token: Option<String>,
+    /// Longest time to an answer.
+    patience: Duration,
     idle: Mutex<Vec<SendRequest<Body>>>,
     places: Semaphore,
 }
 
 impl Client {
     /// The one at `to`, `127.0.0.1:7077`.
-    pub(super) fn new(to: &str, token: Option<String>) -> Self {
+    pub(crate) fn new(to: &str, token: Option<String>, patience: Duration) -> Self {
         Self {
             to: to.to_owned(),
             token,
+            patience,
             idle: Mutex::default(),
             places: Semaphore::new(REQUESTS),
         }
     }
 
     /// Asks; the body of the answer, which must be one of success.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         method: &str,
         path: &str,
@@ -77,7 +86,7 @@ impl Client {
                 "{method} {path}: {status}: {text}"
             )))
         };
-        timeout(PATIENCE, asking).await?
+        timeout(self.patience, asking).await?
     }
 
     /// One that is open.
