@@ -47,7 +47,7 @@ fn main() {
         found
             .filter(|(k, _)| *k == key)
             .map(|(_, v)| v.to_owned())
-            .last()
+            .next_back()
     };
     let number = |key: &str, default: f64| {
         given(key).map_or(default, |text| text.parse().expect("a number"))

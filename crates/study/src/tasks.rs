@@ -367,9 +367,9 @@ impl<'a> TaskWriter<'a> {
             cpu_hz: task.cpu_hz,
             outcome: task.outcome,
             session: None,
-            returned: task.returned.map(|returned| ReturnRow {
-                returned,
-                by: returned.fate.rsu().map(rsu_id),
+            returned: task.returned.map(|returned| {
+                let by = returned.fate.rsu().map(rsu_id);
+                Box::new(ReturnRow { returned, by })
             }),
         })
     }
