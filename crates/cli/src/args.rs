@@ -1,8 +1,6 @@
 //! Flags that several commands share.
 
 use clap::ValueEnum;
-#[cfg(feature = "live")]
-use wayside_core::Error;
 use wayside_core::engine::BoundKind;
 
 /// How results are printed.
@@ -58,15 +56,4 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
 pub(crate) fn dilation(text: &str) -> Result<f64, String> {
     let factor = text.parse().ok().filter(|f| (0.1..=1000.0).contains(f));
     factor.ok_or_else(|| format!("expected a number between 0.1 and 1000, got {text:?}"))
-}
-
-/// A file that the user names and that cannot be read is bad input.
-#[cfg(feature = "live")]
-pub(crate) fn named<T>(read: wayside_core::Result<T>) -> wayside_core::Result<T> {
-    read.map_err(|error| match error {
-        Error::Io { path, source } => {
-            Error::invalid(path.display().to_string(), None, "", source.to_string())
-        }
-        other => other,
-    })
 }

@@ -8,7 +8,7 @@ use wayside_core::Error;
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Bad input (exit code 2), or anything else that the library reports (1).
+    /// Bad input or a missing file (exit code 2), or anything else that the library reports (1).
     Library(Error),
     /// Ctrl-C (130).
     Interrupted,
@@ -33,6 +33,8 @@ impl Failure {
                 }
                 match error {
                     Error::Invalid(_) => 2,
+                    // folders are made when they are needed: what is missing is a file that the user has named
+                    Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => 2,
                     _ => 1,
                 }
             }

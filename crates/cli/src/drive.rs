@@ -1,6 +1,6 @@
 //! `wayside drive`.
 
-use crate::args::{Format, key_value, named};
+use crate::args::{Format, key_value};
 use crate::console::{Outcome, print, say};
 use clap::Args;
 use std::path::PathBuf;
@@ -91,7 +91,7 @@ pub(crate) fn execute(args: &Drive) -> Outcome {
 }
 
 fn config(args: &Drive) -> Result<DriveConfig> {
-    let scenario = named(scenario::resolve(&args.scenario, &args.set))?;
+    let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let slots = args
         .slots
         .map_or(scenario.time.slots, |slots| slots as usize);
@@ -100,7 +100,7 @@ fn config(args: &Drive) -> Result<DriveConfig> {
         return Err(Error::invalid("--to", None, "", message));
     };
     let token = args.token_file.as_deref().map(input::read_text);
-    let token = named(token.transpose())?.map(|text| text.trim().to_owned());
+    let token = token.transpose()?.map(|text| text.trim().to_owned());
     Ok(DriveConfig {
         world: Arc::new(World::new(&scenario)?),
         seed: args.seed,

@@ -1,6 +1,6 @@
 //! `wayside emulate`.
 
-use crate::args::{Format, dilation, key_value, named};
+use crate::args::{Format, dilation, key_value};
 use crate::console::{Failure, Outcome, print, say};
 use crate::listing::Listing;
 use crate::progress;
@@ -101,13 +101,13 @@ pub(crate) fn execute(args: &Emulate) -> Outcome {
 }
 
 fn config(args: &Emulate) -> Result<EmulateConfig> {
-    let scenario = named(scenario::resolve(&args.scenario, &args.set))?;
+    let scenario = scenario::resolve(&args.scenario, &args.set)?;
     let slots = args
         .slots
         .map_or(scenario.time.slots, |slots| slots as usize);
     let registry = registry();
     let policy = |name: &PolicyName| {
-        let factory = named(registry.resolve(&name.0, Some(&scenario)))?;
+        let factory = registry.resolve(&name.0, Some(&scenario))?;
         Ok((name.0.clone(), factory))
     };
     let by = match args.centre || !scenario.execution.queues() {

@@ -1,6 +1,5 @@
 //! `wayside rsu`.
 
-use crate::args::named;
 use crate::console::{Outcome, print, say};
 use crate::registry::{PolicyName, registry};
 use clap::Args;
@@ -75,7 +74,7 @@ pub(crate) fn execute(args: &Rsu) -> Outcome {
         true => DecidedBy::Centre,
         false => DecidedBy::Agents,
     };
-    let net = named(Net::load(&args.config, by))?;
+    let net = Net::load(&args.config, by)?;
     if !net.is_loopback() && !args.insecure {
         let message =
             "has addresses beyond loopback, which needs --insecure: tasks are not encrypted";
@@ -85,9 +84,7 @@ pub(crate) fn execute(args: &Rsu) -> Outcome {
     let row = net.row(&args.id)?;
     let policy = match by {
         DecidedBy::Centre => None,
-        DecidedBy::Agents => Some(named(
-            registry().resolve(&args.policy.0, Some(&net.world.scenario)),
-        )?),
+        DecidedBy::Agents => Some(registry().resolve(&args.policy.0, Some(&net.world.scenario))?),
     };
     let config = RsuConfig {
         net,

@@ -1,6 +1,6 @@
 //! `wayside serve`.
 
-use crate::args::{dilation, named};
+use crate::args::dilation;
 use crate::console::{Failure, Outcome, print, say, visible};
 use crate::registry::{PolicyName, registry};
 use clap::Args;
@@ -64,13 +64,13 @@ pub(crate) struct Serve {
 
 pub(crate) fn execute(args: &Serve) -> Outcome {
     let tokens = args.tokens.as_deref().map(Tokens::load);
-    let tokens = named(tokens.transpose())?;
+    let tokens = tokens.transpose()?;
     if !args.listen.ip().is_loopback() {
         check_exposed(args)?;
     }
     let files = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
     let tls = files.map(|(cert, key)| Tls::load(cert, key));
-    let tls = named(tls.transpose())?;
+    let tls = tls.transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let name = args
         .scenario
@@ -78,7 +78,7 @@ pub(crate) fn execute(args: &Serve) -> Outcome {
         .unwrap_or_else(|| "wang2025".to_owned());
     let config = Config {
         listen: args.listen,
-        scenario: named(scenario::resolve(&name, &[]))?,
+        scenario: scenario::resolve(&name, &[])?,
         registry: registry(),
         policy: args.policy.0.clone(),
         seed: args.seed,

@@ -157,6 +157,39 @@ fn property_check_names_every_problem_of_every_file() {
 }
 
 #[test]
+fn property_a_missing_file_is_bad_input_in_every_command() {
+    for line in [
+        "run missing.toml",
+        "run wang2025 --policy missing.safetensors",
+        "decide missing.json --policy price",
+        "train ppo missing.toml --out out",
+        "check missing.toml",
+        "import missing.xml --out out.parquet",
+        "study missing.toml --out out",
+        "benchmark --policy missing.safetensors",
+        #[cfg(feature = "live")]
+        "serve missing.toml",
+        #[cfg(feature = "live")]
+        "serve --tokens missing.txt",
+        #[cfg(feature = "live")]
+        "serve --tls-cert missing.pem --tls-key missing.pem",
+        #[cfg(feature = "live")]
+        "rsu --id a --config missing.toml",
+        #[cfg(feature = "live")]
+        "emulate missing.toml",
+        #[cfg(feature = "live")]
+        "drive missing.toml",
+        #[cfg(feature = "live")]
+        "drive wang2025 --token-file missing.txt",
+        #[cfg(feature = "live")]
+        "view missing",
+    ] {
+        let words: Vec<&str> = line.split(char::is_whitespace).collect();
+        refused(&words, 2, &["missing"]);
+    }
+}
+
+#[test]
 fn property_closed_pipe_is_no_failure() {
     for args in [["schema", "scenario"].as_slice(), &TINY] {
         let mut child = command(args)
