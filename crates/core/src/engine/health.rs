@@ -151,8 +151,14 @@ impl Outages {
 
 /// The first slot that does not start before `time_s`. Slots start at multiples of `slot_s`, as rounded.
 fn first_slot(time_s: f64, slot_s: f64) -> usize {
+    /// No run has so many, and numbers of slots are exact below.
+    const NEVER: f64 = 9e15;
     let start_s = |t: usize| t as f64 * slot_s;
-    let mut t = (time_s / slot_s).ceil().max(0.0) as usize;
+    let slots = (time_s / slot_s).ceil().max(0.0);
+    if slots >= NEVER {
+        return usize::MAX;
+    }
+    let mut t = slots as usize;
     while t > 0 && start_s(t - 1) >= time_s {
         t -= 1;
     }
@@ -182,5 +188,8 @@ mod tests {
             [3, 3, 4, 7, 7, 8, 0]
         );
         assert_eq!(outages.next(1, 0), None);
+        // the longest time that a fault may have, in slots that no clock counts
+        assert_eq!(first_slot(1e9, 1e-12), usize::MAX);
+        assert_eq!(first_slot(1e9, 1e-6), 1_000_000_000_000_000);
     }
 }
