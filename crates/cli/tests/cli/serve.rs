@@ -9,13 +9,19 @@ use std::time::{Duration, Instant};
 
 /// A server and the address that it listens at.
 pub(super) fn start(args: &[&str]) -> (Child, String) {
+    start_speaking("http", args)
+}
+
+/// The same, for a server that speaks `scheme`.
+pub(super) fn start_speaking(scheme: &str, args: &[&str]) -> (Child, String) {
     let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
     let mut child = command(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
-    let address = line.strip_prefix("listening on http://").unwrap().trim();
+    let listening = format!("listening on {scheme}://");
+    let address = line.strip_prefix(&listening).unwrap().trim();
     (child, address.to_owned())
 }
 

@@ -1,5 +1,6 @@
 //! `wayside serve` with TLS, asked by `openssl s_client`, which has no code of ours.
 
+use super::serve::start_speaking;
 use super::{command, refused, send, text};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,25 +13,8 @@ const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/key.pem");
 const OTHER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/other-key.pem");
 
 fn start(more: &[&str]) -> (Child, String) {
-    let args = [
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--policy",
-        "nearest",
-        "--tls-cert",
-        CERT,
-        "--tls-key",
-        KEY,
-    ];
-    let args = [&args, more].concat();
-    let mut child = command(&args).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line.strip_prefix("listening on https://").unwrap().trim();
-    (child, address.to_owned())
+    let args = ["--policy", "nearest", "--tls-cert", CERT, "--tls-key", KEY];
+    start_speaking("https", &[&args, more].concat())
 }
 
 /// What `openssl` says that the server answers, and whether it is content; none where there is no such program.

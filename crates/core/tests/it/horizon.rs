@@ -283,19 +283,18 @@ fn oracle_no_schedule_costs_less_than_the_horizon_bound() {
     );
 }
 
-/// A bound of whole runs of `coupled` that stops early is as valid, and not far below the fine one.
+/// A bound of whole runs of `coupled` that stops early is as valid, and below the fine one by its tolerance at most.
 #[test]
 fn property_a_bound_that_stops_early_is_near_the_fine_one_and_below_every_policy() {
-    for slot_s in ["0.3", "0.25", "0.2"] {
+    // where CPU is scarce prices climb for many slots from an empty start: the whole run of the scenario
+    for (slot_s, slots, most) in [("0.3", 30, 1e-2), ("0.25", 30, 1e-2), ("0.2", 120, 2e-2)] {
         let with = |tolerance| {
             let set = [("time.slot_s", slot_s), ("bound.tolerance", tolerance)];
-            compare(&coupled(&set), &["plan-ahead"], 30, BoundKind::Horizon)
+            compare(&coupled(&set), &["plan-ahead"], slots, BoundKind::Horizon)
         };
         let bound = |run: &Replication| run.policies[0].horizon_bound.expect("asked for");
         let (fine, fast) = (bound(&with("0")), bound(&with("0.02")));
         let lost = 1.0 - fast / fine;
-        // where CPU is scarce prices climb for many slots from an empty start, and steps are few
-        let most = if slot_s == "0.2" { 5e-2 } else { 1e-2 };
         assert!(lost < most, "{slot_s}: {fine} {fast}");
         assert_ne!(fast.to_bits(), fine.to_bits());
     }
