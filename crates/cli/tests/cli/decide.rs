@@ -150,7 +150,7 @@ fn property_bad_slots_are_refused() {
     refused(&args, 2, &["slot.json"]);
     refused(
         &["decide", "/nowhere.json", "--policy", "price"],
-        1,
+        2,
         &["/nowhere.json"],
     );
     refused(&["decide", text(&slot)], 2, &["--policy"]);

@@ -219,7 +219,7 @@ fn property_bad_arguments_are_named() {
     );
     refused(&["run", "--policy", "price,price"], 2, &["twice"]);
     refused(&["run", "hotspott"], 2, &["did you mean \"hotspot\""]);
-    refused(&["run", "none.toml"], 1, &["none.toml"]);
+    refused(&["run", "none.toml"], 2, &["none.toml"]);
     refused(&["run", "--seeds", "9..0"], 2, &["0..9 is the range"]);
     refused(&["run", "--seeds", "1,1"], 2, &["twice"]);
     refused(&["run", "--seeds", "0..99999999999"], 2, &["at most"]);

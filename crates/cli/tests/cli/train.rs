@@ -131,7 +131,7 @@ fn property_bad_trainings_are_refused() {
     );
     refused(
         &train(text(&out), &["--resume"]),
-        1,
+        2,
         &["checkpoint.safetensors"],
     );
     refused(
