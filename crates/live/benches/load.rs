@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p wayside-live --bench load -- [KEY=VALUE]...` starts a server in the same process; with `at=127.0.0.1:7077` it asks one that runs already.
 //!
-//! `seconds=5 connections=32 tasks=16` (tasks of a request), `policy=price`, `bound=true`, `journal=true`. Without `rate` every connection asks again as soon as it is
+//! `seconds=5 connections=32 tasks=16` (tasks of a request), `policy=price`, `bound=true`, `journal=true`, `queue=2048` (tasks that may wait; more are answered 429). Without `rate` every connection asks again as soon as it is
 //! answered. With `rate=10000` so many tasks a second are asked for at even times, whatever the server does, and a delay counts from when its request was due.
 //! `memory=true` prints the memory of this process, server and clients, ten times.
 
@@ -63,10 +63,11 @@ fn main() {
     };
     let policy = given("policy").unwrap_or_else(|| "price".to_owned());
     let (journal, bound) = (holds("journal", false), holds("bound", true));
+    let queue = given("queue").unwrap_or_else(|| "2048".to_owned());
     let running = given("at").map(|at| at.parse().expect("an address"));
     let own = running
         .is_none()
-        .then(|| Own::start(journal, bound, policy));
+        .then(|| Own::start(journal, bound, &queue, policy));
     let address = running.unwrap_or_else(|| own.as_ref().expect("one of both").address);
     place_vehicles(address);
     measure(address, &load);
@@ -85,13 +86,13 @@ struct Own {
 }
 
 impl Own {
-    fn start(has_journal: bool, bound: bool, policy: String) -> Self {
+    fn start(has_journal: bool, bound: bool, queue: &str, policy: String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // leases that end at once: tasks come and go as they would with outcomes
         let set = [
             ("serve.lease_s", "0.01"),
             ("serve.vehicle_ttl_s", "3600"),
-            ("serve.queue_max", "2048"),
+            ("serve.queue_max", queue),
             ("serve.bound", if bound { "true" } else { "false" }),
         ];
         let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// Timers are as fine as this, and round up.
+const TICK: Duration = Duration::from_millis(1);
+
 /// Seconds from 1970 on, as the system had them at the start, and monotonic from then on: a system clock that jumps changes nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -25,9 +28,15 @@ impl Clock {
         self.start_s + self.start.elapsed().as_secs_f64() / self.dilate
     }
 
-    /// The same instant on the clock of timers, at most a day ahead.
-    pub(crate) fn instant(&self, s: f64) -> tokio::time::Instant {
+    /// What a timer for that instant is set to, at most a day ahead: timers fire at the next tick, so it is set one tick before.
+    pub(crate) fn timer(&self, s: f64) -> tokio::time::Instant {
         let ahead_s = (self.dilate * (s - self.now_s())).clamp(0.0, 86_400.0);
-        tokio::time::Instant::now() + Duration::from_secs_f64(ahead_s)
+        let ahead = Duration::from_secs_f64(ahead_s);
+        tokio::time::Instant::now() + ahead.saturating_sub(TICK)
+    }
+
+    /// What is due by this instant is due now: no timer is finer.
+    pub(crate) fn due_s(&self) -> f64 {
+        self.now_s() + TICK.as_secs_f64() / self.dilate
     }
 }

@@ -8,7 +8,9 @@ use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, Tabl
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use wayside_core::Error;
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("state");
@@ -20,6 +22,8 @@ const FILE: &str = "journal.redb";
 const WAITING: usize = 1024;
 /// Most jobs of a commit.
 const AT_ONCE: usize = 512;
+/// How long changes wait at most that nobody waits for. Each commit takes the disk's time: one for every lease that ends would hold up the answers.
+const DEFERRED: Duration = Duration::from_millis(100);
 
 /// Told whether the changes are durable.
 pub(crate) type Done = Box<dyn FnOnce(bool) + Send>;
@@ -35,6 +39,9 @@ struct Job {
 pub(crate) struct Journal {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// Changes that nobody waits for, and when they are written at the latest.
+    deferred: Vec<Change>,
+    due: Option<Instant>,
 }
 
 impl Journal {
@@ -43,6 +50,8 @@ impl Journal {
         Self {
             jobs: None,
             thread: None,
+            deferred: Vec::new(),
+            due: None,
         }
     }
 
@@ -79,17 +88,44 @@ impl Journal {
         let journal = Self {
             jobs: Some(jobs),
             thread: Some(thread.map_err(|source| Error::io(&path, source))?),
+            deferred: Vec::new(),
+            due: None,
         };
         Ok((journal, saved))
     }
 
     /// Writes `changes` after all that came before, then tells `done`.
-    pub(crate) async fn write(&self, changes: Vec<Change>, done: Done) {
-        self.send(changes, false, done).await;
+    pub(crate) async fn write(&mut self, changes: Vec<Change>, done: Done) {
+        self.due = None;
+        let mut all = std::mem::take(&mut self.deferred);
+        all.extend(changes);
+        self.send(all, false, done).await;
+    }
+
+    /// Writes `changes`, which nobody waits for, with the next that somebody waits for, or when they are [due](Self::due).
+    pub(crate) fn defer(&mut self, changes: Vec<Change>) {
+        if self.jobs.is_some() && !changes.is_empty() {
+            self.due.get_or_insert_with(|| Instant::now() + DEFERRED);
+            self.deferred.extend(changes);
+        }
+    }
+
+    /// When what was deferred is to be [flushed](Self::flush).
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Writes what was deferred.
+    pub(crate) async fn flush(&mut self) {
+        if self.due.is_some() {
+            self.write(Vec::new(), Box::new(|_| {})).await;
+        }
     }
 
     /// Replaces all that the journal holds.
-    pub(crate) async fn rewrite(&self, changes: Vec<Change>, done: Done) {
+    pub(crate) async fn rewrite(&mut self, changes: Vec<Change>, done: Done) {
+        self.deferred.clear();
+        self.due = None;
         self.send(changes, true, done).await;
     }
 
@@ -108,7 +144,8 @@ impl Journal {
     }
 
     /// Waits until all is written.
-    pub(crate) fn close(mut self) {
+    pub(crate) async fn close(mut self) {
+        self.flush().await;
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
             // a panic there has been reported, and answered as a failure

@@ -51,14 +51,14 @@ impl Centre {
         }
     }
 
-    /// The batch that is due, and submissions that are refused because their vehicle is gone. There is none while another is
-    /// being decided: its tasks hold CPU that this one cannot have.
-    pub(crate) fn batch(&mut self, now_s: f64) -> (Option<Batch>, Vec<(u64, Refusal)>) {
+    /// The batch that is due by `due_s`, as of now, and submissions that are refused because their vehicle is gone. There is none
+    /// while another is being decided: its tasks hold CPU that this one cannot have.
+    pub(crate) fn batch(&mut self, now_s: f64, due_s: f64) -> (Option<Batch>, Vec<(u64, Refusal)>) {
         let mut refused = Vec::new();
         let due = self
             .waiting
             .front()
-            .is_some_and(|first| self.due_s(first) <= now_s);
+            .is_some_and(|first| self.due_s(first) <= due_s);
         if self.is_deciding || !due {
             return (None, refused);
         }
@@ -165,7 +165,7 @@ impl Centre {
         }
         self.servers.show(now_s, &mut slot);
         self.show_reports(now_s, &mut slot);
-        self.show_releases(now_s, &mut slot);
+        self.servers.show_releases(now_s, &mut slot);
         let holds = |column: &[f64]| column.iter().any(|&x| x > 0.0);
         slot.carry_over = holds(&slot.rsus.reserved_cpu_hz) || holds(&slot.vehicles.local_wait_s);
         self.site.world.cover(&mut Scratch::default(), &mut slot);
@@ -186,27 +186,6 @@ impl Centre {
                 let reserved_hz = &mut slot.rsus.reserved_cpu_hz[row];
                 *reserved_hz = reserved_hz.max(slot.rsus.cpu_hz[row] - free_hz);
             }
-        }
-    }
-
-    /// What is predicted to be free again when the next slot begins.
-    fn show_releases(&self, now_s: f64, slot: &mut wayside_core::Slot) {
-        if slot.queues.is_some() {
-            return;
-        }
-        let releasing_hz = &mut slot.rsus.releasing_cpu_hz;
-        for open in self
-            .open
-            .values()
-            .filter(|open| open.end_s <= now_s + slot.slot_s)
-        {
-            let id = open.placement.execution.as_ref();
-            if let Some(row) = id.and_then(|id| self.site.row(id)) {
-                releasing_hz[row as usize] += open.placement.cpu_hz;
-            }
-        }
-        for (releasing_hz, reserved_hz) in releasing_hz.iter_mut().zip(&slot.rsus.reserved_cpu_hz) {
-            *releasing_hz = releasing_hz.min(*reserved_hz);
         }
     }
 

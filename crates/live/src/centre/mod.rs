@@ -378,7 +378,7 @@ impl Centre {
     }
 
     fn keep_task(&mut self, id: u64, open: Open) {
-        self.servers.take(&self.site, &open);
+        self.servers.take(&self.site, id, &open);
         if open.placement.mode == Mode::Local {
             let ends = self.local.entry(open.task.vehicle.clone()).or_default();
             ends.insert((order(open.end_s), id));
@@ -389,7 +389,7 @@ impl Centre {
 
     fn drop_task(&mut self, id: u64) -> Option<Open> {
         let open = self.open.remove(&id)?;
-        self.servers.give_back(&self.site, &open);
+        self.servers.give_back(id, &open);
         self.leases.remove(&(order(open.lease_end_s), id));
         if let Some(ends) = self.local.get_mut(&open.task.vehicle) {
             ends.remove(&(order(open.end_s), id));

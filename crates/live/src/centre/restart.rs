@@ -91,8 +91,8 @@ impl Centre {
         self.servers = Servers::new(&world, first_s);
         self.options = world.scenario.serve.clone();
         self.site = Site::new(world);
-        for open in self.open.values() {
-            self.servers.take(&self.site, open);
+        for (&number, open) in &self.open {
+            self.servers.take(&self.site, number, open);
         }
         let site = &self.site;
         self.reports.retain(|id, _| site.row(id).is_some());

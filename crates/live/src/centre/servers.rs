@@ -1,5 +1,6 @@
 //! What open tasks hold of the RSUs, as the centre reckons it.
 
+use super::order;
 use super::records::Open;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,8 +37,13 @@ const PER_HZ: f64 = 1000.0;
 
 /// What is held.
 pub(super) enum Servers {
-    /// CPU by RSU, in parts of a hertz.
-    Shared(Vec<u128>),
+    /// CPU in parts of a hertz.
+    Shared {
+        /// By RSU.
+        held: Vec<u128>,
+        /// By predicted end and number of the task: its RSU, and what it holds there.
+        ends: BTreeMap<(u64, u64), (usize, u128)>,
+    },
     /// A simulation of servers and links with queues, from `epoch_s` on.
     Queued {
         epoch_s: f64,
@@ -49,7 +55,10 @@ impl Servers {
     /// Nothing is held; time begins at `now_s`.
     pub(super) fn new(world: &World, now_s: f64) -> Self {
         match &world.queues {
-            None => Self::Shared(vec![0; world.rsus.len()]),
+            None => Self::Shared {
+                held: vec![0; world.rsus.len()],
+                ends: BTreeMap::new(),
+            },
             Some(queues) => {
                 let cores = queues.core_start.last().copied().unwrap_or(0) as usize;
                 let free_s = vec![0.0; cores];
@@ -63,12 +72,13 @@ impl Servers {
         }
     }
 
-    /// `open` takes what its placement says. What is at no RSU of this world takes nothing.
-    pub(super) fn take(&mut self, site: &Site, open: &Open) {
+    /// `open`, the task of that number, takes what its placement says. What is at no RSU of this world takes nothing.
+    pub(super) fn take(&mut self, site: &Site, number: u64, open: &Open) {
         match self {
-            Self::Shared(held) => {
+            Self::Shared { held, ends } => {
                 if let Some((row, parts)) = share(site, open) {
                     held[row] += parts;
+                    ends.insert((order(open.end_s), number), (row, parts));
                 }
             }
             Self::Queued { epoch_s, twin } => {
@@ -94,8 +104,10 @@ impl Servers {
     }
 
     /// `open` gives back what it took; work that queues has had its time already.
-    pub(super) fn give_back(&mut self, site: &Site, open: &Open) {
-        if let (Self::Shared(held), Some((row, parts))) = (self, share(site, open)) {
+    pub(super) fn give_back(&mut self, number: u64, open: &Open) {
+        if let Self::Shared { held, ends } = self
+            && let Some((row, parts)) = ends.remove(&(order(open.end_s), number))
+        {
             held[row] -= parts;
         }
     }
@@ -112,7 +124,7 @@ impl Servers {
                     .filter(|&&s| s > now_s - epoch_s);
                 busy.count() as f64 * queues.core_hz[row]
             }
-            (Self::Shared(held), _) => held[row] as f64 / PER_HZ,
+            (Self::Shared { held, .. }, _) => held[row] as f64 / PER_HZ,
             (Self::Queued { .. }, None) => 0.0,
         }
     }
@@ -120,7 +132,7 @@ impl Servers {
     /// Shows `slot` what is held.
     pub(super) fn show(&mut self, now_s: f64, slot: &mut Slot) {
         match self {
-            Self::Shared(held) => {
+            Self::Shared { held, .. } => {
                 let hz = held.iter().map(|&parts| parts as f64 / PER_HZ);
                 slot.rsus.reserved_cpu_hz.clear();
                 slot.rsus.reserved_cpu_hz.extend(hz);
@@ -135,6 +147,25 @@ impl Servers {
                     queues.information = None;
                 }
             }
+        }
+    }
+
+    /// Shows `slot` what is predicted to be free again when the next one begins.
+    pub(super) fn show_releases(&self, now_s: f64, slot: &mut Slot) {
+        let Self::Shared { held, ends } = self else {
+            return;
+        };
+        let mut parts = vec![0; held.len()];
+        for &(row, share) in ends
+            .range(..=(order(now_s + slot.slot_s), u64::MAX))
+            .map(|(_, end)| end)
+        {
+            parts[row] += share;
+        }
+        let rsus = &mut slot.rsus;
+        let columns = rsus.releasing_cpu_hz.iter_mut().zip(&rsus.reserved_cpu_hz);
+        for ((releasing_hz, reserved_hz), parts) in columns.zip(parts) {
+            *releasing_hz = (parts as f64 / PER_HZ).min(*reserved_hz);
         }
     }
 }

@@ -76,7 +76,7 @@ impl Site {
 
     /// Decides the batch that is due; the placed tasks of all its submissions.
     fn decide(&mut self, now_s: f64) -> Vec<Placed> {
-        let (batch, refused) = self.centre.batch(now_s);
+        let (batch, refused) = self.centre.batch(now_s, now_s);
         assert!(refused.is_empty());
         let batch = batch.expect("a batch is due");
         let report = self.mind.decide(&batch).unwrap();
@@ -180,10 +180,10 @@ fn closed_form_a_lone_task_holds_its_rsu_until_its_outcome() {
     site.submit(0.04, &["bus"], None);
     let [third] = site.decide(0.06).try_into().unwrap();
     assert_eq!(third.placement.mode, Mode::Rsu);
-    let slot = site.centre.batch(9.0).0;
+    let slot = site.centre.batch(9.0, 9.0).0;
     assert!(slot.is_none());
     site.submit(0.07, &["bus"], None);
-    let (batch, _) = site.centre.batch(0.09);
+    let (batch, _) = site.centre.batch(0.09, 0.09);
     let wait_s = batch.unwrap().slot.slot.vehicles.local_wait_s[0];
     assert!((wait_s - (0.03 + second.placement.delay_s - 0.09)).abs() < 1e-9);
 }
@@ -201,7 +201,7 @@ fn closed_form_windows_leases_and_times_to_live() {
     assert_eq!(site.centre.next_s(), Some(60.0));
     site.submit(1.0, &["car"], None);
     assert_eq!(site.centre.next_s(), Some(1.02));
-    assert!(site.centre.batch(1.019).0.is_none());
+    assert!(site.centre.batch(1.019, 1.019).0.is_none());
     // as many as a batch takes do not wait
     site.submit(1.001, &["car", "car"], None);
     assert_eq!(site.centre.next_s(), Some(1.0));
@@ -212,7 +212,7 @@ fn closed_form_windows_leases_and_times_to_live() {
         placed.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(),
         ["t0", "t1", "t2"]
     );
-    assert!(site.centre.batch(1.021).0.is_none());
+    assert!(site.centre.batch(1.021, 1.021).0.is_none());
     assert_eq!(site.decide(1.022)[0].id, "t3");
 
     let first = placed
@@ -247,13 +247,13 @@ fn property_one_batch_at_a_time() {
     let mut site = Site::new("wang2025", &[("serve.batch_ms", "0")], "price");
     site.vehicle(0.0, "car", 0);
     site.submit(0.0, &["car"], None);
-    let (batch, _) = site.centre.batch(0.0);
+    let (batch, _) = site.centre.batch(0.0, 0.0);
     site.submit(0.0, &["car"], None);
-    assert!(site.centre.batch(5.0).0.is_none());
+    assert!(site.centre.batch(5.0, 5.0).0.is_none());
     let batch = batch.unwrap();
     let report = site.mind.decide(&batch).unwrap();
     site.centre.decided(5.0, batch, report);
-    assert!(site.centre.batch(5.0).0.is_some());
+    assert!(site.centre.batch(5.0, 5.0).0.is_some());
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn regress_what_is_refused() {
     assert!(matches!(full, Err(Refusal::TooMuch(_))));
     // who goes before it is decided gets no placement, and does not take others along
     site.centre.leave("bus").unwrap();
-    let (batch, refused) = site.centre.batch(1.0);
+    let (batch, refused) = site.centre.batch(1.0, 1.0);
     assert_eq!(batch.unwrap().slot.task_ids, ["t0"]);
     assert!(matches!(refused.as_slice(), [(0, Refusal::Conflict(_))]));
     assert!(matches!(site.centre.leave("bus"), Err(Refusal::Unknown(_))));
@@ -379,7 +379,7 @@ fn oracle_a_batch_is_a_slot_of_decide() {
         for id in &ids {
             site.submit(now_s, &[id], None);
         }
-        let (batch, _) = site.centre.batch(now_s + 0.05);
+        let (batch, _) = site.centre.batch(now_s + 0.05, now_s + 0.05);
         let batch = batch.unwrap();
         let channel = &site.centre.world().scenario.channel;
         let text = batch.slot.to_json(channel).to_string();
@@ -415,7 +415,7 @@ fn closed_form_tasks_queue_for_cores() {
             let during = now_s + 0.01 + placed[0].placement.delay_s - 1e-6;
             // the simulation that shows later batches the queues knows of it
             site.submit(during, &["car"], None);
-            let (batch, _) = site.centre.batch(during + 0.01);
+            let (batch, _) = site.centre.batch(during + 0.01, during + 0.01);
             let batch = batch.unwrap();
             let report = site.mind.decide(&batch).unwrap();
             site.centre.decided(during + 0.01, batch, report);

@@ -68,7 +68,7 @@ impl Clerk {
         // a policy that took too long, until it comes back
         let mut late: Option<JoinHandle<Made>> = None;
         loop {
-            let next = self.centre.next_s().map(|s| self.clock.instant(s));
+            let next = self.centre.next_s().map(|s| self.clock.timer(s));
             let until = run.as_ref().and_then(|run| run.until);
             tokio::select! {
                 ask = inbox.recv() => match ask {
@@ -97,15 +97,16 @@ impl Clerk {
                 }
                 Some(news) = heard.recv() => self.hear(news).await,
                 () = at(self.retry) => self.recover().await,
+                () = at(self.journal.due()) => self.journal.flush().await,
                 () = at(next) => {}
             }
-            self.pass_time().await;
+            self.pass_time();
             if run.is_none() {
                 run = self.begin(late.is_some());
             }
             self.measure();
         }
-        self.journal.close();
+        self.journal.close().await;
     }
 
     async fn answer(&mut self, ask: Ask) {
@@ -165,7 +166,8 @@ impl Clerk {
 
     /// Begins with the batch that is due.
     fn begin(&mut self, is_late: bool) -> Option<Run> {
-        let (batch, refused) = self.centre.batch(self.clock.now_s());
+        let (now_s, due_s) = (self.clock.now_s(), self.clock.due_s());
+        let (batch, refused) = self.centre.batch(now_s, due_s);
         for (number, refusal) in refused {
             let problem = problem(refusal);
             for reply in self.waiters.remove(&number).unwrap_or_default() {
@@ -241,8 +243,10 @@ impl Clerk {
         let now_s = self.clock.now_s();
         self.metrics.batch(&report);
         let batch = Arc::unwrap_or_clone(batch);
-        let decided = self.centre.decided(now_s, batch, report.clone());
-        if self.events.receiver_count() > 0 {
+        let heard = self.events.receiver_count() > 0;
+        let told = heard.then(|| report.clone());
+        let decided = self.centre.decided(now_s, batch, report);
+        if let Some(report) = told {
             let answers = &decided.answers;
             let placed: Vec<_> = answers
                 .iter()
@@ -321,12 +325,10 @@ impl Clerk {
         self.journal.rewrite(self.centre.saved(), done).await;
     }
 
-    async fn pass_time(&mut self) {
-        let changes = self.centre.advance(self.clock.now_s());
-        if !changes.is_empty() {
-            // nobody waits for it: what is lost here is over after a restart too
-            self.journal.write(changes, Box::new(|_| {})).await;
-        }
+    fn pass_time(&mut self) {
+        let changes = self.centre.advance(self.clock.due_s());
+        // nobody waits for it: what is lost here is over after a restart too
+        self.journal.defer(changes);
         let ended = self.centre.leases_ended;
         self.metrics.leases_ended.inc_by(ended - self.leases_ended);
         self.leases_ended = ended;

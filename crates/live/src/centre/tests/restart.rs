@@ -106,7 +106,7 @@ fn property_a_journal_that_fails_is_undone() {
     site.vehicle(0.0, "car", 0);
     let before = site.centre.state(1.0);
     site.submit(0.0, &["car"], Some("k"));
-    let (batch, _) = site.centre.batch(0.5);
+    let (batch, _) = site.centre.batch(0.5, 0.5);
     let batch = batch.unwrap();
     let report = site.mind.decide(&batch).unwrap();
     let decided = site.centre.decided(0.5, batch, report);
