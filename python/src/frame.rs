@@ -96,7 +96,9 @@ fn heads(layout: &Layout, rows: usize) -> Vec<usize> {
             candidates,
             targets,
         } => repeated(candidates, targets, rows),
-        Form::Sequential { .. } | Form::Plan { .. } | Form::Hosts => vec![rows],
+        Form::Sequential { .. } | Form::Plan { .. } | Form::Hosts | Form::Destinations { .. } => {
+            vec![rows]
+        }
     }
 }
 

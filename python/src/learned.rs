@@ -94,8 +94,8 @@ impl Learned {
         match self.policy.layout().form {
             Form::Flat { .. } => "flat",
             Form::Shared { .. } => "shared",
-            // the name that the environment of sessions gives it
-            Form::Sequential { .. } | Form::Hosts => "sequential",
+            // the name that the environments of sessions and of tasks that queue give it
+            Form::Sequential { .. } | Form::Hosts | Form::Destinations { .. } => "sequential",
             Form::Plan { .. } => "plan",
         }
     }

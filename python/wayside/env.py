@@ -138,7 +138,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
     | ``"flat"`` | a slot | ``(width,)``, the paper's state | ``MultiDiscrete([beta + 1, M(, S)] * N k)`` |
     | ``"shared"`` | a slot | ``(N k, width)``, a row per task | ``MultiDiscrete([beta + 1, T(, S)] * N k)`` |
     | ``"sequential"`` | one task | ``(options, 36)``, a row per possible placement | ``Discrete(options)`` |
-    | ``"sequential"`` where tasks queue | one task | ``(43, 21)``, a row per destination: vehicle, own server, cloud, other servers by the shortest path and by that of least backlog | ``Discrete(43)`` |
+    | ``"sequential"`` where tasks queue | one task | ``(43, 23)``, a row per destination: vehicle, own server, cloud, other servers by the shortest path and by that of least backlog | ``Discrete(43)`` |
     | ``"sequential"`` of sessions | one session | ``(9, 28)``, row 0 to stay, a row per RSU that it may move to | ``Discrete(9)`` |
     | ``"plan"`` where tasks queue | the batch of a server | ``(width,)``, LySAC's state | ``Box(-1, 1, (actions,))``, LySAC's plan |
 

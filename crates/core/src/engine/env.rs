@@ -170,6 +170,12 @@ impl<'w> Env<'w> {
         &self.episode.slot
     }
 
+    /// The world.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.episode.world
+    }
+
     /// Seed of the episode, and number of the slot in it.
     #[must_use]
     pub fn position(&self) -> (u64, usize) {

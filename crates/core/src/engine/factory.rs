@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::observation::{Form, Scorer};
 use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
+use crate::policy::migration;
 use crate::policy::or_local::OrLocal;
 use crate::policy::repair::Repaired;
 use crate::policy::sessions::Scored;
@@ -14,8 +15,8 @@ use crate::policy::shared_cpu_adapter::SharedCpuAdapter;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
 use crate::scenario::PolicyOptions;
-use crate::slot::Slot;
 use crate::slot::sessions::Sessions;
+use crate::slot::{Decision, Slot};
 
 /// Makes the policies of a run: one for every seed, all under one name.
 ///
@@ -182,17 +183,48 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
         if scorer.layout().form == Form::Hosts {
             return Ok(Box::new(Scored::new(scorer)));
         }
+        if let Form::Destinations { .. } = scorer.layout().form {
+            return Ok(Box::new(migration::scored::Scored::new(scorer)?));
+        }
         let layout = scorer.layout();
+        if layout.is_either() {
+            let plain = Box::new(SharedCpuAdapter::new(Learned::new(scorer.clone())?));
+            let alone = improved(Learned::new(scorer)?, options);
+            return Ok(Box::new(Either { plain, alone }));
+        }
         // only ours, where slots do not depend on each other; the paper's agents (`flat`) decide as published
         let ours = matches!(layout.form, Form::Sequential { .. }) && layout.spans == 1;
-        let (repair, or_local) = (options.learned.repair, options.learned.or_local);
         let learned = Learned::new(scorer)?;
-        Ok(match (ours && repair, ours && or_local) {
-            (false, false) => Box::new(SharedCpuAdapter::new(learned)),
-            (true, false) => Box::new(SharedCpuAdapter::new(Repaired::new(learned))),
-            (false, true) => Box::new(SharedCpuAdapter::new(OrLocal::new(learned))),
-            (true, true) => Box::new(SharedCpuAdapter::new(OrLocal::new(Repaired::new(learned)))),
+        Ok(match ours {
+            false => Box::new(SharedCpuAdapter::new(learned)),
+            true => improved(learned, options),
         })
+    }
+}
+
+/// A learned policy where slots do not depend on each other, improved as the options say.
+fn improved<S: Scorer + 'static>(learned: Learned<S>, options: &PolicyOptions) -> Box<dyn Policy> {
+    match (options.learned.repair, options.learned.or_local) {
+        (false, false) => Box::new(SharedCpuAdapter::new(learned)),
+        (true, false) => Box::new(SharedCpuAdapter::new(Repaired::new(learned))),
+        (false, true) => Box::new(SharedCpuAdapter::new(OrLocal::new(learned))),
+        (true, true) => Box::new(SharedCpuAdapter::new(OrLocal::new(Repaired::new(learned)))),
+    }
+}
+
+/// A network for both kinds of slots: improved where they do not depend on each other.
+struct Either {
+    plain: Box<dyn Policy>,
+    alone: Box<dyn Policy>,
+}
+
+impl Policy for Either {
+    fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
+        let policy = match slot.carry_over {
+            true => &mut self.plain,
+            false => &mut self.alone,
+        };
+        policy.decide(slot, decision);
     }
 }
 

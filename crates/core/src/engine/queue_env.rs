@@ -15,9 +15,11 @@
 //!
 //! [`Account::record`] has the objective of the slot: the mean cost of what arose in it, if nothing arises after it.
 
+mod snapshot;
+
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+pub use snapshot::Snapshot;
 
 use super::env::{SlotEnd, Turn};
 use super::episode::{Episode, Seeds};
@@ -33,16 +35,6 @@ use crate::observation::{Layout, Observation};
 use crate::policy::baselines::Local;
 use crate::rng::Streams;
 use crate::slot::{Decision, Slot};
-
-/// Where an environment stands: its episode is replayed from it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Snapshot {
-    /// Episodes drawn so far, the present one included.
-    drawn: u64,
-    /// Actions of the episode so far, bit by bit.
-    taken: Vec<u32>,
-}
 
 /// A task in flight.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +110,29 @@ impl QueueEnv {
             slots,
             streams,
         )
+    }
+
+    /// An environment that decides task by task in any scenario whose tasks queue and arise slot by slot, with the seeds of
+    /// [`reset`](Self::reset) drawn from the stream `name` of `streams`.
+    ///
+    /// # Errors
+    /// As [`anywhere`](Self::anywhere).
+    pub fn by_task(
+        world: Arc<World>,
+        layout: &Layout,
+        slots: usize,
+        streams: Streams,
+        name: &str,
+    ) -> Result<Self> {
+        admit_any(&world)?;
+        let agent = Agent::new(layout, true)?;
+        let weights = Weights {
+            delay: 1.0,
+            tradeoff: 1.0,
+            late: 0.0,
+        };
+        let worlds = vec![Arc::clone(&world)];
+        Self::with(worlds, world, agent, weights, slots, (streams, name))
     }
 
     fn with(
@@ -255,6 +270,12 @@ impl QueueEnv {
         self.settle_slot(0.0)
     }
 
+    /// The world of the present episode.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.episode.world
+    }
+
     /// Decides the task at hand by one of its destinations. Its reward is its share of the predicted objective, that of the last task what
     /// is missing to that of the slot.
     ///
@@ -263,6 +284,8 @@ impl QueueEnv {
     pub fn choose(&mut self, actions: &[u32]) -> Result<Turn> {
         self.going()?;
         let (reward, more) = self.agent.choose(&self.episode.slot, actions)?;
+        self.taken
+            .push(actions.first().copied().unwrap_or(snapshot::NOTHING));
         if more {
             self.dealt += reward;
             return Ok(Turn { reward, slot: None });
@@ -297,44 +320,6 @@ impl QueueEnv {
             }
             false => Ok(()),
         }
-    }
-
-    /// Where it stands; none where the episode is over.
-    #[must_use]
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        (!self.episode.is_over()).then(|| Snapshot {
-            drawn: self.seeds.drawn(),
-            taken: self.taken.clone(),
-        })
-    }
-
-    /// Goes back to where a snapshot of this environment was taken.
-    ///
-    /// # Errors
-    /// A snapshot of another environment.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
-        let width = self.actions();
-        let slots = snapshot.taken.len() / width;
-        if snapshot.drawn == 0
-            || !snapshot.taken.len().is_multiple_of(width)
-            || slots >= self.episode.slots()
-        {
-            return refused("must lie within an episode of the same layout");
-        }
-        self.seeds.restart();
-        for _ in 1..snapshot.drawn {
-            self.seeds.draw();
-            self.seeds.draw_world(self.worlds.len());
-        }
-        self.reset()?;
-        let mut action = Vec::with_capacity(width);
-        for taken in snapshot.taken.chunks_exact(width) {
-            action.clear();
-            action.extend(taken.iter().map(|bits| f32::from_bits(*bits)));
-            self.act(&action)?;
-        }
-        Ok(())
     }
 
     /// Goes on to slot `t`: what happened up to it, what arises, what is seen.

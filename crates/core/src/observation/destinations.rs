@@ -22,6 +22,8 @@
 //! | 17, 18 | C, D | cycles, bit | cut(C / C̄ - 1) |
 //! | 19 | tasks of its server that are still to be decided | - | sq(count / 50) |
 //! | 20 | tasks of other servers that are | - | sq(count / 50) |
+//! | 21 | age of what its server knows of that server | s | sq(age / 0.2 T̄) |
+//! | 22 | tasks of this slot that its server has sent there, by the cores that idle and half a core | - | sq(count) |
 //!
 //! The context is that of the slot: decided tasks, share; tasks, sq(count / 50); cores that idle, as the server of the task at hand
 //! knows, share; mean predicted delay of the decided, sq(delay / T̄); of these late, share.
@@ -37,7 +39,9 @@ use crate::outlook::view::View;
 use crate::slot::{Decision, Placement, Slot};
 
 /// Features of a row.
-pub const WIDTH: usize = 21;
+pub const WIDTH: usize = 23;
+/// The feature of a row that tells how far its predicted cost lies above the least of its task.
+pub const COST_ABOVE_LEAST: usize = 15;
 /// Features of the context.
 pub const GLOBALS: usize = 5;
 /// Servers offered besides the own: those where the task is predicted to end first.
@@ -88,6 +92,8 @@ pub struct Destinations {
     paths: Vec<u32>,
     chosen: Vec<(Placement, (usize, usize))>,
     ways: Vec<u32>,
+    /// Tasks of this slot that were sent to each server of the view.
+    sent: Vec<f64>,
     /// When the CPU of every vehicle is free \[s\].
     vehicle_free_s: Vec<f64>,
     observation: Observation,
@@ -113,6 +119,7 @@ impl Destinations {
             paths: Vec::new(),
             chosen: Vec::new(),
             ways: Vec::new(),
+            sent: Vec::new(),
             vehicle_free_s: Vec::new(),
             observation: Observation {
                 width: WIDTH,
@@ -143,6 +150,8 @@ impl Destinations {
         self.ways.clear();
         self.chosen.clear();
         self.chosen.resize(tasks.len(), (Placement::Local, (0, 0)));
+        self.sent.clear();
+        self.sent.resize(self.view.servers.len(), 0.0);
         self.vehicle_free_s.clone_from(&slot.vehicles.local_wait_s);
         self.decided = (0.0, 0.0);
     }
@@ -201,6 +210,7 @@ impl Destinations {
                 self.vehicle_free_s[slot.tasks.vehicle[task] as usize] = offer.end_s;
             }
             Place::Server(server) => {
+                self.sent[server] += 1.0;
                 let source = self.view.tasks[task].source.expect("covered");
                 let backlog = self.view.backlog_bits(source);
                 let path = &self.ways[way.0..way.1];
@@ -405,14 +415,19 @@ impl Destinations {
         let (s, seen, offer) = (&self.scales, &self.view.tasks[task], &self.offers[at]);
         let source = seen.source.expect("covered");
         let own = Place::Server(self.view.own(source));
-        let (hops, idle) = match offer.place {
+        let (hops, idle, age_s, sent) = match offer.place {
             Place::Server(server) => {
                 let cores = self.view.cores(server);
                 let idle = cores.iter().filter(|free_s| **free_s <= 0.0).count();
                 let hops = self.view.servers[server].hops;
-                (hops, idle as f64 / cores.len() as f64)
+                let age_s = slot
+                    .queues
+                    .as_ref()
+                    .map_or(0.0, |queues| queues.age_s(hops));
+                let sent = self.sent[server] / (idle as f64 + 0.5);
+                (hops, idle as f64 / cores.len() as f64, age_s, sent)
             }
-            _ => (0, 0.0),
+            _ => (0, 0.0, 0.0, 0.0),
         };
         let upload_s = match offer.place {
             Place::Vehicle => 0.0,
@@ -446,6 +461,8 @@ impl Destinations {
             cut(seen.data_bits / s.data_bits - 1.0),
             squash(mine as f64 / 50.0),
             squash(rest as f64 / 50.0),
+            squash(age_s / (0.2 * unit_s)),
+            squash(sent),
         ]);
     }
 

@@ -76,7 +76,7 @@ impl Encoder {
     fn local(&self) -> usize {
         match self.layout.form {
             Form::Flat { candidates, .. } | Form::Shared { candidates, .. } => candidates - 1,
-            Form::Sequential { .. } | Form::Plan { .. } | Form::Hosts => 0,
+            _ => 0,
         }
     }
 
@@ -126,7 +126,7 @@ impl Encoder {
     /// The rule on its end that the least share of every task keeps.
     fn spans_of(&self, slot: &Slot, decision: &Decision) -> Vec<u8> {
         let mut spans = vec![0; slot.tasks.len()];
-        if self.layout.spans == 1 || decision.minimum_hz.is_empty() {
+        if self.steps.spans == 1 || decision.minimum_hz.is_empty() {
             return spans;
         }
         let placed = decision

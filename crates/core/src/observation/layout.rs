@@ -1,12 +1,14 @@
 //! Layouts: the form of observations and actions, small enough for a policy card.
 
+mod serves;
+
 use serde::{Deserialize, Serialize};
 
 use crate::backhaul::Routes;
 use crate::error::{Error, Result};
 use crate::model::{compute, objective};
 use crate::scenario::{Area, Cycles, Range, Scenario};
-use crate::slot::{Rsus, Slot};
+use crate::slot::Rsus;
 
 /// Version of the features and their order. A change of either needs a new one: a policy trained on
 /// another version is refused.
@@ -74,6 +76,14 @@ pub enum Form {
     },
     /// A row per host that a session may have; sessions decided one after the other: see [`super::hosts`].
     Hosts,
+    /// A row per destination of a task that queues; tasks decided one after the other: see [`super::destinations`].
+    Destinations {
+        /// How far servers may be \[hops\].
+        max_hops: u32,
+        /// Whether a task may go to the cloud, where there is one.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        cloud: bool,
+    },
 }
 
 /// Where `flat` may have a task execute. The paper says no more than "target RSU".
@@ -105,6 +115,21 @@ fn is_yes(cloud: &bool) -> bool {
     *cloud
 }
 
+/// RSUs that `sequential` offers where decisions bind later slots.
+const COUPLED_OPTIONS: usize = 6;
+/// RSUs that it offers elsewhere, and how often every task is decided there.
+const ALONE_OPTIONS: usize = 4;
+const ALONE_PASSES: usize = 2;
+
+/// How `sequential` goes through a slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Steps {
+    pub(super) options: usize,
+    pub(super) turns: Turns,
+    pub(super) passes: usize,
+    pub(super) spans: usize,
+}
+
 /// What a layout is made for: a scenario and the map that follows from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
@@ -119,16 +144,20 @@ pub struct Setting<'a> {
 }
 
 /// Which tasks of a slot are decided together, seeing the same tentative loads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Turns {
     /// One task a turn, large before small.
+    #[default]
     Single,
     /// One task a turn, small before large.
     SmallFirst,
     /// One task of every place a turn (the place is its nearest RSU), large before small: few turns,
     /// many rows each.
     Places,
+    /// As the slot asks, so that one network serves both kinds: [`Single`](Self::Single) with rules on the end where decisions
+    /// bind later slots (`carry_over`), as many passes as the form says; elsewhere what [`Layout::sequential`] has there.
+    Either,
 }
 
 /// Reference values that make features dimensionless.
@@ -278,18 +307,82 @@ impl Layout {
         let setting = setting.into();
         let form = if setting.scenario.time.carry_over {
             Form::Sequential {
-                options: 6,
+                options: COUPLED_OPTIONS,
                 turns: Turns::Single,
                 passes: 1,
             }
         } else {
             Form::Sequential {
-                options: 4,
+                options: ALONE_OPTIONS,
                 turns: Turns::SmallFirst,
-                passes: 2,
+                passes: ALONE_PASSES,
             }
         };
         Self::new(form, setting)
+    }
+
+    /// `sequential` for slots that bind later ones and for others alike.
+    #[must_use]
+    pub fn either<'a>(setting: impl Into<Setting<'a>>) -> Self {
+        let form = Form::Sequential {
+            options: COUPLED_OPTIONS,
+            turns: Turns::Either,
+            passes: 1,
+        };
+        Self {
+            spans: 3,
+            ..Self::new(form, setting)
+        }
+    }
+
+    /// Whether it is [`either`](Self::either).
+    #[must_use]
+    pub fn is_either(&self) -> bool {
+        matches!(
+            self.form,
+            Form::Sequential {
+                turns: Turns::Either,
+                ..
+            }
+        )
+    }
+
+    /// What `sequential` means in a slot that binds later ones, or does not: options, turns, passes, and rules on the end.
+    pub(super) fn steps(&self, carry_over: bool) -> Steps {
+        let Form::Sequential {
+            options,
+            turns,
+            passes,
+        } = self.form
+        else {
+            unreachable!("asked for `sequential` alone")
+        };
+        let spans = self.spans;
+        let (options, turns, passes, spans) = match (turns, carry_over) {
+            (Turns::Either, true) => (options, Turns::Single, passes, spans),
+            (Turns::Either, false) => (ALONE_OPTIONS, Turns::SmallFirst, ALONE_PASSES, 1),
+            _ => (options, turns, passes, spans),
+        };
+        Steps {
+            options,
+            turns,
+            passes,
+            spans,
+        }
+    }
+
+    /// `destinations`, for tasks that queue.
+    #[must_use]
+    pub fn by_destination<'a>(setting: impl Into<Setting<'a>>) -> Self {
+        let setting = setting.into();
+        let form = Form::Destinations {
+            max_hops: setting.scenario.policy.migration.max_hops,
+            cloud: true,
+        };
+        Self {
+            spans: 1,
+            ..Self::new(form, setting)
+        }
     }
 
     /// `plan` for the servers that tasks of `setting` may be migrated to, and for the cloud if it may be used.
@@ -374,65 +467,9 @@ impl Layout {
             } => {
                 size("options", options, 1)?;
                 size("passes", passes, 1)?;
-                if passes > 1 && self.spans > 1 {
-                    let message = format!("must be 1 with rules on the end, got {passes}");
-                    return Err(refused("layout.form.passes", message));
-                }
             }
             Form::Plan { servers, .. } => size("servers", servers, 0)?,
-            Form::Hosts => {}
-        }
-        Ok(())
-    }
-
-    /// Whether it can serve every slot of `setting`.
-    ///
-    /// # Errors
-    /// What [`check`](Self::check) finds; `flat` with another number of RSUs or too few vehicles.
-    pub fn serves_world<'a>(&self, setting: impl Into<Setting<'a>>) -> Result<()> {
-        self.check()?;
-        let setting = setting.into();
-        if let Form::Flat {
-            vehicles,
-            tasks_per_vehicle,
-            rsus,
-            ..
-        } = self.form
-        {
-            let scenario = setting.scenario;
-            exactly("rsu", "RSUs", rsus, setting.rsus.len())?;
-            if scenario.fleet.mobility.trace().is_some() {
-                return Err(refused("fleet.mobility", "must not be a trace for `flat`"));
-            }
-            at_most("fleet.size", "vehicles", vehicles, scenario.fleet.size)?;
-            let tasks = scenario.task.per_vehicle;
-            at_most("task.per_vehicle", "tasks", tasks_per_vehicle, tasks)?;
-        }
-        Ok(())
-    }
-
-    /// Whether it can serve `slot`.
-    ///
-    /// # Errors
-    /// What [`check`](Self::check) finds; `flat` with another number of RSUs, too few vehicles, or too few
-    /// tasks of one.
-    pub fn serves(&self, slot: &Slot) -> Result<()> {
-        self.check()?;
-        if let Form::Flat {
-            vehicles,
-            tasks_per_vehicle,
-            rsus,
-            ..
-        } = self.form
-        {
-            exactly("rsus", "RSUs", rsus, slot.rsus.len())?;
-            at_most("vehicles", "vehicles", vehicles, slot.vehicles.len())?;
-            let mut counts = vec![0; slot.vehicles.len()];
-            for &vehicle in &slot.tasks.vehicle {
-                counts[vehicle as usize] += 1;
-            }
-            let tasks = counts.into_iter().max().unwrap_or(0);
-            at_most("tasks", "tasks of a vehicle", tasks_per_vehicle, tasks)?;
+            Form::Hosts | Form::Destinations { .. } => {}
         }
         Ok(())
     }
@@ -446,24 +483,4 @@ const MOST_OUTPUTS: usize = 100_000_000;
 
 fn refused(path: impl Into<String>, message: impl Into<String>) -> Error {
     Error::invalid("observation layout", None, path, message)
-}
-
-fn exactly(path: &str, what: &str, expected: usize, got: usize) -> Result<()> {
-    if expected == got {
-        return Ok(());
-    }
-    let message = format!(
-        "must be {expected} {what}, got {got}: a `flat` policy serves only the numbers it was trained with"
-    );
-    Err(refused(path, message))
-}
-
-fn at_most(path: &str, what: &str, most: usize, got: usize) -> Result<()> {
-    if got <= most {
-        return Ok(());
-    }
-    let message = format!(
-        "must be at most {most} {what}, got {got}: a `flat` policy serves only the numbers it was trained with"
-    );
-    Err(refused(path, message))
 }

@@ -140,6 +140,7 @@ use crate::slot::order::Order;
 use crate::slot::{Decision, Slot};
 use context::{Crowd, STILL};
 use decode::{Minimums, TaskAction};
+use layout::Steps;
 use sequential::Sequential;
 
 /// Features of the context.
@@ -263,6 +264,8 @@ impl<S: Scorer + ?Sized> Scorer for Box<S> {
 #[derive(Clone, Debug)]
 pub struct Encoder {
     layout: Layout,
+    /// How the present slot is gone through.
+    steps: Steps,
     observation: Observation,
     crowd: Crowd,
     flat: flat::Flat,
@@ -280,11 +283,19 @@ impl Encoder {
     /// A layout that makes no sense.
     pub fn new(layout: Layout) -> Result<Self> {
         layout.check()?;
-        if matches!(layout.form, Form::Plan { .. } | Form::Hosts) {
-            return Err(layout.other_form("flat, shared or sequential"));
-        }
+        let steps = match layout.form {
+            Form::Plan { .. } | Form::Hosts | Form::Destinations { .. } => {
+                return Err(layout.other_form("flat, shared or sequential"));
+            }
+            Form::Sequential { .. } => layout.steps(false),
+            Form::Flat { .. } | Form::Shared { .. } => Steps {
+                spans: layout.spans,
+                ..Steps::default()
+            },
+        };
         let (width, outputs) = layout.shape();
         Ok(Self {
+            steps,
             observation: Observation {
                 width,
                 outputs,
@@ -321,9 +332,9 @@ impl Encoder {
         self.choices.clear();
         self.choices.resize(slot.tasks.len(), TaskAction::default());
         self.crowd.fill(slot, &self.layout.scales);
-        if let Form::Sequential { turns, passes, .. } = self.layout.form {
-            let order = (turns, passes);
-            self.sequential.begin(slot, order, &mut self.choices);
+        if let Form::Sequential { .. } = self.layout.form {
+            self.steps = self.layout.steps(slot.carry_over);
+            self.sequential.begin(slot, self.steps, &mut self.choices);
         }
     }
 
@@ -340,11 +351,10 @@ impl Encoder {
         self.turn += 1;
         observation.clear();
         match layout.form {
-            Form::Sequential { options, .. } => {
+            Form::Sequential { .. } => {
                 let more = self.sequential.observe(
                     slot,
                     layout,
-                    options,
                     &mut self.choices,
                     &crowd.still,
                     observation,
@@ -359,7 +369,9 @@ impl Encoder {
             Form::Shared { .. } => {
                 shared::observe(slot, layout, layout.shared_sizes(), crowd, observation);
             }
-            Form::Plan { .. } | Form::Hosts => unreachable!("refused when made"),
+            Form::Plan { .. } | Form::Hosts | Form::Destinations { .. } => {
+                unreachable!("refused when made")
+            }
         }
         observation.context.extend(crowd.still);
         observation.context.resize(CONTEXT, 0.0);
@@ -386,13 +398,15 @@ impl Encoder {
             }
             Form::Shared { .. } => shared::act(slot, self.layout.shared_sizes(), actions, choices),
             Form::Sequential { .. } => self.sequential.act(slot, actions, choices),
-            Form::Plan { .. } | Form::Hosts => unreachable!("refused when made"),
+            Form::Plan { .. } | Form::Hosts | Form::Destinations { .. } => {
+                unreachable!("refused when made")
+            }
         }
     }
 
     /// What was decided, once [`observe`](Self::observe) has returned false.
     pub fn decision(&mut self, slot: &Slot, decision: &mut Decision) {
-        if self.layout.spans > 1 {
+        if self.steps.spans > 1 {
             // Large first: what is small finds room in what they leave.
             self.order.by_size(slot);
         }

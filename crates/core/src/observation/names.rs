@@ -79,6 +79,8 @@ const DESTINATIONS: [&str; destinations::WIDTH] = [
     "data",
     "tasks_left",
     "tasks_left_elsewhere",
+    "news_age",
+    "sent_there",
 ];
 
 const HOSTS: [&str; hosts::WIDTH] = [
@@ -147,6 +149,7 @@ impl Layout {
             } => flat(vehicles, tasks_per_vehicle, rsus, candidates),
             Form::Plan { servers, .. } => planned(servers),
             Form::Hosts => of_hosts(),
+            Form::Destinations { .. } => of_destinations(),
         }
     }
 }
@@ -232,6 +235,8 @@ mod tests {
             Layout::sequential(&shared),
             Layout::plan(&queues, true),
             Layout::hosts(&world("highway")),
+            Layout::by_destination(&queues),
+            Layout::either(&shared),
         ] {
             let mut names = layout.feature_names();
             assert_eq!(names.len(), layout.shape().0, "{:?}", layout.form);

@@ -2,7 +2,7 @@
 
 use super::destinations::Destinations;
 use super::layout::{Form, Layout};
-use super::{CONTEXT, Observation, flat, hosts, plan, sequential, shared};
+use super::{CONTEXT, Observation, destinations, flat, hosts, plan, sequential, shared};
 use crate::error::{Error, Result};
 
 impl Layout {
@@ -18,6 +18,7 @@ impl Layout {
                 (sizes.width(), 2 * sizes.actions())
             }
             Form::Hosts => (hosts::WIDTH, 1),
+            Form::Destinations { .. } => (destinations::WIDTH, 1),
         }
     }
 
@@ -26,6 +27,7 @@ impl Layout {
     pub fn globals(&self) -> usize {
         match self.form {
             Form::Hosts => hosts::GLOBALS,
+            Form::Destinations { .. } => destinations::GLOBALS,
             _ => CONTEXT,
         }
     }
@@ -51,7 +53,10 @@ impl Layout {
         match self.form {
             Form::Plan {
                 max_hops, cloud, ..
-            } => Ok(Destinations::with(max_hops, cloud, self.scales)),
+            }
+            | Form::Destinations { max_hops, cloud } => {
+                Ok(Destinations::with(max_hops, cloud, self.scales))
+            }
             _ => Err(self.other_form("plan")),
         }
     }
@@ -95,6 +100,7 @@ impl Layout {
             Form::Shared { .. } => (None, Some(self.shared_sizes().heads()), None),
             Form::Sequential { options, .. } => (None, None, Some(1 + options * self.spans)),
             Form::Hosts => (None, None, Some(hosts::ROWS)),
+            Form::Destinations { .. } => (None, None, Some(destinations::ROWS)),
             Form::Plan { .. } => (None, None, None),
         };
         let of_task = flat.into_iter().flatten();

@@ -214,6 +214,11 @@ impl Site {
         self.held_hz += hz;
     }
 
+    /// Takes back a promise; settle it, too. What rounding leaves of the last one is below any share.
+    pub(super) fn release(&mut self, hz: f64) {
+        self.held_hz = (self.held_hz - hz).max(0.0);
+    }
+
     /// Takes a task out; settle it, too.
     pub(super) fn drop(&mut self, cycles: f64) {
         self.elastic -= 1.0;

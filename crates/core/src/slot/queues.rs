@@ -51,6 +51,13 @@ impl Queues {
         self.core_start[m as usize] as usize..self.core_start[m as usize + 1] as usize
     }
 
+    /// Age of the newest state of a server `hops` away that an observer has heard of \[s\]; 0 where it has heard nothing.
+    #[must_use]
+    pub fn age_s(&self, hops: u32) -> f64 {
+        let seen = self.seen(hops);
+        seen.map_or(0.0, |state| self.present.time_s - state.time_s)
+    }
+
     /// The newest state of a server `hops` away that an observer has heard of by now; `None` where it
     /// has heard nothing of it.
     #[must_use]

@@ -26,6 +26,7 @@ mod queue_bounds;
 mod queue_calendar;
 mod queue_engine;
 mod queue_faults;
+mod queue_rows;
 mod queue_support;
 mod queue_twin;
 mod queueing;

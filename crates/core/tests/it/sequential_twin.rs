@@ -86,6 +86,7 @@ struct Twin<'a> {
     slot: &'a Slot,
     layout: &'a Layout,
     options: usize,
+    spans: usize,
     sites: Vec<Site>,
     totals: Totals,
     /// Turns to come; tasks of each, and whether it begins a pass.
@@ -93,6 +94,8 @@ struct Twin<'a> {
     passes: usize,
     /// Where each task enters and executes, expected or decided; none for its vehicle.
     at: Vec<Option<(usize, usize)>>,
+    /// Share promised to each task and its execution cost, 0 for none.
+    promised: Vec<(f64, f64)>,
     /// Task and offers of every head of the present turn.
     heads: Vec<(usize, Vec<Offer>)>,
 }
@@ -106,6 +109,11 @@ impl<'a> Twin<'a> {
         } = layout.form
         else {
             panic!("sequential alone")
+        };
+        let (options, turns, passes, spans) = match turns {
+            Turns::Either if slot.carry_over => (options, Turns::Single, passes, layout.spans),
+            Turns::Either => (4, Turns::SmallFirst, 2, 1),
+            _ => (options, turns, passes, layout.spans),
         };
         let mut order = Order::default();
         order.canonical(slot);
@@ -130,11 +138,13 @@ impl<'a> Twin<'a> {
             slot,
             layout,
             options,
+            spans,
             sites: (0..slot.rsus.len()).map(|m| Site::new(slot, m)).collect(),
             totals: Totals::default(),
             turns: Vec::new(),
             passes,
             at: vec![None; slot.tasks.len()],
+            promised: vec![(0.0, 0.0); slot.tasks.len()],
             heads: Vec::new(),
         };
         for task in all.concat() {
@@ -176,8 +186,15 @@ impl<'a> Twin<'a> {
         let link = links.find(|link| link.rsu as usize == entry).unwrap();
         self.sites[entry].leave(slot.upload_cost(task, link));
         let site = &mut self.sites[execution];
-        site.drop(slot.tasks.cycles[task]);
-        self.totals.elastic_hz -= site.free_demand_hz.min(site.capacity_hz);
+        let (hz, cost) = self.promised[task];
+        if hz > 0.0 {
+            site.held_hz = (site.held_hz - hz).max(0.0);
+            self.totals.held_hz -= hz;
+            self.totals.rest -= cost;
+        } else {
+            site.drop(slot.tasks.cycles[task]);
+            self.totals.elastic_hz -= site.free_demand_hz.min(site.capacity_hz);
+        }
         let target = slot.routes.find(entry as u32, execution as u32).unwrap();
         self.totals.rest -= slot.migration_cost(slot.tasks.data_bits[task], target);
     }
@@ -277,7 +294,7 @@ impl<'a> Twin<'a> {
         for way in ways.into_values() {
             let site = &self.sites[way.rsu];
             let mut offers = Vec::new();
-            for span in 0..self.layout.spans {
+            for span in 0..self.spans {
                 let left_s = span as f64 * slot.slot_s * (1.0 - 1e-9) - way.moved_s;
                 let least_hz = match span {
                     0 => 0.0,
@@ -431,6 +448,7 @@ impl<'a> Twin<'a> {
     fn act(&mut self, actions: &[u32]) {
         for ((task, offers), &action) in std::mem::take(&mut self.heads).iter().zip(actions) {
             self.take_out(*task);
+            self.promised[*task] = (0.0, 0.0);
             self.totals.decided += 1.0;
             if action == 0 {
                 self.at[*task] = None;
@@ -453,6 +471,7 @@ impl<'a> Twin<'a> {
             let mut rest = offer.migration;
             if offer.holds {
                 site.held_hz += offer.hz;
+                self.promised[*task] = (offer.hz, offer.execution);
                 self.totals.held_hz += offer.hz;
                 rest += offer.execution;
             } else {

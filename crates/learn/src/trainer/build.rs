@@ -11,12 +11,14 @@ use wayside_core::observation::{self, CONTEXT, Form, Layout};
 use wayside_core::policy::PolicyKind;
 use wayside_core::policy::sessions::SessionKind;
 use wayside_core::rng::Streams;
+use wayside_core::scenario::Execution;
 
 use super::Plan;
 use super::batches::Batches;
 use super::environment::Environment;
 use super::lysac::LysacConfig;
 use super::options::{Agent, Algorithm, Config, Encoder, Settings};
+use super::queues::{self, Queueing};
 use super::sessions::Hosting;
 use super::vary::{self, Reader};
 use crate::algo::env::Env;
@@ -38,29 +40,45 @@ impl Settings {
     pub fn layout(&self, world: &World) -> Result<Layout> {
         match &self.config {
             Config::Lysac(config) => Ok(Layout::plan(world, config.cloud)),
-            _ if world.sessions.is_some() => self.hosts(world),
+            _ if world.sessions.is_some() => self.turns_only("sessions", Layout::hosts(world)),
+            _ if world.scenario.execution.queues() => {
+                self.turns_only("tasks that queue", Layout::by_destination(world))
+            }
             _ => self.encoder.layout(world, self.train.target),
         }
     }
 
-    /// What a policy that hosts sessions sees.
-    fn hosts(&self, world: &World) -> Result<Layout> {
+    /// The layout for a training whose scenarios are `varied`: one for both kinds of slots, where there are both.
+    ///
+    /// # Errors
+    /// As [`layout`](Self::layout).
+    pub(super) fn layout_of_all(&self, world: &World, varied: &[World]) -> Result<Layout> {
+        let held = |world: &World| world.scenario.time.carry_over;
+        let mixed = varied.iter().any(held) && !varied.iter().all(held);
+        let shared_cpu = varied
+            .iter()
+            .all(|world| world.scenario.execution == Execution::SharedCpu);
+        match mixed && shared_cpu && self.encoder == Encoder::Sequential {
+            true => Ok(Layout::either(world)),
+            false => self.layout(world),
+        }
+    }
+
+    /// What is seen where only PPO and AC learn, turn by turn.
+    fn turns_only(&self, what: &str, layout: Layout) -> Result<Layout> {
         let refused = |path, message| Err(Error::invalid("--option", None, path, message));
         if !matches!(self.algorithm, Algorithm::Ppo | Algorithm::Ac) {
             let message = format!(
-                "must be ppo or ac for sessions, got {}",
+                "must be ppo or ac for {what}, got {}",
                 self.algorithm.name()
             );
             return refused("algorithm", message);
         }
         if self.encoder != Encoder::Sequential {
-            let message = format!(
-                "must be sequential for sessions, got {}",
-                self.encoder.name()
-            );
+            let message = format!("must be sequential for {what}, got {}", self.encoder.name());
             return refused("encoder", message);
         }
-        Ok(Layout::hosts(world))
+        Ok(layout)
     }
 
     /// The scenarios that vary, each laid out: one per environment, and one per seed of evaluations, which do not depend
@@ -127,13 +145,12 @@ pub(super) fn learner<'w>(
     let settings = &plan.settings;
     let (hidden, seed) = (&settings.train.net_arch, plan.seed);
     let net = settings.net(layout);
-    if layout.form == Form::Hosts {
-        let envs = hosting(plan, varied)?;
-        return match &settings.config {
-            Config::Ppo(config) => on_policy(plan, config.learner(net, envs, seed)?),
-            Config::Ac(config) => on_policy(plan, config.learner(net, envs, seed)?),
-            _ => unreachable!("refused with the layout"),
-        };
+    match layout.form {
+        Form::Hosts => return turn_by_turn(plan, net, hosting(plan, varied)?),
+        Form::Destinations { .. } => {
+            return turn_by_turn(plan, net, queueing(plan, varied, layout)?);
+        }
+        _ => {}
     }
     let envs = || environments(plan, varied, layout);
     Ok(match &settings.config {
@@ -159,6 +176,19 @@ pub(super) fn learner<'w>(
             Box::new(Sac::new(config.sac.clone(), sizes, hidden, envs, seed)?)
         }
     })
+}
+
+/// PPO or AC, which the layout has asked for.
+fn turn_by_turn<'w, E: Env + 'w>(
+    plan: &Plan<'w>,
+    net: NetSpec,
+    envs: Vec<E>,
+) -> Result<Box<dyn Learner + 'w>> {
+    match &plan.settings.config {
+        Config::Ppo(config) => on_policy(plan, config.learner(net, envs, plan.seed)?),
+        Config::Ac(config) => on_policy(plan, config.learner(net, envs, plan.seed)?),
+        _ => unreachable!("refused with the layout"),
+    }
 }
 
 /// Gives the networks the architecture of the plan, and hands them to its backend, where it has one.
@@ -220,6 +250,26 @@ fn hosting<'w>(plan: &Plan<'w>, varied: Vec<World>) -> Result<Vec<Hosting<'w>>> 
         let engine = SessionEnv::drawing(world, train.episode_slots, streams, &name)?;
         let teacher = PolicyKind::Session(SessionKind::Plan);
         Ok(Hosting::new(engine, unit, teacher))
+    };
+    worlds.into_iter().enumerate().map(env).collect()
+}
+
+/// The environments of tasks that queue, decided task by task; each has a scenario of its own where they are `varied`.
+fn queueing(plan: &Plan, varied: Vec<World>, layout: &Layout) -> Result<Vec<Queueing>> {
+    let (train, streams) = (&plan.settings.train, Streams::new(plan.seed));
+    let worlds: Vec<Arc<World>> = match varied.is_empty() {
+        true => {
+            let shared = Arc::new(World::new(&plan.world.scenario)?);
+            (0..train.n_envs).map(|_| Arc::clone(&shared)).collect()
+        }
+        false => varied.into_iter().map(Arc::new).collect(),
+    };
+    let env = |(i, world): (usize, Arc<World>)| {
+        let unit = Layout::by_destination(&*world).scales.cost;
+        let name = format!("env.{i}");
+        let teacher = queues::teacher(&world, train.episode_slots, streams, &name)?;
+        let engine = QueueEnv::by_task(world, layout, train.episode_slots, streams, &name)?;
+        Ok(Queueing::new(engine, unit, teacher))
     };
     worlds.into_iter().enumerate().map(env).collect()
 }

@@ -9,6 +9,10 @@ use serde_json::Value;
 use wayside_core::engine::env::{Env as Engine, SlotEnd};
 use wayside_core::error::Result;
 use wayside_core::observation::Observation;
+use wayside_core::policy::{Policy, PolicyKind};
+use wayside_core::rng::Streams;
+use wayside_core::scenario::PolicyOptions;
+use wayside_core::slot::{Decision, Slot};
 
 use crate::algo::env::{End, Env, Observe, SlotView, Step};
 use crate::nn::state::invalid;
@@ -20,6 +24,39 @@ pub struct Environment<'w> {
     gamma: f64,
     /// Unit of cost that rewards are counted in, where all tasks of a slot count; none: a slot's mean counts as it is.
     unit: Option<f64>,
+    teacher: Teacher,
+}
+
+/// What a teacher decided, and in which slot.
+#[derive(Default)]
+pub(super) struct Teacher {
+    slot: Option<(u64, usize)>,
+    decision: Decision,
+}
+
+impl Teacher {
+    /// What `kind` decides in the slot that stands at `position`, planned afresh, so that a training goes on from a checkpoint as if it
+    /// had never stopped.
+    pub(super) fn decide(
+        &mut self,
+        kind: PolicyKind,
+        position: (u64, usize),
+        slot: &Slot,
+        options: &PolicyOptions,
+    ) -> &Decision {
+        if self.slot != Some(position) {
+            self.decision.clear();
+            let mut policy = kind.build(options, Streams::new(0));
+            policy.decide(slot, &mut self.decision);
+            self.slot = Some(position);
+        }
+        &self.decision
+    }
+
+    /// Forgets it: the slot stands otherwise now.
+    pub(super) fn forget(&mut self) {
+        self.slot = None;
+    }
 }
 
 impl<'w> Environment<'w> {
@@ -31,6 +68,7 @@ impl<'w> Environment<'w> {
             shaping,
             gamma,
             unit: None,
+            teacher: Teacher::default(),
         }
     }
 
@@ -103,11 +141,23 @@ impl Env for Environment<'_> {
         self.engine.reset_next()
     }
 
+    /// `plan-ahead`, which is `price` where slots do not depend on each other.
+    fn teach(&mut self, actions: &mut Vec<u32>) -> bool {
+        let (engine, kind) = (&self.engine, PolicyKind::PlanAhead);
+        let options = &engine.world().scenario.policy;
+        let decision = self
+            .teacher
+            .decide(kind, engine.position(), engine.slot(), options);
+        engine.express(decision, actions);
+        true
+    }
+
     fn snapshot(&self) -> Value {
         serde_json::to_value(self.engine.snapshot()).unwrap_or_default()
     }
 
     fn restore(&mut self, snapshot: &Value) -> Result<()> {
+        self.teacher.forget();
         self.engine.restore(&from_json(snapshot)?)
     }
 }

@@ -53,12 +53,13 @@ impl Evaluation {
         factory: &C,
     ) -> Result<Score> {
         let first = self.bounds.is_empty();
-        let options = Options {
-            slots: self.slots,
-            bound: if first { self.bound } else { BoundKind::Off },
-        };
+        let bound = if first { self.bound } else { BoundKind::Off };
         let one = |(i, &seed): (usize, &u64)| {
             let world = &worlds[i % worlds.len()];
+            let options = Options {
+                slots: self.slots,
+                bound: of_slots_alone(bound, world),
+            };
             replicate(world, std::slice::from_ref(factory), seed, options)
         };
         // collected first, so that the error is that of the first seed
@@ -83,6 +84,14 @@ impl Evaluation {
             score.gap = gaps.sum::<f64>() / slots.len() as f64;
         }
         Ok(score)
+    }
+}
+
+/// The tighter bound of every slot where none depends on another, in place of that of all slots together.
+fn of_slots_alone(bound: BoundKind, world: &World) -> BoundKind {
+    match bound == BoundKind::Horizon && !world.scenario.time.carry_over {
+        true => BoundKind::Split,
+        false => bound,
     }
 }
 

@@ -27,6 +27,7 @@ mod logs;
 mod lysac;
 mod options;
 mod problem;
+mod queues;
 mod report;
 mod request;
 mod sessions;
@@ -56,6 +57,7 @@ use wayside_core::engine::world::World;
 use wayside_core::error::Result;
 use wayside_core::observation::{Form, Layout};
 use wayside_core::policy::PolicyKind;
+use wayside_core::policy::migration::MigrationKind;
 use wayside_core::policy::sessions::SessionKind;
 
 use crate::algo::learner::Learner;
@@ -142,8 +144,8 @@ impl<'w> Trainer<'w> {
     /// a file system that refuses.
     pub fn new(plan: Plan<'w>, resume: bool) -> Result<Self> {
         let settings = &plan.settings;
-        let layout = settings.layout(plan.world)?;
         let (worlds, held_out) = settings.varied(plan.seed, plan.read)?;
+        let layout = settings.layout_of_all(plan.world, &worlds)?;
         let mut learner = build::learner(&plan, worlds, &layout)?;
         let train = &settings.train;
         let mut folder = TrainingFolder::open(&plan, resume)?;
@@ -167,6 +169,7 @@ impl<'w> Trainer<'w> {
         let seeds = train.evaluation_seeds();
         let bound = match layout.form {
             Form::Hosts => BoundKind::Horizon,
+            _ if layout.is_either() => BoundKind::Horizon,
             _ => BoundKind::Split,
         };
         let mut evaluation = Evaluation::new(seeds, train.eval_slots, bound);
@@ -371,7 +374,10 @@ fn evaluated<'w>(held_out: &'w [World], world: &'w World) -> &'w [World] {
 /// The rule that decides by the same rows as a policy of `layout`, untrained.
 fn rule(layout: &Layout) -> Option<PolicyKind> {
     match layout.form {
-        Form::Sequential { .. } if layout.spans == 1 => Some(PolicyKind::LeastTotal),
+        Form::Sequential { .. } if layout.spans == 1 || layout.is_either() => {
+            Some(PolicyKind::LeastTotal)
+        }
+        Form::Destinations { .. } => Some(PolicyKind::Migration(MigrationKind::Least)),
         Form::Hosts => Some(PolicyKind::Session(SessionKind::Least)),
         _ => None,
     }

@@ -7,25 +7,17 @@
 use serde_json::Value;
 use wayside_core::engine::session_env::SessionEnv;
 use wayside_core::error::Result;
-use wayside_core::policy::{Policy, PolicyKind};
-use wayside_core::rng::Streams;
-use wayside_core::slot::Decision;
+use wayside_core::policy::PolicyKind;
 
-use super::environment::{end, from_json, show};
+use super::environment::{Teacher, end, from_json, show};
 use crate::algo::env::{End, Env, Observe, SlotView, Step};
 
 /// One environment of the engine.
 pub(crate) struct Hosting<'w> {
     engine: SessionEnv<'w>,
     unit: f64,
-    teacher: Teacher,
-}
-
-/// What the environment's teacher decided in a slot.
-struct Teacher {
     kind: PolicyKind,
-    slot: Option<(u64, usize)>,
-    decision: Decision,
+    teacher: Teacher,
 }
 
 impl<'w> Hosting<'w> {
@@ -34,11 +26,8 @@ impl<'w> Hosting<'w> {
         Self {
             engine,
             unit,
-            teacher: Teacher {
-                kind: teacher,
-                slot: None,
-                decision: Decision::default(),
-            },
+            kind: teacher,
+            teacher: Teacher::default(),
         }
     }
 }
@@ -67,20 +56,13 @@ impl Env for Hosting<'_> {
         self.engine.reset_next()
     }
 
-    /// The teacher plans every slot afresh, so that a training goes on from a checkpoint as if it had never stopped.
     fn teach(&mut self, actions: &mut Vec<u32>) -> bool {
-        let (teacher, engine) = (&mut self.teacher, &self.engine);
-        let now = Some(engine.position());
-        if teacher.slot != now {
-            let options = &engine.world().scenario.policy;
-            let mut policy = teacher.kind.build(options, Streams::new(0));
-            teacher.decision.clear();
-            policy.decide(engine.slot(), &mut teacher.decision);
-            teacher.slot = now;
-        }
-        engine
-            .hosts()
-            .express(engine.slot(), &teacher.decision, actions);
+        let engine = &self.engine;
+        let options = &engine.world().scenario.policy;
+        let decision = self
+            .teacher
+            .decide(self.kind, engine.position(), engine.slot(), options);
+        engine.hosts().express(engine.slot(), decision, actions);
         true
     }
 
@@ -89,7 +71,7 @@ impl Env for Hosting<'_> {
     }
 
     fn restore(&mut self, snapshot: &Value) -> Result<()> {
-        self.teacher.slot = None;
+        self.teacher.forget();
         self.engine.restore(&from_json(snapshot)?)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wayside_core::Scenario;
 use wayside_core::engine::world::World;
+use wayside_core::observation::Form;
 use wayside_learn::nn::state::State;
 use wayside_learn::trainer::learned::LearnedPolicy;
 use wayside_learn::trainer::{
@@ -222,17 +223,82 @@ fn property_threads_and_interruptions_change_nothing_where_sessions_are_hosted()
     assert!(left(&out("one")) == left(&out("parts")));
 }
 
+/// A training over several scenarios that goes on to the bit, whatever the threads and wherever it was interrupted; its policy.
+fn goes_on(
+    name: &str,
+    vary: &str,
+    small: &[(&str, &str)],
+    options: &[(&str, &str)],
+) -> LearnedPolicy {
+    let set = |drawn: &[(String, String)]| {
+        let (drawn_name, drawn) = named(drawn);
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let all: Vec<_> = small.iter().map(owned).chain(drawn).collect();
+        Scenario::builtin(drawn_name.unwrap_or(name), &all)
+    };
+    let world = World::new(&set(&[]).unwrap()).unwrap();
+    let all: Vec<_> = [("vary", vary), ("imitate_timesteps", "270")]
+        .into_iter()
+        .chain(options.iter().copied())
+        .collect();
+    let settings = settings(&world, Encoder::Sequential, &all);
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name);
+    let new = |name: &str| Plan {
+        read: &set,
+        ..plan(&world, settings.clone(), &out(name))
+    };
+    let (ended, seen) = train(new("one"), false, 1, u64::MAX);
+    assert_eq!(ended, Ended::Done);
+    assert!(seen.iter().filter_map(|p| p.score).all(|s| s.gap > 0.0));
+    train(new("three"), false, 3, u64::MAX);
+    assert!(left(&out("one")) == left(&out("three")));
+    for (from, to) in [(false, 1), (true, 4)] {
+        assert_eq!(train(new("parts"), from, 2, to).0, Ended::Interrupted);
+    }
+    train(new("parts"), true, 2, u64::MAX);
+    assert!(left(&out("one")) == left(&out("parts")));
+    LearnedPolicy::read(&out("one").join(POLICY)).unwrap()
+}
+
 #[test]
-fn regress_what_cannot_host_sessions_is_refused() {
-    let world = world("highway", 12);
-    for (algorithm, encoder, path) in [
-        (Algorithm::Sac, Encoder::Sequential, "algorithm"),
-        (Algorithm::Ppo, Encoder::Flat, "encoder"),
-        (Algorithm::Ac, Encoder::Shared, "encoder"),
-    ] {
-        let settings = Settings::new(algorithm, encoder, &world, &[]).unwrap();
-        let error = settings.layout(&world).unwrap_err().to_string();
-        assert!(error.contains(&format!("{path}: must be")), "{error}");
+fn property_threads_and_interruptions_change_nothing_where_tasks_queue() {
+    let small = [("fleet.size", "5"), ("time.slot_s", "0.1")];
+    let vary = r#"["scenario=lin2025,lin2025-n5", "information.delay_s=0,0.3"]"#;
+    let policy = goes_on("lin2025", vary, &small, &[]);
+    assert!(matches!(
+        policy.card().layout.form,
+        Form::Destinations { .. }
+    ));
+    assert!(policy.card().untrained.is_some());
+}
+
+/// Of both kinds of slots: one network for them.
+#[test]
+fn property_threads_and_interruptions_change_nothing_where_only_some_slots_depend_on_each_other() {
+    let small = [("fleet.size", "6")];
+    // both kinds are drawn among the three environments of the seed, or the assertion below fails
+    let vary = r#"["scenario=coupled,hotspot", "time.slot_s=0.2..0.3"]"#;
+    let policy = goes_on("hotspot", vary, &small, &[]);
+    assert!(
+        policy.card().layout.is_either(),
+        "{:?}",
+        policy.card().layout
+    );
+}
+
+#[test]
+fn regress_what_cannot_host_sessions_or_send_tasks_on_is_refused() {
+    for world in [world("highway", 12), world("lin2025", 5)] {
+        for (algorithm, encoder, path) in [
+            (Algorithm::Sac, Encoder::Sequential, "algorithm"),
+            (Algorithm::Ppo, Encoder::Flat, "encoder"),
+            (Algorithm::Ac, Encoder::Shared, "encoder"),
+        ] {
+            let settings = Settings::new(algorithm, encoder, &world, &[]).unwrap();
+            let error = settings.layout(&world).unwrap_err().to_string();
+            assert!(error.contains(&format!("{path}: must be")), "{error}");
+        }
     }
 }
 

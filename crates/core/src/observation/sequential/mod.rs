@@ -18,8 +18,9 @@ mod totals;
 mod upload_paths;
 
 use super::decode::{TaskAction, least_share_hz};
+use super::layout::Steps;
 use super::tentative::{Execution, Site};
-use super::{Layout, Observation, Turns};
+use super::{Layout, Observation};
 use crate::slot::order::ordered;
 use crate::slot::{Decision, Placement, Slot};
 use prices::Prices;
@@ -41,8 +42,10 @@ pub const TOTAL_ABOVE_LEAST: usize = 10;
 pub(super) struct Sequential {
     queue: Queue,
     next_turn: usize,
-    passes: usize,
+    steps: Steps,
     sites: Vec<Site>,
+    /// Share promised to every task, and what its execution costs with it; nothing where it has no promise.
+    promises: Vec<Option<Promise>>,
     prices: Prices,
     paths: UploadPaths,
     /// RSUs by what they promise the present task, the least total first: totals as [`ordered`], and RSUs.
@@ -54,6 +57,13 @@ pub(super) struct Sequential {
     without: Option<Sites>,
     totals: Totals,
     rows: Rows,
+}
+
+/// A share, and what execution costs with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Promise {
+    pub(super) hz: f64,
+    pub(super) own: f64,
 }
 
 /// Where a task enters and, if elsewhere, executes: RSUs with their sites.
@@ -81,21 +91,18 @@ struct Head {
 
 impl Sequential {
     /// Starts a slot: everybody at the nearest RSU, if it has CPU left.
-    pub(super) fn begin(
-        &mut self,
-        slot: &Slot,
-        (turns, passes): (Turns, usize),
-        choices: &mut [TaskAction],
-    ) {
+    pub(super) fn begin(&mut self, slot: &Slot, steps: Steps, choices: &mut [TaskAction]) {
         self.sites.clear();
         self.sites
             .extend((0..slot.rsus.len()).map(|m| Site::idle(slot, m)));
         self.paths.begin(slot);
         self.next_turn = 0;
-        self.passes = passes;
-        self.queue.fill(slot, turns);
+        self.steps = steps;
+        self.promises.clear();
+        self.promises.resize(slot.tasks.len(), None);
+        self.queue.fill(slot, steps.turns);
         self.totals = Totals {
-            decisions: ((passes * slot.tasks.len()) as f64).max(1.0),
+            decisions: ((steps.passes * slot.tasks.len()) as f64).max(1.0),
             ..Totals::default()
         };
         for site in &self.sites {
@@ -129,14 +136,13 @@ impl Sequential {
         &mut self,
         slot: &Slot,
         layout: &Layout,
-        options: usize,
         choices: &mut [TaskAction],
         still: &[f32],
         observation: &mut Observation,
     ) -> bool {
         self.trials.clear();
         self.heads.clear();
-        while self.heads.is_empty() && self.next_turn < self.passes * self.queue.turns() {
+        while self.heads.is_empty() && self.next_turn < self.steps.passes * self.queue.turns() {
             let turn = self.next_turn % self.queue.turns();
             if turn == 0 {
                 self.totals.begin_pass();
@@ -149,7 +155,7 @@ impl Sequential {
                     self.totals.decided += 1.0;
                     self.totals.decided_local += 1.0;
                 } else {
-                    self.offer(slot, layout, options, task, choices, observation);
+                    self.offer(slot, layout, task, choices, observation);
                 }
             }
         }
@@ -168,13 +174,15 @@ impl Sequential {
             match without.take() {
                 Some(sites) => {
                     self.swap(sites);
+                    let promise = self.promises[task];
                     self.totals
-                        .forget(slot, task, choices[task].placement, &self.sites);
+                        .forget(slot, task, choices[task].placement, promise, &self.sites);
                 }
                 None => {
                     self.take_out(slot, task, choices[task].placement);
                 }
             }
+            self.promises[task] = None;
             choices[task] = match action.checked_sub(1) {
                 None => self.take_local(slot, head),
                 Some(action) => self.take(slot, task, (head.first + action) as usize),
@@ -226,8 +234,7 @@ impl Sequential {
         self.totals.cost
     }
 
-    /// Takes a task from where it is expected or was put; the sites there, as they stood. One with a promise is
-    /// never decided again.
+    /// Takes a task from where it is expected or was put; the sites there, as they stood.
     fn take_out(&mut self, slot: &Slot, task: usize, placement: Placement) -> Sites {
         let mut before = Sites::default();
         if let Placement::Rsu { entry, execution } = placement {
@@ -238,11 +245,16 @@ impl Sequential {
             }
             self.sites[entry].leave(upload_cost(slot, task, entry));
             let site = &mut self.sites[execution];
-            site.drop(slot.tasks.cycles[task]);
+            match self.promises[task] {
+                Some(promise) => site.release(promise.hz),
+                None => site.drop(slot.tasks.cycles[task]),
+            }
             site.settle();
             self.prices.update(execution, site);
         }
-        self.totals.forget(slot, task, placement, &self.sites);
+        let promise = self.promises[task];
+        self.totals
+            .forget(slot, task, placement, promise, &self.sites);
         before
     }
 
@@ -278,6 +290,7 @@ impl Sequential {
         if holds {
             site.hold(hz);
             self.totals.held_hz += hz;
+            self.promises[task] = Some(Promise { hz, own });
         } else {
             site.execute(slot.tasks.cycles[task]);
             self.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
@@ -296,7 +309,6 @@ impl Sequential {
         &mut self,
         slot: &Slot,
         layout: &Layout,
-        options: usize,
         task: usize,
         choices: &[TaskAction],
         observation: &mut Observation,
@@ -305,9 +317,10 @@ impl Sequential {
         let totals = self.totals;
         let before = self.take_out(slot, task, choices[task].placement);
         self.paths.find(slot, &self.sites, task);
-        self.shortlist(slot, layout.spans, options, task);
+        let Steps { spans, options, .. } = self.steps;
+        self.shortlist(slot, spans, options, task);
         let first = self.trials.len();
-        self.try_ranked(slot, layout.spans, task);
+        self.try_ranked(slot, spans, task);
         let head = Head {
             task: task as u32,
             first: first as u32,

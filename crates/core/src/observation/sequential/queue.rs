@@ -35,7 +35,8 @@ impl Queue {
     pub(super) fn fill(&mut self, slot: &Slot, turns: Turns) {
         self.turns.clear();
         match turns {
-            Turns::Single => {
+            // what `Either` means was settled before
+            Turns::Single | Turns::Either => {
                 self.order.by_size(slot);
                 self.one_by_one(false);
             }

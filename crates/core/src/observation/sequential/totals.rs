@@ -1,5 +1,6 @@
 //! Sums over the slot, which make the context of a turn.
 
+use super::Promise;
 use crate::observation::features::{over, share, squash};
 use crate::observation::tentative::Site;
 use crate::observation::{CONTEXT, Layout};
@@ -27,20 +28,29 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// A task that would take any share is no longer where it was expected or put.
+    /// A task is no longer where it was expected or put.
     pub(super) fn forget(
         &mut self,
         slot: &Slot,
         task: usize,
         placement: Placement,
+        promise: Option<Promise>,
         sites: &[Site],
     ) {
         let Placement::Rsu { entry, execution } = placement else {
             self.rest -= slot.local_cost(task);
             return;
         };
-        let site = &sites[execution as usize];
-        self.elastic_hz -= site.free_demand_hz.min(site.capacity_hz);
+        match promise {
+            Some(Promise { hz, own }) => {
+                self.held_hz -= hz;
+                self.rest -= own;
+            }
+            None => {
+                let site = &sites[execution as usize];
+                self.elastic_hz -= site.free_demand_hz.min(site.capacity_hz);
+            }
+        }
         if entry != execution
             && let Some(target) = slot.routes.find(entry, execution)
         {

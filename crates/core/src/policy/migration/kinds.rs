@@ -1,5 +1,6 @@
 //! The migration policies by name.
 
+use super::scored::{LeastCost, Scored};
 use super::{AllCloud, Ect, Migration, Oesda, RouterKind, SelectorKind};
 use crate::policy::{Policy, PolicyInfo};
 use crate::rng::Streams;
@@ -27,6 +28,8 @@ pub enum MigrationKind {
         /// With the cloud as one more candidate.
         cloud: bool,
     },
+    /// The least predicted cost of the rows that learned policies see.
+    Least,
 }
 
 use MigrationKind::{AllCloud as Cloud, Combined, Mcatm, Oesda as Spread, Ratom, Ratos};
@@ -54,7 +57,7 @@ impl MigrationKind {
     ];
 
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Mcatm,
         Ratom,
         Ratos,
@@ -64,6 +67,7 @@ impl MigrationKind {
         ect(true, false),
         ect(false, true),
         ect(true, true),
+        Self::Least,
         Combined(Aahp, Dijkstra),
         Combined(Aahp, Ospf),
         Combined(Aahp, Pacb),
@@ -131,6 +135,12 @@ impl MigrationKind {
                     "policy.migration, policy.pacb, policy.ect, policy.ect-h",
                 ),
             },
+            Self::Least => (
+                "queue-least",
+                "the least predicted cost of the rows that learned policies see: what they are worth untrained",
+                "Wayside",
+                "policy.migration",
+            ),
             Combined(selector, router) => {
                 let (name, summary) = match (selector, router) {
                     (Aahp, Dijkstra) => ("aahp-dijkstra", "the server by AAHP, paths by Dijkstra"),
@@ -167,6 +177,9 @@ impl MigrationKind {
     }
 
     /// Builds the policy for one seed.
+    ///
+    /// # Panics
+    /// Never.
     #[must_use]
     pub fn build(self, options: &MigrationOptions, streams: Streams) -> Box<dyn Policy> {
         let migration = |selector, router, max_hops| -> Box<dyn Policy> {
@@ -185,6 +198,10 @@ impl MigrationKind {
             Spread => Box::new(Oesda::new(options)),
             Cloud => Box::new(AllCloud),
             Self::Ect { hedged, cloud } => Box::new(Ect::new(hedged, cloud, options)),
+            Self::Least => {
+                let rule = LeastCost::new(options.max_hops);
+                Box::new(Scored::new(rule).expect("the layout makes sense"))
+            }
         }
     }
 }

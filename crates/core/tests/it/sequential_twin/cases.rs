@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What decides more than once, for worlds without rules on ends.
+/// What decides more than once.
 fn passing() -> [Form; 3] {
     let form = |options, turns, passes| Form::Sequential {
         options,
@@ -129,12 +129,17 @@ fn oracle_rows_of_sequential_are_those_of_the_slow_twin_to_the_bit() {
         let world = World::new(&builtin(name, &overrides)).expect("built in");
         let mut slot = world.empty_slot();
         let mut traffic = Traffic::new(&world, Streams::new(3)).expect("no trace");
-        let more = match world.scenario.time.carry_over {
-            true => Vec::new(),
-            false => passing().to_vec(),
+        let either = |passes| Form::Sequential {
+            options: 6,
+            turns: Turns::Either,
+            passes,
         };
+        let more = passing().into_iter().chain([either(1), either(3)]);
         for form in forms().into_iter().chain(more) {
-            let layout = Layout::new(form, &world);
+            let mut layout = Layout::new(form, &world);
+            if layout.is_either() {
+                layout.spans = 3;
+            }
             let mut encoder = Encoder::new(layout.clone()).expect("sound");
             for t in 0..slots {
                 traffic.advance(t, &mut slot).expect("no trace");
@@ -164,8 +169,7 @@ fn oracle_rows_of_odd_slots_are_those_of_the_slow_twin_to_the_bit() {
             ..Recipe::default()
         }
         .slot(seed);
-        let more = if seed % 2 == 0 { 3 } else { 0 };
-        for form in forms().into_iter().chain(passing().into_iter().take(more)) {
+        for form in forms().into_iter().chain(passing()) {
             let mut layout = Layout::new(form, &world);
             layout.spans = if seed % 2 == 0 { 1 } else { 3 };
             let mut encoder = Encoder::new(layout.clone()).expect("sound");

@@ -131,6 +131,9 @@ pub(super) fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
             ..common
         };
     }
+    if world.scenario.execution.queues() {
+        return by_task(common);
+    }
     match encoder {
         // steps are turns, about as many a slot as there are vehicles
         Encoder::Sequential => PpoConfig {
@@ -159,6 +162,20 @@ pub(super) fn ppo_defaults(encoder: Encoder, world: &World) -> PpoConfig {
             ratio: Ratio::Vehicle,
             ..common
         },
+    }
+}
+
+/// For tasks that queue: rewards after imitation made every policy worse here, too.
+fn by_task(common: PpoConfig) -> PpoConfig {
+    PpoConfig {
+        n_steps: 128,
+        batch_size: 512,
+        learning_rate: 3e-3,
+        gamma: 0.9,
+        turn_lambda: 1.0,
+        imitate_timesteps: 150_000,
+        total_timesteps: 150_000,
+        ..common
     }
 }
 
