@@ -44,10 +44,11 @@ class Value(nn.Module):
         return self.mean(observation.mean(dim=-2))
 
 
-def main(decisions=50_000, seed=0):
+def train(scenario, decisions, seed):
+    """The network after so many decisions in ``scenario``."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    env = GymWrapper(OffloadingEnv("wang2025", "sequential", mask="observation"), categorical_action_encoding=True)
+    env = GymWrapper(OffloadingEnv(scenario, "sequential", mask="observation"), categorical_action_encoding=True)
     env.set_seed(seed + 1_000_000)
     width = env.observation_spec["observation"].shape[-1]
     scores = TensorDictModule(Scores(width), ["observation", "action_mask"], ["logits", "mask"])
@@ -78,12 +79,22 @@ def main(decisions=50_000, seed=0):
                 optimiser.step()
     collector.shutdown()
     print(f"{seen} decisions in {time.perf_counter() - begin:.0f} s")
+    return scores
+
+
+def chooser(scores):
+    """The likeliest legal row."""
 
     def choose(observation, mask):
         with torch.no_grad():
             logits, legal = scores(torch.as_tensor(observation), torch.as_tensor(mask))
         return int(logits.masked_fill(~legal, -torch.inf).argmax())
 
+    return choose
+
+
+def main(decisions=50_000, seed=0):
+    choose = chooser(train("wang2025", decisions, seed))
     objective = compare("TorchRL PPO", choose, "wang2025", range(5), slots=20)
     assert objective["TorchRL PPO"] < 0.5 * (objective["nearest"] + objective["price"]), "it has learned nothing"
 

@@ -1,5 +1,8 @@
 """The environment for PettingZoo."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
@@ -115,3 +118,68 @@ def test_property_agents_of_traces_need_places():
     env = OffloadingAECEnv("city-grid", vehicles=400, slots=1)
     env.reset(seed=0)
     env.step(int(np.flatnonzero(env.infos[env.agent_selection]["action_mask"])[0]))
+
+
+CLONES = [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))]
+
+
+@pytest.mark.parametrize("clone", CLONES, ids=["deepcopy", "pickle"])
+def test_property_a_copy_goes_on_where_the_environment_stood(clone):
+    env = OffloadingParallelEnv("coupled", overrides=SMALL, slots=4)
+    env.reset(seed=1)
+    rng = np.random.default_rng(0)
+
+    def act(*envs):
+        actions = {a: rng.integers(envs[0].action_space(a).nvec) for a in envs[0].agents}
+        return [e.step(actions) for e in envs]
+
+    act(env)
+    other, state = clone(env), env.get_state()
+    later = []
+    while env.agents:
+        (seen, rewards, *_), (same, equal, *_) = act(env, other)
+        later.append(rewards)
+        assert rewards == equal
+        for agent in seen:
+            np.testing.assert_array_equal(seen[agent], same[agent])
+    assert other.agents == [] and clone(env).agents == []
+    assert len(later) == 3
+    observations, infos = env.set_state(state)
+    again, _ = other.set_state(state)
+    assert list(observations) == env.agents == list(infos)
+    for agent in observations:
+        np.testing.assert_array_equal(observations[agent], again[agent])
+
+
+@pytest.mark.parametrize("clone", CLONES, ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(("scenario", "overrides"), [("coupled", SMALL), ("lin2025", QUEUES)])
+def test_property_a_copy_goes_on_with_the_same_turn(clone, scenario, overrides):
+    env = OffloadingAECEnv(scenario, overrides=overrides, slots=3)
+    env.reset(seed=1)
+    first = clone(env)
+    assert first.agent_selection == env.agent_selection
+
+    def go(envs, steps):
+        told = []
+        for _ in range(steps):
+            one = envs[0]
+            if not one.agents:
+                break
+            over = one.truncations[one.agent_selection]
+            legal = np.flatnonzero(one.infos[one.agent_selection]["action_mask"])
+            for e in envs:
+                e.step(None if over else int(legal[-1]))
+            told.append((one.agent_selection, dict(one.rewards)) if one.agents else None)
+            for e in envs[1:]:
+                assert e.agents == one.agents and e.rewards == one.rewards
+                if one.agents:
+                    assert e.agent_selection == one.agent_selection
+                    np.testing.assert_array_equal(e.last()[0], one.last()[0])
+                    assert e.last()[1:4] == one.last()[1:4]
+        return told
+
+    go([env, first], 8)
+    state, other = env.get_state(), clone(env)
+    whole = go([env, other], 60)
+    env.set_state(state)
+    assert go([env], 60) == whole

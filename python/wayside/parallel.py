@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -134,6 +135,31 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
         """Features of the slot as a whole, float32 of shape ``(globals,)``."""
         return self._env._env.context()
 
+    def get_state(self) -> bytes:
+        """As in :class:`wayside.env.OffloadingEnv`."""
+        return self._env.get_state()
+
+    def set_state(
+        self, state: bytes
+    ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
+        """Go back to where :meth:`get_state` was called: observations and infos as they were then."""
+        seen, _ = self._env.set_state(state)
+        self.agents = self.possible_agents.copy()
+        dealt = self._deal(seen), self._infos(seen)
+        if self._env._over:
+            self.agents = []
+        return dealt
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _kept(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        engine = state.pop("_engine", None)
+        EzPickle.__setstate__(self, state)
+        if engine is not None:
+            self._env = engine
+            self.agents = [] if engine._over else self.possible_agents.copy()
+
     def _gathered(self, actions: Mapping[str, Any]) -> npt.NDArray[Any]:
         """The actions of all agents, one after the other."""
         missing = [agent for agent in self.agents if agent not in actions]
@@ -158,6 +184,14 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
         return {
             agent: {"action_mask": mask} for agent, mask in zip(self.agents, heads, strict=True)
         }
+
+
+def _kept(env: OffloadingParallelEnv | OffloadingAECEnv) -> dict[str, Any]:
+    """How a copy is made, and the engine with where it stands."""
+    state: dict[str, Any] = EzPickle.__getstate__(env)
+    if env._env._seeded:
+        state["_engine"] = env._env
+    return state
 
 
 class OffloadingAECEnv(AECEnv[str, Observation, Any], EzPickle):
@@ -288,6 +322,39 @@ class OffloadingAECEnv(AECEnv[str, Observation, Any], EzPickle):
     def observe(self, agent: str) -> Observation:
         """The options of its task, where it is its turn."""
         return self._shown.copy() if agent == self.agent_selection else self._nothing.copy()
+
+    def get_state(self) -> bytes:
+        """As in :class:`wayside.env.OffloadingEnv`, with the rewards of all agents."""
+        told = (self._env.get_state(), self.agent_selection, self.rewards, self._cumulative_rewards)
+        return pickle.dumps((*told, self.truncations, bool(self.agents)))
+
+    def set_state(self, state: bytes) -> None:
+        """Go back to where :meth:`get_state` was called, in an environment made alike; like any pickle, only from who you trust."""
+        engine, selected, rewards, cumulative, truncations, going = pickle.loads(state)
+        rows, _ = self._env.set_state(engine)
+        self.agents = self.possible_agents.copy() if going else []
+        self.rewards, self._cumulative_rewards = dict(rewards), dict(cumulative)
+        self.terminations = dict.fromkeys(self.possible_agents, False)
+        self.truncations = dict(truncations)
+        self.infos = {agent: {"action_mask": self._closed} for agent in self.possible_agents}
+        self.agent_selection = selected
+        self._vehicles = (None, None)
+        if self._env._over:
+            self._shown = rows.reshape(-1)
+        else:
+            self._select(rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = EzPickle.__getstate__(self)
+        if self._env._seeded:
+            state["_state"] = self.get_state()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.pop("_state", None)
+        EzPickle.__setstate__(self, state)
+        if kept is not None:
+            self.set_state(kept)
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """As in :class:`wayside.env.OffloadingEnv`."""
