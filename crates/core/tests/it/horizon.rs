@@ -312,6 +312,35 @@ fn oracle_no_schedule_costs_less_than_a_bound_that_stops_early() {
     });
 }
 
+/// The same over a run in which a tiny one comes again and again, with so many empty slots between that nothing is held
+/// over them: long enough for windows that move, and for slots that are taken one by one.
+#[test]
+fn oracle_a_bound_that_stops_early_over_many_windows() {
+    over_seeds(20, |seed| {
+        let slots = run(seed);
+        let mut horizon = Horizon::within(0.02);
+        for t in 0..40 {
+            let mut slot = slots[(t % 8).min(2)].clone();
+            slot.now_s = t as f64 * slot.slot_s;
+            if t % 8 > 2 {
+                let tasks = &mut slot.tasks;
+                tasks.vehicle.clear();
+                for column in [
+                    &mut tasks.cycles,
+                    &mut tasks.data_bits,
+                    &mut tasks.deadline_s,
+                ] {
+                    column.clear();
+                }
+            }
+            horizon.push(&slot);
+        }
+        let (bound, optimum) = (horizon.finish(), 5.0 * optimum(&slots));
+        assert!(bound <= optimum * (1.0 + 1e-9), "{seed}: {bound} {optimum}");
+        assert!(bound >= 0.3 * optimum, "{seed}: {bound} {optimum}");
+    });
+}
+
 #[test]
 fn property_it_is_never_far_below_the_bounds_of_the_slots_and_above_them_where_cpu_is_held() {
     let mut above = 0;

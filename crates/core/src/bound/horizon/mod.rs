@@ -187,14 +187,13 @@ impl Horizon {
 
     /// Finds prices for the window.
     fn solve(&mut self) {
-        let Effort {
-            temperatures, back, ..
-        } = self.effort;
+        let effort = self.effort;
+        let temperatures = effort.temperatures;
         let first = match self.warm {
-            true => temperatures.len() - self.effort.warm,
+            true => temperatures.len() - effort.warm,
             false => 0,
         };
-        let rescales = self.effort.rescales || !self.warm;
+        let rescales = effort.rescales || !self.warm;
         self.warm = true;
         let Self {
             constants,
@@ -205,10 +204,9 @@ impl Horizon {
             search,
             ascent,
             mean,
-            effort,
             ..
         } = self;
-        let old = kept.saturating_sub(back);
+        let old = kept.saturating_sub(effort.back);
         let mut point: Vec<f64> = Vec::new();
         for stage in stages.iter().skip(*kept) {
             let prices = stage.band.iter().chain(&stage.cpu);

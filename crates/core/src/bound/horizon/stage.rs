@@ -19,13 +19,29 @@ pub(super) struct Constants {
 struct Site {
     curve: Curve,
     cpu_hz: f64,
+    /// No cycle costs less, whatever CPU costs.
+    least_per_cycle: f64,
+}
+
+impl Site {
+    fn new(curve: Curve, cpu_hz: f64) -> Self {
+        let free = match curve.is_priced_exactly() {
+            true => curve.free_cost_per_cycle() * (1.0 - 1e-12),
+            false => 0.0,
+        };
+        Self {
+            curve,
+            cpu_hz,
+            least_per_cycle: free,
+        }
+    }
 }
 
 impl Constants {
     pub(super) fn new(slot: &Slot) -> Self {
-        let site = |m: usize| Site {
-            curve: Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
-            cpu_hz: slot.rsus.cpu_hz[m],
+        let site = |m: usize| {
+            let curve = Curve::new(slot.omega, slot.rsus.energy_coeff[m]);
+            Site::new(curve, slot.rsus.cpu_hz[m])
         };
         Self {
             slot_s: slot.slot_s,
@@ -181,14 +197,16 @@ const CUTOFF: f64 = 12.0;
 /// Lets tasks choose at the prices, keeping its memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Search {
-    /// Holds of the present task per RSU, where `stamp` is the present one.
+    /// Holds of the present task per RSU, as far as somebody has asked where `stamp` is the present one.
     holds: Vec<[Hold; HOLDS]>,
-    stamps: Vec<u32>,
+    known: Vec<(u32, u32)>,
     stamp: u32,
     /// Price of a Hz over 1, 2, .. slots from the present one, per RSU, and how many of these holds no fault ends.
     prices: Vec<[f64; HOLDS]>,
     most_holds: Vec<usize>,
     choices: Vec<Choice>,
+    /// What they weigh, relative to the best.
+    weights: Vec<f64>,
 }
 
 impl Search {
@@ -213,8 +231,8 @@ impl Search {
                 self.gather(constants, &stage, row, CUTOFF * temperature);
                 let (least, total) = self.weigh(row.local, temperature);
                 value += least - temperature * total.ln();
-                for choice in &self.choices {
-                    let weight = ((least - choice.cost) / temperature).exp() / total;
+                for (choice, weight) in self.choices.iter().zip(&self.weights) {
+                    let weight = weight / total;
                     band_used[choice.entry as usize] += weight * choice.band;
                     let execution = choice.execution as usize;
                     cpu_used[execution] += weight * choice.cpu;
@@ -280,19 +298,17 @@ impl Search {
     }
 
     /// The least cost, and the sum of the choices' weights relative to it.
-    fn weigh(&self, local: f64, temperature: f64) -> (f64, f64) {
+    fn weigh(&mut self, local: f64, temperature: f64) -> (f64, f64) {
         let least = self
             .choices
             .iter()
             .map(|choice| choice.cost)
             .fold(local, f64::min);
         let weight = |cost: f64| ((least - cost) / temperature).exp();
-        let total = weight(local)
-            + self
-                .choices
-                .iter()
-                .map(|choice| weight(choice.cost))
-                .sum::<f64>();
+        self.weights.clear();
+        self.weights
+            .extend(self.choices.iter().map(|choice| weight(choice.cost)));
+        let total = weight(local) + self.weights.iter().sum::<f64>();
         (least, total)
     }
 
@@ -307,7 +323,7 @@ impl Search {
         let rsus = constants.sites.len();
         self.prices.resize(rsus, [0.0; HOLDS]);
         self.holds.resize(rsus, [Hold::default(); HOLDS]);
-        self.stamps.resize(rsus, 0);
+        self.known.resize(rsus, (0, 0));
         self.most_holds.clear();
         self.most_holds.extend((0..rsus).map(|m| {
             let failed = (t..stages.len().min(t + MOST_SLOTS)).find(|&t| !stages[t].is_up(m));
@@ -351,8 +367,8 @@ impl Search {
             }
             for way in stage.ways.from(upload.rsu) {
                 let base = way.cost(row.data_bits);
-                if cost + base <= limit {
-                    self.hold(constants, way.rsu as usize, row.cycles);
+                let run = constants.sites[way.rsu as usize].least_per_cycle * row.cycles;
+                if cost + base + run <= limit {
                     self.gather_at(
                         constants,
                         row,
@@ -376,7 +392,7 @@ impl Search {
     ) {
         let base = way.cost(row.data_bits);
         for k in 1..=self.most_holds[way.rsu as usize] {
-            let hold = self.holds[way.rsu as usize][k - 1];
+            let hold = self.hold(constants, way.rsu as usize, row.cycles, k);
             if upload.cost(lambda, most) + base + hold.cost > *limit {
                 break;
             }
@@ -397,17 +413,19 @@ impl Search {
         }
     }
 
-    /// What the task pays at RSU `m` for 1, 2, .. slots.
-    fn hold(&mut self, constants: &Constants, m: usize, cycles: f64) {
-        if self.stamps[m] == self.stamp {
-            return;
+    /// What the task pays at RSU `m` for `k` slots; asked for 1, 2, .. in this order, and seldom for many.
+    fn hold(&mut self, constants: &Constants, m: usize, cycles: f64, k: usize) -> Hold {
+        let (stamp, known) = &mut self.known[m];
+        if *stamp != self.stamp {
+            (*stamp, *known) = (self.stamp, 0);
         }
-        self.stamps[m] = self.stamp;
-        let site = &constants.sites[m];
-        for (hold, &price) in self.holds[m].iter_mut().zip(&self.prices[m]) {
+        if (*known as usize) < k {
+            *known = k as u32;
+            let (site, price) = (&constants.sites[m], self.prices[m][k - 1]);
             let (cost, hz) = site.curve.priced_cost(price, cycles, 0.0, site.cpu_hz);
-            *hold = Hold { cost, hz, price };
+            self.holds[m][k - 1] = Hold { cost, hz, price };
         }
+        self.holds[m][k - 1]
     }
 }
 

@@ -38,10 +38,8 @@ fn oracle_the_best_share_of_the_band_is_that_of_a_scan() {
     let mut stream = Streams::new(7).stream("horizon-band");
     let (mut found, mut none, mut between) = (0, 0, 0);
     for _ in 0..20_000 {
-        let site = Site {
-            curve: Curve::new(stream.uniform(0.1, 0.9), 3e-28),
-            cpu_hz: stream.uniform(5e9, 2e10),
-        };
+        let curve = Curve::new(stream.uniform(0.1, 0.9), 3e-28);
+        let site = Site::new(curve, stream.uniform(5e9, 2e10));
         let constants = Constants {
             slot_s: stream.uniform(0.02, 0.4),
             sites: vec![site],
