@@ -1,8 +1,6 @@
 //! The training environment of sessions: a step per session that may move, and a teacher that says what it would do.
 //!
-//! The reward of a slot is minus what its batches cost, in units of the cost of the mean task on the mean vehicle. With `shaping` a turn
-//! also earns what it lowers the forecast of [`wayside_core::observation::hosts`] by; with the last turn of a slot that is taken back, so
-//! that within a slot turns are told apart and the sum is the reward.
+//! The reward of a slot is minus what its batches cost, in units of the cost of the mean task on the mean vehicle, all with its last turn.
 
 use serde_json::Value;
 use wayside_core::engine::session_env::SessionEnv;
