@@ -19,7 +19,7 @@ use wayside_learn::trainer::{
 type Texts = Vec<(String, String)>;
 
 /// Trains a policy into the folder `out`; how it ended, as JSON. `callback` gets the metrics of every iteration; the training
-/// stops where it returns False.
+/// stops where it returns False. `progress` is called with the steps that are done, and of how many.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "Python names them")]
 pub(crate) fn train(
@@ -37,6 +37,7 @@ pub(crate) fn train(
     force: bool,
     threads: usize,
     callback: Option<Py<PyAny>>,
+    progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let request = Request {
         algorithm: named("algorithm", algorithm)?,
@@ -54,6 +55,7 @@ pub(crate) fn train(
         out,
         force,
         callback,
+        progress,
         stop: Arc::default(),
         raised: Arc::default(),
     };
@@ -83,6 +85,7 @@ struct Training {
     out: PathBuf,
     force: bool,
     callback: Option<Py<PyAny>>,
+    progress: Option<Py<PyAny>>,
     stop: Arc<AtomicBool>,
     raised: Arc<Mutex<Option<PyErr>>>,
 }
@@ -114,8 +117,9 @@ impl Training {
             force: self.force,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
+        let total = plan.settings.config.total_timesteps();
         let mut trainer = Trainer::new(plan, resume)?;
-        let ended = trainer.run(&self.stop, &mut |progress| self.tell(progress))?;
+        let ended = trainer.run(&self.stop, &mut |progress| self.tell(progress, total))?;
         let ended = match ended {
             Ended::Done => "done",
             Ended::Target => "target",
@@ -131,12 +135,19 @@ impl Training {
         .to_string())
     }
 
-    /// Tells the callback of an iteration.
-    fn tell(&self, progress: &Progress) {
-        let Some(callback) = &self.callback else {
+    /// Tells of an iteration: how far the training is, then the callback.
+    fn tell(&self, progress: &Progress, total: u64) {
+        if self.callback.is_none() && self.progress.is_none() {
             return;
-        };
+        }
         let told = Python::attach(|py| {
+            if let Some(bar) = &self.progress {
+                let done = progress.report.total_timesteps.min(total);
+                bar.call1(py, (done, total))?;
+            }
+            let Some(callback) = &self.callback else {
+                return Ok(true);
+            };
             let metrics = PyDict::new(py);
             for (name, value) in progress.metrics() {
                 metrics.set_item(name, value)?;

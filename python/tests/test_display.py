@@ -134,6 +134,26 @@ def test_property_progress_is_told_and_its_exceptions_arrive():
         wayside.run("wang2025", "price", seeds=range(50), slots=100, progress=refuse)
 
 
+def test_property_a_training_tells_its_steps(tmp_path, monkeypatch, capsys):
+    short = {"total_timesteps": 240, "n_steps": 20, "n_envs": 1, "eval_slots": 2, "net_arch": [8, 8]}
+    seen = []
+    of = {"overrides": {"fleet.size": 4}, **short}
+    wayside.train("ppo", out=tmp_path / "a", progress=lambda *n: seen.append(n), **of)
+    assert seen[0] == (0, 240) and seen[-1] == (240, 240) and seen == sorted(seen)
+
+    def refuse(done, total):
+        raise ArithmeticError("enough")
+
+    with pytest.raises(ArithmeticError, match="enough"):
+        wayside.train("ppo", out=tmp_path / "b", progress=refuse, **of)
+    monkeypatch.setattr(_progress, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(_progress, "INTERVAL_S", 0.0)
+    wayside.train("ppo", out=tmp_path / "c", **of)
+    assert capsys.readouterr().err == ""
+    wayside.train("ppo", out=tmp_path / "d", progress=True, **of)
+    assert "240/240 steps" in capsys.readouterr().err
+
+
 def test_property_a_bar_is_shown_where_it_is_asked_for(monkeypatch, capsys):
     monkeypatch.setattr(_progress, "PATIENCE_S", 0.0)
     monkeypatch.setattr(_progress, "INTERVAL_S", 0.0)

@@ -361,5 +361,6 @@ def train(
     force: bool,
     threads: int,
     callback: Callable[[dict[str, float | None]], object] | None,
+    progress: Callable[[int, int], object] | None,
 ) -> str: ...
 def main(arguments: list[str]) -> int: ...

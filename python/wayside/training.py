@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from wayside import _native
+from wayside._progress import Progress, following
 from wayside._seeds import seed_of
 from wayside.scenario import Scenario, _flat, _text, scenario_of
 
@@ -72,6 +73,7 @@ def train(
     resume: bool = False,
     force: bool = False,
     threads: int = 0,
+    progress: Progress = None,
     **options: Any,
 ) -> Training:
     """Train a policy, as ``wayside train`` does: the same seed gives the same bytes.
@@ -89,6 +91,8 @@ def train(
         resume: go on from the checkpoint in ``out``.
         force: whether another training in ``out`` may be replaced.
         threads: 0 for one per core; this never changes a result.
+        progress: by default a bar in notebooks; ``True`` for a bar, ``False`` for none, or a function that is called, on another
+            thread, with the steps that are done, and of how many.
         **options: options of the training, such as ``learning_rate=3e-4``, ``total_timesteps=100_000`` or
             ``net_arch=[64, 64]``; ``wayside train ppo wang2025 --list-options`` lists them with their values.
 
@@ -99,8 +103,8 @@ def train(
     """
     found = scenario_of(scenario, overrides)
     name = None if isinstance(scenario, Scenario) else str(scenario)
-    ended = json.loads(
-        _native.train(
+    with following(progress, "steps") as call:
+        said = _native.train(
             found._native,
             name,
             algorithm,
@@ -114,8 +118,9 @@ def train(
             force,
             threads,
             callback,
+            call,
         )
-    )
+    ended = json.loads(said)
     return Training(
         ended["ended"],
         Path(ended["policy"]),
