@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, input, scenario};
-use wayside_live::{DriveConfig, authority, drive};
+use wayside_live::{CentreAt, DriveConfig, Trust, Url, drive};
 use wayside_study::table;
 
 /// Drive the vehicles of a scenario against a centre, in time.
@@ -25,7 +25,7 @@ Examples:
   wayside serve wang2025 &
   wayside drive wang2025 --slots 60 --out measured
   wayside drive wang2025 --speed 10 --slots 600                 ten times as fast; the time to an answer counts ten times too
-  wayside drive city.toml --to http://127.0.0.1:7077 --token-file token")]
+  wayside drive city.toml --to https://centre.example:7077 --tls-ca ca.pem --token-file token")]
 pub(crate) struct Drive {
     /// Scenario: a TOML file, or a built-in one.
     pub(crate) scenario: String,
@@ -47,6 +47,9 @@ pub(crate) struct Drive {
     /// File with the token that the centre wants.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Certificates that vouch for the centre, in PEM, for https: the authority's that signed its own, or its own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
     /// Folder for the results, as those of a run.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -95,20 +98,28 @@ fn config(args: &Drive) -> Result<DriveConfig> {
     let slots = args
         .slots
         .map_or(scenario.time.slots, |slots| slots as usize);
-    let Some(to) = authority(&args.to) else {
-        let message = format!("must be like http://127.0.0.1:7077, got {:?}", args.to);
-        return Err(Error::invalid("--to", None, "", message));
-    };
-    let token = args.token_file.as_deref().map(input::read_text);
-    let token = token.transpose()?.map(|text| text.trim().to_owned());
     Ok(DriveConfig {
         world: Arc::new(World::new(&scenario)?),
         seed: args.seed,
         slots,
         speed: args.speed,
-        to,
-        token,
+        to: centre(args)?,
         out: args.out.clone(),
         force: args.force,
+    })
+}
+
+fn centre(args: &Drive) -> Result<CentreAt> {
+    let wrong = |flag: &str, message: &str| Error::invalid(flag, None, "", message);
+    let url = Url::parse(&args.to).ok_or_else(|| wrong("--to", &Url::must(&args.to)))?;
+    if let Some(message) = url.ca_is_wrong(args.tls_ca.is_some()) {
+        return Err(wrong("--tls-ca", message));
+    }
+    let token = args.token_file.as_deref().map(input::read_text);
+    let trust = args.tls_ca.as_deref().map(Trust::load);
+    Ok(CentreAt {
+        url,
+        token: token.transpose()?.map(|text| text.trim().to_owned()),
+        trust: trust.transpose()?,
     })
 }

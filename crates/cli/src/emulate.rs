@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
-use wayside_live::{Compared, Comparison, DecidedBy, EmulateConfig, Side, Stop, emulate};
+use wayside_live::{
+    Compared, Comparison, DecidedBy, EmulateConfig, Kills, Side, Stop, agents_killed, emulate,
+};
 
 /// Timers that are later than this on average say more about the machine than about the scenario \[ms\].
 const BUSY_MS: f64 = 3.0;
@@ -53,7 +55,8 @@ pub(crate) struct Emulate {
     /// Seconds that a second of the scenario takes.
     #[arg(long, value_name = "FACTOR", default_value_t = 5.0, value_parser = dilation)]
     pub(crate) dilate: f64,
-    /// Kill so many agents of every run (SIGKILL) at random moments.
+    /// Kill so many processes of every run (SIGKILL) at random moments: agents, and where a centre decides every second time the centre,
+    /// which is started again from its journal.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) kills: usize,
     /// Let cores compute for as long as a task takes, instead of waiting: needs as many cores as the scenario has.
@@ -117,8 +120,9 @@ fn config(args: &Emulate) -> Result<EmulateConfig> {
     let names = names(&args.policies, scenario.execution.queues())?;
     let policies = names.iter().map(policy).collect::<Result<_>>()?;
     let world = Arc::new(World::new(&scenario)?);
-    if args.kills > world.rsus.len() {
-        let message = format!("must be at most {}, the number of RSUs", world.rsus.len());
+    if agents_killed(args.kills, by) > world.rsus.len() {
+        let (rsus, agents) = (world.rsus.len(), agents_killed(args.kills, by));
+        let message = format!("must be less: {agents} of them are of agents, and there are {rsus}");
         return Err(Error::invalid("--kills", None, "", message));
     }
     let program = std::env::current_exe().map_err(|e| Error::io(Path::new("wayside"), e))?;
@@ -218,11 +222,8 @@ fn summary(comparison: &Comparison) -> String {
         comparison.timers_late_ms,
         comparison.timers_late_ms / comparison.dilate
     );
-    if let Some(kills) = comparison.kills {
-        text += &format!(
-            "killed: {} agents; the others planned {} tasks anew, and hold {} at the end.\n",
-            kills.agents, kills.replanned, kills.held
-        );
+    if let Some(kills) = &comparison.kills {
+        text += &killed(kills);
     }
     for of in &comparison.policies {
         let lost: Vec<String> = of
@@ -239,6 +240,31 @@ fn summary(comparison: &Comparison) -> String {
             of.policy,
             of.tasks,
             100.0 * of.same_place
+        );
+        if let Some(outliving) = of.outliving.as_ref().filter(|o| o.tasks > 0) {
+            text += &format!(
+                "  {} of them ({:.1} %) outlive their slot and hold CPU in the next, which slots that stand alone do not see: simulated with time.carry_over {:.1} ms, measured {:+.1} % off that.\n",
+                outliving.tasks,
+                100.0 * outliving.share,
+                1e3 * outliving.carried_delay_s.mean,
+                100.0 * outliving.delay_off,
+            );
+        }
+    }
+    text
+}
+
+/// What became of runs whose processes were killed.
+fn killed(kills: &Kills) -> String {
+    let mut text = format!(
+        "killed: {} agents; the others planned {} tasks anew, and hold {} at the end.\n",
+        kills.agents, kills.replanned, kills.held
+    );
+    if let Some(centre) = kills.centre {
+        let [runs, tasks] = centre.compared;
+        text += &format!(
+            "killed: {} times the centre. After {runs} runs it was killed once more with {tasks} tasks in hand: {} times it read another state than it had, and {} tasks and RSUs held CPU after all leases.\n",
+            centre.kills, centre.different, centre.leaked
         );
     }
     text

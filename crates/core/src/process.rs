@@ -48,6 +48,19 @@ impl Group {
         Ok(status)
     }
 
+    /// How it ended, once it has; then all that it had started in turn is ended too.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        if !has_exited(&mut self.child)? {
+            return Ok(None);
+        }
+        // until it is waited for, its id belongs to no other process
+        kill(self.child.id());
+        self.wait().map(Some)
+    }
+
     /// Ends it, if it has not ended by itself.
     pub fn end(&mut self) {
         if !self.ended {
@@ -98,6 +111,21 @@ fn kill(id: u32) {
 #[cfg(not(unix))]
 fn kill(_: u32) {}
 
+/// Whether it has exited; it is not waited for.
+#[cfg(unix)]
+fn has_exited(child: &mut Child) -> io::Result<bool> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(pid), options)?.is_some())
+}
+
+#[cfg(not(unix))]
+fn has_exited(child: &mut Child) -> io::Result<bool> {
+    Ok(child.try_wait()?.is_some())
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -117,5 +145,22 @@ mod tests {
         drop(group);
         // the pipe is open as long as any of them lives
         assert_eq!(stdout.read(&mut up).unwrap(), 0);
+    }
+    #[test]
+    fn property_what_a_program_leaves_behind_ends_with_it() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "sleep 300 & exit 3"])
+            .stdout(Stdio::piped());
+        let mut group = Group::start(&mut command).unwrap();
+        let mut stdout = group.child().stdout.take().unwrap();
+        let status = loop {
+            if let Some(status) = group.try_wait().unwrap() {
+                break status;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        };
+        assert_eq!(status.code(), Some(3));
+        assert_eq!(stdout.read(&mut [0; 1]).unwrap(), 0);
     }
 }

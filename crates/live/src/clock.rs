@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Timers are as fine as this, and round up.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Seconds from 1970 on, as the system had them at the start, and monotonic from then on: a system clock that jumps changes nothing.
+/// Seconds from 1970 on, as the system had them at the start, and monotonic from then on: a system clock that jumps changes nothing. Dilated
+/// ones are fewer by that factor, from 1970 on: a centre that is started again goes on where it was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
@@ -19,7 +20,7 @@ impl Clock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             start: Instant::now(),
-            start_s: since.unwrap_or(Duration::ZERO).as_secs_f64(),
+            start_s: since.unwrap_or(Duration::ZERO).as_secs_f64() / dilate,
             dilate,
         }
     }
@@ -38,5 +39,22 @@ impl Clock {
     /// What is due by this instant is due now: no timer is finer.
     pub(crate) fn due_s(&self) -> f64 {
         self.now_s() + TICK.as_secs_f64() / self.dilate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn property_a_clock_that_starts_later_shows_the_same() {
+        for dilate in [0.5, 1.0, 20.0] {
+            let first = Clock::new(dilate);
+            std::thread::sleep(Duration::from_millis(300));
+            let second = Clock::new(dilate);
+            let ahead_s = second.now_s() - first.now_s();
+            // the system's clock may be slewed meanwhile
+            assert!(ahead_s.abs() * dilate < 0.05, "{dilate}: {ahead_s}");
+        }
     }
 }

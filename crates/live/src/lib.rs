@@ -43,17 +43,20 @@ mod workers;
 mod zones;
 
 pub use centre::{LinkState, Placed, PlacedTasks, RsuState, State, TaskState, VehicleState};
-pub use client::authority;
+pub use client::{CentreAt, Url};
 pub use drive::{DriveConfig, Driven, drive};
-pub use emulate::{Compared, Comparison, EmulateConfig, Kills, Parts, Side, emulate};
-pub use net::{Addresses, DecidedBy, Net, NetFile, Work};
+pub use emulate::{
+    CentreKills, Compared, Comparison, EmulateConfig, Kills, Outliving, Parts, Side, agents_killed,
+    emulate,
+};
+pub use net::{Addresses, DecidedBy, Net, NetFile, Program, Work};
 pub use problem::{InputError, Problem};
-pub use rsu::{Begin, RsuConfig, RsuReport, run_rsu, run_rsu_of_parent};
+pub use rsu::{Begin, RsuConfig, RsuReport, WorkFailures, run_rsu, run_rsu_of_parent};
 pub use seal::Key;
 pub use server::{Config, Note, Reload, serve};
 pub use stop::Stop;
 pub use tasks::OutcomeTaken;
-pub use tls::Tls;
+pub use tls::{Tls, Trust};
 pub use tokens::Tokens;
 pub use view::view;
 pub use wire::{Announced, DATAGRAM_BYTES, Direction, Garbage, Message, Place, datagram, packet};

@@ -1,7 +1,12 @@
 //! The configuration of agents: who they are, where they are, how they work. One file for all.
 
-use crate::client;
+mod work;
+
+pub use work::{Program, Work};
+
+use crate::client::{CentreAt, Url};
 use crate::seal::Key;
+use crate::tls::Trust;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,15 +15,7 @@ use wayside_core::config::{Choice, Count, Document, Float, Presence, Section, Te
 use wayside_core::engine::world::World;
 use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::{input, scenario};
-
-/// What executing a task means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// Waiting for as long as it would take.
-    Sleep,
-    /// Computing for as long as it would take.
-    Burn,
-}
+use work::{WORKS, WorkKind};
 
 /// Who decides where tasks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +25,6 @@ pub enum DecidedBy {
     /// The centre, which agents ask.
     Centre,
 }
-
-const WORKS: [(&str, Work); 2] = [("sleep", Work::Sleep), ("burn", Work::Burn)];
 
 /// Agents of one scenario.
 #[derive(Clone, Debug)]
@@ -50,8 +45,8 @@ pub struct Net {
     pub tasks_max: usize,
     /// Most data that an agent holds \[MiB\].
     pub memory_mib: usize,
-    /// Host and port of the centre, and the token that it wants, for agents that ask it.
-    pub centre: Option<(String, Option<String>)>,
+    /// The centre, for agents that ask it.
+    pub centre: Option<CentreAt>,
     /// Where agents are, by the row of their RSU.
     pub agents: Vec<Addresses>,
 }
@@ -71,13 +66,17 @@ pub struct NetFile {
     scenario: String,
     key_file: String,
     dilate: f64,
-    work: Work,
+    work: WorkKind,
+    command: Option<Vec<String>>,
+    command_s: f64,
+    output_kib: u64,
     batch_ms: f64,
     answer_s: f64,
     tasks_max: usize,
     memory_mib: usize,
-    centre: Option<String>,
+    centre: Option<Url>,
     centre_token_file: Option<String>,
+    centre_ca_file: Option<String>,
     agents: Vec<(String, Option<SocketAddr>, Option<SocketAddr>)>,
 }
 
@@ -112,6 +111,12 @@ impl NetFile {
     // Long: the keys, one after another.
     fn keys(s: &mut Section<'_>) -> Self {
         let mut before = Before::default();
+        let work = s.default(
+            "work",
+            Choice(&WORKS),
+            WorkKind::Sleep,
+            "what executing a task means: waiting, or computing, for as long as it takes, or a program",
+        );
         Self {
             scenario: s.required("scenario", Text::NAME, "a built-in scenario, or a file"),
             key_file: s.required("key_file", Text::NAME, "file with the shared key"),
@@ -121,11 +126,22 @@ impl NetFile {
                 1.0,
                 "seconds that a second of the scenario takes",
             ),
-            work: s.default(
-                "work",
-                Choice(&WORKS),
-                Work::Sleep,
-                "what executing a task means: waiting, or computing, for as long as it takes",
+            work,
+            command: work::command(s, work),
+            command_s: s.default(
+                "command_s",
+                Float::between(0.001, 86_400.0),
+                10.0,
+                "how long the program may take, by the clock of the wall [s]",
+            ),
+            output_kib: s.default(
+                "output_kib",
+                Count {
+                    min: 0_u64,
+                    max: 1_000_000,
+                },
+                1024,
+                "how much the program may write to its standard output [KiB]",
             ),
             batch_ms: s.default(
                 "batch_ms",
@@ -157,21 +173,18 @@ impl NetFile {
                 512,
                 "most data of tasks that an agent holds [MiB]",
             ),
-            centre: {
-                let doc = "the centre, for agents with --policy centre";
-                let url = s.optional("centre", Text::NAME, "none", doc);
-                let authority = url.as_deref().and_then(client::authority);
-                if let (Some(url), None) = (&url, &authority) {
-                    let message = format!("must be like http://127.0.0.1:7077, got {url:?}");
-                    s.problem("centre", message);
-                }
-                authority
-            },
+            centre: centre(s),
             centre_token_file: s.optional(
                 "centre_token_file",
                 Text::NAME,
                 "none",
                 "file with the token that the centre wants",
+            ),
+            centre_ca_file: s.optional(
+                "centre_ca_file",
+                Text::NAME,
+                "none",
+                "file with the certificates that vouch for the centre, in PEM, where it speaks https",
             ),
             agents: s.list(
                 "agent",
@@ -203,6 +216,64 @@ impl NetFile {
     }
 }
 
+/// The centre, with what its kind of URL wants beside it.
+fn centre(s: &mut Section<'_>) -> Option<Url> {
+    let doc = "the centre, for agents with --policy centre";
+    let text = s.optional("centre", Text::NAME, "none", doc);
+    let url = text.as_deref().and_then(Url::parse);
+    if let (Some(text), None) = (&text, &url) {
+        s.problem("centre", Url::must(text));
+    }
+    let has_ca = s.has("centre_ca_file");
+    if let Some(message) = url.as_ref().and_then(|url| url.ca_is_wrong(has_ca)) {
+        s.problem("centre_ca_file", message);
+    }
+    url
+}
+
+impl NetFile {
+    /// The centre, with the files that are named for it.
+    fn centre(&self, folder: &Path) -> Result<Option<CentreAt>> {
+        let Some(url) = self.centre.clone() else {
+            return Ok(None);
+        };
+        let token = self.centre_token_file.as_ref();
+        let token = token.map(|name| input::read_text(&folder.join(name)));
+        let trust = self.centre_ca_file.as_ref();
+        let trust = trust.map(|name| Trust::load(&folder.join(name)));
+        Ok(Some(CentreAt {
+            url,
+            token: token.transpose()?.map(|text| text.trim().to_owned()),
+            trust: trust.transpose()?,
+        }))
+    }
+
+    /// Where agents are, by the row of their RSU in `world`.
+    fn addresses(&self, file: &str, world: &World) -> Result<Vec<Addresses>> {
+        let (mut agents, mut problems) = (Vec::new(), Problems::default());
+        let mut wrong = |message: String| {
+            problems.push(Problem {
+                file: file.to_owned(),
+                line: None,
+                path: "agent".into(),
+                message,
+            });
+        };
+        for id in world.rsus.id.iter() {
+            match self.agents.iter().find(|(name, ..)| name == id) {
+                Some(&(_, Some(ri), Some(tasks))) => agents.push(Addresses { ri, tasks }),
+                _ => wrong(format!("no agent for RSU {id:?} of the scenario")),
+            }
+        }
+        for (id, ..) in &self.agents {
+            if !world.rsus.id.contains(id) {
+                wrong(format!("the scenario has no RSU {id:?}"));
+            }
+        }
+        problems.into_result(agents)
+    }
+}
+
 impl Net {
     /// Reads a configuration and the files that it names, relative to its own folder, for agents that decide themselves or ask the centre.
     ///
@@ -225,42 +296,21 @@ impl Net {
             let message = "is missing: agents with --policy centre ask it";
             return Err(Error::invalid(&file, None, "centre", message));
         }
-        let token = read.centre_token_file.as_ref();
-        let token = token.map(|name| input::read_text(&folder.join(name)));
-        let token = token.transpose()?.map(|text| text.trim().to_owned());
-        let (mut agents, mut problems) = (Vec::new(), Problems::default());
-        let mut wrong = |message: String| {
-            problems.push(Problem {
-                file: file.clone(),
-                line: None,
-                path: "agent".into(),
-                message,
-            });
-        };
-        for id in world.rsus.id.iter() {
-            match read.agents.iter().find(|(name, ..)| name == id) {
-                Some(&(_, Some(ri), Some(tasks))) => agents.push(Addresses { ri, tasks }),
-                _ => wrong(format!("no agent for RSU {id:?} of the scenario")),
-            }
-        }
-        for (id, ..) in &read.agents {
-            if !world.rsus.id.contains(id) {
-                wrong(format!("the scenario has no RSU {id:?}"));
-            }
-        }
-        problems.into_result(())?;
+        let work = read.work(&file, folder)?;
+        let centre = read.centre(folder)?;
+        let agents = read.addresses(&file, &world)?;
         // agents that have another scenario do not understand each other
         let key = key.of_purpose(world.scenario.to_toml().as_bytes());
         Ok(Self {
             world: Arc::new(world),
             key,
             dilate: read.dilate,
-            work: read.work,
+            work,
             batch_ms: read.batch_ms,
             answer_s: read.answer_s,
             tasks_max: read.tasks_max,
             memory_mib: read.memory_mib,
-            centre: read.centre.map(|centre| (centre, token)),
+            centre,
             agents,
         })
     }

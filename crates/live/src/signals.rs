@@ -45,6 +45,7 @@ pub(crate) async fn end(stop: Stop) {
     loop {
         asked().await;
         if stop.ask() {
+            wayside_core::process::end_all();
             std::process::exit(INTERRUPTED);
         }
     }

@@ -1,12 +1,15 @@
-//! TLS 1.3 for the connections of the centre: a certificate and its key, from files.
+//! TLS 1.3 for the connections of the centre: a certificate and its key, and those that clients trust, from files.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{self, ServerConfig, crypto, version};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig, crypto, version};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use wayside_core::{Error, Result, input};
 
 /// A certificate with its key, read again on SIGHUP.
@@ -54,6 +57,59 @@ impl Tls {
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let held = self.0.acceptor.read();
         held.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The certificates that clients trust: those of the authorities that signed the server's, or the server's own. No others count.
+#[derive(Clone)]
+pub struct Trust(TlsConnector);
+
+impl Trust {
+    /// Reads certificates in PEM.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or has none that can be used.
+    pub fn load(path: &Path) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        for certificate in chain(path)? {
+            let added = roots.add(certificate);
+            added.map_err(|error| {
+                invalid(
+                    path,
+                    &format!("has no certificate that can be used: {error}"),
+                )
+            })?;
+        }
+        let provider = Arc::new(crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13])
+            .map_err(|error| invalid(path, &error.to_string()))?;
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// Speaks TLS with a server that proves to be `host`. [`io::ErrorKind::InvalidData`] where it does not.
+    pub(crate) async fn connect(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let refused =
+            |why: &dyn fmt::Display| io::Error::new(io::ErrorKind::InvalidData, why.to_string());
+        let name = ServerName::try_from(host.to_owned());
+        let name =
+            name.map_err(|e| refused(&format_args!("{host:?} can have no certificate: {e}")))?;
+        self.0.connect(name, stream).await.map_err(|error| {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+            match inner {
+                Some(rustls::Error::InvalidCertificate(why)) => refused(&format_args!(
+                    "the certificate that it shows is not trusted for {host}: {why}"
+                )),
+                Some(why) => refused(&format_args!("it does not speak TLS 1.3 as we do: {why}")),
+                None => error,
+            }
+        })
     }
 }
 

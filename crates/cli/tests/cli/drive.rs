@@ -1,8 +1,11 @@
 //! `wayside drive`.
 
 use super::serve::{ask, start};
-use super::{printed, refused, send, text};
+use super::{command, printed, refused, send, text};
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// The centre of the same scenario places every task, and vehicles measure at least what it predicts.
 #[test]
@@ -83,4 +86,36 @@ fn regress_a_centre_that_is_silent() {
         &["no answer within 5 s"],
     );
     assert!(begun.elapsed() < std::time::Duration::from_secs(30));
+}
+
+/// A centre that stops answering while vehicles drive ends the drive, with a word, and leaves no results.
+#[test]
+fn regress_a_centre_that_is_stopped() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let (mut centre, address) = start(&["wang2025", "--policy", "nearest"]);
+    let to = format!("http://{address}");
+    let traffic = ["wang2025", "--set", "fleet.size=8", "--slots", "600"];
+    let drive = ["--to", &to, "--out", text(&out)];
+    let mut driving = command(&[&["drive"], &traffic[..], &drive].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(driving.stderr.take().unwrap()).lines();
+    // it drives
+    assert!(said.next().unwrap().unwrap().starts_with("slot 1 of 600"));
+    assert!(send("-STOP", &centre));
+    let begun = Instant::now();
+    assert_eq!(driving.wait().unwrap().code(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let said: Vec<String> = said.map_while(Result::ok).collect();
+    let last = said.last().unwrap();
+    assert!(
+        last.contains(&address) && last.contains("is it stopped?"),
+        "{said:?}"
+    );
+    assert!(!out.join("summary.json").exists());
+    centre.kill().unwrap();
+    centre.wait().unwrap();
 }

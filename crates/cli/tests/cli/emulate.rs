@@ -3,6 +3,7 @@
 use super::{command, printed, refused, send, text};
 use serde_json::Value;
 use std::fs;
+use std::io::Read as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -165,7 +166,7 @@ fn property_killed_agents_lose_no_task_silently() {
 
 #[test]
 fn regress_scenarios_that_agents_cannot_live() {
-    let cases: [(&[&str], &[&str]); 4] = [
+    let cases: [(&[&str], &[&str]); 5] = [
         (
             &["emulate", "city-sessions"],
             &["execution.kind: must not be \"sessions\""],
@@ -181,6 +182,10 @@ fn regress_scenarios_that_agents_cannot_live() {
         (
             &["emulate", "lin2025", "--dilate", "0"],
             &["between 0.1 and 1000"],
+        ),
+        (
+            &["emulate", "wang2025", "--kills", "24"],
+            &["--kills: must be less: 12 of them are of agents, and there are 11"],
         ),
     ];
     for (args, messages) in cases {
@@ -215,6 +220,114 @@ fn regress_an_interrupt_clears_the_folder() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(!out.join(".wayside").exists());
+}
+
+/// A centre and agents that are killed at any moment: every task ends or is lost with a reason, the centre reads from its journal what it had, and all
+/// CPU is free once leases have ended. `WAYSIDE_KILLS` says how many are killed, ten in a run.
+#[test]
+fn property_a_killed_centre_leaks_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let kills = std::env::var("WAYSIDE_KILLS").map_or(4, |kills| kills.parse().unwrap());
+    let (each, size, dilate) = match kills {
+        ..10 => (kills, 8, "2"),
+        _ => (10, 30, "5"),
+    };
+    let runs: u64 = kills / each;
+    let args = [
+        "emulate",
+        "wang2025",
+        "--set",
+        &format!("fleet.size={size}"),
+        "--slots",
+        "3",
+        "--policy",
+        "price",
+        "--seeds",
+        &format!("0..{}", runs - 1),
+        "--kills",
+        &each.to_string(),
+        "--dilate",
+        dilate,
+        "-q",
+        "--out",
+        text(&out),
+    ];
+    let table = printed(&args);
+    let json = fs::read_to_string(out.join("emulation.json")).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let killed = &json["kills"];
+    assert_eq!(
+        (&killed["agents"], &killed["held"]),
+        (&(kills / 2).into(), &0.into()),
+        "{table}"
+    );
+    let centre = &killed["centre"];
+    assert_eq!(centre["kills"], kills - kills / 2, "{table}");
+    assert_eq!(centre["compared"][0], runs, "{table}");
+    assert!(
+        centre["compared"][1].as_u64().unwrap() >= 8 * runs,
+        "{table}"
+    );
+    assert_eq!(
+        (&centre["different"], &centre["leaked"]),
+        (&0.into(), &0.into()),
+        "{table}"
+    );
+    // every task of every run has an outcome or a reason
+    let rows = fs::read_to_string(out.join("tasks.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = rows
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').collect())
+        .collect();
+    assert_eq!(rows.len() as u64, runs * size * 3);
+    let known = ["", "connection", "no-answer", "no-decision"];
+    for row in &rows {
+        assert!(
+            known.contains(&row[4]) && row[4].is_empty() != row[7].is_empty(),
+            "{row:?}"
+        );
+    }
+    assert!(rows.iter().any(|row| row[4].is_empty()), "{table}");
+    eprintln!("{table}");
+}
+
+/// An agent that is stopped does not hold up the emulation for ever: it is named.
+#[test]
+#[cfg(target_os = "linux")]
+fn regress_an_agent_that_is_stopped() {
+    let mut parent = command(&["emulate", THREE, "--seeds", "0..9", "-q"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let patience = Instant::now();
+    let mut agents = Vec::new();
+    while agents.len() < 3 {
+        assert!(patience.elapsed() < Duration::from_secs(60), "{agents:?}");
+        std::thread::sleep(Duration::from_millis(10));
+        agents = children(parent.id());
+    }
+    let stopped = agents[0].to_string();
+    let kill = std::process::Command::new("kill").args(["-STOP", &stopped]);
+    assert!({ kill }.status().unwrap().success());
+    let begun = Instant::now();
+    assert_eq!(parent.wait().unwrap().code(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let mut said = String::new();
+    parent
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    let expected = format!("the agent of a: process {stopped} has said nothing for ");
+    assert!(
+        said.contains(&expected) && said.contains("is it stopped?"),
+        "{said}"
+    );
+    assert!(!agents.into_iter().any(is_agent));
 }
 
 /// However the parent ends, its agents do.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 const CERT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/cert.pem");
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/key.pem");
+const OTHER_CERT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/other-cert.pem");
 const OTHER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/other-key.pem");
 
 fn start(more: &[&str]) -> (Child, String) {
@@ -179,4 +180,163 @@ fn regress_bad_certificates_are_named() {
         2,
         &["--tokens"],
     );
+}
+
+/// Vehicles drive against a centre that speaks https, and do not speak with one that they do not trust.
+#[test]
+fn property_drive_speaks_https_with_whom_it_trusts() {
+    let (mut centre, address) = start(&["wang2025"]);
+    let port = address.rsplit(':').next().unwrap();
+    let traffic = [
+        "--set",
+        "fleet.size=4",
+        "--slots",
+        "2",
+        "--speed",
+        "10",
+        "-q",
+    ];
+    let drive = |to: &str, more: &[&str]| {
+        let args = [&["drive", "wang2025", "--to", to], &traffic[..], more].concat();
+        args.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let refused = |to: &str, more: &[&str], code, messages: &[&str]| {
+        let args = drive(to, more);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        refused(&args, code, messages);
+    };
+    for host in ["127.0.0.1", "localhost"] {
+        let to = format!("https://{host}:{port}");
+        let args = drive(&to, &["--tls-ca", CERT]);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let output = super::wayside(&args);
+        let error = super::stderr(&output);
+        assert_eq!((output.status.code(), error), (Some(0), ""), "{host}");
+    }
+    let to = format!("https://{address}");
+    let not_trusted = "is not trusted for 127.0.0.1";
+    refused(&to, &["--tls-ca", OTHER_CERT], 1, &[&to, not_trusted]);
+    refused(&to, &[], 2, &["--tls-ca: is missing"]);
+    refused(
+        &to,
+        &["--tls-ca", KEY],
+        2,
+        &["key.pem: must have a certificate in PEM"],
+    );
+    let plain = format!("http://{address}");
+    refused(&plain, &[], 1, &[&plain]);
+    refused(
+        &plain,
+        &["--tls-ca", CERT],
+        2,
+        &["--tls-ca: is for https only"],
+    );
+    assert!(send("-TERM", &centre));
+    centre.wait().unwrap();
+
+    // a certificate for another name, and a server without any
+    let elsewhere = ["--tls-cert", OTHER_CERT, "--tls-key", OTHER];
+    let (mut centre, address) = start_speaking("https", &elsewhere);
+    let to = format!("https://{address}");
+    refused(&to, &["--tls-ca", OTHER_CERT], 1, &[&to, not_trusted]);
+    assert!(send("-TERM", &centre));
+    centre.wait().unwrap();
+    let (mut centre, address) = start_speaking("http", &[]);
+    let to = format!("https://{address}");
+    refused(
+        &to,
+        &["--tls-ca", CERT],
+        1,
+        &[&to, "does not speak TLS 1.3"],
+    );
+    assert!(send("-TERM", &centre));
+    centre.wait().unwrap();
+}
+
+/// An agent asks a centre that speaks https where a task runs; it does not begin with one that it does not trust.
+#[test]
+fn property_an_agent_asks_by_https() {
+    use wayside_live::{DecidedBy, Direction, Message, Net};
+    const THREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../live/tests/three.toml");
+    let (mut centre, address) = start(&[THREE]);
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("net.toml");
+    fs::write(root.path().join("key"), "0123456789abcdef0123456789abcdef").unwrap();
+    let configure = |ca: &str| {
+        let mut net = format!(
+            "scenario = {THREE:?}\nkey_file = \"key\"\ncentre = \"https://{address}\"\ncentre_ca_file = {ca:?}\n"
+        );
+        for id in ["a", "b", "c"] {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let at = free.local_addr().unwrap();
+            net += &format!("[[agent]]\nid = {id:?}\nri = \"{at}\"\ntasks = \"{at}\"\n");
+        }
+        fs::write(&file, net).unwrap();
+    };
+    let args = [
+        "rsu",
+        "--id",
+        "a",
+        "--config",
+        text(&file),
+        "--policy",
+        "centre",
+    ];
+    configure(OTHER_CERT);
+    refused(&args, 1, &[&address, "is not trusted for 127.0.0.1"]);
+
+    configure(CERT);
+    let mut agent = command(&args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut said = BufReader::new(agent.stderr.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    assert!(line.starts_with("a listens at "), "{line}");
+    let body = "{\"x_m\": 500, \"y_m\": 500}";
+    let put = format!(
+        "PUT /v1/vehicles/car HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    if let Some((_, answer)) = s_client(&address, &[], &put) {
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        let net = Net::load(&file, DecidedBy::Centre).unwrap();
+        let mut stream = TcpStream::connect(net.agents[0].tasks).unwrap();
+        let (own, mut other) = ([7; 16], [0; 16]);
+        stream.write_all(&own).unwrap();
+        stream.read_exact(&mut other).unwrap();
+        let nonces = [own, other].concat();
+        let mut writes = Direction::new(&net.key, &nonces, false);
+        let mut reads = Direction::new(&net.key, &nonces, true);
+        let ask = Message::Ask {
+            offer: wayside_core::agent::Offer {
+                order: 0,
+                cycles: 1e8,
+                data_bits: 8000.0,
+                deadline_s: 0.5,
+                seconds_per_bit: 1e-8,
+                tx_power_w: 0.2,
+                cpu_hz: 1e3,
+                energy_coeff: 0.0,
+                local_wait_s: 0.0,
+            },
+            vehicle: "car".to_owned(),
+        };
+        stream.write_all(&writes.seal(&ask).unwrap()).unwrap();
+        let mut hear = || {
+            let mut length = [0; 4];
+            stream.read_exact(&mut length).unwrap();
+            let mut sealed = vec![0; u32::from_le_bytes(length) as usize];
+            stream.read_exact(&mut sealed).unwrap();
+            reads.open(&sealed).unwrap()
+        };
+        assert!(matches!(hear(), Message::Placed(_)));
+        assert!(matches!(hear(), Message::Enter { .. }));
+    }
+    for process in [&mut agent, &mut centre] {
+        assert!(send("-TERM", process));
+        assert_eq!(process.wait().unwrap().code(), Some(0));
+    }
 }

@@ -154,8 +154,8 @@ pub struct Agent {
     /// Tasks that are here or being sent on.
     jobs: BTreeMap<u64, Job>,
     next_key: u64,
-    /// The key of what each core executes, and of what each link sends.
-    on_core: Vec<Option<u64>>,
+    /// The key of what each core executes, with when that should end \[s\], and of what each link sends.
+    on_core: Vec<Option<(u64, f64)>>,
     on_link: Vec<Option<u64>>,
     /// Tasks that arose here and have not ended.
     open: BTreeMap<u64, Open>,
@@ -333,9 +333,14 @@ impl Agent {
 
     /// A core has executed its task, or failed to; it is free since `ended_s`.
     pub fn computed(&mut self, now_s: f64, core: usize, ended_s: f64, result: Result<(), Loss>) {
-        let Some(job) = self.on_core[core].take().and_then(|k| self.jobs.remove(&k)) else {
+        let Some((key, should_end_s)) = self.on_core[core].take() else {
             return;
         };
+        let Some(mut job) = self.jobs.remove(&key) else {
+            return;
+        };
+        // as long as it took, not as it should have
+        job.spent.compute_s = (job.spent.compute_s + ended_s - should_end_s).max(0.0);
         if self.world.queues.is_some() {
             self.cores.end(core, ended_s);
         }

@@ -135,7 +135,8 @@ impl Agent {
         let Some(open) = self.open.get_mut(&number) else {
             return;
         };
-        if open.plans < PLANS {
+        // a program that failed has done what it does: it is not run once more
+        if open.plans < PLANS && loss != Loss::WorkFailed {
             let placed = open.placed.take();
             let execution = placed.and_then(|(placement, _)| placement.execution());
             let others = execution.filter(|&row| row != self.row);

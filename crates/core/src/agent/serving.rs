@@ -34,12 +34,13 @@ impl Agent {
             self.on_core.push(None);
             self.on_core.len() - 1
         });
-        self.on_core[core] = Some(key);
+        let end_s = now_s + takes_s;
+        self.on_core[core] = Some((key, end_s));
         self.outputs.push_back(Output::Compute {
             core,
             job: job.clone(),
             begin_s: now_s,
-            end_s: now_s + takes_s,
+            end_s,
         });
         self.jobs.insert(key, job);
     }
@@ -66,7 +67,7 @@ impl Agent {
             let job = self.jobs.get_mut(&begun.key).expect("it waits");
             job.spent.wait_s += begun.begin_s - begun.came_s;
             job.spent.compute_s += begun.end_s - begun.begin_s;
-            self.on_core[begun.server] = Some(begun.key);
+            self.on_core[begun.server] = Some((begun.key, begun.end_s));
             self.outputs.push_back(Output::Compute {
                 core: begun.server,
                 job: job.clone(),

@@ -1,7 +1,7 @@
 //! Vehicles that drive and ask a centre: the traffic of a scenario, replayed in time over HTTP.
 
 use crate::centre::{Placed, PlacedTasks};
-use crate::client::Client;
+use crate::client::{CentreAt, Client};
 use crate::pace::{Pace, unix_s};
 use serde_json::{Value, json};
 use std::io;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wayside_core::engine::TaskOutcome;
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
@@ -29,6 +29,9 @@ const AT_ONCE: usize = 64;
 /// Longest time to the first answer of a centre, and to any other.
 const GREETING: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(60);
+/// How often a centre is asked whether it lives, and how long the answer may take.
+const PINGS: Duration = Duration::from_secs(2);
+const LIVES: Duration = Duration::from_secs(10);
 
 /// What to drive.
 pub struct DriveConfig {
@@ -40,10 +43,8 @@ pub struct DriveConfig {
     pub slots: usize,
     /// Seconds of the scenario that pass in a second.
     pub speed: f64,
-    /// The address of the centre, `127.0.0.1:7077`.
-    pub to: String,
-    /// Who it is told that asks.
-    pub token: Option<String>,
+    /// The centre.
+    pub to: CentreAt,
     /// Folder for the results.
     pub out: Option<PathBuf>,
     /// Whether other results there may be replaced.
@@ -95,17 +96,21 @@ pub fn drive(config: &DriveConfig, note: &dyn Fn(&str)) -> Result<Driven> {
         RunFolder::create(out, manifest, config.force)
     });
     let folder = folder.transpose()?;
-    let failed = |e| Error::io(Path::new(&config.to), e);
+    let shown = config.to.url.to_string();
+    let failed = |e| Error::io(Path::new(&shown), e);
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build();
     let (ended, vehicles, failures, late_s) = runtime.map_err(failed)?.block_on(async {
-        let client = Arc::new(Client::new(&config.to, config.token.clone(), ANSWER));
+        let client = Arc::new(Client::new(config.to.clone(), ANSWER));
         let greeting = timeout(GREETING, client.ask("GET", "/readyz", None)).await;
         let late = || io::Error::other(format!("no answer within {} s", GREETING.as_secs()));
         greeting.unwrap_or_else(|_| Err(late())).map_err(failed)?;
-        replay(config, &client, note).await
+        tokio::select! {
+            replayed = replay(config, &client, note) => replayed,
+            silent = silence(&config.to) => Err(failed(silent)),
+        }
     })?;
     let tasks: Vec<TaskOutcome> = ended.iter().map(Ended::as_outcome).collect();
     let policy = ended.iter().find_map(|ended| ended.policy.as_deref());
@@ -125,6 +130,19 @@ pub fn drive(config: &DriveConfig, note: &dyn Fn(&str)) -> Result<Driven> {
         failed: (failures.len(), failures.into_iter().next()),
         late_s,
     })
+}
+
+/// Until the centre is silent; one that is not there may come back, and what it was asked meanwhile counts as failed.
+async fn silence(to: &CentreAt) -> io::Error {
+    let client = Client::new(to.clone(), LIVES);
+    loop {
+        sleep(PINGS).await;
+        let answer = client.ask("GET", "/healthz", None).await;
+        if answer.is_err_and(|e| e.kind() == io::ErrorKind::TimedOut) {
+            let message = format!("no answer for {} s: is it stopped?", LIVES.as_secs());
+            return io::Error::other(message);
+        }
+    }
 }
 
 type Replayed = (Vec<Ended>, Vec<u32>, Vec<String>, f64);

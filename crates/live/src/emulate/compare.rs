@@ -58,6 +58,19 @@ pub struct Side {
     pub on_time: f64,
 }
 
+/// What a simulation whose slots stand alone does not see: tasks that are not done when the next slot begins.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outliving {
+    /// Tasks whose simulated delay is longer than a slot.
+    pub tasks: usize,
+    /// Their share.
+    pub share: f64,
+    /// Mean delay, over seeds, simulated with `time.carry_over`: such tasks hold their CPU \[s\].
+    pub carried_delay_s: Estimate,
+    /// By how much the measured mean delay is larger than that, relative to it.
+    pub delay_off: f64,
+}
+
 /// One policy simulated and measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Compared {
@@ -77,6 +90,9 @@ pub struct Compared {
     pub within_5ms: f64,
     /// Share of tasks that ran where the simulation ran them.
     pub same_place: f64,
+    /// Tasks that outlive their slot, where slots are simulated as if they stood alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outliving: Option<Outliving>,
 }
 
 /// All policies of an emulation.
@@ -121,14 +137,16 @@ pub(super) struct Row {
     /// Simulated and measured delay and parts, where the task ended.
     sides: Option<Sides>,
     same_place: bool,
+    /// Delay in a simulation with `time.carry_over`, where the other one has none \[s\].
+    carried_s: Option<f64>,
 }
 
-/// A task simulated and measured.
+/// A task simulated, without and with `time.carry_over` where that differs, and measured.
 pub(super) fn row(
     policy: usize,
     seed: u64,
     task: &Task,
-    simulated: Option<&(Placement, Outcome)>,
+    (simulated, carried): (Option<&(Placement, Outcome)>, Option<&(Placement, Outcome)>),
     measured: &Measured,
 ) -> Row {
     let spent = measured.spent;
@@ -162,6 +180,7 @@ pub(super) fn row(
             ]
         }),
         same_place: simulated.map(|&(placement, _)| Place::from(placement)) == measured.place,
+        carried_s: carried.map(|(_, outcome)| outcome.delay_s()),
     }
 }
 
@@ -189,7 +208,7 @@ pub(super) fn packets_a_round(world: &World, reports: &[RsuReport]) -> (f64, u64
 
 impl Comparison {
     pub(super) fn new(
-        scenario: &str,
+        world: &World,
         dilate: f64,
         names: impl Iterator<Item = String>,
         rows: Vec<Row>,
@@ -197,7 +216,11 @@ impl Comparison {
         timers_late_ms: f64,
         kills: Option<Kills>,
     ) -> Self {
-        let of = |(policy, name)| Compared::new(name, rows.iter().filter(|r| r.policy == policy));
+        let slot_s = world.scenario.time.slot_s;
+        let of = |(policy, name)| {
+            let rows = rows.iter().filter(|row| row.policy == policy);
+            Compared::new(name, slot_s, rows)
+        };
         let policies: Vec<Compared> = names.enumerate().map(of).collect();
         let order = |side: fn(&Compared) -> &Side| {
             let mut order: Vec<&Compared> = policies.iter().collect();
@@ -207,7 +230,7 @@ impl Comparison {
         };
         let sent = packets.iter().map(|&(sent, _)| sent);
         Self {
-            scenario: scenario.to_owned(),
+            scenario: world.scenario.name.clone(),
             dilate,
             packets_a_round: [
                 sent.clone().fold(f64::INFINITY, f64::min),
@@ -258,6 +281,7 @@ impl Comparison {
             "measured_compute_s",
             "simulated_rest_s",
             "measured_rest_s",
+            "carried_s",
         ];
         let line = |row: &Row| {
             let mut line = vec![
@@ -281,8 +305,9 @@ impl Comparison {
             });
             match columns {
                 Some(columns) => line.extend(columns.concat()),
-                None => line.resize(header.len(), String::new()),
+                None => line.resize(header.len() - 1, String::new()),
             }
+            line.push(row.carried_s.map_or(String::new(), |s| format!("{s:.6}")));
             line
         };
         let lines = self.rows.iter().map(line);
@@ -349,7 +374,7 @@ fn pairs(policies: &[Compared]) -> [usize; 2] {
 }
 
 impl Compared {
-    fn new<'a>(policy: String, rows: impl Iterator<Item = &'a Row>) -> Self {
+    fn new<'a>(policy: String, slot_s: f64, rows: impl Iterator<Item = &'a Row>) -> Self {
         let rows: Vec<&Row> = rows.collect();
         let ended: Vec<(&Row, Sides)> = rows
             .iter()
@@ -367,7 +392,7 @@ impl Compared {
             count as f64 / ended.len().max(1) as f64
         };
         let [simulated, measured] = [0, 1].map(|side| Side {
-            delay_s: over_seeds(&ended, side),
+            delay_s: over_seeds(ended.iter().map(|(row, sides)| (row.seed, sides[side].0))),
             parts: mean_parts(ended.iter().map(|(_, sides)| sides[side].1)),
             on_time: share(&|row, sides| sides[side].0 <= row.deadline_s),
         });
@@ -378,18 +403,36 @@ impl Compared {
             delay_off: measured.delay_s.mean / simulated.delay_s.mean - 1.0,
             within_5ms: share(&|_, [(s, _), (m, _)]| (s - m).abs() <= CLOSE_S),
             same_place: share(&|row, _| row.same_place),
+            outliving: outliving(&ended, slot_s, measured.delay_s.mean),
             simulated,
             measured,
         }
     }
 }
 
-/// The mean delay of one side, with its interval over seeds.
-fn over_seeds(ended: &[(&Row, Sides)], side: usize) -> Estimate {
+/// The tasks that outlive their slot, where that was simulated both ways.
+fn outliving(ended: &[(&Row, Sides)], slot_s: f64, measured_s: f64) -> Option<Outliving> {
+    let carried = ended
+        .iter()
+        .map(|(row, _)| Some((row.seed, row.carried_s?)));
+    let carried: Option<Vec<_>> = carried.collect();
+    let carried_delay_s = over_seeds(carried.filter(|all| !all.is_empty())?.into_iter());
+    let outlives = |[(simulated_s, _), _]: &Sides| *simulated_s > slot_s;
+    let tasks = ended.iter().filter(|(_, sides)| outlives(sides)).count();
+    Some(Outliving {
+        tasks,
+        share: tasks as f64 / ended.len() as f64,
+        carried_delay_s,
+        delay_off: measured_s / carried_delay_s.mean - 1.0,
+    })
+}
+
+/// The mean of delays, with its interval over seeds.
+fn over_seeds(delays: impl Iterator<Item = (u64, f64)>) -> Estimate {
     let mut of_seed: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-    for (row, sides) in ended {
-        let (sum, count) = of_seed.entry(row.seed).or_default();
-        *sum += sides[side].0;
+    for (seed, delay_s) in delays {
+        let (sum, count) = of_seed.entry(seed).or_default();
+        *sum += delay_s;
         *count += 1.0;
     }
     let means: Vec<f64> = of_seed.values().map(|(sum, count)| sum / count).collect();

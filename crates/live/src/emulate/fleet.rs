@@ -1,8 +1,9 @@
 //! Agents as child processes. They end with this process, however it ends: their standard input does.
 
+use super::centre::Centre;
 use super::process::Process;
 use super::traffic::Task;
-use super::{ANSWER_S, EmulateConfig, centre};
+use super::{EmulateConfig, answer_s};
 use crate::Addresses;
 use crate::net::DecidedBy;
 use crate::rsu::RsuReport;
@@ -12,6 +13,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 use wayside_core::engine::world::World;
 use wayside_core::{Error, Result};
@@ -24,8 +27,13 @@ pub(super) struct Fleet {
     agents: Vec<Process>,
     /// Rows of those that are to be killed.
     killed: BTreeSet<usize>,
-    centre: Option<Process>,
+    centre: Option<Arc<Mutex<Centre>>>,
 }
+
+/// How often agents are asked whether they are alive.
+const PINGS: Duration = Duration::from_secs(5);
+/// How soon that stops.
+const STEP: Duration = Duration::from_millis(20);
 
 /// Where to find them.
 pub(super) struct Started {
@@ -49,13 +57,11 @@ impl Fleet {
         let home = private_folder().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
         let secret = hex(&seal::random::<32>());
         let file = home.path().join("net.toml");
-        let (centre, to) = match config.by {
-            DecidedBy::Agents => (None, None),
-            DecidedBy::Centre => {
-                let (process, to) = centre::start(config, (policy, seed), tasks, home.path())?;
-                (Some(process), Some(to))
-            }
+        let centre = match config.by {
+            DecidedBy::Agents => None,
+            DecidedBy::Centre => Some(Centre::start(config, (policy, seed), tasks)?),
         };
+        let to = centre.as_ref().map(|centre| centre.address().to_owned());
         let put = |name: &str, text: &str| {
             let path = home.path().join(name);
             std::fs::write(&path, text).map_err(|e| Error::io(&path, e))
@@ -73,7 +79,7 @@ impl Fleet {
         let fleet = Self {
             agents,
             killed,
-            centre,
+            centre: centre.map(|centre| Arc::new(Mutex::new(centre))),
         };
         Ok((fleet, started))
     }
@@ -92,6 +98,31 @@ impl Fleet {
             agent.tell(&format!("begin {begin}"))?;
         }
         Ok(())
+    }
+
+    /// The centre, where one decides.
+    pub(super) fn centre(&self) -> Option<Arc<Mutex<Centre>>> {
+        self.centre.clone()
+    }
+
+    /// Until `is_over`: sees that all agents are alive that are not to be killed.
+    ///
+    /// # Errors
+    /// One that has ended or is silent.
+    pub(super) fn watch(&mut self, is_over: &dyn Fn() -> bool) -> Result<()> {
+        loop {
+            for _ in 0..PINGS.as_millis() / STEP.as_millis() {
+                if is_over() {
+                    return Ok(());
+                }
+                std::thread::sleep(STEP);
+            }
+            for (agent, row) in self.agents.iter_mut().zip(0..) {
+                if !self.killed.contains(&row) {
+                    agent.ping()?;
+                }
+            }
+        }
     }
 
     /// What kills an agent; it does not report then.
@@ -190,7 +221,8 @@ fn free_addresses(agents: usize) -> io::Result<Vec<Addresses>> {
 /// The configuration of the agents.
 fn net_toml(config: &EmulateConfig, addresses: &[Addresses], centre: Option<&str>) -> String {
     let mut text = format!(
-        "scenario = \"scenario.toml\"\nkey_file = \"key\"\nbatch_ms = {BATCH_MS:?}\nanswer_s = {ANSWER_S:?}\ndilate = {:?}\nwork = \"{}\"\n",
+        "scenario = \"scenario.toml\"\nkey_file = \"key\"\nbatch_ms = {BATCH_MS:?}\nanswer_s = {:?}\ndilate = {:?}\nwork = \"{}\"\n",
+        answer_s(config),
         config.dilate,
         if config.burn { "burn" } else { "sleep" },
     );

@@ -8,20 +8,23 @@ mod process;
 mod simulate;
 mod traffic;
 
-pub use compare::{Compared, Comparison, Parts, Side};
-pub use kills::Kills;
+pub use compare::{Compared, Comparison, Outliving, Parts, Side};
+pub use kills::{CentreKills, Kills, agents_killed};
 
 use crate::net::{self, DecidedBy};
 use crate::pace::{Pace, unix_s};
 use crate::stop::Stop;
 use crate::vehicle;
 use fleet::{Fleet, Started};
+use kills::Victim;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use wayside_core::engine::SharedFactory;
 use wayside_core::engine::world::World;
@@ -39,6 +42,8 @@ const BEGINS_S: f64 = 0.2;
 /// twice, and uploaded each time.
 const ANSWER_S: f64 = 10.0;
 const VEHICLE_WAITS: f64 = 2.5;
+/// The same where processes of a centre are killed: what they had is waited for in vain.
+const ANSWER_KILLED_S: f64 = 3.0;
 
 /// What to emulate.
 pub struct EmulateConfig {
@@ -54,7 +59,7 @@ pub struct EmulateConfig {
     pub slots: usize,
     /// Seconds that a second of the scenario takes.
     pub dilate: f64,
-    /// How many agents of every run are killed at random moments.
+    /// How many processes of every run are killed at random moments: agents, and every second time the centre, where one decides.
     pub kills: usize,
     /// Whether agents compute instead of waiting.
     pub burn: bool,
@@ -79,6 +84,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         .as_deref()
         .map(|out| open(config, out))
         .transpose()?;
+    let carrying = simulate::carrying(&config.world)?;
     let mut rows = Vec::new();
     let mut packets = Vec::new();
     let mut kills = Kills::default();
@@ -92,21 +98,30 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
             let tasks = traffic::tasks(&config.world, seed, config.slots)?;
             note(&format!("seed {seed}, {name}: {} tasks", tasks.len()));
             let simulated = simulate::ends(&config.world, factory, seed, config.slots)?;
-            let (measured, reports) = run(config, (name, seed), &tasks, &lateness)?;
-            kills.add(&reports);
+            let carried = carrying.as_ref().map_or_else(
+                || Ok(Default::default()),
+                |world| simulate::ends(world, factory, seed, config.slots),
+            )?;
+            let Run {
+                measured,
+                reports,
+                centre,
+            } = run(config, (name, seed), &tasks, &lateness)?;
+            kills.add(&reports, centre);
             // those of agents that were killed are not known
             if let Some(reports) = reports.into_iter().collect::<Option<Vec<_>>>() {
                 packets.push(compare::packets_a_round(&config.world, &reports));
             }
             for (task, measured) in tasks.iter().zip(&measured) {
-                let simulated = simulated.get(&(task.slot, task.place));
-                rows.push(compare::row(policy, seed, task, simulated, measured));
+                let at = (task.slot, task.place);
+                let both = (simulated.get(&at), carried.get(&at));
+                rows.push(compare::row(policy, seed, task, both, measured));
             }
         }
     }
     let names = config.policies.iter().map(|(name, _)| name.clone());
     let comparison = Comparison::new(
-        &config.world.scenario.name,
+        &config.world,
         config.dilate,
         names,
         rows,
@@ -121,57 +136,165 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
     Ok(comparison)
 }
 
-/// One policy under one seed: what vehicles measured, in the order of `tasks`, and what agents report.
+/// How long the outcome of a task may take \[s\].
+fn answer_s(config: &EmulateConfig) -> f64 {
+    match (config.by, config.kills) {
+        (DecidedBy::Centre, 1..) => ANSWER_KILLED_S,
+        _ => ANSWER_S,
+    }
+}
+
+/// One policy under one seed.
+struct Run {
+    /// What vehicles measured, in the order of tasks.
+    measured: Vec<vehicle::Measured>,
+    /// What agents report that were not killed.
+    reports: Vec<Option<crate::RsuReport>>,
+    /// How often the centre was killed, and what was left, where it was to be.
+    centre: Option<(usize, centre::Left)>,
+}
+
 fn run(
     config: &EmulateConfig,
     (policy, seed): (&str, u64),
     tasks: &[traffic::Task],
     lateness: &Lateness,
-) -> Result<(Vec<vehicle::Measured>, Vec<Option<crate::RsuReport>>)> {
+) -> Result<Run> {
     let (mut fleet, started) = Fleet::start(config, (policy, seed), tasks)?;
     let told = config.world.scenario.information;
     let rate_hz = told.map_or(1.0, |told| told.rate_hz);
-    let before_s = told.map_or(0.0, |told| ROUNDS_BEFORE / told.rate_hz);
-    let before_s = before_s.max(match config.by {
-        DecidedBy::Agents => 0.0,
-        DecidedBy::Centre => centre::LEAD_S,
-    });
-    let zero_unix_s = unix_s() + BEGINS_S + config.dilate * before_s;
+    let zero_unix_s = unix_s() + BEGINS_S + config.dilate * before_s(config);
     let core_free_s = config.world.core_free_s(Streams::new(seed));
     fleet.begin(&config.world, zero_unix_s, &core_free_s)?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Error::io(Path::new("emulate"), e))?;
+        .map_err(failed)?;
     let watch = runtime.spawn(lateness.clone().watch());
     let pace = Pace::new(zero_unix_s, config.dilate);
-    for (at_s, row) in kills::plan(config, seed, tasks) {
-        let kill = fleet.killer(row);
-        runtime.spawn(async move {
-            pace.until(at_s).await;
-            kill();
-        });
-    }
-    let scenario = config.world.scenario.to_toml();
-    let measured = runtime.block_on(async {
-        tokio::select! {
-            measured = drive(tasks, &started, &scenario, pace) => Ok(measured),
-            () = config.stop.asked() => Err(interrupted()),
+    let kills = kill(&runtime, &mut fleet, kills::plan(config, seed, tasks), pace);
+    let answer_s = answer_s(config);
+    let measured = watched(config, &runtime, &mut fleet, async {
+        let measured = drive(tasks, &started, config, answer_s, pace).await;
+        let mut centre = 0;
+        for kill in kills {
+            centre += kill.await.map_err(|e| failed(io::Error::other(e)))??;
         }
-    })?;
+        Ok((measured, centre))
+    });
+    let (measured, centre_kills) = measured?;
     watch.abort();
+    let centre = match fleet.centre().filter(|_| config.kills > 0) {
+        None => None,
+        Some(centre) => {
+            let mut centre = centre.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = centre::audit(&mut centre, tasks, config.dilate);
+            Some((centre_kills, runtime.block_on(left)?))
+        }
+    };
     if told.is_some() {
         // in the middle between two rounds, so that all packets of a round are counted, or none
         let middle_s = ((pace.now_s() * rate_hz).floor() + 1.5) / rate_hz;
         runtime.block_on(pace.until(middle_s));
     }
-    Ok((measured, fleet.end()?))
+    Ok(Run {
+        measured,
+        reports: fleet.end()?,
+        centre,
+    })
+}
+
+/// How long before time 0 agents begin \[s\].
+fn before_s(config: &EmulateConfig) -> f64 {
+    let told = config.world.scenario.information;
+    let before_s = told.map_or(0.0, |told| ROUNDS_BEFORE / told.rate_hz);
+    before_s.max(match config.by {
+        DecidedBy::Agents => 0.0,
+        DecidedBy::Centre => centre::LEAD_S,
+    })
+}
+
+/// Kills processes at their times; each says how often it was the centre.
+fn kill(
+    runtime: &Runtime,
+    fleet: &mut Fleet,
+    plan: Vec<(f64, Victim)>,
+    pace: Pace,
+) -> Vec<JoinHandle<Result<usize>>> {
+    let kill = |(at_s, victim)| {
+        let kill: Box<dyn FnOnce() -> Result<usize> + Send> = match victim {
+            Victim::Agent(row) => {
+                let kill = fleet.killer(row);
+                Box::new(move || {
+                    kill();
+                    Ok(0)
+                })
+            }
+            Victim::Centre => {
+                let centre = fleet.centre();
+                Box::new(move || {
+                    let Some(centre) = centre else { return Ok(0) };
+                    let mut centre = centre.lock().unwrap_or_else(PoisonError::into_inner);
+                    centre.restart().map(|()| 1)
+                })
+            }
+        };
+        runtime.spawn(async move {
+            pace.until(at_s).await;
+            let killed = tokio::task::spawn_blocking(kill).await;
+            killed.map_err(|e| failed(io::Error::other(e)))?
+        })
+    };
+    plan.into_iter().map(kill).collect()
+}
+
+/// Does `work` while all processes are alive.
+///
+/// # Errors
+/// A process that is silent or has ended; an interrupt.
+fn watched<T>(
+    config: &EmulateConfig,
+    runtime: &Runtime,
+    fleet: &mut Fleet,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let (is_over, (tell, mut silent)) = (AtomicBool::new(false), mpsc::channel(1));
+    let centre = fleet.centre().map(|centre| {
+        let centre = centre.lock().unwrap_or_else(PoisonError::into_inner);
+        centre.address().to_owned()
+    });
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if let Err(error) = fleet.watch(&|| is_over.load(Ordering::Relaxed)) {
+                _ = tell.blocking_send(error);
+            }
+        });
+        let done = runtime.block_on(async {
+            let of_centre = async {
+                match centre {
+                    Some(address) => centre::watch(address).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                done = work => done,
+                () = config.stop.asked() => Err(interrupted()),
+                Some(error) = silent.recv() => Err(error),
+                error = of_centre => Err(error),
+            }
+        });
+        is_over.store(true, Ordering::Relaxed);
+        done
+    })
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io(Path::new("emulate"), error)
 }
 
 fn interrupted() -> Error {
-    let source = io::Error::from(io::ErrorKind::Interrupted);
-    Error::io(Path::new("emulate"), source)
+    failed(io::ErrorKind::Interrupted.into())
 }
 
 /// How late timers are while vehicles wait: the machine's part in what is measured.
@@ -203,9 +326,11 @@ impl Lateness {
 async fn drive(
     tasks: &[traffic::Task],
     started: &Started,
-    scenario: &str,
+    config: &EmulateConfig,
+    answer_s: f64,
     pace: Pace,
 ) -> Vec<vehicle::Measured> {
+    let scenario = config.world.scenario.to_toml();
     let key = started.key.of_purpose(scenario.as_bytes());
     let agents: Arc<Vec<_>> = Arc::new(started.addresses.iter().map(|at| at.tasks).collect());
     let mut running = Vec::new();
@@ -224,7 +349,7 @@ async fn drive(
             agent,
             cpu: task.cpu.clone(),
             by_centre,
-            patience_s: VEHICLE_WAITS * ANSWER_S,
+            patience_s: VEHICLE_WAITS * answer_s,
         };
         // all connections at once would be too many for a run of hours
         while task.at_s - pace.now_s() > 1.0 {

@@ -1,5 +1,6 @@
 //! Programs of ours as child processes: they say lines, and end with their standard input.
 
+use crate::rsu::{PING, PONG};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,8 +10,9 @@ use std::thread;
 use std::time::Duration;
 use wayside_core::{Error, Result};
 
-/// How long a process may say nothing when it is expected to.
+/// How long a process may say nothing when it is expected to: while it starts or ends, and while it works.
 const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWERS: Duration = Duration::from_secs(10);
 
 /// A process. Dropped, it is killed.
 pub(super) struct Process {
@@ -22,9 +24,7 @@ pub(super) struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // one that has ended already is not hurt
-        let mut child = self.child();
-        _ = child.kill();
-        _ = child.wait();
+        self.kill();
     }
 }
 
@@ -52,10 +52,23 @@ impl Process {
 
     /// The next line that it says.
     pub(super) fn line(&mut self) -> Result<String> {
-        self.says.recv_timeout(PATIENCE).map_err(|e| match e {
-            RecvTimeoutError::Timeout => self.silent(),
+        self.line_within(PATIENCE)
+    }
+
+    fn line_within(&mut self, patience: Duration) -> Result<String> {
+        self.says.recv_timeout(patience).map_err(|e| match e {
+            RecvTimeoutError::Timeout => self.silent(patience),
             RecvTimeoutError::Disconnected => self.ended(),
         })
+    }
+
+    /// Sees that it is alive: it answers.
+    pub(super) fn ping(&mut self) -> Result<()> {
+        self.tell(PING)?;
+        match self.line_within(ANSWERS)?.as_str() {
+            PONG => Ok(()),
+            _ => Err(self.ended()),
+        }
     }
 
     /// Tells it a line.
@@ -80,6 +93,13 @@ impl Process {
         move || _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill()
     }
 
+    /// Kills it, with SIGKILL, and waits until it is gone.
+    pub(super) fn kill(&self) {
+        let mut child = self.child();
+        _ = child.kill();
+        _ = child.wait();
+    }
+
     fn child(&self) -> MutexGuard<'_, Child> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,11 +109,11 @@ impl Process {
         self.error("ended before its time; what it said is above".to_owned())
     }
 
-    fn silent(&self) -> Error {
+    fn silent(&self, patience: Duration) -> Error {
         let message = format!(
             "process {} has said nothing for {} s: is it stopped?",
             self.child().id(),
-            PATIENCE.as_secs()
+            patience.as_secs()
         );
         self.error(message)
     }

@@ -37,6 +37,16 @@ impl Observer for Watch {
     }
 }
 
+/// The world with `time.carry_over`, where tasks share CPU in slots that stand alone: among processes they do not.
+pub(super) fn carrying(world: &World) -> Result<Option<World>> {
+    let mut scenario = world.scenario.clone();
+    if world.queues.is_some() || scenario.time.carry_over {
+        return Ok(None);
+    }
+    scenario.time.carry_over = true;
+    World::new(&scenario).map(Some)
+}
+
 /// Simulates a policy under a seed.
 pub(super) fn ends(world: &World, policy: &SharedFactory, seed: u64, slots: usize) -> Result<Ends> {
     let mut watch = Watch(Ends::new());

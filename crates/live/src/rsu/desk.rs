@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
-use wayside_core::agent::{Agent, Job, Output, State};
+use wayside_core::agent::{Agent, Job, Loss, Output, State};
 use wayside_core::information::Packet;
 
 /// Messages to the desk that may wait.
@@ -143,7 +143,13 @@ impl Desk {
             Event::Reported(number, result) => self.agent.reported(now_s, number, result),
             Event::Sent(link, ended_s) => self.agent.sent(now_s, link, ended_s),
             Event::Undelivered(link) => self.agent.undelivered(now_s, link),
-            Event::Computed(core, ended_s) => self.agent.computed(now_s, core, ended_s, Ok(())),
+            Event::Computed(core, ended_s, result) => {
+                let result = result.map_err(|failure| {
+                    self.report.work_failed.add(failure);
+                    Loss::WorkFailed
+                });
+                self.agent.computed(now_s, core, ended_s, result);
+            }
             Event::Broken => self.report.broken += 1,
         }
     }
@@ -248,10 +254,10 @@ impl Desk {
     fn compute(&mut self, core: usize, job: &Job, times_s: (f64, f64)) {
         let payload = self.take(job);
         let tell = self.tell.clone();
-        let done = work::execute(self.net.work, self.pace, times_s, payload);
+        let done = work::execute(self.net.work.clone(), self.pace, times_s, payload);
         tokio::spawn(async move {
-            let ended_s = done.await;
-            _ = tell.send(Event::Computed(core, ended_s)).await;
+            let (ended_s, result) = done.await;
+            _ = tell.send(Event::Computed(core, ended_s, result)).await;
         });
     }
 

@@ -1,5 +1,6 @@
 //! What the owner of the agent is told.
 
+use super::program::Failure;
 use crate::wire::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use wayside_core::agent::{Answer, Done, Job, Loss, Offer};
@@ -43,8 +44,8 @@ pub(super) enum Event {
     Sent(u32, f64),
     /// A link could not deliver.
     Undelivered(u32),
-    /// A core is free since then.
-    Computed(usize, f64),
+    /// A core is free since then; whether its task was done.
+    Computed(usize, f64, Result<(), Failure>),
     /// A connection broke.
     Broken,
 }

@@ -8,6 +8,7 @@ mod desk;
 mod door;
 mod event;
 mod link;
+mod program;
 mod work;
 
 use crate::client::Client;
@@ -18,7 +19,9 @@ use crate::stop::Stop;
 use crate::wire;
 use desk::Desk;
 pub(crate) use link::pieces;
+pub use program::WorkFailures;
 use serde::Serialize;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +33,9 @@ use wayside_core::information::Packet;
 use wayside_core::rng::Streams;
 use wayside_core::{Error, Result};
 
+/// What a parent asks, and what an agent answers, to see that it is alive.
+pub(crate) const PING: &str = "ping";
+pub(crate) const PONG: &str = "pong";
 /// How long the centre may take to answer.
 const ASKS: Duration = Duration::from_secs(10);
 
@@ -83,6 +89,8 @@ pub struct RsuReport {
     pub garbage: [u64; 4],
     /// Connections that broke or were refused.
     pub broken: u64,
+    /// Tasks that `work = "command"` has not done.
+    pub work_failed: WorkFailures,
 }
 
 /// Runs an agent until `stop` asks for the end; answers what it did. `ready` is told once it listens, and says when to begin.
@@ -113,6 +121,7 @@ pub fn run_rsu(
         let listener = TcpListener::bind(addresses.tasks)
             .await
             .map_err(at(addresses.tasks))?;
+        greet_centre(&config).await?;
         let Some(begin) = ready() else {
             return Ok(RsuReport::default());
         };
@@ -145,7 +154,21 @@ impl RsuConfig {
     /// A client of the centre, where that decides.
     fn asks(&self) -> Option<Client> {
         let centre = self.net.centre.as_ref().filter(|_| self.policy.is_none());
-        centre.map(|(to, token)| Client::new(to, token.clone(), ASKS))
+        centre.map(|centre| Client::new(centre.clone(), ASKS))
+    }
+}
+
+/// Refuses a centre that does not prove to be the one that is trusted. One that is not there may come.
+async fn greet_centre(config: &RsuConfig) -> Result<()> {
+    let at = config.net.centre.as_ref().filter(|at| at.trust.is_some());
+    let Some((at, client)) = at.zip(config.asks()) else {
+        return Ok(());
+    };
+    match client.ask("GET", "/healthz", None).await {
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            Err(Error::io(Path::new(&at.url.to_string()), e))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -186,7 +209,7 @@ fn check_size(config: &RsuConfig) -> Result<()> {
 }
 
 /// Lets a parent that starts agents say when to begin, and lets them end with it: `ready` goes out, `begin JSON` comes in, and the
-/// end of the input, however the parent ended, ends the agent.
+/// end of the input, however the parent ended, ends the agent. A `ping` is answered.
 ///
 /// # Errors
 /// As [`run_rsu`].
@@ -197,6 +220,10 @@ pub fn run_rsu_of_parent(config: RsuConfig) -> Result<RsuReport> {
     std::thread::spawn(move || {
         for line in std::io::stdin().lines() {
             let Ok(line) = line else { break };
+            if line == PING {
+                say_line(PONG);
+                continue;
+            }
             let Some(text) = line.strip_prefix("begin ") else {
                 break;
             };
@@ -212,9 +239,14 @@ pub fn run_rsu_of_parent(config: RsuConfig) -> Result<RsuReport> {
         asked.ask();
     });
     run_rsu(config, &stop, || {
-        use std::io::Write as _;
-        let mut out = std::io::stdout().lock();
-        _ = writeln!(out, "ready").and_then(|()| out.flush());
+        say_line("ready");
         begun.recv().ok()
     })
+}
+
+/// Says a line to the parent, which may be gone.
+fn say_line(line: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

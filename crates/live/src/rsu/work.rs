@@ -1,24 +1,25 @@
 //! What executing a task means.
 
 use super::event::Payload;
+use super::program::{self, Failure};
 use crate::net::Work;
 use crate::pace::Pace;
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// Executes a task on a core from `begin_s` to `end_s`; answers since when the core is free \[s\].
+/// Executes a task on a core from `begin_s` to `end_s`; answers since when the core is free \[s\], and whether the task was done.
 pub(super) async fn execute(
     work: Work,
     pace: Pace,
     (begin_s, end_s): (f64, f64),
     payload: Option<Arc<Payload>>,
-) -> f64 {
+) -> (f64, Result<(), Failure>) {
     match work {
         Work::Sleep => {
             pace.until(end_s).await;
             drop(payload);
             // a core that waits ends when it should, however late the timer is
-            end_s
+            (end_s, Ok(()))
         }
         Work::Burn => {
             let burn = move || {
@@ -26,7 +27,11 @@ pub(super) async fn execute(
                 burn(pace, end_s - begin_s, data)
             };
             let ended = tokio::task::spawn_blocking(burn).await;
-            ended.unwrap_or_else(|_| pace.now_s())
+            (ended.unwrap_or_else(|_| pace.now_s()), Ok(()))
+        }
+        Work::Command(program) => {
+            let result = program::execute(program, payload).await;
+            (pace.now_s(), result)
         }
     }
 }
