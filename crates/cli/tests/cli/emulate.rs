@@ -310,8 +310,9 @@ fn regress_an_agent_that_is_stopped() {
         agents = children(parent.id());
     }
     let stopped = agents[0].to_string();
-    let kill = std::process::Command::new("kill").args(["-STOP", &stopped]);
-    assert!({ kill }.status().unwrap().success());
+    let kill = ["-STOP", &stopped];
+    let killed = std::process::Command::new("kill").args(kill).status();
+    assert!(killed.unwrap().success());
     let begun = Instant::now();
     assert_eq!(parent.wait().unwrap().code(), Some(1));
     assert!(begun.elapsed() < Duration::from_secs(60));

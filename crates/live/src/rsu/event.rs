@@ -1,6 +1,6 @@
 //! What the owner of the agent is told.
 
-use super::program::Failure;
+use super::failures::Failure;
 use crate::wire::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use wayside_core::agent::{Answer, Done, Job, Loss, Offer};

@@ -7,6 +7,7 @@ mod centre;
 mod desk;
 mod door;
 mod event;
+mod failures;
 mod link;
 mod program;
 mod work;
@@ -18,8 +19,9 @@ use crate::signals;
 use crate::stop::Stop;
 use crate::wire;
 use desk::Desk;
+pub use failures::WorkFailures;
 pub(crate) use link::pieces;
-pub use program::WorkFailures;
+
 use serde::Serialize;
 use std::io;
 use std::path::Path;

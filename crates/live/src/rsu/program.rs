@@ -1,8 +1,8 @@
 //! A program of the user that executes a task: its data on standard input, no shell, a time limit, an output that is bounded.
 
 use super::event::Payload;
+use super::failures::Failure;
 use crate::net::Program;
-use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write as _};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -16,46 +16,6 @@ use wayside_core::process::Group;
 const STEP: Duration = Duration::from_millis(2);
 /// Most that is read of its output at a time \[bytes\].
 const PIECE: usize = 16 << 10;
-
-/// Why a program has not done a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// It could not be started.
-    NotStarted,
-    /// It ended with another exit code than 0, or by a signal.
-    Exit,
-    /// It took too long.
-    Time,
-    /// It wrote too much.
-    Output,
-    /// The agent ends.
-    Unwanted,
-}
-
-/// Tasks that a program has not done, by the reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkFailures {
-    /// It could not be started.
-    pub not_started: u64,
-    /// It ended with another exit code than 0, or by a signal.
-    pub exit: u64,
-    /// It took too long, and was killed.
-    pub time: u64,
-    /// It wrote too much, and was killed.
-    pub output: u64,
-}
-
-impl WorkFailures {
-    pub(super) fn add(&mut self, failure: Failure) {
-        match failure {
-            Failure::NotStarted => self.not_started += 1,
-            Failure::Exit => self.exit += 1,
-            Failure::Time => self.time += 1,
-            Failure::Output => self.output += 1,
-            Failure::Unwanted => {}
-        }
-    }
-}
 
 /// Runs `program` with the data of a task; it is killed, with all that it has started, where nobody waits any more.
 pub(super) async fn execute(

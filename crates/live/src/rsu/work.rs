@@ -1,7 +1,8 @@
 //! What executing a task means.
 
 use super::event::Payload;
-use super::program::{self, Failure};
+use super::failures::Failure;
+use super::program;
 use crate::net::Work;
 use crate::pace::Pace;
 use std::hint::black_box;

@@ -12,24 +12,24 @@ use wayside_core::information::Packet;
 use wayside_core::rng::Streams;
 use wayside_live::{
     Announced, Begin, DATAGRAM_BYTES, DecidedBy, Direction, Garbage, Key, Message, Net, NetFile,
-    Place, RsuConfig, RsuReport, Stop, WorkFailures, datagram, packet, run_rsu,
+    Place, RsuConfig, RsuReport, Stop, datagram, packet, run_rsu,
 };
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/three.toml");
 
 /// Agents of three.toml, each on a thread of its own, which end with the test.
-struct Agents {
-    net: Net,
+pub(super) struct Agents {
+    pub(super) net: Net,
     running: Vec<(Stop, JoinHandle<RsuReport>)>,
     /// As all agents use it.
-    key: Key,
+    pub(super) key: Key,
     _home: tempfile::TempDir,
 }
 
 impl Agents {
     /// Starts `count` of the three.
-    fn start(count: u32, more: &str) -> Self {
+    pub(super) fn start(count: u32, more: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("net.toml");
         std::fs::write(home.path().join("key"), SECRET).unwrap();
@@ -44,7 +44,7 @@ impl Agents {
         }
     }
 
-    fn end(self) -> Vec<RsuReport> {
+    pub(super) fn end(self) -> Vec<RsuReport> {
         self.running.iter().for_each(|(stop, _)| _ = stop.ask());
         let threads = self.running.into_iter().map(|(_, thread)| thread);
         threads.map(|thread| thread.join().unwrap()).collect()
@@ -88,14 +88,14 @@ fn net_toml(more: &str) -> String {
 }
 
 /// A vehicle that is connected to an agent.
-struct Vehicle {
-    stream: TcpStream,
+pub(super) struct Vehicle {
+    pub(super) stream: TcpStream,
     writes: Direction,
     reads: Direction,
 }
 
 impl Vehicle {
-    fn connect(to: SocketAddr, key: &Key) -> Self {
+    pub(super) fn connect(to: SocketAddr, key: &Key) -> Self {
         let mut stream = TcpStream::connect(to).unwrap();
         let patience = Some(Duration::from_secs(60));
         stream.set_read_timeout(patience).unwrap();
@@ -110,7 +110,7 @@ impl Vehicle {
         }
     }
 
-    fn say(&mut self, message: &Message) {
+    pub(super) fn say(&mut self, message: &Message) {
         let sealed = self.writes.seal(message).unwrap();
         self.stream.write_all(&sealed).unwrap();
     }
@@ -125,7 +125,7 @@ impl Vehicle {
     }
 
     /// What becomes of a task.
-    fn ask(&mut self, cycles: f64) -> Result<Done, Loss> {
+    pub(super) fn ask(&mut self, cycles: f64) -> Result<Done, Loss> {
         let data = vec![5; 5000];
         self.say(&offer(cycles, &data));
         self.stream.write_all(&data).unwrap();
@@ -139,7 +139,7 @@ impl Vehicle {
     }
 }
 
-fn offer(cycles: f64, data: &[u8]) -> Message {
+pub(super) fn offer(cycles: f64, data: &[u8]) -> Message {
     Message::Offer {
         offer: Offer {
             order: 0,
@@ -285,121 +285,6 @@ fn property_a_dead_server_loses_no_task_silently() {
     let lost = results.iter().filter(|result| result.is_err()).count();
     assert_eq!(report.counts.lost, lost as u64);
     assert!(report.counts.replanned > 0, "{results:?}");
-}
-
-/// Lines of a configuration that let `sh` execute tasks.
-fn shell(script: &str, more: &str) -> String {
-    format!("work = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n{more}")
-}
-
-/// A program gets the data of a task as it was sent, and the task has taken as long as the program did.
-#[test]
-#[cfg(unix)]
-fn property_a_program_executes_tasks() {
-    let root = tempfile::tempdir().unwrap();
-    let file = root.path().join("data");
-    let script = format!("cat > '{}'; echo done; sleep 0.3", file.display());
-    let agents = Agents::start(1, &shell(&script, ""));
-    let mut vehicle = Vehicle::connect(agents.net.agents[0].tasks, &agents.key);
-    // a millisecond, if it took as long as the scenario says
-    let done = vehicle.ask(2e6).unwrap();
-    assert!(done.spent.compute_s >= 0.3, "{done:?}");
-    assert_eq!(std::fs::read(&file).unwrap(), [5; 5000]);
-    let report = agents.end().remove(0);
-    assert_eq!(report.work_failed, WorkFailures::default());
-    // and one that does not read its data has done it knowingly
-    let agents = Agents::start(1, &shell("exec <&-; sleep 0.1", ""));
-    let mut vehicle = Vehicle::connect(agents.net.agents[0].tasks, &agents.key);
-    vehicle.ask(2e6).unwrap();
-    agents.end();
-}
-
-/// Whatever a program does wrong is a loss with a name, which is not tried again, and the core is free for the next.
-#[test]
-#[cfg(unix)]
-fn property_a_program_that_fails_loses_its_task() {
-    let root = tempfile::tempdir().unwrap();
-    let plain = root.path().join("plain");
-    std::fs::write(&plain, "not a program").unwrap();
-    let not_started = format!("work = \"command\"\ncommand = [{plain:?}]");
-    let failures = |not_started, exit, time, output| WorkFailures {
-        not_started,
-        exit,
-        time,
-        output,
-    };
-    for (more, expected) in [
-        (not_started, failures(3, 0, 0, 0)),
-        (shell("exit 3", ""), failures(0, 3, 0, 0)),
-        (shell("kill -9 $$", ""), failures(0, 3, 0, 0)),
-        (
-            shell("sleep 300 & sleep 300", "command_s = 0.2"),
-            failures(0, 0, 3, 0),
-        ),
-        (
-            // closes its output, and goes on
-            shell("exec >&-; sleep 300", "command_s = 0.2"),
-            failures(0, 0, 3, 0),
-        ),
-        (
-            shell("while :; do echo more; done", "output_kib = 1"),
-            failures(0, 0, 0, 3),
-        ),
-        (
-            shell("head -c 1025 /dev/zero", "output_kib = 1"),
-            failures(0, 0, 0, 3),
-        ),
-    ] {
-        let agents = Agents::start(1, &more);
-        let to = agents.net.agents[0].tasks;
-        for _ in 0..3 {
-            let result = Vehicle::connect(to, &agents.key).ask(2e6);
-            assert_eq!(result, Err(Loss::WorkFailed), "{more}");
-        }
-        let report = agents.end().remove(0);
-        assert_eq!(report.work_failed, expected, "{more}");
-        assert_eq!((report.counts.replanned, report.counts.lost), (0, 3));
-    }
-    // as much as it may is not too much
-    let agents = Agents::start(1, &shell("head -c 1024 /dev/zero", "output_kib = 1"));
-    let to = agents.net.agents[0].tasks;
-    Vehicle::connect(to, &agents.key).ask(2e6).unwrap();
-    agents.end();
-}
-
-/// A program ends with its agent, and with it what it has started.
-#[test]
-#[cfg(target_os = "linux")]
-fn property_no_program_outlives_its_agent() {
-    let root = tempfile::tempdir().unwrap();
-    let file = root.path().join("ids");
-    let script = format!("sleep 300 & echo $$ $! > '{}'; wait", file.display());
-    let agents = Agents::start(1, &shell(&script, "command_s = 300"));
-    let mut vehicle = Vehicle::connect(agents.net.agents[0].tasks, &agents.key);
-    let data = vec![5; 5000];
-    vehicle.say(&offer(2e6, &data));
-    vehicle.stream.write_all(&data).unwrap();
-    let begun = Instant::now();
-    let ids = loop {
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
-        if text.ends_with('\n') {
-            break text;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60));
-        sleep(Duration::from_millis(10));
-    };
-    let begun = Instant::now();
-    agents.end();
-    assert!(begun.elapsed() < Duration::from_secs(10));
-    let runs = |id: &str| {
-        let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        // one that has ended is there until somebody has looked
-        !state.is_empty() && !state.contains(") Z ")
-    };
-    while ids.split_whitespace().any(runs) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{ids}");
-        sleep(Duration::from_millis(10));
-    }
 }
 
 /// Decoders take any bytes.

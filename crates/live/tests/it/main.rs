@@ -8,3 +8,5 @@ mod hostile;
 mod interface;
 mod page;
 mod player;
+#[cfg(unix)]
+mod programs;
