@@ -1,6 +1,7 @@
 //! Simulated beside measured.
 
 use super::kills::Kills;
+use super::simulate::End;
 use super::traffic::Task;
 use crate::rsu::RsuReport;
 use crate::vehicle::Measured;
@@ -10,7 +11,6 @@ use std::collections::BTreeMap;
 use wayside_core::engine::world::World;
 use wayside_core::evaluate::Outcome;
 use wayside_core::scenario::Counting;
-use wayside_core::slot::Placement;
 use wayside_core::{Error, Result};
 use wayside_output::Folder;
 use wayside_plot::{Axis, Figure, Names, Point, Scale, Series};
@@ -146,7 +146,7 @@ pub(super) fn row(
     policy: usize,
     seed: u64,
     task: &Task,
-    (simulated, carried): (Option<&(Placement, Outcome)>, Option<&(Placement, Outcome)>),
+    (simulated, carried): (Option<&End>, Option<&End>),
     measured: &Measured,
 ) -> Row {
     let spent = measured.spent;

@@ -9,8 +9,11 @@ use wayside_core::engine::{Observer, Options, SharedFactory, TaskOutcome, replic
 use wayside_core::evaluate::Outcome;
 use wayside_core::slot::{Placement, Slot};
 
-/// What became of every task, by slot and place.
-pub(super) type Ends = BTreeMap<(u32, u32), (Placement, Outcome)>;
+/// Where a task ran, and what became of it.
+pub(super) type End = (Placement, Outcome);
+
+/// The same of every task, by slot and place.
+pub(super) type Ends = BTreeMap<(u32, u32), End>;
 
 struct Watch(Ends);
 
