@@ -34,6 +34,7 @@ Examples:
   wayside emulate lin2025 --set execution.capability=0.2 --set fleet.size=30 --policy mcatm,ratom,ratos,ect --seeds 0..19
   wayside emulate lin2025 --policy ect --seeds 0 --dilate 10     slower, where the machine has other work
   wayside emulate wang2025 --set fleet.size=30 --slots 5 --seeds 0..4 --policy nearest,price,local     a centre decides
+  wayside emulate wang2025 --set fleet.size=30 --slots 3 --policy price --seeds 0..4 --kills 10        agents and the centre are killed
 
 The table has, for simulated and measured, the mean delay of a task and its parts; `rest` is what nobody measures: flight, messages,
 timers, the operating system. --out has the same as JSON, every task as CSV, and a figure. Ctrl-C ends all agents.")]

@@ -23,7 +23,8 @@ const CENTRE: &str = "centre";
 A file for two agents of a scenario with RSUs a and b (all keys: docs/live.md):
   scenario = \"mine.toml\"
   key_file = \"key\"                # at least 32 characters: head -c 32 /dev/urandom | xxd -p -c 64 > key
-  work = \"sleep\"                  # or \"burn\": compute for as long as a task takes
+  work = \"sleep\"                  # or \"burn\": compute for as long as a task takes; or \"command\": run
+                                  # command = [\"PROGRAM\", ...] with the data of the task as its input
   [[agent]]
   id = \"a\"
   ri = \"127.0.0.1:7101\"           # UDP

@@ -282,7 +282,7 @@ fn property_a_killed_centre_leaks_nothing() {
         .map(|row| row.split(',').collect())
         .collect();
     assert_eq!(rows.len() as u64, runs * size * 3);
-    let known = ["", "connection", "no-answer", "no-decision"];
+    let known = ["", "connection", "link-failed", "no-answer", "no-decision"];
     for row in &rows {
         assert!(
             known.contains(&row[4]) && row[4].is_empty() != row[7].is_empty(),
