@@ -300,10 +300,7 @@ impl<'w> Env<'w> {
         if snapshot.slot >= self.episode.slots() {
             return refused("must lie within the episode");
         }
-        self.seeds.restart();
-        for _ in 0..snapshot.drawn {
-            self.seeds.draw();
-        }
+        self.seeds.go_to(snapshot.drawn)?;
         self.reset(snapshot.seed)?;
         while self.episode.t < snapshot.slot {
             self.episode.t += 1;

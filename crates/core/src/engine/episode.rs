@@ -49,6 +49,34 @@ impl Seeds {
         self.stream = self.streams.stream(&self.name);
         self.drawn = 0;
     }
+
+    /// Starts the stream again and draws `drawn` seeds.
+    ///
+    /// # Errors
+    /// More than [`MOST_EPISODES`].
+    pub(super) fn go_to(&mut self, drawn: u64) -> Result<()> {
+        check_drawn(drawn)?;
+        self.restart();
+        for _ in 0..drawn {
+            self.draw();
+        }
+        Ok(())
+    }
+}
+
+/// Seeds that an environment may have drawn: drawing more again would take a second, and nobody trains that long.
+const MOST_EPISODES: u64 = 100_000_000;
+
+/// Whether a snapshot may say that so many seeds were drawn.
+///
+/// # Errors
+/// More than [`MOST_EPISODES`].
+pub(in crate::engine) fn check_drawn(drawn: u64) -> Result<()> {
+    if drawn <= MOST_EPISODES {
+        return Ok(());
+    }
+    let message = format!("must be at most {MOST_EPISODES}, got {drawn}");
+    Err(Error::invalid("snapshot", None, "drawn", message))
 }
 
 /// One seed's traffic, slot by slot.

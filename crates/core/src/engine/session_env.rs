@@ -142,10 +142,7 @@ impl<'w> SessionEnv<'w> {
         if !snapshot.sessions.iter().all(|(_, state)| sound(state)) {
             return refused("must be of the same scenario");
         }
-        self.seeds.restart();
-        for _ in 0..snapshot.drawn {
-            self.seeds.draw();
-        }
+        self.seeds.go_to(snapshot.drawn)?;
         self.seed = snapshot.seed;
         self.episode.start(self.world.clone(), snapshot.seed)?;
         self.lane = lane(&self.world);

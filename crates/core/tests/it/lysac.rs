@@ -304,6 +304,9 @@ fn property_snapshots_go_on_alike() {
             }
         }
     }
+    let mut much = serde_json::to_value(a.snapshot().unwrap()).unwrap();
+    much["drawn"] = u64::MAX.into();
+    assert!(b.restore(&serde_json::from_value(much).unwrap()).is_err());
 }
 
 /// More plans are never predicted to be worse, and a run is the same whoever runs beside it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::QueueEnv;
+use crate::engine::episode::check_drawn;
 use crate::engine::queue_agent::Agent;
 use crate::error::{Error, Result};
 
@@ -44,6 +45,7 @@ impl QueueEnv {
         {
             return refused("must lie within an episode of the same layout");
         }
+        check_drawn(snapshot.drawn)?;
         self.seeds.restart();
         for _ in 1..snapshot.drawn {
             self.seeds.draw();

@@ -286,6 +286,12 @@ fn property_snapshots_continue_bit_by_bit() {
         go(&mut other, &mut Streams::new(1).stream("test"), 20),
         expected
     );
+    // more seeds than can have been drawn are refused at once, not drawn
+    let mut much = serde_json::to_value(&snapshot).expect("plain data");
+    much["drawn"] = u64::MAX.into();
+    let much = serde_json::from_value(much).expect("a snapshot");
+    let error = other.restore(&much).expect_err("refused").to_string();
+    assert!(error.contains("at most"), "{error}");
 }
 
 #[test]

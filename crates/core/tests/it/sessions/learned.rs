@@ -100,6 +100,7 @@ fn regress_snapshots_of_something_else_are_refused() {
     for snapshot in [
         with("/slot", 5.into()),
         with("/slot", 99.into()),
+        with("/drawn", u64::MAX.into()),
         with("/taken", serde_json::json!([4_000_000])),
         with(&format!("{first}/host"), 99.into()),
         with(&format!("{first}/moving"), serde_json::json!([99, 1])),
