@@ -22,6 +22,8 @@ const FILE: &str = "journal.redb";
 const WAITING: usize = 1024;
 /// Most jobs of a commit.
 const AT_ONCE: usize = 512;
+/// Memory for pages of the file \[bytes\]: the state is in memory anyway, and is read from the file at the start only.
+const CACHE: usize = 16 << 20;
 /// How long changes wait at most that nobody waits for. Each commit takes the disk's time: one for every lease that ends would hold up the answers.
 const DEFERRED: Duration = Duration::from_millis(100);
 
@@ -233,7 +235,9 @@ fn open(path: &Path) -> Result<(Database, Identity), redb::Error> {
     let file = options.open(path)?;
     let identity = identity_of(&file.metadata()?);
     let backend = FileBackend::new(file)?;
-    Ok((Database::builder().create_with_backend(backend)?, identity))
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE);
+    Ok((builder.create_with_backend(backend)?, identity))
 }
 
 /// Opens the journal again, in a folder that may be gone.
