@@ -44,7 +44,8 @@ impl Env {
 #[pymethods]
 impl Env {
     #[new]
-    #[pyo3(signature = (scenario, form, slots, vehicles, masked, bound, traffic=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[pyo3(signature = (scenario, form, slots, vehicles, masked, bound, traffic=None, plan_slots=None))]
     fn new(
         scenario: &Scenario,
         form: &str,
@@ -53,10 +54,11 @@ impl Env {
         masked: String,
         bound: Option<String>,
         traffic: Option<Bound<'_, PyAny>>,
+        plan_slots: Option<usize>,
     ) -> PyResult<Self> {
         let failure = Failure::default();
         let world = world_with(scenario.world()?, traffic.as_ref(), &failure)?;
-        let frame = Arc::new(Frame::new(&world, form, vehicles)?);
+        let frame = Arc::new(Frame::new(&world, form, vehicles, plan_slots)?);
         let options = Options {
             slots,
             masked,

@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use wayside_core::engine::env::Turn;
+use wayside_core::engine::env::{MOST_EPISODES, Turn};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Bounder};
 use wayside_core::rng::{Stream, Streams};
@@ -362,6 +362,13 @@ impl Framed {
                 Arc::new(world.map_err(raised)?)
             }
         };
+        if state.seeds.1 > MOST_EPISODES {
+            let message = format!(
+                "state: seeds: must be at most {MOST_EPISODES} drawn, got {}",
+                state.seeds.1
+            );
+            return Err(PyValueError::new_err(message));
+        }
         self.enter(world)?;
         let mut seeds = Seeds::new(state.seeds.0);
         for _ in 0..state.seeds.1 {

@@ -12,6 +12,7 @@ use wayside_core::observation::destinations::Destinations;
 use wayside_core::observation::hosts::Hosts;
 use wayside_core::observation::{Encoder, Layout, Observation, Scorer};
 use wayside_core::policy::lysac::Lysac;
+use wayside_core::policy::plan_ahead::LaterPrices;
 use wayside_core::policy::{Known, Policy};
 use wayside_core::rng::Streams;
 use wayside_core::slot::Decision;
@@ -19,6 +20,7 @@ use wayside_core::slot::Decision;
 /// The policy of `object`, which has `act(observation, mask)`.
 pub(crate) fn policy(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<dyn Policy>> {
     let layout = frame.layout.clone();
+    let priced = layout.priced;
     let turns: Box<dyn Turns> = match frame.agent {
         Agent::Encoder => Box::new(Encoder::new(layout).map_err(raised)?),
         Agent::Destinations => Box::new(layout.destinations().map_err(raised)?),
@@ -34,6 +36,7 @@ pub(crate) fn policy(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<d
         object,
         frame: Arc::clone(frame),
         turns,
+        later: priced.then(|| LaterPrices::new(frame.plan_ahead)),
         rows: Vec::new(),
         mask: Vec::new(),
         actions: Vec::new(),
@@ -42,6 +45,8 @@ pub(crate) fn policy(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<d
 
 /// What shows a slot turn by turn.
 trait Turns: Send {
+    /// What a Hz costs in a later slot.
+    fn price_later(&mut self, _price: f64) {}
     fn begin(&mut self, slot: &Slot);
     fn observe(&mut self, slot: &Slot) -> bool;
     fn observation(&self) -> &Observation;
@@ -50,8 +55,10 @@ trait Turns: Send {
 }
 
 macro_rules! turns {
-    ($turns:ty, $decide:expr) => {
+    ($turns:ty, $decide:expr $(, $price_later:item)?) => {
         impl Turns for $turns {
+            $($price_later)?
+
             fn begin(&mut self, slot: &Slot) {
                 self.begin(slot);
             }
@@ -74,7 +81,13 @@ macro_rules! turns {
         }
     };
 }
-turns!(Encoder, Encoder::decision);
+turns!(
+    Encoder,
+    Encoder::decision,
+    fn price_later(&mut self, price: f64) {
+        self.price_later(price);
+    }
+);
 turns!(Destinations, |turns: &mut Destinations, _, decision| turns
     .decision(decision));
 turns!(Hosts, |turns: &mut Hosts, _, decision| turns
@@ -85,6 +98,8 @@ struct GymPolicy {
     object: PythonObject,
     frame: Arc<Frame>,
     turns: Box<dyn Turns>,
+    /// Where actions name numbers of slots.
+    later: Option<LaterPrices>,
     rows: Vec<f32>,
     mask: Vec<bool>,
     actions: Vec<u32>,
@@ -96,12 +111,16 @@ impl Policy for GymPolicy {
             object,
             frame,
             turns,
+            later,
             rows,
             mask,
             actions,
         } = self;
         object.decide(slot, decision, |py, decision| {
             let act = object.object.bind(py).getattr("act")?;
+            if let Some(later) = later {
+                turns.price_later(later.price(slot));
+            }
             turns.begin(slot);
             while turns.observe(slot) {
                 let observation = turns.observation();

@@ -3,6 +3,7 @@
 //! | room | what it is for |
 //! |---|---|
 //! | `scenario` | scenarios, laid out once and shared |
+//! | `choose` | random choices among legal actions |
 //! | `frame` | observations and actions of changing size in spaces of fixed size |
 //! | `engine`, `framed` | the environments of the engine under one roof, and in a frame |
 //! | `expert`, `gym` | policies asked in environments; policies that act as in one |
@@ -24,6 +25,7 @@
 
 mod answer;
 mod benchmark;
+mod choose;
 mod engine;
 mod env;
 mod expert;
@@ -55,11 +57,11 @@ mod _native {
     #[pymodule_export]
     use super::benchmark::benchmark;
     #[pymodule_export]
+    use super::choose::choose;
+    #[pymodule_export]
     use super::env::Env;
     #[pymodule_export]
     use super::figure::Figure;
-    #[pymodule_export]
-    use super::frame::choose;
     #[pymodule_export]
     use super::learned::Learned;
     #[pymodule_export]

@@ -81,12 +81,16 @@ pub(crate) fn factory(
     let gym = if is_gym {
         let form: String = policy.getattr("form")?.extract()?;
         let vehicles = policy.getattr("vehicles")?.extract()?;
+        let plan_slots = match policy.getattr_opt("plan_slots")? {
+            Some(most) => most.extract()?,
+            None => None,
+        };
         let Some(world) = world else {
             let message =
                 "policy: a GymPolicy needs a scenario: decide a slot of a run or of an environment";
             return Err(PyValueError::new_err(message));
         };
-        Some(Arc::new(Frame::new(world, &form, vehicles)?))
+        Some(Arc::new(Frame::new(world, &form, vehicles, plan_slots)?))
     } else {
         None
     };

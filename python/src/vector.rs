@@ -143,12 +143,13 @@ impl VectorEnv {
         count: usize,
         threads: usize,
         same_step: bool,
+        plan_slots: Option<usize>,
     ) -> PyResult<Self> {
         if count == 0 {
             return Err(PyValueError::new_err("num_envs: must be > 0, got 0"));
         }
         let world = scenario.world()?;
-        let frame = Arc::new(Frame::new(&world, form, vehicles)?);
+        let frame = Arc::new(Frame::new(&world, form, vehicles, plan_slots)?);
         if frame.planned() > 0 {
             let message =
                 "form: must not be plan in a vector environment; Gymnasium's make several of it";

@@ -239,6 +239,7 @@ class Env:
         masked: str,
         bound: str | None,
         traffic: Any = None,
+        plan_slots: int | None = None,
     ) -> Env: ...
     @property
     def shape(self) -> tuple[int, int]: ...
@@ -290,6 +291,7 @@ class VectorEnv:
         count: int,
         threads: int,
         same_step: bool,
+        plan_slots: int | None,
     ) -> VectorEnv: ...
     @property
     def shape(self) -> tuple[int, int]: ...

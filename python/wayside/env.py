@@ -149,7 +149,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
     |---|---|
     | entry | index of the candidate that receives the task; the last one is the vehicle itself |
     | target | the RSU that executes it: its row (``flat``), or its index among the targets (``shared``) |
-    | rule | 0 no rule, 1 the task must end within this slot, 2 within two slots |
+    | rule | 0 no rule, 1 the task must end within this slot, 2 within two slots; with ``plan_slots`` see below |
     | option | index of the row; 0 is the vehicle itself |
 
     ## Masks
@@ -210,6 +210,16 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
     ``{"placement": as above, "share": float32 (P,) in [0, 1]}``, and every RSU's free CPU is divided among its tasks in proportion to
     .01 + share, so that each gets some. Only for ``flat`` and ``shared``, where a step is a slot. Against ``"exact"`` it shows what the solution is worth.
 
+    ## Slots
+
+    ``plan_slots=K`` (2 to 32, only with ``time.carry_over``) lets the agent say for how many slots a task may hold its CPU, as ``plan-ahead``
+    does. In place of the rules an action then names k = 1 to K: head ``rule`` has K actions, action i for k = i + 1, and
+    ``sequential`` a row per RSU and k. The task gets at least the share with which it ends within k slots, and (P2) has it pay for the k - 1 later
+    ones at ``plan-ahead``'s price of a Hz (``[policy.plan-ahead]``), found from the tasks of this slot and the three before. The price divides the
+    CPU; it is no part of the reward. Masked is what could not end in k slots; ``sequential`` offers only what still fits. Where in the end the
+    RSU has too little left, a task takes a slot more, and runs on its vehicle after K. Features 2 and 3 of ``sequential`` are then k / K and
+    the cost of the later slots.
+
     ## Start and end
 
     | | |
@@ -242,7 +252,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         slots: number of slots of an episode; by default the scenario's.
         vehicles: N of ``shared``, where the fleet has no fixed size (traces).
         overrides: values of the scenario to replace, such as ``{"fleet.size": 40}``.
-        masked, mask, reward, observation, shares: see above.
+        masked, mask, reward, observation, shares, plan_slots: see above.
         bound: ``"simple"`` or ``"split"`` bounds every slot, for ``info["lower_bound"]``; not for sessions, which have no bound of a slot.
         traffic: vehicles, tasks or gains of your own in place of the scenario's, see :class:`wayside.models.Traffic`.
         render_mode: ``"rgb_array"``, ``"human"`` (needs pygame) or None.
@@ -268,6 +278,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         bound: Literal["simple", "split"] | None = None,
         observation: Literal["rows", "dictionary"] = "rows",
         shares: Literal["exact", "agent"] = "exact",
+        plan_slots: int | None = None,
         traffic: AnyTraffic | None = None,
         render_mode: str | None = None,
     ) -> None:
@@ -293,12 +304,13 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
             bound=bound,
             observation=observation,
             shares=shares,
+            plan_slots=plan_slots,
             traffic=traffic,
             render_mode=render_mode,
         )
         self.form = form
         self._env = _native.Env(
-            self.scenario._native, form, slots, vehicles, masked, bound, traffic
+            self.scenario._native, form, slots, vehicles, masked, bound, traffic, plan_slots
         )
         self._reward = reward_of(reward, form, self._env.execution)
         self._figures = figures_of(self._env.execution, bound)
@@ -319,6 +331,8 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
         self.action_space = action_space(form, self._env.nvec, self._env.planned)
         self._shares: spaces.Box | None = None
         if shares == "agent":
+            if plan_slots is not None:
+                raise ValueError("shares: must be exact with plan_slots: P2 prices the later slots")
             self._shares = self._share_space()
             self.action_space = spaces.Dict({"placement": self.action_space, "share": self._shares})
         self._shape = self._env.shape[1:] if single(form) else self._env.shape

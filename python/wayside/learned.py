@@ -195,11 +195,11 @@ class GymPolicy:
             ``action_masks()``, bool of shape ``(sum(nvec),)``; returns the action, integers of shape ``(heads,)``, or one for
             ``sequential``. An illegal action counts as the first legal one of its head. All seeds share it.
         form: that of the environment.
-        vehicles: that of the environment.
+        vehicles, plan_slots: those of the environment.
         name: name in the results.
     """
 
-    __slots__ = ("act", "form", "name", "vehicles")
+    __slots__ = ("act", "form", "name", "plan_slots", "vehicles")
 
     def __init__(
         self,
@@ -207,11 +207,13 @@ class GymPolicy:
         form: Form = "sequential",
         *,
         vehicles: int | None = None,
+        plan_slots: int | None = None,
         name: str = "gym",
     ) -> None:
         self.act = act
         self.form = form
         self.vehicles = vehicles
+        self.plan_slots = plan_slots
         self.name = name
 
     def __deepcopy__(self, memo: object) -> GymPolicy:

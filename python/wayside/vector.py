@@ -57,7 +57,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         num_envs: number of environments.
         threads: how many of them are stepped at a time, 0 for one per core; this never changes a result.
         autoreset_mode: see above.
-        scenario, form, slots, vehicles, overrides, masked, reward, bound: as in :class:`wayside.env.OffloadingEnv`.
+        scenario, form, slots, vehicles, overrides, masked, reward, bound, plan_slots: as in :class:`wayside.env.OffloadingEnv`.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -74,6 +74,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
         masked: Literal["first", "error"] = "first",
         reward: Reward | Mapping[Reward, float] = "objective",
         bound: Literal["simple", "split"] | None = None,
+        plan_slots: int | None = None,
         threads: int = 0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: None = None,
@@ -90,6 +91,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
             masked=masked,
             reward=reward,
             bound=bound,
+            plan_slots=plan_slots,
             threads=threads,
             autoreset_mode=mode,
         )
@@ -108,6 +110,7 @@ class OffloadingVectorEnv(VectorEnv[Observation, Any, Any], EzPickle):
             num_envs,
             threads,
             self._same_step,
+            plan_slots,
         )
         self._reward = reward_of(reward, form, self._env.execution)
         self._figures = figures_of(self._env.execution, bound)

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::carry_over::CarryOver;
 use super::decider::CostEvaluator;
+pub use super::episode::MOST_EPISODES;
 use super::episode::{Episode, Seeds};
 use super::lane::account;
 use super::links::NoiseRise;
@@ -25,6 +26,7 @@ use super::world::{World, WorldRef};
 use crate::error::{Error, Result};
 use crate::evaluate::Outcome;
 use crate::observation::{Encoder, Form, Layout, Observation};
+use crate::policy::plan_ahead::{LaterPrices, Outlook};
 use crate::rng::Streams;
 use crate::scenario::{Execution, Interference};
 use crate::slot::{Decision, Placement, Slot};
@@ -62,6 +64,9 @@ pub struct Snapshot {
     taken: Vec<u32>,
     #[serde(rename = "carried")]
     carry_over: CarryOver,
+    /// What the prices of later slots remember, where actions name numbers of slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outlook: Option<Outlook>,
 }
 
 /// One environment.
@@ -72,6 +77,8 @@ pub struct Env<'w> {
     carry_over: CarryOver,
     costs: CostEvaluator,
     encoder: Encoder,
+    /// Where actions name numbers of slots.
+    later: Option<LaterPrices>,
     decision: Decision,
     record: SlotRecord,
     /// Turns taken in this slot, and their actions.
@@ -121,6 +128,9 @@ impl<'w> Env<'w> {
             seed: 0,
             carry_over: CarryOver::new(world.scenario.time.carry_over),
             costs: CostEvaluator::new(world.scenario.load_balance.of),
+            later: layout
+                .priced
+                .then(|| LaterPrices::new(world.scenario.policy.plan_ahead)),
             encoder: Encoder::new(layout)?,
             decision: Decision::default(),
             record: SlotRecord::default(),
@@ -151,6 +161,7 @@ impl<'w> Env<'w> {
         self.seed = seed;
         self.episode.start(self.episode.world.clone(), seed)?;
         self.carry_over.clear();
+        self.later.iter_mut().for_each(LaterPrices::clear);
         self.episode.advance()?;
         let Episode { traffic, slot, .. } = &mut self.episode;
         self.carry_over.load(0.0, slot, traffic.previous_row());
@@ -220,6 +231,11 @@ impl<'w> Env<'w> {
         if matches!(self.encoder.layout().form, Form::Sequential { .. }) {
             return refused("must be left out where a slot takes several turns".to_owned());
         }
+        if self.later.is_some() {
+            let message =
+                "must be left out where actions name numbers of slots: P2 prices the later ones";
+            return refused(message.to_owned());
+        }
         if weights.len() != tasks {
             return refused(format!(
                 "must hold {tasks}, one per task, got {}",
@@ -288,6 +304,7 @@ impl<'w> Env<'w> {
             slot: self.episode.t,
             taken: self.taken.clone(),
             carry_over: self.carry_over.clone(),
+            outlook: self.later.as_ref().map(|later| later.outlook().clone()),
         })
     }
 
@@ -299,6 +316,9 @@ impl<'w> Env<'w> {
         let refused = |message: &str| Err(Error::invalid("snapshot", None, "", message));
         if snapshot.slot >= self.episode.slots() {
             return refused("must lie within the episode");
+        }
+        if snapshot.outlook.is_some() != self.later.is_some() {
+            return refused("must be of the same layout");
         }
         self.seeds.go_to(snapshot.drawn)?;
         self.reset(snapshot.seed)?;
@@ -315,7 +335,11 @@ impl<'w> Env<'w> {
         self.carry_over.clone_from(&snapshot.carry_over);
         let now_s = self.episode.now_s();
         self.carry_over.show(now_s, &mut self.episode.slot);
-        self.open();
+        if let (Some(later), Some(outlook)) = (&mut self.later, &snapshot.outlook) {
+            let price = later.remember(outlook.clone(), &self.episode.slot)?;
+            self.encoder.price_later(price);
+        }
+        self.show();
         let mut rest = snapshot.taken.as_slice();
         while !rest.is_empty() {
             let Some((actions, after)) = rest.split_at_checked(self.observation().heads.len())
@@ -338,8 +362,18 @@ impl<'w> Env<'w> {
         Ok(())
     }
 
-    /// Shows the slot.
+    /// Shows a slot that has just begun.
     fn open(&mut self) {
+        if let Some(later) = &mut self.later {
+            let Episode { traffic, slot, .. } = &mut self.episode;
+            traffic.show(slot, &NoiseRise::default());
+            self.encoder.price_later(later.price(slot));
+        }
+        self.show();
+    }
+
+    /// Shows the slot, at the price of later ones that is known.
+    fn show(&mut self) {
         self.turns = 0;
         self.taken.clear();
         self.dealt = 0.0;

@@ -65,7 +65,7 @@ impl Seeds {
 }
 
 /// Seeds that an environment may have drawn: drawing more again would take a second, and nobody trains that long.
-const MOST_EPISODES: u64 = 100_000_000;
+pub const MOST_EPISODES: u64 = 100_000_000;
 
 /// Whether a snapshot may say that so many seeds were drawn.
 ///

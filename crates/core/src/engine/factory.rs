@@ -188,13 +188,14 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
         }
         let layout = scorer.layout();
         if layout.is_either() {
-            let plain = Box::new(SharedCpuAdapter::new(Learned::new(scorer.clone())?));
+            let plain = Learned::new(scorer.clone())?.pricing_later(options.plan_ahead);
+            let plain = Box::new(SharedCpuAdapter::new(plain));
             let alone = improved(Learned::new(scorer)?, options);
             return Ok(Box::new(Either { plain, alone }));
         }
         // only ours, where slots do not depend on each other; the paper's agents (`flat`) decide as published
         let ours = matches!(layout.form, Form::Sequential { .. }) && layout.spans == 1;
-        let learned = Learned::new(scorer)?;
+        let learned = Learned::new(scorer)?.pricing_later(options.plan_ahead);
         Ok(match ours {
             false => Box::new(SharedCpuAdapter::new(learned)),
             true => improved(learned, options),

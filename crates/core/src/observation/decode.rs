@@ -1,5 +1,7 @@
 //! From choices to a valid decision.
 
+use super::Layout;
+use crate::alloc::curve::Curve;
 use crate::model::transfer;
 use crate::slot::{Decision, Placement, Slot};
 
@@ -11,8 +13,76 @@ pub(super) struct TaskAction {
     pub(super) span: u8,
 }
 
-/// The longest rule that can be named.
-const MOST_SPAN: usize = 2;
+/// The rules on ends that actions may name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// The first, 0 where there may be none.
+    first: usize,
+    /// How many.
+    pub(super) count: usize,
+    /// What a Hz costs in a later slot.
+    price: f64,
+}
+
+impl Rules {
+    /// The first `count` of `layout`, where a Hz costs `price` in a later slot.
+    pub(super) fn new(layout: &Layout, count: usize, price: f64) -> Self {
+        Self {
+            first: usize::from(layout.priced),
+            count,
+            price: if layout.priced { price } else { 0.0 },
+        }
+    }
+
+    /// Whether every task has one, and pays for later slots.
+    pub(super) fn are_priced(&self) -> bool {
+        self.first > 0
+    }
+
+    /// The rules, by the slots within which a task must end.
+    pub(super) fn spans(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.count
+    }
+
+    /// The rule that `action` names.
+    pub(super) fn span(&self, action: usize) -> u8 {
+        (self.first + action) as u8
+    }
+
+    /// The action that names `span`, where there is one.
+    pub(super) fn action(&self, span: u8) -> Option<usize> {
+        let spans = self.spans();
+        spans
+            .contains(&usize::from(span))
+            .then(|| usize::from(span) - self.first)
+    }
+
+    /// Marks the rules that an action may name for `task`.
+    pub(super) fn mark(&self, slot: &Slot, task: usize, legal: &mut [bool]) {
+        for (legal, span) in legal.iter_mut().zip(self.spans()) {
+            *legal = can_end(slot, task, *self, span);
+        }
+    }
+
+    /// The rule that binds least.
+    pub(super) fn loosest(&self) -> u8 {
+        match self.are_priced() {
+            true => self.count as u8,
+            false => 0,
+        }
+    }
+
+    /// What a task that may hold its CPU for `span` slots pays per Hz.
+    pub(super) fn later_price(&self, span: usize) -> f64 {
+        match span {
+            0 => 0.0,
+            span => self.price * (span - 1) as f64,
+        }
+    }
+}
+
+/// The longest rule that can be named where later slots have no price.
+pub(super) const MOST_SPAN: usize = 2;
 
 /// Rounding must not carry a task over the end of its slot.
 const MARGIN: f64 = 1e-9;
@@ -32,6 +102,23 @@ pub(super) fn least_share_hz(slot: &Slot, task: usize, moved_s: f64, span: usize
     } else {
         f64::INFINITY
     }
+}
+
+/// Whether an action may name the rule `span` for `task`: any where it is covered, of numbers of slots those in which it
+/// could end if it had the band of its fastest link and the largest RSU to itself. The loosest always.
+pub(super) fn can_end(slot: &Slot, task: usize, rules: Rules, span: usize) -> bool {
+    let links = slot.links(task);
+    if span == usize::from(rules.loosest()) || links.is_empty() {
+        return span == usize::from(rules.loosest());
+    }
+    if !rules.are_priced() {
+        return true;
+    }
+    let seconds_per_bit = links.iter().map(|link| link.seconds_per_bit);
+    let seconds_per_bit = seconds_per_bit.fold(f64::INFINITY, f64::min);
+    let upload_s = transfer::upload_s(slot.tasks.data_bits[task], seconds_per_bit, 1.0);
+    let available_hz = (0..slot.rsus.len()).map(|m| slot.rsus.available_cpu_hz(m));
+    least_share_hz(slot, task, upload_s, span) <= available_hz.fold(0.0, f64::max)
 }
 
 /// Shares that differ by so little keep the same rule.
@@ -56,6 +143,7 @@ impl Minimums {
         slot: &Slot,
         order: impl Iterator<Item = usize>,
         choices: &[TaskAction],
+        rules: Rules,
         decision: &mut Decision,
     ) {
         decision.placements.clear();
@@ -64,6 +152,10 @@ impl Minimums {
             .extend(choices.iter().map(|choice| choice.placement));
         decision.minimum_hz.clear();
         decision.later_price.clear();
+        if rules.are_priced() {
+            self.decide_priced(slot, order, choices, rules, decision);
+            return;
+        }
         if choices.iter().all(|choice| choice.span == 0) {
             return;
         }
@@ -88,6 +180,80 @@ impl Minimums {
         }
     }
 
+    /// The same where every task has a number of slots, and pays for the later ones: where its RSU has not that much left it
+    /// takes a slot more, and at last its vehicle.
+    fn decide_priced(
+        &mut self,
+        slot: &Slot,
+        order: impl Iterator<Item = usize>,
+        choices: &[TaskAction],
+        rules: Rules,
+        decision: &mut Decision,
+    ) {
+        decision.minimum_hz.resize(choices.len(), 0.0);
+        decision.later_price.resize(choices.len(), 0.0);
+        self.count(slot, choices);
+        for task in order {
+            let TaskAction { placement, span } = choices[task];
+            let Placement::Rsu { entry, execution } = placement else {
+                continue;
+            };
+            let m = execution as usize;
+            let moved_s = self.moved_s(slot, task, entry, execution);
+            let fitting = (usize::from(span)..rules.spans().end)
+                .map(|span| (span, least_share_hz(slot, task, moved_s, span)))
+                .find(|(_, least_hz)| *least_hz <= self.left_hz[m]);
+            match fitting {
+                Some((span, least_hz)) => {
+                    self.left_hz[m] -= least_hz;
+                    decision.minimum_hz[task] = least_hz;
+                    decision.later_price[task] = rules.later_price(span);
+                }
+                None => decision.placements[task] = Placement::Local,
+            }
+        }
+    }
+
+    /// The number of slots that costs `task` least where it is placed so and nothing but later slots costs anything; 0 where it
+    /// ends in none of `rules`.
+    pub(super) fn cheapest_span(
+        &mut self,
+        slot: &Slot,
+        task: usize,
+        placed: &[TaskAction],
+        rules: Rules,
+    ) -> u8 {
+        let Placement::Rsu { entry, execution } = placed[task].placement else {
+            return 0;
+        };
+        self.count(slot, placed);
+        let m = execution as usize;
+        let moved_s = self.moved_s(slot, task, entry, execution);
+        let (cycles, curve) = (
+            slot.tasks.cycles[task],
+            Curve::new(slot.omega, slot.rsus.energy_coeff[m]),
+        );
+        let mut best = (f64::INFINITY, 0);
+        for span in rules.spans() {
+            let least_hz = least_share_hz(slot, task, moved_s, span);
+            let available_hz = slot.rsus.available_cpu_hz(m);
+            if least_hz > available_hz {
+                continue;
+            }
+            let price = rules.later_price(span);
+            let hz = curve
+                .demand(price, cycles)
+                .0
+                .min(available_hz)
+                .max(least_hz);
+            let cost = curve.cost(cycles, hz) + price * hz;
+            if cost < best.0 {
+                best = (cost, span as u8);
+            }
+        }
+        best.1
+    }
+
     /// The shortest rule that `least_hz` keeps for `task`, where the tasks are placed so; 0 for none.
     pub(super) fn span_of(
         &mut self,
@@ -95,6 +261,7 @@ impl Minimums {
         task: usize,
         placed: &[TaskAction],
         least_hz: f64,
+        most: usize,
     ) -> u8 {
         let Placement::Rsu { entry, execution } = placed[task].placement else {
             return 0;
@@ -105,7 +272,7 @@ impl Minimums {
             let needed_hz = least_share_hz(slot, task, moved_s, *span);
             least_hz >= needed_hz * (1.0 - SAME)
         };
-        (1..=MOST_SPAN).find(kept).unwrap_or(0) as u8
+        (1..=most).find(kept).unwrap_or(0) as u8
     }
 
     fn count(&mut self, slot: &Slot, choices: &[TaskAction]) {

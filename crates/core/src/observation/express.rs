@@ -3,7 +3,7 @@
 //! A form cannot say every placement: `shared` names the nearest targets, `sequential` the most promising placements. Where it
 //! cannot say one, the task takes the least total (`sequential`), or is executed where it enters, or on its vehicle.
 
-use super::decode::TaskAction;
+use super::decode::{MOST_SPAN, TaskAction};
 use super::flat::candidate;
 use super::{Encoder, Form, Target};
 use crate::slot::{Decision, Placement, Slot};
@@ -24,6 +24,7 @@ impl Encoder {
             action < range.len() && self.observation.legal[range.start + action]
         };
         let first = |head: usize| (0..).find(|&action| legal(head, action)).unwrap_or(0);
+        let loosest = self.rules().loosest();
         let (mut missed, mut at) = (0, 0);
         for task in self.seats(slot) {
             let wanted = task.map_or(Some([None; 3]), |task| {
@@ -42,7 +43,9 @@ impl Encoder {
                     entry: m,
                     execution: m,
                 });
-                let mut said = at_entry.map(|p| self.say(slot, task?, p, 0)).into_iter();
+                let mut said = at_entry
+                    .map(|p| self.say(slot, task?, p, loosest))
+                    .into_iter();
                 said.find_map(|said| said.filter(&may))
             });
             let local = [Some(self.local()), None, None];
@@ -119,16 +122,24 @@ impl Encoder {
                     .position(|target| target.rsu == execution)
             }
         };
+        let rule = self.rules().action(span)?;
         let is_candidate = entered < self.local();
-        is_candidate.then_some([Some(entered), Some(target?), Some(usize::from(span))])
+        is_candidate.then_some([Some(entered), Some(target?), Some(rule)])
     }
 
-    /// The rule on its end that the least share of every task keeps.
+    /// The rule on its end that the least share of every task keeps; where every task must have one, and this has none, that
+    /// which costs least.
     fn spans_of(&self, slot: &Slot, decision: &Decision) -> Vec<u8> {
+        let rules = self.rules();
+        let free = decision.minimum_hz.is_empty();
         let mut spans = vec![0; slot.tasks.len()];
-        if self.steps.spans == 1 || decision.minimum_hz.is_empty() {
+        if rules.count == 1 || free && !rules.are_priced() {
             return spans;
         }
+        let most = match rules.are_priced() {
+            true => rules.count,
+            false => MOST_SPAN,
+        };
         let placed = decision
             .placements
             .iter()
@@ -136,7 +147,11 @@ impl Encoder {
         let placed: Vec<TaskAction> = placed.collect();
         let mut minimums = self.minimums.clone();
         for (task, span) in spans.iter_mut().enumerate() {
-            *span = minimums.span_of(slot, task, &placed, decision.minimum_hz[task]);
+            let least_hz = decision.minimum_hz.get(task).copied().unwrap_or(0.0);
+            *span = match rules.are_priced() && least_hz <= 0.0 {
+                true => minimums.cheapest_span(slot, task, &placed, rules),
+                false => minimums.span_of(slot, task, &placed, least_hz, most),
+            };
         }
         spans
     }

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::decode::TaskAction;
+use super::decode::{Rules, TaskAction};
 use super::features::{cut, share, squash};
 use super::{Layout, Observation, Target};
 use crate::backhaul::Routes;
@@ -161,7 +161,7 @@ impl Flat {
         &mut self,
         slot: &Slot,
         layout: &Layout,
-        sizes: Sizes,
+        (sizes, named): (Sizes, Rules),
         observation: &mut Observation,
     ) {
         self.seat(slot, sizes);
@@ -202,11 +202,11 @@ impl Flat {
                     *id = ids[link.rsu as usize];
                 }
             }
-            // any candidate; any target with CPU left that one of them reaches; any rule
+            // any candidate; any target with CPU left that one of them reaches; any rule, or those that could be kept
             let (entries, rest) = legal.split_at_mut(sizes.candidates);
             let (targets, rules) = rest.split_at_mut(sizes.targets());
             entries.fill(true);
-            rules.fill(true);
+            named.mark(slot, task, rules);
             reach.reached_from(covering, available, reached);
             mark(sizes.target, covering, reached, targets);
         }
@@ -257,7 +257,7 @@ impl Flat {
     pub(super) fn act(
         &self,
         slot: &Slot,
-        sizes: Sizes,
+        (sizes, rules): (Sizes, Rules),
         actions: &[u32],
         choices: &mut [TaskAction],
     ) {
@@ -281,7 +281,7 @@ impl Flat {
                     };
                     TaskAction {
                         placement: self.reach.routed(link.rsu, target),
-                        span: action.get(2).map_or(0, |&span| span as u8),
+                        span: action.get(2).map_or(0, |&rule| rules.span(rule as usize)),
                     }
                 }
             };

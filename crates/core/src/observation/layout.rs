@@ -25,6 +25,10 @@ pub struct Layout {
     /// Rules on when a task must end that an action may name: 1 for none, 3 for
     /// {no rule, within 1 slot, within 2 slots}.
     pub spans: usize,
+    /// Whether the rules are the numbers of slots 1 to `spans` that a task may hold its CPU, and it pays for the later ones as
+    /// those of `plan-ahead` do.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub priced: bool,
     /// What features are divided by.
     pub scales: Scales,
 }
@@ -108,6 +112,11 @@ fn is_once(passes: &usize) -> bool {
 /// For layouts from before `cloud` was added.
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_off(priced: &bool) -> bool {
+    !*priced
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -202,7 +211,7 @@ impl Scales {
         cost: 1.0,
     };
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let positive = [
             ("width_m", self.width_m),
             ("height_m", self.height_m),
@@ -264,8 +273,19 @@ impl Layout {
             version: VERSION,
             form,
             spans,
+            priced: false,
             scales: Scales::of(&setting),
         }
+    }
+
+    /// The same where an action names the number of slots, 1 to `most`, that a task may hold its CPU: it gets at least the
+    /// share with which it ends by then, and P2 has it pay `plan-ahead`'s price for the later slots. What does not fit takes
+    /// a slot more, and runs on its vehicle where none is left.
+    #[must_use]
+    pub fn choosing_slots(mut self, most: usize) -> Self {
+        self.spans = most;
+        self.priced = true;
+        self
     }
 
     /// `flat` for the vehicles and RSUs of `setting`.
@@ -408,79 +428,8 @@ impl Layout {
     pub fn hosts<'a>(setting: impl Into<Setting<'a>>) -> Self {
         Self::new(Form::Hosts, setting)
     }
-
-    /// Whether the layout itself makes sense, as one from a file may not.
-    ///
-    /// # Errors
-    /// Another version, sizes that are zero or absurd, scales that are not positive.
-    pub fn check(&self) -> Result<()> {
-        if self.version != VERSION {
-            let message = format!("must be {VERSION}, got {}", self.version);
-            return Err(refused("layout.version", message));
-        }
-        if !matches!(self.spans, 1 | 3) {
-            let message = format!("must be 1 or 3, got {}", self.spans);
-            return Err(refused("layout.spans", message));
-        }
-        self.check_sizes()?;
-        self.scales.check()
-    }
-
-    fn check_sizes(&self) -> Result<()> {
-        let size = |name: &str, value: usize, least: usize| {
-            if (least..=MOST).contains(&value) {
-                Ok(())
-            } else {
-                let message = format!("must be within {least}..={MOST}, got {value}");
-                Err(refused(format!("layout.form.{name}"), message))
-            }
-        };
-        match self.form {
-            Form::Flat {
-                vehicles,
-                tasks_per_vehicle,
-                rsus,
-                candidates,
-                ..
-            } => {
-                size("vehicles", vehicles, 1)?;
-                size("tasks_per_vehicle", tasks_per_vehicle, 1)?;
-                size("rsus", rsus, 1)?;
-                size("candidates", candidates, 2)?;
-                let per_task = candidates + rsus + self.spans;
-                let outputs = (vehicles * tasks_per_vehicle).saturating_mul(per_task);
-                if outputs > MOST_OUTPUTS {
-                    let message =
-                        format!("must have at most {MOST_OUTPUTS} outputs, got {outputs}");
-                    return Err(refused("layout.form", message));
-                }
-            }
-            Form::Shared {
-                candidates,
-                targets,
-            } => {
-                size("candidates", candidates, 2)?;
-                size("targets", targets, 1)?;
-            }
-            Form::Sequential {
-                options, passes, ..
-            } => {
-                size("options", options, 1)?;
-                size("passes", passes, 1)?;
-            }
-            Form::Plan { servers, .. } => size("servers", servers, 0)?,
-            Form::Hosts | Form::Destinations { .. } => {}
-        }
-        Ok(())
-    }
 }
 
-/// Larger sizes mean a damaged file.
-const MOST: usize = 1_000_000;
-
-/// The same of the outputs of a `flat` network.
-const MOST_OUTPUTS: usize = 100_000_000;
-
-fn refused(path: impl Into<String>, message: impl Into<String>) -> Error {
+pub(super) fn refused(path: impl Into<String>, message: impl Into<String>) -> Error {
     Error::invalid("observation layout", None, path, message)
 }

@@ -95,6 +95,9 @@
 //!
 //! Rows 15 to 25 are zero for the vehicle. A rule on the end is offered only where the share it needs is still free.
 //!
+//! Where the rules are numbers of slots k ([`Layout::choosing_slots`]), feature 2 is share(k / most), and 3 what the task pays for the
+//! later slots, sq(cost / 0.1 c̄), which is part of the totals in 9 to 12.
+//!
 //! ## Context (of every form, for critics)
 //!
 //! | feature | unit | normalised |
@@ -139,7 +142,7 @@ use crate::error::{Error, Result};
 use crate::slot::order::Order;
 use crate::slot::{Decision, Slot};
 use context::{Crowd, STILL};
-use decode::{Minimums, TaskAction};
+use decode::{Minimums, Rules, TaskAction};
 use layout::Steps;
 use sequential::Sequential;
 
@@ -274,6 +277,8 @@ pub struct Encoder {
     turn: usize,
     order: Order,
     minimums: Minimums,
+    /// What a Hz costs in a later slot.
+    later_price: f64,
 }
 
 impl Encoder {
@@ -309,6 +314,7 @@ impl Encoder {
             turn: 0,
             order: Order::default(),
             minimums: Minimums::default(),
+            later_price: 0.0,
         })
     }
 
@@ -316,6 +322,16 @@ impl Encoder {
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Says what a Hz costs in a later slot, before a slot begins; for layouts whose actions [name numbers of
+    /// slots](Layout::choosing_slots).
+    pub fn price_later(&mut self, price: f64) {
+        self.later_price = price;
+    }
+
+    fn rules(&self) -> Rules {
+        Rules::new(&self.layout, self.steps.spans, self.later_price)
     }
 
     /// Whether the sizes of `slot` are those of the layout, as far as it has any.
@@ -341,6 +357,7 @@ impl Encoder {
     /// Goes on to the next turn; false when the slot is decided. The first turn always comes, with no
     /// rows where nothing can be chosen.
     pub fn observe(&mut self, slot: &Slot) -> bool {
+        let rules = self.rules();
         let Self {
             layout,
             observation,
@@ -354,7 +371,7 @@ impl Encoder {
             Form::Sequential { .. } => {
                 let more = self.sequential.observe(
                     slot,
-                    layout,
+                    (layout, rules),
                     &mut self.choices,
                     &crowd.still,
                     observation,
@@ -364,10 +381,11 @@ impl Encoder {
             _ if !first => return false,
             Form::Flat { .. } => {
                 let sizes = layout.flat_sizes();
-                self.flat.observe(slot, layout, sizes, observation);
+                self.flat.observe(slot, layout, (sizes, rules), observation);
             }
             Form::Shared { .. } => {
-                shared::observe(slot, layout, layout.shared_sizes(), crowd, observation);
+                let sizes = (layout.shared_sizes(), rules);
+                shared::observe(slot, layout, sizes, crowd, observation);
             }
             Form::Plan { .. } | Form::Hosts | Form::Destinations { .. } => {
                 unreachable!("refused when made")
@@ -390,13 +408,17 @@ impl Encoder {
     /// May panic where it does not.
     pub fn act(&mut self, slot: &Slot, actions: &[u32]) {
         debug_assert!(self.observation.check(actions).is_ok());
+        let rules = self.rules();
         let choices = &mut self.choices;
         match self.layout.form {
             Form::Flat { .. } => {
                 let sizes = self.layout.flat_sizes();
-                self.flat.act(slot, sizes, actions, choices);
+                self.flat.act(slot, (sizes, rules), actions, choices);
             }
-            Form::Shared { .. } => shared::act(slot, self.layout.shared_sizes(), actions, choices),
+            Form::Shared { .. } => {
+                let sizes = (self.layout.shared_sizes(), rules);
+                shared::act(slot, sizes, actions, choices);
+            }
             Form::Sequential { .. } => self.sequential.act(slot, actions, choices),
             Form::Plan { .. } | Form::Hosts | Form::Destinations { .. } => {
                 unreachable!("refused when made")
@@ -410,8 +432,10 @@ impl Encoder {
             // Large first: what is small finds room in what they leave.
             self.order.by_size(slot);
         }
+        let rules = self.rules();
         let order = self.order.tasks().iter().map(|&task| task as usize);
-        self.minimums.decide(slot, order, &self.choices, decision);
+        self.minimums
+            .decide(slot, order, &self.choices, rules, decision);
     }
 
     /// Sum over all tasks of the cost at the tentative loads; `None` where the form has none.

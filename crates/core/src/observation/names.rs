@@ -135,7 +135,14 @@ impl Layout {
     #[must_use]
     pub fn feature_names(&self) -> Vec<String> {
         match self.form {
-            Form::Sequential { .. } => owned(&SEQUENTIAL),
+            Form::Sequential { .. } => {
+                let mut names = owned(&SEQUENTIAL);
+                if self.priced {
+                    names[2] = "slots".to_owned();
+                    names[3] = "later_slots_cost".to_owned();
+                }
+                names
+            }
             Form::Shared {
                 candidates,
                 targets,

@@ -6,7 +6,7 @@
 //! tasks are nearest to an RSU, against its free CPU.
 
 use super::context::{Crowd, STILL};
-use super::decode::{TaskAction, routed};
+use super::decode::{Rules, TaskAction, can_end, routed};
 use super::features::{cut, flag, share, squash};
 use super::{Layout, Observation};
 use crate::slot::Slot;
@@ -40,7 +40,7 @@ impl Sizes {
 pub(super) fn observe(
     slot: &Slot,
     layout: &Layout,
-    sizes: Sizes,
+    (sizes, rules): (Sizes, Rules),
     crowd: &Crowd,
     observation: &mut Observation,
 ) {
@@ -51,7 +51,7 @@ pub(super) fn observe(
     let rows = observation.rows.chunks_exact_mut(sizes.width());
     for (task, row) in rows.enumerate() {
         write(slot, layout, sizes, crowd, task, row);
-        allow(slot, sizes, task, &mut observation.legal);
+        allow(slot, sizes, rules, task, &mut observation.legal);
     }
     let mut end = 0;
     for outputs in (0..slot.tasks.len()).flat_map(|_| sizes.heads()) {
@@ -121,8 +121,9 @@ fn write(slot: &Slot, layout: &Layout, sizes: Sizes, crowd: &Crowd, task: usize,
     still.copy_from_slice(&crowd.still);
 }
 
-/// The candidates there are, and local; targets with CPU left, or the first where none has; any rule.
-fn allow(slot: &Slot, sizes: Sizes, task: usize, legal: &mut Vec<bool>) {
+/// The candidates there are, and local; targets with CPU left, or the first where none has; any rule, or those
+/// that could be kept.
+fn allow(slot: &Slot, sizes: Sizes, rules: Rules, task: usize, legal: &mut Vec<bool>) {
     let links = slot.links(task);
     legal.extend((0..sizes.candidates - 1).map(|k| k < links.len()));
     legal.push(true);
@@ -141,11 +142,17 @@ fn allow(slot: &Slot, sizes: Sizes, task: usize, legal: &mut Vec<bool>) {
         legal[first] = true;
     }
     if sizes.spans > 1 {
-        legal.extend((0..sizes.spans).map(|span| span == 0 || !links.is_empty()));
+        let spans = rules.spans();
+        legal.extend(spans.map(|span| can_end(slot, task, rules, span)));
     }
 }
 
-pub(super) fn act(slot: &Slot, sizes: Sizes, actions: &[u32], choices: &mut [TaskAction]) {
+pub(super) fn act(
+    slot: &Slot,
+    (sizes, rules): (Sizes, Rules),
+    actions: &[u32],
+    choices: &mut [TaskAction],
+) {
     for (task, action) in actions.chunks(sizes.heads().count()).enumerate() {
         let links = slot.links(task);
         let entry = action[0] as usize;
@@ -155,7 +162,7 @@ pub(super) fn act(slot: &Slot, sizes: Sizes, actions: &[u32], choices: &mut [Tas
             let targets = slot.routes.targets(links[0].rsu);
             TaskAction {
                 placement: routed(slot, links[entry].rsu, targets[action[1] as usize].rsu),
-                span: action.get(2).map_or(0, |&span| span as u8),
+                span: action.get(2).map_or(0, |&rule| rules.span(rule as usize)),
             }
         };
     }

@@ -24,6 +24,8 @@ pub(super) struct Site {
     pub(super) upload: f64,
     /// Shares promised to decided tasks that must end in time \[Hz\].
     pub(super) held_hz: f64,
+    /// Least shares of decided tasks that have a number of slots \[Hz\].
+    pub(super) least_hz: f64,
     /// Tasks without such a promise, undecided ones included.
     pub(super) elastic: f64,
     /// Sum of their cycles.
@@ -68,6 +70,7 @@ impl Site {
             entering: 0.0,
             upload: 0.0,
             held_hz: 0.0,
+            least_hz: 0.0,
             elastic: 0.0,
             cycles: 0.0,
             cost: 0.0,
@@ -130,6 +133,25 @@ impl Site {
         let others = self.elastic_cost(self.elastic, self.cycles, pool_hz - least_hz);
         Execution {
             hz: least_hz,
+            own,
+            added: own + others - self.cost,
+            holds: true,
+        }
+    }
+
+    /// [`execution`](Self::execution) of a task that pays `later_price` per Hz besides: it takes no more than it wants at
+    /// that price, and where that is less than others get it counts as a promise.
+    #[inline]
+    pub(super) fn execution_at(&self, cycles: f64, least_hz: f64, later_price: f64) -> Execution {
+        let wanted_hz = self.curve.demand(later_price, cycles).0;
+        if wanted_hz >= self.next_hz {
+            return self.execution(cycles, least_hz);
+        }
+        let hz = wanted_hz.max(least_hz);
+        let others = self.elastic_cost(self.elastic, self.cycles, self.unpromised_hz() - hz);
+        let own = self.curve.cost(cycles, hz);
+        Execution {
+            hz,
             own,
             added: own + others - self.cost,
             holds: true,

@@ -1,14 +1,18 @@
 //! Learned: a network's likeliest choice, turn by turn.
 
 use super::Policy;
+use super::plan_ahead::LaterPrices;
 use crate::error::Result;
 use crate::observation::{Encoder, Scorer};
+use crate::scenario::PlanAheadOptions;
 use crate::slot::{Decision, Placement, Slot};
 
 /// A trained network as a policy.
 pub struct Learned<S> {
     scorer: S,
     encoder: Encoder,
+    /// Where actions name numbers of slots.
+    later: Option<LaterPrices>,
     logits: Vec<f32>,
     actions: Vec<u32>,
 }
@@ -21,12 +25,23 @@ impl<S: Scorer> Learned<S> {
     /// # Errors
     /// A layout that makes no sense.
     pub fn new(scorer: S) -> Result<Self> {
+        let priced = scorer.layout().priced;
         Ok(Self {
             encoder: Encoder::new(scorer.layout().clone())?,
+            later: priced.then(|| LaterPrices::new(PlanAheadOptions::default())),
             scorer,
             logits: Vec::new(),
             actions: Vec::new(),
         })
+    }
+
+    /// Where actions name numbers of slots, later ones are priced by `options`.
+    #[must_use]
+    pub fn pricing_later(mut self, options: PlanAheadOptions) -> Self {
+        if self.later.is_some() {
+            self.later = Some(LaterPrices::new(options));
+        }
+        self
     }
 }
 
@@ -36,6 +51,7 @@ impl<S: Scorer> Policy for Learned<S> {
         let Self {
             scorer,
             encoder,
+            later,
             logits,
             actions,
         } = self;
@@ -46,6 +62,9 @@ impl<S: Scorer> Policy for Learned<S> {
                 .resize(slot.tasks.len(), Placement::Local);
             decision.minimum_hz.clear();
             return;
+        }
+        if let Some(later) = later {
+            encoder.price_later(later.price(slot));
         }
         encoder.begin(slot);
         while encoder.observe(slot) {

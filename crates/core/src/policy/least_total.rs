@@ -30,6 +30,7 @@ impl LeastTotal {
                     passes: passes.max(1),
                 },
                 spans: 1,
+                priced: false,
                 // squashing keeps the order, whatever the unit
                 scales: Scales::UNIT,
             },

@@ -1,6 +1,7 @@
 //! What learned policies see and say, and the environment they learn in.
 
 mod environment;
+mod slots;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ mod rows;
 mod totals;
 mod upload_paths;
 
-use super::decode::{TaskAction, least_share_hz};
+use super::decode::{Rules, TaskAction, least_share_hz};
 use super::layout::Steps;
 use super::tentative::{Execution, Site};
 use super::{Layout, Observation};
@@ -76,6 +76,10 @@ struct Trial {
     span: u8,
     path: UploadPath,
     execution: Execution,
+    /// The share that its number of slots needs, where it has one \[Hz\].
+    least_hz: f64,
+    /// What it pays for the CPU of later slots; part of the total.
+    later: f64,
     total: f64,
     /// Slots begun until it ends, see [`slots_held`]; written with the row.
     slots: f64,
@@ -135,7 +139,7 @@ impl Sequential {
     pub(super) fn observe(
         &mut self,
         slot: &Slot,
-        layout: &Layout,
+        (layout, rules): (&Layout, Rules),
         choices: &mut [TaskAction],
         still: &[f32],
         observation: &mut Observation,
@@ -155,7 +159,7 @@ impl Sequential {
                     self.totals.decided += 1.0;
                     self.totals.decided_local += 1.0;
                 } else {
-                    self.offer(slot, layout, task, choices, observation);
+                    self.offer(slot, (layout, rules), task, choices, observation);
                 }
             }
         }
@@ -287,6 +291,7 @@ impl Sequential {
         let (entry, execution) = (trial.path.entry, trial.rsu);
         self.sites[entry as usize].enter(trial.path.own / trial.path.entering);
         let site = &mut self.sites[execution as usize];
+        site.least_hz += trial.least_hz;
         if holds {
             site.hold(hz);
             self.totals.held_hz += hz;
@@ -308,7 +313,7 @@ impl Sequential {
     fn offer(
         &mut self,
         slot: &Slot,
-        layout: &Layout,
+        (layout, rules): (&Layout, Rules),
         task: usize,
         choices: &[TaskAction],
         observation: &mut Observation,
@@ -317,10 +322,9 @@ impl Sequential {
         let totals = self.totals;
         let before = self.take_out(slot, task, choices[task].placement);
         self.paths.find(slot, &self.sites, task);
-        let Steps { spans, options, .. } = self.steps;
-        self.shortlist(slot, spans, options, task);
+        self.shortlist(slot, rules, self.steps.options, task);
         let first = self.trials.len();
-        self.try_ranked(slot, spans, task);
+        self.try_ranked(slot, rules, task);
         let head = Head {
             task: task as u32,
             first: first as u32,
@@ -345,7 +349,7 @@ impl Sequential {
     }
 
     /// The `options` RSUs that promise most.
-    fn shortlist(&mut self, slot: &Slot, spans: usize, options: usize, task: usize) {
+    fn shortlist(&mut self, slot: &Slot, rules: Rules, options: usize, task: usize) {
         let cycles = slot.tasks.cycles[task];
         let Self {
             ranked,
@@ -356,7 +360,7 @@ impl Sequential {
         } = self;
         ranked.clear();
         if let Some(costs) = paths.to_all()
-            && spans == 1
+            && rules.count == 1
             && options <= FEW
         {
             for one in prices.total(costs, cycles) {
@@ -365,11 +369,13 @@ impl Sequential {
             return;
         }
         let least = |m: u32| {
-            if spans == 1 {
+            if rules.count == 1 {
                 return paths.cost(m) + sites[m as usize].added(cycles);
             }
             let path = paths.path(slot, sites, task, m);
-            let trials = (0..spans).filter_map(|span| try_span(slot, sites, task, m, &path, span));
+            let all = rules.spans();
+            let trials =
+                all.filter_map(|span| try_span(slot, sites, task, m, &path, (span, rules)));
             trials
                 .map(|trial| trial.total)
                 .fold(f64::INFINITY, f64::min)
@@ -390,7 +396,7 @@ impl Sequential {
     }
 
     /// Tries every rule on the end that can be kept at the RSUs of the shortlist.
-    fn try_ranked(&mut self, slot: &Slot, spans: usize, task: usize) {
+    fn try_ranked(&mut self, slot: &Slot, rules: Rules, task: usize) {
         let Self {
             ranked,
             sites,
@@ -400,8 +406,8 @@ impl Sequential {
         } = self;
         for &(_, m) in &*ranked {
             let path = paths.path(slot, sites, task, m);
-            for span in 0..spans {
-                trials.extend(try_span(slot, sites, task, m, &path, span));
+            for span in rules.spans() {
+                trials.extend(try_span(slot, sites, task, m, &path, (span, rules)));
             }
         }
     }
@@ -415,18 +421,28 @@ fn try_span(
     task: usize,
     m: u32,
     path: &UploadPath,
-    span: usize,
+    (span, rules): (usize, Rules),
 ) -> Option<Trial> {
     let site = &sites[m as usize];
     let least_hz = least_share_hz(slot, task, path.moved_s, span);
-    let execution = site.execution(slot.tasks.cycles[task], least_hz);
-    let fits = span == 0 || least_hz <= site.unpromised_hz();
+    let later_price = rules.later_price(span);
+    let execution = match later_price > 0.0 {
+        true => site.execution_at(slot.tasks.cycles[task], least_hz, later_price),
+        false => site.execution(slot.tasks.cycles[task], least_hz),
+    };
+    let later = later_price * execution.hz;
+    let fits = match rules.are_priced() {
+        true => least_hz <= site.available_hz - site.least_hz,
+        false => span == 0 || least_hz <= site.unpromised_hz(),
+    };
     fits.then_some(Trial {
         rsu: m,
         span: span as u8,
         path: *path,
         execution,
-        total: path.own + path.others + path.migration + execution.added,
+        total: path.own + path.others + path.migration + execution.added + later,
+        least_hz: if rules.are_priced() { least_hz } else { 0.0 },
+        later,
         slots: 0.0,
     })
 }

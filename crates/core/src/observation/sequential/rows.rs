@@ -85,11 +85,11 @@ impl Rows {
         self.compute(slot, layout, task);
         near[0][0] = 1.0;
         self.common(0, &tail, &mut near[0]);
-        self.finish(slot, 1, sites, first, &tail, &mut near[1..]);
+        self.finish(slot, layout, 1, sites, first, &tail, &mut near[1..]);
         for (trials, rows) in rest.chunks_mut(LANES).zip(far.chunks_mut(LANES)) {
             self.load(0, sites, trials, best);
             self.compute(slot, layout, task);
-            self.finish(slot, 0, sites, trials, &tail, rows);
+            self.finish(slot, layout, 0, sites, trials, &tail, rows);
         }
     }
 
@@ -178,10 +178,12 @@ impl Rows {
     }
 
     /// Writes the rows of the trials that stand in the lanes from `lane` on.
+    #[allow(clippy::too_many_arguments)]
     #[inline]
     fn finish(
         &self,
         slot: &Slot,
+        layout: &Layout,
         lane: usize,
         sites: &mut [Site],
         trials: &mut [Trial],
@@ -192,8 +194,13 @@ impl Rows {
             trial.slots = self.held[l];
             self.common(l, tail, row);
             row[1] = flag(trial.path.hops > 0);
-            row[2] = flag(trial.span == 1);
-            row[3] = flag(trial.span == 2);
+            if layout.priced {
+                row[2] = share(f64::from(trial.span) / layout.spans as f64);
+                row[3] = squash(trial.later / (UNITS[0] * layout.scales.cost));
+            } else {
+                row[2] = flag(trial.span == 1);
+                row[3] = flag(trial.span == 2);
+            }
             row[15] = share(self.held[l] - self.slots[l]);
             row[17] = self.withheld[l];
             row[18] = share(self.used[l]);

@@ -67,6 +67,7 @@ impl LeastCost {
                     cloud: true,
                 },
                 spans: 1,
+                priced: false,
                 // squashing keeps the order, whatever the unit
                 scales: Scales::UNIT,
             },

@@ -1,5 +1,7 @@
 //! The choices of every task: where it runs, and over how many slots it may hold its CPU there.
 
+use serde::{Deserialize, Serialize};
+
 use crate::alloc::curve::Curve;
 use crate::backhaul::Target;
 use crate::model::transfer;
@@ -69,7 +71,8 @@ impl Take {
 }
 
 /// A task on its way into the system.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Arrival {
     pub(super) cycles: f64,
     pub(super) data_bits: f64,
@@ -95,6 +98,20 @@ impl Arrival {
             upload_cost: entering * slot.upload_cost(task, link),
             local: slot.local_cost(task),
         })
+    }
+
+    /// Whether its numbers are such as tasks have.
+    pub(super) fn is_sound(&self) -> bool {
+        let Self {
+            cycles,
+            data_bits,
+            upload_s,
+            upload_cost,
+            local,
+            ..
+        } = *self;
+        let others = [data_bits, upload_s, upload_cost, local];
+        cycles > 0.0 && cycles.is_finite() && others.iter().all(|x| *x >= 0.0 && x.is_finite())
     }
 
     /// Time until it can execute at `target` \[s\].

@@ -11,38 +11,27 @@
 //! The sum over all tasks is minimised, with what is free of every RSU's CPU as a hard limit, by moves and swaps with
 //! exact costs (`packing`, `search`).
 
+mod later;
 mod menu;
 mod outlook;
 mod packing;
 mod search;
 
 use super::Policy;
-use super::baselines::Nearest;
-use crate::alloc::curve::Curve;
-use crate::assignment::Assignment;
 use crate::scenario::PlanAheadOptions;
-use crate::slot::order::Order;
 use crate::slot::{Decision, Placement, Slot};
 use menu::Arrival;
-use outlook::Outlook;
 use packing::{LOCAL, Packing};
 
-/// Sweeps in which tasks find their entry RSUs.
-const SWEEPS: usize = 2;
+pub use later::LaterPrices;
+pub use outlook::Outlook;
 
 /// Prices stay warm from slot to slot.
 pub struct PlanAhead<P> {
-    options: PlanAheadOptions,
     /// Decides where slots stand alone.
     alone: P,
-    order: Order,
-    assignment: Assignment,
-    outlook: Outlook,
+    later: LaterPrices,
     packing: Packing,
-    curves: Vec<Curve>,
-    arrivals: Vec<Option<Arrival>>,
-    /// Per RSU the number of tasks that enter there.
-    entering: Vec<f64>,
 }
 
 impl<P: Policy> PlanAhead<P> {
@@ -50,46 +39,9 @@ impl<P: Policy> PlanAhead<P> {
     #[must_use]
     pub fn new(options: PlanAheadOptions, alone: P) -> Self {
         Self {
-            options,
             alone,
-            order: Order::default(),
-            assignment: Assignment::default(),
-            outlook: Outlook::default(),
+            later: LaterPrices::new(options),
             packing: Packing::default(),
-            curves: Vec::new(),
-            arrivals: Vec::new(),
-            entering: Vec::new(),
-        }
-    }
-
-    /// Entry RSUs as if slots stood alone, and how long uploads take then.
-    fn arrive(&mut self, slot: &Slot, decision: &mut Decision) {
-        Nearest.decide(slot, decision);
-        let order = self.order.tasks();
-        self.assignment
-            .start_from(slot, order, &decision.placements);
-        self.assignment.sweep(slot, SWEEPS);
-        self.assignment.write_placements(&mut decision.placements);
-        for (task, placement) in decision.placements.iter_mut().enumerate() {
-            if *placement == Placement::Local {
-                *placement = slot.nearest(task);
-            }
-        }
-        self.count_entering(slot, decision);
-        self.arrivals.clear();
-        let all = decision.placements.iter().enumerate();
-        self.arrivals.extend(
-            all.map(|(task, placement)| {
-                Arrival::at(slot, task, placement.entry()?, &self.entering)
-            }),
-        );
-    }
-
-    fn count_entering(&mut self, slot: &Slot, decision: &Decision) {
-        self.entering.clear();
-        self.entering.resize(slot.rsus.len(), 0.0);
-        for entry in decision.placements.iter().filter_map(|p| p.entry()) {
-            self.entering[entry as usize] += 1.0;
         }
     }
 
@@ -101,16 +53,16 @@ impl<P: Policy> PlanAhead<P> {
         packing
             .local
             .extend((0..slot.tasks.len()).map(|task| slot.local_cost(task)));
-        for arrival in &self.arrivals {
+        for arrival in &self.later.arrivals {
             packing
                 .menu
-                .push(slot, &self.curves, arrival.as_ref(), price);
+                .push(slot, &self.later.curves, arrival.as_ref(), price);
         }
     }
 
     /// Packs under rising prices of overload, the last one prohibitive.
     fn pack(&mut self, slot: &Slot) {
-        let Self { packing, order, .. } = self;
+        let Self { packing, later, .. } = self;
         packing.reset(slot);
         let (mut rate, mut total) = (0.0f64, 0.0);
         for (local, cycles) in packing.local.iter().zip(&packing.cycles) {
@@ -123,15 +75,19 @@ impl<P: Policy> PlanAhead<P> {
             for m in 0..packing.bins.len() as u32 {
                 packing.settle(m);
             }
-            packing.descend(order.tasks());
+            packing.descend(later.order.tasks());
         }
         // the search is cut off after some rounds
         packing.relieve();
     }
 
     fn write(&mut self, slot: &Slot, decision: &mut Decision) {
+        decision.placements.clear();
+        decision
+            .placements
+            .resize(slot.tasks.len(), Placement::Local);
         for (task, placement) in decision.placements.iter_mut().enumerate() {
-            *placement = match (self.packing.rsu(task as u32), &self.arrivals[task]) {
+            *placement = match (self.packing.rsu(task as u32), &self.later.arrivals[task]) {
                 (Some(execution), Some(arrival)) => Placement::Rsu {
                     entry: arrival.entry,
                     execution,
@@ -139,8 +95,8 @@ impl<P: Policy> PlanAhead<P> {
                 _ => Placement::Local,
             };
         }
-        self.count_entering(slot, decision);
-        let packing = &self.packing;
+        self.later.count_entering(slot, &decision.placements);
+        let (packing, entering) = (&self.packing, &self.later.entering);
         for (task, placement) in decision.placements.iter().enumerate() {
             let chosen = packing.chosen[task];
             if chosen == LOCAL {
@@ -152,7 +108,7 @@ impl<P: Policy> PlanAhead<P> {
             let Placement::Rsu { entry, execution } = *placement else {
                 unreachable!("it runs at an RSU");
             };
-            let arrival = Arrival::at(slot, task, entry, &self.entering).expect("a link");
+            let arrival = Arrival::at(slot, task, entry, entering).expect("a link");
             let target = slot.routes.find(entry, execution).expect("a route");
             let least_hz = arrival.least_hz(slot.slot_s, choice.slots, arrival.way_s(target));
             decision.minimum_hz.push(least_hz);
@@ -167,16 +123,8 @@ impl<P: Policy> Policy for PlanAhead<P> {
             self.alone.decide(slot, decision);
             return;
         }
-        self.order.by_size(slot);
-        let energy = slot.rsus.energy_coeff.iter();
-        self.curves.clear();
-        self.curves
-            .extend(energy.map(|&k| Curve::new(slot.omega, k)));
-        self.arrive(slot, decision);
-        let arrivals = self.arrivals.iter().flatten().copied();
-        let PlanAheadOptions { weight, fill } = self.options;
-        let price = self.outlook.price(slot, &self.curves, arrivals, fill);
-        self.fill_menu(slot, weight * price);
+        let price = self.later.price(slot);
+        self.fill_menu(slot, price);
         self.pack(slot);
         self.write(slot, decision);
     }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::menu::Arrival;
 use crate::alloc::curve::Curve;
 use crate::slot::Slot;
@@ -12,8 +14,9 @@ const SLOTS: usize = 4;
 const HALVINGS: usize = 12;
 
 /// The tasks of the last slots, and the price at which they would fill all CPU.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Outlook {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outlook {
     recent: VecDeque<Vec<Arrival>>,
     price: f64,
 }
@@ -62,6 +65,18 @@ impl Outlook {
         }
         self.price = (low * high).sqrt();
         self.price
+    }
+
+    /// The price found last.
+    pub(super) fn last(&self) -> f64 {
+        self.price
+    }
+
+    /// Whether it could be one of slots with so many RSUs.
+    pub(super) fn suits(&self, rsus: usize) -> bool {
+        let sound = |arrival: &Arrival| arrival.is_sound() && (arrival.entry as usize) < rsus;
+        let price = self.price >= 0.0 && self.price.is_finite();
+        price && self.recent.len() <= SLOTS && self.recent.iter().flatten().all(sound)
     }
 
     /// A price of the right order: what running a task saves per Hz.

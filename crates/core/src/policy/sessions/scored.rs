@@ -60,6 +60,7 @@ impl Default for LeastForecast {
                 version: VERSION,
                 form: Form::Hosts,
                 spans: 1,
+                priced: false,
                 // squashing keeps the order, whatever the unit
                 scales: Scales::UNIT,
             },

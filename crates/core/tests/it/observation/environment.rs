@@ -3,7 +3,7 @@
 use super::*;
 
 /// Records but for the clock and the bound, which an environment does not know.
-fn bare(record: &SlotRecord) -> SlotRecord {
+pub(super) fn bare(record: &SlotRecord) -> SlotRecord {
     SlotRecord {
         decision_time_s: 0.0,
         lower_bound: None,
@@ -11,7 +11,7 @@ fn bare(record: &SlotRecord) -> SlotRecord {
     }
 }
 
-fn records<C: PolicyFactory>(
+pub(super) fn records<C: PolicyFactory>(
     world: &World,
     factory: &C,
     seed: u64,
@@ -189,6 +189,7 @@ fn closed_form_flat_padding_by_hand() {
             target: Target::Any,
         },
         spans: 1,
+        priced: false,
         scales,
         ..Layout::shared(&world)
     };
