@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Requests at a time.
 const REQUESTS: usize = 64;
@@ -204,6 +204,22 @@ impl Client {
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SendRequest<Body>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a centre may take to say that it is alive.
+const LIVES: Duration = Duration::from_secs(10);
+
+/// Until the centre, asked every so often, is silent; one that is not there may come back.
+pub(crate) async fn silence(at: CentreAt, every: Duration) -> io::Error {
+    let client = Client::new(at, LIVES);
+    loop {
+        sleep(every).await;
+        let answer = client.ask("GET", "/healthz", None).await;
+        if answer.is_err_and(|e| e.kind() == io::ErrorKind::TimedOut) {
+            let message = format!("no answer for {} s: is it stopped?", LIVES.as_secs());
+            return io::Error::other(message);
+        }
     }
 }
 

@@ -274,3 +274,55 @@ fn read(database: &Database) -> Result<Saved, redb::Error> {
     }
     Ok(saved)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: &str, value: &str) -> Change {
+        Change {
+            key: key.to_owned(),
+            value: Some(value.as_bytes().to_vec()),
+        }
+    }
+
+    fn remove(key: &str) -> Change {
+        Change {
+            key: key.to_owned(),
+            value: None,
+        }
+    }
+
+    /// What nobody waits for is written all the same: in order, with the next write, when it is due, at the end.
+    #[tokio::test]
+    async fn property_what_is_deferred_is_written_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let saved = || Journal::open(folder.path()).unwrap();
+        let (mut journal, _) = saved();
+        journal
+            .write(vec![put("a", "1"), put("b", "1")], Box::new(|_| {}))
+            .await;
+        assert!(journal.due().is_none());
+        journal.defer(vec![remove("a"), remove("b")]);
+        assert!(journal.due().is_some());
+        journal.write(vec![put("b", "2")], Box::new(|_| {})).await;
+        assert!(journal.due().is_none());
+        journal.close().await;
+        let (mut journal, read) = saved();
+        assert_eq!(read, Saved::from([("b".to_owned(), b"2".to_vec())]));
+
+        journal.defer(vec![put("c", "1")]);
+        journal.flush().await;
+        assert!(journal.due().is_none());
+        journal.defer(vec![remove("b")]);
+        journal.close().await;
+        let (mut journal, read) = saved();
+        assert_eq!(read, Saved::from([("c".to_owned(), b"1".to_vec())]));
+
+        // all that there is to be: what was deferred before is in it, or is over
+        journal.defer(vec![put("d", "1")]);
+        journal.rewrite(vec![put("e", "1")], Box::new(|_| {})).await;
+        journal.close().await;
+        assert_eq!(saved().1, Saved::from([("e".to_owned(), b"1".to_vec())]));
+    }
+}

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::world::World;
 use crate::error::{Error, Result};
+use crate::observation::hosts::Hosts;
 use crate::observation::{Form, Scorer};
 use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
-use crate::policy::migration;
 use crate::policy::or_local::OrLocal;
 use crate::policy::repair::Repaired;
-use crate::policy::sessions::Scored;
+use crate::policy::scored::Scored;
 use crate::policy::shared_cpu_adapter::SharedCpuAdapter;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
@@ -181,10 +181,12 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
             return Ok(Box::new(Lysac::new(scorer, episodes, streams)?));
         }
         if scorer.layout().form == Form::Hosts {
-            return Ok(Box::new(Scored::new(scorer)));
+            let turns = Hosts::new(scorer.layout().scales);
+            return Ok(Box::new(Scored::new(scorer, turns)));
         }
         if let Form::Destinations { .. } = scorer.layout().form {
-            return Ok(Box::new(migration::scored::Scored::new(scorer)?));
+            let turns = scorer.layout().destinations()?;
+            return Ok(Box::new(Scored::new(scorer, turns)));
         }
         let layout = scorer.layout();
         if layout.is_either() {

@@ -102,7 +102,9 @@ pub struct Destinations {
 }
 
 impl Destinations {
-    pub(super) fn with(max_hops: u32, cloud: bool, scales: Scales) -> Self {
+    /// Of servers at most `max_hops` away, and the cloud where `cloud`; features are divided by `scales`.
+    #[must_use]
+    pub fn with(max_hops: u32, cloud: bool, scales: Scales) -> Self {
         Self {
             max_hops,
             cloud,

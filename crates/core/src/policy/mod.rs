@@ -12,6 +12,7 @@ pub mod plan_ahead;
 pub mod price;
 pub mod punctual;
 pub mod repair;
+pub mod scored;
 pub mod sessions;
 pub mod shared_cpu_adapter;
 pub mod slot_fit;

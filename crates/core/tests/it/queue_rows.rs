@@ -9,7 +9,7 @@ use wayside_core::engine::{BoundKind, Options, PolicyFactory as _, Trained, repl
 use wayside_core::observation::{Layout, Scorer as _};
 use wayside_core::policy::PolicyKind;
 use wayside_core::policy::migration::MigrationKind;
-use wayside_core::policy::migration::scored::LeastCost;
+use wayside_core::policy::migration::kinds::least_cost;
 use wayside_core::rng::Streams;
 
 fn world(name: &str, set: &[(&str, &str)]) -> Arc<World> {
@@ -28,7 +28,7 @@ fn options(slots: usize) -> Options {
 /// The row of the least predicted cost; nothing where nothing is to be decided.
 fn least(env: &QueueEnv) -> Vec<u32> {
     let (mut logits, mut actions) = (Vec::new(), Vec::new());
-    LeastCost::new(3).score(env.observation(), &mut logits);
+    least_cost(3).score(env.observation(), &mut logits);
     env.observation().greedy(&logits, &mut actions);
     actions
 }
@@ -111,7 +111,7 @@ fn property_the_rule_is_the_policy_of_its_rows() {
     let rule = PolicyKind::Migration(MigrationKind::Least);
     let network = Trained {
         name: "network".to_owned(),
-        scorer: LeastCost::new(3),
+        scorer: least_cost(3),
     };
     let of = |factory: &dyn wayside_core::engine::PolicyFactory| {
         let run = replicate(&world, &[factory], 2, options(4)).unwrap();

@@ -10,6 +10,7 @@ use wayside_core::{Error, Scenario, Slot};
 use wayside_study::decision;
 
 mod degrees;
+mod releases;
 mod restart;
 
 /// A centre with a policy, and the journal as a map.

@@ -1,7 +1,7 @@
 //! Vehicles that drive and ask a centre: the traffic of a scenario, replayed in time over HTTP.
 
 use crate::centre::{Placed, PlacedTasks};
-use crate::client::{CentreAt, Client};
+use crate::client::{CentreAt, Client, silence};
 use crate::pace::{Pace, unix_s};
 use serde_json::{Value, json};
 use std::io;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use wayside_core::engine::TaskOutcome;
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
@@ -29,9 +29,8 @@ const AT_ONCE: usize = 64;
 /// Longest time to the first answer of a centre, and to any other.
 const GREETING: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(60);
-/// How often a centre is asked whether it lives, and how long the answer may take.
+/// How often a centre is asked whether it lives; what it is asked while it is gone counts as failed.
 const PINGS: Duration = Duration::from_secs(2);
-const LIVES: Duration = Duration::from_secs(10);
 
 /// What to drive.
 pub struct DriveConfig {
@@ -109,7 +108,7 @@ pub fn drive(config: &DriveConfig, note: &dyn Fn(&str)) -> Result<Driven> {
         greeting.unwrap_or_else(|_| Err(late())).map_err(failed)?;
         tokio::select! {
             replayed = replay(config, &client, note) => replayed,
-            silent = silence(&config.to) => Err(failed(silent)),
+            silent = silence(config.to.clone(), PINGS) => Err(failed(silent)),
         }
     })?;
     let tasks: Vec<TaskOutcome> = ended.iter().map(Ended::as_outcome).collect();
@@ -130,19 +129,6 @@ pub fn drive(config: &DriveConfig, note: &dyn Fn(&str)) -> Result<Driven> {
         failed: (failures.len(), failures.into_iter().next()),
         late_s,
     })
-}
-
-/// Until the centre is silent; one that is not there may come back, and what it was asked meanwhile counts as failed.
-async fn silence(to: &CentreAt) -> io::Error {
-    let client = Client::new(to.clone(), LIVES);
-    loop {
-        sleep(PINGS).await;
-        let answer = client.ask("GET", "/healthz", None).await;
-        if answer.is_err_and(|e| e.kind() == io::ErrorKind::TimedOut) {
-            let message = format!("no answer for {} s: is it stopped?", LIVES.as_secs());
-            return io::Error::other(message);
-        }
-    }
 }
 
 type Replayed = (Vec<Ended>, Vec<u32>, Vec<String>, f64);

@@ -4,7 +4,7 @@ use super::EmulateConfig;
 use super::process::Process;
 use super::traffic::Task;
 use crate::centre::State;
-use crate::client::{CentreAt, Client};
+use crate::client::{CentreAt, Client, silence};
 use crate::pace::Pace;
 use serde_json::{Value, json};
 use std::io;
@@ -27,9 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LEASE_S: f64 = 2.0;
 /// Tasks that are left without an outcome at the end, where the centre is killed.
 const LEFT: usize = 8;
-/// How often a centre is asked whether it is alive, and how long the answer may take.
+/// How often a centre is asked whether it is alive.
 const PINGS: Duration = Duration::from_secs(5);
-const ANSWERS: Duration = Duration::from_secs(10);
 /// How often it is asked whether all leases have ended, and how much later than they should they may.
 const ASKS: Duration = Duration::from_millis(100);
 const LATE: Duration = Duration::from_secs(10);
@@ -114,20 +113,9 @@ fn listening(program: &Path, arguments: &[String], listen: &str) -> Result<(Proc
     }
 }
 
-/// Until the centre at `address` is silent; one that is not there may come back.
+/// Until the centre at `address` is silent.
 pub(super) async fn watch(address: String) -> Error {
-    let client = Client::new(CentreAt::plain(&address), ANSWERS);
-    loop {
-        sleep(PINGS).await;
-        let answer = client.ask("GET", "/healthz", None).await;
-        if answer.is_err_and(|e| e.kind() == io::ErrorKind::TimedOut) {
-            let message = format!(
-                "has not answered for {} s: is it stopped?",
-                ANSWERS.as_secs()
-            );
-            return failed(io::Error::other(message));
-        }
-    }
+    failed(silence(CentreAt::plain(&address), PINGS).await)
 }
 
 /// What is left of a centre that was killed, after all vehicles have ended.

@@ -59,7 +59,10 @@ const UNITS: [f64; 9] = [0.1, 0.1, 0.1, 0.5, 0.1, 0.5, 0.005, 0.05, 0.5];
 
 impl Rows {
     /// Writes the rows of the head's task, and the slots that `trials` begin.
-    #[allow(clippy::too_many_arguments)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call in the hot loop, and all of it is needed"
+    )]
     pub(super) fn write(
         &mut self,
         slot: &Slot,
@@ -178,7 +181,10 @@ impl Rows {
     }
 
     /// Writes the rows of the trials that stand in the lanes from `lane` on.
-    #[allow(clippy::too_many_arguments)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call in the hot loop, and all of it is needed"
+    )]
     #[inline]
     fn finish(
         &self,

@@ -1,7 +1,9 @@
 //! The migration policies by name.
 
-use super::scored::{LeastCost, Scored};
 use super::{AllCloud, Ect, Migration, Oesda, RouterKind, SelectorKind};
+use crate::observation::destinations::{COST_ABOVE_LEAST, Destinations};
+use crate::observation::{Form, Scales};
+use crate::policy::scored::{Least, Scored};
 use crate::policy::{Policy, PolicyInfo};
 use crate::rng::Streams;
 use crate::scenario::MigrationOptions;
@@ -177,9 +179,6 @@ impl MigrationKind {
     }
 
     /// Builds the policy for one seed.
-    ///
-    /// # Panics
-    /// Never.
     #[must_use]
     pub fn build(self, options: &MigrationOptions, streams: Streams) -> Box<dyn Policy> {
         let migration = |selector, router, max_hops| -> Box<dyn Policy> {
@@ -199,9 +198,17 @@ impl MigrationKind {
             Cloud => Box::new(AllCloud),
             Self::Ect { hedged, cloud } => Box::new(Ect::new(hedged, cloud, options)),
             Self::Least => {
-                let rule = LeastCost::new(options.max_hops);
-                Box::new(Scored::new(rule).expect("the layout makes sense"))
+                let rule = least_cost(options.max_hops);
+                let turns = Destinations::with(options.max_hops, true, Scales::UNIT);
+                Box::new(Scored::new(rule, turns))
             }
         }
     }
+}
+
+/// The rule that takes the least predicted cost, over servers at most `max_hops` away and the cloud.
+#[must_use]
+pub fn least_cost(max_hops: u32) -> Least {
+    let cloud = true;
+    Least::new(Form::Destinations { max_hops, cloud }, COST_ABOVE_LEAST)
 }

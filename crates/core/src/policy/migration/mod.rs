@@ -11,7 +11,6 @@ pub mod kinds;
 pub mod oesda;
 pub mod pacb;
 pub mod route;
-pub mod scored;
 pub mod select;
 
 pub use ect::Ect;

@@ -7,13 +7,14 @@
 
 mod baselines;
 mod plan;
-mod scored;
 
 pub use baselines::{Follow, Lazy, Never, Threshold};
 pub use plan::Plan;
-pub use scored::{LeastForecast, Scored};
 
+use super::scored::{Least, Scored};
 use super::{Policy, PolicyInfo};
+use crate::observation::hosts::{ABOVE_LEAST, Hosts};
+use crate::observation::{Form, Scales};
 use crate::scenario::PolicyOptions;
 use crate::slot::Placement;
 
@@ -129,9 +130,15 @@ impl SessionKind {
             Self::Alone => Box::new(Plan::alone()),
             Self::Plan => Box::new(Plan::predicted(options.session_plan)),
             Self::Foresight => Box::new(Plan::foreseen(options.session_plan)),
-            Self::Least => Box::new(Scored::new(LeastForecast::default())),
+            Self::Least => Box::new(Scored::new(least_forecast(), Hosts::new(Scales::UNIT))),
         }
     }
+}
+
+/// The rule that takes the least forecast.
+#[must_use]
+pub fn least_forecast() -> Least {
+    Least::new(Form::Hosts, ABOVE_LEAST)
 }
 
 /// Names `host`; where the batch enters is not the policy's choice.

@@ -7,7 +7,7 @@ use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, PolicyFactory as _, Trained, replicate};
 use wayside_core::observation::{Layout, Scorer as _};
 use wayside_core::policy::PolicyKind;
-use wayside_core::policy::sessions::{LeastForecast, SessionKind};
+use wayside_core::policy::sessions::{SessionKind, least_forecast};
 use wayside_core::rng::Streams;
 
 fn highway() -> World {
@@ -26,7 +26,7 @@ fn options(slots: usize) -> Options {
 fn least(env: &SessionEnv<'_>) -> Vec<u32> {
     let observation = env.hosts().observation();
     let (mut logits, mut actions) = (Vec::new(), Vec::new());
-    LeastForecast::default().score(observation, &mut logits);
+    least_forecast().score(observation, &mut logits);
     observation.greedy(&logits, &mut actions);
     actions
 }
@@ -146,7 +146,7 @@ fn property_the_least_forecast_beats_the_rules() {
 fn regress_networks_are_refused_where_they_do_not_suit() {
     let hosts = Trained {
         name: "mine".to_owned(),
-        scorer: LeastForecast::default(),
+        scorer: least_forecast(),
     };
     let tasks = World::new(&Scenario::builtin("wang2025", &[]).unwrap()).unwrap();
     let error = hosts.serves(&tasks).unwrap_err().to_string();
