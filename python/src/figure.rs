@@ -1,6 +1,7 @@
 //! Figures.
 
-use pyo3::exceptions::PyRuntimeError;
+use numpy::{PyArray1, PyArray3, PyArrayMethods as _};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::{Value, json};
@@ -59,6 +60,18 @@ impl Figure {
         let found = files.find(|(name, _)| *name == extension);
         Ok(found.map(|(_, bytes)| PyBytes::new(py, &bytes)))
     }
+}
+
+/// An SVG as pixels: uint8 of shape `(high, wide, 3)`.
+#[pyfunction]
+pub(crate) fn pixels<'py>(
+    py: Python<'py>,
+    svg: &str,
+    wide: u32,
+    high: u32,
+) -> PyResult<Bound<'py, PyArray3<u8>>> {
+    let rgb = plot::pixels(svg, wide, high).map_err(|e| PyValueError::new_err(e.to_string()))?;
+    PyArray1::from_vec(py, rgb).reshape([high as usize, wide as usize, 3])
 }
 
 fn point(point: &Point) -> Value {

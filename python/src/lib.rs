@@ -50,6 +50,7 @@ mod vector;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::{Mutex, MutexGuard, TryLockError};
+use wayside_core::Problems;
 
 /// The native part of `wayside`; use the package instead.
 #[pymodule]
@@ -61,7 +62,7 @@ mod _native {
     #[pymodule_export]
     use super::env::Env;
     #[pymodule_export]
-    use super::figure::Figure;
+    use super::figure::{Figure, pixels};
     #[pymodule_export]
     use super::learned::Learned;
     #[pymodule_export]
@@ -93,10 +94,28 @@ mod _native {
 /// The error as the Python exception that fits it.
 fn raised(error: wayside_core::Error) -> PyErr {
     match error {
-        wayside_core::Error::Invalid(problems) => PyValueError::new_err(problems.to_string()),
+        wayside_core::Error::Invalid(problems) => {
+            PyValueError::new_err(in_python(problems).to_string())
+        }
         error @ wayside_core::Error::Io { .. } => PyOSError::new_err(error.to_string()),
         error => PyRuntimeError::new_err(error.to_string()),
     }
+}
+
+/// The same problems, with the options of the command line as arguments of Python.
+fn in_python(mut problems: Problems) -> Problems {
+    for problem in &mut problems.0 {
+        if let Some(option) = problem.file.strip_prefix("--") {
+            problem.file = match option {
+                "set" => "overrides",
+                "option" => "options",
+                same => same,
+            }
+            .to_owned();
+        }
+        problem.message = problem.message.replace("--force", "force=True");
+    }
+    problems
 }
 
 /// Takes a lock without waiting: waiting for a thread that waits for the GIL, or that a fork left behind, would

@@ -237,7 +237,7 @@ def test_property_errors_have_the_text_of_the_program():
     for use, text in [
         (lambda: Scenario("wang2026"), 'unknown scenario "wang2026", did you mean "wang2025"?'),
         (lambda: Scenario("wang2025", {"fleet.siez": 3}), "fleet.siez"),
-        (lambda: Scenario("wang2025", {"fleet.size": -1}), "--set: fleet.size"),
+        (lambda: Scenario("wang2025", {"fleet.size": -1}), "overrides: fleet.size"),
         (lambda: Scenario.from_toml("[fleet\n", file="x.toml"), "x.toml:1"),
         (lambda: run("nearst"), 'policy: unknown policy "nearst", did you mean "nearest"?'),
         (lambda: run([]), "policies: must name at least one"),
@@ -255,6 +255,25 @@ def test_property_errors_have_the_text_of_the_program():
         Scenario("there-is-none.toml")
     with pytest.raises(TypeError, match="must be a name, or have a method decide"):
         run([3])
+
+
+def test_property_errors_have_no_words_of_the_command_line(tmp_path):
+    out = tmp_path / "out"
+    wayside.run("wang2025", ["nearest"], seeds=[0], overrides={"time.slots": 1}, out=out)
+    few = {"tasks": ["slot-100"], "quick": True}
+    for use, text in [
+        (lambda: Scenario("wang2025", {"fleet.sise": 3}), "overrides: fleet.sise"),
+        (lambda: Scenario("wang2025", {"fleet..size": 3}), "overrides: fleet..size"),
+        (lambda: wayside.train("ppo", "wang2025", out=tmp_path / "a", learning_rat=3), "options: learning_rat"),
+        (lambda: wayside.train("ppo", "wang2025", out=tmp_path / "a", vary=["x"]), "vary: "),
+        (lambda: wayside.train("ppo", "wang2025", out=out), "force=True replaces it"),
+        (lambda: wayside.benchmark(["nearest"], out=out, **few), "force=True replaces it"),
+        (lambda: run("nearest", out=out), "force=True replaces it"),
+    ]:
+        with pytest.raises(ValueError) as caught:
+            use()
+        assert text in str(caught.value)
+        assert "--" not in str(caught.value)
 
 
 def test_property_a_folder_with_results_is_not_overwritten(tmp_path):

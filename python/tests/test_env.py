@@ -11,6 +11,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import wayside
+from wayside import render
 from wayside.env import OffloadingEnv
 from wayside.masks import MaskedSampler
 from wayside.vector import OffloadingVectorEnv
@@ -218,6 +219,34 @@ def test_property_pictures_show_the_slot():
     assert (before != after).any()
     blue = (after == np.array([0, 114, 178])).all(axis=-1)
     assert blue.any()
+
+
+def test_closed_form_pictures_say_what_became_of_the_slot():
+    env = make(render_mode="rgb_array", bound="split")
+    env.reset(seed=0)
+    undecided = render.svg(env.unwrapped._frame)
+    assert "seed 0&#160;&#160; slot 0<" in undecided
+    slot = env.unwrapped.slot()
+    action = env.unwrapped.expert_action("price")
+    tasks, placements = env.unwrapped.placements_of(action)
+    info = env.step(action)[4]
+    decided = render.svg(env.unwrapped._frame)
+    loads = np.zeros(len(slot.rsu_ids))
+    for (_, execution), cycles in zip(placements, slot.tasks["cycles"][tasks], strict=True):
+        if execution >= 0:
+            loads[execution] += cycles
+    loads /= slot.rsus["cpu_hz"] * slot.slot_s
+    for words in [
+        f"J {info['objective']:.4f}",
+        f"bound {info['lower_bound']:.4f}",
+        f"on time {info['deadline_met']:.0f} of {info['tasks']:.0f}",
+        f"load {loads.mean():.0%}, at most {loads.max():.0%}",
+    ]:
+        assert words in decided
+    # a line to the RSU that receives a task, another one to the RSU that executes it
+    offloaded = (placements[:, 0] >= 0).sum()
+    migrated = ((placements[:, 0] >= 0) & (placements[:, 1] != placements[:, 0])).sum()
+    assert decided.count("<path") - undecided.count("<path") == offloaded + migrated
 
 
 def test_closed_form_sampler_draws_legal_actions_evenly():

@@ -112,12 +112,19 @@ def test_property_conversions_of_pettingzoo_work():
     assert converted.agents == []
 
 
-def test_property_agents_of_traces_need_places():
+@pytest.mark.parametrize("kind", [OffloadingParallelEnv, OffloadingAECEnv])
+def test_property_agents_of_traces_need_places(kind):
     with pytest.raises(ValueError, match="vehicles: must be given"):
-        OffloadingAECEnv("city-grid")
-    env = OffloadingAECEnv("city-grid", vehicles=400, slots=1)
+        kind("city-grid")
+    with pytest.raises(ValueError, match="vehicles: must be (at least|above)"):
+        kind("city-grid", vehicles=5, slots=1).reset(seed=0)
+    env = kind("city-grid", vehicles=400, slots=1)
     env.reset(seed=0)
-    env.step(int(np.flatnonzero(env.infos[env.agent_selection]["action_mask"])[0]))
+    assert len(env.agents) == 400
+    if kind is OffloadingAECEnv:
+        env.step(int(np.flatnonzero(env.infos[env.agent_selection]["action_mask"])[0]))
+    else:
+        parallel_api_test(kind("city-grid", vehicles=400, slots=2), num_cycles=3)
 
 
 CLONES = [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))]

@@ -382,7 +382,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one action per head: int64 of shape ``(heads,)``, a single integer for ``sequential``; float32 for ``plan``."""
-        before = self._env.slot() if self.render_mode is not None else None
+        before = self._frame_now()
         if self.form == "plan":
             reward, slot_ended, truncated, masked = self._env.plan(self._plan(action))
         elif self._shares is not None:
@@ -575,13 +575,16 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
             info["action_mask"] = legal if self._shares is None else {"placement": legal, "share": None}
         return info
 
-    def _look(self, decided: _native.Slot | None = None) -> None:
+    def _frame_now(self) -> Frame | None:
+        """The slot to decide, where pictures are wanted."""
+        return None if self.render_mode is None else Frame(self._env.slot(), *self._env.position)
+
+    def _look(self, decided: Frame | None = None) -> None:
         """Keep the slot that render() shows."""
-        if self.render_mode is None:
-            return
-        if decided is None:
-            self._frame = Frame(self._env.slot(), None)
-        else:
-            self._frame = Frame(decided, self._env.placements().reshape(-1, 2))
+        if decided is not None:
+            every = self._env.figures()
+            figures = {name: every[name] for name in self._figures}
+            decided = decided._replace(placements=self._env.placements().reshape(-1, 2), figures=figures)
+        self._frame = decided or self._frame_now()
         if self.render_mode == "human":
             self.render()

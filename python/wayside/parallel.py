@@ -23,7 +23,7 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
     """Every vehicle decides for its own tasks, all at the same time; the reward is shared.
 
     This is the form ``shared`` of :class:`wayside.env.OffloadingEnv`, divided by vehicle: agent ``vehicle_v`` is row
-    ``v`` of the fleet during the whole episode.
+    ``v`` of the fleet: the same vehicle during the whole episode, unless the fleet comes from a trace.
 
     | | of every agent |
     |---|---|
@@ -34,8 +34,8 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
     | terminated, truncated | never; after ``slots`` slots |
 
     Args:
-        scenario, slots, overrides, masked, render_mode: as in :class:`wayside.env.OffloadingEnv`. Traces are
-            refused, because their rows change as vehicles come and go.
+        scenario, slots, overrides, masked, render_mode: as in :class:`wayside.env.OffloadingEnv`.
+        vehicles: number of agents, where the fleet has no fixed size (traces); rows change there as vehicles come and go.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -50,23 +50,32 @@ class OffloadingParallelEnv(ParallelEnv[str, Observation, Any], EzPickle):
         scenario: str | Path | Scenario = "wang2025",
         *,
         slots: int | None = None,
+        vehicles: int | None = None,
         overrides: Mapping[str, Any] | None = None,
         masked: Literal["first", "error"] = "first",
         render_mode: str | None = None,
     ) -> None:
         found = scenario_of(scenario, overrides)
-        EzPickle.__init__(self, found, slots=slots, masked=masked, render_mode=render_mode)
+        EzPickle.__init__(
+            self,
+            found,
+            slots=slots,
+            vehicles=vehicles,
+            masked=masked,
+            render_mode=render_mode,
+        )
         self._env = OffloadingEnv(
             found,
             "shared",
             slots=slots,
+            vehicles=vehicles,
             masked=masked,
             # not cut into heads, which takes as long as a step
             mask="observation",
             render_mode=render_mode,
         )
         self.render_mode = render_mode
-        size: int = self._env.scenario.fleet.size
+        size: int = self._env.scenario.fleet.size if vehicles is None else vehicles
         rows, width = self._env._env.shape
         nvec = np.array(self._env._env.nvec, dtype=np.int64).reshape(size, -1)[0]
         self._nvec = nvec

@@ -1,73 +1,100 @@
-"""Pictures of a slot, drawn with NumPy; a window if pygame is installed."""
+"""Pictures of a slot; a window if pygame is installed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from wayside._native import Slot
+from wayside._native import Slot, pixels
 
 SIZE = 480
+HEAD = 40
 MARGIN = 24
+MOST_LINES = 1000
+"""With more tasks, lines to where they run would hide the map."""
 
-BACKGROUND = (250, 250, 248)
-LINK = (200, 204, 210)
-RANGE = (222, 226, 232)
-RSU = (40, 44, 52)
-UNDECIDED = (150, 150, 150)
-LOCAL = (230, 159, 0)
-ENTRY = (0, 114, 178)
-MIGRATED = (204, 121, 167)
-CLOUD = (0, 158, 115)
+BACKGROUND = "#fafaf8"
+INK = "#282c34"
+LINK = "#c8ccd2"
+RANGE = "#dee2e8"
+UNDECIDED = "#969696"
+LOCAL = "#e69f00"
+ENTRY = "#0072b2"
+MIGRATED = "#cc79a7"
+CLOUD = "#009e73"
+SIGNS = {"on the vehicle": LOCAL, "at the RSU": ENTRY, "migrated": MIGRATED, "cloud": CLOUD}
 
 Image = npt.NDArray[np.uint8]
 
 
 class Frame(NamedTuple):
-    """A slot and its placements: int64 of shape ``(tasks, 2)``, a pair ``(entry, execution)`` per task."""
+    """A slot, which one it is, and, once it is decided, what became of it."""
 
     slot: Slot
-    placements: npt.NDArray[np.int64] | None
+    seed: int
+    number: int
+    placements: npt.NDArray[np.int64] | None = None
+    """int64 of shape ``(tasks, 2)``, a pair ``(entry, execution)`` per task."""
+    figures: Mapping[str, float] = {}
+    """As ``info`` has them."""
 
 
 def draw(frame: Frame) -> Image:
-    """The map, uint8 of shape ``(480, 480, 3)``, north up: RSUs with range and links, and the vehicles.
+    """The slot as a map, uint8 of shape ``(480, 480, 3)``, north up, below a line of figures: see :func:`svg`."""
+    return pixels(svg(frame), SIZE, SIZE)
+
+
+def svg(frame: Frame) -> str:
+    """The same as SVG: RSUs with range, load and links, the vehicles, and where their tasks run.
 
     The colour of a vehicle says where its last task runs: orange on the vehicle, blue on the RSU that received it,
-    pink on another RSU, green in the cloud; grey before the decision.
+    pink on another RSU, green in the cloud; grey before the decision. Lines go from a vehicle to the RSU that received its task, and
+    from there to the one that executes it. An RSU is filled by its load: the cycles that were placed there, of those
+    that its free CPU has in a slot.
     """
-    slot, placements = frame
+    slot, placements = frame.slot, frame.placements
     rsus, vehicles = slot.rsus, slot.vehicles
     west, east = _span(rsus["x_m"], rsus["range_m"], vehicles["x_m"])
     south, north = _span(rsus["y_m"], rsus["range_m"], vehicles["y_m"])
-    scale = (SIZE - 2 * MARGIN) / max(east - west, north - south)
+    scale = (SIZE - HEAD - 2 * MARGIN) / max(east - west, north - south)
 
-    def pixel(x_m: npt.NDArray[np.float64], y_m: npt.NDArray[np.float64]) -> tuple[Any, Any]:
-        column = 0.5 * SIZE + (x_m - 0.5 * (west + east)) * scale
-        row = 0.5 * SIZE - (y_m - 0.5 * (south + north)) * scale
-        return column, row
+    def place(of: Mapping[str, npt.NDArray[np.float64]]) -> list[tuple[float, float]]:
+        x = 0.5 * SIZE + (of["x_m"] - 0.5 * (west + east)) * scale
+        y = HEAD + 0.5 * (SIZE - HEAD) - (of["y_m"] - 0.5 * (south + north)) * scale
+        return list(zip(x.tolist(), y.tolist(), strict=True))
 
-    image = np.empty((SIZE, SIZE, 3), dtype=np.uint8)
-    image[:] = BACKGROUND
-    at = pixel(rsus["x_m"], rsus["y_m"])
-    for column, row, range_m in zip(*at, rsus["range_m"], strict=True):
-        _ring(image, column, row, range_m * scale, RANGE)
-    for a, b in slot.links:
-        _line(image, (at[0][a], at[1][a]), (at[0][b], at[1][b]), LINK)
-    for column, row in zip(*at, strict=True):
-        _disc(image, column, row, 5.0, RSU)
-    colours = np.array([UNDECIDED] * len(vehicles["x_m"]), dtype=np.uint8).reshape(-1, 3)
+    sites, cars = place(rsus), place(vehicles)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE}" height="{SIZE}" font-family="Arimo" fill="none">',
+        f'<rect width="{SIZE}" height="{SIZE}" fill="{BACKGROUND}"/>',
+    ]
+    for (x, y), range_m in zip(sites, rsus["range_m"].tolist(), strict=True):
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{range_m * scale:.1f}" stroke="{RANGE}"/>')
+    parts += [_line(sites[a], sites[b], LINK, 1.0) for a, b in slot.links]
+    colours = [UNDECIDED] * len(cars)
+    loads = np.zeros(len(sites))
     if placements is not None:
-        for vehicle, (entry, execution) in zip(slot.tasks["vehicle"], placements, strict=True):
+        tasks = slot.tasks
+        for vehicle, (entry, execution) in zip(tasks["vehicle"].tolist(), placements.tolist(), strict=True):
             colours[vehicle] = (
                 LOCAL if entry < 0 else CLOUD if execution < 0 else ENTRY if entry == execution else MIGRATED
             )
-    for column, row, colour in zip(*pixel(vehicles["x_m"], vehicles["y_m"]), colours, strict=True):
-        _disc(image, column, row, 3.0, tuple(colour))
-    return image
+            if len(placements) <= MOST_LINES and entry >= 0:
+                parts.append(_line(cars[vehicle], sites[entry], colours[vehicle], 0.7))
+                if execution >= 0 and execution != entry:
+                    parts.append(_line(sites[entry], sites[execution], colours[vehicle], 1.6))
+        at_rsu = placements[:, 1] >= 0
+        np.add.at(loads, placements[at_rsu, 1], tasks["cycles"][at_rsu])
+        loads /= np.maximum(rsus["available_cpu_hz"] * slot.slot_s, 1.0)
+    for (x, y), load in zip(sites, loads.tolist(), strict=True):
+        parts.append(_site(x, y, load))
+    for (x, y), colour in zip(cars, colours, strict=True):
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
+    return "\n".join([*parts, _head(frame, loads), "</svg>"])
 
 
 def _span(
@@ -78,37 +105,47 @@ def _span(
     return float(least), float(max(most, least + 1.0))
 
 
-def _disc(image: Image, column: float, row: float, radius: float, colour: tuple[int, ...]) -> None:
-    r = int(radius) + 1
-    c0, r0 = round(column), round(row)
-    rows = np.arange(max(r0 - r, 0), min(r0 + r + 1, SIZE))
-    columns = np.arange(max(c0 - r, 0), min(c0 + r + 1, SIZE))
-    if rows.size and columns.size:
-        inside = (rows[:, None] - row) ** 2 + (columns - column) ** 2 <= radius**2
-        image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][inside] = colour
+def _line(a: tuple[float, float], b: tuple[float, float], colour: str, width: float) -> str:
+    return (
+        f'<path d="M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}" stroke="{colour}" '
+        f'stroke-width="{width}" stroke-opacity=".8"/>'
+    )
 
 
-def _ring(image: Image, column: float, row: float, radius: float, colour: tuple[int, ...]) -> None:
-    angles = np.linspace(0.0, 2.0 * np.pi, max(int(6.3 * radius), 8))
-    _dots(image, column + radius * np.cos(angles), row + radius * np.sin(angles), colour)
+def _site(x: float, y: float, load: float) -> str:
+    """An RSU as a box that is filled from below."""
+    half = 7.0
+    full = 2.0 * half * min(load, 1.0)
+    return (
+        f'<rect x="{x - half:.1f}" y="{y - half:.1f}" width="{2 * half}" height="{2 * half}" fill="white"/>'
+        f'<rect x="{x - half:.1f}" y="{y + half - full:.1f}" width="{2 * half}" height="{full:.1f}" fill="{INK}"/>'
+        f'<rect x="{x - half:.1f}" y="{y - half:.1f}" width="{2 * half}" height="{2 * half}" stroke="{INK}"/>'
+    )
 
 
-def _line(
-    image: Image, a: tuple[float, float], b: tuple[float, float], colour: tuple[int, ...]
-) -> None:
-    count = int(max(abs(a[0] - b[0]), abs(a[1] - b[1]))) + 2
-    _dots(image, np.linspace(a[0], b[0], count), np.linspace(a[1], b[1], count), colour)
-
-
-def _dots(
-    image: Image,
-    columns: npt.NDArray[np.float64],
-    rows: npt.NDArray[np.float64],
-    colour: tuple[int, ...],
-) -> None:
-    c, r = np.rint(columns).astype(int), np.rint(rows).astype(int)
-    inside = (c >= 0) & (c < SIZE) & (r >= 0) & (r < SIZE)
-    image[r[inside], c[inside]] = colour
+def _head(frame: Frame, loads: npt.NDArray[np.float64]) -> str:
+    """The line of figures, and what the colours mean."""
+    words = [f"seed {frame.seed}", f"slot {frame.number}"]
+    figures = frame.figures
+    if figures:
+        words.append(f"J {figures['objective']:.4f}")
+        if "lower_bound" in figures:
+            words.append(f"bound {figures['lower_bound']:.4f}")
+        words.append(f"on time {figures['deadline_met']:.0f} of {figures['tasks']:.0f}")
+        words.append(f"load {loads.mean():.0%}, at most {loads.max():.0%}")
+    line = "&#160;&#160; ".join(words)
+    parts = [
+        f'<rect width="{SIZE}" height="{HEAD}" fill="{BACKGROUND}"/>',
+        f'<text x="8" y="16" font-size="12" fill="{INK}">{line}</text>',
+    ]
+    x = 12.0
+    for name, colour in SIGNS.items():
+        parts.append(f'<circle cx="{x}" cy="30" r="3" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 7}" y="34" font-size="11" fill="{INK}">{name}</text>')
+        x += 20.0 + 5.8 * len(name)
+    parts.append(_site(x + 3, 30, 0.5))
+    parts.append(f'<text x="{x + 14}" y="34" font-size="11" fill="{INK}">RSU, filled by its load</text>')
+    return "\n".join(parts)
 
 
 class Window:

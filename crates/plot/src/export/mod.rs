@@ -48,6 +48,22 @@ pub fn map_files(map: &Map) -> io::Result<[(&'static str, Vec<u8>); 4]> {
     ])
 }
 
+/// A picture in SVG as pixels, row by row: red, green and blue of `wide` times `high` of them, on white where nothing is drawn.
+///
+/// # Errors
+/// What is no SVG, or an empty picture.
+pub fn pixels(svg: &str, wide: u32, high: u32) -> io::Result<Vec<u8>> {
+    let tree = parse(svg)?;
+    let [across, down] = [
+        wide as f32 / tree.size().width(),
+        high as f32 / tree.size().height(),
+    ];
+    let scale = tiny_skia::Transform::from_scale(across, down);
+    let picture = painted(&tree, wide, high, scale)?;
+    let rgb = |p: &tiny_skia::PremultipliedColorU8| [p.red(), p.green(), p.blue()];
+    Ok(picture.pixels().iter().flat_map(rgb).collect())
+}
+
 fn parse(svg: &str) -> io::Result<usvg::Tree> {
     static FONTS: LazyLock<Arc<usvg::fontdb::Database>> = LazyLock::new(|| {
         let mut fonts = usvg::fontdb::Database::new();
@@ -117,13 +133,23 @@ fn png(tree: &usvg::Tree) -> io::Result<Vec<u8>> {
     let size = size
         .scale_by(scale)
         .ok_or_else(|| io::Error::other("a figure without a size"))?;
-    let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height())
-        .ok_or_else(|| io::Error::other("a figure too large for a preview"))?;
+    let scale = tiny_skia::Transform::from_scale(scale, scale);
+    let picture = painted(tree, size.width(), size.height(), scale)?;
+    picture.encode_png().map_err(io::Error::other)
+}
+
+fn painted(
+    tree: &usvg::Tree,
+    wide: u32,
+    high: u32,
+    scale: tiny_skia::Transform,
+) -> io::Result<tiny_skia::Pixmap> {
+    let mut picture = tiny_skia::Pixmap::new(wide, high)
+        .ok_or_else(|| io::Error::other("a picture without pixels, or with too many"))?;
     // The last row of pixels may reach a fraction beyond the drawing.
-    pixels.fill(tiny_skia::Color::WHITE);
-    let transform = tiny_skia::Transform::from_scale(scale, scale);
-    resvg::render(tree, transform, &mut pixels.as_mut());
-    pixels.encode_png().map_err(io::Error::other)
+    picture.fill(tiny_skia::Color::WHITE);
+    resvg::render(tree, scale, &mut picture.as_mut());
+    Ok(picture)
 }
 
 #[cfg(test)]
