@@ -14,6 +14,7 @@ use wayside_core::engine::world::World;
 use wayside_core::{Error, Result, scenario};
 use wayside_live::{
     Compared, Comparison, DecidedBy, EmulateConfig, Kills, Side, Stop, agents_killed, emulate,
+    isolate,
 };
 
 /// Timers that are later than this on average say more about the machine than about the scenario \[ms\].
@@ -33,6 +34,7 @@ Examples:
   wayside emulate lin2025 --policy mcatm,ect --out live
   wayside emulate lin2025 --set execution.capability=0.2 --set fleet.size=30 --policy mcatm,ratom,ratos,ect --seeds 0..19
   wayside emulate lin2025 --policy ect --seeds 0 --dilate 10     slower, where the machine has other work
+  wayside emulate lin2025 --policy ect --seeds 0..1 --netns      as root: links are shaped by the kernel
   wayside emulate wang2025 --set fleet.size=30 --slots 5 --seeds 0..4 --policy nearest,price,local     a centre decides
   wayside emulate wang2025 --set fleet.size=30 --slots 3 --policy price --seeds 0..4 --kills 10        agents and the centre are killed
 
@@ -60,6 +62,9 @@ pub(crate) struct Emulate {
     /// which is started again from its journal.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) kills: usize,
+    /// Give every agent a network namespace of its own, and let the kernel (tc tbf) hold the links between them to their rate. Linux, as root, with iproute2.
+    #[arg(long)]
+    pub(crate) netns: bool,
     /// Let cores compute for as long as a task takes, instead of waiting: needs as many cores as the scenario has.
     #[arg(long)]
     pub(crate) burn: bool,
@@ -81,6 +86,9 @@ pub(crate) struct Emulate {
 }
 
 pub(crate) fn execute(args: &Emulate) -> Outcome {
+    if args.netns {
+        isolate()?;
+    }
     let config = config(args)?;
     let stop = config.stop.clone();
     progress::stop_on_signal(move || stop.ask(), || false);
@@ -135,6 +143,7 @@ fn config(args: &Emulate) -> Result<EmulateConfig> {
         seeds: args.seeds.0.clone(),
         slots,
         dilate: args.dilate,
+        netns: args.netns,
         burn: args.burn,
         program,
         stop: Stop::default(),

@@ -47,9 +47,9 @@ pub use client::{CentreAt, Url};
 pub use drive::{DriveConfig, Driven, drive};
 pub use emulate::{
     CentreKills, Compared, Comparison, EmulateConfig, Kills, Outliving, Parts, Side, agents_killed,
-    emulate,
+    emulate, isolate,
 };
-pub use net::{Addresses, DecidedBy, Net, NetFile, Program, Work};
+pub use net::{Addresses, DecidedBy, Net, NetFile, Program, Shaping, Work};
 pub use problem::{InputError, Problem};
 pub use rsu::{Begin, RsuConfig, RsuReport, WorkFailures, run_rsu, run_rsu_of_parent};
 pub use seal::Key;

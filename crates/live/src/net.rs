@@ -26,6 +26,17 @@ pub enum DecidedBy {
     Centre,
 }
 
+/// Who holds the links between agents to their rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shaping {
+    /// The agent that sends.
+    Agent,
+    /// The system, by `tc` for example: agents send as fast as they can, and measure how long that takes.
+    System,
+}
+
+const SHAPINGS: [(&str, Shaping); 2] = [("agent", Shaping::Agent), ("system", Shaping::System)];
+
 /// Agents of one scenario.
 #[derive(Clone, Debug)]
 pub struct Net {
@@ -37,6 +48,8 @@ pub struct Net {
     pub dilate: f64,
     /// What executing a task means.
     pub work: Work,
+    /// Who holds links to their rate.
+    pub shaping: Shaping,
     /// How long a task waits for others to be decided with it \[ms\], in time of the scenario.
     pub batch_ms: f64,
     /// How long the outcome of a task may take \[s\], in time of the scenario.
@@ -70,6 +83,7 @@ pub struct NetFile {
     command: Option<Vec<String>>,
     command_s: f64,
     output_kib: u64,
+    shaping: Shaping,
     batch_ms: f64,
     answer_s: f64,
     tasks_max: usize,
@@ -142,6 +156,12 @@ impl NetFile {
                 },
                 1024,
                 "how much the program may write to its standard output [KiB]",
+            ),
+            shaping: s.default(
+                "shaping",
+                Choice(&SHAPINGS),
+                Shaping::Agent,
+                "who holds links to their rate: the agents, or the system",
             ),
             batch_ms: s.default(
                 "batch_ms",
@@ -306,6 +326,7 @@ impl Net {
             key,
             dilate: read.dilate,
             work,
+            shaping: read.shaping,
             batch_ms: read.batch_ms,
             answer_s: read.answer_s,
             tasks_max: read.tasks_max,

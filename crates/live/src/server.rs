@@ -94,7 +94,7 @@ pub fn serve(config: Config, stop: &Stop, note: &(dyn Fn(Note) + Sync)) -> Resul
     runtime.block_on(async {
         let (app, clerk) = open(&config, stop)?;
         if config.signals {
-            tokio::spawn(signals::end(stop.clone()));
+            signals::end(stop.clone());
         }
         // before anybody is told that it listens: a SIGHUP that nobody handles ends the process
         let hangups = config.reload.as_ref().and_then(|_| signals::hangups());

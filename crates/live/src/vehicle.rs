@@ -15,11 +15,13 @@ use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wayside_core::agent::{Done, Loss, Offer, Spent};
 
 /// How long a vehicle waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it waits before it asks once more.
+const AGAIN: Duration = Duration::from_millis(20);
 /// Makes data of a counter.
 const PATTERN: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -81,10 +83,22 @@ pub(crate) async fn run(task: Task, key: Key, pace: Pace) -> Measured {
         return compute(&task, pace).await;
     };
     let asking = async {
-        match &task.by_centre {
-            Some(by) => by_centre::ask(&task, (agent, by), &key, pace).await,
-            None => ask(&task, agent, &key, pace).await,
+        let (mut asked, mut handed) = (Asked::default(), None);
+        for is_last in [false, true] {
+            let answer = match &task.by_centre {
+                Some(by) => {
+                    let asked = (&mut asked, &mut handed);
+                    by_centre::ask(&task, (agent, by), asked, &key, pace).await
+                }
+                None => ask(&task, agent, &mut asked, &key, pace).await,
+            };
+            if answer.is_ok() || is_last {
+                return answer;
+            }
+            // a connection broke; with its key the task is not taken for another one
+            sleep(AGAIN).await;
         }
+        Err(io::ErrorKind::NotConnected.into())
     };
     let ahead_s = (task.at_s - pace.now_s()).max(0.0);
     let lost = match timeout(pace.wall(ahead_s + task.patience_s), asking).await {
@@ -102,10 +116,23 @@ pub(crate) async fn run(task: Task, key: Key, pace: Pace) -> Measured {
     }
 }
 
+/// What a vehicle says of its task: every time the same.
+#[derive(Default)]
+struct Asked(Option<Message>);
+
+impl Asked {
+    /// What it has said before, or what `first` makes of a new key.
+    fn or(&mut self, first: impl FnOnce(Option<u128>) -> Message) -> &Message {
+        let key = || Some(u128::from_le_bytes(seal::random()));
+        self.0.get_or_insert_with(|| first(key()))
+    }
+}
+
 /// The outcome that an agent reports; none where the task is to run on the vehicle.
 async fn ask(
     task: &Task,
     agent: SocketAddr,
+    asked: &mut Asked,
     key: &Key,
     pace: Pace,
 ) -> io::Result<Option<Measured>> {
@@ -118,15 +145,15 @@ async fn ask(
         checksum: seal::checksum(&data),
     };
     pace.until(task.at_s).await;
-    let offer = Offer {
-        local_wait_s: task.cpu.wait_s(task.at_s),
-        ..task.offer
-    };
-    let message = Message::Offer {
-        offer,
+    let message = asked.or(|key| Message::Offer {
+        offer: Offer {
+            local_wait_s: task.cpu.wait_s(task.at_s),
+            ..task.offer
+        },
         data: announced,
-    };
-    wire::write(&mut to, &mut writes, &message).await?;
+        key,
+    });
+    wire::write(&mut to, &mut writes, message).await?;
     let upload = upload(&mut to, &data, task, pace);
     let outcome = outcome(&mut from, &mut reads, task, pace);
     tokio::pin!(upload, outcome);

@@ -61,7 +61,7 @@ pub fn view(
         .map_err(failed)?;
     runtime.block_on(async {
         if signals {
-            tokio::spawn(signals::end(stop.clone()));
+            signals::end(stop.clone());
         }
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         listening(listener.local_addr().map_err(failed)?);

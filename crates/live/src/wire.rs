@@ -76,6 +76,8 @@ pub enum Message {
         offer: Offer,
         /// Its data.
         data: Announced,
+        /// What makes a repeat harmless: the same message with the same key, on another connection, is told what the first was told.
+        key: Option<u128>,
     },
     /// A vehicle has a task that the centre is to place; it keeps the data until it is told where to.
     Ask {
@@ -83,6 +85,8 @@ pub enum Message {
         offer: Offer,
         /// The vehicle's id at the centre.
         vehicle: String,
+        /// As above.
+        key: Option<u128>,
     },
     /// An agent tells a vehicle where its task runs.
     Placed(Place),
@@ -97,12 +101,14 @@ pub enum Message {
     },
     /// An agent tells a vehicle what became of its task.
     Ended(Result<Done, Loss>),
-    /// An agent sends a task on, whose data follows.
+    /// An agent sends a task on, or a vehicle hands it over. Its data follows.
     Job {
         /// The task.
         job: Job,
         /// Its data.
         data: Announced,
+        /// A vehicle's key: a repeat is not executed once more.
+        key: Option<u128>,
     },
     /// An agent tells another one what became of its task.
     Report {
@@ -111,6 +117,21 @@ pub enum Message {
         /// What became of it.
         result: Result<Done, Loss>,
     },
+    /// An agent that was sent a task over a link that the system shapes has all of it.
+    Taken,
+    /// An agent tells a vehicle that it has asked for something else with this key.
+    KeyReused,
+}
+
+impl Message {
+    /// The key by which a vehicle makes a repeat harmless, where this has one.
+    #[must_use]
+    pub fn key(&self) -> Option<u128> {
+        match self {
+            Self::Offer { key, .. } | Self::Ask { key, .. } | Self::Job { key, .. } => *key,
+            _ => None,
+        }
+    }
 }
 
 /// Data that follows a message.

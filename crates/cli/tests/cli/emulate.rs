@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-const THREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../live/tests/three.toml");
+pub(super) const THREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../live/tests/three.toml");
 
 /// Agents cannot be faster than the model, and lose nothing; all packets of every round are on the wire.
 #[test]
@@ -162,6 +162,30 @@ fn property_killed_agents_lose_no_task_silently() {
         "nothing was killed while it mattered\n{table}"
     );
     eprintln!("{table}");
+}
+
+/// The scenario of docs/live.md is wang2025 but for an RSU and the number of vehicles.
+#[test]
+fn closed_form_wang2025_with_ten_rsus() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/");
+    let text = fs::read_to_string(format!("{folder}wang2025.toml")).unwrap();
+    let (before, rest) = text.split_once("[[rsu]]\nid = \"r10\"").unwrap();
+    let backhaul = rest.find("[backhaul]").unwrap();
+    let text = format!("{before}{}", &rest[backhaul..]);
+    let sets = [("fleet.size".to_owned(), "30".to_owned())];
+    let mut expected = wayside_core::Scenario::from_toml("wang2025", &text, &sets).unwrap();
+    let file = format!("{folder}wang2025-10.toml");
+    let ten = wayside_core::scenario::resolve(&file, &[]).unwrap();
+    assert_eq!(
+        wayside_core::engine::world::World::new(&ten)
+            .unwrap()
+            .rsus
+            .len(),
+        10
+    );
+    expected.name.clone_from(&ten.name);
+    expected.description.clone_from(&ten.description);
+    assert_eq!(ten.to_toml(), expected.to_toml());
 }
 
 #[test]
@@ -331,6 +355,39 @@ fn regress_an_agent_that_is_stopped() {
     assert!(!agents.into_iter().any(is_agent));
 }
 
+/// A centre that is stopped does not either.
+#[test]
+#[cfg(target_os = "linux")]
+fn regress_a_centre_that_is_stopped() {
+    let args = [
+        "emulate", THREE, "--centre", "--policy", "ect", "--seeds", "0..9", "-q",
+    ];
+    let mut parent = command(&args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // it starts first, and agents when it listens
+    let processes = processes(&parent, 4);
+    let line = |id: &&u32| fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    let is_centre = |id: &&u32| line(id).split(|byte| *byte == 0).nth(1) == Some(b"serve");
+    let centre = processes.iter().find(is_centre).unwrap().to_string();
+    let kill = ["-STOP", &centre];
+    let killed = std::process::Command::new("kill").args(kill).status();
+    assert!(killed.unwrap().success());
+    let begun = Instant::now();
+    assert_eq!(parent.wait().unwrap().code(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let mut said = String::new();
+    let mut pipe = parent.stderr.take().unwrap();
+    pipe.read_to_string(&mut said).unwrap();
+    assert!(
+        said.contains("the centre: no answer for 10 s: is it stopped?"),
+        "{said}"
+    );
+    assert!(!processes.into_iter().any(is_agent));
+}
+
 /// However the parent ends, its agents do.
 #[test]
 #[cfg(target_os = "linux")]
@@ -340,13 +397,7 @@ fn property_no_agent_outlives_its_parent() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let patience = Instant::now();
-        let mut agents = Vec::new();
-        while agents.len() < 3 {
-            assert!(patience.elapsed() < Duration::from_secs(60), "{agents:?}");
-            std::thread::sleep(Duration::from_millis(10));
-            agents = children(parent.id());
-        }
+        let agents = processes(&parent, 3);
         assert!(send(signal, &parent));
         parent.wait().unwrap();
         let patience = Instant::now();
@@ -354,6 +405,22 @@ fn property_no_agent_outlives_its_parent() {
             assert!(patience.elapsed() < Duration::from_secs(30), "{signal}");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+/// The first `count` processes of a parent, once they are there.
+#[cfg(target_os = "linux")]
+pub(super) fn processes(parent: &std::process::Child, count: usize) -> Vec<u32> {
+    let patience = Instant::now();
+    loop {
+        let children = children(parent.id());
+        // one that is about to become an agent is not one yet
+        let is_ready = |id: &&u32| is_agent(**id);
+        if children.iter().filter(is_ready).count() >= count {
+            return children;
+        }
+        assert!(patience.elapsed() < Duration::from_secs(60), "{children:?}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -367,7 +434,7 @@ fn children(parent: u32) -> Vec<u32> {
 }
 
 #[cfg(target_os = "linux")]
-fn is_agent(id: u32) -> bool {
+pub(super) fn is_agent(id: u32) -> bool {
     let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&line).contains("--of-parent")
 }

@@ -12,6 +12,8 @@ mod inputs;
 mod limits;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod netns;
 mod run;
 #[cfg(all(unix, feature = "live"))]
 mod serve;
@@ -24,6 +26,8 @@ mod sumo;
 mod tls;
 mod traces;
 mod train;
+#[cfg(all(unix, feature = "live"))]
+mod unit;
 mod writers;
 
 use std::path::Path;

@@ -323,6 +323,7 @@ fn property_an_agent_asks_by_https() {
                 local_wait_s: 0.0,
             },
             vehicle: "car".to_owned(),
+            key: None,
         };
         stream.write_all(&writes.seal(&ask).unwrap()).unwrap();
         let mut hear = || {

@@ -129,6 +129,8 @@ pub struct Counts {
     pub broadcasts: Vec<u64>,
     /// Packets dropped because their id was known.
     pub known: u64,
+    /// Packets that came after a copy of them that had taken a longer path.
+    pub overtaken: u64,
     /// Tasks that were planned anew.
     pub replanned: u64,
     /// Tasks that were lost.
@@ -285,6 +287,11 @@ impl Agent {
                 false
             }
             Reception::New(onward) => {
+                onward.into_iter().for_each(|packet| self.broadcast(packet));
+                true
+            }
+            Reception::Nearer(onward) => {
+                self.counts.overtaken += 1;
                 onward.into_iter().for_each(|packet| self.broadcast(packet));
                 true
             }

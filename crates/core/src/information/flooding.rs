@@ -123,7 +123,7 @@ impl Flooding {
         let mut packets = self.broadcast(source, first, &lives);
         while let Some((to, packet)) = self.in_flight.pop_front() {
             let reception = self.nodes[to as usize].receive(0.0, packet);
-            if let Reception::New(Some(onward)) = reception {
+            if let Reception::New(Some(onward)) | Reception::Nearer(Some(onward)) = reception {
                 packets += self.broadcast(to, onward, &lives);
             }
         }

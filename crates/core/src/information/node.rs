@@ -24,9 +24,9 @@ pub struct Packet<S> {
 pub struct Heard<S> {
     /// Number of the report among those of its source.
     pub sequence: u64,
-    /// Links that it travelled.
+    /// Links that it travelled, on the shortest of the paths that it came by.
     pub hops: u32,
-    /// When it arrived \[s\].
+    /// When it arrived first \[s\].
     pub at_s: f64,
     /// The state of its source.
     pub state: S,
@@ -39,6 +39,9 @@ pub enum Reception<S> {
     Known,
     /// It was new, and remembered. While its TTL lasts, this packet goes to all neighbours.
     New(Option<Packet<S>>),
+    /// It was known, but has come by a shorter path now: it was overtaken. It may go farther than the copy that came first, so this packet goes
+    /// to all neighbours. Where packets take equally long on all links none is overtaken.
+    Nearer(Option<Packet<S>>),
 }
 
 /// A server that reports its state and passes on what others report.
@@ -82,18 +85,30 @@ impl<S: Clone> Node<S> {
         }
     }
 
-    /// Takes a packet. A known id is dropped; a new one is remembered, and passed on while its TTL lasts.
+    /// Takes a packet. A known id is dropped, unless it comes by a shorter path than before; a new one is remembered. Both are passed on
+    /// while their TTL lasts.
     pub fn receive(&mut self, now_s: f64, packet: Packet<S>) -> Reception<S> {
-        let known = self.heard(packet.source);
-        if known.is_some_and(|known| known.sequence >= packet.sequence) {
-            return Reception::Known;
-        }
+        let known = self.heard.get_mut(&packet.source);
+        let is_nearer = match known {
+            Some(known) if known.sequence > packet.sequence => return Reception::Known,
+            Some(known) if known.sequence == packet.sequence => {
+                if known.hops <= packet.hops {
+                    return Reception::Known;
+                }
+                known.hops = packet.hops;
+                true
+            }
+            _ => false,
+        };
         let onward = (packet.ttl > 1).then(|| Packet {
             hops: packet.hops.saturating_add(1),
             ttl: packet.ttl - 1,
             state: packet.state.clone(),
             ..packet
         });
+        if is_nearer {
+            return Reception::Nearer(onward);
+        }
         let heard = Heard {
             sequence: packet.sequence,
             hops: packet.hops,

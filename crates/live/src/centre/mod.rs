@@ -31,7 +31,7 @@ use wayside_core::{Problem, config};
 use wayside_study::decision::Mode;
 
 /// How long the answer to an idempotency key is kept \[s\].
-const KEPT_S: f64 = 600.0;
+pub(crate) const KEPT_S: f64 = 600.0;
 
 /// Why the centre does not do what it is asked.
 #[derive(Clone, Debug, PartialEq)]

@@ -29,6 +29,10 @@ const AT_ONCE: usize = 64;
 /// Longest time to the first answer of a centre, and to any other.
 const GREETING: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long before their tasks vehicles tell where they will be, by the clock of the wall \[s\], and at most in parts of the time since the tasks before,
+/// which are to be decided where they arose.
+const LEAD_S: f64 = 0.2;
+const LEAD: f64 = 0.5;
 /// How often a centre is asked whether it lives; what it is asked while it is gone counts as failed.
 const PINGS: Duration = Duration::from_secs(2);
 
@@ -145,7 +149,8 @@ async fn replay(
     let (mut ids, mut named) = (Vec::<u64>::new(), 0);
     let (mut vehicles, mut running) = (Vec::new(), Vec::new());
     let (mut failures, mut late_s) = (Vec::new(), 0.0_f64);
-    let pace = Pace::new(unix_s(), 1.0 / config.speed);
+    let pace = Pace::new(unix_s() + LEAD_S, 1.0 / config.speed);
+    let mut last_s = f64::NEG_INFINITY;
     for t in 0..config.slots {
         let mut place = 0;
         let mut present = 0;
@@ -161,9 +166,12 @@ async fn replay(
                     |row| before[row as usize],
                 ));
             }
+            let ahead_s = (LEAD_S * config.speed).min(LEAD * (now_s - last_s));
+            last_s = now_s;
+            pace.until(now_s - ahead_s).await;
+            failures.extend(tell_places(client, &slot, &ids).await);
             pace.until(now_s).await;
             late_s = late_s.max((pace.now_s() - now_s) / config.speed);
-            failures.extend(tell_places(client, &slot, &ids).await);
             let first = place;
             for begin in (0..slot.tasks.len()).step_by(AT_ONCE) {
                 let end = (begin + AT_ONCE).min(slot.tasks.len());

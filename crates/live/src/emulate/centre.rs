@@ -1,11 +1,13 @@
 //! The centre of an emulation, and the vehicles that tell it where they are.
 
 use super::EmulateConfig;
+use super::netns::Netns;
 use super::process::Process;
 use super::traffic::Task;
 use crate::centre::State;
 use crate::client::{CentreAt, Client, silence};
 use crate::pace::Pace;
+use crate::seal::{self, hex};
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,17 +38,18 @@ const LATE: Duration = Duration::from_secs(10);
 /// A centre as a process, with its journal where it is to be killed.
 pub(super) struct Centre {
     process: Process,
-    address: String,
+    at: CentreAt,
     program: PathBuf,
     arguments: Vec<String>,
-    /// The scenario and the journal.
-    _home: TempDir,
+    /// The scenario, the token and the journal.
+    home: TempDir,
 }
 
 impl Centre {
     /// Starts a centre that decides by `policy`.
     pub(super) fn start(
         config: &EmulateConfig,
+        netns: Option<&Netns>,
         (policy, seed): (&str, u64),
         tasks: &[Task],
     ) -> Result<Self> {
@@ -66,39 +69,59 @@ impl Centre {
         }
         let file = home.path().join("centre.toml");
         std::fs::write(&file, scenario.to_toml()).map_err(|e| Error::io(&file, e))?;
+        let token = hex(&seal::random::<16>());
+        let file_of_token = token_file(&home);
+        std::fs::write(&file_of_token, &token).map_err(|e| Error::io(&file_of_token, e))?;
         let mut arguments = vec![
             "serve".to_owned(),
             file.display().to_string(),
             "--of-parent".to_owned(),
+            // beyond loopback only in networks of its own
+            "--insecure".to_owned(),
         ];
         let mut flag = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
         flag("policy", policy.to_owned());
+        flag("tokens", file_of_token.display().to_string());
         flag("seed", seed.to_string());
         flag("dilate", config.dilate.to_string());
         if config.kills > 0 {
             flag("state", home.path().join("state").display().to_string());
         }
-        let (process, address) = listening(&config.program, &arguments, "127.0.0.1:0")?;
+        let listen = netns.map_or("127.0.0.1:0".to_owned(), Netns::centre);
+        let (process, address) = listening(&config.program, &arguments, &listen)?;
         Ok(Self {
             process,
-            address,
+            at: CentreAt {
+                token: Some(token),
+                ..CentreAt::plain(&address)
+            },
             program: config.program.clone(),
             arguments,
-            _home: home,
+            home,
         })
     }
 
-    /// Where it listens.
-    pub(super) fn address(&self) -> &str {
-        &self.address
+    /// Where it listens, and what it wants.
+    pub(super) fn at(&self) -> &CentreAt {
+        &self.at
+    }
+
+    /// The file with the token that it wants.
+    pub(super) fn token_file(&self) -> PathBuf {
+        token_file(&self.home)
     }
 
     /// Kills it, and starts it again from its journal where it was.
     pub(super) fn restart(&mut self) -> Result<()> {
         self.process.kill();
-        (self.process, _) = listening(&self.program, &self.arguments, &self.address)?;
+        let at = self.at.url.authority();
+        (self.process, _) = listening(&self.program, &self.arguments, at)?;
         Ok(())
     }
+}
+
+fn token_file(home: &TempDir) -> PathBuf {
+    home.path().join("token")
 }
 
 /// Starts a centre, and waits until it listens; where that is.
@@ -113,9 +136,9 @@ fn listening(program: &Path, arguments: &[String], listen: &str) -> Result<(Proc
     }
 }
 
-/// Until the centre at `address` is silent.
-pub(super) async fn watch(address: String) -> Error {
-    failed(silence(CentreAt::plain(&address), PINGS).await)
+/// Until the centre is silent.
+pub(super) async fn watch(at: CentreAt) -> Error {
+    failed(silence(at, PINGS).await)
 }
 
 /// What is left of a centre that was killed, after all vehicles have ended.
@@ -132,12 +155,12 @@ pub(super) struct Left {
 /// Leaves some tasks without an outcome, kills the centre once more, compares what it had with what it reads, and waits for the leases to
 /// end.
 pub(super) async fn audit(centre: &mut Centre, tasks: &[Task], dilate: f64) -> Result<Left> {
-    let client = Client::new(CentreAt::plain(&centre.address), PATIENCE);
+    let client = Client::new(centre.at.clone(), PATIENCE);
     leave(&client, tasks).await.map_err(failed)?;
     let before = state(&client).await.map_err(failed)?;
     centre.restart()?;
     // the connections of the one before are gone
-    let client = Client::new(CentreAt::plain(&centre.address), PATIENCE);
+    let client = Client::new(centre.at.clone(), PATIENCE);
     let after = state(&client).await.map_err(failed)?;
     let last_s = after.tasks.iter().map(|task| task.lease_end_s);
     let ahead_s = (last_s.fold(0.0, f64::max) - after.time_s).max(0.0);
@@ -225,8 +248,8 @@ async fn put(client: &Client, task: &Task) -> io::Result<()> {
 }
 
 /// Tells the centre where vehicles are, a little before their tasks arise.
-pub(super) async fn tell_places(tasks: Vec<Task>, centre: String, pace: Pace) {
-    let client = Arc::new(Client::new(CentreAt::plain(&centre), PATIENCE));
+pub(super) async fn tell_places(tasks: Vec<Task>, centre: CentreAt, pace: Pace) {
+    let client = Arc::new(Client::new(centre, PATIENCE));
     for at_once in tasks.chunk_by(|a, b| a.at_s.to_bits() == b.at_s.to_bits()) {
         pace.until(at_once[0].at_s - LEAD_S).await;
         for task in at_once {

@@ -102,6 +102,8 @@ pub struct Comparison {
     pub scenario: String,
     /// Seconds that a second of the scenario took.
     pub dilate: f64,
+    /// Whether every agent had a network namespace of its own, and the kernel shaped links.
+    pub netns: bool,
     /// The policies.
     pub policies: Vec<Compared>,
     /// Packets of related information a round, counted as sent, in every run; the smallest and the largest.
@@ -209,7 +211,7 @@ pub(super) fn packets_a_round(world: &World, reports: &[RsuReport]) -> (f64, u64
 impl Comparison {
     pub(super) fn new(
         world: &World,
-        dilate: f64,
+        (dilate, netns): (f64, bool),
         names: impl Iterator<Item = String>,
         rows: Vec<Row>,
         packets: &[(f64, u64)],
@@ -232,6 +234,7 @@ impl Comparison {
         Self {
             scenario: world.scenario.name.clone(),
             dilate,
+            netns,
             packets_a_round: [
                 sent.clone().fold(f64::INFINITY, f64::min),
                 sent.fold(0.0, f64::max),

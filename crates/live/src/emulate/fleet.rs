@@ -1,13 +1,15 @@
 //! Agents as child processes. They end with this process, however it ends: their standard input does.
 
 use super::centre::Centre;
+use super::netns::Netns;
 use super::process::Process;
 use super::traffic::Task;
 use super::{EmulateConfig, answer_s};
 use crate::Addresses;
+use crate::client::CentreAt;
 use crate::net::DecidedBy;
 use crate::rsu::RsuReport;
-use crate::seal::{self, Key};
+use crate::seal::{self, Key, hex};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
@@ -39,41 +41,43 @@ const STEP: Duration = Duration::from_millis(20);
 pub(super) struct Started {
     pub(super) addresses: Vec<Addresses>,
     pub(super) key: Key,
-    /// Of the centre, where there is one.
-    pub(super) centre: Option<String>,
+    /// The centre, where there is one.
+    pub(super) centre: Option<CentreAt>,
 }
 
 impl Fleet {
     /// Starts an agent for every RSU, and the centre where it decides, and waits until all listen.
     pub(super) fn start(
         config: &EmulateConfig,
+        netns: Option<&Netns>,
         (policy, seed): (&str, u64),
         tasks: &[Task],
     ) -> Result<(Self, Started)> {
         let ids = &config.world.rsus.id;
-        let addresses =
-            free_addresses(ids.len()).map_err(|e| Error::io(Path::new("127.0.0.1"), e))?;
+        let addresses = match netns {
+            Some(netns) => netns.addresses(),
+            None => free_addresses(ids.len()).map_err(|e| Error::io(Path::new("127.0.0.1"), e))?,
+        };
         // it has the key: for this user only, and only until all agents have read it
         let home = private_folder().map_err(|e| Error::io(&std::env::temp_dir(), e))?;
         let secret = hex(&seal::random::<32>());
         let file = home.path().join("net.toml");
         let centre = match config.by {
             DecidedBy::Agents => None,
-            DecidedBy::Centre => Some(Centre::start(config, (policy, seed), tasks)?),
+            DecidedBy::Centre => Some(Centre::start(config, netns, (policy, seed), tasks)?),
         };
-        let to = centre.as_ref().map(|centre| centre.address().to_owned());
         let put = |name: &str, text: &str| {
             let path = home.path().join(name);
             std::fs::write(&path, text).map_err(|e| Error::io(&path, e))
         };
         put("scenario.toml", &config.world.scenario.to_toml())?;
         put("key", &secret)?;
-        put("net.toml", &net_toml(config, &addresses, to.as_deref()))?;
+        put("net.toml", &net_toml(config, &addresses, centre.as_ref()))?;
         let agents = agents(config, (policy, seed), &file)?;
         let started = Started {
             addresses,
             key: Key::of(secret.as_bytes()),
-            centre: to,
+            centre: centre.as_ref().map(|centre| centre.at().clone()),
         };
         let killed = BTreeSet::new();
         let fleet = Self {
@@ -160,7 +164,7 @@ fn agents(
         DecidedBy::Agents => policy,
         DecidedBy::Centre => "centre",
     };
-    let start = |id: &String| {
+    let start = |(row, id): (usize, &String)| {
         let arguments = [
             "rsu",
             "--of-parent",
@@ -173,9 +177,19 @@ fn agents(
             "--config",
             &file,
         ];
-        Process::start(&config.program, &arguments, format!("the agent of {id}"))
+        let name = format!("the agent of {id}");
+        if !config.netns {
+            return Process::start(&config.program, &arguments, name);
+        }
+        let program = config.program.display().to_string();
+        let prefix = Netns::prefix(row);
+        let words = prefix.iter().map(String::as_str);
+        let words = words.chain([program.as_str()]).chain(arguments);
+        // the only network that it has is ours
+        let words: Vec<&str> = words.chain(["--insecure"]).collect();
+        Process::start(Path::new(words[0]), &words[1..], name)
     };
-    let agents = config.world.rsus.id.iter().map(start);
+    let agents = config.world.rsus.id.iter().enumerate().map(start);
     let mut agents = agents.collect::<Result<Vec<_>>>()?;
     for agent in &mut agents {
         if agent.line()?.trim() != "ready" {
@@ -196,13 +210,6 @@ fn private_folder() -> io::Result<TempDir> {
     builder.tempdir()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Addresses that are free now. Another process may take one before its agent does, which then ends with an error.
 fn free_addresses(agents: usize) -> io::Result<Vec<Addresses>> {
     let any = (Ipv4Addr::LOCALHOST, 0);
@@ -219,15 +226,18 @@ fn free_addresses(agents: usize) -> io::Result<Vec<Addresses>> {
 }
 
 /// The configuration of the agents.
-fn net_toml(config: &EmulateConfig, addresses: &[Addresses], centre: Option<&str>) -> String {
+fn net_toml(config: &EmulateConfig, addresses: &[Addresses], centre: Option<&Centre>) -> String {
     let mut text = format!(
-        "scenario = \"scenario.toml\"\nkey_file = \"key\"\nbatch_ms = {BATCH_MS:?}\nanswer_s = {:?}\ndilate = {:?}\nwork = \"{}\"\n",
+        "scenario = \"scenario.toml\"\nkey_file = \"key\"\nbatch_ms = {BATCH_MS:?}\nanswer_s = {:?}\ndilate = {:?}\nwork = \"{}\"\nshaping = \"{}\"\n",
         answer_s(config),
         config.dilate,
         if config.burn { "burn" } else { "sleep" },
+        if config.netns { "system" } else { "agent" },
     );
     if let Some(centre) = centre {
-        _ = writeln!(text, "centre = \"http://{centre}\"");
+        let file = serde_json::Value::from(centre.token_file().display().to_string());
+        let url = &centre.at().url;
+        _ = writeln!(text, "centre = \"{url}\"\ncentre_token_file = {file}");
     }
     for (id, at) in config.world.rsus.id.iter().zip(addresses) {
         let id = serde_json::Value::from(id.as_str());

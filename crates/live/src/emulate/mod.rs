@@ -4,12 +4,14 @@ mod centre;
 mod compare;
 mod fleet;
 mod kills;
+mod netns;
 mod process;
 mod simulate;
 mod traffic;
 
 pub use compare::{Compared, Comparison, Outliving, Parts, Side};
 pub use kills::{CentreKills, Kills, agents_killed};
+pub use netns::isolate;
 
 use crate::net::{self, DecidedBy};
 use crate::pace::{Pace, unix_s};
@@ -17,6 +19,7 @@ use crate::stop::Stop;
 use crate::vehicle;
 use fleet::{Fleet, Started};
 use kills::Victim;
+use netns::Netns;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -61,6 +64,8 @@ pub struct EmulateConfig {
     pub dilate: f64,
     /// How many processes of every run are killed at random moments: agents, and every second time the centre, where one decides.
     pub kills: usize,
+    /// Whether every agent has a network namespace of its own, and the kernel shapes links: this process must be [isolated](isolate).
+    pub netns: bool,
     /// Whether agents compute instead of waiting.
     pub burn: bool,
     /// The program that runs an agent, `wayside`.
@@ -84,6 +89,10 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         .as_deref()
         .map(|out| open(config, out))
         .transpose()?;
+    let netns = config
+        .netns
+        .then(|| Netns::lay_out(&config.world.network, config.dilate));
+    let netns = netns.transpose()?;
     let carrying = simulate::carrying(&config.world)?;
     let mut rows = Vec::new();
     let mut packets = Vec::new();
@@ -106,7 +115,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
                 measured,
                 reports,
                 centre,
-            } = run(config, (name, seed), &tasks, &lateness)?;
+            } = run(config, netns.as_ref(), (name, seed), &tasks, &lateness)?;
             kills.add(&reports, centre);
             // those of agents that were killed are not known
             if let Some(reports) = reports.into_iter().collect::<Option<Vec<_>>>() {
@@ -122,7 +131,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
     let names = config.policies.iter().map(|(name, _)| name.clone());
     let comparison = Comparison::new(
         &config.world,
-        config.dilate,
+        (config.dilate, config.netns),
         names,
         rows,
         &packets,
@@ -156,11 +165,12 @@ struct Run {
 
 fn run(
     config: &EmulateConfig,
+    netns: Option<&Netns>,
     (policy, seed): (&str, u64),
     tasks: &[traffic::Task],
     lateness: &Lateness,
 ) -> Result<Run> {
-    let (mut fleet, started) = Fleet::start(config, (policy, seed), tasks)?;
+    let (mut fleet, started) = Fleet::start(config, netns, (policy, seed), tasks)?;
     let told = config.world.scenario.information;
     let rate_hz = told.map_or(1.0, |told| told.rate_hz);
     let zero_unix_s = unix_s() + BEGINS_S + config.dilate * before_s(config);
@@ -262,7 +272,7 @@ fn watched<T>(
     let (is_over, (tell, mut silent)) = (AtomicBool::new(false), mpsc::channel(1));
     let centre = fleet.centre().map(|centre| {
         let centre = centre.lock().unwrap_or_else(PoisonError::into_inner);
-        centre.address().to_owned()
+        centre.at().clone()
     });
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -273,7 +283,7 @@ fn watched<T>(
         let done = runtime.block_on(async {
             let of_centre = async {
                 match centre {
-                    Some(address) => centre::watch(address).await,
+                    Some(at) => centre::watch(at).await,
                     None => std::future::pending().await,
                 }
             };

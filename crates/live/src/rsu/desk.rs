@@ -2,7 +2,8 @@
 
 use super::centre::Centre;
 use super::door::Door;
-use super::event::{Event, Payload, Told};
+use super::event::{Admission, Event, Offered, Payload, Told};
+use super::keys::{Keys, Met};
 use super::link::{Links, Load};
 use super::{RsuConfig, RsuReport, door, work};
 use crate::net::Net;
@@ -33,8 +34,10 @@ pub(super) struct Desk {
     links: Links,
     /// The data of tasks that are here, by entry and number.
     data: BTreeMap<(u32, u64), Arc<Payload>>,
-    /// Vehicles that wait, by number of their task.
-    vehicles: BTreeMap<u64, mpsc::Sender<Told>>,
+    /// Vehicles that wait, by number of their task, with the number of their visit.
+    vehicles: BTreeMap<u64, (u64, mpsc::Sender<Told>)>,
+    visits: u64,
+    keys: Keys,
     /// Where it does not decide itself.
     centre: Option<Centre>,
     report: RsuReport,
@@ -58,13 +61,20 @@ impl Desk {
             tell,
             data: BTreeMap::new(),
             vehicles: BTreeMap::new(),
+            visits: 0,
+            keys: Keys::new(config.net.tasks_max),
             report: RsuReport::default(),
         }
     }
 
     /// Works until `stop` asks for the end.
     pub(super) async fn work(mut self, listener: TcpListener, stop: &Stop) -> RsuReport {
-        let door = Door::new(&self.net, self.centre.is_some(), self.tell.clone());
+        let door = Door::new(
+            &self.net,
+            self.centre.is_some(),
+            self.pace,
+            self.tell.clone(),
+        );
         tokio::spawn(door::accept(listener, door));
         let mut datagram = vec![0; wire::DATAGRAM_BYTES + 1];
         let stopped = stop.asked();
@@ -104,19 +114,14 @@ impl Desk {
         let now_s = self.pace.now_s();
         match event {
             Event::Offer(offered, answer, vehicle) => {
-                let number = self.agent.offer(now_s, offered.offer);
-                if let Some(number) = number {
-                    self.vehicles.insert(number, vehicle);
-                    if let Some((centre, id)) = self.centre.as_mut().zip(offered.vehicle) {
-                        centre.offered(number, &id, &offered.offer);
-                    }
-                }
                 // a vehicle that is gone already says so by itself
-                _ = answer.send(number);
+                _ = answer.send(self.admit(now_s, offered, vehicle));
             }
             Event::Uploaded(number, payload) => {
-                if self.vehicles.contains_key(&number) {
-                    self.data.insert((self.row, number), Arc::new(payload));
+                let name = (self.row, number);
+                // what a vehicle that has come again sends again is here
+                if self.vehicles.contains_key(&number) && !self.data.contains_key(&name) {
+                    self.data.insert(name, Arc::new(payload));
                     self.agent.uploaded(now_s, number);
                 }
             }
@@ -129,14 +134,15 @@ impl Desk {
                 });
                 self.agent.answered(now_s, number, answer);
             }
-            Event::Withdrawn(number) => {
-                self.agent.withdraw(number);
-                if let Some(centre) = &mut self.centre {
-                    centre.ended(number, None);
+            Event::Withdrawn(number, visit) => self.withdraw(number, visit),
+            Event::Arrived(job, payload, keyed) => {
+                if let Some((key, asked)) = keyed {
+                    match self.keys.meets(now_s, key, &asked) {
+                        Met::New => self.keys.done(now_s, key, asked),
+                        Met::Again(_) => return,
+                        Met::Other => return self.report.broken += 1,
+                    }
                 }
-                self.forget(number);
-            }
-            Event::Arrived(job, payload) => {
                 self.data.insert((job.entry, job.number), Arc::new(payload));
                 self.agent.arrive(now_s, job);
             }
@@ -152,6 +158,58 @@ impl Desk {
             }
             Event::Broken => self.report.broken += 1,
         }
+    }
+
+    /// Takes a vehicle's task, or takes up one that it has asked for before.
+    fn admit(&mut self, now_s: f64, offered: Offered, vehicle: mpsc::Sender<Told>) -> Admission {
+        self.visits += 1;
+        let visit = self.visits;
+        if let Some((key, asked)) = &offered.keyed {
+            match self.keys.meets(now_s, *key, asked) {
+                Met::New => {}
+                Met::Other => return Admission::KeyReused,
+                Met::Again(number) => {
+                    let said = self.keys.said(number);
+                    // there is room for all
+                    said.iter()
+                        .for_each(|message| _ = vehicle.try_send(message.clone()));
+                    if self.keys.is_open(number) {
+                        self.vehicles.insert(number, (visit, vehicle));
+                    }
+                    return Admission::Taken { number, visit };
+                }
+            }
+        }
+        let Some(number) = self.agent.offer(now_s, offered.offer) else {
+            return Admission::Full;
+        };
+        if let Some((key, asked)) = offered.keyed {
+            self.keys.begins(key, asked, number);
+        }
+        self.vehicles.insert(number, (visit, vehicle));
+        if let Some((centre, id)) = self.centre.as_mut().zip(offered.vehicle) {
+            centre.offered(number, &id, &offered.offer);
+        }
+        Admission::Taken { number, visit }
+    }
+
+    /// The vehicle has gone, and nobody wants the outcome; unless it has a key, and may come again for it.
+    fn withdraw(&mut self, number: u64, visit: u64) {
+        let is_last = |(last, _): &(u64, _)| *last == visit;
+        if !self.vehicles.get(&number).is_some_and(is_last) {
+            return;
+        }
+        self.vehicles.remove(&number);
+        let is_here = self.centre.is_some() || self.data.contains_key(&(self.row, number));
+        if is_here && self.keys.has(number) {
+            return;
+        }
+        self.agent.withdraw(number);
+        if let Some(centre) = &mut self.centre {
+            centre.ended(number, None);
+        }
+        self.keys.forgets(number);
+        self.forget(number);
     }
 
     /// Takes the datagrams that are there.
@@ -284,8 +342,9 @@ impl Desk {
         }
     }
 
-    fn tell_vehicle(&self, number: u64, message: Message) {
-        if let Some(vehicle) = self.vehicles.get(&number) {
+    fn tell_vehicle(&mut self, number: u64, message: Message) {
+        self.keys.says(number, &message);
+        if let Some((_, vehicle)) = self.vehicles.get(&number) {
             // there is room for all that a task is told of; a vehicle that is gone is not told
             _ = vehicle.try_send(message);
         }
@@ -294,5 +353,6 @@ impl Desk {
     fn forget(&mut self, number: u64) {
         self.vehicles.remove(&number);
         self.data.remove(&(self.row, number));
+        self.keys.ends(self.pace.now_s(), number);
     }
 }

@@ -1,7 +1,8 @@
 //! Connections from vehicles and other agents.
 
-use super::event::{Event, Offered, Payload};
-use crate::net::Net;
+use super::event::{Admission, Event, Offered, Payload};
+use crate::net::{Net, Shaping};
+use crate::pace::Pace;
 use crate::seal::{self, Key};
 use crate::wire::{self, Announced, Direction, Garbage, Message};
 use std::io;
@@ -32,18 +33,22 @@ pub(super) struct Door {
     tell: mpsc::Sender<Event>,
     /// Whether the centre places tasks.
     by_centre: bool,
+    shaping: Shaping,
+    pace: Pace,
     /// Memory for data, in KiB.
     memory: Arc<Semaphore>,
     memory_kib: u32,
 }
 
 impl Door {
-    pub(super) fn new(net: &Net, by_centre: bool, tell: mpsc::Sender<Event>) -> Self {
+    pub(super) fn new(net: &Net, by_centre: bool, pace: Pace, tell: mpsc::Sender<Event>) -> Self {
         let memory_kib = 1024 * net.memory_mib;
         Self {
             key: net.key.clone(),
             tell,
             by_centre,
+            shaping: net.shaping,
+            pace,
             memory: Arc::new(Semaphore::new(memory_kib)),
             memory_kib: u32::try_from(memory_kib).unwrap_or(u32::MAX),
         }
@@ -77,17 +82,36 @@ async fn serve(mut stream: TcpStream, door: &Door) -> io::Result<()> {
     let (mut writes, mut reads) = timeout(GREETS, greeting).await??;
     let (mut from, mut to) = stream.into_split();
     while let Some(message) = wire::read(&mut from, &mut reads).await? {
+        let keyed = message.key().map(|key| (key, message.clone()));
         match message {
-            Message::Offer { offer, data } if !door.by_centre => {
-                // a connection for every task: its end says that the vehicle is gone
-                return offered(&mut from, &mut to, &mut writes, door, (offer, data)).await;
+            // a connection for every task: its end says that the vehicle is gone
+            Message::Offer { offer, data, .. } if !door.by_centre => {
+                let vehicle = None;
+                let task = Offered {
+                    offer,
+                    keyed,
+                    vehicle,
+                };
+                return offered(&mut from, &mut to, &mut writes, door, (task, Some(data))).await;
             }
-            Message::Ask { offer, vehicle } if door.by_centre => {
-                return asked(&mut from, &mut to, &mut writes, door, (offer, vehicle)).await;
+            Message::Ask { offer, vehicle, .. } if door.by_centre => {
+                let vehicle = Some(vehicle);
+                let task = Offered {
+                    offer,
+                    keyed,
+                    vehicle,
+                };
+                return offered(&mut from, &mut to, &mut writes, door, (task, None)).await;
             }
-            Message::Job { job, data } => {
+            Message::Job { mut job, data, .. } => {
+                let begun_s = door.pace.now_s();
                 let payload = receive(&mut from, door, data, job.data_bits).await?;
-                tell(door, Event::Arrived(job, payload)).await?;
+                // one that a vehicle hands over has travelled no link
+                if door.shaping == Shaping::System && job.spent.hops > 0 {
+                    job.spent.transmission_s += door.pace.now_s() - begun_s;
+                    wire::write(&mut to, &mut writes, &Message::Taken).await?;
+                }
+                tell(door, Event::Arrived(job, payload, keyed)).await?;
             }
             Message::Report { number, result } => {
                 tell(door, Event::Reported(number, result)).await?;
@@ -98,21 +122,23 @@ async fn serve(mut stream: TcpStream, door: &Door) -> io::Result<()> {
     Ok(())
 }
 
-/// A vehicle's task: its data comes in while it is told what becomes of it.
+/// A vehicle's task: its data, where it comes by this agent, comes in while it is told what becomes of it.
 async fn offered(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     writes: &mut Direction,
     door: &Door,
-    (offer, data): (Offer, Announced),
+    (task, data): (Offered, Option<Announced>),
 ) -> io::Result<()> {
-    let vehicle = None;
-    let Some((number, told)) = admit(to, writes, door, Offered { offer, vehicle }).await? else {
-        return Ok(());
+    let data_bits = task.offer.data_bits;
+    let Some((number, visit, told)) = admit(to, writes, door, task).await? else {
+        return leave(from, to).await;
     };
     let upload = async {
-        let payload = receive(from, door, data, offer.data_bits).await?;
-        tell(door, Event::Uploaded(number, payload)).await?;
+        if let Some(data) = data {
+            let payload = receive(from, door, data, data_bits).await?;
+            tell(door, Event::Uploaded(number, payload)).await?;
+        }
         listens(from).await
     };
     // whichever ends first: the vehicle goes, or it has been told everything
@@ -120,49 +146,39 @@ async fn offered(
         uploaded = upload => uploaded,
         told = talk(to, writes, told) => told,
     };
-    tell(door, Event::Withdrawn(number)).await?;
+    tell(door, Event::Withdrawn(number, visit)).await?;
     result?;
-    to.shutdown().await
+    leave(from, to).await
 }
 
-/// A vehicle's task that the centre places: it is told what becomes of it.
-async fn asked(
-    from: &mut OwnedReadHalf,
-    to: &mut OwnedWriteHalf,
-    writes: &mut Direction,
-    door: &Door,
-    (offer, vehicle): (Offer, String),
-) -> io::Result<()> {
-    let vehicle = Some(vehicle);
-    let Some((number, told)) = admit(to, writes, door, Offered { offer, vehicle }).await? else {
-        return Ok(());
-    };
-    let result = tokio::select! {
-        gone = listens(from) => gone,
-        told = talk(to, writes, told) => told,
-    };
-    tell(door, Event::Withdrawn(number)).await?;
-    result?;
-    to.shutdown().await
+/// Ends a connection whose vehicle has been told everything: what it still sends is read first, since else the system would tell it that the connection
+/// broke.
+async fn leave(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) -> io::Result<()> {
+    to.shutdown().await?;
+    let mut more = [0; 4096];
+    let rest = async { while from.read(&mut more).await.is_ok_and(|read| read > 0) {} };
+    _ = timeout(READS, rest).await;
+    Ok(())
 }
 
-/// Lets the agent take a task: its number, and what its vehicle is to be told. None where it holds too many, which the vehicle is told.
+/// Lets the agent take a task: its number, that of the visit, and what its vehicle is to be told. None where it does not take it; the vehicle is told why.
 async fn admit(
     to: &mut OwnedWriteHalf,
     writes: &mut Direction,
     door: &Door,
     offered: Offered,
-) -> io::Result<Option<(u64, mpsc::Receiver<Message>)>> {
+) -> io::Result<Option<(u64, u64, mpsc::Receiver<Message>)>> {
     if !is_sane(&offered.offer) {
         return Err(Garbage::Form.into());
     }
     let (vehicle, told) = mpsc::channel(TOLD);
-    let (answer, number) = oneshot::channel();
+    let (answer, admission) = oneshot::channel();
     tell(door, Event::Offer(offered, answer, vehicle)).await?;
-    if let Ok(Some(number)) = number.await {
-        return Ok(Some((number, told)));
-    }
-    let message = Message::Ended(Err(Loss::Full));
+    let message = match admission.await {
+        Ok(Admission::Taken { number, visit }) => return Ok(Some((number, visit, told))),
+        Ok(Admission::KeyReused) => Message::KeyReused,
+        Ok(Admission::Full) | Err(_) => Message::Ended(Err(Loss::Full)),
+    };
     wire::write(to, writes, &message).await?;
     Ok(None)
 }

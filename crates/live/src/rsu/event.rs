@@ -19,25 +19,38 @@ pub(super) struct Payload {
 /// Where a task runs, with the centre's id for it.
 pub(super) type Answered = Result<(String, Answer), Loss>;
 
+/// What an agent says to a vehicle that has a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It has the task, under this number. The vehicle may come more than once; the number of this visit.
+    Taken { number: u64, visit: u64 },
+    /// It holds too many.
+    Full,
+    /// The vehicle's key belongs to something else.
+    KeyReused,
+}
+
 /// A task that a vehicle has.
 pub(super) struct Offered {
     pub(super) offer: Offer,
+    /// What the vehicle has said, and its key, where it has one.
+    pub(super) keyed: Option<(u128, Message)>,
     /// The vehicle's id, where the centre is to place it.
     pub(super) vehicle: Option<String>,
 }
 
 /// Something that happened.
 pub(super) enum Event {
-    /// A vehicle has a task; its number is answered, and it is told through the channel what becomes of it.
-    Offer(Offered, oneshot::Sender<Option<u64>>, mpsc::Sender<Told>),
+    /// A vehicle has a task; it is told through the channel what becomes of it.
+    Offer(Offered, oneshot::Sender<Admission>, mpsc::Sender<Told>),
     /// The centre says where a task runs.
     Answered(u64, Answered),
     /// The data of a task is here.
     Uploaded(u64, Payload),
-    /// The vehicle has gone.
-    Withdrawn(u64),
-    /// A task of another agent is here.
-    Arrived(Job, Payload),
+    /// The vehicle of a task has gone, after this visit.
+    Withdrawn(u64, u64),
+    /// A task of another agent is here, with what a vehicle has said where that handed it over, and its key.
+    Arrived(Job, Payload, Option<(u128, Message)>),
     /// Another agent says what became of a task.
     Reported(u64, Result<Done, Loss>),
     /// A link is free since then.

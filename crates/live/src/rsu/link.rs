@@ -1,7 +1,7 @@
 //! Links to neighbours, shaped to their rate, and reports to other agents.
 
 use super::event::{Event, Payload};
-use crate::net::Net;
+use crate::net::{Net, Shaping};
 use crate::pace::Pace;
 use crate::seal::Key;
 use crate::wire::{self, Announced, Direction, Message};
@@ -23,6 +23,8 @@ const PIECE: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages to an agent that may wait.
 const WAITING: usize = 1024;
+/// What is handed to the system at a time, where that shapes \[bytes\].
+const AT_ONCE: usize = 65_536;
 
 /// A task to be sent over a link.
 pub(super) struct Load {
@@ -51,6 +53,7 @@ impl Links {
                 link,
                 propagation_s: ends.propagation_s,
                 line: Line::new(net.agents[ends.to as usize].tasks, &net.key),
+                shaping: net.shaping,
                 pace,
                 tell: tell.clone(),
             };
@@ -98,7 +101,8 @@ async fn pass_on(mut line: Line, mut messages: mpsc::Receiver<Message>) {
 struct Line {
     to: SocketAddr,
     key: Key,
-    open: Option<(TcpStream, Direction)>,
+    /// With what goes there, and what comes from there.
+    open: Option<(TcpStream, Direction, Direction)>,
 }
 
 impl Line {
@@ -110,9 +114,9 @@ impl Line {
         }
     }
 
-    async fn stream(&mut self) -> io::Result<&mut (TcpStream, Direction)> {
-        // the other end says nothing: what can be read is its end
-        let is_over = |(stream, _): &(TcpStream, Direction)| {
+    async fn stream(&mut self) -> io::Result<&mut (TcpStream, Direction, Direction)> {
+        // the other end says nothing that is not waited for: what can be read is its end
+        let is_over = |(stream, ..): &(TcpStream, Direction, Direction)| {
             let read = stream.try_read(&mut [0; 1]);
             !read.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
         };
@@ -123,8 +127,8 @@ impl Line {
             let connect = async {
                 let mut stream = TcpStream::connect(self.to).await?;
                 stream.set_nodelay(true)?;
-                let (writes, _) = wire::greet(&mut stream, &self.key, true).await?;
-                io::Result::Ok((stream, writes))
+                let (writes, reads) = wire::greet(&mut stream, &self.key, true).await?;
+                io::Result::Ok((stream, writes, reads))
             };
             self.open = Some(timeout(PATIENCE, connect).await??);
         }
@@ -132,23 +136,34 @@ impl Line {
     }
 
     async fn say(&mut self, message: &Message) -> io::Result<()> {
-        let (stream, writes) = self.stream().await?;
+        let (stream, writes, _) = self.stream().await?;
         let written = timeout(PATIENCE, wire::write(stream, writes, message)).await;
         self.unless_broken(written.map_err(io::Error::from))
     }
 
     async fn put(&mut self, piece: &[u8]) -> io::Result<()> {
-        let (stream, _) = self.open.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let (stream, ..) = self.open.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let written = timeout(PATIENCE, stream.write_all(piece)).await;
         self.unless_broken(written.map_err(io::Error::from))
     }
 
-    fn unless_broken(&mut self, written: io::Result<io::Result<()>>) -> io::Result<()> {
-        let written = written.and_then(|written| written);
-        if written.is_err() {
+    /// Until the other end has all of a task.
+    async fn taken(&mut self) -> io::Result<()> {
+        let (stream, _, reads) = self.open.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let answer = timeout(PATIENCE, wire::read(stream, reads)).await;
+        let taken = answer.map_err(io::Error::from).map(|answer| match answer? {
+            Some(Message::Taken) => Ok(()),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        });
+        self.unless_broken(taken)
+    }
+
+    fn unless_broken(&mut self, done: io::Result<io::Result<()>>) -> io::Result<()> {
+        let done = done.and_then(|done| done);
+        if done.is_err() {
             self.open = None;
         }
-        written
+        done
     }
 }
 
@@ -156,6 +171,7 @@ impl Line {
 struct Sending {
     link: u32,
     propagation_s: f64,
+    shaping: Shaping,
     line: Line,
     pace: Pace,
     tell: mpsc::Sender<Event>,
@@ -166,8 +182,12 @@ impl Sending {
         // before there is anything to send; a neighbour that is not there yet is tried again then
         _ = self.line.stream().await;
         while let Some(load) = loads.recv().await {
-            let event = match self.send(&load).await {
-                Ok(()) => Event::Sent(self.link, load.end_s),
+            let sent = match self.shaping {
+                Shaping::Agent => self.send(&load).await,
+                Shaping::System => self.hand_over(&load).await,
+            };
+            let event = match sent {
+                Ok(ended_s) => Event::Sent(self.link, ended_s),
                 Err(_) => Event::Undelivered(self.link),
             };
             if self.tell.send(event).await.is_err() {
@@ -176,19 +196,40 @@ impl Sending {
         }
     }
 
-    /// Sends a task so that its last bit arrives when it should: store and forward needs it whole.
-    async fn send(&mut self, load: &Load) -> io::Result<()> {
+    /// Announces a task.
+    async fn announce(&mut self, job: Job, payload: &Payload) -> io::Result<()> {
         let message = Message::Job {
-            job: load.job.clone(),
+            job,
             data: Announced {
-                bytes: load.payload.bytes.len() as u64,
-                checksum: load.payload.checksum,
+                bytes: payload.bytes.len() as u64,
+                checksum: payload.checksum,
             },
+            key: None,
         };
         if self.line.say(&message).await.is_err() {
             // the other end may have restarted
             self.line.say(&message).await?;
         }
+        Ok(())
+    }
+
+    /// Sends a task as fast as the system lets it; when the link was free again \[s\].
+    async fn hand_over(&mut self, load: &Load) -> io::Result<f64> {
+        let mut job = load.job.clone();
+        // who gets it adds what it has taken
+        job.spent.transmission_s -= load.end_s - load.begin_s;
+        self.pace.until(load.begin_s + self.propagation_s).await;
+        self.announce(job, &load.payload).await?;
+        for piece in load.payload.bytes.chunks(AT_ONCE) {
+            self.line.put(piece).await?;
+        }
+        self.line.taken().await?;
+        Ok(self.pace.now_s() - self.propagation_s)
+    }
+
+    /// Sends a task so that its last bit arrives when it should: store and forward needs it whole. Answers when the link was free again \[s\].
+    async fn send(&mut self, load: &Load) -> io::Result<f64> {
+        self.announce(load.job.clone(), &load.payload).await?;
         let pieces = pieces(
             &load.payload.bytes,
             self.pace.wall(load.end_s - load.begin_s),
@@ -202,7 +243,7 @@ impl Sending {
                 .await;
             self.line.put(piece).await?;
         }
-        Ok(())
+        Ok(load.end_s)
     }
 }
 

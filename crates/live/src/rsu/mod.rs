@@ -8,6 +8,7 @@ mod desk;
 mod door;
 mod event;
 mod failures;
+mod keys;
 mod link;
 mod program;
 mod work;
@@ -115,7 +116,7 @@ pub fn run_rsu(
     let runtime = runtime.map_err(at(addresses.tasks))?;
     runtime.block_on(async {
         if config.signals {
-            tokio::spawn(signals::end(stop.clone()));
+            signals::end(stop.clone());
         }
         let socket = UdpSocket::bind(addresses.ri)
             .await
