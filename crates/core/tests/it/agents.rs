@@ -369,7 +369,7 @@ fn closed_form_overtaken_packets_are_passed_on() {
     assert_eq!(sent(&even), sent(&uneven));
     assert!(even.iter().all(|&(_, overtaken)| overtaken == 0));
     let overtaken: u64 = uneven.iter().map(|&(_, overtaken)| overtaken).sum();
-    assert!(overtaken > 100, "{overtaken}");
+    assert!(overtaken > 20, "{overtaken}");
 }
 
 /// Servers that die take tasks with them: each is planned once more, and every task ends or is lost with a reason.
