@@ -156,16 +156,7 @@ async fn replay(
         let mut present = 0;
         for now_s in world.epochs(t) {
             traffic.advance_to(now_s, &mut slot)?;
-            let before = std::mem::take(&mut ids);
-            for row in traffic.previous_row() {
-                ids.push(row.map_or_else(
-                    || {
-                        named += 1;
-                        named
-                    },
-                    |row| before[row as usize],
-                ));
-            }
+            ids = ids_of(&ids, traffic.previous_row(), &mut named);
             let ahead_s = (LEAD_S * config.speed).min(LEAD * (now_s - last_s));
             last_s = now_s;
             pace.until(now_s - ahead_s).await;
@@ -200,6 +191,20 @@ async fn replay(
         }
     }
     Ok((ended, vehicles, failures, late_s))
+}
+
+/// The numbers of vehicles: of those that were there before, in `before`, theirs.
+fn ids_of(before: &[u64], previous_row: &[Option<u32>], named: &mut u64) -> Vec<u64> {
+    let id = |row: &Option<u32>| {
+        row.map_or_else(
+            || {
+                *named += 1;
+                *named
+            },
+            |row| before[row as usize],
+        )
+    };
+    previous_row.iter().map(id).collect()
 }
 
 /// Tells the centre where all vehicles are; what failed.

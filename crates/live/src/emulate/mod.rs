@@ -89,10 +89,7 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         .as_deref()
         .map(|out| open(config, out))
         .transpose()?;
-    let netns = config
-        .netns
-        .then(|| Netns::lay_out(&config.world.network, config.dilate));
-    let netns = netns.transpose()?;
+    let netns = lay_out(config)?;
     let carrying = simulate::carrying(&config.world)?;
     let mut rows = Vec::new();
     let mut packets = Vec::new();
@@ -143,6 +140,12 @@ pub fn emulate(config: &EmulateConfig, note: &dyn Fn(&str)) -> Result<Comparison
         folder.replace(&manifest.to_value(), &[])?;
     }
     Ok(comparison)
+}
+
+/// The namespaces of the agents, where they are to have some.
+fn lay_out(config: &EmulateConfig) -> Result<Option<Netns>> {
+    let netns = || Netns::lay_out(&config.world.network, config.dilate);
+    config.netns.then(netns).transpose()
 }
 
 /// How long the outcome of a task may take \[s\].

@@ -10,3 +10,5 @@ mod page;
 mod player;
 #[cfg(unix)]
 mod programs;
+#[cfg(unix)]
+mod repeats;
