@@ -5,6 +5,8 @@
 //! conjugate gradients on products with the tasks that have several choices left, so that time and memory grow
 //! with the tasks and not with the square of the RSUs. The bound itself is then taken with hard minima.
 
+mod ascent;
+
 pub use super::effort::Effort;
 pub use super::prices::{Prices, upload_at};
 
@@ -25,23 +27,6 @@ pub(super) struct Way {
     pub(super) cost: f64,
     /// Execution RSU and the share of its CPU; `None` for one beyond the routes' reach.
     pub(super) execution: Option<(u32, f64)>,
-}
-
-/// Where a climb at one temperature ended.
-#[derive(Clone, Copy, Debug)]
-struct Climbed {
-    value: f64,
-    /// Steps gain little although the gradient is still large.
-    stuck: bool,
-}
-
-impl Climbed {
-    fn to(value: f64) -> Self {
-        Self {
-            value,
-            stuck: false,
-        }
-    }
 }
 
 /// Solves the dual slot after slot, warm from the last prices, keeping its memory.
@@ -78,16 +63,13 @@ pub struct Dual {
     blocks: Vec<Block>,
     block_len: usize,
     newton: Newton,
+    /// Share of the last Newton step that was taken.
+    length: f64,
     /// Prices that a Newton step started from.
     start_prices: Prices,
+    /// What the bound is at least, where the last step was not checked.
+    assured: f64,
 }
-
-/// Share of the Newton step that an unchecked step takes. Measured whole steps gained a third to two thirds of
-/// what they promised: along the step the curvature grows beyond its value at the start.
-const UNCHECKED_LENGTH: f64 = 0.7;
-
-/// Most steps at one temperature: prices change by [`MOST_CHANGE`], so they have gone everywhere by then.
-const MOST_STEPS: usize = 100;
 
 impl Dual {
     /// The prices of the last solve.
@@ -100,17 +82,21 @@ impl Dual {
     pub fn solve(&mut self, slot: &Slot, effort: Effort) -> f64 {
         let warm = self.prices.band.len() == slot.rsus.len();
         self.prepare(slot);
+        self.assured = f64::NEG_INFINITY;
         if !slot.tasks.is_empty() && !slot.rsus.is_empty() {
             // Drop the prices of an earlier slot that is too different to start from.
             if !(warm && self.anneal(slot, effort, true)) {
                 self.cold_start();
-                self.anneal(slot, effort, false);
+                if !self.anneal(slot, effort, false) {
+                    self.cold_start();
+                    self.anneal(slot, Effort::CLIMB, false);
+                }
                 self.newton.release_choices();
             }
         } else if !warm {
             self.cold_start();
         }
-        self.value(slot)
+        self.settle(slot)
     }
 
     /// What every task costs at least if it had the RSUs to itself: the bound of the slot last solved at prices of zero.
@@ -132,38 +118,6 @@ impl Dual {
             prices.resize(slot.rsus.len(), 0.0);
         }
         self.value(slot)
-    }
-
-    /// Climbs at one temperature after the other; whether no climb from `warm` prices got stuck.
-    fn anneal(&mut self, slot: &Slot, effort: Effort, warm: bool) -> bool {
-        let (mut scale, first) = if warm {
-            (self.mean_cost, effort.warm_temperature)
-        } else {
-            (
-                self.crowds.cost(&self.sites) / slot.tasks.len() as f64,
-                effort.cold_temperature,
-            )
-        };
-        let mut temperature = first * scale;
-        loop {
-            let effort = if temperature > effort.warm_temperature * scale {
-                Effort::hot(slot.tasks.len())
-            } else {
-                effort
-            };
-            let climbed = self.climb(slot, temperature, scale, effort);
-            if warm && climbed.stuck {
-                return false;
-            }
-            let mean_cost = climbed.value / slot.tasks.len() as f64;
-            if mean_cost < 0.5 * scale {
-                scale = mean_cost.max(0.1 * scale);
-            }
-            if temperature <= effort.last_temperature * scale {
-                return true;
-            }
-            temperature = (temperature * effort.cooling).max(effort.last_temperature * scale);
-        }
     }
 
     /// Takes the prices of CPU as `theta` for what follows.
@@ -284,88 +238,6 @@ impl Dual {
     fn cold_start(&mut self) {
         self.crowds.gather(&self.table, self.sites.len());
         self.crowds.price(&self.sites, &mut self.prices);
-    }
-
-    /// Newton steps at one temperature.
-    fn climb(&mut self, slot: &Slot, temperature: f64, scale: f64, effort: Effort) -> Climbed {
-        let far = effort.far * scale * slot.tasks.len() as f64;
-        let mut value = self.smooth(slot, temperature, effort);
-        let mut steps = effort.steps;
-        for _ in 0..MOST_STEPS {
-            let expected = effort.sample as f64
-                * self
-                    .newton
-                    .solve(&self.prices, temperature, scale, effort.iterations);
-            let close = expected.abs() <= far;
-            if close && expected <= effort.tolerance * value.abs() {
-                return Climbed::to(value);
-            }
-            if close && expected <= effort.unchecked * value.abs() {
-                self.keep_start();
-                self.move_prices(UNCHECKED_LENGTH);
-                return Climbed::to(value);
-            }
-            let mut gained = self.backtrack(slot, temperature, effort, value);
-            if gained <= 1e-3 * expected && !close {
-                // Limited price by price and cut off at zero, a Newton step need not climb; the gradient does.
-                value = self.smooth(slot, temperature, effort);
-                self.newton.solve(&self.prices, temperature, scale, 1);
-                gained = self.backtrack(slot, temperature, effort, value);
-            }
-            value += gained;
-            if gained <= 1e-3 * expected.abs() {
-                return Climbed {
-                    value,
-                    stuck: !close,
-                };
-            }
-            if gained <= far {
-                steps -= 1;
-                if steps == 0 {
-                    return Climbed {
-                        value,
-                        stuck: !close,
-                    };
-                }
-            }
-        }
-        Climbed { value, stuck: true }
-    }
-
-    /// Takes the Newton step, shortened where it must be; the gain. The dual is concave, so this ends.
-    fn backtrack(&mut self, slot: &Slot, temperature: f64, effort: Effort, value: f64) -> f64 {
-        self.keep_start();
-        let mut length = 1.0;
-        while length > 1e-3 {
-            self.move_prices(length);
-            let gained = self.smooth(slot, temperature, effort) - value;
-            if gained > 0.0 {
-                return gained;
-            }
-            length *= 0.35;
-        }
-        self.move_prices(0.0);
-        0.0
-    }
-
-    /// Steps start from the present prices.
-    fn keep_start(&mut self) {
-        self.start_prices.band.clone_from(&self.prices.band);
-        self.start_prices.cpu.clone_from(&self.prices.cpu);
-    }
-
-    /// Puts the prices at `length` times the Newton step from where it started, none below zero.
-    fn move_prices(&mut self, length: f64) {
-        let (band, cpu) = self.newton.step();
-        let start = &self.start_prices;
-        let moved = |start: f64, step: f64| (start + length * step).max(0.0);
-        for (price, (&start, &step)) in self.prices.band.iter_mut().zip(start.band.iter().zip(band))
-        {
-            *price = moved(start, step);
-        }
-        for (price, (&start, &step)) in self.prices.cpu.iter_mut().zip(start.cpu.iter().zip(cpu)) {
-            *price = moved(start, step);
-        }
     }
 
     /// The smoothed dual at the present prices; fills gradient and curvature.

@@ -1,5 +1,7 @@
 //! How hard a solve of the simple bound tries.
 
+use super::newton::Accuracy;
+
 /// How far a solve goes. Temperatures are relative to the mean cost of a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
@@ -9,19 +11,24 @@ pub struct Effort {
     pub warm_temperature: f64,
     /// Last temperature.
     pub last_temperature: f64,
+    /// Gain that a step promises, per task and relative to the temperature, up to which prices are near enough to the maximum
+    /// for the next step to lead to the maximum at a lower temperature; 0: every temperature is climbed at by itself.
+    pub central: f64,
     /// Factor between temperatures.
     pub cooling: f64,
     /// Newton steps at each temperature, not counting those that still gain more than `far`.
     pub steps: usize,
     /// Gain, relative to the cost of all tasks, above which the optimum is still far.
     pub far: f64,
-    /// Gain, relative to the bound, that is not worth a step.
+    /// Gain, relative to the bound, below which a climb ends without a step.
     pub tolerance: f64,
-    /// Gain, relative to the bound, below which a step is the last one and is taken unchecked, without another
+    /// Gain, relative to the bound, below which a step of a climb is the last one and is taken unchecked, without another
     /// pass over the tasks.
     pub unchecked: f64,
     /// Most conjugate-gradient iterations per Newton step.
     pub iterations: usize,
+    /// Residual of a Newton system, relative to that at the start and squared, which is small enough.
+    pub residual: f64,
     /// Choices this many temperatures above the best weigh nothing (12: 6e-6; 7: 1e-3).
     pub cutoff: f64,
     /// Choices lighter than this count in the gradient but not in the curvature, which only steers.
@@ -38,16 +45,27 @@ impl Effort {
         cold_temperature: 3e-2,
         warm_temperature: 1e-3,
         last_temperature: 3e-5,
-        cooling: 0.15,
+        central: 5e-3,
+        cooling: 0.3,
         steps: 10,
         far: 1e-4,
         tolerance: 1e-9,
         unchecked: 0.0,
-        iterations: 8,
+        iterations: 12,
+        residual: 0.01,
         cutoff: 12.0,
         least_weight: 1e-3,
         targets: usize::MAX,
         sample: 1,
+    };
+    /// The slow twin of [`CERTIFY`](Self::CERTIFY): climbs at every temperature by itself. Takes three times the passes, and gets to the maximum where
+    /// that cannot be followed.
+    pub const CLIMB: Self = Self {
+        central: 0.0,
+        cooling: 0.15,
+        iterations: 8,
+        residual: 0.05,
+        ..Self::CERTIFY
     };
     /// For a policy that only wants good prices, from those of the last slot: a rough step now is worth
     /// more than a fine one later.
@@ -55,12 +73,14 @@ impl Effort {
         cold_temperature: 3e-2,
         warm_temperature: 1e-3,
         last_temperature: 1e-3,
+        central: 0.0,
         cooling: 0.15,
         steps: 4,
         far: 1e-2,
         tolerance: 2e-5,
         unchecked: 1e-3,
         iterations: 3,
+        residual: 0.05,
         cutoff: 5.0,
         least_weight: 2e-3,
         targets: usize::MAX,
@@ -73,6 +93,20 @@ impl Effort {
         least_weight: 1e-2,
         ..Self::DECIDE
     };
+
+    /// A step along the gradient.
+    pub(super) const GRADIENT: Accuracy = Accuracy {
+        iterations: 1,
+        residual: 0.05,
+    };
+
+    /// How well Newton systems are solved.
+    pub(super) fn accuracy(&self) -> Accuracy {
+        Accuracy {
+            iterations: self.iterations,
+            residual: self.residual,
+        }
+    }
 
     /// Tasks from which on a sample of them and the nearest targets are enough at high temperatures (docs/benchmarks.md).
     const LARGE: usize = 5_000;
@@ -90,22 +124,19 @@ impl Effort {
     }
 
     /// For a bound that may be about `tolerance` below the largest one, relative to it, and without prices of an earlier slot
-    /// up to four times as far; 0 is [`CERTIFY`](Self::CERTIFY).
+    /// up to four times as far; less than 1e-4 is [`CERTIFY`](Self::CERTIFY).
     /// The bound is as valid with any.
     #[must_use]
     pub fn within(tolerance: f64) -> Self {
         /// From here on one temperature is enough.
         const ROUGH: f64 = 1e-4;
         if tolerance < ROUGH {
-            return Self {
-                tolerance: Self::CERTIFY.tolerance.max(0.1 * tolerance),
-                ..Self::CERTIFY
-            };
+            return Self::CERTIFY;
         }
         Self {
             tolerance: 0.2 * tolerance,
             unchecked: (10.0 * tolerance).min(1e-2),
-            iterations: Self::CERTIFY.iterations,
+            iterations: 8,
             ..Self::DECIDE
         }
     }

@@ -59,6 +59,8 @@ pub(super) struct Tally {
     curvature: Vec<f64>,
     /// Diagonal of the covariances.
     covariance: Vec<f64>,
+    /// The derivative of the gradient by the temperature, times that.
+    drift: Vec<f64>,
     /// From the first to behind the last RSU that a task reaches: on a large map a small part of all.
     reached: Range<usize>,
     /// The choices of every task that is split.
@@ -73,6 +75,7 @@ impl Tally {
             &mut self.gradient,
             &mut self.curvature,
             &mut self.covariance,
+            &mut self.drift,
         ] {
             if column.len() == 2 * rsus {
                 column[start..end].fill(0.0);
@@ -91,25 +94,31 @@ impl Tally {
         self.reached.start = self.reached.start.min(self.reached.end);
     }
 
-    /// Adds the weighted candidates of a task to gradient and curvature. Those lighter than `least_weight` count
-    /// in the gradient only.
+    /// Adds the weighted candidates of a task, whose mean cost is `mean`, to gradient and curvature. Those lighter than
+    /// `least_weight` count in the gradient only.
     pub(super) fn add(
         &mut self,
         candidates: &[Candidate],
         prices: &Prices,
         offers: &[CpuOffer],
-        temperature: f64,
+        (temperature, mean): (f64, f64),
         least_weight: f64,
     ) {
         let rsus = prices.band.len();
         let mut heaviest = 0.0f64;
         for candidate in candidates {
+            if candidate.weight <= 0.0 {
+                continue;
+            }
             let (entry, execution) = (candidate.entry as usize, candidate.execution as usize);
             let (band, cpu) = (entry, rsus + execution);
             self.reached.start = self.reached.start.min(entry).min(execution);
             self.reached.end = self.reached.end.max(entry + 1).max(execution + 1);
             self.gradient[band] += candidate.weight * candidate.band;
             self.gradient[cpu] += candidate.weight * candidate.cpu;
+            let pull = candidate.weight * (candidate.cost - mean) / temperature;
+            self.drift[band] += pull * candidate.band;
+            self.drift[cpu] += pull * candidate.cpu;
             if candidate.band < 1.0 {
                 self.curvature[band] +=
                     candidate.weight * 0.5 * candidate.band / prices.band[entry];
@@ -148,11 +157,31 @@ pub(super) struct Newton {
     /// Diagonal of the whole curvature plus damping, the preconditioner.
     diagonal: Vec<f64>,
     damping: Vec<f64>,
+    /// The derivative of the gradient by the temperature, times that.
+    drift: Vec<f64>,
     free: Vec<bool>,
     step: Vec<f64>,
+    /// How the maximum moves with the temperature, times that.
+    motion: Vec<f64>,
     residual: Vec<f64>,
     direction: Vec<f64>,
     product: Vec<f64>,
+}
+
+/// How well Newton systems are solved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accuracy {
+    /// Most conjugate-gradient iterations.
+    pub(super) iterations: usize,
+    /// Residual that is small enough, preconditioned, squared and relative to that at the start.
+    pub(super) residual: f64,
+}
+
+/// Right-hand side of a Newton system.
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    Gradient,
+    Drift,
 }
 
 /// Most that a Newton step changes a price, relative to it.
@@ -173,6 +202,7 @@ impl Newton {
             &mut self.curvature,
             &mut self.diagonal,
             &mut self.damping,
+            &mut self.drift,
             &mut self.residual,
             &mut self.direction,
             &mut self.product,
@@ -188,6 +218,7 @@ impl Newton {
                 (&mut self.gradient, &tally.gradient),
                 (&mut self.curvature, &tally.curvature),
                 (&mut self.diagonal, &tally.covariance),
+                (&mut self.drift, &tally.drift),
             ] {
                 for offset in [0, rsus] {
                     let at = offset + reached.start..offset + reached.end;
@@ -205,14 +236,13 @@ impl Newton {
         }
     }
 
-    /// Solves for the step on the prices that are free to move; the gain it promises. With one iteration of the
-    /// conjugate gradients it is a step along the gradient.
+    /// Solves for the step on the prices that are free to move; the gain it promises.
     pub(super) fn solve(
         &mut self,
         prices: &Prices,
         temperature: f64,
         scale: f64,
-        iterations: usize,
+        accuracy: Accuracy,
     ) -> f64 {
         let prices = || prices.band.iter().chain(&prices.cpu).enumerate();
         for (i, &price) in prices() {
@@ -222,7 +252,9 @@ impl Newton {
             self.damping[i] = gradient.abs() / (price + 0.3 * scale) + 1e-9 / scale;
             self.diagonal[i] += self.curvature[i] + self.damping[i];
         }
-        self.conjugate_gradients(temperature, iterations);
+        let mut step = std::mem::take(&mut self.step);
+        self.conjugate_gradients(temperature, accuracy, Side::Gradient, &mut step);
+        self.step = step;
         // Far from the optimum the quadratic model holds only nearby. The limit is price by price, so that one
         // crowded place of a large map does not shorten every step.
         for (i, &price) in prices() {
@@ -233,24 +265,55 @@ impl Newton {
         gradient.map(|(g, s)| 0.5 * g * s).sum()
     }
 
+    /// Makes the step last solved for lead to the maximum at `next` in place of the `temperature` that it was found at.
+    ///
+    /// Where a task is split between places, the differences of their costs shrink as the temperature does and its weights stay:
+    /// the maximum moves along a line, and most of what a lower temperature asks for is known beforehand.
+    pub(super) fn aim(
+        &mut self,
+        prices: &Prices,
+        (temperature, next): (f64, f64),
+        scale: f64,
+        accuracy: Accuracy,
+    ) {
+        let mut motion = std::mem::take(&mut self.motion);
+        self.conjugate_gradients(temperature, accuracy, Side::Drift, &mut motion);
+        let cooling = 1.0 - next / temperature;
+        for (i, &price) in prices.band.iter().chain(&prices.cpu).enumerate() {
+            let most = MOST_CHANGE * (price + 0.1 * scale);
+            self.step[i] = (self.step[i] - cooling * motion[i]).clamp(-most, most);
+        }
+        self.motion = motion;
+    }
+
     /// The step last solved for: band and CPU.
     pub(super) fn step(&self) -> (&[f64], &[f64]) {
         self.step.split_at(self.step.len() / 2)
     }
 
-    /// Preconditioned conjugate gradients for (curvature + damping) step = gradient on the free prices.
-    fn conjugate_gradients(&mut self, temperature: f64, iterations: usize) {
+    /// Preconditioned conjugate gradients for (curvature + damping) `solution` = `side` on the free prices.
+    fn conjugate_gradients(
+        &mut self,
+        temperature: f64,
+        accuracy: Accuracy,
+        side: Side,
+        solution: &mut Vec<f64>,
+    ) {
         let size = self.gradient.len();
-        self.step.clear();
-        self.step.resize(size, 0.0);
+        solution.clear();
+        solution.resize(size, 0.0);
+        let right = match side {
+            Side::Gradient => &self.gradient,
+            Side::Drift => &self.drift,
+        };
         let mut energy = 0.0;
-        for i in 0..size {
-            self.residual[i] = if self.free[i] { self.gradient[i] } else { 0.0 };
+        for (i, &right) in right.iter().enumerate() {
+            self.residual[i] = if self.free[i] { right } else { 0.0 };
             self.direction[i] = self.residual[i] / self.diagonal[i];
             energy += self.residual[i] * self.direction[i];
         }
-        let enough = 0.05 * energy;
-        for _ in 0..iterations {
+        let enough = accuracy.residual * energy;
+        for _ in 0..accuracy.iterations {
             if energy <= enough || energy <= 0.0 {
                 break;
             }
@@ -266,8 +329,8 @@ impl Newton {
             }
             let length = energy / curvature;
             let mut next = 0.0;
-            for i in 0..size {
-                self.step[i] += length * self.direction[i];
+            for (i, solution) in solution.iter_mut().enumerate() {
+                *solution += length * self.direction[i];
                 self.residual[i] -= length * self.product[i];
                 next += self.residual[i] * self.residual[i] / self.diagonal[i];
             }

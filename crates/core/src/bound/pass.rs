@@ -44,12 +44,13 @@ impl Block {
         self.value = 0.0;
         for row in view.table.rows()[rows].iter().step_by(effort.sample) {
             self.gather(view, row, effort.cutoff * temperature, effort.targets);
-            self.value += self.soften(row.local, temperature);
+            let (value, mean) = self.soften(row.local, temperature);
+            self.value += value;
             tally.add(
                 &self.candidates,
                 view.prices,
                 self.offers.last(),
-                temperature,
+                (temperature, mean),
                 effort.least_weight,
             );
         }
@@ -138,18 +139,23 @@ impl Block {
         beyond
     }
 
-    /// Soft minimum of the gathered choices and `local`; sets the weights.
-    fn soften(&mut self, local: f64, temperature: f64) -> f64 {
+    /// Soft minimum of the gathered choices and `local`, and their mean cost; sets the weights.
+    fn soften(&mut self, local: f64, temperature: f64) -> (f64, f64) {
         let least = self.candidates.iter().map(|c| c.cost).fold(local, f64::min);
         let mut total = ((least - local) / temperature).exp();
+        // no weight may meet an infinite cost
+        let mut mean = if total > 0.0 { total * local } else { 0.0 };
         for candidate in &mut self.candidates {
             candidate.weight = ((least - candidate.cost) / temperature).exp();
             total += candidate.weight;
+            if candidate.weight > 0.0 {
+                mean += candidate.weight * candidate.cost;
+            }
         }
         for candidate in &mut self.candidates {
             candidate.weight /= total;
         }
-        least - temperature * total.ln()
+        (least - temperature * total.ln(), mean / total)
     }
 }
 

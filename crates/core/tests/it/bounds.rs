@@ -123,7 +123,6 @@ fn split_bound(slot: &Slot) -> f64 {
 /// One Newton step: valid prices, far from the best ones.
 const HASTY: Effort = Effort {
     steps: 1,
-
     last_temperature: 1e-2,
     ..Effort::CERTIFY
 };
