@@ -25,10 +25,6 @@ impl Climbed {
     }
 }
 
-/// Share of the Newton step that an unchecked step takes. Measured whole steps gained a third to two thirds of
-/// what they promised: along the step the curvature grows beyond its value at the start.
-const UNCHECKED_LENGTH: f64 = 0.7;
-
 /// Most steps at one temperature: prices change by two fifths at a time, so they have gone everywhere by then.
 const MOST_STEPS: usize = 100;
 
@@ -161,7 +157,7 @@ impl Dual {
             if close && expected <= effort.unchecked * value.abs() {
                 // A step that promises next to nothing leads along what is flat only nearby.
                 if expected > effort.tolerance * value.abs() {
-                    self.move_unchecked(UNCHECKED_LENGTH, value);
+                    self.move_unchecked(effort.length, value);
                 }
                 return Climbed::to(value);
             }
