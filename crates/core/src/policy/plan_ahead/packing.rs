@@ -78,6 +78,8 @@ struct Scratch {
     cycles: Vec<f64>,
     minimum_hz: Vec<f64>,
     later_price: Vec<f64>,
+    /// What execution costs with the least share.
+    least_cost: Vec<f64>,
 }
 
 impl Packing {
@@ -141,7 +143,7 @@ impl Packing {
         }
         self.changes += 1;
         bin.changed = self.changes;
-        let (value, price) = self.value_and_price(m, Change::default());
+        let (value, price) = self.value_and_price(m, Change::default(), f64::INFINITY);
         let bin = &mut self.bins[m as usize];
         (bin.value, bin.price) = (value, price);
         for &row in &bin.rows {
@@ -182,12 +184,13 @@ impl Packing {
         (least, free)
     }
 
-    /// What the tasks at RSU `m` cost together after `change`: exact P2 with later slots priced.
-    pub(super) fn value(&mut self, m: u32, change: Change) -> f64 {
-        self.value_and_price(m, change).0
+    /// What the tasks at RSU `m` cost together after `change`: exact P2 with later slots priced. Where that is `limit` or more,
+    /// perhaps infinity, which costs less to find out.
+    pub(super) fn value(&mut self, m: u32, change: Change, limit: f64) -> f64 {
+        self.value_and_price(m, change, limit).0
     }
 
-    fn value_and_price(&mut self, m: u32, change: Change) -> (f64, f64) {
+    fn value_and_price(&mut self, m: u32, change: Change, limit: f64) -> (f64, f64) {
         let (least, free) = self.sums(m, change);
         let available_hz = self.bins[m as usize].available_hz;
         if free.hz <= available_hz {
@@ -199,11 +202,11 @@ impl Packing {
             let cost = least.cost + price * overload_hz + self.overload_charge;
             return (cost, price);
         }
-        self.squeezed(m, change, least)
+        self.squeezed(m, change, least, limit)
     }
 
     /// The same where shares are between the least and the free ones.
-    fn squeezed(&mut self, m: u32, change: Change, least: Take) -> (f64, f64) {
+    fn squeezed(&mut self, m: u32, change: Change, least: Take, limit: f64) -> (f64, f64) {
         let Self {
             menu,
             cycles,
@@ -213,74 +216,118 @@ impl Packing {
             ..
         } = self;
         let bin = &bins[m as usize];
+        let curve = &bin.server.curve;
         scratch.cycles.clear();
         scratch.minimum_hz.clear();
         scratch.later_price.clear();
+        scratch.least_cost.clear();
         let staying = bin.rows.iter().filter(|&&row| change.goes != Some(row));
         let staying = staying.map(|&row| (row, chosen[row as usize]));
         let mut rest = least;
         for (row, choice) in staying.chain(change.comes) {
             let choice = &menu.choices[choice as usize];
             if choice.free.hz > choice.least.hz {
-                scratch.cycles.push(cycles[row as usize]);
+                let cycles = cycles[row as usize];
+                scratch.cycles.push(cycles);
                 scratch.minimum_hz.push(choice.least.hz);
                 scratch.later_price.push(choice.later_price);
+                scratch.least_cost.push(curve.cost(cycles, choice.least.hz));
                 rest = rest.minus(choice.least);
             }
         }
-        let rows = Rows {
-            cycles: &scratch.cycles,
-            minimum_hz: &scratch.minimum_hz,
-            later_price: &scratch.later_price,
+        let fill = Fill {
+            curve,
+            rows: Rows {
+                cycles: &scratch.cycles,
+                minimum_hz: &scratch.minimum_hz,
+                later_price: &scratch.later_price,
+            },
+            least_cost: &scratch.least_cost,
+            total_hz: bin.available_hz - rest.hz,
+            base: least.cost,
         };
-        let total_hz = bin.available_hz - rest.hz;
-        let curve = &bin.server.curve;
-        let price = match curve {
-            Curve::Tradeoff { .. } => filling_price(curve, rows, total_hz, bin.price),
-            _ => bin.server.price_for(rows, total_hz),
-        };
-        // the value of the dual: an error of the price counts in the second order only
-        let mut cost = least.cost - price * total_hz;
-        for (row, &cycles) in scratch.cycles.iter().enumerate() {
-            let (least_hz, later) = (scratch.minimum_hz[row], scratch.later_price[row]);
-            let hz = curve.demand(price + later, cycles).0.max(least_hz);
-            cost += curve.cost(cycles, hz) - curve.cost(cycles, least_hz) + later * (hz - least_hz);
-            cost += price * hz;
+        match curve {
+            Curve::Tradeoff { .. } => fill.climb(bin.price, limit),
+            _ => {
+                let price = bin.server.price_for(fill.rows, fill.total_hz);
+                (fill.at(price).value, price)
+            }
         }
-        (cost, price)
     }
 }
 
-/// The price at which `rows` take `total_hz`, which they can and would exceed for nothing: Newton's steps from below. The
-/// demand is convex and falls, so they never go too far.
-fn filling_price(curve: &Curve, rows: Rows<'_>, total_hz: f64, guess: f64) -> f64 {
-    let demand = |price: f64| {
+/// Tasks that share the CPU of an RSU which is too small for what they would like.
+struct Fill<'a> {
+    curve: &'a Curve,
+    rows: Rows<'a>,
+    /// What execution costs each of them with its least share.
+    least_cost: &'a [f64],
+    total_hz: f64,
+    /// What all tasks of the RSU cost with their least shares.
+    base: f64,
+}
+
+/// The dual of P2 at a price.
+struct Dual {
+    /// What the tasks cost at least; exact at the price that fills the RSU, where an error of the price counts in the second order only.
+    value: f64,
+    /// Demand above the CPU that is there \[Hz\].
+    excess_hz: f64,
+    /// Its derivative by the price.
+    slope: f64,
+}
+
+impl Fill<'_> {
+    fn at(&self, price: f64) -> Dual {
+        let Rows {
+            cycles,
+            minimum_hz,
+            later_price,
+        } = self.rows;
         let (mut sum, mut slope) = (0.0, 0.0);
-        for (row, (&cycles, &least_hz)) in rows.cycles.iter().zip(rows.minimum_hz).enumerate() {
-            let (hz, by_price) = curve.demand(price + rows.later_price[row], cycles);
+        let mut value = self.base - price * self.total_hz;
+        for (row, (&cycles, &least_hz)) in cycles.iter().zip(minimum_hz).enumerate() {
+            let later = later_price[row];
+            let (mut hz, by_price) = self.curve.demand(price + later, cycles);
             if hz > least_hz {
-                sum += hz;
                 slope += by_price;
             } else {
-                sum += least_hz;
+                hz = least_hz;
             }
+            sum += hz;
+            value += self.curve.cost(cycles, hz) - self.least_cost[row] + later * (hz - least_hz);
+            value += price * hz;
         }
-        (sum - total_hz, slope)
-    };
-    let mut price = guess;
-    let (mut excess_hz, mut slope) = demand(price);
-    if excess_hz < 0.0 {
-        price = 0.0;
-        (excess_hz, slope) = demand(price);
-    }
-    for _ in 0..MOST_STEPS {
-        if excess_hz <= TOLERANCE * total_hz || slope >= 0.0 {
-            break;
+        Dual {
+            value,
+            excess_hz: sum - self.total_hz,
+            slope,
         }
-        price -= excess_hz / slope;
-        (excess_hz, slope) = demand(price);
     }
-    price
+
+    /// The value, and the price at which the tasks take `total_hz`, which they can and would exceed for nothing: Newton's steps from
+    /// below. The demand is convex and falls, so they never go too far. As soon as the value is sure to be `limit` or more, it is
+    /// given as infinity.
+    fn climb(&self, guess: f64, limit: f64) -> (f64, f64) {
+        let mut price = guess;
+        let mut dual = self.at(price);
+        if dual.excess_hz < 0.0 && dual.value < limit {
+            price = 0.0;
+            dual = self.at(price);
+        }
+        for _ in 0..MOST_STEPS {
+            let is_filled = dual.excess_hz <= TOLERANCE * self.total_hz || dual.slope >= 0.0;
+            if is_filled || dual.value >= limit {
+                break;
+            }
+            price -= dual.excess_hz / dual.slope;
+            dual = self.at(price);
+        }
+        match dual.value < limit {
+            true => (dual.value, price),
+            false => (f64::INFINITY, price),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -288,7 +335,8 @@ mod tests {
     use super::*;
     use crate::rng::Streams;
 
-    /// The search's own price is that of P2, to the share of the CPU that may be missing.
+    /// The search's own price is that of P2, to the share of the CPU that may be missing, and so is its value; with a limit it says
+    /// rightly on which side of it the value lies.
     #[test]
     fn oracle_the_filling_price_is_that_of_p2() {
         let mut stream = Streams::new(3).stream("filling-price");
@@ -317,8 +365,45 @@ mod tests {
             }
             squeezed += 1;
             let exact = server.price_for(rows, total_hz);
+            let least_cost: Vec<f64> = cycles
+                .iter()
+                .zip(&minimum_hz)
+                .map(|(&c, &hz)| curve.cost(c, hz))
+                .collect();
+            let base: f64 = least_cost.iter().sum();
+            let paid = |row: usize| {
+                let least_hz = minimum_hz[row];
+                let hz = curve
+                    .demand(exact + later_price[row], cycles[row])
+                    .0
+                    .max(least_hz);
+                curve.cost(cycles[row], hz) + later_price[row] * (hz - least_hz)
+            };
+            let total: f64 = (0..tasks).map(paid).sum();
             for guess in [0.0, 0.3 * exact, exact, 20.0 * exact] {
-                let price = filling_price(&curve, rows, total_hz, guess);
+                let fill = Fill {
+                    curve: &curve,
+                    rows,
+                    least_cost: &least_cost,
+                    total_hz,
+                    base,
+                };
+                let (value, price) = fill.climb(guess, f64::INFINITY);
+                // what is missing of the CPU, at what the price lacks
+                let rounding = 1e-12 * total;
+                let lost = 1.01 * TOLERANCE * total_hz * (exact - price).max(0.0) + rounding;
+                assert!(
+                    value <= total + rounding && value >= total - lost,
+                    "{value} {total}"
+                );
+                for limit in [0.5, 0.99, 0.999_99, 1.000_01, 1.01] {
+                    let limit = limit * total;
+                    let (cut, _) = fill.climb(guess, limit);
+                    match total < limit {
+                        true => assert_eq!(cut.to_bits(), value.to_bits()),
+                        false => assert_eq!(cut, f64::INFINITY),
+                    }
+                }
                 let taken_hz = server.demand(rows, price).0;
                 assert!(price <= exact * (1.0 + 1e-9), "{price} {exact}");
                 let missing_hz = (taken_hz - total_hz).abs();

@@ -66,7 +66,7 @@ impl Packing {
                 goes: Some(row),
                 comes: None,
             };
-            rest = self.value(m, goes);
+            rest = self.value(m, goes, f64::INFINITY);
             stay = self.bins[m as usize].value - rest;
         }
         let (mut best, mut least) = (old, stay - LEAST_GAIN * local);
@@ -94,7 +94,7 @@ impl Packing {
             if rough >= least {
                 continue;
             }
-            let cost = self.value(m, change) - before;
+            let cost = self.value(m, change, least + before) - before;
             if cost < least {
                 (best, least) = (choice, cost);
             }
@@ -152,10 +152,20 @@ impl Packing {
                     goes: Some(row),
                     comes: Some((other, back as u32)),
                 };
-                if before + rough_there + self.least_gain(here, change_here) >= least {
+                let rough_here = self.least_gain(here, change_here);
+                if before + rough_there + rough_here >= least {
                     continue;
                 }
-                let cost = self.value(there, change_there) + self.value(here, change_here);
+                // no bound where the swap may end an overload
+                let rest = match self.bins[here as usize].is_overloaded() {
+                    true => f64::NEG_INFINITY,
+                    false => self.bins[here as usize].value + rough_here,
+                };
+                let mut cost = self.value(there, change_there, least - rest);
+                if cost + rest >= least {
+                    continue;
+                }
+                cost += self.value(here, change_here, least - cost);
                 if cost < least {
                     (best, least) = (Some((forth as u32, back as u32)), cost);
                 }
