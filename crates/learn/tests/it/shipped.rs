@@ -6,6 +6,7 @@ use wayside_core::Scenario;
 use wayside_core::engine::world::World;
 use wayside_core::engine::{BoundKind, Options, PolicyFactory, Trained, replicate};
 use wayside_core::policy::PolicyKind;
+use wayside_core::policy::migration::MigrationKind;
 use wayside_core::policy::sessions::SessionKind;
 use wayside_learn::trainer::builtin::{BUILTIN_POLICIES, builtin};
 use wayside_learn::trainer::learned::LearnedPolicy;
@@ -164,5 +165,47 @@ fn regress_one_network_hosts_sessions_on_a_highway_and_in_a_city() {
             learned < 1.002 * least && learned < 0.98 * threshold,
             "{case}"
         );
+    }
+}
+
+/// One network for tasks that queue, not built in. Its page (docs/decisions/0048-generalists.md) has the numbers: within 2 % of the best
+/// `ect` where news is fresh, and where it is stale a third cheaper than `ect-cloud`.
+#[test]
+fn regress_one_network_sends_tasks_that_queue_on() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let scorer = LearnedPolicy::read(&folder.join("ppo-queues.safetensors")).unwrap();
+    let learned = Trained {
+        name: "learned".to_owned(),
+        scorer,
+    };
+    let ect = |cloud| {
+        PolicyKind::Migration(MigrationKind::Ect {
+            cloud,
+            hedged: false,
+        })
+    };
+    let stale = [
+        ("fleet.size", "40"),
+        ("time.slot_s", "0.1"),
+        ("information.rate_hz", "2"),
+        ("information.delay_s", "0.3"),
+    ];
+    let fresh = |size| [("execution.capability", "0.2"), ("fleet.size", size)];
+    for (cloud, set, slots, most) in [
+        (false, fresh("30").as_slice(), 1, 1.02),
+        (true, fresh("50").as_slice(), 1, 1.02),
+        (true, stale.as_slice(), 10, 0.8),
+    ] {
+        let mut world = world("lin2025", set);
+        if !cloud {
+            let mut scenario = world.scenario.clone();
+            scenario.cloud_round_trip_s = None;
+            world = World::new(&scenario).unwrap();
+        }
+        let seeds: Vec<u64> = (0..10).collect();
+        let (cost, bound) = costs(&world, &learned, &seeds, slots);
+        let (rule, _) = costs(&world, &ect(cloud), &seeds, slots);
+        let case = format!("cloud {cloud}, {set:?}: {cost}, ect {rule}, bound {bound}");
+        assert!(cost < most * rule && cost >= bound, "{case}");
     }
 }
