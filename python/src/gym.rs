@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wayside_core::Slot;
 use wayside_core::observation::destinations::Destinations;
 use wayside_core::observation::hosts::Hosts;
-use wayside_core::observation::{Encoder, Layout, Observation, Scorer};
+use wayside_core::observation::{Encoder, Later, Layout, Observation, Scorer};
 use wayside_core::policy::lysac::Lysac;
 use wayside_core::policy::plan_ahead::LaterPrices;
 use wayside_core::policy::{Known, Policy};
@@ -45,8 +45,8 @@ pub(crate) fn policy(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<d
 
 /// What shows a slot turn by turn.
 trait Turns: Send {
-    /// What a Hz costs in a later slot.
-    fn price_later(&mut self, _price: f64) {}
+    /// What later slots cost, and where tasks enter.
+    fn price_later(&mut self, _later: &Later) {}
     fn begin(&mut self, slot: &Slot);
     fn observe(&mut self, slot: &Slot) -> bool;
     fn observation(&self) -> &Observation;
@@ -84,8 +84,8 @@ macro_rules! turns {
 turns!(
     Encoder,
     Encoder::decision,
-    fn price_later(&mut self, price: f64) {
-        self.price_later(price);
+    fn price_later(&mut self, later: &Later) {
+        self.price_later(later);
     }
 );
 turns!(Destinations, |turns: &mut Destinations, _, decision| turns

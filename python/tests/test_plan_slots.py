@@ -28,7 +28,7 @@ def test_oracle_plan_ahead_played_back_is_plan_ahead():
 
 
 def test_regress_the_expert_is_near_plan_ahead_where_tasks_are_decided_one_by_one():
-    """Rows name six RSUs and one entry each, so not all that plan-ahead chooses."""
+    """Rows name twelve RSUs and the entry of plan-ahead, so nearly all that it chooses."""
     env = gymnasium.make("wayside/Coupled-v0", overrides=SHORT, slots=6, plan_slots=4).unwrapped
     env.reset(seed=3)
     own, over = [], False
@@ -47,7 +47,7 @@ def test_property_any_legal_choice_is_taken(form):
     env = OffloadingEnv("coupled", form, overrides=SHORT, slots=5, masked="error", plan_slots=4)
     heads = env._env.nvec
     if form == "sequential":
-        assert env.action_space.n == 1 + 4 * 6
+        assert env.action_space.n == 1 + 4 * 12
         assert env.feature_names[2:4] == ["slots", "later_slots_cost"]
     else:
         assert heads[2] == 4 and heads[2::3] == [4] * (len(heads) // 3)

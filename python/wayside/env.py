@@ -214,7 +214,8 @@ class OffloadingEnv(gymnasium.Env[Any, Any], EzPickle):
 
     ``plan_slots=K`` (2 to 32, only with ``time.carry_over``) lets the agent say for how many slots a task may hold its CPU, as ``plan-ahead``
     does. In place of the rules an action then names k = 1 to K: head ``rule`` has K actions, action i for k = i + 1, and
-    ``sequential`` a row per RSU and k. The task gets at least the share with which it ends within k slots, and (P2) has it pay for the k - 1 later
+    ``sequential`` a row per RSU and k. ``sequential`` then asks for every task twice, small ones first, and each enters
+    where ``plan-ahead`` has it enter. The task gets at least the share with which it ends within k slots, and (P2) has it pay for the k - 1 later
     ones at ``plan-ahead``'s price of a Hz (``[policy.plan-ahead]``), found from the tasks of this slot and the three before. The price divides the
     CPU; it is no part of the reward. Masked is what could not end in k slots; ``sequential`` offers only what still fits. Where in the end the
     RSU has too little left, a task takes a slot more, and runs on its vehicle after K. Features 2 and 3 of ``sequential`` are then k / K and

@@ -39,7 +39,7 @@ class Training:
                     and ``train(..., resume=True)`` goes on
     ``policy``      file of the best policy, for ``wayside.run`` and ``wayside.decide``
     ``best``        its score in the evaluations
-    ``untrained``   score of ``least-total``, the untrained rule over the same rows, where there is one
+    ``untrained``   score of the untrained rule over the same rows (``least-total``, ``least-ahead``), where there is one
     ``doubts``      signs that the training has a problem, a sentence each
     ``out``         folder of the training
     ==============  ==============================================================================
@@ -94,7 +94,7 @@ def train(
         progress: by default a bar in notebooks; ``True`` for a bar, ``False`` for none, or a function that is called, on another
             thread, with the steps that are done, and of how many.
         **options: options of the training, such as ``learning_rate=3e-4``, ``total_timesteps=100_000`` or
-            ``net_arch=[64, 64]``; ``wayside train ppo wang2025 --list-options`` lists them with their values.
+            ``net_arch=[64, 64]``, or ``plan_slots=6`` for actions as in :class:`wayside.env.OffloadingEnv`; ``wayside train ppo wang2025 --list-options`` lists them with their values.
 
     Raises:
         ValueError: bad input; the message names every problem.

@@ -336,8 +336,10 @@ impl<'w> Env<'w> {
         let now_s = self.episode.now_s();
         self.carry_over.show(now_s, &mut self.episode.slot);
         if let (Some(later), Some(outlook)) = (&mut self.later, &snapshot.outlook) {
-            let price = later.remember(outlook.clone(), &self.episode.slot)?;
-            self.encoder.price_later(price);
+            let Episode { traffic, slot, .. } = &mut self.episode;
+            traffic.show(slot, &NoiseRise::default());
+            self.encoder
+                .price_later(later.remember(outlook.clone(), slot)?);
         }
         self.show();
         let mut rest = snapshot.taken.as_slice();

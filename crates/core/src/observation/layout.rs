@@ -126,6 +126,10 @@ fn is_yes(cloud: &bool) -> bool {
 
 /// RSUs that `sequential` offers where decisions bind later slots.
 const COUPLED_OPTIONS: usize = 6;
+/// RSUs that it offers where actions name numbers of slots: one as full as can be may take a task that costs little more elsewhere.
+const PLAN_OPTIONS: usize = 12;
+/// How often every task is decided there: once leaves twice as many tasks on their vehicles.
+const PLAN_PASSES: usize = 2;
 /// RSUs that it offers elsewhere, and how often every task is decided there.
 const ALONE_OPTIONS: usize = 4;
 const ALONE_PASSES: usize = 2;
@@ -280,11 +284,22 @@ impl Layout {
 
     /// The same where an action names the number of slots, 1 to `most`, that a task may hold its CPU: it gets at least the
     /// share with which it ends by then, and P2 has it pay `plan-ahead`'s price for the later slots. What does not fit takes
-    /// a slot more, and runs on its vehicle where none is left.
+    /// a slot more, and runs on its vehicle where none is left. `sequential` then offers as many RSUs as `plan-ahead` looks at,
+    /// small tasks before large, and decides every task twice, the second time with its least share given back.
     #[must_use]
     pub fn choosing_slots(mut self, most: usize) -> Self {
         self.spans = most;
         self.priced = true;
+        if let Form::Sequential { turns, .. } = self.form {
+            self.form = Form::Sequential {
+                options: PLAN_OPTIONS,
+                turns: match turns {
+                    Turns::Single => Turns::SmallFirst,
+                    other => other,
+                },
+                passes: PLAN_PASSES,
+            };
+        }
         self
     }
 

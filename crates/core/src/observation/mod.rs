@@ -244,6 +244,15 @@ impl Observation {
     }
 }
 
+/// What layouts whose actions [name numbers of slots](Layout::choosing_slots) are told before a slot begins: what `plan-ahead` knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Later {
+    /// What a Hz costs in a later slot.
+    pub price: f64,
+    /// Where tasks enter, by task; `sequential` offers no other entries, so that uploads are no slower in the end than its rows say.
+    pub entries: Vec<Option<u32>>,
+}
+
 /// A network: gives logits for rows.
 pub trait Scorer: Send {
     /// The layout it was made for.
@@ -277,8 +286,7 @@ pub struct Encoder {
     turn: usize,
     order: Order,
     minimums: Minimums,
-    /// What a Hz costs in a later slot.
-    later_price: f64,
+    later: Later,
 }
 
 impl Encoder {
@@ -314,7 +322,7 @@ impl Encoder {
             turn: 0,
             order: Order::default(),
             minimums: Minimums::default(),
-            later_price: 0.0,
+            later: Later::default(),
         })
     }
 
@@ -324,14 +332,16 @@ impl Encoder {
         &self.layout
     }
 
-    /// Says what a Hz costs in a later slot, before a slot begins; for layouts whose actions [name numbers of
+    /// Says what later slots cost and where tasks enter, before a slot begins; for layouts whose actions [name numbers of
     /// slots](Layout::choosing_slots).
-    pub fn price_later(&mut self, price: f64) {
-        self.later_price = price;
+    pub fn price_later(&mut self, later: &Later) {
+        if self.layout.priced {
+            self.later.clone_from(later);
+        }
     }
 
     fn rules(&self) -> Rules {
-        Rules::new(&self.layout, self.steps.spans, self.later_price)
+        Rules::new(&self.layout, self.steps.spans, self.later.price)
     }
 
     /// Whether the sizes of `slot` are those of the layout, as far as it has any.
@@ -350,7 +360,9 @@ impl Encoder {
         self.crowd.fill(slot, &self.layout.scales);
         if let Form::Sequential { .. } = self.layout.form {
             self.steps = self.layout.steps(slot.carry_over);
-            self.sequential.begin(slot, self.steps, &mut self.choices);
+            let entries = &self.later.entries;
+            self.sequential
+                .begin(slot, self.steps, entries, &mut self.choices);
         }
     }
 

@@ -139,11 +139,17 @@ impl Site {
         }
     }
 
+    /// The share that a task takes where nobody else is and it pays `later_price` per Hz \[Hz\].
+    #[inline]
+    pub(super) fn wanted_hz(&self, cycles: f64, later_price: f64) -> f64 {
+        self.curve.demand(later_price, cycles).0
+    }
+
     /// [`execution`](Self::execution) of a task that pays `later_price` per Hz besides: it takes no more than it wants at
     /// that price, and where that is less than others get it counts as a promise.
     #[inline]
     pub(super) fn execution_at(&self, cycles: f64, least_hz: f64, later_price: f64) -> Execution {
-        let wanted_hz = self.curve.demand(later_price, cycles).0;
+        let wanted_hz = self.wanted_hz(cycles, later_price);
         if wanted_hz >= self.next_hz {
             return self.execution(cycles, least_hz);
         }

@@ -3,6 +3,7 @@
 pub mod baselines;
 pub mod best_response;
 pub mod learned;
+pub mod least_ahead;
 pub mod least_total;
 pub mod local_search;
 pub mod lysac;
@@ -98,6 +99,8 @@ pub enum PolicyKind {
     BestResponse,
     /// The least total of the rows that learned policies see.
     LeastTotal,
+    /// The same where rows say for how many slots a task holds its CPU.
+    LeastAhead,
     /// The choice at the bound's prices, then best-response sweeps.
     Price,
     /// Moves, swaps and restarts: the near-optimum to compare with.
@@ -154,7 +157,7 @@ impl PolicyKind {
     };
 
     /// Those of system 1, made for RSUs that share their CPU.
-    pub const SHARED_CPU: [Self; 11] = [
+    pub const SHARED_CPU: [Self; 12] = [
         Self::Local,
         Self::Random,
         Self::GreedyData,
@@ -165,6 +168,7 @@ impl PolicyKind {
         Self::Price,
         Self::LocalSearch,
         Self::SlotFit,
+        Self::LeastAhead,
         Self::PlanAhead,
     ];
 
@@ -176,8 +180,8 @@ impl PolicyKind {
             Execution::SharedCpu => {
                 let joins = |kind: &Self| match kind {
                     Self::SlotFit | Self::PlanAhead => scenario.time.carry_over,
-                    // stands beside learned policies, which are not compared unasked either
-                    Self::LeastTotal => false,
+                    // stand beside learned policies, which are not compared unasked either
+                    Self::LeastTotal | Self::LeastAhead => false,
                     _ => true,
                 };
                 Self::SHARED_CPU.into_iter().filter(joins).collect()
@@ -303,6 +307,13 @@ impl PolicyKind {
                 options: "-",
                 needs: "whole slot",
             },
+            Self::LeastAhead => PolicyInfo {
+                name: "least-ahead",
+                summary: "the least total of the rows of learned policies that hold CPU over several slots (for carry_over); else least-total",
+                source: "Wayside",
+                options: "policy.plan-ahead.weight, .fill",
+                needs: "whole slot",
+            },
             Self::PlanAhead => PolicyInfo {
                 name: "plan-ahead",
                 summary: "shares held over several slots, later ones priced (for carry_over); else price",
@@ -353,6 +364,14 @@ impl PolicyKind {
                 adapted(Punctual::new(search, options.local_search.deadline))
             }
             Self::SlotFit => adapted(slot_fit::SlotFit::new(options.price.sweeps)),
+            Self::LeastAhead => {
+                let alone = repaired(
+                    least_total::policy(options.least_total.passes),
+                    options.least_total.repair,
+                    Deadline::IGNORE,
+                );
+                adapted(least_ahead::LeastAhead::new(options.plan_ahead, alone))
+            }
             Self::PlanAhead => {
                 let alone = repaired(
                     price::Price::new(options.price),

@@ -127,6 +127,14 @@ impl Least {
         };
         Self { layout, feature }
     }
+
+    /// The same where rows name the numbers of slots, up to `most`, for which a task holds its CPU.
+    #[must_use]
+    pub fn choosing_slots(mut self, most: usize) -> Self {
+        self.layout.spans = most;
+        self.layout.priced = true;
+        self
+    }
 }
 
 impl Scorer for Least {

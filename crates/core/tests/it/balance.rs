@@ -105,7 +105,7 @@ fn property_the_engine_moves_no_task_for_balance() {
         let streams = Streams::new(4);
         let ours = matches!(
             kind,
-            BestResponse | LeastTotal | Price | LocalSearch | PlanAhead
+            BestResponse | LeastTotal | LeastAhead | Price | LocalSearch | PlanAhead
         );
         let [mut moved, mut bound] = [0; 2];
         let mut slots = [&world, &unenforced].map(|world| {

@@ -14,8 +14,9 @@ use wayside_core::slot::{Placement, Slot};
 
 use crate::support::{Recipe, builtin, cost, decide, excess, over_seeds, permuted};
 
-const DETERMINISTIC: [PolicyKind; 8] = [
+const DETERMINISTIC: [PolicyKind; 9] = [
     PolicyKind::LeastTotal,
+    PolicyKind::LeastAhead,
     PolicyKind::Nearest,
     PolicyKind::GreedyComputation,
     PolicyKind::GreedyData,

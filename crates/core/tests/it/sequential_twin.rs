@@ -2,7 +2,7 @@
 //! feature is computed where it is needed. The rows of the engine must be equal to the bit.
 
 mod cases;
-
+mod offers;
 mod site;
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use wayside_core::alloc::curve::{CPU_FLOOR_HZ, Curve};
 use wayside_core::engine::traffic::Traffic;
 use wayside_core::engine::world::World;
-use wayside_core::observation::{CONTEXT, Encoder, Form, Layout, Observation, Turns};
+use wayside_core::observation::{CONTEXT, Encoder, Form, Later, Layout, Observation, Turns};
 use wayside_core::policy::{Policy as _, least_total};
 use wayside_core::rng::Streams;
 use wayside_core::slot::order::Order;
@@ -67,6 +67,9 @@ struct Offer {
     execution: f64,
     added: f64,
     holds: bool,
+    /// Least share that its number of slots needs, and what it pays for the later ones; 0 where rules are no numbers of slots.
+    least_hz: f64,
+    later: f64,
     total: f64,
 }
 
@@ -87,6 +90,8 @@ struct Twin<'a> {
     layout: &'a Layout,
     options: usize,
     spans: usize,
+    /// What later slots cost and where tasks enter, where rules are numbers of slots.
+    later: Option<&'a Later>,
     sites: Vec<Site>,
     totals: Totals,
     /// Turns to come; tasks of each, and whether it begins a pass.
@@ -96,12 +101,14 @@ struct Twin<'a> {
     at: Vec<Option<(usize, usize)>>,
     /// Share promised to each task and its execution cost, 0 for none.
     promised: Vec<(f64, f64)>,
+    /// Least share of each task, 0 for none.
+    least_hz: Vec<f64>,
     /// Task and offers of every head of the present turn.
     heads: Vec<(usize, Vec<Offer>)>,
 }
 
 impl<'a> Twin<'a> {
-    fn new(slot: &'a Slot, layout: &'a Layout) -> Self {
+    fn new(slot: &'a Slot, layout: &'a Layout, later: &'a Later) -> Self {
         let Form::Sequential {
             options,
             turns,
@@ -139,24 +146,29 @@ impl<'a> Twin<'a> {
             layout,
             options,
             spans,
+            later: layout.priced.then_some(later),
             sites: (0..slot.rsus.len()).map(|m| Site::new(slot, m)).collect(),
             totals: Totals::default(),
             turns: Vec::new(),
             passes,
             at: vec![None; slot.tasks.len()],
             promised: vec![(0.0, 0.0); slot.tasks.len()],
+            least_hz: vec![0.0; slot.tasks.len()],
             heads: Vec::new(),
         };
         for task in all.concat() {
             match twin.expected(task) {
-                Some((m, upload)) => {
-                    twin.at[task] = Some((m, m));
-                    let site = &mut twin.sites[m];
+                Some((entry, m, upload)) => {
+                    twin.at[task] = Some((entry, m));
+                    let site = &mut twin.sites[entry];
                     site.entering += 1.0;
                     site.upload += upload;
+                    let site = &mut twin.sites[m];
                     site.elastic += 1.0;
                     site.cycles += slot.tasks.cycles[task];
                     twin.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
+                    let target = slot.routes.find(entry as u32, m as u32).expect("a route");
+                    twin.totals.rest += slot.migration_cost(slot.tasks.data_bits[task], target);
                 }
                 None => twin.totals.rest += slot.local_cost(task),
             }
@@ -169,11 +181,25 @@ impl<'a> Twin<'a> {
         twin
     }
 
-    /// The nearest RSU, if it has CPU left, and a_nm there.
-    fn expected(&self, task: usize) -> Option<(usize, f64)> {
-        let link = self.slot.links(task).first()?;
-        let m = link.rsu as usize;
-        (self.sites[m].available_hz > 0.0).then(|| (m, self.slot.upload_cost(task, link)))
+    /// The nearest RSU, if it has CPU left, or the RSU where it must enter and the first that has CPU left from there; and a_nm.
+    fn expected(&self, task: usize) -> Option<(usize, usize, f64)> {
+        let slot = self.slot;
+        let open = |m: u32| self.sites[m as usize].available_hz > 0.0;
+        let near = slot.links(task).first()?;
+        let (link, m) = match self.entry(task) {
+            None => (near, open(near.rsu).then_some(near.rsu)?),
+            Some(entry) => {
+                let link = slot.links(task).iter().find(|link| link.rsu == entry)?;
+                let mut targets = slot.routes.targets(entry).iter();
+                (link, targets.find(|target| open(target.rsu))?.rsu)
+            }
+        };
+        Some((link.rsu as usize, m as usize, slot.upload_cost(task, link)))
+    }
+
+    /// Where it must enter.
+    fn entry(&self, task: usize) -> Option<u32> {
+        self.later?.entries[task]
     }
 
     fn take_out(&mut self, task: usize) {
@@ -186,6 +212,7 @@ impl<'a> Twin<'a> {
         let link = links.find(|link| link.rsu as usize == entry).unwrap();
         self.sites[entry].leave(slot.upload_cost(task, link));
         let site = &mut self.sites[execution];
+        site.least_hz = (site.least_hz - self.least_hz[task]).max(0.0);
         let (hz, cost) = self.promised[task];
         if hz > 0.0 {
             site.held_hz = (site.held_hz - hz).max(0.0);
@@ -236,103 +263,6 @@ impl<'a> Twin<'a> {
             }
         }
         (rows, self.context())
-    }
-
-    /// Every entry with every target; of each RSU the cheapest, of them the cheapest few, with every rule that holds.
-    fn offers(&self, task: usize) -> Vec<Offer> {
-        let (slot, cycles) = (self.slot, self.slot.tasks.cycles[task]);
-        let data_bits = slot.tasks.data_bits[task];
-        let mut ways: BTreeMap<u32, Offer> = BTreeMap::new();
-        let mut links: Vec<_> = slot.links(task).iter().collect();
-        let cost = |link: &wayside_core::slot::RadioLink| {
-            let site = &self.sites[link.rsu as usize];
-            let own = (site.entering + 1.0) * slot.upload_cost(task, link);
-            (own, site.upload)
-        };
-        // of ways that cost the same that by the cheapest entry, then that by the nearest
-        let cheapest = (0..links.len())
-            .min_by(|&a, &b| {
-                let sum = |i: usize| cost(links[i]).0 + cost(links[i]).1;
-                sum(a).total_cmp(&sum(b))
-            })
-            .expect("covered");
-        let first = links.remove(cheapest);
-        links.insert(0, first);
-        for link in links {
-            let (own, others) = cost(link);
-            let entering = self.sites[link.rsu as usize].entering + 1.0;
-            for target in slot.routes.targets(link.rsu) {
-                if self.sites[target.rsu as usize].available_hz <= 0.0 {
-                    continue;
-                }
-                let migration = slot.migration_cost(data_bits, target);
-                let way = Offer {
-                    entry: link.rsu as usize,
-                    rsu: target.rsu as usize,
-                    span: 0,
-                    hops: target.hops,
-                    moved_s: data_bits * link.seconds_per_bit * entering
-                        + data_bits * target.seconds_per_bit
-                        + target.wait_s,
-                    upload: own / entering,
-                    own_upload: own,
-                    others_upload: others,
-                    migration,
-                    hz: 0.0,
-                    execution: 0.0,
-                    added: 0.0,
-                    holds: false,
-                    total: own + others + migration,
-                };
-                let known = ways.get(&target.rsu);
-                if known.is_none_or(|known| way.total < known.total) {
-                    ways.insert(target.rsu, way);
-                }
-            }
-        }
-        let mut all: Vec<(f64, Vec<Offer>)> = Vec::new();
-        for way in ways.into_values() {
-            let site = &self.sites[way.rsu];
-            let mut offers = Vec::new();
-            for span in 0..self.spans {
-                let left_s = span as f64 * slot.slot_s * (1.0 - 1e-9) - way.moved_s;
-                let least_hz = match span {
-                    0 => 0.0,
-                    _ if left_s > 0.0 => cycles / left_s,
-                    _ => f64::INFINITY,
-                };
-                if span > 0 && least_hz > site.free_hz() {
-                    continue;
-                }
-                let share_hz = site.share_hz(site.elastic + 1.0, site.free_hz());
-                let before = site.execution_cost(site.free_hz());
-                let holds = least_hz > share_hz;
-                let hz = if holds { least_hz } else { share_hz };
-                let execution = site.curve.cost(cycles, hz);
-                let after = if holds {
-                    execution + site.execution_cost(site.free_hz() - hz)
-                } else {
-                    site.curve.cost(site.cycles + cycles, hz)
-                };
-                let added = after - before;
-                let total = way.total + added;
-                offers.push(Offer {
-                    span,
-                    hz,
-                    execution,
-                    added,
-                    holds,
-                    total,
-                    ..way.clone()
-                });
-            }
-            let least = offers.iter().map(|o| o.total).fold(f64::INFINITY, f64::min);
-            all.push((least, offers));
-        }
-        // stable: of equals the RSU of the lower number
-        all.sort_by(|a, b| a.0.total_cmp(&b.0));
-        all.truncate(self.options);
-        all.into_iter().flat_map(|(_, offers)| offers).collect()
     }
 
     fn tail(&self, task: usize) -> [f32; 10] {
@@ -395,8 +325,13 @@ impl<'a> Twin<'a> {
         let releasing_hz = slot.rsus.releasing_cpu_hz[offer.rsu];
         let mut row = [0.0; WIDTH];
         row[1] = flag(offer.hops > 0);
-        row[2] = flag(offer.span == 1);
-        row[3] = flag(offer.span == 2);
+        if self.later.is_some() {
+            row[2] = share(offer.span as f64 / self.spans as f64);
+            row[3] = squash(offer.later / (0.1 * scale));
+        } else {
+            row[2] = flag(offer.span == 1);
+            row[3] = flag(offer.span == 2);
+        }
         row[4] = squash(offer.own_upload / (0.1 * scale));
         row[5] = squash(offer.others_upload / (0.1 * scale));
         row[6] = squash(offer.migration / (0.1 * scale));
@@ -449,6 +384,7 @@ impl<'a> Twin<'a> {
         for ((task, offers), &action) in std::mem::take(&mut self.heads).iter().zip(actions) {
             self.take_out(*task);
             self.promised[*task] = (0.0, 0.0);
+            self.least_hz[*task] = 0.0;
             self.totals.decided += 1.0;
             if action == 0 {
                 self.at[*task] = None;
@@ -468,6 +404,8 @@ impl<'a> Twin<'a> {
             entry.entering += 1.0;
             entry.upload += offer.upload;
             let site = &mut self.sites[offer.rsu];
+            site.least_hz += offer.least_hz;
+            self.least_hz[*task] = offer.least_hz;
             let mut rest = offer.migration;
             if offer.holds {
                 site.held_hz += offer.hz;

@@ -36,16 +36,41 @@ impl Settings {
     /// What the policy sees and says in `world`.
     ///
     /// # Errors
-    /// `flat` for a fleet from a trace.
+    /// `flat` for a fleet from a trace; an option that makes no sense there.
     pub fn layout(&self, world: &World) -> Result<Layout> {
+        self.check_plan_slots(world)?;
         match &self.config {
             Config::Lysac(config) => Ok(Layout::plan(world, config.cloud)),
             _ if world.sessions.is_some() => self.turns_only("sessions", Layout::hosts(world)),
             _ if world.scenario.execution.queues() => {
                 self.turns_only("tasks that queue", Layout::by_destination(world))
             }
-            _ => self.encoder.layout(world, self.train.target),
+            _ => {
+                let layout = self.encoder.layout(world, self.train.target)?;
+                Ok(match self.train.plan_slots {
+                    Some(most) => layout.choosing_slots(most),
+                    None => layout,
+                })
+            }
         }
+    }
+
+    /// Only where tasks hold CPU in later slots can an action say for how many.
+    fn check_plan_slots(&self, world: &World) -> Result<()> {
+        let Some(most) = self.train.plan_slots else {
+            return Ok(());
+        };
+        let what = match &world.scenario.execution {
+            _ if self.algorithm == Algorithm::Lysac => "for lysac, which sends batches",
+            Execution::Sessions(_) => "for sessions, which get CPU anew in every slot",
+            Execution::Queues(_) => "where tasks queue for cores",
+            Execution::SharedCpu if !world.scenario.time.carry_over => {
+                "where slots stand alone (time.carry_over is false)"
+            }
+            Execution::SharedCpu => return Ok(()),
+        };
+        let message = format!("must be null {what}, got {most}");
+        Err(Error::invalid("--option", None, "plan_slots", message))
     }
 
     /// The layout for a training whose scenarios are `varied`: one for both kinds of slots, where there are both.
@@ -53,6 +78,9 @@ impl Settings {
     /// # Errors
     /// As [`layout`](Self::layout).
     pub(super) fn layout_of_all(&self, world: &World, varied: &[World]) -> Result<Layout> {
+        for world in varied {
+            self.check_plan_slots(world)?;
+        }
         let held = |world: &World| world.scenario.time.carry_over;
         let mixed = varied.iter().any(held) && !varied.iter().all(held);
         let shared_cpu = varied

@@ -169,7 +169,7 @@ impl<'w> Trainer<'w> {
         let seeds = train.evaluation_seeds();
         let bound = match layout.form {
             Form::Hosts => BoundKind::Horizon,
-            _ if layout.is_either() => BoundKind::Horizon,
+            _ if layout.is_either() || layout.priced => BoundKind::Horizon,
             _ => BoundKind::Split,
         };
         let mut evaluation = Evaluation::new(seeds, train.eval_slots, bound);
@@ -374,6 +374,7 @@ fn evaluated<'w>(held_out: &'w [World], world: &'w World) -> &'w [World] {
 /// The rule that decides by the same rows as a policy of `layout`, untrained.
 fn rule(layout: &Layout) -> Option<PolicyKind> {
     match layout.form {
+        Form::Sequential { .. } if layout.priced => Some(PolicyKind::LeastAhead),
         Form::Sequential { .. } if layout.spans == 1 || layout.is_either() => {
             Some(PolicyKind::LeastTotal)
         }

@@ -4,6 +4,7 @@ mod decoders;
 mod kill;
 mod mdp;
 mod on_policy;
+mod plan_slots;
 mod sac;
 mod shipped;
 mod trainer;

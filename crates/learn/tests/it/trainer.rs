@@ -224,7 +224,7 @@ fn property_threads_and_interruptions_change_nothing_where_sessions_are_hosted()
 }
 
 /// A training over several scenarios that goes on to the bit, whatever the threads and wherever it was interrupted; its policy.
-fn goes_on(
+pub(crate) fn goes_on(
     name: &str,
     vary: &str,
     small: &[(&str, &str)],

@@ -79,12 +79,6 @@ impl Layout {
             } => {
                 size("options", options, 1)?;
                 size("passes", passes, 1)?;
-                // what a task takes of a site's least shares is not given back
-                if passes > 1 && self.priced {
-                    let message =
-                        format!("must be 1 where actions name numbers of slots, got {passes}");
-                    return Err(refused("layout.form.passes", message));
-                }
             }
             Form::Plan { servers, .. } => size("servers", servers, 0)?,
             Form::Hosts | Form::Destinations { .. } => {}

@@ -15,19 +15,22 @@ mod prices;
 mod queue;
 mod rows;
 mod totals;
+mod trial;
 mod upload_paths;
 
-use super::decode::{Rules, TaskAction, least_share_hz};
+use super::decode::{Rules, TaskAction};
 use super::layout::Steps;
 use super::tentative::{Execution, Site};
 use super::{Layout, Observation};
+use crate::backhaul::Target;
 use crate::slot::order::ordered;
 use crate::slot::{Decision, Placement, Slot};
 use prices::Prices;
 use queue::Queue;
 use rows::Rows;
 use totals::Totals;
-use upload_paths::{UploadPath, UploadPaths};
+use trial::{Trial, slots_held, try_spans};
+use upload_paths::UploadPaths;
 
 /// So few are sorted faster than selected from.
 const FEW: usize = 20;
@@ -41,11 +44,15 @@ pub const TOTAL_ABOVE_LEAST: usize = 10;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sequential {
     queue: Queue,
+    /// Where tasks must enter; empty where they may anywhere.
+    entries: Vec<Option<u32>>,
     next_turn: usize,
     steps: Steps,
     sites: Vec<Site>,
     /// Share promised to every task, and what its execution costs with it; nothing where it has no promise.
     promises: Vec<Option<Promise>>,
+    /// The share that the number of slots of every decided task needs, where it has one \[Hz\].
+    least_hz: Vec<f64>,
     prices: Prices,
     paths: UploadPaths,
     /// RSUs by what they promise the present task, the least total first: totals as [`ordered`], and RSUs.
@@ -69,22 +76,6 @@ pub(super) struct Promise {
 /// Where a task enters and, if elsewhere, executes: RSUs with their sites.
 type Sites = [Option<(usize, Site)>; 2];
 
-/// One placement at an RSU with one rule on the end.
-#[derive(Clone, Copy, Debug)]
-struct Trial {
-    rsu: u32,
-    span: u8,
-    path: UploadPath,
-    execution: Execution,
-    /// The share that its number of slots needs, where it has one \[Hz\].
-    least_hz: f64,
-    /// What it pays for the CPU of later slots; part of the total.
-    later: f64,
-    total: f64,
-    /// Slots begun until it ends, see [`slots_held`]; written with the row.
-    slots: f64,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Head {
     task: u32,
@@ -94,8 +85,17 @@ struct Head {
 }
 
 impl Sequential {
-    /// Starts a slot: everybody at the nearest RSU, if it has CPU left.
-    pub(super) fn begin(&mut self, slot: &Slot, steps: Steps, choices: &mut [TaskAction]) {
+    /// Starts a slot: everybody at the nearest RSU, if it has CPU left; where tasks must enter elsewhere, there, and at the RSU with
+    /// CPU left that is fewest hops away.
+    pub(super) fn begin(
+        &mut self,
+        slot: &Slot,
+        steps: Steps,
+        entries: &[Option<u32>],
+        choices: &mut [TaskAction],
+    ) {
+        self.entries.clear();
+        self.entries.extend_from_slice(entries);
         self.sites.clear();
         self.sites
             .extend((0..slot.rsus.len()).map(|m| Site::idle(slot, m)));
@@ -104,6 +104,8 @@ impl Sequential {
         self.steps = steps;
         self.promises.clear();
         self.promises.resize(slot.tasks.len(), None);
+        self.least_hz.clear();
+        self.least_hz.resize(slot.tasks.len(), 0.0);
         self.queue.fill(slot, steps.turns);
         self.totals = Totals {
             decisions: ((steps.passes * slot.tasks.len()) as f64).max(1.0),
@@ -115,16 +117,20 @@ impl Sequential {
         }
         for &task in self.queue.tasks() {
             let task = task as usize;
-            let nearest = slot.links(task).first();
-            match nearest.filter(|link| self.sites[link.rsu as usize].available_hz > 0.0) {
-                Some(link) => {
-                    let site = &mut self.sites[link.rsu as usize];
-                    site.enter(slot.upload_cost(task, link));
+            match self.expected(slot, task) {
+                Some((entry, target)) => {
+                    let upload = upload_cost(slot, task, entry as usize);
+                    self.sites[entry as usize].enter(upload);
+                    let site = &mut self.sites[target.rsu as usize];
                     site.execute(slot.tasks.cycles[task]);
                     self.totals.elastic_hz += site.free_demand_hz.min(site.capacity_hz);
+                    if target.rsu != entry {
+                        let data_bits = slot.tasks.data_bits[task];
+                        self.totals.rest += slot.migration_cost(data_bits, target);
+                    }
                     choices[task].placement = Placement::Rsu {
-                        entry: link.rsu,
-                        execution: link.rsu,
+                        entry,
+                        execution: target.rsu,
                     };
                 }
                 None => self.totals.rest += slot.local_cost(task),
@@ -133,6 +139,21 @@ impl Sequential {
         self.sites.iter_mut().for_each(Site::settle);
         self.prices.begin(&self.sites);
         self.totals.cost = self.totals.rest + self.sites.iter().map(Site::cost).sum::<f64>();
+    }
+
+    /// Where a task is until it is decided: its entry, and the route to where it executes; `None` for its vehicle.
+    fn expected<'s>(&self, slot: &'s Slot, task: usize) -> Option<(u32, &'s Target)> {
+        let open = |target: &&Target| self.sites[target.rsu as usize].available_hz > 0.0;
+        match self.entries.get(task) {
+            Some(&entry) => {
+                let mut targets = slot.routes.targets(entry?).iter();
+                Some((entry?, targets.find(open)?))
+            }
+            None => {
+                let near = slot.links(task).first()?.rsu;
+                Some((near, slot.routes.find(near, near).filter(open)?))
+            }
+        }
     }
 
     /// Fills `observation` with the next turn; false where no task is left that has a choice.
@@ -187,6 +208,7 @@ impl Sequential {
                 }
             }
             self.promises[task] = None;
+            self.least_hz[task] = 0.0;
             choices[task] = match action.checked_sub(1) {
                 None => self.take_local(slot, head),
                 Some(action) => self.take(slot, task, (head.first + action) as usize),
@@ -253,6 +275,7 @@ impl Sequential {
                 Some(promise) => site.release(promise.hz),
                 None => site.drop(slot.tasks.cycles[task]),
             }
+            site.least_hz = (site.least_hz - self.least_hz[task]).max(0.0);
             site.settle();
             self.prices.update(execution, site);
         }
@@ -292,6 +315,7 @@ impl Sequential {
         self.sites[entry as usize].enter(trial.path.own / trial.path.entering);
         let site = &mut self.sites[execution as usize];
         site.least_hz += trial.least_hz;
+        self.least_hz[task] = trial.least_hz;
         if holds {
             site.hold(hz);
             self.totals.held_hz += hz;
@@ -321,7 +345,8 @@ impl Sequential {
         // Its own load must not count against it.
         let totals = self.totals;
         let before = self.take_out(slot, task, choices[task].placement);
-        self.paths.find(slot, &self.sites, task);
+        let entry = self.entries.get(task).copied().flatten();
+        self.paths.find(slot, &self.sites, task, entry);
         self.shortlist(slot, rules, self.steps.options, task);
         let first = self.trials.len();
         self.try_ranked(slot, rules, task);
@@ -373,10 +398,7 @@ impl Sequential {
                 return paths.cost(m) + sites[m as usize].added(cycles);
             }
             let path = paths.path(slot, sites, task, m);
-            let all = rules.spans();
-            let trials =
-                all.filter_map(|span| try_span(slot, sites, task, m, &path, (span, rules)));
-            trials
+            try_spans(slot, sites, task, m, path, rules)
                 .map(|trial| trial.total)
                 .fold(f64::INFINITY, f64::min)
         };
@@ -406,45 +428,9 @@ impl Sequential {
         } = self;
         for &(_, m) in &*ranked {
             let path = paths.path(slot, sites, task, m);
-            for span in rules.spans() {
-                trials.extend(try_span(slot, sites, task, m, &path, (span, rules)));
-            }
+            trials.extend(try_spans(slot, sites, task, m, path, rules));
         }
     }
-}
-
-/// The placement of `task` at `m`, where the rule on its end can be kept.
-#[inline(always)]
-fn try_span(
-    slot: &Slot,
-    sites: &[Site],
-    task: usize,
-    m: u32,
-    path: &UploadPath,
-    (span, rules): (usize, Rules),
-) -> Option<Trial> {
-    let site = &sites[m as usize];
-    let least_hz = least_share_hz(slot, task, path.moved_s, span);
-    let later_price = rules.later_price(span);
-    let execution = match later_price > 0.0 {
-        true => site.execution_at(slot.tasks.cycles[task], least_hz, later_price),
-        false => site.execution(slot.tasks.cycles[task], least_hz),
-    };
-    let later = later_price * execution.hz;
-    let fits = match rules.are_priced() {
-        true => least_hz <= site.available_hz - site.least_hz,
-        false => span == 0 || least_hz <= site.unpromised_hz(),
-    };
-    fits.then_some(Trial {
-        rsu: m,
-        span: span as u8,
-        path: *path,
-        execution,
-        total: path.own + path.others + path.migration + execution.added + later,
-        least_hz: if rules.are_priced() { least_hz } else { 0.0 },
-        later,
-        slots: 0.0,
-    })
 }
 
 /// Puts `one` in its place among the `most` cheapest.
@@ -468,16 +454,6 @@ fn upload_cost(slot: &Slot, task: usize, entry: usize) -> f64 {
     let mut links = slot.links(task).iter();
     let link = links.find(|link| link.rsu as usize == entry);
     slot.upload_cost(task, link.expect("it is covered where it enters"))
-}
-
-/// Slots begun by a task that takes so many of them, rounding aside.
-fn slots_held(slots: f64) -> f64 {
-    let slots = slots - 1e-6;
-    // nearly all; the rest would be a call on older processors
-    if slots <= 1.0 {
-        return 1.0;
-    }
-    slots.ceil().max(1.0)
 }
 
 /// Delay on its vehicle \[s\].

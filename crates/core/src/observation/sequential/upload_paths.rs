@@ -114,8 +114,8 @@ impl UploadPaths {
         self.cost[m as usize]
     }
 
-    /// Finds the paths of `task`.
-    pub(super) fn find(&mut self, slot: &Slot, sites: &[Site], task: usize) {
+    /// Finds the paths of `task`: those by `entry`, or by any.
+    pub(super) fn find(&mut self, slot: &Slot, sites: &[Site], task: usize, entry: Option<u32>) {
         self.stamp += 1;
         self.reached.clear();
         let links = slot.links(task);
@@ -131,6 +131,11 @@ impl UploadPaths {
             return;
         };
         let data_bits = slot.tasks.data_bits[task];
+        let named = links.iter().position(|link| Some(link.rsu) == entry);
+        if let Some(at) = named {
+            self.enter(slot, sites, data_bits, links[at].rsu, at);
+            return;
+        }
         let reach = slot.routes.targets(links[cheapest].rsu).len();
         let farthest = self.enter(slot, sites, data_bits, links[cheapest].rsu, cheapest);
         for (at, link) in links.iter().enumerate() {

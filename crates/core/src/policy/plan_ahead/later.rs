@@ -6,6 +6,7 @@ use super::outlook::Outlook;
 use crate::alloc::curve::Curve;
 use crate::assignment::Assignment;
 use crate::error::{Error, Result};
+use crate::observation::Later;
 use crate::policy::Policy;
 use crate::policy::baselines::Nearest;
 use crate::scenario::PlanAheadOptions;
@@ -19,6 +20,7 @@ const SWEEPS: usize = 2;
 pub struct LaterPrices {
     options: PlanAheadOptions,
     outlook: Outlook,
+    later: Later,
     pub(super) order: Order,
     assignment: Assignment,
     entries: Decision,
@@ -35,6 +37,7 @@ impl LaterPrices {
         Self {
             options,
             outlook: Outlook::default(),
+            later: Later::default(),
             order: Order::default(),
             assignment: Assignment::default(),
             entries: Decision::default(),
@@ -44,17 +47,28 @@ impl LaterPrices {
         }
     }
 
-    /// What `plan-ahead` has a task pay per Hz that it holds in a later slot.
-    pub fn price(&mut self, slot: &Slot) -> f64 {
+    /// What `plan-ahead` has a task pay per Hz that it holds in a later slot, and where tasks enter.
+    pub fn price(&mut self, slot: &Slot) -> &Later {
+        self.enter(slot);
+        let arrivals = self.arrivals.iter().flatten().copied();
+        let PlanAheadOptions { weight, fill } = self.options;
+        self.later.price = weight * self.outlook.price(slot, &self.curves, arrivals, fill);
+        &self.later
+    }
+
+    fn enter(&mut self, slot: &Slot) {
         self.order.by_size(slot);
         let energy = slot.rsus.energy_coeff.iter();
         self.curves.clear();
         self.curves
             .extend(energy.map(|&k| Curve::new(slot.omega, k)));
         self.arrive(slot);
-        let arrivals = self.arrivals.iter().flatten().copied();
-        let PlanAheadOptions { weight, fill } = self.options;
-        weight * self.outlook.price(slot, &self.curves, arrivals, fill)
+        let entries = self
+            .arrivals
+            .iter()
+            .map(|arrival| Some(arrival.as_ref()?.entry));
+        self.later.entries.clear();
+        self.later.entries.extend(entries);
     }
 
     /// What it remembers of the slots before.
@@ -63,17 +77,19 @@ impl LaterPrices {
         &self.outlook
     }
 
-    /// Goes on with what one like it remembered of slots like `slot`; the price that it found last.
+    /// Goes on with what one like it remembered, `slot` included; what it found last.
     ///
     /// # Errors
     /// An outlook that none can have had.
-    pub fn remember(&mut self, outlook: Outlook, slot: &Slot) -> Result<f64> {
+    pub fn remember(&mut self, outlook: Outlook, slot: &Slot) -> Result<&Later> {
         if !outlook.suits(slot.rsus.len()) {
             let message = "must hold tasks of the same scenario";
             return Err(Error::invalid("snapshot", None, "outlook", message));
         }
         self.outlook = outlook;
-        Ok(self.options.weight * self.outlook.last())
+        self.enter(slot);
+        self.later.price = self.options.weight * self.outlook.last();
+        Ok(&self.later)
     }
 
     /// Forgets all slots.

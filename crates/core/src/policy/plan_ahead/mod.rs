@@ -123,7 +123,7 @@ impl<P: Policy> Policy for PlanAhead<P> {
             self.alone.decide(slot, decision);
             return;
         }
-        let price = self.later.price(slot);
+        let price = self.later.price(slot).price;
         self.fill_menu(slot, price);
         self.pack(slot);
         self.write(slot, decision);

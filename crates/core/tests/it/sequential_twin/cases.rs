@@ -1,6 +1,7 @@
 //! Where twin and engine must agree.
 
 use super::*;
+use wayside_core::slot::RadioLink;
 
 /// What decides more than once.
 fn passing() -> [Form; 3] {
@@ -33,7 +34,8 @@ fn oracle_least_total_takes_the_least_total_of_the_slow_twin() {
                 passes,
             };
             let layout = Layout::new(form, &world);
-            let mut twin = Twin::new(&slot, &layout);
+            let none = Later::default();
+            let mut twin = Twin::new(&slot, &layout, &none);
             loop {
                 twin.observe();
                 let Some((task, offers)) = twin.heads.first() else {
@@ -71,8 +73,20 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 
 /// Goes through `slot` by random actions, half of them the first RSU's; how many rows.
 fn agree(encoder: &mut Encoder, slot: &Slot, layout: &Layout, seed: u64) -> usize {
+    agree_at(encoder, slot, layout, seed, &Later::default())
+}
+
+/// The same where actions name numbers of slots.
+fn agree_at(
+    encoder: &mut Encoder,
+    slot: &Slot,
+    layout: &Layout,
+    seed: u64,
+    later: &Later,
+) -> usize {
     let mut stream = Streams::new(seed).stream("twin");
-    let mut twin = Twin::new(slot, layout);
+    let mut twin = Twin::new(slot, layout, later);
+    encoder.price_later(later);
     let mut count = 0;
     encoder.begin(slot);
     while encoder.observe(slot) {
@@ -176,4 +190,46 @@ fn oracle_rows_of_odd_slots_are_those_of_the_slow_twin_to_the_bit() {
             agree(&mut encoder, &slot, &layout, seed);
         }
     }
+}
+
+/// Rows that name numbers of slots: what the later ones cost, least shares that fit beside each other, and several passes, in which
+/// they are given back.
+#[test]
+fn oracle_rows_of_numbers_of_slots_are_those_of_the_slow_twin_to_the_bit() {
+    let mut count = 0;
+    for (slot_s, most) in [("0.3", 2), ("0.25", 4), ("0.2", 8), ("0.05", 32)] {
+        let overrides = [("time.slot_s", slot_s)];
+        let world = World::new(&builtin("coupled", &overrides)).expect("built in");
+        let mut slot = world.empty_slot();
+        let mut traffic = Traffic::new(&world, Streams::new(4)).expect("no trace");
+        for (t, price) in [0.0, 6e-11, 3e-10, 1e-8].into_iter().enumerate() {
+            traffic.advance(t, &mut slot).expect("no trace");
+            for m in 0..slot.rsus.len() {
+                let held = [0.0, 0.5, 0.9995][(m + t) % 3] * slot.rsus.cpu_hz[m];
+                slot.rsus.reserved_cpu_hz[m] = held;
+                slot.rsus.releasing_cpu_hz[m] = 0.5 * held;
+            }
+            let links = (0..slot.tasks.len()).map(|task| slot.links(task));
+            let entry = |(n, links): (usize, &[RadioLink])| {
+                let link = links.get(n % links.len().max(1));
+                link.filter(|_| n % 5 > 0)
+                    .or(links.first())
+                    .map(|link| link.rsu)
+            };
+            let later = Later {
+                price,
+                entries: links.enumerate().map(entry).collect(),
+            };
+            for form in forms().into_iter().chain(passing()) {
+                let layout = Layout {
+                    spans: most,
+                    priced: true,
+                    ..Layout::new(form, &world)
+                };
+                let mut encoder = Encoder::new(layout.clone()).expect("sound");
+                count += agree_at(&mut encoder, &slot, &layout, t as u64, &later);
+            }
+        }
+    }
+    assert!(count > 10_000, "{count}");
 }

@@ -12,6 +12,8 @@ pub(super) struct Site {
     pub(super) entering: f64,
     pub(super) upload: f64,
     pub(super) held_hz: f64,
+    /// Least shares of decided tasks that have a number of slots.
+    pub(super) least_hz: f64,
     pub(super) elastic: f64,
     pub(super) cycles: f64,
 }
@@ -31,6 +33,7 @@ impl Site {
             entering: 0.0,
             upload: 0.0,
             held_hz: 0.0,
+            least_hz: 0.0,
             elastic: 0.0,
             cycles: 0.0,
         }

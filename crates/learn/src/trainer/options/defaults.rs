@@ -47,6 +47,7 @@ pub(super) fn train_defaults(
     TrainOptions {
         agent,
         target: Target::Any,
+        plan_slots: None,
         n_envs: match (algorithm, encoder) {
             (Algorithm::Lysac, _) => 40,
             // traffic changes slowly: four slots of one environment are much alike

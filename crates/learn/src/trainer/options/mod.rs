@@ -135,6 +135,9 @@ const SOME: Count = Count {
     max: 100_000,
 };
 
+/// One is no choice.
+const SLOTS: Count = Count { min: 2, max: 32 };
+
 section! {
     /// Options of the trainer itself; `defaults.rs` knows those that depend on what is trained.
     #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +146,9 @@ section! {
         agent: Agent = default(Agent::Ours, Choice(&AGENTS)),
         /// where the encoder flat may let a task execute: on `any` RSU, or on one of the `candidates` of its vehicle
         target: Target = default(Target::Any, Choice(&TARGETS)),
+        /// slots, 2 to 32, that an action may name for a task to hold its CPU at most, later ones priced as plan-ahead prices them; only
+        /// where tasks outlive slots (`carry_over`), with one encoder of ppo, ac or sac
+        plan_slots: Option<usize> = default(None, Nullable(SLOTS)),
         /// environments that are stepped side by side
         n_envs: usize = default(8, SOME),
         /// slots of an episode
