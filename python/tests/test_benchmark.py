@@ -508,6 +508,7 @@ def test_oracle_a_command_equals_the_policy_that_it_copies(tmp_path):
         ("import time; time.sleep(60)", "took longer than 1 s"),
         ('print(\'{"placements": []}\', flush=True)', "nothing for t0"),
         ('print(\'{"placements": [{"task": "x", "mode": "local"}]}\', flush=True)', 'unknown task "x"'),
+        ("print('', flush=True); import time; time.sleep(60)", "more than one line for a slot"),
         # at the second slot, and after the last one
         (PROGRAM.replace("flush=True)", 'end="\\n\\n", flush=True)'), "more than one line for a slot"),
         (PROGRAM + "print('bye', flush=True)\n", "more than one line for a slot"),

@@ -24,6 +24,7 @@ __all__ = [
     "choose",
     "decide",
     "main",
+    "pixels",
     "place",
     "policies",
     "run",

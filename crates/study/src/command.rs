@@ -235,6 +235,8 @@ impl Program {
         }
         let sent = self.to.as_ref().is_some_and(|to| to.send(line).is_ok());
         let problem = match self.answers.recv_timeout(self.limit) {
+            // an empty line is one more than was asked, here or at the slot before
+            Ok(Ok(line)) if line.ends_with('\n') && line.trim().is_empty() => MORE.to_owned(),
             Ok(Ok(line)) if line.ends_with('\n') => return Ok(line),
             Ok(Ok(line)) if line.len() as u64 >= LONGEST => {
                 format!("answered with a line of more than {LONGEST} bytes")
