@@ -8,9 +8,9 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::Arc;
 use wayside_core::Slot;
-use wayside_core::observation::destinations::Destinations;
 use wayside_core::observation::hosts::Hosts;
-use wayside_core::observation::{Encoder, Later, Layout, Observation, Scorer};
+use wayside_core::observation::turn_by_turn::TurnByTurn;
+use wayside_core::observation::{Encoder, Layout, Observation, Scorer};
 use wayside_core::policy::lysac::Lysac;
 use wayside_core::policy::plan_ahead::LaterPrices;
 use wayside_core::policy::{Known, Policy};
@@ -21,7 +21,7 @@ use wayside_core::slot::Decision;
 pub(crate) fn policy(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<dyn Policy>> {
     let layout = frame.layout.clone();
     let priced = layout.priced;
-    let turns: Box<dyn Turns> = match frame.agent {
+    let turns: Box<dyn TurnByTurn> = match frame.agent {
         Agent::Encoder => Box::new(Encoder::new(layout).map_err(raised)?),
         Agent::Destinations => Box::new(layout.destinations().map_err(raised)?),
         Agent::Hosts => Box::new(Hosts::new(layout.scales)),
@@ -43,61 +43,11 @@ pub(crate) fn policy(object: PythonObject, frame: &Arc<Frame>) -> PyResult<Box<d
     }))
 }
 
-/// What shows a slot turn by turn.
-trait Turns: Send {
-    /// What later slots cost, and where tasks enter.
-    fn price_later(&mut self, _later: &Later) {}
-    fn begin(&mut self, slot: &Slot);
-    fn observe(&mut self, slot: &Slot) -> bool;
-    fn observation(&self) -> &Observation;
-    fn act(&mut self, slot: &Slot, actions: &[u32]);
-    fn decide(&mut self, slot: &Slot, decision: &mut Decision);
-}
-
-macro_rules! turns {
-    ($turns:ty, $decide:expr $(, $price_later:item)?) => {
-        impl Turns for $turns {
-            $($price_later)?
-
-            fn begin(&mut self, slot: &Slot) {
-                self.begin(slot);
-            }
-
-            fn observe(&mut self, slot: &Slot) -> bool {
-                self.observe(slot)
-            }
-
-            fn observation(&self) -> &Observation {
-                self.observation()
-            }
-
-            fn act(&mut self, slot: &Slot, actions: &[u32]) {
-                self.act(slot, actions);
-            }
-
-            fn decide(&mut self, slot: &Slot, decision: &mut Decision) {
-                $decide(self, slot, decision);
-            }
-        }
-    };
-}
-turns!(
-    Encoder,
-    Encoder::decision,
-    fn price_later(&mut self, later: &Later) {
-        self.price_later(later);
-    }
-);
-turns!(Destinations, |turns: &mut Destinations, _, decision| turns
-    .decision(decision));
-turns!(Hosts, |turns: &mut Hosts, _, decision| turns
-    .decision(decision));
-
 /// Choices, turn by turn.
 struct GymPolicy {
     object: PythonObject,
     frame: Arc<Frame>,
-    turns: Box<dyn Turns>,
+    turns: Box<dyn TurnByTurn>,
     /// Where actions name numbers of slots.
     later: Option<LaterPrices>,
     rows: Vec<f32>,
@@ -135,7 +85,7 @@ impl Policy for GymPolicy {
                 frame.take(slot, observation, mask, &said, false, actions)?;
                 turns.act(slot, actions);
             }
-            turns.decide(slot, decision);
+            turns.decision(slot, decision);
             Ok(())
         });
     }

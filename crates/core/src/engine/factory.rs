@@ -10,7 +10,6 @@ use crate::policy::learned::Learned;
 use crate::policy::lysac::Lysac;
 use crate::policy::or_local::OrLocal;
 use crate::policy::repair::Repaired;
-use crate::policy::scored::Scored;
 use crate::policy::shared_cpu_adapter::SharedCpuAdapter;
 use crate::policy::{Policy, PolicyKind};
 use crate::rng::Streams;
@@ -182,11 +181,11 @@ impl<S: Scorer + Clone + Send + Sync + 'static> PolicyFactory for Trained<S> {
         }
         if scorer.layout().form == Form::Hosts {
             let turns = Hosts::new(scorer.layout().scales);
-            return Ok(Box::new(Scored::new(scorer, turns)));
+            return Ok(Box::new(Learned::turn_by_turn(scorer, turns)));
         }
         if let Form::Destinations { .. } = scorer.layout().form {
             let turns = scorer.layout().destinations()?;
-            return Ok(Box::new(Scored::new(scorer, turns)));
+            return Ok(Box::new(Learned::turn_by_turn(scorer, turns)));
         }
         let layout = scorer.layout();
         if layout.is_either() {

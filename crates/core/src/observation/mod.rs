@@ -134,6 +134,7 @@ mod sequential;
 mod shared;
 mod sizes;
 mod tentative;
+pub mod turn_by_turn;
 
 pub use layout::{Form, Layout, Scales, Setting, Target, Turns, VERSION};
 pub use sequential::TOTAL_ABOVE_LEAST;

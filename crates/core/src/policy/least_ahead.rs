@@ -5,7 +5,7 @@
 
 use super::Policy;
 use super::learned::Learned;
-use super::scored::Least;
+use super::least::Least;
 use crate::observation::{Form, TOTAL_ABOVE_LEAST, Turns};
 use crate::scenario::PlanAheadOptions;
 use crate::slot::{Decision, Slot};

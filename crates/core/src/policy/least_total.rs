@@ -6,7 +6,7 @@
 //! nothing (docs/policies/ppo.md).
 
 use super::learned::Learned;
-use super::scored::Least;
+use super::least::Least;
 use crate::observation::{Form, TOTAL_ABOVE_LEAST, Turns};
 
 /// The rule as a policy: every task is decided `passes` times, at least once.

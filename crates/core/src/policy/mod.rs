@@ -3,6 +3,7 @@
 pub mod baselines;
 pub mod best_response;
 pub mod learned;
+pub mod least;
 pub mod least_ahead;
 pub mod least_total;
 pub mod local_search;
@@ -13,7 +14,6 @@ pub mod plan_ahead;
 pub mod price;
 pub mod punctual;
 pub mod repair;
-pub mod scored;
 pub mod sessions;
 pub mod shared_cpu_adapter;
 pub mod slot_fit;

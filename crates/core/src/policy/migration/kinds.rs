@@ -3,7 +3,8 @@
 use super::{AllCloud, Ect, Migration, Oesda, RouterKind, SelectorKind};
 use crate::observation::destinations::{COST_ABOVE_LEAST, Destinations};
 use crate::observation::{Form, Scales};
-use crate::policy::scored::{Least, Scored};
+use crate::policy::learned::Learned;
+use crate::policy::least::Least;
 use crate::policy::{Policy, PolicyInfo};
 use crate::rng::Streams;
 use crate::scenario::MigrationOptions;
@@ -200,7 +201,7 @@ impl MigrationKind {
             Self::Least => {
                 let rule = least_cost(options.max_hops);
                 let turns = Destinations::with(options.max_hops, true, Scales::UNIT);
-                Box::new(Scored::new(rule, turns))
+                Box::new(Learned::turn_by_turn(rule, turns))
             }
         }
     }

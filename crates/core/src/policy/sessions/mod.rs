@@ -11,7 +11,8 @@ mod plan;
 pub use baselines::{Follow, Lazy, Never, Threshold};
 pub use plan::Plan;
 
-use super::scored::{Least, Scored};
+use super::learned::Learned;
+use super::least::Least;
 use super::{Policy, PolicyInfo};
 use crate::observation::hosts::{ABOVE_LEAST, Hosts};
 use crate::observation::{Form, Scales};
@@ -130,7 +131,10 @@ impl SessionKind {
             Self::Alone => Box::new(Plan::alone()),
             Self::Plan => Box::new(Plan::predicted(options.session_plan)),
             Self::Foresight => Box::new(Plan::foreseen(options.session_plan)),
-            Self::Least => Box::new(Scored::new(least_forecast(), Hosts::new(Scales::UNIT))),
+            Self::Least => Box::new(Learned::turn_by_turn(
+                least_forecast(),
+                Hosts::new(Scales::UNIT),
+            )),
         }
     }
 }
