@@ -171,6 +171,16 @@ impl Arrival {
 pub(super) struct Menu {
     pub(super) choices: Vec<Choice>,
     start: Vec<u32>,
+    /// Where the choices of a row at an RSU begin, and where these begin for each row: found without a look at the choices.
+    groups: Vec<Group>,
+    first_group: Vec<u32>,
+}
+
+/// The choices of a row at one RSU begin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Group {
+    rsu: u32,
+    start: u32,
 }
 
 impl Menu {
@@ -178,6 +188,9 @@ impl Menu {
         self.choices.clear();
         self.start.clear();
         self.start.push(0);
+        self.groups.clear();
+        self.first_group.clear();
+        self.first_group.push(0);
     }
 
     /// Numbers of the choices of `row`; those at one RSU stand together, few slots first.
@@ -187,11 +200,12 @@ impl Menu {
 
     /// Those of them at `rsu`.
     pub(super) fn at(&self, row: usize, rsu: u32) -> std::ops::Range<usize> {
-        let all = self.of(row);
-        let at = |index: &usize| self.choices[*index].rsu == rsu;
-        let first = all.clone().find(at).unwrap_or(all.end);
-        let many = (first..all.end).take_while(at).count();
-        first..first + many
+        let end = self.start[row + 1];
+        let groups =
+            &self.groups[self.first_group[row] as usize..self.first_group[row + 1] as usize];
+        let at = groups.iter().position(|group| group.rsu == rsu);
+        let start = |index: usize| groups.get(index).map_or(end, |group| group.start) as usize;
+        at.map_or(end as usize..end as usize, |at| start(at)..start(at + 1))
     }
 
     /// Adds the choices of the next row, none where there is no arrival.
@@ -205,7 +219,21 @@ impl Menu {
         if let Some(arrival) = arrival {
             self.push_choices(slot, curves, arrival, price);
         }
+        self.end_row();
+    }
+
+    fn end_row(&mut self) {
+        let start = *self.start.last().expect("begins with 0") as usize;
+        let mut last = None;
+        for (index, choice) in self.choices.iter().enumerate().skip(start) {
+            let rsu = choice.rsu;
+            if last.replace(rsu) != Some(rsu) {
+                let start = index as u32;
+                self.groups.push(Group { rsu, start });
+            }
+        }
         self.start.push(self.choices.len() as u32);
+        self.first_group.push(self.groups.len() as u32);
     }
 
     fn push_choices(&mut self, slot: &Slot, curves: &[Curve], arrival: &Arrival, price: f64) {
@@ -249,6 +277,38 @@ impl Menu {
                 if wanted_hz >= least_hz {
                     break;
                 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Streams;
+
+    /// Where the choices at an RSU stand, as a look at all of them finds it.
+    #[test]
+    fn oracle_choices_at_an_rsu_are_found() {
+        let mut stream = Streams::new(9).stream("menu");
+        let mut menu = Menu::default();
+        menu.clear();
+        for _ in 0..300 {
+            for rsu in 0..6 {
+                let many = stream.below(4) * stream.below(2);
+                let choice = Choice {
+                    rsu: (rsu * 7 + 3) % 6,
+                    ..Choice::default()
+                };
+                menu.choices.extend(std::iter::repeat_n(choice, many));
+            }
+            menu.end_row();
+        }
+        for row in 0..300 {
+            for rsu in 0..7 {
+                let at = |&index: &usize| menu.choices[index].rsu == rsu;
+                let found: Vec<usize> = menu.at(row, rsu).collect();
+                assert_eq!(found, menu.of(row).filter(at).collect::<Vec<_>>());
             }
         }
     }

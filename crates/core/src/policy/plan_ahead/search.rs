@@ -1,5 +1,7 @@
 //! Local search over packings: moves and swaps.
 
+use std::ops::Range;
+
 use super::packing::{Change, LOCAL, Packing};
 
 /// Rounds of moves and swaps.
@@ -124,10 +126,11 @@ impl Packing {
             if !tight(here) && !tight(there) || !touched(self, here) && !touched(self, there) {
                 continue;
             }
+            let forth = self.menu.at(row as usize, there);
             let mut index = 0;
             while let Some(&other) = self.bins[there as usize].rows.get(index) {
                 index += 1;
-                if self.swap_pair(row, here, other, there) {
+                if self.swap_pair((row, here), (other, there), &forth) {
                     swapped = true;
                     break;
                 }
@@ -136,12 +139,18 @@ impl Packing {
         swapped
     }
 
-    fn swap_pair(&mut self, row: u32, here: u32, other: u32, there: u32) -> bool {
+    /// The same for one `other`, at `there`, where `row` has the choices `forth`.
+    fn swap_pair(
+        &mut self,
+        (row, here): (u32, u32),
+        (other, there): (u32, u32),
+        forth: &Range<usize>,
+    ) -> bool {
         let before = self.bins[here as usize].value + self.bins[there as usize].value;
         let most = -LEAST_GAIN * self.local[row as usize];
         let (mut best, mut least) = (None, before + most);
         let back = self.menu.at(other as usize, here);
-        for forth in self.menu.at(row as usize, there) {
+        for forth in forth.clone() {
             let change_there = Change {
                 goes: Some(other),
                 comes: Some((row, forth as u32)),
