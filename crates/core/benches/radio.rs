@@ -1,5 +1,6 @@
 //! What the radio costs: a slot of `price`, traffic included, with log-distance and with umi, shadowing and Rayleigh fading.
-//! The two are measured in turns; read the ratio, which the last line of each size prints.
+//! The two are measured in turns; read the ratio, which the last line of each size prints. Numbers after `--` are the sizes to
+//! measure: `cargo bench -p wayside-core --bench radio -- 100` takes seconds, all sizes over ten minutes.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -65,7 +66,14 @@ fn world(vehicles: usize, keys: &[(&str, &str)]) -> World {
 }
 
 fn main() {
-    for vehicles in [100, 10_000] {
+    let asked: Vec<usize> = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
+    let sizes: &[usize] = match asked.as_slice() {
+        [] => &[100, 10_000],
+        asked => asked,
+    };
+    for &vehicles in sizes {
         let plain = world(vehicles, &[]);
         let road = world(
             vehicles,
