@@ -10,6 +10,7 @@ mod structure;
 use std::env;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::Instant;
 
 const USAGE: &str = "\
@@ -161,9 +162,13 @@ fn tests() -> bool {
     tell_of_browser();
     let nextest = command(&["nextest", "--version"]).output();
     if nextest.is_ok_and(|o| o.status.success()) {
+        // half of the time goes into waiting: for processes, clocks, the disk, a browser
+        let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
         cargo(&[
             "nextest",
             "run",
+            "--test-threads",
+            &threads.to_string(),
             "--workspace",
             "--no-fail-fast",
             "--no-tests",
