@@ -34,13 +34,21 @@ impl Failure {
                 match error {
                     Error::Invalid(_) => 2,
                     // folders are made when they are needed: what is missing is a file that the user has named
-                    Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => 2,
+                    Error::Io { source, .. } if is_no_file(source) => 2,
                     _ => 1,
                 }
             }
             Self::Interrupted => 130,
         }
     }
+}
+
+/// Whether what was named is not there, or no file.
+fn is_no_file(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotFound};
+    // ELOOP, for which there is no kind yet
+    let is_loop = cfg!(target_os = "linux") && error.raw_os_error() == Some(40);
+    is_loop || matches!(error.kind(), NotFound | IsADirectory)
 }
 
 /// `line` without control characters: keys and file names may contain escape sequences.

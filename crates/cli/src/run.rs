@@ -33,8 +33,8 @@ Ctrl-C ends a run early: finished seeds are kept, and the exit code is 130. A se
 once. The number of threads never changes a result. --no-timing leaves out the decision times, the only
 results that depend on the clock.")]
 pub(crate) struct Run {
-    /// Scenario: a TOML file, - for standard input, or a built-in one: wang2025, wang2025-s2, hotspot, coupled, city-grid
-    /// [default: wang2025].
+    /// Scenario: a TOML file, - for standard input, or a built-in one, such as hotspot, coupled, lin2025, highway;
+    /// a name that is not built in lists them all [default: wang2025].
     pub(crate) scenario: Option<String>,
     /// Policies, separated by commas; differences are to the first one. Names are those of `wayside policies`; a path
     /// names a policy.safetensors of your own [default: all untrained policies made for the scenario's model of

@@ -11,4 +11,5 @@ mod name;
 
 pub use file::{Draft, check_file, replace_file};
 pub use folder::{Folder, Kind, Request};
+pub use lock::holds_nothing_finished;
 pub use name::{MAX_NAME_BYTES, is_plain_name};

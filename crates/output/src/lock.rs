@@ -16,6 +16,14 @@ pub(crate) const JOURNAL_DRAFT: &str = "commit.tmp";
 /// What makes a `.wayside` ours.
 const MARK: &str = "Wayside is writing, or was killed while it did.\n";
 
+/// Whether a process wrote to `folder` and ended before anything was in place there.
+#[must_use]
+pub fn holds_nothing_finished(folder: &Path) -> bool {
+    let is_staging =
+        |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|e| e.file_name() == STAGING);
+    folder.join(STAGING).is_dir() && fs::read_dir(folder).is_ok_and(|mut all| all.all(is_staging))
+}
+
 /// Why a folder cannot be locked.
 #[derive(Debug)]
 pub(crate) enum Refusal {

@@ -68,6 +68,27 @@ fn property_pipes_are_inputs() {
 }
 
 /// Devices, pipes that nobody writes to, and sockets, as every input of every command.
+/// What is no file at all is as bad an input as a file that is not there.
+#[test]
+fn regress_folders_and_loops_are_bad_input() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&root.path().join(name)).to_owned();
+    fs::create_dir(at("folder")).unwrap();
+    std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+    for input in [at("folder"), at("loop")] {
+        for line in [
+            "check INPUT",
+            "run INPUT --slots 1",
+            "decide INPUT --policy price",
+        ] {
+            let line = line.replace("INPUT", &input);
+            let (code, error) = ended(&line);
+            assert_eq!(code, Some(2), "{line}: {error}");
+            assert!(error.contains(&input), "{line}: {error}");
+        }
+    }
+}
+
 #[test]
 fn property_only_files_are_inputs() {
     let root = tempfile::tempdir().unwrap();

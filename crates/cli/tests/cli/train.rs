@@ -183,6 +183,37 @@ fn property_bad_trainings_are_refused() {
 /// Ctrl-C, as a terminal sends it.
 #[cfg(unix)]
 #[test]
+fn regress_a_training_killed_before_its_first_checkpoint_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--option", "total_timesteps=4000", "--quiet"];
+    // on a busy machine the kill may come late
+    let killed = (0..50).find_map(|attempt| {
+        let out = folder.path().join(format!("out{attempt}"));
+        let mut child = command(&train(text(&out), &options))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while !out.join(".wayside/lock").exists() && started.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let early = out.join(".wayside").exists() && !out.join("checkpoint.safetensors").exists();
+        early.then_some(out)
+    });
+    let out = killed.expect("killed before it had a checkpoint");
+    let more = ["--option", "total_timesteps=4000", "--quiet", "--resume"];
+    let output = wayside(&train(text(&out), &more));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    // what was never begun is still an error
+    let output = wayside(&train(text(&folder.path().join("none")), &more));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
 fn property_an_interrupted_training_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));

@@ -89,6 +89,25 @@ impl State {
         }
     }
 
+    /// Whether all tensors of `f32` hold finite numbers: a network decides nothing with others.
+    ///
+    /// # Errors
+    /// One problem for every tensor that does not.
+    pub fn check_finite(&self) -> Result<()> {
+        let mut problems = Problems::default();
+        for (name, (dtype, _)) in &self.tensors {
+            if *dtype != f32::DTYPE {
+                continue;
+            }
+            let values: Vec<f32> = self.get(name)?;
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                let message = format!("must hold finite numbers, got {} at {at}", values[at]);
+                problems.push(problem(name, message));
+            }
+        }
+        problems.into_result(())
+    }
+
     /// The tensor called `name`, of exactly `len` numbers.
     ///
     /// # Errors
@@ -230,12 +249,16 @@ impl State {
 
 /// A problem of a state; [`in_file`] names the file.
 pub(crate) fn invalid(path: &str, message: String) -> Error {
-    Error::Invalid(Problems(vec![Problem {
+    Error::Invalid(Problems(vec![problem(path, message)]))
+}
+
+fn problem(path: &str, message: String) -> Problem {
+    Problem {
         file: "state".to_owned(),
         line: None,
         path: path.to_owned(),
         message,
-    }]))
+    }
 }
 
 /// Names `file` in every problem of an error.

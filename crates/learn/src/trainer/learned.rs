@@ -192,6 +192,7 @@ impl LearnedPolicy {
     /// # Errors
     /// If something is missing or does not fit.
     pub fn from_state(state: &State) -> Result<Self> {
+        state.check_finite()?;
         Self::new(state.card_value(KEY)?, Policy::load(state)?)
     }
 
@@ -219,6 +220,7 @@ impl LearnedPolicy {
     pub fn read_with(path: &Path, make: &MakeArchitecture) -> Result<Self> {
         let read = || {
             let state = State::read(path)?;
+            state.check_finite()?;
             Self::new(state.card_value(KEY)?, Policy::load_with(&state, make)?)
         };
         read().map_err(|error| in_file(error, path))

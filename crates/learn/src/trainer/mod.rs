@@ -137,7 +137,7 @@ pub struct Trainer<'w> {
 }
 
 impl<'w> Trainer<'w> {
-    /// Starts a training, or with `resume` goes on from its checkpoint.
+    /// Starts a training, or with `resume` goes on from its checkpoint; from the beginning where it was ended before it had one.
     ///
     /// # Errors
     /// Options out of range; a folder that holds a training already, or none to go on with, or one of other options;
@@ -148,6 +148,8 @@ impl<'w> Trainer<'w> {
         let layout = settings.layout_of_all(plan.world, &worlds)?;
         let mut learner = build::learner(&plan, worlds, &layout)?;
         let train = &settings.train;
+        // killed before its first checkpoint: there is nothing to go on with
+        let resume = resume && !wayside_output::holds_nothing_finished(&plan.out);
         let mut folder = TrainingFolder::open(&plan, resume)?;
         let path = plan.out.join(CHECKPOINT);
         let (mut slots, mut best, mut before) = (0, None, (0.0, 0.0));

@@ -54,6 +54,14 @@ fn property_policy_files_round_trip_and_refuse_what_they_cannot_serve() {
             "{cut} bytes"
         );
     }
+    // and so is a network that can decide nothing: the end of the file is a weight
+    for wrong in [f32::NAN, f32::INFINITY] {
+        let mut bytes = bytes.clone();
+        let end = bytes.len() - 4;
+        bytes[end..].copy_from_slice(&wrong.to_le_bytes());
+        let error = LearnedPolicy::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(error.contains("must hold finite numbers, got"), "{error}");
+    }
     let mut state = State::from_bytes(&bytes).unwrap();
     state.card["policy"]["layout"]["version"] = 999.into();
     let error = LearnedPolicy::from_state(&state).unwrap_err().to_string();

@@ -200,7 +200,7 @@ fn overview(summary: &Summary) -> Table {
     }
     let rows = policies.iter().map(|p| overview_row(summary, p, bounded));
     Table {
-        caption: "Means over seeds with their 95 % intervals; shares and gaps are between 0 and 1; differences are \
+        caption: "Means over seeds with their 95 % intervals; shares and gaps are fractions (0.01 is 1 %); differences are \
                   paired by seed"
             .into(),
         header,
