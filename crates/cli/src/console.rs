@@ -46,8 +46,11 @@ impl Failure {
 /// Whether what was named is not there, or no file.
 fn is_no_file(error: &io::Error) -> bool {
     use io::ErrorKind::{IsADirectory, NotFound};
-    // ELOOP, for which there is no kind yet
-    let is_loop = cfg!(target_os = "linux") && error.raw_os_error() == Some(40);
+    // the kind of a loop of links is not stable yet
+    #[cfg(target_os = "linux")]
+    let is_loop = error.raw_os_error() == Some(libc::ELOOP);
+    #[cfg(not(target_os = "linux"))]
+    let is_loop = false;
     is_loop || matches!(error.kind(), NotFound | IsADirectory)
 }
 

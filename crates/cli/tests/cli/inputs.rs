@@ -67,7 +67,6 @@ fn property_pipes_are_inputs() {
     }
 }
 
-/// Devices, pipes that nobody writes to, and sockets, as every input of every command.
 /// What is no file at all is as bad an input as a file that is not there.
 #[test]
 fn regress_folders_and_loops_are_bad_input() {
@@ -89,6 +88,7 @@ fn regress_folders_and_loops_are_bad_input() {
     }
 }
 
+/// Devices, pipes that nobody writes to, and sockets, as every input of every command.
 #[test]
 fn property_only_files_are_inputs() {
     let root = tempfile::tempdir().unwrap();

@@ -180,8 +180,20 @@ fn property_bad_trainings_are_refused() {
     assert!(listed.contains("\nlearning_rate,0.0007\n"), "{listed}");
 }
 
-/// Ctrl-C, as a terminal sends it.
-#[cfg(unix)]
+/// Starts the program, and waits until `file` is there, or half a minute.
+fn begun(arguments: &[&str], file: &std::path::Path) -> std::process::Child {
+    let child = command(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while !file.exists() && started.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    child
+}
+
 #[test]
 fn regress_a_training_killed_before_its_first_checkpoint_begins_anew() {
     let folder = tempfile::tempdir().unwrap();
@@ -189,15 +201,7 @@ fn regress_a_training_killed_before_its_first_checkpoint_begins_anew() {
     // on a busy machine the kill may come late
     let killed = (0..50).find_map(|attempt| {
         let out = folder.path().join(format!("out{attempt}"));
-        let mut child = command(&train(text(&out), &options))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let started = Instant::now();
-        while !out.join(".wayside/lock").exists() && started.elapsed() < Duration::from_secs(30) {
-            std::thread::sleep(Duration::from_micros(100));
-        }
+        let mut child = begun(&train(text(&out), &options), &out.join(".wayside/lock"));
         child.kill().unwrap();
         child.wait().unwrap();
         let early = out.join(".wayside").exists() && !out.join("checkpoint.safetensors").exists();
@@ -213,6 +217,8 @@ fn regress_a_training_killed_before_its_first_checkpoint_begins_anew() {
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }
 
+/// Ctrl-C, as a terminal sends it.
+#[cfg(unix)]
 #[test]
 fn property_an_interrupted_training_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -225,17 +231,8 @@ fn property_an_interrupted_training_goes_on_to_the_same_bytes() {
         "--quiet",
     ];
     printed(&train(text(&whole), &long));
-    let mut child = command(&train(text(&parts), &long))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let started = Instant::now();
-    while !parts.join("checkpoint.safetensors").exists()
-        && started.elapsed() < Duration::from_secs(30)
-    {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let arguments = train(text(&parts), &long);
+    let mut child = begun(&arguments, &parts.join("checkpoint.safetensors"));
     let signal = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
