@@ -4,13 +4,17 @@
 //! processor then spends its time in page tables: huge pages save a twelfth of `price` with 100,000 vehicles
 //! (`docs/benchmarks.md`). Most systems grant them only on request. A `Vec` cannot make the request, so the allocator
 //! does. The choice of the allocator belongs to a program, so this is part of the program and of no library.
+//!
+//! Smaller blocks come from mimalloc: a server that allocates on one thread and frees on another waits for the locks of
+//! the GNU C library's arenas (`docs/decisions/0008-locality.md`).
 
-// `GlobalAlloc` is an unsafe trait. Every call goes on to `System` under one rule for the layout.
+// `GlobalAlloc` is an unsafe trait. Every call goes on to one of two allocators, chosen by the size of the layout alone.
 #![allow(unsafe_code)]
 
+use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator, with blocks of [`LARGE_BYTES`] and more on huge pages where the system has them.
+/// mimalloc, with blocks of [`LARGE_BYTES`] and more from the system, on huge pages where it has them.
 pub(crate) struct HugePages;
 
 /// Size of a huge page \[byte\]. On a system with another size the alignment is of no use.
@@ -40,11 +44,8 @@ impl HugePages {
         layout.size() >= LARGE_BYTES
     }
 
-    /// The layout that is really allocated: a large block fills whole huge pages.
+    /// The layout of a large block as it is really allocated: it fills whole huge pages.
     fn placed(layout: Layout) -> Layout {
-        if !Self::serves(layout) {
-            return layout;
-        }
         // the system refuses what is too large to be rounded up
         layout
             .align_to(HUGE_BYTES)
@@ -54,7 +55,7 @@ impl HugePages {
     /// Asks for huge pages; a system without them answers with an error, which is ignored.
     #[cfg(target_os = "linux")]
     fn advise(block: *mut u8, placed: Layout) {
-        if !block.is_null() && Self::serves(placed) {
+        if !block.is_null() {
             // SAFETY: the range is the block just allocated, and the advice does not change its contents.
             unsafe {
                 libc::madvise(block.cast(), placed.size(), libc::MADV_HUGEPAGE);
@@ -66,10 +67,15 @@ impl HugePages {
     fn advise(_: *mut u8, _: Layout) {}
 }
 
-// SAFETY: every block comes from `System` under `placed(layout)`, which depends on the layout alone and is at least
-// as large and as aligned, and goes back to it under the same.
+// SAFETY: a small block comes from mimalloc under its layout and goes back to it under the same. A large one comes from
+// `System` under `placed(layout)`, which depends on the layout alone and is at least as large and as aligned, and goes
+// back to it under the same.
 unsafe impl GlobalAlloc for HugePages {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if !Self::serves(layout) {
+            // SAFETY: handed on as it is.
+            return unsafe { MiMalloc.alloc(layout) };
+        }
         let placed = Self::placed(layout);
         // SAFETY: no smaller than `layout`, whose size the caller vouches for.
         let block = unsafe { System.alloc(placed) };
@@ -80,7 +86,7 @@ unsafe impl GlobalAlloc for HugePages {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if !Self::serves(layout) {
             // SAFETY: handed on as it is.
-            return unsafe { System.alloc_zeroed(layout) };
+            return unsafe { MiMalloc.alloc_zeroed(layout) };
         }
         // SAFETY: the caller's conditions are those of `alloc`; the block is ours and as large as `layout`.
         unsafe {
@@ -93,8 +99,13 @@ unsafe impl GlobalAlloc for HugePages {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the layout under which it was allocated.
-        unsafe { System.dealloc(block, Self::placed(layout)) }
+        // SAFETY: the allocator and the layout by which it was allocated.
+        unsafe {
+            match Self::serves(layout) {
+                true => System.dealloc(block, Self::placed(layout)),
+                false => MiMalloc.dealloc(block, layout),
+            }
+        }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
@@ -102,7 +113,7 @@ unsafe impl GlobalAlloc for HugePages {
         let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (Self::serves(layout), Self::serves(new)) {
             // SAFETY: handed on as it is.
-            (false, false) => unsafe { System.realloc(block, layout, size) },
+            (false, false) => unsafe { MiMalloc.realloc(block, layout, size) },
             (true, true) if Self::placed(layout) == Self::placed(new) => block,
             // SAFETY: two blocks, each at least as large as what is copied; the old one is not used again.
             _ => unsafe {

@@ -16,6 +16,10 @@ use wayside_core::Scenario;
 use wayside_core::engine::PolicyRegistry;
 use wayside_live::{Config, Note, Stop, serve};
 
+/// The program's, for blocks of the sizes that a server has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Vehicles that ask.
 const VEHICLES: usize = 200;
 

@@ -15,7 +15,7 @@ use wayside_core::Error;
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("state");
 /// Of the layout of the file.
-const FORMAT: (&str, &[u8]) = ("format", b"1");
+const FORMAT: (&str, &[u8]) = ("format", b"2");
 /// Name of the file.
 const FILE: &str = "journal.redb";
 /// Most jobs that wait for the journal: more hold up the centre, and so its clients.
@@ -206,7 +206,6 @@ impl Writer {
                 if job.afresh {
                     table.retain(|_, _| false)?;
                 }
-                table.insert(FORMAT.0, FORMAT.1)?;
                 for Change { key, value } in &job.changes {
                     match value {
                         Some(value) => drop(table.insert(key.as_str(), value.as_slice())?),
@@ -214,6 +213,7 @@ impl Writer {
                     }
                 }
             }
+            table.insert(FORMAT.0, FORMAT.1)?;
         }
         transaction.commit()?;
         let found = std::fs::metadata(&self.path).ok();

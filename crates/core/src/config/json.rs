@@ -22,7 +22,7 @@ impl Document {
         })?;
         let mut problems = Problems::default();
         let style = PathStyle::Json;
-        report_duplicates(&root, &style.root(), file, &mut problems);
+        report_duplicates(&root, &Path::Root, file, &mut problems);
         problems.into_result(Self {
             file: file.to_owned(),
             style,
@@ -31,18 +31,36 @@ impl Document {
     }
 }
 
-fn report_duplicates(node: &Node, path: &str, file: &str, problems: &mut Problems) {
+/// The way to a node. Only a problem needs its text, and most documents have none.
+enum Path<'a> {
+    Root,
+    Key(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    fn text(&self) -> String {
+        let style = PathStyle::Json;
+        match *self {
+            Path::Root => style.root(),
+            Path::Key(parent, key) => style.key(&parent.text(), key),
+            Path::Index(parent, index) => style.index(&parent.text(), index),
+        }
+    }
+}
+
+fn report_duplicates(node: &Node, path: &Path<'_>, file: &str, problems: &mut Problems) {
     match &node.value {
         Value::Table(entries) => {
             let mut seen = BTreeSet::new();
             for (key, child) in entries {
-                let path = PathStyle::Json.key(path, key);
+                let path = Path::Key(path, key);
                 report_duplicates(child, &path, file, problems);
                 if !seen.insert(key) {
                     problems.push(Problem {
                         file: file.to_owned(),
                         line: None,
-                        path,
+                        path: path.text(),
                         message: "the key is given twice".to_owned(),
                     });
                 }
@@ -50,7 +68,7 @@ fn report_duplicates(node: &Node, path: &str, file: &str, problems: &mut Problem
         }
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate() {
-                report_duplicates(item, &PathStyle::Json.index(path, i), file, problems);
+                report_duplicates(item, &Path::Index(path, i), file, problems);
             }
         }
         _ => {}

@@ -1,8 +1,8 @@
 //! Batches: from waiting tasks to a slot, and from its decision to held CPU and answers.
 
-use super::records::{KEY, Kept, NEXT, Open, Placed, PlacedTasks, TASK};
+use super::records::{KEY, Kept, NEXT, Open, Placed, PlacedTasks};
 use super::requests::Task;
-use super::{Centre, Change, KEPT_S, Key, Refusal, key_of, task_id};
+use super::{Centre, Change, KEPT_S, Key, Refusal, task_id};
 use std::collections::BTreeMap;
 use wayside_core::engine::coverage::Scratch;
 use wayside_core::model::load;
@@ -208,9 +208,6 @@ impl Centre {
                     lease_end_s: now_s + lease_s,
                     placement: placement.clone(),
                 };
-                decided
-                    .changes
-                    .push(Change::put(TASK, &key_of(number), &open));
                 self.keep_task(number, open);
                 answer.tasks.push(Placed {
                     id: task_id(number),
@@ -234,17 +231,18 @@ impl Centre {
             }
             decided.answers.push((submission.number, answer));
         }
+        let placed = decided.tasks.iter().copied();
+        decided.changes.extend(self.records(placed));
         decided.changes.push(Change::put(NEXT, "", &self.next_task));
         decided
     }
 
     /// Undoes a decision that the journal did not take: nothing of it was answered. The changes that make sure of that.
     pub(crate) fn undo(&mut self, tasks: &[u64], keys: &[String]) -> Vec<Change> {
-        let mut changes = Vec::new();
         for &task in tasks {
             self.drop_task(task);
-            changes.push(Change::remove(TASK, &key_of(task)));
         }
+        let mut changes = self.records(tasks.iter().copied());
         for name in keys {
             if let Some(kept) = self.kept.remove(name) {
                 self.forget

@@ -19,8 +19,9 @@ pub use records::{Placed, PlacedTasks};
 pub use state::{LinkState, RsuState, State, TaskState, VehicleState};
 
 use batch::Submission;
-use records::{KEY, Kept, Open, Present, RSU, Reported, TASK, VEHICLE};
+use records::{KEY, Kept, NUMBERS, Open, Present, RSU, Reported, TASKS, VEHICLE};
 use requests::{LONGEST_NAME, Outcome, RsuReport, Task, Vehicle};
+use restart::key_of;
 use servers::{Servers, Site};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -273,7 +274,7 @@ impl Centre {
             predicted_s: open.placement.delay_s,
             measured_s: parts.map(requests::Parts::sum),
         };
-        Ok((ended, vec![Change::remove(TASK, &key_of(number))]))
+        Ok((ended, self.records(std::iter::once(number))))
     }
 
     /// What an RSU's agent reports.
@@ -333,7 +334,10 @@ impl Centre {
         while let Some((_, id)) = self.leases.first().filter(|(s, _)| *s <= now).copied() {
             self.drop_task(id);
             self.leases_ended += 1;
-            changes.push(Change::remove(TASK, &key_of(id)));
+            // until its whole record is over, a task whose lease has ended may stay in it: a restart finds that it has
+            if self.record(id / NUMBERS).next().is_none() {
+                changes.push(Change::remove(TASKS, &key_of(id / NUMBERS)));
+            }
         }
         while let Some((_, name)) = self.forget.first().filter(|(s, _)| *s <= now).cloned() {
             self.forget.pop_first();
@@ -476,9 +480,4 @@ fn order(s: f64) -> u64 {
 /// A task's number as clients see it.
 fn task_id(number: u64) -> String {
     format!("t{number}")
-}
-
-/// A task's number as the journal's keys have it, in order.
-fn key_of(number: u64) -> String {
-    format!("{number:020}")
 }

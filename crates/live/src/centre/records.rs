@@ -129,7 +129,9 @@ pub(crate) struct Change {
 
 /// Kinds of keys in the journal.
 pub(super) const VEHICLE: &str = "vehicle/";
-pub(super) const TASK: &str = "task/";
+/// Open tasks, so many numbers in a record: one record for each task would take most of the journal's time.
+pub(super) const TASKS: &str = "tasks/";
+pub(super) const NUMBERS: u64 = 16;
 pub(super) const RSU: &str = "rsu/";
 pub(super) const KEY: &str = "key/";
 /// The number of the next task.

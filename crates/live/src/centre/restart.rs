@@ -1,8 +1,11 @@
 //! From a journal, into a journal, and into another world.
 
-use super::records::{Change, KEY, Kept, NEXT, Open, Present, RSU, Saved, TASK, VEHICLE, of_kind};
+use super::records::{
+    Change, KEY, Kept, NEXT, NUMBERS, Open, Present, RSU, Saved, TASKS, VEHICLE, of_kind,
+};
 use super::servers::{Servers, Site};
-use super::{Centre, KEPT_S, check_world, key_of};
+use super::{Centre, KEPT_S, check_world};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wayside_core::Error;
 use wayside_core::engine::world::World;
@@ -25,21 +28,13 @@ impl Centre {
             present.gone_s = present.gone_s.min(now_s + options.vehicle_ttl_s);
             self.keep_vehicle(id, present);
         }
-        let tasks = of_kind::<Open>(saved, TASK).map_err(wrong)?;
-        if let Some((id, _)) = tasks.iter().find(|(_, open)| !open.is_sound()) {
-            return Err(wrong(format!("{TASK}{id}: has numbers that no task has")));
-        }
+        let mut tasks = open_tasks(saved).map_err(wrong)?;
+        tasks.retain(|_, open| open.lease_end_s > now_s);
         let first_s = tasks
-            .iter()
-            .map(|(_, open)| open.placed_s)
+            .values()
+            .map(|open| open.placed_s)
             .fold(now_s, f64::min);
         self.servers = Servers::new(&self.site.world, first_s);
-        let numbered = tasks.into_iter().map(|(id, open)| match id.parse() {
-            Ok(number) => Ok((number, open)),
-            Err(_) => Err(wrong(format!("{TASK}{id}: is no task's number"))),
-        });
-        let mut tasks: Vec<(u64, Open)> = numbered.collect::<wayside_core::Result<_>>()?;
-        tasks.sort_by_key(|&(id, _)| id);
         for (id, mut open) in tasks {
             let most_s = now_s + (open.placement.delay_s + options.lease_s);
             open.lease_end_s = open.lease_end_s.min(most_s);
@@ -53,16 +48,33 @@ impl Centre {
         Ok(())
     }
 
+    /// The open tasks of a record of the journal.
+    pub(super) fn record(&self, record: u64) -> impl Iterator<Item = (&u64, &Open)> {
+        let first = record * NUMBERS;
+        self.open.range(first..first.saturating_add(NUMBERS))
+    }
+
+    /// The records of these tasks, in order of their numbers, as they are now.
+    pub(super) fn records(&self, numbers: impl Iterator<Item = u64>) -> Vec<Change> {
+        let mut records: Vec<u64> = numbers.map(|number| number / NUMBERS).collect();
+        records.dedup();
+        let change = |record: u64| {
+            let tasks: Vec<(&u64, &Open)> = self.record(record).collect();
+            match tasks.is_empty() {
+                true => Change::remove(TASKS, &key_of(record)),
+                false => Change::put(TASKS, &key_of(record), &tasks),
+            }
+        };
+        records.into_iter().map(change).collect()
+    }
+
     /// All that a journal must hold for this state.
     pub(crate) fn saved(&self) -> Vec<Change> {
         let vehicles = self
             .vehicles
             .iter()
             .map(|(id, v)| Change::put(VEHICLE, id, v));
-        let tasks = self
-            .open
-            .iter()
-            .map(|(id, open)| Change::put(TASK, &key_of(*id), open));
+        let tasks = self.records(self.open.keys().copied());
         let reports = self.reports.iter().map(|(id, r)| Change::put(RSU, id, r));
         let kept = self
             .kept
@@ -98,4 +110,32 @@ impl Centre {
         self.reports.retain(|id, _| site.row(id).is_some());
         Ok(())
     }
+}
+
+/// The tasks of a journal by their numbers.
+///
+/// # Errors
+/// Says which record holds something else.
+fn open_tasks(saved: &Saved) -> Result<BTreeMap<u64, Open>, String> {
+    let mut tasks = BTreeMap::new();
+    for (record, listed) in of_kind::<Vec<(u64, Open)>>(saved, TASKS)? {
+        for (number, open) in listed {
+            let wrong = if record != key_of(number / NUMBERS) {
+                "is in the wrong record"
+            } else if !open.is_sound() {
+                "has numbers that no task has"
+            } else if tasks.insert(number, open).is_some() {
+                "is there twice"
+            } else {
+                continue;
+            };
+            return Err(format!("{TASKS}{record}: task {number} {wrong}"));
+        }
+    }
+    Ok(tasks)
+}
+
+/// The number of a record of tasks as the journal's keys have it, in order.
+pub(super) fn key_of(number: u64) -> String {
+    format!("{number:020}")
 }

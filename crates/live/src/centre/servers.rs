@@ -3,6 +3,7 @@
 use super::order;
 use super::records::Open;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use wayside_core::engine::world::World;
 use wayside_core::queueing::{QueueNetwork, Submission};
@@ -43,6 +44,9 @@ pub(super) enum Servers {
         held: Vec<u128>,
         /// By predicted end and number of the task: its RSU, and what it holds there.
         ends: BTreeMap<(u64, u64), (usize, u128)>,
+        /// By RSU the part of it that ends by `by`.
+        releasing: Vec<u128>,
+        by: u64,
     },
     /// A simulation of servers and links with queues, from `epoch_s` on.
     Queued {
@@ -58,6 +62,8 @@ impl Servers {
             None => Self::Shared {
                 held: vec![0; world.rsus.len()],
                 ends: BTreeMap::new(),
+                releasing: vec![0; world.rsus.len()],
+                by: 0,
             },
             Some(queues) => {
                 let cores = queues.core_start.last().copied().unwrap_or(0) as usize;
@@ -75,10 +81,19 @@ impl Servers {
     /// `open`, the task of that number, takes what its placement says. What is at no RSU of this world takes nothing.
     pub(super) fn take(&mut self, site: &Site, number: u64, open: &Open) {
         match self {
-            Self::Shared { held, ends } => {
+            Self::Shared {
+                held,
+                ends,
+                releasing,
+                by,
+            } => {
                 if let Some((row, parts)) = share(site, open) {
+                    let end = order(open.end_s);
                     held[row] += parts;
-                    ends.insert((order(open.end_s), number), (row, parts));
+                    ends.insert((end, number), (row, parts));
+                    if end <= *by {
+                        releasing[row] += parts;
+                    }
                 }
             }
             Self::Queued { epoch_s, twin } => {
@@ -105,10 +120,19 @@ impl Servers {
 
     /// `open` gives back what it took; work that queues has had its time already.
     pub(super) fn give_back(&mut self, number: u64, open: &Open) {
-        if let Self::Shared { held, ends } = self
-            && let Some((row, parts)) = ends.remove(&(order(open.end_s), number))
+        let end = order(open.end_s);
+        if let Self::Shared {
+            held,
+            ends,
+            releasing,
+            by,
+        } = self
+            && let Some((row, parts)) = ends.remove(&(end, number))
         {
             held[row] -= parts;
+            if end <= *by {
+                releasing[row] -= parts;
+            }
         }
     }
 
@@ -151,20 +175,29 @@ impl Servers {
     }
 
     /// Shows `slot` what is predicted to be free again when the next one begins.
-    pub(super) fn show_releases(&self, now_s: f64, slot: &mut Slot) {
-        let Self::Shared { held, ends } = self else {
+    pub(super) fn show_releases(&mut self, now_s: f64, slot: &mut Slot) {
+        let Self::Shared {
+            ends,
+            releasing,
+            by,
+            ..
+        } = self
+        else {
             return;
         };
-        let mut parts = vec![0; held.len()];
-        for &(row, share) in ends
-            .range(..=(order(now_s + slot.slot_s), u64::MAX))
-            .map(|(_, end)| end)
-        {
-            parts[row] += share;
+        // time never goes back: only what has come nearer since the last slot is new
+        let until = order(now_s + slot.slot_s).max(*by);
+        let nearer = (
+            Bound::Excluded((*by, u64::MAX)),
+            Bound::Included((until, u64::MAX)),
+        );
+        for &(row, parts) in ends.range(nearer).map(|(_, end)| end) {
+            releasing[row] += parts;
         }
+        *by = until;
         let rsus = &mut slot.rsus;
         let columns = rsus.releasing_cpu_hz.iter_mut().zip(&rsus.reserved_cpu_hz);
-        for ((releasing_hz, reserved_hz), parts) in columns.zip(parts) {
+        for ((releasing_hz, reserved_hz), &parts) in columns.zip(releasing.iter()) {
             *releasing_hz = (parts as f64 / PER_HZ).min(*reserved_hz);
         }
     }

@@ -266,9 +266,10 @@ impl Clerk {
         }
         let mut replies = Vec::new();
         for (number, answer) in decided.answers {
-            for reply in self.waiters.remove(&number).unwrap_or_default() {
-                replies.push((reply, answer.clone()));
-            }
+            let mut waiters = self.waiters.remove(&number).unwrap_or_default();
+            let last = waiters.pop();
+            replies.extend(waiters.into_iter().map(|reply| (reply, answer.clone())));
+            replies.extend(last.map(|reply| (reply, answer)));
         }
         let (news, tasks, keys) = (self.news.clone(), decided.tasks, decided.keys);
         let alarm = self.alarm();

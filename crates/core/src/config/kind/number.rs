@@ -52,19 +52,18 @@ impl Float {
     /// The limit that it breaks.
     pub fn check(&self, x: f64) -> Result<f64, String> {
         let Self { min, max, open } = *self;
-        let got = show_number(x);
-        if !x.is_finite() {
-            Err(format!("must be a finite number, got {got}"))
+        let wanted = if !x.is_finite() {
+            "a finite number".to_owned()
         } else if x < min || (open && x <= min) {
-            Err(format!("must be {}, got {got}", self.lower()))
+            self.lower()
         } else if open && x < min + TINY {
-            let tiny = show_number(min + TINY);
-            Err(format!("must be at least {tiny}, got {got}"))
+            format!("at least {}", show_number(min + TINY))
         } else if x > max {
-            Err(format!("must be <= {}, got {got}", show_number(max)))
+            format!("<= {}", show_number(max))
         } else {
-            Ok(x)
-        }
+            return Ok(x);
+        };
+        Err(format!("must be {wanted}, got {}", show_number(x)))
     }
 
     fn lower(&self) -> String {
