@@ -383,14 +383,14 @@ impl Paths {
         down: Down,
         stop: &impl Fn(usize, u32) -> Stop,
     ) {
-        for _ in 0..down.away {
-            if path.len() < slots {
-                path.push(Stop {
-                    host: Some(to),
-                    served: false,
-                });
-            }
-        }
+        let away = slots.min(path.len().saturating_add(down.away as usize));
+        path.resize(
+            away.max(path.len()),
+            Stop {
+                host: Some(to),
+                served: false,
+            },
+        );
         if path.len() < slots {
             path.push(stop(path.len(), to));
         }
