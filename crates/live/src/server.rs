@@ -150,8 +150,9 @@ fn open(config: &Config, stop: &Stop) -> Result<(Arc<App>, JoinHandle<()>)> {
     let journal = match &config.state {
         None => Journal::none(),
         Some(folder) => {
-            let (journal, saved) = Journal::open(folder)?;
+            let (mut journal, saved) = Journal::open(folder)?;
             centre.restore(&saved, clock.now_s())?;
+            journal.defer(vec![centre.surroundings()]);
             journal
         }
     };

@@ -10,6 +10,7 @@ pub(crate) mod requests;
 mod restart;
 mod servers;
 mod state;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 

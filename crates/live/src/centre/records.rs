@@ -136,6 +136,8 @@ pub(super) const RSU: &str = "rsu/";
 pub(super) const KEY: &str = "key/";
 /// The number of the next task.
 pub(super) const NEXT: &str = "next";
+/// The scenario's parts that these depend on.
+pub(super) const WORLD: &str = "world";
 
 impl Change {
     pub(super) fn put(kind: &str, id: &str, value: &impl Serialize) -> Self {

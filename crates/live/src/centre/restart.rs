@@ -1,9 +1,11 @@
 //! From a journal, into a journal, and into another world.
 
 use super::records::{
-    Change, KEY, Kept, NEXT, NUMBERS, Open, Present, RSU, Saved, TASKS, VEHICLE, of_kind,
+    Change, KEY, Kept, NEXT, NUMBERS, Open, Present, RSU, Reported, Saved, TASKS, VEHICLE, WORLD,
+    of_kind,
 };
 use super::servers::{Servers, Site};
+use super::surroundings::Surroundings;
 use super::{Centre, KEPT_S, check_world};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ impl Centre {
     /// Puts back what a journal holds.
     ///
     /// # Errors
-    /// A journal that holds something else.
+    /// A journal that holds something else, or what does not fit this scenario.
     pub(crate) fn restore(&mut self, saved: &Saved, now_s: f64) -> wayside_core::Result<()> {
         let wrong = |message| Error::invalid("the journal", None, "", message);
         let next = saved.get(NEXT).map(|value| serde_json::from_slice(value));
@@ -30,6 +32,16 @@ impl Centre {
         }
         let mut tasks = open_tasks(saved).map_err(wrong)?;
         tasks.retain(|_, open| open.lease_end_s > now_s);
+        let reports = of_kind::<Reported>(saved, RSU).map_err(wrong)?;
+        let before = saved.get(WORLD).map(|value| serde_json::from_slice(value));
+        let before: Option<Surroundings> = before
+            .transpose()
+            .map_err(|error| wrong(format!("{WORLD}: {error}")))?;
+        if let Some(before) = before {
+            let here = Surroundings::of(&self.site.world);
+            let reports = reports.iter().map(|(id, report)| (id, report));
+            before.check(&here, tasks.values(), reports)?;
+        }
         let first_s = tasks
             .values()
             .map(|open| open.placed_s)
@@ -40,7 +52,7 @@ impl Centre {
             open.lease_end_s = open.lease_end_s.min(most_s);
             self.keep_task(id, open);
         }
-        self.reports = of_kind(saved, RSU).map_err(wrong)?.into_iter().collect();
+        self.reports = reports.into_iter().collect();
         for (name, mut kept) in of_kind::<Kept>(saved, KEY).map_err(wrong)? {
             kept.until_s = kept.until_s.min(now_s + KEPT_S);
             self.keep_answer(name, kept);
@@ -86,15 +98,26 @@ impl Centre {
             .chain(reports)
             .chain(kept)
             .chain(next)
+            .chain(std::iter::once(self.surroundings()))
             .collect()
+    }
+
+    /// What the journal says of the scenario.
+    pub(crate) fn surroundings(&self) -> Change {
+        Change::put(WORLD, "", &Surroundings::of(&self.site.world))
     }
 
     /// Goes on in another world, and keeps tasks and vehicles. CPU at RSUs that are no more is held no longer.
     ///
     /// # Errors
-    /// As [`new`](Self::new); then nothing changes.
+    /// As [`new`](Self::new), and where what is held does not fit; then nothing changes.
     pub(crate) fn reload(&mut self, world: Arc<World>, now_s: f64) -> wayside_core::Result<()> {
         check_world(&world)?;
+        Surroundings::of(&self.site.world).check(
+            &Surroundings::of(&world),
+            self.open.values(),
+            self.reports.iter(),
+        )?;
         let first_s = self
             .open
             .values()

@@ -338,6 +338,7 @@ impl Clerk {
     fn reload(&mut self, world: Arc<World>, now_s: f64) -> wayside_core::Result<()> {
         let mind = Mind::new(&self.factory, self.seed, &world)?;
         self.centre.reload(world, now_s)?;
+        self.journal.defer(vec![self.centre.surroundings()]);
         match self.mind {
             Some(_) => self.mind = Some(mind),
             None => self.is_stale = true,

@@ -79,6 +79,8 @@ fn property_the_journal_is_the_state() {
             journal
                 .entry("next".into())
                 .or_insert_with(|| b"0".to_vec());
+            let Change { key, value } = site.centre.surroundings();
+            journal.insert(key, value.unwrap());
             assert_eq!(in_words(&afresh), in_words(&journal));
         }
         site.advance(now_s + 1e4);
@@ -156,6 +158,83 @@ fn closed_form_a_reload_keeps_what_is_held() {
     assert_eq!(site.held_hz().to_bits(), held_hz.to_bits());
     site.end("t0");
     assert_eq!(site.held_hz().to_bits(), 0);
+}
+
+/// A scenario may be edited, and the same journal be used, or the same centre go on, but not in another system.
+#[test]
+fn property_what_is_held_must_fit_the_scenario() {
+    const NAME: &str = "wang2025-unbalanced";
+    let gone = [(
+        "rsu",
+        "[{ id = \"elsewhere\", x_m = 1, y_m = 1, range_m = 500, bandwidth_hz = 1e8, cpu_hz = 15e9, energy_coeff = 3e-28 }]",
+    )];
+    let fits: [(&str, &[(&str, &str)]); 4] = [
+        (NAME, &[]),
+        (NAME, &[("objective.omega", "0.5"), ("fleet.size", "7")]),
+        (
+            NAME,
+            &[("rsu.3.cpu_hz", "9e10"), ("backhaul.rate_bps", "2e9")],
+        ),
+        // nothing is held at this one
+        (NAME, &[("rsu.0.x_m", "1")]),
+    ];
+    let differs: [(&str, &[(&str, &str)], &[&str]); 4] = [
+        (NAME, &[("rsu.3.x_m", "1")], &["rsu r3: stands at (1, "]),
+        (
+            NAME,
+            &gone,
+            &["rsu: has none of those that tasks or reports name: r3"],
+        ),
+        ("lin2025", &[], &["execution.kind: tasks queue for cores"]),
+        ("city-grid", &[], &["\"city-grid\""]),
+    ];
+    let ways = [true, false];
+    for (is_restart, (name, set)) in ways
+        .into_iter()
+        .flat_map(|way| fits.map(|case| (way, case)))
+    {
+        assert_eq!(
+            moved(NAME, name, set, is_restart, true),
+            "",
+            "{name} {set:?}"
+        );
+    }
+    for (is_restart, (name, set, texts)) in ways
+        .into_iter()
+        .flat_map(|way| differs.map(|case| (way, case)))
+    {
+        let error = moved(NAME, name, set, is_restart, true);
+        for text in texts.iter().chain(&["another folder (--state)", NAME]) {
+            assert!(error.contains(text), "{name} {set:?}: {error}");
+        }
+        // where nothing is held any scenario will do
+        assert_eq!(moved(NAME, name, set, is_restart, false), "");
+    }
+}
+
+/// The error of going on in another scenario, after a restart or by a reload, with or without an open task at the fourth RSU.
+fn moved(from: &str, to: &str, set: &[(&str, &str)], is_restart: bool, holds: bool) -> String {
+    let mut site = Site::new(from, &DELAY_ALONE, "nearest");
+    site.write(vec![site.centre.surroundings()]);
+    site.vehicle(0.0, "car", 3);
+    if holds {
+        site.submit(0.0, &["car"], None);
+        site.decide(0.01);
+    }
+    let there = world(to, set);
+    let before = site.centre.state(1.0);
+    let gone_on = if is_restart {
+        let mut centre = Centre::new(there, 1.0).unwrap();
+        centre.restore(&site.journal, 1.0)
+    } else {
+        site.centre.reload(there, 1.0)
+    };
+    if !is_restart && gone_on.is_err() {
+        assert_eq!(site.centre.state(1.0), before);
+    }
+    gone_on
+        .err()
+        .map_or_else(String::new, |error| error.to_string())
 }
 
 /// Edits of what clients send, and of what a journal holds: an error or a value, and never a panic.
