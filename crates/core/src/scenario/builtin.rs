@@ -62,7 +62,7 @@ impl Scenario {
     pub fn builtin(name: &str, overrides: &[(String, String)]) -> Result<Self> {
         let names: Vec<_> = BUILTIN_SCENARIOS.iter().map(|b| b.name).collect();
         match BUILTIN_SCENARIOS.iter().find(|b| b.name == name) {
-            Some(found) => Self::from_toml(&format!("{name} (built-in)"), found.text, overrides),
+            Some(found) => Self::to_run(&format!("{name} (built-in)"), found.text, overrides),
             None => {
                 let message = format!(
                     "{}; built-in are {}, and a file ends in .toml",
@@ -82,7 +82,7 @@ impl Scenario {
 /// An unknown name, a file that cannot be read, or every problem of the scenario and the overrides.
 pub fn resolve(name_or_path: &str, overrides: &[(String, String)]) -> Result<Scenario> {
     if name_or_path == "-" {
-        return Scenario::from_toml("stdin", &input::read_stdin()?, overrides);
+        return Scenario::to_run("stdin", &input::read_stdin()?, overrides);
     }
     let path = Path::new(name_or_path);
     let is_builtin = BUILTIN_SCENARIOS.iter().any(|b| b.name == name_or_path);

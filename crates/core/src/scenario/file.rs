@@ -14,10 +14,25 @@ impl Scenario {
     /// Every problem of the text and of the overrides.
     pub fn from_toml(file: &str, text: &str, overrides: &[(String, String)]) -> Result<Self> {
         let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-        Self::in_folder(file, text, folder, overrides)
+        let mut document = Document::from_toml(file, text)?;
+        document.set(overrides)?;
+        Self::in_folder(&document, folder)
     }
 
-    fn in_folder(
+    /// The same for a run: the files that it names must be there.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml), and every file that is missing.
+    pub(super) fn to_run(file: &str, text: &str, overrides: &[(String, String)]) -> Result<Self> {
+        Self::to_run_in(
+            file,
+            text,
+            Path::new(file).parent().unwrap_or(Path::new("")),
+            overrides,
+        )
+    }
+
+    fn to_run_in(
         file: &str,
         text: &str,
         folder: &Path,
@@ -25,17 +40,21 @@ impl Scenario {
     ) -> Result<Self> {
         let mut document = Document::from_toml(file, text)?;
         document.set(overrides)?;
-        config::read(&document, |s| {
+        Self::in_folder(&document, folder)?.with_inputs(&document)
+    }
+
+    fn in_folder(document: &Document, folder: &Path) -> Result<Self> {
+        config::read(document, |s| {
             let mut scenario = Self::blank();
             scenario.keys(&mut Keys::Read(s), folder);
             Some(scenario)
         })
     }
 
-    /// Reads a scenario from a file or a pipe.
+    /// Reads a scenario from a file or a pipe, for a run: the files that it names must be there.
     ///
     /// # Errors
-    /// A file that cannot be read, or every problem of it.
+    /// A file that cannot be read, every problem of it, or every file that is missing.
     pub fn load(path: &Path, overrides: &[(String, String)]) -> Result<Self> {
         Self::of_text(path, &input::read_text(path)?, overrides)
     }
@@ -43,10 +62,10 @@ impl Scenario {
     /// The same of the `text` of `path` that has been read already.
     ///
     /// # Errors
-    /// Every problem of it.
+    /// Every problem of it, or every file that is missing.
     pub fn of_text(path: &Path, text: &str, overrides: &[(String, String)]) -> Result<Self> {
         let file = path.display().to_string();
-        Self::in_folder(&file, text, input::folder_of(path), overrides)
+        Self::to_run_in(&file, text, input::folder_of(path), overrides)
     }
 
     /// The canonical text, with every default written out: equal scenarios have equal texts, and the

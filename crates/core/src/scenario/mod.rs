@@ -10,6 +10,7 @@ mod file;
 mod fleet;
 mod highway;
 mod import;
+mod inputs;
 mod mobility;
 pub mod options;
 mod queueing;

@@ -287,6 +287,8 @@ fn property_paths_are_relative_to_the_file() {
     let file = dir.path().join("my.scenario");
     let text = SMALL.replace("max_distance_m = 610", "path = \"net/a.json\"");
     std::fs::write(&file, &text).unwrap();
+    std::fs::create_dir(dir.path().join("net")).unwrap();
+    std::fs::write(dir.path().join("net/a.json"), "").unwrap();
     let scenario = resolve(&file.display().to_string(), &[]).unwrap();
     assert_eq!(
         scenario.backhaul.links,
@@ -299,6 +301,86 @@ fn property_paths_are_relative_to_the_file() {
         error.ends_with("my.scenario: must be text in UTF-8"),
         "{error}"
     );
+}
+
+/// With scenario, line and key, all at once, and before anything is read.
+#[test]
+fn property_every_missing_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("my.toml");
+    let text = include_str!("../../../../../scenarios/city-grid-umi.toml");
+    let text = text.replace("builtin:city-grid", "no/such.file");
+    let grid = text.find("[rsu.grid]").unwrap();
+    let rest = text[grid..].replace(
+        "[rsu.grid]\nspacing_m = 400",
+        "[rsu]\nsites = \"no/such.file\"",
+    );
+    let lines = |text: &str, keys: &[&str]| -> Vec<String> {
+        let found = text
+            .lines()
+            .zip(1..)
+            .filter(|(line, _)| line.contains("no/such.file"));
+        let (shown, none) = (file.display(), dir.path().join("no/such.file"));
+        let named = found.zip(keys).map(|((_, line), key)| {
+            format!("{shown}:{line}: {key}: found no file {}", none.display())
+        });
+        named.collect()
+    };
+    let cases = [
+        (
+            text.clone(),
+            vec!["channel.buildings", "fleet.mobility.path"],
+        ),
+        (
+            text[..grid].to_owned() + &rest,
+            vec!["channel.buildings", "fleet.mobility.path", "rsu.sites"],
+        ),
+    ];
+    for (text, keys) in cases {
+        std::fs::write(&file, &text).unwrap();
+        let error = Scenario::load(&file, &[]).unwrap_err().to_string();
+        assert_eq!(error.lines().collect::<Vec<_>>(), lines(&text, &keys));
+        assert_eq!(error.lines().count(), keys.len());
+        // what is not going to run needs no files
+        Scenario::from_toml("my.toml", &text, &[]).unwrap();
+    }
+    let sets = [
+        (
+            "city-grid",
+            "fleet.mobility.path",
+            "no",
+            "fleet.mobility.path",
+        ),
+        (
+            "city-grid",
+            "fleet.mobility",
+            "{ kind = \"sumo\", config = \"no\" }",
+            "fleet.mobility.config",
+        ),
+        (
+            "wang2025",
+            "backhaul",
+            "{ rate_bps = 1e9, migration_power_w = 0.5, path = \"no\" }",
+            "backhaul.path",
+        ),
+    ];
+    for (name, key, value, path) in sets {
+        let error = resolve(name, &owned(&[(key, value)]))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, format!("--set: {path}: found no file no"));
+        let folder = value.replace("\"no\"", "\"src\"");
+        if path == "fleet.mobility.path" {
+            continue;
+        }
+        let error = resolve(name, &owned(&[(key, folder.as_str())]))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            format!("--set: {path}: must name a file, but src is a folder")
+        );
+    }
 }
 
 #[test]
