@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use wayside_core::error::{Error, Result};
+use wayside_core::error::{Error, Problem, Problems, Result};
 use wayside_core::radio::curve::{CurvePoint, curve};
 use wayside_core::scenario::{self, MODELS, RsuLayout};
 use wayside_output::Draft;
@@ -32,8 +32,13 @@ pub(crate) struct ChannelArgs {
     /// Change a key of [channel]; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// Distances [m].
-    #[arg(long, value_name = "M", value_delimiter = ',', default_values_t = [10.0, 20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 500.0, 700.0, 1000.0])]
+    /// Distances, separated by commas [m].
+    #[arg(
+        long,
+        value_name = "M",
+        value_delimiter = ',',
+        default_value = "10,20,50,100,150,200,300,400,500,700,1000"
+    )]
     pub(crate) distance_m: Vec<f64>,
     /// Draw both against distance, to channel-MODEL-loss.svg and channel-MODEL-rate.svg of this folder.
     #[arg(long, value_name = "DIR")]
@@ -43,19 +48,35 @@ pub(crate) struct ChannelArgs {
     pub(crate) format: Format,
 }
 
-pub(crate) fn execute(args: &ChannelArgs) -> Outcome {
-    let refused = |path: &str, message: String| Error::invalid("command line", None, path, message);
+/// What clap does not know of the arguments.
+fn check(args: &ChannelArgs) -> Result<()> {
+    let mut problems = Problems::default();
+    let mut refuse = |path: &str, message: String| {
+        problems.push(Problem {
+            file: "command line".to_owned(),
+            line: None,
+            path: path.to_owned(),
+            message,
+        });
+    };
     let names = MODELS.iter().map(|&(name, _)| name);
     // a table knows nothing of distances
     let names: Vec<&str> = names.filter(|&name| name != "table").collect();
     if !names.contains(&args.model.as_str()) {
         let message = format!("must be one of {}, got {:?}", names.join(", "), args.model);
-        return Err(refused("MODEL", message).into());
+        refuse("MODEL", message);
     }
-    if let Some(wrong) = args.distance_m.iter().find(|m| !(0.0..=1e7).contains(*m)) {
-        let message = format!("must be between 0 and 1e7, got {wrong}");
-        return Err(refused("--distance-m", message).into());
+    for wrong in args.distance_m.iter().filter(|m| !(0.0..=1e7).contains(*m)) {
+        refuse(
+            "--distance-m",
+            format!("must be between 0 and 1e7, got {wrong}"),
+        );
     }
+    problems.into_result(())
+}
+
+pub(crate) fn execute(args: &ChannelArgs) -> Outcome {
+    check(args)?;
     let channel = |(key, value): &(String, String)| (format!("channel.{key}"), value.clone());
     let mut set: Vec<_> = args.set.iter().map(channel).collect();
     set.push(("channel.model".to_owned(), format!("{:?}", args.model)));

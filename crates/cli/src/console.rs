@@ -10,6 +10,8 @@ use wayside_core::Error;
 pub(crate) enum Failure {
     /// Bad input or a missing file (exit code 2), or anything else that the library reports (1).
     Library(Error),
+    /// A command line with several values that are wrong, as text for the user (2).
+    Usage(String),
     /// Ctrl-C (130).
     Interrupted,
 }
@@ -37,6 +39,10 @@ impl Failure {
                     Error::Io { source, .. } if is_no_file(source) => 2,
                     _ => 1,
                 }
+            }
+            Self::Usage(text) => {
+                text.lines().for_each(|line| say(visible(line)));
+                2
             }
             Self::Interrupted => 130,
         }

@@ -19,6 +19,7 @@ mod drive;
 mod emulate;
 mod import;
 mod listing;
+mod parse;
 mod policies;
 mod progress;
 mod registry;
@@ -36,6 +37,7 @@ mod view;
 
 use clap::{Parser, Subcommand};
 use console::{Failure, Outcome, printed};
+use parse::Refusal;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use wayside_core::process;
@@ -94,7 +96,10 @@ enum Command {
 /// The program, and its exit code: `arguments` begin with its name. `build` tells builds apart, as [`wayside_study::studies::plan::build`]
 /// does: a study takes up the parts of its own build only. It handles signals, and so should be the only work of its process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, build: &str) -> u8 {
-    let result = match parse(arguments) {
+    let command = progress::fail_at_file_limits()
+        .map_err(Failure::from)
+        .and_then(|()| parse(arguments));
+    let result = match command {
         Ok(Some(command)) => signalled(&command).and_then(|()| execute(command, build)),
         Ok(None) => Ok(()),
         Err(failure) => Err(failure),
@@ -122,10 +127,11 @@ fn signalled(command: &Command) -> Outcome {
 
 /// The command; none where help or version was asked for and has been printed.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Command>, Failure> {
-    let text = match Cli::try_parse_from(arguments) {
+    let text = match parse::parse::<Cli>(arguments.into_iter().collect()) {
         Ok(cli) => return Ok(Some(cli.command)),
-        Err(error) if error.use_stderr() => error.exit(),
-        Err(text) => text,
+        Err(Refusal::Values(text)) => return Err(Failure::Usage(text)),
+        Err(Refusal::Clap(error)) if error.use_stderr() => error.exit(),
+        Err(Refusal::Clap(text)) => text,
     };
     printed(text.print().and_then(|()| io::stdout().flush()))?;
     Ok(None)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wayside_core::engine::BoundKind;
-use wayside_core::{Error, Result, Scenario, scenario};
+use wayside_core::{Problem, Problems, Result, Scenario, scenario};
 use wayside_study::experiment::Results;
 use wayside_study::{Control, Experiment, table};
 
@@ -33,8 +33,8 @@ Ctrl-C ends a run early: finished seeds are kept, and the exit code is 130. A se
 once. The number of threads never changes a result. --no-timing leaves out the decision times, the only
 results that depend on the clock.")]
 pub(crate) struct Run {
-    /// Scenario: a TOML file, - for standard input, or a built-in one, such as hotspot, coupled, lin2025, highway;
-    /// a name that is not built in lists them all [default: wang2025].
+    /// Scenario: a TOML file, - for standard input, or a built-in one, such as hotspot, coupled, lin2025, highway.
+    /// An unknown name prints them all [default: wang2025].
     pub(crate) scenario: Option<String>,
     /// Policies, separated by commas; differences are to the first one. Names are those of `wayside policies`; a path
     /// names a policy.safetensors of your own [default: all untrained policies made for the scenario's model of
@@ -109,7 +109,18 @@ pub(crate) fn execute(args: &Run) -> Outcome {
 
 /// The experiment that the flags describe.
 fn experiment(args: &Run) -> Result<Experiment> {
-    let mut experiment = Experiment::new(&resolve(args)?)?
+    let mut problems = Problems::default();
+    let scenario = problems.collect(resolve(args))?;
+    if args.force && args.out.is_none() && args.dump_slots.is_none() {
+        problems.push(flag("--force", "needs --out or --dump-slots"));
+    }
+    let folders = args.dump_slots.as_deref().zip(args.out.as_deref());
+    if folders.is_some_and(|(slots, out)| is_within(slots, out)) {
+        let message = "must be outside --out, which holds the results alone";
+        problems.push(flag("--dump-slots", message));
+    }
+    let scenario = problems.into_result(scenario)?.expect("nothing is wrong");
+    let mut experiment = Experiment::new(&scenario)?
         .registry(registry())
         .seeds(args.seeds.0.iter().copied())
         .bound(bound(args))
@@ -120,25 +131,23 @@ fn experiment(args: &Run) -> Result<Experiment> {
     if !args.policies.is_empty() {
         experiment = experiment.policies(args.policies.iter().map(|name| &name.0));
     }
-    if args.force && args.out.is_none() && args.dump_slots.is_none() {
-        let message = "needs --out or --dump-slots";
-        return Err(Error::invalid("--force", None, "", message));
-    }
     if let Some(out) = &args.out {
         experiment = experiment.out(out, args.force);
     }
     if let Some(folder) = &args.dump_slots {
-        if args
-            .out
-            .as_deref()
-            .is_some_and(|out| is_within(folder, out))
-        {
-            let message = "must be outside --out, which holds the results alone";
-            return Err(Error::invalid("--dump-slots", None, "", message));
-        }
         experiment = experiment.dump_slots(folder, args.force);
     }
     Ok(experiment)
+}
+
+/// A problem of a flag.
+fn flag(flag: &str, message: &str) -> Problem {
+    Problem {
+        file: flag.to_owned(),
+        line: None,
+        path: String::new(),
+        message: message.to_owned(),
+    }
 }
 
 fn resolve(args: &Run) -> Result<Scenario> {

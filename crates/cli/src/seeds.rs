@@ -15,25 +15,38 @@ impl FromStr for Seeds {
 
     /// `7`, `0..9` with both ends, or such parts between commas.
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut seeds = Vec::new();
+        let (mut seeds, mut problems) = (Vec::new(), Vec::new());
         for part in text.split(',').map(str::trim) {
-            let (first, last) = part.split_once("..").unwrap_or((part, part));
-            let (first, last) = (number(first, part)?, number(last, part)?);
-            if first > last {
-                return Err(format!(
-                    "{part} runs backwards; {last}..{first} is the range"
-                ));
+            match range(part) {
+                Ok((first, last)) if (last - first).saturating_add(seeds.len() as u64) >= MOST => {
+                    problems.push(format!("at most {MOST} seeds can be run"));
+                    break;
+                }
+                Ok((first, last)) => seeds.extend(first..=last),
+                Err(message) => problems.push(message),
             }
-            if last - first >= MOST || seeds.len() as u64 + (last - first) >= MOST {
-                return Err(format!("at most {MOST} seeds can be run"));
-            }
-            seeds.extend(first..=last);
         }
         let mut seen = BTreeSet::new();
-        match seeds.iter().find(|&&seed| !seen.insert(seed)) {
-            Some(twice) => Err(format!("seed {twice} is there twice")),
-            None => Ok(Self(seeds)),
+        let repeated = seeds.iter().filter(|&&seed| !seen.insert(seed));
+        let twice: BTreeSet<&u64> = repeated.collect();
+        let told = |seed: &u64| format!("seed {seed} is there twice");
+        problems.extend(twice.into_iter().map(told));
+        match problems.is_empty() {
+            true => Ok(Self(seeds)),
+            false => Err(problems.join("; ")),
         }
+    }
+}
+
+/// Both ends of a part.
+fn range(part: &str) -> Result<(u64, u64), String> {
+    let (first, last) = part.split_once("..").unwrap_or((part, part));
+    let (first, last) = (number(first, part)?, number(last, part)?);
+    match first > last {
+        true => Err(format!(
+            "{part} runs backwards; {last}..{first} is the range"
+        )),
+        false => Ok((first, last)),
     }
 }
 
@@ -64,6 +77,10 @@ mod tests {
             ("4..1", "1..4 is the range"),
             ("1,1", "seed 1 is there twice"),
             ("0..3,2", "seed 2 is there twice"),
+            (
+                "x,4..1,7,7",
+                "got \"x\"; 4..1 runs backwards; 1..4 is the range; seed 7 is there twice",
+            ),
             ("0..10000", "at most 10000"),
             ("0..9998,10000..10001", "at most 10000"),
             ("0..18446744073709551615", "at most 10000"),

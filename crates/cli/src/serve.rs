@@ -1,13 +1,13 @@
 //! `wayside serve`.
 
 use crate::args::dilation;
-use crate::console::{Failure, Outcome, print, say, visible};
+use crate::console::{Outcome, print, say, visible};
 use crate::registry::{PolicyName, registry};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use wayside_core::{Error, scenario};
+use wayside_core::{Problem, Problems, Result, scenario};
 use wayside_live::{Config, Note, Reload, Stop, Tls, Tokens};
 
 /// Serve decisions over HTTP: the cloud centre, live.
@@ -63,22 +63,29 @@ pub(crate) struct Serve {
 }
 
 pub(crate) fn execute(args: &Serve) -> Outcome {
-    let tokens = args.tokens.as_deref().map(Tokens::load);
-    let tokens = tokens.transpose()?;
-    if !args.listen.ip().is_loopback() {
-        check_exposed(args)?;
-    }
-    let files = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
-    let tls = files.map(|(cert, key)| Tls::load(cert, key));
-    let tls = tls.transpose()?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
     let name = args
         .scenario
         .clone()
         .unwrap_or_else(|| "wang2025".to_owned());
+    let mut problems = Problems::default();
+    if !args.listen.ip().is_loopback() {
+        problems.collect(check_exposed(args))?;
+    }
+    let tokens = args.tokens.as_deref().map(Tokens::load).transpose();
+    let tokens = problems.collect(tokens)?;
+    let files = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
+    let tls = files.map(|(cert, key)| Tls::load(cert, key)).transpose();
+    let tls = problems.collect(tls)?;
+    let scenario = problems.collect(scenario::resolve(&name, &[]))?;
+    let (Some(tokens), Some(tls), Some(scenario)) =
+        problems.into_result((tokens, tls, scenario))?
+    else {
+        unreachable!("nothing is wrong");
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let config = Config {
         listen: args.listen,
-        scenario: scenario::resolve(&name, &[])?,
+        scenario,
         registry: registry(),
         policy: args.policy.0.clone(),
         seed: args.seed,
@@ -113,19 +120,25 @@ fn tell(scheme: &str, note: Note) {
 }
 
 /// What listening where others can connect needs.
-fn check_exposed(args: &Serve) -> Result<(), Failure> {
-    let needs = |what: &str| {
-        let message = format!("{} is not loopback, which needs {what}", args.listen);
-        Failure::from(Error::invalid("--listen", None, "", message))
+fn check_exposed(args: &Serve) -> Result<()> {
+    let mut problems = Problems::default();
+    let mut needs = |what: &str| {
+        problems.push(Problem {
+            file: "--listen".to_owned(),
+            line: None,
+            path: String::new(),
+            message: format!("{} is not loopback, which needs {what}", args.listen),
+        });
     };
     if args.tokens.is_none() {
-        return Err(needs("--tokens"));
+        needs("--tokens");
     }
+    if args.tls_cert.is_none() && !args.insecure {
+        needs("TLS (--tls-cert and --tls-key), or --insecure");
+    }
+    problems.into_result(())?;
     if args.tls_cert.is_some() {
         return Ok(());
-    }
-    if !args.insecure {
-        return Err(needs("TLS (--tls-cert and --tls-key), or --insecure"));
     }
     say(format_args!(
         "WARNING: {} without TLS: tokens and tasks can be read and changed on the way",

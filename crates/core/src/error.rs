@@ -1,5 +1,6 @@
 //! Errors are for bad input and I/O; an infeasible or unsolved problem is an outcome, not an error.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,41 @@ impl Problems {
     /// Adds one problem.
     pub fn push(&mut self, problem: Problem) {
         self.0.push(problem);
+    }
+
+    /// The value of `result`, or none where it is wrong and its problems have been added.
+    ///
+    /// # Errors
+    /// What is no problem of an input.
+    pub fn collect<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Invalid(Self(problems))) => {
+                self.0.extend(problems);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds a problem for every name that was there before: `{name} is there twice`.
+    pub fn add_repeats<T: Ord + fmt::Display>(
+        &mut self,
+        what: &str,
+        names: impl IntoIterator<Item = T>,
+    ) {
+        let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+        for name in names {
+            if let Some(name) = seen.replace(name) {
+                twice.insert(name);
+            }
+        }
+        self.0.extend(twice.into_iter().map(|name| Problem {
+            file: what.to_owned(),
+            line: None,
+            path: String::new(),
+            message: format!("{name} is there twice"),
+        }));
     }
 
     /// `Ok(value)` when nothing is wrong, else all problems at once, ordered by file, line and path.

@@ -33,7 +33,7 @@ use suite::{BenchmarkTask, SUITE, Suite};
 use wayside_core::engine::world::World;
 use wayside_core::engine::{PolicyFactory as _, PolicyRegistry, SharedFactory};
 use wayside_core::policy::PolicyKind;
-use wayside_core::{Error, Result};
+use wayside_core::{Error, Problem, Problems, Result};
 use wayside_output::{Folder, Kind, Request};
 
 /// A policy as the caller names it.
@@ -223,13 +223,17 @@ impl Benchmark {
     /// finished, and is not written.
     ///
     /// # Errors
-    /// A task or a policy that is unknown; no policy, or one named twice; a policy that fails while it plays; a folder
+    /// A task or a policy that is unknown, or named twice; no policy; a policy that fails while it plays; a folder
     /// that holds something else; files that cannot be written.
     pub fn run(&self) -> Result<ScoreCard> {
         let suite = Suite::builtin()?;
-        let tasks = suite.choose(&self.tasks)?;
+        let mut problems = Problems::default();
+        let tasks = problems.collect(suite.choose(&self.tasks))?;
         let seeds = suite.seeds(self.tuning, self.quick);
-        let names = self.names()?;
+        let names = problems.collect(self.names())?;
+        let (tasks, names) = problems
+            .into_result(tasks.zip(names))?
+            .expect("nothing is wrong");
         let folder = self.folder(&suite, &seeds, &names)?;
         let control = &self.progress.control;
         let slots = |task: &&BenchmarkTask| {
@@ -267,8 +271,12 @@ impl Benchmark {
             Entrant::Own(factory) => Ok(factory.name().to_owned()),
             Entrant::Made(name, _) => Ok(name.clone()),
         };
-        let names: Vec<String> = self.entrants.iter().map(name).collect::<Result<_>>()?;
-        if names.is_empty() {
+        let mut problems = Problems::default();
+        let mut names: Vec<String> = Vec::with_capacity(self.entrants.len());
+        for entrant in &self.entrants {
+            names.extend(problems.collect(name(entrant))?);
+        }
+        if self.entrants.is_empty() {
             return Err(Error::invalid(
                 "policies",
                 None,
@@ -279,11 +287,15 @@ impl Benchmark {
         for (i, name) in names.iter().enumerate() {
             let alike = |other: &String| record::stem(other) == record::stem(name);
             if names[..i].iter().any(alike) {
-                let message = format!("{name} is there twice");
-                return Err(Error::invalid("policies", None, "", message));
+                problems.push(Problem {
+                    file: "policies".to_owned(),
+                    line: None,
+                    path: String::new(),
+                    message: format!("{name} is there twice"),
+                });
             }
         }
-        Ok(names)
+        problems.into_result(names)
     }
 
     fn folder(

@@ -5,7 +5,7 @@ use std::ops::Range;
 use wayside_core::config::{self, Choice, Count, Document, Presence, Section, Text, Texts};
 use wayside_core::engine::BoundKind;
 use wayside_core::scenario::BUILTIN_SCENARIOS;
-use wayside_core::{Error, Result, Scenario};
+use wayside_core::{Problem, Problems, Result, Scenario};
 
 /// The text of the suite.
 pub const SUITE: &str = include_str!("../../assets/wayside-bench-1.toml");
@@ -86,19 +86,26 @@ impl Suite {
     /// The tasks called `ids`, in the order of the suite; all without ids.
     ///
     /// # Errors
-    /// An unknown id.
+    /// Every id that is unknown, or there twice.
     pub fn choose(&self, ids: &[String]) -> Result<Vec<&BenchmarkTask>> {
         let known: Vec<&str> = self.tasks.iter().map(|task| task.id.as_str()).collect();
-        if let Some(id) = ids.iter().find(|id| !known.contains(&id.as_str())) {
+        let mut problems = Problems::default();
+        for id in ids.iter().filter(|id| !known.contains(&id.as_str())) {
             let message = config::unknown("task", id, &known);
             let message = match message.contains("did you mean") {
                 true => message,
                 false => format!("{message}, expected one of {}", known.join(", ")),
             };
-            return Err(Error::invalid("tasks", None, "", message));
+            problems.push(Problem {
+                file: "tasks".to_owned(),
+                line: None,
+                path: String::new(),
+                message,
+            });
         }
+        problems.add_repeats("tasks", ids);
         let chosen = |task: &&BenchmarkTask| ids.is_empty() || ids.contains(&task.id);
-        Ok(self.tasks.iter().filter(chosen).collect())
+        problems.into_result(self.tasks.iter().filter(chosen).collect())
     }
 
     /// The seeds: those of the score or of tuning, all or the few of a quick look.

@@ -25,7 +25,7 @@ use wayside_core::engine::{
     BoundKind, Observer, Options, PolicyFactory, PolicyRegistry, SharedFactory, own_policy,
 };
 use wayside_core::policy::{Policy, PolicyKind};
-use wayside_core::{Error, Result, Scenario, scenario};
+use wayside_core::{Error, Problems, Result, Scenario, scenario};
 
 /// A policy as the caller names it.
 #[derive(Clone)]
@@ -274,6 +274,7 @@ impl Experiment {
     /// A policy that is unknown, named twice, or cannot be read; none at all.
     pub fn session(&self) -> Result<Session> {
         let scenario = &self.world.scenario;
+        let mut problems = Problems::default();
         let mut policies: Vec<SharedFactory> = match &self.choices {
             None => {
                 let kinds = PolicyKind::defaults(scenario).into_iter();
@@ -284,18 +285,18 @@ impl Experiment {
                     Choice::Named(name) => self.registry.resolve(name, Some(scenario)),
                     Choice::Own(factory) => Ok(Arc::clone(factory)),
                 };
-                choices.iter().map(find).collect::<Result<_>>()?
+                let mut found = Vec::with_capacity(choices.len());
+                for choice in choices {
+                    found.extend(problems.collect(find(choice))?);
+                }
+                found
             }
         };
-        if policies.is_empty() {
+        if self.choices.as_ref().is_some_and(Vec::is_empty) {
             return Err(invalid("policies", "must name at least one"));
         }
-        for (i, policy) in policies.iter().enumerate() {
-            let name = policy.name();
-            if policies[..i].iter().any(|other| other.name() == name) {
-                return Err(invalid("policies", format!("{name} is there twice")));
-            }
-        }
+        problems.add_repeats("policies", policies.iter().map(|policy| policy.name()));
+        problems.into_result(())?;
         if self.only_serving {
             policies.retain(|policy| policy.serves(&self.world).is_ok());
         }
@@ -314,8 +315,10 @@ impl Experiment {
     /// serve the scenario; files that cannot be written; threads that the system refuses; a cost below its certified
     /// bound, which is a bug of Wayside.
     pub fn run(&self) -> Result<Results> {
-        let session = self.session()?;
-        self.check_seeds()?;
+        let mut problems = Problems::default();
+        let session = problems.collect(self.session())?;
+        problems.collect(self.check_seeds())?;
+        let session = problems.into_result(session)?.expect("nothing is wrong");
         let (folder, slots) = self.folders(&session)?;
         let scratch;
         let tasks = match &folder {
@@ -368,12 +371,9 @@ impl Experiment {
         if self.seeds.is_empty() {
             return Err(invalid("seeds", "must hold at least one"));
         }
-        let mut sorted = self.seeds.clone();
-        sorted.sort_unstable();
-        match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(invalid("seeds", format!("{} is there twice", pair[0]))),
-            None => Ok(()),
-        }
+        let mut problems = Problems::default();
+        problems.add_repeats("seeds", &self.seeds);
+        problems.into_result(())
     }
 
     /// Prepares the folders of results and slots, before the run, so that a refusal costs nothing.
