@@ -89,17 +89,20 @@ impl State {
         }
     }
 
-    /// Whether all tensors of `f32` hold finite numbers: a network decides nothing with others.
+    /// Whether all tensors of floating-point numbers hold finite ones: a network decides nothing with others, and learns nothing.
     ///
     /// # Errors
     /// One problem for every tensor that does not.
     pub fn check_finite(&self) -> Result<()> {
         let mut problems = Problems::default();
         for (name, (dtype, _)) in &self.tensors {
-            if *dtype != f32::DTYPE {
+            let values: Vec<f64> = if *dtype == f32::DTYPE {
+                self.get::<f32>(name)?.into_iter().map(f64::from).collect()
+            } else if *dtype == f64::DTYPE {
+                self.get(name)?
+            } else {
                 continue;
-            }
-            let values: Vec<f32> = self.get(name)?;
+            };
             if let Some(at) = values.iter().position(|value| !value.is_finite()) {
                 let message = format!("must hold finite numbers, got {} at {at}", values[at]);
                 problems.push(problem(name, message));

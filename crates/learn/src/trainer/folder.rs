@@ -50,7 +50,12 @@ impl TrainingFolder {
         let shown = self.folder.shown(CHECKPOINT);
         input::check(&path, &shown)?;
         let bytes = std::fs::read(path).map_err(|e| Error::io(&shown, e))?;
-        State::from_bytes(&bytes).map_err(|error| in_file(error, &shown))
+        let read = || -> Result<State> {
+            let state = State::from_bytes(&bytes)?;
+            state.check_finite()?;
+            Ok(state)
+        };
+        read().map_err(|error| in_file(error, &shown))
     }
 
     /// New logs, in place with the first commit.

@@ -1,5 +1,6 @@
 //! What the trainer writes and refuses: policy files, folders, options, masks.
 
+use std::path::Path;
 use wayside_core::Scenario;
 use wayside_core::engine::env::Env as Engine;
 use wayside_core::engine::world::World;
@@ -8,7 +9,7 @@ use wayside_core::error::Error;
 use wayside_core::rng::Streams;
 use wayside_learn::nn::state::State;
 use wayside_learn::trainer::learned::LearnedPolicy;
-use wayside_learn::trainer::{Algorithm, Encoder, POLICY, Settings, Trainer};
+use wayside_learn::trainer::{Algorithm, CHECKPOINT, Encoder, POLICY, Plan, Settings, Trainer};
 
 use crate::trainer::{ground, plan, settings, settings_of, train, world};
 
@@ -68,6 +69,35 @@ fn property_policy_files_round_trip_and_refuse_what_they_cannot_serve() {
     assert!(error.contains("layout.version: must be"), "{error}");
 }
 
+/// Every tensor of floating-point numbers, in turn, with one that is not finite.
+fn checkpoints_with_other_numbers_are_refused<'w>(plan: impl Fn() -> Plan<'w>, path: &Path) {
+    let whole = std::fs::read(path).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(whole[..8].try_into().unwrap())).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&whole[8..8 + length]).unwrap();
+    let mut tensors = 0;
+    for (name, tensor) in header.as_object().unwrap() {
+        let begin = tensor["data_offsets"][0].as_u64();
+        let Some(begin) = begin.filter(|&begin| tensor["data_offsets"][1] != begin) else {
+            continue;
+        };
+        let wrong: &[u8] = match tensor["dtype"].as_str() {
+            Some("F32") => &f32::NAN.to_le_bytes(),
+            Some("F64") => &f64::INFINITY.to_le_bytes(),
+            _ => continue,
+        };
+        let at = 8 + length + usize::try_from(begin).unwrap();
+        let mut bytes = whole.clone();
+        bytes[at..at + wrong.len()].copy_from_slice(wrong);
+        std::fs::write(path, bytes).unwrap();
+        let error = Trainer::new(plan(), true).err().expect(name).to_string();
+        let named = error.contains(&format!("{name}: must hold finite numbers, got"));
+        assert!(named, "{name}: {error}");
+        tensors += 1;
+    }
+    assert!(tensors > 4, "{tensors}");
+    std::fs::write(path, whole).unwrap();
+}
+
 #[test]
 fn property_folders_and_options_are_checked() {
     let folder = tempfile::tempdir().unwrap();
@@ -92,6 +122,7 @@ fn property_folders_and_options_are_checked() {
         error.contains("learning_rate: is") && error.contains("says 0.5"),
         "{error}"
     );
+    checkpoints_with_other_numbers_are_refused(|| new(&[]), &folder.path().join(CHECKPOINT));
     // how long it lasts may change
     Trainer::new(
         new(&[("total_timesteps", "9000"), ("target_gap", "0.1")]),

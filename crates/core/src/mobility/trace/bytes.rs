@@ -48,7 +48,12 @@ impl Source {
         if files.is_empty() {
             let message =
                 "is a folder without Parquet files: must be a trace, or a folder of *.parquet";
-            return Err(Error::io(path, io::Error::other(message)));
+            return Err(Error::invalid(
+                path.display().to_string(),
+                None,
+                "",
+                message,
+            ));
         }
         Ok(Self::Folder(files))
     }
@@ -63,16 +68,19 @@ pub(super) enum Trace {
 
 impl Trace {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let open = || {
-            // opening a named pipe may wait forever
-            let found = std::fs::metadata(path)?;
-            if !found.is_file() && !found.is_dir() {
-                let message = "must be a file: every seed reads it anew, a pipe can be read once";
-                return Err(io::Error::other(message));
-            }
-            File::open(path).map(Self::File)
-        };
-        open().map_err(|error| Error::io(path, error))
+        let failed = |error| Error::io(path, error);
+        // opening a named pipe may wait forever
+        let found = std::fs::metadata(path).map_err(failed)?;
+        if !found.is_file() && !found.is_dir() {
+            let message = "must be a file: every seed reads it anew, a pipe can be read once";
+            return Err(Error::invalid(
+                path.display().to_string(),
+                None,
+                "",
+                message,
+            ));
+        }
+        File::open(path).map(Self::File).map_err(failed)
     }
 
     pub(super) fn stdin() -> Result<Self> {
