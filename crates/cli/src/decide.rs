@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use wayside_core::engine::{BoundKind, PolicyFactory as _};
 use wayside_core::{Result, Slot, input};
 use wayside_study::decision::{self, DecisionReport, PlacementReport};
+use wayside_study::table::fixed;
 
 /// Decide one slot: placements, CPU, routes, costs, certificate.
 ///
@@ -73,7 +74,7 @@ fn headline(decision: &DecisionReport) -> String {
         decision.placements.len()
     )];
     let mut add = |name: &str, value: Option<f64>, unit: &str| {
-        parts.extend(value.map(|x| format!("{name} {x:.4}{unit}")));
+        parts.extend(value.map(|x| format!("{name} {}{unit}", fixed(x, 4))));
     };
     add("J", decision.objective, "");
     add("delay", decision.delay_s_mean, " s");

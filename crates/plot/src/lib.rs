@@ -15,5 +15,5 @@ pub use chart::svg;
 pub use export::{EXTENSIONS, files, map_files, pixels};
 pub use figure::{Axis, Direction, Figure, Names, Point, Published, Reference, Scale, Series};
 pub use map::{Map, Site, Stop, map_svg};
-pub use text::{FONT, csv_field, significant};
+pub use text::{FONT, csv_field, fixed, significant};
 pub use theme::BOUND;

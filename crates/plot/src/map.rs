@@ -1,11 +1,13 @@
 //! Maps: RSUs with their coverage, the backhaul, and vehicles.
 
 mod key;
+mod names;
 
 use super::figure::Scale;
 use super::scale::AxisScale;
 use super::text::{FAMILY, FONT, csv_field, escape, font_source, significant, width};
 use super::theme::{self, ColorRole, Theme};
+use names::Names;
 use std::fmt::Write as _;
 
 /// A map in plain data: RSUs with their coverage, the links between them, and vehicles.
@@ -287,6 +289,7 @@ fn sites(svg: &mut String, map: &Map, frame: &Frame<'_>) {
     let (text, small) = (theme.text, theme.small);
     let many = map.rsus.len() > NAMED;
     let half = if many { 0.5 } else { 1.3 } * theme.marker;
+    let mut names = Names::around(&map.rsus, frame, half);
     for site in &map.rsus {
         let (cx, cy) = frame.at(site.x_m, site.y_m);
         *svg += &format!(
@@ -302,15 +305,10 @@ fn sites(svg: &mut String, map: &Map, frame: &Frame<'_>) {
             color(ColorRole::Paper),
             0.5 * theme.line
         );
-        if !many {
-            let aside = half + 0.3 * text;
-            let (at, anchor) = match cx + aside + width(&site.id, small) > frame.right() {
-                true => (cx - aside, "end"),
-                false => (cx + aside, "start"),
-            };
+        let place = (!many).then(|| names.place(&site.id, (cx, cy)));
+        if let Some((at, y, anchor)) = place.flatten() {
             *svg += &format!(
-                "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" font-size=\"{small}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.1}\" paint-order=\"stroke\">{}</text>",
-                cy - half,
+                "<text x=\"{at:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{small}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{:.1}\" paint-order=\"stroke\">{}</text>",
                 color(ColorRole::Text),
                 color(ColorRole::Paper),
                 0.25 * text,

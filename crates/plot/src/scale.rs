@@ -1,6 +1,7 @@
 //! From values to positions along an axis, and its ticks.
 
 use super::figure::Scale;
+use super::text::fixed;
 
 /// Maps values from `low` to `high` to positions from `from` to `to`, in the units of the drawing.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +73,12 @@ impl AxisScale {
         self.from + share * (self.to - self.from)
     }
 
+    /// Whether `value` lies between the ends; one that is beyond them cannot be shown at its place.
+    pub(crate) fn holds(&self, value: f64) -> bool {
+        let slack = 1e-9 * (self.high - self.low).abs();
+        (self.low - slack..=self.high + slack).contains(&value) && !(self.log && value <= 0.0)
+    }
+
     /// The label of a tick; all have the same number of decimals.
     pub(crate) fn tick(&self, tick: f64) -> String {
         if tick == 0.0 {
@@ -100,7 +107,7 @@ impl AxisScale {
                     reason = "a few"
                 )]
                 let decimals = (-(size * 1.000_001).log10().floor()).max(0.0) as usize;
-                format!("{tick:.decimals$}")
+                fixed(tick, decimals)
             };
         text.replace('-', "\u{2212}")
     }

@@ -106,9 +106,35 @@ pub fn significant(value: f64, digits: i32) -> String {
     text.replace('-', "\u{2212}")
 }
 
+/// `value` with so many decimals: zero without a sign, also where it was rounded to it.
+#[must_use]
+pub fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let is_zero = text.bytes().all(|byte| b"-0.".contains(&byte));
+    match text.strip_prefix('-').filter(|_| is_zero) {
+        Some(zero) => zero.to_owned(),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn closed_form_zero_has_no_sign() {
+        for (value, decimals, text) in [
+            (-2e-16, 2, "0.00"),
+            (-0.0, 2, "0.00"),
+            (-0.4, 0, "0"),
+            (-0.005_01, 2, "-0.01"),
+            (-10.0, 1, "-10.0"),
+            (0.004, 2, "0.00"),
+            (f64::NEG_INFINITY, 2, "-inf"),
+        ] {
+            assert_eq!(fixed(value, decimals), text);
+        }
+    }
 
     /// Widths of Helvetica's metrics (AFM): A 667, i 222, space 278, m 833 thousandths.
     #[test]

@@ -61,17 +61,22 @@ pub(crate) enum ColorRole {
 
 /// Colours on white, after Okabe and Ito, the light ones darkened until their contrast is at least 3. Markers and
 /// dashes tell the series apart without colour.
-pub(crate) const LIGHT: [&str; 8] = [
+pub(crate) const LIGHT: [&str; 12] = [
     "#0072b2", "#d55e00", "#00805c", "#b0508c", "#805500", "#3a94cc", "#444444", "#332288",
+    "#0000e4", "#48300c", "#542460", "#0060e4",
 ];
 /// The same on black.
-pub(crate) const DARK: [&str; 8] = [
+pub(crate) const DARK: [&str; 12] = [
     "#4fa3e3", "#ff8a3d", "#2fc79a", "#e08fc4", "#ffd84d", "#8ed0ff", "#c8c8c8", "#9a80ff",
+    "#c03c3c", "#d8e490", "#007878", "#d8180c",
 ];
 /// Text, muted text, grid and background, light.
 pub(crate) const LIGHT_INKS: [&str; 4] = ["#1c1c1c", "#555555", "#e2e2e2", "#ffffff"];
 /// The same, dark.
 pub(crate) const DARK_INKS: [&str; 4] = ["#ececec", "#b4b4b4", "#3a3d42", "#16181c"];
+
+/// Different markers.
+pub(crate) const MARKERS: usize = 8;
 
 /// Lengths of dashes and gaps, in line widths; none for a solid line.
 const DASHES: [&[f64]; 5] = [
@@ -99,12 +104,12 @@ impl Theme {
         }
     }
 
-    /// The dash of a series in SVG. The first eight series are solid, since their colours differ; later ones repeat
-    /// the colours.
+    /// The dash of a series in SVG. The first eight series are solid, since their markers differ; later ones repeat
+    /// the markers.
     pub(crate) fn dash(&self, style: usize) -> String {
         let dashes = match style {
             BOUND => DASHES[2],
-            style => DASHES[style / LIGHT.len() % DASHES.len()],
+            style => DASHES[style / MARKERS % DASHES.len()],
         };
         let lengths = dashes.iter().map(|d| format!("{:.1}", d * self.line));
         lengths.collect::<Vec<_>>().join(" ")
@@ -121,7 +126,7 @@ pub(crate) fn marker(style: usize, x: f64, y: f64, half: f64) -> String {
         }
         path + "Z"
     };
-    match style % 8 {
+    match style % MARKERS {
         0 => format!(
             "M{:.2} {y:.2}a{half:.2} {half:.2} 0 1 0 {:.2} 0a{half:.2} {half:.2} 0 1 0 {:.2} 0Z",
             x - half,
@@ -206,6 +211,19 @@ mod tests {
     #[test]
     fn closed_form_contrast_of_black_and_white() {
         assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 1e-9);
+    }
+
+    /// Colours alone tell twelve series apart, markers with dashes forty.
+    #[test]
+    fn property_styles_differ() {
+        let seen = |count: usize, look: fn(usize) -> String| {
+            let looks: std::collections::BTreeSet<String> = (0..count).map(look).collect();
+            looks.len()
+        };
+        let color = |style| PAPER.color(ColorRole::Series(style));
+        assert_eq!(seen(LIGHT.len(), color), 12);
+        let shape = |style| marker(style, 0.0, 0.0, 1.0) + &PAPER.dash(style);
+        assert_eq!(seen(MARKERS * DASHES.len(), shape), 40);
     }
 
     #[test]

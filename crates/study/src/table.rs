@@ -3,6 +3,7 @@
 use crate::summary::{Metric, PolicySummary, Summary};
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write as _;
+pub use wayside_plot::fixed;
 
 /// The table for a terminal: plain text, a line per policy.
 #[must_use]
@@ -43,7 +44,7 @@ type Cell = fn(&Summary, &PolicySummary) -> Option<String>;
 
 /// Titles and contents of the columns after the policy's name: what matters in the scenario.
 fn columns(summary: &Summary) -> Vec<(&'static str, Cell)> {
-    let gap: (_, Cell) = ("gap %", |_, p| p.gap.map(|gap| show(gap.mean * 100.0, 2)));
+    let gap: (_, Cell) = ("gap %", |_, p| p.gap.map(|gap| fixed(gap.mean * 100.0, 2)));
     let decision: (_, Cell) = ("decision p50", |s, p| {
         s.timing_of(&p.policy).map(|t| duration(t.p50))
     });
@@ -97,7 +98,7 @@ fn return_columns(summary: &Summary, missed: &'static str) -> Vec<(&'static str,
     let lost: Cell = |_, p| {
         let returns = p.returns?;
         let (uncovered, left) = (returns.lost_no_coverage?, returns.lost_vehicle_left?);
-        Some(show((uncovered.mean + left.mean) * 100.0, 1))
+        Some(fixed((uncovered.mean + left.mean) * 100.0, 1))
     };
     let return_s: Cell = |_, p| mean(p.returns?.return_s, 1.0, 3);
     vec![("return s", return_s), (missed, lost)]
@@ -115,16 +116,12 @@ fn session_columns() -> [(&'static str, Cell); 5] {
 }
 
 fn mean(metric: Option<Metric>, scale: f64, digits: usize) -> Option<String> {
-    metric.map(|m| show(m.mean * scale, digits))
+    metric.map(|m| fixed(m.mean * scale, digits))
 }
 
 fn half_width(metric: Option<Metric>, digits: usize) -> Option<String> {
     let [lo, hi] = metric?.ci95?;
-    Some(show((hi - lo) / 2.0, digits))
-}
-
-fn show(x: f64, digits: usize) -> String {
-    format!("{x:.digits$}")
+    Some(fixed((hi - lo) / 2.0, digits))
 }
 
 /// `summary.json`.
@@ -236,20 +233,35 @@ pub fn verdict(summary: &Summary) -> Option<String> {
     let verdict = match best.gap {
         Some(gap) => {
             // Rounded up, because it is certified.
-            let percent = (1e4 * gap.mean).ceil() / 1e2;
+            let percent = fixed((1e4 * gap.mean).ceil() / 1e2, 2);
             if summary.balance_enforced {
                 format!(
-                    "{name} is within {percent:.2} % of the optimum (gap to the bound without (16e))."
+                    "{name} is within {percent} % of the optimum (gap to the bound without (16e))."
                 )
             } else {
-                format!("{name} is within {percent:.2} % of the optimum.")
+                format!("{name} is within {percent} % of the optimum.")
             }
         }
         None => {
-            format!("{name} has the least J; --bound certifies how far from the optimum it is.")
+            format!(
+                "{name} has the least {}; --bound certifies how far from the optimum it is.",
+                least(summary, best)
+            )
         }
     };
     Some(verdict + &loose(summary))
+}
+
+/// What `best`, the policy of the least J, has the least of, by the columns of the table: where tasks queue there is none of J.
+fn least(summary: &Summary, best: &PolicySummary) -> &'static str {
+    let delays = summary.policies.iter().map(|p| p.total_delay_s);
+    let delays: Option<Vec<f64>> = delays.map(|delay| Some(delay?.mean)).collect();
+    let least = delays.and_then(|delays| delays.into_iter().min_by(f64::total_cmp));
+    let own = best.total_delay_s.map(|delay| delay.mean);
+    match own.zip(least) {
+        Some((own, least)) if own <= least => "total delay",
+        _ => "J",
+    }
 }
 
 /// A sentence about bounds with a part left out; nothing where there are none.

@@ -5,7 +5,7 @@ use super::pen::Pen;
 use super::series::hollow;
 use crate::figure::{Figure, Names};
 use crate::text::escape;
-use crate::theme::{BOUND, ColorRole, LIGHT};
+use crate::theme::{BOUND, ColorRole, MARKERS};
 
 /// Names every series, and what published points look like.
 pub(super) fn draw(pen: &mut Pen<'_>, figure: &Figure, plot: &Plot<'_>) {
@@ -90,7 +90,7 @@ fn sample(pen: &mut Pen<'_>, (x, y): (f64, f64), style: usize) {
             &theme.dash(BOUND),
         );
     } else {
-        if style >= LIGHT.len() {
+        if style >= MARKERS {
             let half = 2.0 * theme.marker;
             pen.line(
                 (x - half, y),

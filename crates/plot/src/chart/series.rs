@@ -56,7 +56,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, plot: &Plot<'_>, series: &Series, place: u
     }
 }
 
-/// An interval with caps at its ends.
+/// An interval with caps at its ends; an end that is beyond the axis, as zero is on a logarithmic one, is open: an arrow.
 fn whisker(
     pen: &mut Pen<'_>,
     plot: &Plot<'_>,
@@ -69,15 +69,22 @@ fn whisker(
     let [lo, hi] = ends.map(|v| axis.at(v));
     let cap = 0.8 * plot.theme.marker;
     let width = 0.9 * plot.theme.line;
-    if horizontal {
-        pen.line((lo, y), (hi, y), role, width, "");
-        for x in [lo, hi] {
-            pen.line((x, y - cap), (x, y + cap), role, width, "");
-        }
-    } else {
-        pen.line((x, lo), (x, hi), role, width, "");
-        for y in [lo, hi] {
-            pen.line((x - cap, y), (x + cap, y), role, width, "");
+    // places are along the interval and across it
+    let mut line = |from: (f64, f64), to: (f64, f64)| {
+        let [from, to] = [from, to].map(|(along, across)| match horizontal {
+            true => (along, y + across),
+            false => (x + across, along),
+        });
+        pen.line(from, to, role, width, "");
+    };
+    line((lo, 0.0), (hi, 0.0));
+    for (value, end, inwards) in [(ends[0], lo, hi - lo), (ends[1], hi, lo - hi)] {
+        if axis.holds(value) {
+            line((end, -cap), (end, cap));
+        } else {
+            let back = end + inwards.signum() * 1.5 * cap;
+            line((back, -cap), (end, 0.0));
+            line((back, cap), (end, 0.0));
         }
     }
 }
@@ -143,4 +150,56 @@ pub(super) fn hollow(pen: &mut Pen<'_>, (x, y): (f64, f64), style: usize) {
         "<path d=\"{path}\" stroke=\"{color}\" stroke-width=\"{:.2}\"/>\n",
         0.9 * pen.theme.line
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Axis, Figure, Names, Point, Scale, Series, svg};
+
+    /// Lines of a figure on a logarithmic axis whose second point has the interval.
+    fn lines(interval: [f64; 2], horizontal: bool) -> usize {
+        let points = [(1.0, [0.9, 1.1]), (10.0, interval)];
+        let points = points.map(|(value, ends)| Point {
+            x: if horizontal { value } else { 0.0 },
+            y: if horizontal { 0.0 } else { value },
+            interval: Some(ends),
+            label: None,
+        });
+        let log = Axis::new("Delay", Some("s"), Scale::Log);
+        let other = Axis::of("place", vec!["here".into()]);
+        let (x, y) = if horizontal {
+            (log, other)
+        } else {
+            (Axis::new("Vehicles", None, Scale::Linear), log)
+        };
+        let series = Series {
+            name: "nearest".into(),
+            style: 0,
+            joined: false,
+            points: points.to_vec(),
+        };
+        let figure = Figure {
+            id: "delay".into(),
+            title: String::new(),
+            caption: String::new(),
+            x,
+            y,
+            series: vec![series],
+            references: Vec::new(),
+            published: Vec::new(),
+            names: Names::Above,
+        };
+        svg(&figure).matches("<path").count()
+    }
+
+    /// An arrow has a line more than a cap: zero has no place on a logarithmic axis, and what is below it none either.
+    #[test]
+    fn property_an_interval_that_leaves_the_axis_is_open() {
+        for horizontal in [true, false] {
+            let closed = lines([2.0, 20.0], horizontal);
+            for end in [0.0, -3.0] {
+                assert_eq!(lines([end, 20.0], horizontal), closed + 1);
+            }
+        }
+    }
 }

@@ -195,7 +195,7 @@ impl Content {
 
 /// The style sheet: the colours of the figures, light and dark, and the font.
 fn style() -> String {
-    let colors = |inks: [&str; 4], series: [&str; 8]| {
+    let colors = |inks: [&str; 4], series: [&str; 12]| {
         let [ink, muted, grid, paper] = inks;
         let mut css = format!("--ink:{ink};--muted:{muted};--grid:{grid};--paper:{paper};");
         for (i, color) in series.iter().enumerate() {

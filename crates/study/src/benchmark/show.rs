@@ -5,7 +5,7 @@ use crate::stats::Estimate;
 use crate::table;
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write as _;
-use wayside_plot::{Axis, Figure, Names, Point, Scale, Series};
+use wayside_plot::{Axis, Figure, Names, Point, Scale, Series, fixed};
 
 /// Stem of the figure's files.
 pub(super) const FIGURE: &str = "benchmark";
@@ -327,10 +327,10 @@ fn interval(share: Option<Estimate>) -> String {
 /// As many decimals as a gap needs: a thousandth of a percent below 1 %, none above 1000 %.
 fn digits(x: f64) -> String {
     match x.abs() {
-        a if a < 1.0 => format!("{x:.3}"),
-        a if a < 100.0 => format!("{x:.2}"),
-        a if a < 1000.0 => format!("{x:.1}"),
-        _ => format!("{x:.0}"),
+        a if a < 1.0 => fixed(x, 3),
+        a if a < 100.0 => fixed(x, 2),
+        a if a < 1000.0 => fixed(x, 1),
+        _ => fixed(x, 0),
     }
 }
 

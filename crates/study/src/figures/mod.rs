@@ -10,7 +10,9 @@ use crate::facts::ScenarioFacts;
 use crate::stats::Estimate;
 use crate::summary::Summary;
 use wayside_core::engine::records::Replication;
-use wayside_plot::{Axis, Direction, Figure, Names, Point, Reference, Scale, Series, significant};
+use wayside_plot::{
+    Axis, Direction, Figure, Names, Point, Reference, Scale, Series, fixed, significant,
+};
 
 /// Most points of a line over time: more slots than this are joined in groups.
 const POINTS: usize = 120;
@@ -189,5 +191,5 @@ fn with_error(mean: f64, half: f64) -> String {
         1
     };
     let decimals = usize::try_from(digits - 1 - power).unwrap_or(0);
-    format!("{mean:.decimals$} ± {half:.decimals$}").replace('-', "\u{2212}")
+    format!("{} ± {half:.decimals$}", fixed(mean, decimals)).replace('-', "\u{2212}")
 }
