@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayside_core::engine::world::World;
-use wayside_core::{Error, Result, scenario};
+use wayside_core::{Error, Problems, Result, scenario};
 use wayside_live::{
     Compared, Comparison, DecidedBy, EmulateConfig, Kills, Side, Stop, agents_killed, emulate,
     isolate,
@@ -99,7 +99,10 @@ pub(crate) fn execute(args: &Emulate) -> Outcome {
     });
     let comparison = match comparison {
         // agents and the folder of results have been cleared away
-        Err(_) if config.stop.is_asked() => return Err(Failure::Interrupted),
+        Err(_) if config.stop.is_asked() => {
+            say("interrupted: all agents have ended, and no results are kept");
+            return Err(Failure::Interrupted);
+        }
         comparison => comparison?,
     };
     print(&listing(&comparison).render(args.format))?;
@@ -161,12 +164,9 @@ fn names(asked: &[PolicyName], queues: bool) -> Result<Vec<PolicyName>> {
     if asked.is_empty() {
         return Ok(default.map(|name| PolicyName(name.to_owned())).to_vec());
     }
-    let twice = |(at, name): (usize, &PolicyName)| asked[..at].iter().any(|n| n.0 == name.0);
-    if let Some((at, _)) = asked.iter().enumerate().find(|&entry| twice(entry)) {
-        let message = format!("{:?} is named twice", asked[at].0);
-        return Err(Error::invalid("--policy", None, "", message));
-    }
-    Ok(asked.to_vec())
+    let mut problems = Problems::default();
+    problems.add_repeats("--policy", asked.iter().map(|name| &name.0));
+    problems.into_result(asked.to_vec())
 }
 
 fn listing(comparison: &Comparison) -> Listing<11> {

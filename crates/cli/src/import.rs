@@ -82,10 +82,10 @@ pub(crate) fn execute(args: &Import) -> Outcome {
     let taken = trace::import(&traces, (&args.out, draft.file()), &stop).map_err(as_flags)?;
     let report = match taken {
         Some(taken) if !stop() => taken.report(draft.path()).map_err(as_flags)?,
-        _ => return Err(Failure::Interrupted),
+        _ => return Err(interrupted(args)),
     };
     if stop() {
-        return Err(Failure::Interrupted);
+        return Err(interrupted(args));
     }
     draft.commit()?;
     match args.format {
@@ -99,6 +99,13 @@ pub(crate) fn execute(args: &Import) -> Outcome {
         ));
     }
     Ok(())
+}
+
+/// Says what is left of a trace that was begun.
+fn interrupted(args: &Import) -> Failure {
+    let path = args.out.display();
+    say(format_args!("interrupted: {path} has not been written"));
+    Failure::Interrupted
 }
 
 /// The sources with what the flags say of them.

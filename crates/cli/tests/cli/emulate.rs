@@ -197,7 +197,7 @@ fn regress_scenarios_that_agents_cannot_live() {
         ),
         (
             &["emulate", "lin2025", "--policy", "ect,mcatm,ect"],
-            &["--policy: \"ect\" is named twice"],
+            &["--policy: ect is there twice"],
         ),
         (
             &["emulate", "lin2025", "--set", "information.delay_s=0.1"],
@@ -231,7 +231,11 @@ fn regress_an_interrupt_clears_the_folder() {
         "--out",
         text(&out),
     ];
-    let mut child = command(&args).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = command(&args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let patience = Instant::now();
     while !out.join(".wayside/lock").exists() {
         assert!(patience.elapsed() < Duration::from_secs(60));
@@ -241,9 +245,12 @@ fn regress_an_interrupt_clears_the_folder() {
     std::thread::sleep(Duration::from_millis(1500));
     let begun = Instant::now();
     assert!(send("-INT", &child));
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(!out.join(".wayside").exists());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("interrupted"), "{said}");
 }
 
 /// A centre and agents that are killed at any moment: every task ends or is lost with a reason, the centre reads from its journal what it had, and all

@@ -25,11 +25,11 @@ pub fn count(claims: &[Claim]) -> String {
         };
         (!own.is_empty()).then(|| {
             format!(
-                "Of {name} {} claims {} hold{fitted}, {} fail, {} are undecided.",
-                own.len(),
-                of(Verdict::Holds),
-                of(Verdict::Fails),
-                of(Verdict::Undecided)
+                "Of {name} {} {}{fitted}, {}, {} undecided.",
+                counted(own.len(), "claim", "claims"),
+                counted(of(Verdict::Holds), "holds", "hold"),
+                counted(of(Verdict::Fails), "fails", "fail"),
+                counted(of(Verdict::Undecided), "is", "are"),
             )
         })
     };
@@ -40,6 +40,10 @@ pub fn count(claims: &[Claim]) -> String {
     ];
     let counts: Vec<String> = all.into_iter().filter_map(whose).collect();
     counts.join(" ")
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 pub(super) fn markdown(

@@ -117,9 +117,9 @@ fn closed_form_claims_are_counted_by_whose_they_are() {
     ];
     assert_eq!(
         count(&claims),
-        "Of the paper's own 3 claims 2 hold (1 of them fitted), 1 fail, 0 are undecided. \
-         Of our 1 claims 1 hold, 0 fail, 0 are undecided. \
-         Of the prototype's 1 claims 0 hold, 0 fail, 1 are undecided."
+        "Of the paper's own 3 claims 2 hold (1 of them fitted), 1 fails, 0 are undecided. \
+         Of our 1 claim 1 holds, 0 fail, 0 are undecided. \
+         Of the prototype's 1 claim 0 hold, 0 fail, 1 is undecided."
     );
     assert_eq!(count(&[]), "");
 }
