@@ -26,6 +26,23 @@ pub(crate) fn remove_on_exit(draft: &Path) {
     *DRAFT.lock().unwrap_or_else(PoisonError::into_inner) = Some(draft.to_owned());
 }
 
+/// Lets a write beyond the largest size of files (`ulimit -f`) fail, as on a full disk: the signal that comes with it would end the
+/// program.
+///
+/// # Errors
+/// If the system does not deliver signals.
+pub(crate) fn fail_at_file_limits() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use signal_hook::{consts::SIGXFSZ, flag};
+        use std::sync::{Arc, atomic::AtomicBool};
+        // nobody looks at it
+        let seen = Arc::<AtomicBool>::default();
+        flag::register(SIGXFSZ, seen).map_err(|e| Error::io(Path::new("signals"), e))?;
+    }
+    Ok(())
+}
+
 /// Lets Ctrl-C and SIGTERM end the program at once, with exit code 130, until [`stop_on_signal`] says otherwise.
 ///
 /// # Errors

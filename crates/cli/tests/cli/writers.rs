@@ -1,6 +1,6 @@
 //! Who writes where: two processes, files that name files, links, pages.
 
-use super::folders::{STUDY, TRAINING, run, words};
+use super::folders::{STUDY, TRAINING, assert_kept, content, foreign, run, words};
 use super::{command, printed, refused, stderr, text};
 use serde_json::Value;
 use std::fs;
@@ -188,4 +188,43 @@ fn regress_help_on_a_full_disk() {
             stderr(&output)
         );
     }
+}
+
+/// A limit on the size of files is as a full disk: an error that names the file, and no signal that ends the program.
+#[cfg(unix)]
+#[test]
+fn property_a_limit_on_files_leaves_the_old_results() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let mine = foreign(&out);
+    printed(&words(&format!("{} --out {}", run(1), text(&out))));
+    let before = content(&out);
+    let limited = |kib: usize, line: &str| {
+        let shell = format!("ulimit -f {kib}; exec \"$0\" \"$@\"");
+        let words = words(line);
+        Command::new("bash")
+            .args(["-c", &shell, env!("CARGO_BIN_EXE_wayside")])
+            .args(&words)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let trace = root.path().join("trace.parquet");
+    let lines = [
+        format!("{} --force --out {}", run(2), text(&out)),
+        format!(
+            "{} --dump-slots {}",
+            run(2),
+            text(&root.path().join("slots"))
+        ),
+        format!("import builtin:city-grid --out {}", text(&trace)),
+    ];
+    for line in &lines {
+        let output = limited(1, line);
+        assert_eq!(output.status.code(), Some(1), "{line}: {}", stderr(&output));
+        let error = stderr(&output);
+        assert!(error.contains("File too large"), "{line}: {error}");
+    }
+    assert!(content(&out) == before && !trace.exists());
+    assert_kept(&out, &mine, "a limit on files");
 }
