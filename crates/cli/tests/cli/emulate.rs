@@ -231,7 +231,7 @@ fn regress_an_interrupt_clears_the_folder() {
         "--out",
         text(&out),
     ];
-    let mut child = command(&args)
+    let child = command(&args)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -160,6 +160,9 @@ fn closed_form_a_reload_keeps_what_is_held() {
     assert_eq!(site.held_hz().to_bits(), 0);
 }
 
+/// What `--set` says.
+type Set<'a> = &'a [(&'a str, &'a str)];
+
 /// A scenario may be edited, and the same journal be used, or the same centre go on, but not in another system.
 #[test]
 fn property_what_is_held_must_fit_the_scenario() {
@@ -168,7 +171,7 @@ fn property_what_is_held_must_fit_the_scenario() {
         "rsu",
         "[{ id = \"elsewhere\", x_m = 1, y_m = 1, range_m = 500, bandwidth_hz = 1e8, cpu_hz = 15e9, energy_coeff = 3e-28 }]",
     )];
-    let fits: [(&str, &[(&str, &str)]); 4] = [
+    let fits: [(&str, Set<'_>); 4] = [
         (NAME, &[]),
         (NAME, &[("objective.omega", "0.5"), ("fleet.size", "7")]),
         (
@@ -178,7 +181,7 @@ fn property_what_is_held_must_fit_the_scenario() {
         // nothing is held at this one
         (NAME, &[("rsu.0.x_m", "1")]),
     ];
-    let differs: [(&str, &[(&str, &str)], &[&str]); 4] = [
+    let differs: [(&str, Set<'_>, &[&str]); 4] = [
         (NAME, &[("rsu.3.x_m", "1")], &["rsu r3: stands at (1, "]),
         (
             NAME,
