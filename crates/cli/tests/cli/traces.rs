@@ -419,7 +419,10 @@ fn closed_form_rsus_at_the_sites_of_a_table() {
     );
     assert!(printed(&["check", text(&merged)]).contains("3 RSUs of 4 rows"));
     for (rsu, message) in [
-        ("rsu = { sites = \"none.csv\" }", "none.csv: "),
+        (
+            "rsu = { sites = \"none.csv\" }",
+            "rsu.sites: found no file ",
+        ),
         (
             "rsu = { sites = \"sites.csv\", grid = { spacing_m = 9 } }",
             "rsu: needs one of `grid` and `sites`, got both",
