@@ -14,7 +14,7 @@ pub struct Effort {
     /// Gain that a step promises, per task and relative to the temperature, up to which prices are near enough to the maximum
     /// for the next step to lead to the maximum at a lower temperature; 0: every temperature is climbed at by itself.
     pub central: f64,
-    /// Factor between temperatures.
+    /// Factor between temperatures; about the least one where the maximum is followed.
     pub cooling: f64,
     /// Newton steps at each temperature, not counting those that still gain more than `far`.
     pub steps: usize,
@@ -48,8 +48,8 @@ impl Effort {
         cold_temperature: 3e-2,
         warm_temperature: 1e-3,
         last_temperature: 3e-5,
-        central: 5e-3,
-        cooling: 0.3,
+        central: 3e-3,
+        cooling: 0.45,
         steps: 10,
         far: 1e-4,
         tolerance: 1e-9,
@@ -98,6 +98,22 @@ impl Effort {
         least_weight: 1e-2,
         ..Self::DECIDE
     };
+
+    /// Above this temperature, relative to the mean cost of a task, a solve that follows the maximum is still on its way: choices
+    const COARSE: f64 = 5e-4;
+    /// so many temperatures above the best weigh nothing there.
+    const COARSE_CUTOFF: f64 = 5.0;
+
+    /// For a `temperature` relative to the mean cost of a task.
+    pub(super) fn at(self, temperature: f64) -> Self {
+        if self.central > 0.0 && temperature > Self::COARSE {
+            return Self {
+                cutoff: Self::COARSE_CUTOFF,
+                ..self
+            };
+        }
+        self
+    }
 
     /// A step along the gradient.
     pub(super) const GRADIENT: Accuracy = Accuracy {

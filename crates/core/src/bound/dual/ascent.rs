@@ -32,7 +32,7 @@ const MOST_STEPS: usize = 100;
 const BOLD: f64 = 0.1;
 
 /// of such a step so much is tried first. Whole ones are nearly always given up.
-const BOLD_LENGTH: f64 = 0.5;
+const BOLD_LENGTH: f64 = 0.35;
 
 /// Temperature and scale of a step.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,17 @@ struct Heat {
 }
 
 impl Heat {
+    /// The next temperature on the way to the `last`, by as many equal factors of about `cooling` or more as it takes.
+    fn cooled(&self, cooling: f64, last: f64) -> f64 {
+        let over = last / self.temperature;
+        let steps = (over.ln() / cooling.ln() - 0.15).ceil();
+        if steps > 1.0 {
+            self.temperature * over.powf(1.0 / steps)
+        } else {
+            last
+        }
+    }
+
     /// Costs are smaller than was thought.
     fn lower_scale(&mut self, mean_cost: f64) {
         if mean_cost < 0.5 * self.scale {
@@ -92,7 +103,8 @@ impl Dual {
     /// Follows the maximum from one temperature to the last; whether it got there.
     fn follow(&mut self, slot: &Slot, mut heat: Heat, effort: Effort) -> bool {
         let tasks = slot.tasks.len() as f64;
-        let mut value = self.smooth(slot, heat.temperature, effort);
+        let mut here = effort.at(heat.temperature / heat.scale);
+        let mut value = self.smooth(slot, heat.temperature, here);
         let mut steps = effort.steps;
         self.length = 1.0;
         for _ in 0..MOST_STEPS {
@@ -103,7 +115,7 @@ impl Dual {
             if close && (central || steps == 0) {
                 heat.lower_scale(value / tasks);
                 let last = effort.last_temperature * heat.scale;
-                let next = (heat.temperature * effort.cooling).max(last);
+                let next = heat.cooled(effort.cooling, last);
                 if central {
                     self.aim(heat, next, effort, value);
                 }
@@ -111,7 +123,8 @@ impl Dual {
                     return central;
                 }
                 heat.temperature = next;
-                value = self.smooth(slot, next, effort);
+                here = effort.at(next / heat.scale);
+                value = self.smooth(slot, next, here);
                 (steps, self.length) = (effort.steps, 1.0);
                 continue;
             }
@@ -119,14 +132,14 @@ impl Dual {
             let most = if bold { BOLD_LENGTH } else { 1.0 };
             let first = most.min(2.0 * self.length);
             let gained;
-            (value, gained) = self.ascend(slot, heat, effort, (value, expected, !close), first);
+            (value, gained) = self.ascend(slot, heat, here, (value, expected, !close), first);
             if gained <= 1e-3 * expected.abs() {
                 if !close {
                     return false;
                 }
                 steps = 0;
                 if gained <= 0.0 {
-                    value = self.smooth(slot, heat.temperature, effort);
+                    value = self.smooth(slot, heat.temperature, here);
                 }
             } else if gained <= far {
                 steps = steps.saturating_sub(1);
