@@ -11,6 +11,8 @@ pub const LIGHT_MPS: f64 = 299_792_458.0;
 const LIGHT_38901_MPS: f64 = 3e8;
 /// Effective height of the environment h_E, for antennas of vehicles below 13 m \[m\].
 const ENVIRONMENT_M: f64 = 1.0;
+/// Line of sight is certain up to here, in UMi and UMa \[m\].
+const FLAT_M: f64 = 18.0;
 /// Height of a vehicle that blocks, of types 1 and 2 in TR 37.885 \[m\].
 const BLOCKER_M: f64 = 1.6;
 
@@ -189,8 +191,8 @@ impl Law {
             share + (-ground_m / decay_m).exp() * (1.0 - share)
         };
         match self.model {
-            PathLoss::Umi => near(18.0, 36.0),
-            PathLoss::Uma => near(18.0, 63.0),
+            PathLoss::Umi => near(FLAT_M, 36.0),
+            PathLoss::Uma => near(FLAT_M, 63.0),
             PathLoss::V2xUrban => (1.05 * (-0.0114 * ground_m).exp()).min(1.0),
             PathLoss::V2xHighway if ground_m <= 475.0 => {
                 (2.1013e-6 * ground_m * ground_m - 0.002 * ground_m + 1.0193).min(1.0)
@@ -198,6 +200,31 @@ impl Law {
             PathLoss::V2xHighway => (0.54 - 0.001 * (ground_m - 475.0)).max(0.0),
             PathLoss::LogDistance | PathLoss::FreeSpace | PathLoss::Table => 1.0,
         }
+    }
+
+    /// Whether a ray whose draw is `unit` has line of sight over a ground distance: the same as a comparison with
+    /// [`los_probability`](Self::los_probability), most often without an exponential.
+    #[must_use]
+    #[inline]
+    pub fn is_clear(&self, unit: f64, ground_m: f64) -> bool {
+        let decay_m = match self.model {
+            PathLoss::Umi => 36.0,
+            PathLoss::Uma => 63.0,
+            _ => return unit < self.los_probability(ground_m),
+        };
+        if ground_m > FLAT_M {
+            let share = FLAT_M / ground_m;
+            if unit < share {
+                return true;
+            }
+            // exp(x) is at least the first terms of its series; the rest is room for rounding
+            let x = ground_m / decay_m;
+            let least = 1.0 + x * (1.0 + x * (0.5 + x * (1.0 / 6.0)));
+            if unit > share + 1.000_001 * (1.0 - share) / least {
+                return false;
+            }
+        }
+        unit < self.los_probability(ground_m)
     }
 
     /// What there is where a random ray meets no line of sight: the models of roads know vehicles, and buildings
@@ -231,6 +258,7 @@ pub fn shadowing(model: PathLoss, sight: Sight) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Streams;
     use crate::scenario::LosRule;
 
     fn law(model: PathLoss, carrier_hz: f64, rsu_height_m: f64) -> Law {
@@ -330,6 +358,32 @@ mod tests {
                 [Sight::Clear, Sight::Blocked].map(|sight| cell(shadowing(model, sight).unwrap()));
             let listed = format!("| {clear}; {blocked} |");
             assert!(row.is_some_and(|row| row.contains(&listed)), "{listed}");
+        }
+    }
+
+    /// The shortcut against the probability itself, also within rounding of it.
+    #[test]
+    fn oracle_line_of_sight_is_a_comparison_with_its_probability() {
+        let mut draws = Streams::new(7).stream("units");
+        for model in [PathLoss::Umi, PathLoss::Uma, PathLoss::V2xUrban] {
+            let law = law(model, 3.5e9, 10.0);
+            for _ in 0..20_000 {
+                let ground_m = 2000.0 * draws.unit().powi(3);
+                let p = law.los_probability(ground_m);
+                for unit in [
+                    draws.unit(),
+                    2.0 * p * draws.unit(),
+                    p,
+                    p.next_up(),
+                    p.next_down(),
+                ] {
+                    assert_eq!(
+                        law.is_clear(unit, ground_m),
+                        unit < p,
+                        "{model:?} {ground_m} {unit}"
+                    );
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! that fields of different RSUs are independent.
 
 use crate::rng::Stream;
+use pulp::{Arch, NullaryFnOnce};
 use std::f64::consts::TAU;
 
 /// A field of `N` waves per RSU.
@@ -14,6 +15,8 @@ pub struct Waves<const N: usize> {
     x: [f64; N],
     y: [f64; N],
     of_rsu: Vec<Phases<N>>,
+    /// The widest vectors of the processor. Nothing is contracted or reordered, so all give the same bits.
+    arch: Arch,
 }
 
 /// What an RSU has of its own.
@@ -23,6 +26,23 @@ struct Phases<const N: usize> {
     sin: f64,
     /// Turns.
     phase: [f32; N],
+}
+
+/// A sum at a place, compiled for every instruction set; without `SINES` those are zero.
+struct Sum<'a, const N: usize, const SINES: bool> {
+    field: &'a Waves<N>,
+    m: usize,
+    x: f64,
+    y: f64,
+}
+
+impl<const N: usize, const SINES: bool> NullaryFnOnce for Sum<'_, N, SINES> {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn call(self) -> (f64, f64) {
+        self.field.sum::<SINES>(self.m, self.x, self.y)
+    }
 }
 
 impl<const N: usize> Waves<N> {
@@ -60,38 +80,61 @@ impl<const N: usize> Waves<N> {
             }
         });
         let of_rsu = of_rsu.collect();
-        Self { x, y, of_rsu }
+        Self {
+            x,
+            y,
+            of_rsu,
+            arch: Arch::new(),
+        }
     }
 
     /// The real field of RSU `m`; variance 1.
     #[must_use]
     #[inline]
     pub fn real(&self, m: usize, x: f64, y: f64) -> f64 {
-        self.sum(m, x, y).0 * (2.0 / N as f64).sqrt()
+        let (re, _) = self.arch.dispatch(Sum::<N, false> {
+            field: self,
+            m,
+            x,
+            y,
+        });
+        re * (2.0 / N as f64).sqrt()
     }
 
     /// The complex field of RSU `m`; mean power 1.
     #[must_use]
     #[inline]
     pub fn complex(&self, m: usize, x: f64, y: f64) -> (f64, f64) {
-        let (re, im) = self.sum(m, x, y);
+        let (re, im) = self.arch.dispatch(Sum::<N, true> {
+            field: self,
+            m,
+            x,
+            y,
+        });
         let scale = (1.0 / N as f64).sqrt();
         (re * scale, im * scale)
     }
 
-    /// Sums of cosines and sines.
-    #[inline]
-    fn sum(&self, m: usize, x: f64, y: f64) -> (f64, f64) {
+    /// Sums of cosines and sines; must be inlined into what is compiled for an instruction set.
+    #[inline(always)]
+    fn sum<const SINES: bool>(&self, m: usize, x: f64, y: f64) -> (f64, f64) {
         let own = &self.of_rsu[m];
         let (x, y) = (own.cos * x - own.sin * y, own.sin * x + own.cos * y);
-        // four sums side by side, which the compiler turns into vectors
+        // one loop that the compiler turns into vectors, and then four sums side by side
+        let (mut sines, mut cosines) = ([0.0; N], [0.0; N]);
+        for i in 0..N {
+            let turns = self.x[i] * x + self.y[i] * y + f64::from(own.phase[i]);
+            let (sine, cosine) = sin_cos_of_turns(turns);
+            cosines[i] = cosine;
+            if SINES {
+                sines[i] = sine;
+            }
+        }
         let (mut re, mut im) = ([0.0; 4], [0.0; 4]);
         for i in (0..N).step_by(4) {
             for j in 0..4 {
-                let turns = self.x[i + j] * x + self.y[i + j] * y + f64::from(own.phase[i + j]);
-                let (sin, cos) = sin_cos_of_turns(turns);
-                re[j] += cos;
-                im[j] += sin;
+                re[j] += cosines[i + j];
+                im[j] += sines[i + j];
             }
         }
         (
@@ -102,7 +145,7 @@ impl<const N: usize> Waves<N> {
 }
 
 /// Sine and cosine of an angle in turns, to 1e-7: the standard library's are slower, and differ between platforms.
-#[inline]
+#[inline(always)]
 fn sin_cos_of_turns(turns: f64) -> (f64, f64) {
     /// Adding it rounds to a whole number, for |turns| below 2^50.
     const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -136,6 +179,22 @@ mod tests {
             let (sin, cos) = sin_cos_of_turns(turns);
             let (s, c) = (TAU * turns).sin_cos();
             assert!((sin - s).abs() < 1e-7 && (cos - c).abs() < 1e-7, "{turns}");
+        }
+    }
+
+    /// Wide vectors against the plain sum, bit by bit.
+    #[test]
+    fn oracle_every_instruction_set_gives_the_same_bits() {
+        let fast = Waves::<32>::exponential(20, &mut Streams::new(4).stream("channel.shadowing"));
+        let plain = Waves {
+            arch: Arch::Scalar,
+            ..fast.clone()
+        };
+        for i in 0..1000 {
+            let (m, x, y) = (i % 20, 37.1 * i as f64, -0.013 * i as f64);
+            assert_eq!(fast.real(m, x, y).to_bits(), plain.real(m, x, y).to_bits());
+            let bits = |(re, im): (f64, f64)| (re.to_bits(), im.to_bits());
+            assert_eq!(bits(fast.complex(m, x, y)), bits(plain.complex(m, x, y)));
         }
     }
 

@@ -192,7 +192,7 @@ impl Propagation {
                 let unit = self
                     .los_draws
                     .unit(place.vehicle, m as u64, self.stretch(place, m));
-                match unit < self.law.los_probability(ground2_m2.sqrt()) {
+                match self.law.is_clear(unit, ground2_m2.sqrt()) {
                     true => Sight::Clear,
                     false => self.law.without_los(),
                 }
