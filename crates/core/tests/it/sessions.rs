@@ -4,7 +4,6 @@
 mod faults;
 mod hostile;
 mod learned;
-mod slow_ways;
 
 use wayside_core::engine::records::{PolicyRun, Replication};
 use wayside_core::engine::world::World;

@@ -6,7 +6,6 @@
 //! computing based on Markov decision process", IEEE/ACM ToN 2019. There one user moves on a line or in a plane.
 
 mod baselines;
-mod doubt;
 mod plan;
 
 pub use baselines::{Follow, Lazy, Never, Threshold};

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use super::at;
-use super::doubt::Doubt;
 use crate::alloc::server::{Rows, Server};
 use crate::bound::sessions::paths::{Nodes, Paths, Start, Stop, Ties};
 use crate::outlook::journey::{Outlook, expect};
@@ -34,9 +33,6 @@ pub struct Plan {
     before: BTreeMap<u64, Vec<Stop>>,
     nodes: Nodes,
     search: Paths,
-    doubt: Doubt,
-    /// Whether a wrong forecast may cost the session of a task more than its vehicle does.
-    risky: Vec<bool>,
     /// As many zeros as a cell has batches.
     zeros: Vec<f64>,
 }
@@ -82,8 +78,6 @@ impl Plan {
             before: BTreeMap::new(),
             nodes: Nodes::default(),
             search: Paths::default(),
-            doubt: Doubt::default(),
-            risky: Vec::new(),
             zeros: Vec::new(),
         }
     }
@@ -98,8 +92,11 @@ impl Plan {
             .resize_with(tasks.max(self.ahead.len()), Vec::new);
         self.paths
             .resize_with(tasks.max(self.paths.len()), Vec::new);
-        self.forecast(slot);
-        let slots = self.ahead[..tasks].iter().map(Vec::len).max().unwrap_or(0);
+        let mut slots = 0;
+        for (task, ahead) in self.ahead[..tasks].iter_mut().enumerate() {
+            expect(self.outlook, slot, task, ahead);
+            slots = slots.max(ahead.len());
+        }
         for cell in &mut self.cells {
             cell.tasks.clear();
             cell.cycles.clear();
@@ -108,38 +105,6 @@ impl Plan {
         let cells = (slots * rsus).max(self.cells.len());
         self.cells.resize_with(cells, Cell::default);
         self.zeros.resize(tasks + 1, 0.0);
-    }
-
-    /// Expects the future: of a session that a wrong forecast may cost more than its vehicle does, to its end.
-    fn forecast(&mut self, slot: &Slot) {
-        let sessions = slot.sessions.as_ref().expect("a slot of sessions");
-        self.risky.clear();
-        if self.outlook != Outlook::Known {
-            self.doubt.begin(slot);
-        }
-        for (task, &id) in sessions.id.iter().enumerate() {
-            let risky = self.outlook != Outlook::Known && self.doubt.is_risky(slot, task);
-            self.risky.push(risky);
-            let ahead = &mut self.ahead[task];
-            if !risky {
-                expect(self.outlook, slot, task, ahead);
-                continue;
-            }
-            let to_its_end = Outlook::Constant {
-                horizon_s: f64::INFINITY,
-            };
-            expect(to_its_end, slot, task, ahead);
-            if !self.is_new(slot, task) {
-                self.doubt.remember(id, &self.ahead[task]);
-            }
-        }
-    }
-
-    /// Whether it cannot be said yet where the vehicle of `task` goes.
-    fn is_new(&self, slot: &Slot, task: usize) -> bool {
-        let sessions = slot.sessions.as_ref().expect("a slot of sessions");
-        !self.before.contains_key(&sessions.id[task])
-            && sessions.velocity_mps[task].iter().all(|&mps| mps == 0.0)
     }
 
     /// Takes over what is left of the plan of the slot before, where it still fits.
@@ -173,7 +138,7 @@ impl Plan {
         let ties = Ties::of(slot);
         let start = Start::of(&sessions.state[task], ties.moves);
         self.leave(task, slot);
-        self.price(task, slot, start);
+        self.price(task, slot);
         self.search.solve(&self.nodes, ties, start);
         let path = &mut self.paths[task];
         self.search.trace(&self.nodes, ties, start, path);
@@ -182,17 +147,13 @@ impl Plan {
     }
 
     /// What the batches of `task` cost wherever it may be, given all others.
-    fn price(&mut self, task: usize, slot: &Slot, start: Start) {
-        // who has a host can no longer stay out of its reach
-        let doubtful = self.risky[task] && start == Start::Free;
-        let new = doubtful && self.is_new(slot, task);
+    fn price(&mut self, task: usize, slot: &Slot) {
         let Self {
             cells,
             servers,
             ahead,
             nodes,
             zeros,
-            doubt,
             ..
         } = self;
         let rsus = servers.len();
@@ -207,11 +168,7 @@ impl Plan {
                 let way = slot.way_cost(ahead.entry, m as u32, data_bits)?;
                 let cell = &mut cells[h * rsus + m];
                 let joined = cell.joined(cycles, &servers[m], zeros);
-                let premium = match doubtful {
-                    true => doubt.premium((h, m), data_bits, ahead.local_cost, new),
-                    false => 0.0,
-                };
-                Some(ahead.access_cost + way + joined + premium)
+                Some(ahead.access_cost + way + joined)
             };
             nodes.push(ahead.local_cost, (0..rsus).map(served));
         }
