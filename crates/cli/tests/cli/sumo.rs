@@ -301,8 +301,12 @@ fn regress_what_is_missing_is_named() {
     fs::remove_file(fake.path("x.sumocfg")).unwrap();
     let missing = fake.wayside(&["run", text(&scenario)]);
     assert_eq!(missing.status.code(), Some(2), "{}", stderr(&missing));
-    let told = "x.sumocfg: fleet.mobility.config: cannot be read";
-    assert!(stderr(&missing).contains(told), "{}", stderr(&missing));
+    let told = "a.toml:14: fleet.mobility.config: found no file";
+    let error = stderr(&missing);
+    assert!(
+        error.contains(told) && error.contains("x.sumocfg"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -199,10 +199,11 @@ fn closed_form_nothing_and_no_file() {
         let empty = message(read_all("t", &bytes, &memory()));
         assert_eq!(empty, "t: must hold a trace, got an empty file");
     }
-    for path in [corpus("absent.xml"), corpus("../..")] {
-        let missing = FcdTrace::open(&options(FcdSource::File(path)));
-        assert!(matches!(missing, Err(Error::Io { .. })));
-    }
+    let missing = FcdTrace::open(&options(FcdSource::File(corpus("absent.xml"))));
+    assert!(matches!(missing, Err(Error::Io { .. })));
+    let folder = options(FcdSource::File(corpus("../..")));
+    let error = FcdTrace::open(&folder).err().unwrap().to_string();
+    assert!(error.contains("is a folder without Parquet files"), "{error}");
     #[cfg(unix)]
     {
         let device = options(FcdSource::File("/dev/null".into()));
