@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The result of a step of one environment.
 #[derive(Clone, Debug, Default)]
@@ -62,16 +63,23 @@ struct Fleet {
     members: Vec<Member>,
     /// Threads beside the calling one; none where there is one for all.
     helpers: Option<rayon::ThreadPool>,
+    /// How long the last work on all of them took.
+    took: Duration,
 }
 
+/// Waking another thread, and waiting for it, costs as much: work that takes less is done alone.
+const WAKING: Duration = Duration::from_micros(40);
+
 impl Fleet {
-    /// Works on all members, by the calling thread and its helpers: each takes the next one that is left. Where all are as long, a step
-    /// takes microseconds, and waking another thread to do what this one could do costs as much.
+    /// Works on all members, by the calling thread and its helpers: each takes the next one that is left. Steps that decide one task
+    /// take microseconds, and a hundred times as long where a slot ends. So where the last work was short the calling thread begins alone, and
+    /// wakes its helpers once this one is long.
     fn each(&mut self, work: impl Fn(usize, &mut Member) -> PyResult<()> + Sync) -> PyResult<()> {
+        let begun = Instant::now();
         let rest = Mutex::new(self.members.iter_mut().enumerate());
         let failed = Mutex::new(None);
-        let take = || {
-            loop {
+        let take = |for_now: bool| {
+            while !for_now || begun.elapsed() < WAKING {
                 let next = rest.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some((i, member)) = next else {
                     break;
@@ -82,15 +90,20 @@ impl Fleet {
                 }
             }
         };
-        match &self.helpers {
-            Some(helpers) => helpers.in_place_scope(|scope| {
-                for _ in 0..helpers.current_num_threads() {
-                    scope.spawn(|_| take());
-                }
-                take();
-            }),
-            None => take(),
+        if self.took < WAKING {
+            take(true);
         }
+        let is_left = rest.lock().unwrap_or_else(PoisonError::into_inner).len() > 0;
+        match &self.helpers {
+            Some(helpers) if is_left => helpers.in_place_scope(|scope| {
+                for _ in 0..helpers.current_num_threads() {
+                    scope.spawn(|_| take(false));
+                }
+                take(false);
+            }),
+            _ => take(false),
+        }
+        self.took = begun.elapsed();
         let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.map_or(Ok(()), Err)
     }
@@ -182,7 +195,11 @@ impl VectorEnv {
             frame,
             same_step,
             process: std::process::id(),
-            inner: Mutex::new(Some(Fleet { members, helpers })),
+            inner: Mutex::new(Some(Fleet {
+                members,
+                helpers,
+                took: Duration::ZERO,
+            })),
         })
     }
 

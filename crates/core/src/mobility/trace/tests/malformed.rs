@@ -203,7 +203,10 @@ fn closed_form_nothing_and_no_file() {
     assert!(matches!(missing, Err(Error::Io { .. })));
     let folder = options(FcdSource::File(corpus("../..")));
     let error = FcdTrace::open(&folder).err().unwrap().to_string();
-    assert!(error.contains("is a folder without Parquet files"), "{error}");
+    assert!(
+        error.contains("is a folder without Parquet files"),
+        "{error}"
+    );
     #[cfg(unix)]
     {
         let device = options(FcdSource::File("/dev/null".into()));
