@@ -5,8 +5,8 @@
 //! (`docs/benchmarks.md`). Most systems grant them only on request. A `Vec` cannot make the request, so the allocator
 //! does. The choice of the allocator belongs to a program, so this is part of the program and of no library.
 //!
-//! Smaller blocks come from mimalloc: a server that allocates on one thread and frees on another waits for the locks of
-//! the GNU C library's arenas (`docs/decisions/0008-locality.md`).
+//! Smaller blocks come from mimalloc: a busy centre, which allocates on one thread and frees on another, answers sooner
+//! than with the GNU C library's allocator (`docs/decisions/0008-locality.md`).
 
 // `GlobalAlloc` is an unsafe trait. Every call goes on to one of two allocators, chosen by the size of the layout alone.
 #![allow(unsafe_code)]

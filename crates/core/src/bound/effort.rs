@@ -99,12 +99,12 @@ impl Effort {
         ..Self::DECIDE
     };
 
-    /// Above this temperature, relative to the mean cost of a task, a solve that follows the maximum is still on its way: choices
+    /// Above this temperature, relative to the mean cost of a task, a solve that follows the maximum is still on its way.
     const COARSE: f64 = 5e-4;
-    /// so many temperatures above the best weigh nothing there.
+    /// Choices so many temperatures above the best are left out there.
     const COARSE_CUTOFF: f64 = 5.0;
 
-    /// For a `temperature` relative to the mean cost of a task.
+    /// The effort at a `temperature` relative to the mean cost of a task.
     pub(super) fn at(self, temperature: f64) -> Self {
         if self.central > 0.0 && temperature > Self::COARSE {
             return Self {

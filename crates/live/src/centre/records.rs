@@ -129,8 +129,9 @@ pub(crate) struct Change {
 
 /// Kinds of keys in the journal.
 pub(super) const VEHICLE: &str = "vehicle/";
-/// Open tasks, so many numbers in a record: one record for each task would take most of the journal's time.
+/// Open tasks, [`NUMBERS`] to a record.
 pub(super) const TASKS: &str = "tasks/";
+/// How many numbers of tasks share a record: with one for each task the journal took more than a quarter of a busy centre's CPU.
 pub(super) const NUMBERS: u64 = 16;
 pub(super) const RSU: &str = "rsu/";
 pub(super) const KEY: &str = "key/";
