@@ -1,14 +1,19 @@
 //! Flat rows as Parquet.
 
+use bytes::Bytes;
 use parquet::basic::Compression;
-use parquet::column::writer::ColumnCloseResult;
+use parquet::column::writer::{
+    ColumnCloseResult, ColumnWriter, get_column_writer, get_typed_column_writer_mut,
+};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::ColumnDescPtr;
+use rayon::prelude::*;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -32,7 +37,11 @@ pub(crate) enum Column<R> {
 pub(crate) type Columns<R> = [(&'static str, Column<R>)];
 
 /// A Parquet file that grows by row groups.
-pub(crate) struct ParquetWriter<W: Write + Send>(SerializedFileWriter<W>);
+pub(crate) struct ParquetWriter<W: Write + Send> {
+    file: SerializedFileWriter<W>,
+    /// Reused for the columns of a group.
+    chunks: Vec<Vec<u8>>,
+}
 
 impl<W: Write + Send> ParquetWriter<W> {
     pub(crate) fn create<R>(to: W, name: &str, columns: &Columns<R>) -> io::Result<Self> {
@@ -55,21 +64,49 @@ impl<W: Write + Send> ParquetWriter<W> {
             let schema = Arc::new(parse_message_type(&message_type(name, columns))?);
             SerializedFileWriter::new(to, schema, Arc::new(properties))
         };
-        open().map(Self).map_err(io_error)
+        Ok(Self {
+            file: open().map_err(io_error)?,
+            chunks: vec![Vec::new(); columns.len()],
+        })
     }
 
-    /// Appends `rows` as one group.
-    pub(crate) fn write<R>(&mut self, columns: &Columns<R>, rows: &[R]) -> io::Result<()> {
-        let mut write = || {
-            let mut group = self.0.next_row_group()?;
-            for (_, column) in columns {
-                let mut writer = group.next_column()?.expect("one writer per column");
-                column.write(rows, &mut writer)?;
-                writer.close()?;
+    /// Appends `rows` as one group. Where they are many, the threads of the pool share its columns.
+    pub(crate) fn write<R: Sync>(&mut self, columns: &Columns<R>, rows: &[R]) -> io::Result<()> {
+        let Self { file, chunks } = self;
+        let schema = file.schema_descr().columns();
+        let properties = file.properties();
+        let encode = |(i, (chunk, (_, column))): (usize, (Vec<u8>, &(_, Column<R>)))| {
+            column.encode(rows, schema[i].clone(), properties.clone(), chunk)
+        };
+        let empty = std::mem::take(chunks);
+        // Asked outside of a pool, rayon would start one.
+        let is_split = rows.len() >= MANY && rayon::current_thread_index().is_some();
+        let encoded: Result<Vec<_>> = match is_split {
+            true => empty
+                .into_par_iter()
+                .zip(columns)
+                .enumerate()
+                .map(encode)
+                .collect(),
+            false => empty
+                .into_iter()
+                .zip(columns)
+                .enumerate()
+                .map(encode)
+                .collect(),
+        };
+        let append = || {
+            let encoded = encoded?;
+            let mut group = file.next_row_group()?;
+            for (chunk, written) in encoded {
+                group.append_column(&chunk, written)?;
+                let mut chunk = Vec::from(chunk);
+                chunk.clear();
+                chunks.push(chunk);
             }
             group.close()
         };
-        write().map(drop).map_err(io_error)
+        append().map(drop).map_err(io_error)
     }
 
     /// Appends the groups of a finished file with the same columns, as they are.
@@ -78,7 +115,7 @@ impl<W: Write + Send> ParquetWriter<W> {
         let reader = SerializedFileReader::new(file.try_clone()?).map_err(io_error)?;
         let mut append = || {
             for rows in reader.metadata().row_groups() {
-                let mut group = self.0.next_row_group()?;
+                let mut group = self.file.next_row_group()?;
                 for column in rows.columns() {
                     let written = ColumnCloseResult {
                         bytes_written: column.compressed_size().cast_unsigned(),
@@ -98,9 +135,12 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 
     pub(crate) fn finish(self) -> io::Result<W> {
-        self.0.into_inner().map_err(io_error)
+        self.file.into_inner().map_err(io_error)
     }
 }
+
+/// Rows from which on columns are encoded apart.
+const MANY: usize = 1 << 14;
 
 /// Rows buffered before they are written: those of a large slot at once would take most of a run's memory.
 const GROUP: usize = 1 << 16;
@@ -112,7 +152,7 @@ pub(crate) struct RowWriter<R> {
     rows: Vec<R>,
 }
 
-impl<R> RowWriter<R> {
+impl<R: Sync> RowWriter<R> {
     pub(crate) fn create(
         path: &Path,
         name: &str,
@@ -177,39 +217,70 @@ fn message_type<R>(name: &str, columns: &Columns<R>) -> String {
 }
 
 impl<R> Column<R> {
-    fn write(&self, rows: &[R], to: &mut SerializedColumnWriter<'_>) -> Result<()> {
-        let rows = rows.iter();
+    /// The values of `rows` as a chunk of a file, written to `chunk`, which is empty.
+    fn encode(
+        &self,
+        rows: &[R],
+        descriptor: ColumnDescPtr,
+        properties: WriterPropertiesPtr,
+        chunk: Vec<u8>,
+    ) -> Result<(Bytes, ColumnCloseResult)> {
+        let mut chunk = TrackedWrite::new(chunk);
+        let pages = Box::new(SerializedPageWriter::new(&mut chunk));
+        let mut writer = get_column_writer(descriptor, properties, pages);
+        self.write(rows, &mut writer)?;
+        let written = writer.close()?;
+        Ok((chunk.into_inner()?.into(), written))
+    }
+
+    fn write(&self, rows: &[R], to: &mut ColumnWriter<'_>) -> Result<()> {
         match self {
-            Self::Unsigned(of) => put::<Int64Type>(to, rows.map(|r| of(r).cast_signed())),
-            Self::Count(of) => put::<Int64Type>(to, rows.map(|r| of(r).into())),
-            Self::Real(of) => put::<DoubleType>(to, rows.map(of)),
-            Self::MaybeReal(of) => put_known::<DoubleType>(to, rows.map(of)),
-            Self::NthReal(n, of) => put_known::<DoubleType>(to, rows.map(|r| of(r, *n))),
-            Self::Flag(of) => put::<BoolType>(to, rows.map(of)),
-            Self::Text(of) => put::<ByteArrayType>(to, rows.map(|r| ByteArray::from(of(r)))),
+            Self::Unsigned(of) => put::<_, Int64Type>(to, rows, |r| of(r).cast_signed()),
+            Self::Count(of) => put::<_, Int64Type>(to, rows, |r| of(r).into()),
+            Self::Real(of) => put::<_, DoubleType>(to, rows, of),
+            Self::MaybeReal(of) => put_known::<_, DoubleType>(to, rows, of),
+            Self::NthReal(n, of) => put_known::<_, DoubleType>(to, rows, |r| of(r, *n)),
+            Self::Flag(of) => put::<_, BoolType>(to, rows, of),
+            Self::Text(of) => put::<_, ByteArrayType>(to, rows, |r| ByteArray::from(of(r))),
             Self::MaybeText(of) => {
-                put_known::<ByteArrayType>(to, rows.map(|r| of(r).map(ByteArray::from)))
+                put_known::<_, ByteArrayType>(to, rows, |r| of(r).map(ByteArray::from))
             }
         }
     }
 }
 
-fn put<T: DataType>(
-    to: &mut SerializedColumnWriter<'_>,
-    values: impl Iterator<Item = T::T>,
+/// Rows written at a time, as Parquet splits them itself: a whole group of values in memory would be slower.
+const BATCH: usize = 1024;
+
+fn put<R, T: DataType>(
+    to: &mut ColumnWriter<'_>,
+    rows: &[R],
+    value: impl Fn(&R) -> T::T,
 ) -> Result<()> {
-    let values: Vec<T::T> = values.collect();
-    to.typed::<T>().write_batch(&values, None, None)?;
+    let to = get_typed_column_writer_mut::<T>(to);
+    let mut values = Vec::with_capacity(BATCH);
+    for rows in rows.chunks(BATCH) {
+        values.clear();
+        values.extend(rows.iter().map(&value));
+        to.write_batch(&values, None, None)?;
+    }
     Ok(())
 }
 
-fn put_known<T: DataType>(
-    to: &mut SerializedColumnWriter<'_>,
-    values: impl Iterator<Item = Option<T::T>>,
+fn put_known<R, T: DataType>(
+    to: &mut ColumnWriter<'_>,
+    rows: &[R],
+    value: impl Fn(&R) -> Option<T::T>,
 ) -> Result<()> {
-    let values: Vec<Option<T::T>> = values.collect();
-    let levels: Vec<i16> = values.iter().map(|v| i16::from(v.is_some())).collect();
-    let known: Vec<T::T> = values.into_iter().flatten().collect();
-    to.typed::<T>().write_batch(&known, Some(&levels), None)?;
+    let to = get_typed_column_writer_mut::<T>(to);
+    let (mut levels, mut known) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+    for rows in rows.chunks(BATCH) {
+        (levels.clear(), known.clear());
+        for value in rows.iter().map(&value) {
+            levels.push(i16::from(value.is_some()));
+            known.extend(value);
+        }
+        to.write_batch(&known, Some(&levels), None)?;
+    }
     Ok(())
 }

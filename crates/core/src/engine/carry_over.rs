@@ -35,11 +35,6 @@ impl CarryOver {
         }
     }
 
-    /// Whether slots depend on those before.
-    pub(super) fn is_kept(&self) -> bool {
-        self.carry_over
-    }
-
     /// Becomes empty again and keeps its memory.
     pub(super) fn clear(&mut self) {
         self.running.clear();

@@ -21,6 +21,7 @@ pub mod queue_env;
 pub mod records;
 mod registry;
 pub mod result;
+mod run;
 pub mod session_env;
 mod sessions;
 pub mod traffic;
@@ -37,16 +38,13 @@ use crate::bound::queues::{QueueBound, QueueBounds, Venues};
 use crate::bound::sessions::SessionBound;
 use crate::bound::split::Split;
 use crate::error::{Error, Result};
-use crate::parallel;
-use crate::rng::Streams;
 use crate::slot::Slot;
 use decider::Decider;
 pub use factory::{PolicyFactory, Trained, own_policy};
-use lane::{Bounds, Lane, Stage};
-use preview::Preview;
+use lane::Bounds;
 use records::{Replication, SlotRecord};
 pub use registry::{PolicyRegistry, SharedFactory};
-use traffic::Traffic;
+use run::run_slots;
 use world::World;
 
 /// Which certified lower bound a run carries. Where tasks queue for cores there is one only, see
@@ -235,105 +233,6 @@ fn bound_runs(replication: &mut Replication, sum: f64) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn run_slots<C: PolicyFactory>(
-    world: &World,
-    policies: &[C],
-    seed: u64,
-    Options { slots, bound }: Options,
-    bounds_of: &mut (dyn FnMut(&Slot) -> Bounds + Send),
-    observer: &mut dyn Observer,
-) -> Result<Option<Replication>> {
-    let streams = Streams::new(seed);
-    let mut traffic = Traffic::new(world, streams)?;
-    let mut lanes = lanes_of(world, policies, streams, &traffic)?;
-    let mut slot = world.empty_slot();
-    let sessions = world.scenario.execution.sessions();
-    let mut preview = sessions.map(|options| Preview::new(&options, slots, &slot));
-    // Where nothing of a lane depends on the bounds, another thread finds them meanwhile, in the slot itself or in its own.
-    let aside = bound != BoundKind::Off
-        && !parallel::is_alone()
-        && lanes.iter().all(Lane::is_bounded_afterwards);
-    let mut aside_slot = None;
-    for t in 0..slots {
-        for now_s in world.epochs(t) {
-            match &mut preview {
-                Some(preview) => preview.advance(&mut traffic, &mut slot)?,
-                None => traffic.advance_to(now_s, &mut slot)?,
-            }
-            if observer.slot(t, &slot).is_break() {
-                return Ok(None);
-            }
-            let is_left = lanes.iter().all(|lane| lane.leaves_slot(&traffic));
-            let mut step = |mut stage: Stage<'_>, bounds: Bounds| {
-                for (policy, lane) in lanes.iter_mut().enumerate() {
-                    let mut ended = |task: &TaskOutcome| observer.ended(policy, task);
-                    lane.step(t, &mut stage, &mut traffic, bounds, &mut ended);
-                    observer.decided(t, policy, stage.slot(), lane.decider());
-                }
-            };
-            let later = Bounds::default();
-            let bounds = if !aside || slot.tasks.len() < parallel::LARGE {
-                let bounds = bounds_of(&slot);
-                step(Stage::Own(&mut slot), bounds);
-                bounds
-            } else if is_left {
-                parallel::beside(|| bounds_of(&slot), || step(Stage::Seen(&slot), later))
-            } else {
-                let copy = aside_slot.get_or_insert_with(|| world.empty_slot());
-                copy.copy_from(&slot);
-                parallel::beside(|| bounds_of(copy), || step(Stage::Own(&mut slot), later))
-            };
-            for (policy, lane) in lanes.iter_mut().enumerate() {
-                lane.bound(bounds);
-                if let Some(record) = lane.closed() {
-                    check_record(policies[policy].name(), seed, record)?;
-                }
-            }
-        }
-    }
-    finish(lanes, (seed, slots), &mut traffic, observer).map(Some)
-}
-
-fn lanes_of<C: PolicyFactory>(
-    world: &World,
-    policies: &[C],
-    streams: Streams,
-    traffic: &Traffic<'_>,
-) -> Result<Vec<Lane>> {
-    let lane = |policy: &C| {
-        let (name, built) = (policy.name(), policy.for_run(world, streams)?);
-        let core_free_s = traffic.core_free_s();
-        Ok(Lane::new(world, name, built, streams, core_free_s))
-    };
-    policies.iter().map(lane).collect()
-}
-
-/// Waits for all tasks, after `slots` slots.
-fn finish(
-    lanes: Vec<Lane>,
-    (seed, slots): (u64, usize),
-    traffic: &mut Traffic<'_>,
-    observer: &mut dyn Observer,
-) -> Result<Replication> {
-    let finish = |(policy, lane): (usize, Lane)| {
-        let run = lane.finish(slots, traffic, &mut |task| observer.ended(policy, task));
-        let mut records = run.slots.iter();
-        records.try_for_each(|record| check_record(&run.policy, seed, record))?;
-        Ok(run)
-    };
-    let policies = lanes.into_iter().enumerate().map(finish);
-    Ok(Replication {
-        seed,
-        policies: policies.collect::<Result<_>>()?,
-        ..Replication::default()
-    })
-}
-
-fn check_record(policy: &str, seed: u64, record: &SlotRecord) -> Result<()> {
-    let place = || format!("{policy}, seed {seed}, slot {},", record.slot);
-    check_bound(record.objective, record.lower_bound, place)
 }
 
 /// Checks that a cost is not below its certified lower bound, rounding aside.

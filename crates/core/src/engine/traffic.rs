@@ -211,6 +211,15 @@ impl<'w> Traffic<'w> {
         self.links.as_ref().is_some_and(Links::is_apart)
     }
 
+    /// Whether decisions need more of it than the slot that it fills, where CPU is shared: else it may go on meanwhile.
+    ///
+    /// Vehicles and tasks of the caller's own are asked for only when all is done that came before.
+    pub(super) fn is_needed(&self) -> bool {
+        let world = &self.world;
+        let is_own = self.own.is_some() || world.own.mobility.is_some();
+        world.scenario.time.carry_over || self.is_apart() || self.results.is_some() || is_own
+    }
+
     /// Finds the interference of the next slot after a decision.
     pub(super) fn hear(
         &self,

@@ -68,18 +68,6 @@ impl Slot {
                 &mut self.rsus.releasing_cpu_hz,
                 &other.rsus.releasing_cpu_hz,
             ),
-            (&mut self.vehicles.x_m, &other.vehicles.x_m),
-            (&mut self.vehicles.y_m, &other.vehicles.y_m),
-            (&mut self.vehicles.tx_power_w, &other.vehicles.tx_power_w),
-            (&mut self.vehicles.cpu_hz, &other.vehicles.cpu_hz),
-            (
-                &mut self.vehicles.energy_coeff,
-                &other.vehicles.energy_coeff,
-            ),
-            (
-                &mut self.vehicles.local_wait_s,
-                &other.vehicles.local_wait_s,
-            ),
             (&mut self.tasks.cycles, &other.tasks.cycles),
             (&mut self.tasks.data_bits, &other.tasks.data_bits),
             (&mut self.tasks.deadline_s, &other.tasks.deadline_s),
@@ -87,7 +75,7 @@ impl Slot {
         for (column, from) in copied {
             column.clone_from(from);
         }
-        self.vehicles.key.clone_from(&other.vehicles.key);
+        self.vehicles.copy_from(&other.vehicles);
         self.coverage.start.clone_from(&other.coverage.start);
         self.coverage.links.clone_from(&other.coverage.links);
         self.tasks.vehicle.clone_from(&other.tasks.vehicle);
@@ -177,6 +165,22 @@ pub struct Vehicles {
 }
 
 impl Vehicles {
+    /// Takes over all of them, keeping its memory.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let copied = [
+            (&mut self.x_m, &other.x_m),
+            (&mut self.y_m, &other.y_m),
+            (&mut self.tx_power_w, &other.tx_power_w),
+            (&mut self.cpu_hz, &other.cpu_hz),
+            (&mut self.energy_coeff, &other.energy_coeff),
+            (&mut self.local_wait_s, &other.local_wait_s),
+        ];
+        for (column, from) in copied {
+            column.clone_from(from);
+        }
+        self.key.clone_from(&other.key);
+    }
+
     /// Number of vehicles present.
     #[must_use]
     pub fn len(&self) -> usize {

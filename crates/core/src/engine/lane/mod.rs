@@ -55,19 +55,23 @@ pub(in crate::engine) struct Bounds {
     pub(in crate::engine) on_time: Option<u32>,
 }
 
-/// The slot of a step.
-pub(super) enum Stage<'a> {
+/// The slot of a step, and the traffic that it comes from.
+pub(super) enum Stage<'a, 'w> {
     /// Lanes may write what is theirs into it.
-    Own(&'a mut Slot),
-    /// Others read it meanwhile: for lanes that [leave it as it is](Lane::leaves_slot).
-    Seen(&'a Slot),
+    Own(&'a mut Slot, &'a mut Traffic<'w>),
+    /// Others read it meanwhile, and the traffic is elsewhere already: where it [is not needed](Traffic::is_needed).
+    Seen {
+        slot: &'a Slot,
+        /// [`Traffic::clamped`] in this slot.
+        clamped: bool,
+    },
 }
 
-impl Stage<'_> {
+impl Stage<'_, '_> {
     pub(super) fn slot(&self) -> &Slot {
         match self {
-            Self::Own(slot) => slot,
-            Self::Seen(slot) => slot,
+            Self::Own(slot, _) => slot,
+            Self::Seen { slot, .. } => slot,
         }
     }
 }
@@ -110,23 +114,21 @@ impl Lane {
     pub(super) fn step(
         &mut self,
         t: usize,
-        stage: &mut Stage<'_>,
-        traffic: &mut Traffic<'_>,
+        stage: &mut Stage<'_, '_>,
         bounds: Bounds,
         ended: &mut dyn FnMut(&TaskOutcome),
     ) {
         match (self, stage) {
-            (Self::Shared(lane), Stage::Own(slot)) => lane.step(t, slot, traffic),
-            (Self::Shared(lane), Stage::Seen(slot)) => lane.step_seeing(t, slot, traffic),
-            (Self::Queues(lane), Stage::Own(slot)) => lane.step(t, slot, traffic, bounds, ended),
-            (Self::Sessions(lane), Stage::Own(slot)) => lane.step(t, slot, traffic),
-            (_, Stage::Seen(_)) => unreachable!("only lanes that leave the slot as it is share it"),
+            (Self::Shared(lane), Stage::Own(slot, traffic)) => lane.step(t, slot, traffic),
+            (Self::Shared(lane), Stage::Seen { slot, clamped }) => {
+                lane.step_seeing(t, slot, *clamped);
+            }
+            (Self::Queues(lane), Stage::Own(slot, traffic)) => {
+                lane.step(t, slot, traffic, bounds, ended);
+            }
+            (Self::Sessions(lane), Stage::Own(slot, traffic)) => lane.step(t, slot, traffic),
+            (_, Stage::Seen { .. }) => unreachable!("only where CPU is shared"),
         }
-    }
-
-    /// Whether its steps change nothing in the slot, so that others may read it meanwhile.
-    pub(super) fn leaves_slot(&self, traffic: &Traffic<'_>) -> bool {
-        matches!(self, Self::Shared(lane) if lane.leaves_slot(traffic))
     }
 
     /// Whether its steps do not look at bounds.

@@ -62,7 +62,9 @@ impl SharedLane {
         traffic.show(slot, &self.noise_rise);
         self.decider.ask(slot);
         traffic.pay(slot, &self.noise_rise);
-        self.settle(t, slot, traffic);
+        self.decider.settle(slot);
+        self.decider.return_results(slot, traffic);
+        self.record(t, slot, traffic.clamped());
         let (placements, costs) = (self.decider.placements(), self.decider.costs());
         self.carry_over.save(now_s, slot, placements, costs);
         traffic.hear(slot, placements, costs.outcomes(), &mut self.noise_rise);
@@ -71,27 +73,21 @@ impl SharedLane {
         self.decider.tell_all(t, slot);
     }
 
-    /// Whether its steps change nothing in the slot.
-    pub(super) fn leaves_slot(&self, traffic: &Traffic<'_>) -> bool {
-        !self.carry_over.is_kept() && !traffic.is_apart()
-    }
-
-    /// [`step`](Self::step) in a slot that it [leaves as it is](Self::leaves_slot).
-    pub(super) fn step_seeing(&mut self, t: usize, slot: &Slot, traffic: &mut Traffic<'_>) {
+    /// [`step`](Self::step) where the slot stays as it is and the traffic [is not needed](Traffic::is_needed).
+    pub(super) fn step_seeing(&mut self, t: usize, slot: &Slot, clamped: bool) {
         self.decider.ask(slot);
-        self.settle(t, slot, traffic);
+        self.decider.settle(slot);
+        self.record(t, slot, clamped);
         self.decider.tell_all(t, slot);
     }
 
-    /// Allocates, returns results, accounts.
-    fn settle(&mut self, t: usize, slot: &Slot, traffic: &mut Traffic<'_>) {
-        self.decider.settle(slot);
-        self.decider.return_results(slot, traffic);
+    /// Accounts for what was decided.
+    fn record(&mut self, t: usize, slot: &Slot, clamped: bool) {
         let (placements, costs) = (self.decider.placements(), self.decider.costs());
         let mut record = account(slot, placements, costs);
         record.enforced = self.enforced;
         record.slot = t as u32;
-        record.clamped = traffic.clamped();
+        record.clamped = clamped;
         record.decision_time_s = self.decider.decision_time_s();
         self.run.slots.push(record);
         self.run.record_loads(costs.loads());
