@@ -1,14 +1,14 @@
 //! The `wayside` program.
 
-mod huge_pages;
+mod allocator;
 
 use std::process::ExitCode;
 use wayside_study::studies::plan;
 
 #[global_allocator]
-static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
+static ALLOCATOR: allocator::ProgramAllocator = allocator::ProgramAllocator;
 
 fn main() -> ExitCode {
-    huge_pages::HugePages::give_back_soon();
+    allocator::ProgramAllocator::give_back_soon();
     ExitCode::from(wayside_cli::main(std::env::args_os(), plan::build()))
 }

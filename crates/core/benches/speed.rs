@@ -23,11 +23,11 @@ use wayside_core::{Scenario, Slot};
 
 /// That of the program.
 #[allow(dead_code)] // its tests, which this harness does not run
-#[path = "../../cli/src/huge_pages.rs"]
-mod huge_pages;
+#[path = "../../cli/src/allocator.rs"]
+mod allocator;
 
 #[global_allocator]
-static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
+static ALLOCATOR: allocator::ProgramAllocator = allocator::ProgramAllocator;
 
 fn world(overrides: &[(&str, String)]) -> World {
     let overrides: Vec<_> = overrides

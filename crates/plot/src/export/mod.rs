@@ -294,6 +294,30 @@ mod tests {
         assert!(tex.contains("price\\_1 \\& more") && tex.contains("ylabel={Mean delay [s]}"));
     }
 
+    /// Intervals need not be symmetric, and have no lower end where a logarithmic axis has no place for it.
+    #[test]
+    fn property_intervals_of_pgfplots_have_both_ends() {
+        let mut figure = figure();
+        for series in &mut figure.series {
+            series.points[0].y = 0.5;
+            series.points[0].interval = Some([0.25, 1.5]);
+        }
+        figure.series[1].points[0].interval = Some([0.0, 1.0]);
+        let ends = |figure: &Figure| {
+            let tex = tex::tex(figure);
+            let rows = tex.lines().filter(|line| line.starts_with("(20,"));
+            let first = rows.map(|row| row[..row.find(" (40,").unwrap()].to_owned());
+            first.collect::<Vec<_>>()
+        };
+        let both = [
+            "(20,0.5) += (0,1) -= (0,0.25)",
+            "(20,0.5) += (0,0.5) -= (0,0.5)",
+        ];
+        assert_eq!(ends(&figure), both);
+        figure.y.scale = Scale::Log;
+        assert_eq!(ends(&figure), [both[0], "(20,0.5) += (0,0.5)"]);
+    }
+
     #[test]
     fn property_the_map_is_drawn_for_any_place() {
         let mut map = Map {

@@ -109,15 +109,16 @@ fn published_and_references(tex: &mut String, figure: &Figure) {
         let [low, high] = reference.zone;
         let ends = [Some(low), Some(high).filter(|high| *high > low)];
         for at in ends.into_iter().flatten() {
-            let end = |name: &str| match reference.of {
-                Direction::X => format!("(axis cs:{at},\\pgfkeysvalueof{{/pgfplots/y{name}}})"),
-                Direction::Y => format!("(axis cs:\\pgfkeysvalueof{{/pgfplots/x{name}}},{at})"),
+            // the other coordinate of `axis cs` is not used; 1 is in the range of any scale
+            let end = |side: u8| match reference.of {
+                Direction::X => format!("({{axis cs:{at},1}} |- {{rel axis cs:0,{side}}})"),
+                Direction::Y => format!("({{rel axis cs:{side},0}} |- {{axis cs:1,{at}}})"),
             };
             writeln!(
                 *tex,
                 "\\draw[densely dashed] {} -- {}; % {}",
-                end("min"),
-                end("max"),
+                end(0),
+                end(1),
                 comment(&reference.label)
             )
             .expect("a string");
@@ -149,11 +150,12 @@ fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
         (true, style) => format!("mark={}, mark size=1.5pt", MARKS[style % 8]),
         (false, style) => format!("only marks, mark={}, mark size=1.5pt", MARKS[style % 8]),
     };
+    let is_log = matches!(figure.value_axis().scale, Scale::Log);
     let known: Vec<&Point> = series
         .points
         .iter()
         .filter(|p| p.x.is_finite() && p.y.is_finite())
-        .filter(|p| !matches!(figure.value_axis().scale, Scale::Log) || figure.value(p) > 0.0)
+        .filter(|p| !is_log || figure.value(p) > 0.0)
         .collect();
     let banded = known.iter().filter(|p| p.interval.is_some());
     if many && banded.clone().count() > 1 {
@@ -172,15 +174,19 @@ fn tex_series(tex: &mut String, figure: &Figure, series: &Series) {
     )
     .expect("a string");
     for point in known {
+        let value = figure.value(point);
         write!(tex, "({},{})", point.x, point.y).expect("a string");
-        if let (Some([_, hi]), false) = (point.interval, many) {
-            let half = hi - figure.value(point);
-            let (x, y) = if figure.is_horizontal() {
-                (half, 0.0)
-            } else {
-                (0.0, half)
-            };
-            write!(tex, " +- ({x},{y})").expect("a string");
+        if let (Some([lo, hi]), false) = (point.interval, many) {
+            // a logarithmic axis has no place for an end at zero or below: the interval is open there
+            let open = is_log && lo <= 0.0;
+            let ends = [("+=", hi - value, false), ("-=", value - lo, open)];
+            for (sign, length, _) in ends.iter().filter(|(.., open)| !open) {
+                let (x, y) = match figure.is_horizontal() {
+                    true => (*length, 0.0),
+                    false => (0.0, *length),
+                };
+                write!(tex, " {sign} ({x},{y})").expect("a string");
+            }
         }
         tex.push(' ');
     }

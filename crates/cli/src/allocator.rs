@@ -15,7 +15,7 @@ use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout, System};
 
 /// mimalloc, with blocks of [`LARGE_BYTES`] and more from the system, on huge pages where it has them.
-pub(crate) struct HugePages;
+pub(crate) struct ProgramAllocator;
 
 /// Size of a huge page \[byte\]. On a system with another size the alignment is of no use.
 const HUGE_BYTES: usize = 2 << 20;
@@ -27,7 +27,7 @@ const LARGE_BYTES: usize = HUGE_BYTES / 4;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_BYTES: libc::c_int = 4 << 20;
 
-impl HugePages {
+impl ProgramAllocator {
     /// Limits the freed memory that the system's allocator keeps. The GNU C library raises the limit with every larger block
     /// that is freed, up to 64 MiB an arena: a quarter of what a city takes (`docs/benchmarks.md`). To be called once, at the start.
     pub(crate) fn give_back_soon() {
@@ -70,7 +70,7 @@ impl HugePages {
 // SAFETY: a small block comes from mimalloc under its layout and goes back to it under the same. A large one comes from
 // `System` under `placed(layout)`, which depends on the layout alone and is at least as large and as aligned, and goes
 // back to it under the same.
-unsafe impl GlobalAlloc for HugePages {
+unsafe impl GlobalAlloc for ProgramAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !Self::serves(layout) {
             // SAFETY: handed on as it is.
@@ -153,19 +153,19 @@ mod tests {
             for to in sizes {
                 // SAFETY: sizes and layouts as the contract wants them; only bytes inside the blocks are touched.
                 unsafe {
-                    let block = HugePages.alloc_zeroed(layout(from));
+                    let block = ProgramAllocator.alloc_zeroed(layout(from));
                     assert!(!block.is_null());
                     assert!((0..from).all(|i| *block.add(i) == 0));
                     for i in 0..from {
                         *block.add(i) = (i % 251) as u8;
                     }
-                    let moved = HugePages.realloc(block, layout(from), to);
+                    let moved = ProgramAllocator.realloc(block, layout(from), to);
                     assert!((0..from.min(to)).all(|i| *moved.add(i) == (i % 251) as u8));
                     if to >= LARGE_BYTES {
                         assert_eq!(moved.addr() % HUGE_BYTES, 0);
                     }
                     moved.write_bytes(1, to);
-                    HugePages.dealloc(moved, layout(to));
+                    ProgramAllocator.dealloc(moved, layout(to));
                 }
             }
         }
@@ -178,9 +178,9 @@ mod tests {
         let large = layout(3 * HUGE_BYTES);
         // SAFETY: allocated and given back under one layout.
         let flags = unsafe {
-            let block = HugePages.alloc(large);
+            let block = ProgramAllocator.alloc(large);
             let flags = flags_of(block.addr());
-            HugePages.dealloc(block, large);
+            ProgramAllocator.dealloc(block, large);
             flags
         };
         match flags {
