@@ -57,13 +57,18 @@ def test_oracle_the_same_numbers_as_gymnasiums_own_vector_of_single_ones(form, m
         assert ends > 0
 
 
-def test_property_threads_change_nothing():
-    one, three = make(4, threads=1, slots=5), make(4, threads=3, slots=5)
+# With one decision a step most steps are done by the calling thread alone; those in which a slot ends wake the others.
+@pytest.mark.parametrize("form, steps", [("flat", 30), ("shared", 30), ("sequential", 300)])
+def test_property_threads_change_nothing(form, steps):
+    one, three = (
+        OffloadingVectorEnv(12, "wang2025", form=form, threads=threads, slots=5) for threads in (1, 3)
+    )
     sampler, rng = MaskedSampler(one._env.nvec), np.random.default_rng(0)
-    one.reset(seed=[3, 1, 4, 1])
-    three.reset(seed=[3, 1, 4, 1])
-    for _ in range(30):
+    one.reset(seed=[3, 1, 4, 1] * 3)
+    three.reset(seed=[3, 1, 4, 1] * 3)
+    for _ in range(steps):
         action = sampler.sample(one.action_masks(), rng)
+        action = action[:, 0] if form == "sequential" else action
         a, b = one.step(action), three.step(action)
         assert a[0].tobytes() == b[0].tobytes()
         assert a[1].tobytes() == b[1].tobytes()
