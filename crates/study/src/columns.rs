@@ -275,7 +275,8 @@ fn put_known<R, T: DataType>(
     let to = get_typed_column_writer_mut::<T>(to);
     let (mut levels, mut known) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
     for rows in rows.chunks(BATCH) {
-        (levels.clear(), known.clear());
+        levels.clear();
+        known.clear();
         for value in rows.iter().map(&value) {
             levels.push(i16::from(value.is_some()));
             known.extend(value);

@@ -18,29 +18,19 @@ pub(super) fn run_slots<C: PolicyFactory>(
     policies: &[C],
     seed: u64,
     Options { slots, bound }: Options,
-    bounds_of: &mut (dyn FnMut(&Slot) -> Bounds + Send),
+    bounds_of: &mut BoundsOf<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Option<Replication>> {
     let streams = Streams::new(seed);
-    let mut traffic = Traffic::new(world, streams)?;
-    let mut lanes = lanes_of(world, policies, streams, &traffic)?;
-    let mut slot = world.empty_slot();
-    let sessions = world.scenario.execution.sessions();
-    let mut preview = sessions.map(|options| Preview::new(&options, slots, &slot));
-    // Where nothing of a lane depends on the bounds, another thread finds them meanwhile, in the slot itself or in its own;
-    // where lanes need no traffic either, it goes on to draw the next slot.
+    let mut scene = Scene::new(world, streams, slots)?;
+    let mut lanes = lanes_of(world, policies, streams, &scene.traffic)?;
+    // Where nothing of a lane depends on the bounds, another thread finds them meanwhile.
     let aside = !parallel::is_alone() && lanes.iter().all(Lane::is_bounded_afterwards);
-    let mut aside_slot = None;
-    let mut is_drawn = false;
     let instants = (0..slots).flat_map(|t| world.epochs(t).map(move |now_s| (t, now_s)));
     let mut instants = instants.peekable();
     while let Some((t, now_s)) = instants.next() {
-        match &mut preview {
-            Some(preview) => preview.advance(&mut traffic, &mut slot)?,
-            None if std::mem::take(&mut is_drawn) => {}
-            None => traffic.advance_to(now_s, &mut slot)?,
-        }
-        if observer.slot(t, &slot).is_break() {
+        scene.advance(now_s)?;
+        if observer.slot(t, &scene.slot).is_break() {
             return Ok(None);
         }
         let mut step = |mut stage: Stage<'_, '_>, bounds: Bounds| {
@@ -50,37 +40,15 @@ pub(super) fn run_slots<C: PolicyFactory>(
                 observer.decided(t, policy, stage.slot(), lane.decider());
             }
         };
-        let later = Bounds::default();
-        let is_split = aside && slot.tasks.len() >= parallel::LARGE;
-        let mut next = Ok(());
-        let bounds = if is_split && !traffic.is_needed() {
-            let ahead = aside_slot.get_or_insert_with(|| world.empty_slot());
+        let is_split = aside && scene.slot.tasks.len() >= parallel::LARGE;
+        let bounds = if is_split && !scene.traffic.is_needed() {
             let next_s = instants.peek().map(|(_, next_s)| *next_s);
-            let clamped = traffic.clamped();
-            let seen = Stage::Seen {
-                slot: &slot,
-                clamped,
-            };
-            let work = || {
-                let bounds = bounds_of(&slot);
-                next = next_s.map_or(Ok(()), |next_s| {
-                    ahead.vehicles.copy_from(&slot.vehicles);
-                    traffic.advance_to(next_s, ahead)
-                });
-                bounds
-            };
-            let bounds = parallel::beside(work, || step(seen, later));
-            std::mem::swap(&mut slot, ahead);
-            is_drawn = true;
-            bounds
+            scene.step_while_drawing(next_s, bounds_of, step)
         } else if is_split && bound != BoundKind::Off {
-            let copy = aside_slot.get_or_insert_with(|| world.empty_slot());
-            copy.copy_from(&slot);
-            let own = Stage::Own(&mut slot, &mut traffic);
-            parallel::beside(|| bounds_of(copy), || step(own, later))
+            scene.step_while_bounding(bounds_of, step)
         } else {
-            let bounds = bounds_of(&slot);
-            step(Stage::Own(&mut slot, &mut traffic), bounds);
+            let bounds = bounds_of(&scene.slot);
+            step(Stage::Own(&mut scene.slot, &mut scene.traffic), bounds);
             bounds
         };
         for (policy, lane) in lanes.iter_mut().enumerate() {
@@ -89,9 +57,89 @@ pub(super) fn run_slots<C: PolicyFactory>(
                 check_record(policies[policy].name(), seed, record)?;
             }
         }
-        next?;
     }
-    finish(lanes, (seed, slots), &mut traffic, observer).map(Some)
+    finish(lanes, (seed, slots), &mut scene.traffic, observer).map(Some)
+}
+
+/// Bounds the tasks of a slot.
+type BoundsOf<'a> = dyn FnMut(&Slot) -> Bounds + Send + 'a;
+
+/// The slot at hand and where it comes from.
+struct Scene<'w> {
+    world: &'w World,
+    traffic: Traffic<'w>,
+    /// Where work runs in sessions.
+    preview: Option<Preview>,
+    slot: Slot,
+    /// A copy of the slot, or the next one, for another thread to work on.
+    other: Option<Slot>,
+    /// What drawing the next slot came to, where that is done already.
+    drawn: Option<Result<()>>,
+}
+
+impl<'w> Scene<'w> {
+    fn new(world: &'w World, streams: Streams, slots: usize) -> Result<Self> {
+        let slot = world.empty_slot();
+        let sessions = world.scenario.execution.sessions();
+        Ok(Self {
+            world,
+            traffic: Traffic::new(world, streams)?,
+            preview: sessions.map(|options| Preview::new(&options, slots, &slot)),
+            slot,
+            other: None,
+            drawn: None,
+        })
+    }
+
+    /// Goes on to the slot at `now_s`.
+    fn advance(&mut self, now_s: f64) -> Result<()> {
+        match &mut self.preview {
+            Some(preview) => preview.advance(&mut self.traffic, &mut self.slot),
+            None => match self.drawn.take() {
+                Some(drawn) => drawn,
+                None => self.traffic.advance_to(now_s, &mut self.slot),
+            },
+        }
+    }
+
+    /// Steps while another thread bounds a copy of the slot.
+    fn step_while_bounding(
+        &mut self,
+        bounds_of: &mut BoundsOf<'_>,
+        step: impl FnOnce(Stage<'_, 'w>, Bounds),
+    ) -> Bounds {
+        let copy = self.other.get_or_insert_with(|| self.world.empty_slot());
+        copy.copy_from(&self.slot);
+        let own = Stage::Own(&mut self.slot, &mut self.traffic);
+        parallel::beside(|| bounds_of(copy), || step(own, Bounds::default()))
+    }
+
+    /// Steps while another thread bounds the slot and then draws the next one, at `next_s`.
+    fn step_while_drawing(
+        &mut self,
+        next_s: Option<f64>,
+        bounds_of: &mut BoundsOf<'_>,
+        step: impl FnOnce(Stage<'_, 'w>, Bounds),
+    ) -> Bounds {
+        let next = self.other.get_or_insert_with(|| self.world.empty_slot());
+        let (slot, traffic) = (&self.slot, &mut self.traffic);
+        let clamped = traffic.clamped();
+        let work = || {
+            let bounds = bounds_of(slot);
+            let drawn = next_s.map(|next_s| {
+                next.vehicles.copy_from(&slot.vehicles);
+                traffic.advance_to(next_s, next)
+            });
+            (bounds, drawn)
+        };
+        let seen = Stage::Seen { slot, clamped };
+        let (bounds, drawn) = parallel::beside(work, || step(seen, Bounds::default()));
+        self.drawn = drawn;
+        if self.drawn.is_some() {
+            std::mem::swap(&mut self.slot, next);
+        }
+        bounds
+    }
 }
 
 fn lanes_of<C: PolicyFactory>(
