@@ -106,7 +106,9 @@ impl<W: Write + Send> ParquetWriter<W> {
             }
             group.close()
         };
-        append().map(drop).map_err(io_error)
+        append().map_err(io_error)?;
+        // a full disk is told here, where the error says that it is
+        file.flush()
     }
 
     /// Appends the groups of a finished file with the same columns, as they are.
