@@ -179,8 +179,7 @@ fn tests() -> bool {
     }
 }
 
-/// Runs every example; each ends in assertions. No package is selected, so that third-party crates keep the features that
-/// the whole workspace gives them: `-p wayside-core` would build them, and core, anew.
+/// Runs every example; each ends in assertions.
 fn examples() -> bool {
     let output = command(&["metadata", "--no-deps", "--format-version", "1"]).output();
     let Some(metadata) = output
@@ -194,10 +193,11 @@ fn examples() -> bool {
     for package in metadata["packages"].as_array().into_iter().flatten() {
         for target in package["targets"].as_array().into_iter().flatten() {
             if target["kind"][0] == "example"
-                && let Some(example) = target["name"].as_str()
+                && let (Some(package), Some(example)) =
+                    (package["name"].as_str(), target["name"].as_str())
             {
                 eprintln!("-- {example}");
-                ok &= cargo(&["run", "--quiet", "--example", example]);
+                ok &= cargo(&["run", "--quiet", "-p", package, "--example", example]);
             }
         }
     }
