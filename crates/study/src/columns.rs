@@ -66,7 +66,7 @@ impl<W: Write + Send> ParquetWriter<W> {
         };
         Ok(Self {
             file: open().map_err(io_error)?,
-            chunks: vec![Vec::new(); columns.len()],
+            chunks: Vec::new(),
         })
     }
 
@@ -78,7 +78,9 @@ impl<W: Write + Send> ParquetWriter<W> {
         let encode = |(i, (chunk, (_, column))): (usize, (Vec<u8>, &(_, Column<R>)))| {
             column.encode(rows, schema[i].clone(), properties.clone(), chunk)
         };
-        let empty = std::mem::take(chunks);
+        let mut empty = std::mem::take(chunks);
+        // fewer come back from a group that failed
+        empty.resize_with(columns.len(), Vec::new);
         // Asked outside of a pool, rayon would start one.
         let is_split = rows.len() >= MANY && rayon::current_thread_index().is_some();
         let encoded: Result<Vec<_>> = match is_split {
